@@ -1,0 +1,156 @@
+//! What keys mean: one table, from which the key bindings, the help page and the footer come.
+
+use crate::core::keys::Chord;
+
+use super::View;
+
+/// Everything a key can do. The name in the table is public: it stands in the help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Action {
+    Quit,
+    Suspend,
+    Help,
+    NextView,
+    PreviousView,
+    ShowIncidents,
+    ShowOnCall,
+    ShowWebhooks,
+    ShowTemplates,
+    Refresh,
+    Down,
+    Up,
+    Top,
+    Bottom,
+    PageDown,
+    PageUp,
+    Open,
+    Back,
+    Filter,
+    Mark,
+    MarkDown,
+    MarkUp,
+    Acknowledge,
+    Resolve,
+    HandOff,
+    Note,
+    Link,
+    ShowResolved,
+    Save,
+    PickDelivery,
+    NewTemplate,
+}
+
+/// Where a binding holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    Everywhere,
+    In(View),
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Binding {
+    pub action: Action,
+    pub scope: Scope,
+    /// The chords, in words; the first is the one the footer shows.
+    pub keys: &'static [&'static str],
+    /// What it does, for the help page.
+    pub help: &'static str,
+    /// One word for the footer; empty: not in the footer.
+    pub hint: &'static str,
+}
+
+const fn row(
+    action: Action,
+    scope: Scope,
+    keys: &'static [&'static str],
+    hint: &'static str,
+    help: &'static str,
+) -> Binding {
+    Binding { action, scope, keys, help, hint }
+}
+
+/// All bindings, in the order of help and footer.
+pub const BINDINGS: &[Binding] = &[
+    row(
+        Action::Acknowledge,
+        Scope::In(View::Incidents),
+        &["a"],
+        "ack",
+        "acknowledge the marked incidents, or the selected one",
+    ),
+    row(
+        Action::Resolve,
+        Scope::In(View::Incidents),
+        &["R"],
+        "resolve",
+        "resolve the marked incidents, or the selected one",
+    ),
+    row(
+        Action::HandOff,
+        Scope::In(View::Incidents),
+        &["h"],
+        "hand off",
+        "hand off to a person or an escalation policy",
+    ),
+    row(Action::Note, Scope::In(View::Incidents), &["n"], "note", "add a note"),
+    row(Action::Mark, Scope::In(View::Incidents), &["space"], "mark", "mark or unmark the selected incident"),
+    row(Action::MarkDown, Scope::In(View::Incidents), &["shift-down"], "", "mark and go down"),
+    row(Action::MarkUp, Scope::In(View::Incidents), &["shift-up"], "", "mark and go up"),
+    row(Action::ShowResolved, Scope::In(View::Incidents), &["v"], "", "show or hide resolved incidents"),
+    row(Action::Link, Scope::In(View::Incidents), &["o"], "link", "show the link and copy it"),
+    row(
+        Action::PickDelivery,
+        Scope::In(View::Templates),
+        &["ctrl-d"],
+        "delivery",
+        "choose the delivery for the preview",
+    ),
+    row(Action::Save, Scope::In(View::Templates), &["ctrl-s"], "save", "save the template"),
+    row(Action::NewTemplate, Scope::In(View::Templates), &["n"], "new", "a new template"),
+    row(Action::Open, Scope::Everywhere, &["enter"], "open", "open the selected line"),
+    row(Action::Back, Scope::Everywhere, &["esc"], "", "one step back"),
+    row(Action::Filter, Scope::Everywhere, &["/"], "filter", "filter the list while typing"),
+    row(Action::Down, Scope::Everywhere, &["j", "down"], "", "down"),
+    row(Action::Up, Scope::Everywhere, &["k", "up"], "", "up"),
+    row(Action::Top, Scope::Everywhere, &["g", "home"], "", "to the top"),
+    row(Action::Bottom, Scope::Everywhere, &["G", "end"], "", "to the bottom"),
+    row(Action::PageDown, Scope::Everywhere, &["pgdn", "ctrl-f"], "", "a page down"),
+    row(Action::PageUp, Scope::Everywhere, &["pgup", "ctrl-b"], "", "a page up"),
+    row(Action::NextView, Scope::Everywhere, &["tab"], "view", "next view"),
+    row(Action::PreviousView, Scope::Everywhere, &["shift-tab"], "", "previous view"),
+    row(Action::ShowIncidents, Scope::Everywhere, &["1"], "", "incidents"),
+    row(Action::ShowOnCall, Scope::Everywhere, &["2"], "", "on-call"),
+    row(Action::ShowWebhooks, Scope::Everywhere, &["3"], "", "webhooks"),
+    row(Action::ShowTemplates, Scope::Everywhere, &["4"], "", "templates"),
+    row(Action::Refresh, Scope::Everywhere, &["ctrl-r"], "", "ask the providers now"),
+    row(Action::Help, Scope::Everywhere, &["?"], "help", "this page"),
+    row(Action::Quit, Scope::Everywhere, &["q", "ctrl-c"], "quit", "quit"),
+    row(Action::Suspend, Scope::Everywhere, &["ctrl-z"], "", "suspend; `fg` comes back"),
+];
+
+/// What `chord` means in `view`; a view's own bindings come before those that hold everywhere.
+pub fn resolve(chord: Chord, view: View) -> Option<Action> {
+    let wanted = chord.to_string();
+    let bound = |scope: Scope| {
+        BINDINGS.iter().find(|b| b.scope == scope && b.keys.contains(&wanted.as_str())).map(|b| b.action)
+    };
+    bound(Scope::In(view)).or_else(|| bound(Scope::Everywhere))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_in_the_table_is_a_key_and_means_one_thing() {
+        for binding in BINDINGS {
+            for key in binding.keys {
+                let chord: Chord = key.parse().expect(key);
+                assert_eq!(&chord.to_string(), key);
+                let same = |b: &&Binding| b.scope == binding.scope && b.keys.contains(key);
+                assert_eq!(BINDINGS.iter().filter(same).count(), 1, "{key} is bound twice");
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! A place in a list, held by identity: rows that come and go never move the hand to another row.
+
+/// What is selected, and how far the list is scrolled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor<K> {
+    selected: Option<K>,
+    /// Where the selected row was last seen: from here the next step counts when the row is gone.
+    index: usize,
+    /// First row shown.
+    offset: usize,
+}
+
+impl<K> Default for Cursor<K> {
+    fn default() -> Self {
+        Self { selected: None, index: 0, offset: 0 }
+    }
+}
+
+/// A movement in a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    Down,
+    Up,
+    Top,
+    Bottom,
+    PageDown,
+    PageUp,
+}
+
+impl<K: Clone + PartialEq> Cursor<K> {
+    pub fn selected(&self) -> Option<&K> {
+        self.selected.as_ref()
+    }
+
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
+    pub fn select(&mut self, key: Option<K>) {
+        self.selected = key;
+    }
+
+    /// Selects the first row when none is.
+    pub fn select_first_if_none(&mut self, rows: &[K]) {
+        if self.selected.is_none() {
+            self.selected = rows.first().cloned();
+            self.index = 0;
+        }
+    }
+
+    /// To be called whenever rows or height changed: finds the selected row again, or lets go of it when
+    /// it is gone (never taking a neighbour in its place), and keeps it in sight.
+    pub fn settle(&mut self, rows: &[K], height: usize) {
+        match self.selected.as_ref().and_then(|key| rows.iter().position(|row| row == key)) {
+            Some(at) => self.index = at,
+            None => self.selected = None,
+        }
+        self.scroll(rows.len(), height);
+    }
+
+    /// Moves by `step`. With nothing selected, the first step takes the row at the place last held.
+    pub fn step(&mut self, step: Step, rows: &[K], height: usize) {
+        let Some(last) = rows.len().checked_sub(1) else { return };
+        let page = height.max(2) - 1;
+        let from = self.index.min(last);
+        self.index = match step {
+            Step::Down | Step::Up if self.selected.is_none() => from,
+            Step::Down => (from + 1).min(last),
+            Step::Up => from.saturating_sub(1),
+            Step::Top => 0,
+            Step::Bottom => last,
+            Step::PageDown => (from + page).min(last),
+            Step::PageUp => from.saturating_sub(page),
+        };
+        self.selected = rows.get(self.index).cloned();
+        self.scroll(rows.len(), height);
+    }
+
+    fn scroll(&mut self, rows: usize, height: usize) {
+        let height = height.max(1);
+        if self.selected.is_some() {
+            self.offset = self.offset.clamp((self.index + 1).saturating_sub(height), self.index);
+        }
+        self.offset = self.offset.min(rows.saturating_sub(height));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_above_do_not_move_the_hand_and_a_vanished_row_is_let_go() {
+        let mut cursor = Cursor::default();
+        cursor.step(Step::Down, &["db", "web"], 10);
+        cursor.step(Step::Down, &["db", "web"], 10);
+        assert_eq!(cursor.selected(), Some(&"web"));
+
+        cursor.settle(&["new", "db", "web"], 10);
+        assert_eq!(cursor.selected(), Some(&"web"));
+        cursor.settle(&["new", "db"], 10);
+        assert_eq!(cursor.selected(), None);
+        cursor.step(Step::Up, &["new", "db"], 10);
+        assert_eq!(cursor.selected(), Some(&"db"));
+    }
+
+    #[test]
+    fn the_selected_row_stays_in_sight() {
+        let rows: Vec<_> = (0..100).collect();
+        let mut cursor = Cursor::default();
+        cursor.step(Step::Bottom, &rows, 10);
+        assert_eq!((cursor.selected(), cursor.offset()), (Some(&99), 90));
+        cursor.step(Step::PageUp, &rows, 10);
+        assert_eq!((cursor.selected(), cursor.offset()), (Some(&90), 90));
+        cursor.step(Step::Top, &rows, 10);
+        assert_eq!(cursor.offset(), 0);
+        cursor.step(Step::Down, &[], 0);
+    }
+}

@@ -1,0 +1,114 @@
+//! Actions: what a person asked for, on which incidents, and what became of it on each.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    id::{ActionId, IncidentKey, PolicyId, UserId},
+    incident::{Named, Status},
+    text::Shown,
+};
+
+/// To whom incidents are handed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Assignee {
+    User(Named<UserId>),
+    EscalationPolicy(Named<PolicyId>),
+}
+
+impl Assignee {
+    pub fn name(&self) -> &Shown {
+        match self {
+            Self::User(user) => &user.name,
+            Self::EscalationPolicy(policy) => &policy.name,
+        }
+    }
+}
+
+/// What to do. Note texts are as typed: clean them ([`Shown::line`]) before showing them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verb {
+    Acknowledge,
+    Resolve,
+    HandOff { to: Assignee, note: Option<String> },
+    Note { text: String },
+}
+
+impl Verb {
+    /// The word for it in prompts, commands and the log.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Acknowledge => "acknowledge",
+            Self::Resolve => "resolve",
+            Self::HandOff { .. } => "hand off",
+            Self::Note { .. } => "note",
+        }
+    }
+}
+
+/// One incident an action is meant for, and the status in which the person saw it. When it is another by
+/// the time of acting, nothing is sent and the outcome is a conflict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    pub key: IncidentKey,
+    pub seen: Status,
+}
+
+/// What became of an action on one incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "outcome")]
+pub enum Outcome {
+    /// Written down, not sent yet.
+    Pending,
+    /// On its way; after a crash settled by reading the incident, never by sending again.
+    Sent,
+    /// The provider's answer shows it done. `notice` holds what else to know ("was acknowledged already").
+    Confirmed { notice: Option<Shown> },
+    /// A part was done and a part was not, for example handed off without the note.
+    Partly { done: Shown, failed: Shown },
+    /// Not done, and why.
+    Failed { reason: Shown },
+    /// Not sent: the incident stood elsewhere than the person had seen. Asking again with `now` as the
+    /// seen status does it.
+    Conflict { now: Status, reason: Shown },
+    /// Sent, and no answer came that tells whether it was done.
+    Unknown { reason: Shown },
+}
+
+impl Outcome {
+    /// Whether nothing more will happen by itself.
+    pub fn is_final(&self) -> bool {
+        !matches!(self, Self::Pending | Self::Sent)
+    }
+
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Sent => "sent",
+            Self::Confirmed { .. } => "confirmed",
+            Self::Partly { .. } => "partly done",
+            Self::Failed { .. } => "failed",
+            Self::Conflict { .. } => "conflict",
+            Self::Unknown { .. } => "unknown",
+        }
+    }
+}
+
+/// An action as it is kept: who, when, what, and one outcome for each incident, in the order asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Action {
+    pub id: ActionId,
+    pub at: Timestamp,
+    /// The local user who asked, as the kernel names them.
+    pub actor: Shown,
+    pub verb: Verb,
+    pub outcomes: Vec<(IncidentKey, Outcome)>,
+}
+
+impl Action {
+    pub fn is_final(&self) -> bool {
+        self.outcomes.iter().all(|(_, outcome)| outcome.is_final())
+    }
+}

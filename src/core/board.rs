@@ -1,0 +1,246 @@
+//! Everything known now. The server's board merges observations into changes; a console's applies the
+//! changes. Both end with the same content.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    action::Action,
+    delivery::DeliverySummary,
+    freshness::{Account, Door},
+    id::{AccountName, IncidentKey, PolicyId},
+    incident::{Incident, Named, Observation, Status},
+    oncall::{OnCall, Person, Schedule},
+    template::TemplateSummary,
+};
+
+/// Lines of the webhook log kept on the board; older ones are asked for.
+pub const LOG_LENGTH: usize = 500;
+/// Actions kept on the board.
+pub const ACTIONS_LENGTH: usize = 200;
+
+/// What changed: always the whole new value of one thing, so that applying it twice is harmless.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    Incident(Box<Incident>),
+    /// No longer kept (old and resolved, or gone at the provider).
+    Forgotten(IncidentKey),
+    Account(Box<Account>),
+    OnCalls {
+        account: AccountName,
+        oncalls: Vec<OnCall>,
+    },
+    Schedules {
+        account: AccountName,
+        schedules: Vec<Schedule>,
+    },
+    Directory {
+        account: AccountName,
+        people: Vec<Person>,
+        policies: Vec<Named<PolicyId>>,
+    },
+    Delivery(Box<DeliverySummary>),
+    Action(Box<Action>),
+    Templates(Vec<TemplateSummary>),
+    Door(Door),
+}
+
+/// What belongs to one account beside its incidents.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AccountBoard {
+    pub account: Account,
+    #[serde(default)]
+    pub oncalls: Vec<OnCall>,
+    #[serde(default)]
+    pub schedules: Vec<Schedule>,
+    #[serde(default)]
+    pub people: Vec<Person>,
+    #[serde(default)]
+    pub policies: Vec<Named<PolicyId>>,
+}
+
+/// How many incidents stand where.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub triggered: usize,
+    pub acknowledged: usize,
+    pub resolved: usize,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Board {
+    #[serde(with = "as_list")]
+    pub incidents: BTreeMap<IncidentKey, Incident>,
+    pub accounts: BTreeMap<AccountName, AccountBoard>,
+    /// Newest first, at most [`LOG_LENGTH`].
+    pub deliveries: VecDeque<DeliverySummary>,
+    /// Newest first, at most [`ACTIONS_LENGTH`].
+    pub actions: VecDeque<Action>,
+    pub templates: Vec<TemplateSummary>,
+    pub door: Door,
+}
+
+impl Board {
+    /// Merges an observation; `None` when it is older than what is known, or a repetition.
+    pub fn observe(&mut self, seen: &Observation) -> Option<Change> {
+        match self.incidents.get_mut(&seen.key) {
+            Some(known) => {
+                if !known.merge(seen) {
+                    return None;
+                }
+                Some(Change::Incident(Box::new(known.clone())))
+            }
+            None => {
+                let incident = Incident::first(seen.clone());
+                self.incidents.insert(seen.key.clone(), incident.clone());
+                Some(Change::Incident(Box::new(incident)))
+            }
+        }
+    }
+
+    /// Takes over a change as it is.
+    pub fn apply(&mut self, change: &Change) {
+        match change {
+            Change::Incident(incident) => {
+                self.incidents.insert(incident.key.clone(), (**incident).clone());
+            }
+            Change::Forgotten(key) => {
+                self.incidents.remove(key);
+            }
+            Change::Account(account) => self.set_account(account),
+            Change::OnCalls { account, oncalls } => {
+                if let Some(board) = self.accounts.get_mut(account) {
+                    board.oncalls.clone_from(oncalls);
+                }
+            }
+            Change::Schedules { account, schedules } => {
+                if let Some(board) = self.accounts.get_mut(account) {
+                    board.schedules.clone_from(schedules);
+                }
+            }
+            Change::Directory { account, people, policies } => {
+                if let Some(board) = self.accounts.get_mut(account) {
+                    board.people.clone_from(people);
+                    board.policies.clone_from(policies);
+                }
+            }
+            Change::Delivery(delivery) => {
+                put_newest_first(&mut self.deliveries, (**delivery).clone(), |d| d.id.0, LOG_LENGTH);
+            }
+            Change::Action(action) => {
+                put_newest_first(&mut self.actions, (**action).clone(), |a| a.id.0, ACTIONS_LENGTH);
+            }
+            Change::Templates(templates) => self.templates.clone_from(templates),
+            Change::Door(door) => self.door = door.clone(),
+        }
+    }
+
+    fn set_account(&mut self, account: &Account) {
+        match self.accounts.get_mut(&account.name) {
+            Some(board) => board.account = account.clone(),
+            None => {
+                let board = AccountBoard {
+                    account: account.clone(),
+                    oncalls: vec![],
+                    schedules: vec![],
+                    people: vec![],
+                    policies: vec![],
+                };
+                self.accounts.insert(account.name.clone(), board);
+            }
+        }
+    }
+
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for incident in self.incidents.values() {
+            match incident.state.status {
+                Status::Triggered => counts.triggered += 1,
+                Status::Acknowledged => counts.acknowledged += 1,
+                Status::Resolved => counts.resolved += 1,
+            }
+        }
+        counts
+    }
+}
+
+/// Replaces the item with the same number, or puts the new one in its place by number.
+fn put_newest_first<T>(items: &mut VecDeque<T>, item: T, number: impl Fn(&T) -> i64, limit: usize) {
+    let at = items.partition_point(|known| number(known) > number(&item));
+    match items.get_mut(at) {
+        Some(known) if number(known) == number(&item) => *known = item,
+        _ => items.insert(at, item),
+    }
+    items.truncate(limit);
+}
+
+/// JSON objects have text keys; the incidents carry their own.
+mod as_list {
+    use super::{BTreeMap, Incident, IncidentKey};
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        incidents: &BTreeMap<IncidentKey, Incident>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        to.collect_seq(incidents.values())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<IncidentKey, Incident>, D::Error> {
+        let list = Vec::<Incident>::deserialize(from)?;
+        Ok(list.into_iter().map(|incident| (incident.key.clone(), incident)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::{
+        delivery::{Direction, Verdict},
+        id::DeliveryId,
+        text::Shown,
+    };
+    use jiff::Timestamp;
+
+    fn delivery(id: i64) -> Change {
+        Change::Delivery(Box::new(DeliverySummary {
+            id: DeliveryId(id),
+            at: Timestamp::UNIX_EPOCH,
+            direction: Direction::Incoming,
+            account: None,
+            verdict: Verdict::Accepted,
+            reason: Shown::default(),
+            status: 202,
+            event_id: None,
+            event_type: None,
+            incident: None,
+            subject: None,
+            latency_us: 1,
+            size: 1,
+        }))
+    }
+
+    #[test]
+    fn the_log_is_newest_first_bounded_and_without_repetitions() {
+        let mut board = Board::default();
+        for id in [3, 1, 2, 3, 2] {
+            board.apply(&delivery(id));
+        }
+        assert_eq!(board.deliveries.iter().map(|d| d.id.0).collect::<Vec<_>>(), [3, 2, 1]);
+        for id in 0..2000 {
+            board.apply(&delivery(id));
+        }
+        assert_eq!(board.deliveries.len(), LOG_LENGTH);
+        assert_eq!(board.deliveries[0].id.0, 1999);
+    }
+
+    #[test]
+    fn a_board_reads_back_as_it_was_written() {
+        let mut board = Board::default();
+        board.apply(&delivery(7));
+        let text = serde_json::to_string(&board).expect("json");
+        assert_eq!(serde_json::from_str::<Board>(&text).expect("board"), board);
+    }
+}

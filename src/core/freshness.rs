@@ -1,0 +1,158 @@
+//! How far what is shown can be trusted: each source's last success, last failure, and their ages.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    id::{AccountName, UserId},
+    incident::Named,
+    text::Shown,
+};
+
+/// Why a source fails.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    pub at: Timestamp,
+    pub cause: Shown,
+    /// The credentials were refused: trying again will not help.
+    pub unauthorised: bool,
+}
+
+/// What is known of one source.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Freshness {
+    pub last_success: Option<Timestamp>,
+    /// The last failure since the last success.
+    pub failure: Option<Failure>,
+}
+
+/// How a source stands now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing was ever received, and nothing has failed yet.
+    Waiting,
+    /// The last attempt succeeded, and lately.
+    Fresh { age: SignedDuration },
+    /// There is old data: since when, and why nothing newer.
+    Stale { age: SignedDuration, cause: Shown },
+    /// There is no data at all, and why.
+    Down { cause: Shown },
+}
+
+impl Freshness {
+    pub fn succeeded(&mut self, at: Timestamp) {
+        self.last_success = Some(at);
+        self.failure = None;
+    }
+
+    pub fn failed(&mut self, failure: Failure) {
+        self.failure = Some(failure);
+    }
+
+    /// How it stands at `now`, if a success is due every `every`: late by two periods is stale too.
+    pub fn standing(&self, now: Timestamp, every: SignedDuration) -> Standing {
+        let age = self.last_success.map(|at| now.duration_since(at).max(SignedDuration::ZERO));
+        match (age, &self.failure) {
+            (None, None) => Standing::Waiting,
+            (None, Some(failure)) => Standing::Down { cause: failure.cause.clone() },
+            (Some(age), Some(failure)) => Standing::Stale { age, cause: failure.cause.clone() },
+            (Some(age), None) if age > every.saturating_mul(3) => {
+                Standing::Stale { age, cause: Shown::line("no answer yet") }
+            }
+            (Some(age), None) => Standing::Fresh { age },
+        }
+    }
+}
+
+/// As whom an account's key acts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    pub name: Shown,
+    pub email: Option<Shown>,
+    /// The person, when the key belongs to one or `from` names one.
+    pub user: Option<Named<UserId>>,
+    /// A key of the whole account: acts as the `from` address.
+    pub account_key: bool,
+}
+
+/// The webhook side of an account.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Push {
+    /// Whether `[account.webhook]` is configured and its secrets are loaded; else why not.
+    pub off: Option<Shown>,
+    /// The last genuine delivery, by our clock.
+    pub last_delivery: Option<Timestamp>,
+    /// Refused since the last genuine one, and the last reason.
+    pub rejected: u32,
+    pub last_rejection: Option<Shown>,
+    /// Changes that polling found and push had not delivered by then, since the last genuine delivery.
+    pub missed: u32,
+}
+
+/// An account on the board.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    pub name: AccountName,
+    /// `pagerduty` …
+    pub provider: Shown,
+    pub identity: Option<Identity>,
+    /// Why nothing can be done through this account, if so ("no token", "from is not set").
+    pub cannot_act: Option<Shown>,
+    /// No token: webhooks only.
+    pub rest_off: Option<Shown>,
+    pub rest: Freshness,
+    /// Seconds between polls.
+    pub poll_seconds: u32,
+    pub push: Push,
+}
+
+impl Account {
+    /// How REST stands at `now`.
+    pub fn rest_standing(&self, now: Timestamp) -> Standing {
+        self.rest.standing(now, SignedDuration::from_secs(i64::from(self.poll_seconds)))
+    }
+}
+
+/// The door for webhooks.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Door {
+    #[default]
+    Closed,
+    /// Listening, for example on `127.0.0.1:8484`.
+    Open { address: String },
+    /// The port belongs to somebody else: polling only.
+    Taken { address: String, by: Shown },
+    /// The store cannot commit: webhooks are answered 503.
+    Failing { address: String, cause: Shown },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("small")
+    }
+
+    #[test]
+    fn age_counts_from_the_last_success_not_from_the_last_try() {
+        let mut rest = Freshness::default();
+        let every = SignedDuration::from_secs(30);
+        assert_eq!(rest.standing(at(0), every), Standing::Waiting);
+        rest.succeeded(at(10));
+        rest.failed(Failure { at: at(70), cause: Shown::line("500"), unauthorised: false });
+
+        let Standing::Stale { age, cause } = rest.standing(at(100), every) else { panic!("not stale") };
+        assert_eq!(age, SignedDuration::from_secs(90));
+        assert_eq!(cause.as_str(), "500");
+    }
+
+    #[test]
+    fn silence_for_three_periods_is_stale_and_a_clock_set_back_gives_no_negative_age() {
+        let mut rest = Freshness::default();
+        rest.succeeded(at(100));
+        assert!(matches!(rest.standing(at(191), SignedDuration::from_secs(30)), Standing::Stale { .. }));
+        assert_eq!(rest.standing(at(50), SignedDuration::from_secs(30)), Standing::Fresh { age: SignedDuration::ZERO });
+    }
+}

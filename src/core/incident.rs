@@ -1,0 +1,252 @@
+//! Incidents, and the rule by which observations of one become one truth: newest wins, whatever the order of arrival.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    id::{IncidentKey, PolicyId, ServiceId, TeamId, UserId},
+    text::Shown,
+};
+
+/// Where an incident stands. The same three at `PagerDuty`; other providers are mapped to these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    Triggered,
+    Acknowledged,
+    Resolved,
+}
+
+impl Status {
+    /// Whether the person on call still has something to do about it.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Triggered | Self::Acknowledged)
+    }
+
+    /// The provider's own word, in lower case.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Triggered => "triggered",
+            Self::Acknowledged => "acknowledged",
+            Self::Resolved => "resolved",
+        }
+    }
+}
+
+/// How loudly the incident calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Urgency {
+    Low,
+    High,
+}
+
+/// A thing at the provider: its id, and the name to show for it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Named<Id> {
+    pub id: Id,
+    pub name: Shown,
+}
+
+/// Which door an observation came through. On equal times the later one in this list wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    Push,
+    Rest,
+}
+
+/// When an observation was true at the provider, by the provider's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Stamp {
+    pub at: Timestamp,
+    pub source: Source,
+}
+
+impl Stamp {
+    /// A webhook's `occurred_at` (milliseconds at `PagerDuty`).
+    pub fn push(occurred_at: Timestamp) -> Self {
+        Self { at: occurred_at, source: Source::Push }
+    }
+
+    /// A REST object's `updated_at`. Whole seconds mean "some time within that second", so the end of
+    /// it is taken: otherwise a webhook from earlier in the same second would look newer for ever.
+    pub fn rest(updated_at: Timestamp) -> Self {
+        let whole = updated_at.subsec_nanosecond() == 0;
+        let at = if whole {
+            updated_at.checked_add(SignedDuration::from_millis(999)).unwrap_or(updated_at)
+        } else {
+            updated_at
+        };
+        Self { at, source: Source::Rest }
+    }
+}
+
+/// What both webhooks and REST tell about an incident. `Ord` breaks ties between observations with equal stamps,
+/// so that the outcome never depends on the order of arrival.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct State {
+    pub status: Status,
+    pub urgency: Urgency,
+    pub title: Shown,
+    pub number: Option<u64>,
+    pub priority: Option<Shown>,
+    pub service: Option<Named<ServiceId>>,
+    pub escalation_policy: Option<Named<PolicyId>>,
+    /// Empty once resolved.
+    pub assignees: Vec<Named<UserId>>,
+    pub teams: Vec<Named<TeamId>>,
+    pub created_at: Timestamp,
+    /// Web address of the incident, `https` only.
+    pub url: Option<Shown>,
+    /// `incident_key` at `PagerDuty`.
+    pub dedup_key: Option<Shown>,
+}
+
+/// What the provider will do by itself, and when.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Pending {
+    /// `unacknowledge`, `escalate`, `resolve` or `urgency_change` at `PagerDuty`.
+    pub what: Shown,
+    pub at: Timestamp,
+}
+
+/// What only REST tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Extra {
+    /// Who acknowledged, and when.
+    pub acknowledged: Vec<(Timestamp, Shown)>,
+    pub pending: Vec<Pending>,
+    /// All alerts, and those still triggered.
+    pub alerts: Option<(u32, u32)>,
+    /// Who changed the status last.
+    pub changed_by: Option<Shown>,
+}
+
+/// One look at one incident: what a webhook or a REST answer said, and when that was true.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observation {
+    pub key: IncidentKey,
+    pub stamp: Stamp,
+    pub state: State,
+    /// Only REST has it.
+    pub extra: Option<Extra>,
+}
+
+/// An incident as it is known now: the newest of all observations, part by part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Incident {
+    pub key: IncidentKey,
+    pub stamp: Stamp,
+    pub state: State,
+    pub extra: Option<(Stamp, Extra)>,
+}
+
+impl Incident {
+    /// The incident as first seen.
+    pub fn first(seen: Observation) -> Self {
+        let Observation { key, stamp, state, extra } = seen;
+        Self { key, stamp, state, extra: extra.map(|extra| (stamp, extra)) }
+    }
+
+    /// Takes what is newer in `seen`; says whether anything changed. Takes any order, any repetition.
+    pub fn merge(&mut self, seen: &Observation) -> bool {
+        let newer = (seen.stamp, &seen.state) > (self.stamp, &self.state);
+        let mut changed = false;
+        if newer {
+            changed = self.state != seen.state || self.stamp != seen.stamp;
+            self.stamp = seen.stamp;
+            self.state = seen.state.clone();
+        }
+        if let Some(extra) = &seen.extra {
+            let known = self.extra.as_ref().map(|(stamp, extra)| (*stamp, extra));
+            if known.is_none_or(|known| (seen.stamp, extra) > known) {
+                changed |= known.is_none_or(|(_, old)| old != extra);
+                self.extra = Some((seen.stamp, extra.clone()));
+            }
+        }
+        changed
+    }
+
+    /// REST's extra facts, while they still speak of the newest known state.
+    pub fn extra(&self) -> Option<&Extra> {
+        self.extra.as_ref().filter(|(stamp, _)| stamp.at >= self.stamp.at).map(|(_, extra)| extra)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::id::{AccountName, IncidentId};
+    use proptest::prelude::*;
+
+    fn observation(status: Status, stamp: Stamp, title: &str) -> Observation {
+        Observation {
+            key: IncidentKey { account: AccountName::new("prod").expect("id"), id: IncidentId::new("P1").expect("id") },
+            stamp,
+            state: State {
+                status,
+                urgency: Urgency::High,
+                title: Shown::line(title),
+                number: Some(1),
+                priority: None,
+                service: None,
+                escalation_policy: None,
+                assignees: vec![],
+                teams: vec![],
+                created_at: Timestamp::UNIX_EPOCH,
+                url: None,
+                dedup_key: None,
+            },
+            extra: (stamp.source == Source::Rest).then(Extra::default),
+        }
+    }
+
+    fn seconds(ms: i64) -> Timestamp {
+        Timestamp::from_millisecond(ms).expect("small")
+    }
+
+    fn any_observation() -> impl Strategy<Value = Observation> {
+        let status = prop_oneof![Just(Status::Triggered), Just(Status::Acknowledged), Just(Status::Resolved)];
+        (status, 0..6i64, any::<bool>(), "[ab]").prop_map(|(status, at, rest, title)| {
+            let at = seconds(at * 500);
+            observation(status, if rest { Stamp::rest(at) } else { Stamp::push(at) }, &title)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_order_and_any_repetition_ends_in_the_same_incident(
+            (history, shuffled) in prop::collection::vec(any_observation(), 1..9)
+                .prop_flat_map(|h| {
+                    let twice: Vec<_> = h.iter().chain(&h).cloned().collect();
+                    (Just(h), Just(twice).prop_shuffle())
+                })
+        ) {
+            let fold = |all: &[Observation]| {
+                let mut incident = Incident::first(all[0].clone());
+                for seen in &all[1..] { incident.merge(seen); }
+                incident
+            };
+            prop_assert_eq!(fold(&history), fold(&shuffled));
+        }
+    }
+
+    #[test]
+    fn a_newer_reopen_reopens_and_a_late_trigger_does_not() {
+        let mut incident = Incident::first(observation(Status::Resolved, Stamp::push(seconds(5000)), "t"));
+
+        assert!(!incident.merge(&observation(Status::Triggered, Stamp::push(seconds(1000)), "t")));
+        assert_eq!(incident.state.status, Status::Resolved);
+        assert!(incident.merge(&observation(Status::Triggered, Stamp::push(seconds(6000)), "t")));
+        assert_eq!(incident.state.status, Status::Triggered);
+    }
+
+    #[test]
+    fn within_one_second_the_api_outranks_an_earlier_webhook() {
+        let mut incident = Incident::first(observation(Status::Acknowledged, Stamp::push(seconds(1700)), "t"));
+
+        assert!(incident.merge(&observation(Status::Resolved, Stamp::rest(seconds(1000)), "t")));
+        assert_eq!(incident.state.status, Status::Resolved);
+    }
+}

@@ -1,0 +1,13 @@
+//! What the words mean. No I/O, no clock, no randomness: times come in as arguments.
+
+pub mod action;
+pub mod board;
+pub mod delivery;
+pub mod detail;
+pub mod freshness;
+pub mod id;
+pub mod incident;
+pub mod keys;
+pub mod oncall;
+pub mod template;
+pub mod text;

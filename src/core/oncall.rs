@@ -1,0 +1,51 @@
+//! Who is on call: by escalation level, and by schedule.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    id::{PolicyId, ScheduleId, UserId},
+    incident::Named,
+    text::Shown,
+};
+
+/// One person on call at one level of one escalation policy, now.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct OnCall {
+    pub policy: Named<PolicyId>,
+    /// 1 is paged first.
+    pub level: u32,
+    pub user: Named<UserId>,
+    /// `None`: named directly by the policy, not through a schedule.
+    pub schedule: Option<Named<ScheduleId>>,
+    /// `None`: always on call.
+    pub start: Option<Timestamp>,
+    /// `None`: never ends.
+    pub end: Option<Timestamp>,
+}
+
+/// One stretch of a schedule.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Shift {
+    pub start: Timestamp,
+    pub end: Timestamp,
+    pub user: Named<UserId>,
+    /// Whether an override put this person there.
+    pub from_override: bool,
+}
+
+/// A schedule with its shifts for the coming days, in order of time, gaps left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schedule {
+    pub schedule: Named<ScheduleId>,
+    /// The schedule's own zone, as the provider names it.
+    pub zone: Shown,
+    pub shifts: Vec<Shift>,
+}
+
+/// A person who can be handed an incident.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Person {
+    pub user: Named<UserId>,
+    pub email: Option<Shown>,
+}

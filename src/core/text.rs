@@ -1,0 +1,273 @@
+//! Outside text, cleaned once so that nothing later can let it drive the terminal.
+//!
+//! [`Shown`] is one line, [`ShownBody`] several. Both can only be made by cleaning, also when they
+//! arrive over the wire, so whoever holds one may print it. The raw bytes stay in the store.
+
+use std::{fmt, fmt::Write as _};
+
+use serde::{Deserialize, Deserializer, Serialize};
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
+use unicode_segmentation::UnicodeSegmentation as _;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+/// More of a line is cut off, with `…`.
+const LINE_LIMIT: usize = 1024;
+/// More of a body is cut off, and the cut is said.
+const BODY_LIMIT: usize = 256 * 1024;
+/// Combining marks kept on one base character.
+const MARKS: usize = 2;
+
+/// One line of outside text, safe to show.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct Shown(String);
+
+/// Several lines of outside text, safe to show; lines end with `\n`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct ShownBody(String);
+
+impl Shown {
+    /// Cleans `text` into one line: controls become their pictures, invisible characters `·`.
+    pub fn line(text: &str) -> Self {
+        Self(clean(text, Form::Line))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl ShownBody {
+    /// Cleans `text`, keeping line breaks: controls become their pictures, invisible characters `⟨U+202E⟩`.
+    pub fn new(text: &str) -> Self {
+        Self(clean(text, Form::Body))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn lines(&self) -> impl Iterator<Item = &str> {
+        self.0.lines()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+macro_rules! shown_as_text {
+    ($name:ident, $make:path) => {
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                $make(text)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                Ok($make(&String::deserialize(from)?))
+            }
+        }
+    };
+}
+
+shown_as_text!(Shown, Shown::line);
+shown_as_text!(ShownBody, ShownBody::new);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Line,
+    Body,
+}
+
+fn clean(text: &str, form: Form) -> String {
+    let limit = if form == Form::Line { LINE_LIMIT } else { BODY_LIMIT };
+    let plain = |b: u8| b.is_ascii_graphic() || b == b' ' || (b == b'\n' && form == Form::Body);
+    if text.len() <= limit && text.bytes().all(plain) {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len().min(limit));
+    let mut taken = 0;
+    for cluster in text.graphemes(true) {
+        taken += cluster.chars().count();
+        if taken > limit {
+            out.push_str(if form == Form::Line { "…" } else { "\n… (cut here: too long to show)" });
+            break;
+        }
+        push_cluster(&mut out, cluster, form);
+    }
+    out
+}
+
+fn push_cluster(out: &mut String, cluster: &str, form: Form) {
+    match cluster {
+        "\r\n" | "\n" if form == Form::Body => out.push('\n'),
+        "\t" if form == Form::Body => out.push_str("    "),
+        "\r\n" => out.push_str("␍␊"),
+        _ => {
+            let mut chars = cluster.chars();
+            match (chars.next(), chars.next()) {
+                (Some(only), None) => push_char(out, only, form),
+                (Some(base), Some(_)) if is_joined(cluster) => push_base(out, base, form),
+                _ => push_marked(out, cluster, form),
+            }
+        }
+    }
+}
+
+/// Clusters that terminals join, or not, each in its own way: only the first character of such is shown.
+fn is_joined(cluster: &str) -> bool {
+    let joins = |c: char| matches!(c, '\u{200d}' | '\u{fe0e}' | '\u{fe0f}' | '\u{1f1e6}'..='\u{1f1ff}' | '\u{1f3fb}'..='\u{1f3ff}');
+    let apart: usize = cluster.chars().map(|c| c.width().unwrap_or(0)).sum();
+    cluster.chars().any(joins) || cluster.width() != apart || cluster.chars().skip(1).any(|c| c.width() != Some(0))
+}
+
+fn push_base(out: &mut String, base: char, form: Form) {
+    match base {
+        '\u{1f1e6}'..='\u{1f1ff}' => out.push('\u{25a1}'),
+        _ => push_char(out, base, form),
+    }
+}
+
+/// A base character with its combining marks, of which a few are kept.
+fn push_marked(out: &mut String, cluster: &str, form: Form) {
+    let mut marks = 0;
+    for (at, c) in cluster.chars().enumerate() {
+        match c.general_category() {
+            GeneralCategory::NonspacingMark | GeneralCategory::EnclosingMark if at > 0 && !is_invisible(c) => {
+                marks += 1;
+                if marks <= MARKS {
+                    out.push(c);
+                }
+            }
+            _ => push_char(out, c, form),
+        }
+    }
+}
+
+fn push_char(out: &mut String, c: char, form: Form) {
+    use GeneralCategory as G;
+    match c {
+        ' '..='~' => out.push(c),
+        '\0'..='\u{1f}' => out.push(char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}')),
+        '\u{7f}' => out.push('\u{2421}'),
+        '\u{80}'..='\u{9f}' => out.push('\u{fffd}'),
+        _ if is_invisible(c) => push_invisible(out, c, form),
+        _ => match c.general_category() {
+            G::Control | G::Surrogate | G::PrivateUse | G::Unassigned => out.push('\u{fffd}'),
+            G::SpaceSeparator => out.push(' '),
+            G::Format | G::LineSeparator | G::ParagraphSeparator => push_invisible(out, c, form),
+            // A mark without a base would sit on whatever is drawn to its left.
+            G::NonspacingMark | G::EnclosingMark | G::SpacingMark => out.push('\u{25cc}'),
+            _ if c.width() == Some(0) => push_invisible(out, c, form),
+            // A lone regional indicator is half a flag: terminals disagree on its width.
+            _ if ('\u{1f1e6}'..='\u{1f1ff}').contains(&c) => out.push('\u{25a1}'),
+            _ => out.push(c),
+        },
+    }
+}
+
+fn push_invisible(out: &mut String, c: char, form: Form) {
+    match form {
+        Form::Line => out.push('·'),
+        Form::Body => {
+            let _ = write!(out, "⟨U+{:04X}⟩", u32::from(c));
+        }
+    }
+}
+
+/// Characters that show nothing though their category does not say so: fillers, selectors, tags.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{2800}'
+        | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Columns that `text` takes on the screen.
+pub fn columns(text: &str) -> usize {
+    text.width()
+}
+
+/// `text` cut to at most `width` columns, whole clusters only, with `…` where something is left out.
+pub fn fit(text: &str, width: usize) -> String {
+    if columns(text) <= width {
+        return text.to_owned();
+    }
+    let mut out = String::new();
+    let mut used = 0;
+    for cluster in text.graphemes(true) {
+        used += cluster.width();
+        if used + 1 > width {
+            break;
+        }
+        out.push_str(cluster);
+    }
+    if width > 0 {
+        out.push('…');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn controls_become_pictures_and_hidden_characters_show() {
+        assert_eq!(Shown::line("a\u{1b}[2J\r\nb\t\u{7}\u{9b}").as_str(), "a␛[2J␍␊b␉␇\u{fffd}");
+        assert_eq!(Shown::line("pay\u{202e}lap\u{200b}").as_str(), "pay·lap·");
+        assert_eq!(ShownBody::new("a\r\n\u{202e}b\tc").as_str(), "a\n⟨U+202E⟩b    c");
+    }
+
+    #[test]
+    fn ordinary_text_in_any_language_stays() {
+        for text in ["disk full on db-1", "café naïve über", "日本語テスト", "e\u{301}tat", "→ 95 % ✓"] {
+            assert_eq!(Shown::line(text).as_str(), text);
+        }
+    }
+
+    #[test]
+    fn clusters_that_terminals_measure_differently_shrink_to_their_base() {
+        assert_eq!(Shown::line("👩\u{200d}👩\u{200d}👧!").as_str(), "👩!");
+        assert_eq!(Shown::line("🇩🇪").as_str(), "□");
+        assert_eq!(Shown::line("z\u{300}\u{301}\u{302}\u{303}\u{304}").as_str(), "z\u{300}\u{301}");
+    }
+
+    #[test]
+    fn a_long_line_is_cut_and_says_so() {
+        let shown = Shown::line(&"é".repeat(5000));
+        assert_eq!(shown.as_str().chars().count(), LINE_LIMIT + 1);
+        assert!(shown.as_str().ends_with('…'));
+    }
+
+    #[test]
+    fn fitting_cuts_whole_clusters() {
+        assert_eq!(fit("日本語", 6), "日本語");
+        assert_eq!(fit("日本語", 5), "日本…");
+        assert_eq!(fit("abc", 0), "");
+    }
+
+    proptest! {
+        #[test]
+        fn cleaning_leaves_nothing_that_acts_and_is_done_once(text in any::<String>()) {
+            for shown in [Shown::line(&text).0, ShownBody::new(&text).0.replace('\n', "")] {
+                prop_assert!(!shown.chars().any(|c| c.is_control() || c.general_category() == GeneralCategory::Format));
+            }
+            let once = Shown::line(&text);
+            prop_assert_eq!(Shown::line(once.as_str()), once);
+        }
+    }
+}

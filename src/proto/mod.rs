@@ -1,0 +1,106 @@
+//! What server and console say to each other: one JSON object a line.
+//!
+//! The console says hello; the server answers with its own hello and a snapshot, then sends every later
+//! change and a heartbeat. Requests carry a number, and so do their answers.
+
+pub mod wire;
+
+use serde::{Deserialize, Serialize};
+
+use crate::core::{
+    action::{Target, Verb},
+    board::{Board, Change},
+    delivery::{DeliverySummary, DeliveryView},
+    detail::Detail,
+    id::{ActionId, DeliveryId, IncidentKey},
+    template::Preview,
+};
+
+/// Raised when a message changes its meaning. Server and console must be equal in it.
+pub const PROTOCOL: u16 = 1;
+
+/// The number of a request, chosen by the console, unique while it is open.
+pub type RequestId = u64;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum FromConsole {
+    Hello { protocol: u16, version: String },
+    Request { id: RequestId, request: Request },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum FromServer {
+    Hello {
+        protocol: u16,
+        version: String,
+        you: Access,
+    },
+    /// Spoken instead of hello, and the last word: why not.
+    Refused {
+        reason: String,
+    },
+    /// Replaces everything the console knew.
+    Snapshot {
+        board: Box<Board>,
+    },
+    Changed {
+        change: Change,
+    },
+    Answer {
+        id: RequestId,
+        answer: Box<Result<Answer, String>>,
+    },
+    /// Nothing new, still here. Sent every [`HEARTBEAT_SECONDS`].
+    Heartbeat,
+}
+
+/// Seconds between heartbeats; a console that hears nothing for three of them counts the server as gone.
+pub const HEARTBEAT_SECONDS: u64 = 2;
+
+/// What the console at the other end may do, by its kernel-told user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "access", rename_all = "snake_case")]
+pub enum Access {
+    /// Look and act, under this name in the action log.
+    Act { actor: String },
+    /// Look only, and why.
+    Watch { reason: String },
+}
+
+/// What a console can ask for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "snake_case")]
+pub enum Request {
+    /// Do `verb` on each target. Answered with [`Answer::Accepted`] once it is written down; the outcomes
+    /// follow as [`Change::Action`].
+    Act { targets: Vec<Target>, verb: Verb },
+    /// Alerts, notes and timeline of an incident.
+    Detail { key: IncidentKey },
+    /// A delivery in full.
+    Delivery { id: DeliveryId },
+    /// Older lines of the log: up to `limit` before `before`, newest first.
+    Deliveries { before: DeliveryId, limit: u32 },
+    /// The text of a template.
+    Template { name: String },
+    /// Writes a template. `base` is the text it was edited from: refused when another was saved meanwhile.
+    SaveTemplate { name: String, text: String, base: Option<String> },
+    /// Renders `text` on a delivery's body (or on the built-in sample).
+    Render { text: String, delivery: Option<DeliveryId> },
+    /// Ask the providers now.
+    Refresh,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum Answer {
+    Accepted { action: ActionId },
+    Detail { detail: Box<Detail> },
+    Delivery { delivery: Box<DeliveryView> },
+    Deliveries { deliveries: Vec<DeliverySummary> },
+    Template { name: String, text: String },
+    Saved { name: String },
+    Preview { preview: Preview },
+    Refreshing,
+}

@@ -1,0 +1,36 @@
+//! The lines themselves, over any byte stream: a Unix socket, or an in-memory pipe within one process.
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::codec::{Framed, LinesCodec, LinesCodecError};
+
+/// The longest line: a snapshot of tens of thousands of incidents.
+const LINE_LIMIT: usize = 64 * 1024 * 1024;
+
+#[derive(Debug, thiserror::Error)]
+pub enum WireError {
+    #[error("the connection broke: {0}")]
+    Line(#[from] LinesCodecError),
+    #[error("a message that does not belong to this protocol: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("the other side closed the connection")]
+    Closed,
+}
+
+/// One end of the conversation.
+pub type Line<Io> = Framed<Io, LinesCodec>;
+
+pub fn line<Io: AsyncRead + AsyncWrite>(io: Io) -> Line<Io> {
+    Framed::new(io, LinesCodec::new_with_max_length(LINE_LIMIT))
+}
+
+pub async fn send<Io: AsyncWrite + Unpin>(line: &mut Line<Io>, message: &impl Serialize) -> Result<(), WireError> {
+    Ok(line.send(serde_json::to_string(message)?).await?)
+}
+
+/// The next message. Safe to drop half-way: a part of a line stays in the buffer.
+pub async fn receive<Io: AsyncRead + Unpin, M: DeserializeOwned>(line: &mut Line<Io>) -> Result<M, WireError> {
+    let text = line.next().await.ok_or(WireError::Closed)??;
+    Ok(serde_json::from_str(&text)?)
+}

@@ -1,0 +1,1 @@
+//! Requests over HTTP: deadlines, retries of reads, rate limits.

@@ -1,0 +1,113 @@
+//! Providers of incidents behind one trait. A provider asks and acts; it keeps nothing and never touches the store.
+
+pub mod http;
+pub mod pagerduty;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::core::{
+    action::Assignee,
+    detail::Detail,
+    freshness::Identity,
+    id::{IncidentId, PolicyId},
+    incident::{Named, Observation, Status},
+    oncall::{OnCall, Person, Schedule},
+    text::Shown,
+};
+
+/// Why a provider did not do what it was asked, as far as a caller has to tell the cases apart.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProviderError {
+    /// No usable answer: nothing connected, or the connection broke.
+    #[error("{address} cannot be reached: {cause}")]
+    Unreachable { address: String, cause: String },
+    /// An answer that did not come in time. A write may have been carried out.
+    #[error("{address} did not answer within {} s", within.as_secs())]
+    TimedOut { address: String, within: Duration },
+    /// 401.
+    #[error("the credentials were refused: {advice}")]
+    Unauthorised { advice: String },
+    /// 402 and 403.
+    #[error("not permitted: {reason}")]
+    Forbidden { reason: String },
+    /// 404.
+    #[error("not found: {what}")]
+    NotFound { what: String },
+    /// 429: no request before this long.
+    #[error("rate limit reached, next request in {} s", wait.as_secs())]
+    RateLimited { wait: Duration },
+    /// Any other 4xx: the request itself is refused, trying again will not help.
+    #[error("refused with {status}: {reason}")]
+    Refused { status: u16, reason: String },
+    /// 5xx.
+    #[error("the provider answered {status}: {reason}")]
+    Broken { status: u16, reason: String },
+    /// The answer cannot be understood or was cut short. A write may have been carried out.
+    #[error("an answer that cannot be read: {cause}")]
+    Unreadable { cause: String },
+}
+
+impl ProviderError {
+    /// Whether a write that ended so may have been carried out all the same.
+    pub fn leaves_doubt(&self) -> bool {
+        match self {
+            Self::TimedOut { .. } | Self::Unreadable { .. } | Self::Broken { .. } | Self::Unreachable { .. } => true,
+            Self::Unauthorised { .. }
+            | Self::Forbidden { .. }
+            | Self::NotFound { .. }
+            | Self::RateLimited { .. }
+            | Self::Refused { .. } => false,
+        }
+    }
+
+    /// The message, cleaned for the screen.
+    pub fn shown(&self) -> Shown {
+        Shown::line(&self.to_string())
+    }
+}
+
+/// What [`Provider::check`] found out: one line each for `dogwatch doctor`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    pub identity: Identity,
+    pub abilities: Vec<String>,
+    /// Provider's clock minus ours, where it tells its time.
+    pub clock_skew: Option<jiff::SignedDuration>,
+}
+
+/// People, policies: to whom something can be handed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Directory {
+    pub people: Vec<Person>,
+    pub policies: Vec<Named<PolicyId>>,
+}
+
+/// One account at one provider. Reads are retried within their deadline; writes are sent once.
+#[async_trait]
+pub trait Provider: Send + Sync {
+    /// Who the credentials belong to, and whether `from` names somebody.
+    async fn identity(&self) -> Result<Identity, ProviderError>;
+    /// Identity, abilities and clock, for `doctor`.
+    async fn check(&self, now: Timestamp) -> Result<Check, ProviderError>;
+    /// Every open incident, however old.
+    async fn open_incidents(&self) -> Result<Vec<Observation>, ProviderError>;
+    /// Incidents resolved since `since`.
+    async fn resolved_incidents(&self, since: Timestamp) -> Result<Vec<Observation>, ProviderError>;
+    async fn incident(&self, id: &IncidentId) -> Result<Observation, ProviderError>;
+    /// Alerts, notes and timeline. Fails only when nothing of it came; else names what is missing.
+    async fn detail(&self, id: &IncidentId, now: Timestamp) -> Result<Detail, ProviderError>;
+    async fn on_calls(&self) -> Result<Vec<OnCall>, ProviderError>;
+    /// The schedules with their shifts from `now` for the coming seven days.
+    async fn schedules(&self, now: Timestamp) -> Result<Vec<Schedule>, ProviderError>;
+    async fn directory(&self) -> Result<Directory, ProviderError>;
+
+    /// Sets the status of one incident; the answer is the incident as it then stands.
+    async fn set_status(&self, id: &IncidentId, status: Status) -> Result<Observation, ProviderError>;
+    async fn hand_off(&self, id: &IncidentId, to: &Assignee) -> Result<Observation, ProviderError>;
+    async fn add_note(&self, id: &IncidentId, text: &str) -> Result<(), ProviderError>;
+    /// The texts of an incident's notes, to see whether one was posted.
+    async fn note_texts(&self, id: &IncidentId) -> Result<Vec<String>, ProviderError>;
+}
