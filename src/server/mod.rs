@@ -1,1 +1,278 @@
-//! server
+//! The half that owns: store, port, credentials. It receives, polls, acts, and serves consoles over [`crate::proto`].
+
+pub mod account;
+pub mod actions;
+pub mod console;
+pub mod desk;
+pub mod door;
+pub mod hub;
+pub mod ingest;
+pub mod lease;
+pub mod ownership;
+pub mod poller;
+pub mod snapshot;
+
+use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{UnixListener, UnixStream},
+    sync::{Notify, mpsc},
+    time::timeout,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use account::Account;
+use desk::Desk;
+use hub::Hub;
+use lease::Lease;
+
+use crate::{
+    config::{AccountSettings, ProviderKind, Settings},
+    core::{
+        board::{Board, Change},
+        delivery::Decode,
+        freshness::{self, Freshness, Push},
+        id::AccountName,
+        text::Shown,
+    },
+    proto::Access,
+    provider::pagerduty::Webhooks,
+    receiver::{self, Hook, NamedSecret, Receiver},
+    store::{Reader, Store, StoreError},
+    template::{Library, Limits, Renderer},
+};
+
+/// Arrivals that wait to be applied; more stay in the store until there is room.
+const ARRIVALS: usize = 4096;
+/// Resolved incidents older than this are not loaded.
+const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How long the end of everything may take.
+const DRAIN: Duration = Duration::from_secs(3);
+
+/// What a server is made of.
+pub struct Options {
+    pub settings: Settings,
+    pub state_dir: PathBuf,
+    /// Whether to listen for webhooks; commands that run for a moment do not.
+    pub receive: bool,
+    /// The command line of the render worker.
+    pub worker: Vec<OsString>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the templates: {0}")]
+    Templates(std::io::Error),
+}
+
+/// A running server. It ends with [`Server::stop`]; dropping it stops it without waiting.
+pub struct Server {
+    desk: Arc<Desk>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    _lease: Lease,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl Server {
+    /// Opens the store, rebuilds the board, and starts everything.
+    pub async fn start(options: Options, lease: Lease, socket: UnixListener) -> Result<Self, ServerError> {
+        let store = Store::open(&options.state_dir)?;
+        let library = Library::open(&options.state_dir.join("templates"));
+        let mut board = Board { templates: library.list().map_err(ServerError::Templates)?, ..Board::default() };
+        for account in &options.settings.accounts {
+            board.apply(&Change::Account(Box::new(first_look(account))));
+        }
+        let (board, unsettled) = store.read(move |reader| restore(reader, board)).await?;
+        let accounts: BTreeMap<_, _> = options
+            .settings
+            .accounts
+            .iter()
+            .map(|settings| (settings.name.clone(), Arc::new(Account::new(settings.clone()))))
+            .collect();
+        let renderer = Renderer::new(options.worker.clone(), Limits::preview());
+        let desk = Arc::new(Desk { hub: Hub::new(board), store, accounts, renderer, library });
+        let server = Self { desk, tasks: TaskTracker::new(), stop: CancellationToken::new(), _lease: lease };
+        server.open_the_door(&options).await?;
+        for account in server.desk.accounts.values() {
+            if account.has_rest().await {
+                let polling = poller::run(Arc::clone(&server.desk), Arc::clone(account), server.stop.clone());
+                server.tasks.spawn(polling);
+            }
+        }
+        server.tasks.spawn(actions::settle(Arc::clone(&server.desk), unsettled));
+        server.tasks.spawn(accept(Arc::clone(&server.desk), socket, server.stop.clone()));
+        Ok(server)
+    }
+
+    /// Catches up with what is committed and not applied, then lets webhooks in.
+    async fn open_the_door(&self, options: &Options) -> Result<(), ServerError> {
+        let decode: Arc<dyn Decode> = Arc::new(Webhooks);
+        let decoders: BTreeMap<AccountName, Arc<dyn Decode>> =
+            self.desk.accounts.keys().map(|name| (name.clone(), Arc::clone(&decode))).collect();
+        ingest::catch_up(&self.desk, &decoders).await?;
+        if !options.receive {
+            return Ok(());
+        }
+        let hooks = hooks(&self.desk, &decode).await;
+        let (arrived, arrivals) = mpsc::channel(ARRIVALS);
+        let missed = Arc::new(Notify::new());
+        let receiver = Receiver::new(hooks, self.desk.store.clone(), arrived, Arc::clone(&missed), Timestamp::now);
+        let router = receiver::router(receiver);
+        let listen = options.settings.receiver.listen;
+        self.tasks.spawn(ingest::run(Arc::clone(&self.desk), arrivals, missed, decoders, self.stop.clone()));
+        self.tasks.spawn(door::keep(self.desk.hub.clone(), listen, router, self.stop.clone()));
+        Ok(())
+    }
+
+    /// Serves the console at the other end of `io`, which is of this process.
+    pub fn serve_own_console<Io>(&self, io: Io)
+    where
+        Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let access = Access::Act { actor: door::own_name() };
+        self.tasks.spawn(talk(io, Arc::clone(&self.desk), access, self.stop.clone()));
+    }
+
+    /// The board, for commands in the same process.
+    pub fn hub(&self) -> &Hub {
+        &self.desk.hub
+    }
+
+    /// Stops everything, and waits until what was begun is done, for at most three seconds.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        let _ = timeout(DRAIN, self.tasks.wait()).await;
+    }
+}
+
+/// Everything that earlier runs left, and the actions that are not settled.
+fn restore(
+    reader: &Reader,
+    mut board: Board,
+) -> Result<(Board, Vec<crate::core::action::Action>), StoreError> {
+    let oldest = Timestamp::now().checked_sub(KEPT).unwrap_or(Timestamp::UNIX_EPOCH);
+    for incident in reader.incidents()? {
+        if incident.state.status.is_open() || incident.stamp.at >= oldest {
+            board.incidents.insert(incident.key.clone(), incident);
+        }
+    }
+    let limit = u32::try_from(crate::core::board::LOG_LENGTH).unwrap_or(u32::MAX);
+    for delivery in reader.recent(None, limit)? {
+        board.apply(&Change::Delivery(Box::new(delivery)));
+    }
+    let unsettled = reader.unsettled_actions()?;
+    for action in reader.actions(100)?.into_iter().chain(unsettled.iter().cloned()) {
+        board.apply(&Change::Action(Box::new(action)));
+    }
+    for known in board.accounts.values_mut() {
+        snapshot::restore(reader, known)?;
+    }
+    ingest::last_push(&mut board);
+    Ok((board, unsettled))
+}
+
+fn first_look(settings: &AccountSettings) -> freshness::Account {
+    let provider = match settings.provider {
+        ProviderKind::PagerDuty => "pagerduty",
+    };
+    let no_token = settings.token.is_none().then(|| Shown::line("no token is configured: webhooks only"));
+    let no_webhook = settings.webhook.is_none().then(|| Shown::line("no webhook is configured"));
+    freshness::Account {
+        name: settings.name.clone(),
+        provider: provider.into(),
+        identity: None,
+        cannot_act: no_token.clone(),
+        rest_off: no_token,
+        rest: Freshness::default(),
+        poll_seconds: u32::try_from(settings.poll.as_secs()).unwrap_or(u32::MAX),
+        push: Push { off: no_webhook, ..Push::default() },
+    }
+}
+
+/// One hook an account. One whose secrets cannot be read answers 503, and the board says why.
+async fn hooks(desk: &Desk, decode: &Arc<dyn Decode>) -> Vec<Hook> {
+    let mut hooks = vec![];
+    for account in desk.accounts.values() {
+        let Some(webhook) = &account.settings.webhook else { continue };
+        let name = account.settings.name.clone();
+        let (mut secrets, mut wrong) = (vec![], None);
+        for secret in &webhook.secrets {
+            match secret.read().await {
+                Ok(value) => secrets.push(NamedSecret { name: secret.name(), value }),
+                Err(error) => wrong = Some(error.to_string()),
+            }
+        }
+        let url_key = match webhook.url_key.read().await {
+            Ok(key) => Some(key),
+            Err(error) => {
+                wrong = Some(error.to_string());
+                None
+            }
+        };
+        if let Some(wrong) = wrong {
+            tracing::error!(account = %name, "{wrong}");
+            desk.hub.account(&name, |account| account.push.off = Some(Shown::line(&wrong)));
+        }
+        if let Some(url_key) = url_key {
+            hooks.push(Hook { account: name, url_key, secrets, decode: Arc::clone(decode) });
+        }
+    }
+    hooks
+}
+
+/// Consoles of other processes. The kernel says whose they are.
+async fn accept(desk: Arc<Desk>, socket: UnixListener, stop: CancellationToken) {
+    let consoles = TaskTracker::new();
+    loop {
+        let stream = tokio::select! {
+            () = stop.cancelled() => return,
+            accepted = socket.accept() => accepted,
+        };
+        match stream {
+            Ok((stream, _)) => {
+                let access = access_of(&stream);
+                consoles.spawn(talk(stream, Arc::clone(&desk), access, stop.clone()));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a console could not be let in");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+fn access_of(stream: &UnixStream) -> Access {
+    let ours = rustix::process::geteuid().as_raw();
+    match stream.peer_cred() {
+        Ok(peer) if peer.uid() == ours => Access::Act { actor: door::user_name(ours) },
+        Ok(peer) => Access::Watch {
+            reason: format!("this server belongs to {}, you are {}", door::user_name(ours), door::user_name(peer.uid())),
+        },
+        Err(_) => Access::Watch { reason: "the kernel did not say who you are".to_owned() },
+    }
+}
+
+async fn talk<Io>(io: Io, desk: Arc<Desk>, access: Access, stop: CancellationToken)
+where
+    Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    tokio::select! {
+        () = stop.cancelled() => {}
+        ended = console::serve(io, desk, access) => {
+            if let Err(error) = ended {
+                tracing::debug!(%error, "a console left");
+            }
+        }
+    }
+}

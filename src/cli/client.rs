@@ -1,0 +1,203 @@
+//! A command's line to the server: the running one, or one that lives as long as the command.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use jiff::Timestamp;
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    Exit, Failure, Places,
+    connect::{Connector, Owned},
+};
+use crate::{
+    core::{
+        action::{Action, Target, Verb},
+        board::{Board, Change},
+        freshness::Standing,
+        id::{AccountName, ActionId},
+    },
+    proto::{
+        Answer, FromConsole, FromServer, PROTOCOL, Request, RequestId,
+        wire::{self, Line},
+    },
+    run::{Connect as _, Io},
+};
+
+/// How long a first answer from the providers is waited for.
+const FIRST_ANSWER: Duration = Duration::from_secs(30);
+/// How long an answer of the server may take.
+const ANSWER: Duration = Duration::from_secs(60);
+/// How long an action may take, doubts read back included.
+const ACTION: Duration = Duration::from_secs(150);
+
+/// A command's conversation with the server.
+pub(super) struct Client {
+    line: Line<Box<dyn Io>>,
+    pub(super) board: Board,
+    last_request: RequestId,
+    owned: Owned,
+}
+
+fn broken(error: impl std::fmt::Display) -> Failure {
+    Failure::new(Exit::Failed, format!("the line to the server: {error}"))
+}
+
+impl Client {
+    /// Attaches to the running server, or starts one that only polls and acts.
+    pub(super) async fn open(places: &Places) -> Result<Self, Failure> {
+        let settings = places.settings();
+        let connector = Connector {
+            state_dir: places.state_dir()?,
+            named: places.state_dir.is_some(),
+            settings: settings.map_err(|failure| failure.message),
+            receive: false,
+            owned: Owned::default(),
+        };
+        Self::over(connector).await
+    }
+
+    /// The same over a connector of one's own.
+    pub(super) async fn over(mut connector: Connector) -> Result<Self, Failure> {
+        let connection = connector.connect().await.map_err(|e| Failure::new(Exit::Usage, e))?;
+        let mut line = wire::line(connection.io);
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        wire::send(&mut line, &FromConsole::Hello { protocol: PROTOCOL, version }).await.map_err(broken)?;
+        let mut client =
+            Self { line, board: Board::default(), last_request: 0, owned: connector.owned.clone() };
+        let give_up = Instant::now() + ANSWER;
+        loop {
+            match client.hear(give_up).await? {
+                FromServer::Snapshot { .. } => return Ok(client),
+                FromServer::Refused { reason } => return Err(Failure::new(Exit::Failed, reason)),
+                _ => {}
+            }
+        }
+    }
+
+    /// The next message; the board is kept up to date on the way.
+    async fn hear(&mut self, give_up: Instant) -> Result<FromServer, Failure> {
+        let message = timeout_at(give_up, wire::receive::<_, FromServer>(&mut self.line))
+            .await
+            .map_err(|_| Failure::new(Exit::Failed, "the server did not answer in time"))?
+            .map_err(broken)?;
+        match &message {
+            FromServer::Snapshot { board } => self.board = (**board).clone(),
+            FromServer::Changed { change } => self.board.apply(change),
+            _ => {}
+        }
+        Ok(message)
+    }
+
+    /// Waits until every account with REST has had an answer or a failure.
+    pub(super) async fn wait_for_first_answers(&mut self) -> Result<(), Failure> {
+        let give_up = Instant::now() + FIRST_ANSWER;
+        loop {
+            let standings = self.standings();
+            if !standings.iter().any(|(_, standing)| matches!(standing, Standing::Waiting)) {
+                return Ok(());
+            }
+            if self.hear(give_up).await.is_err() && Instant::now() >= give_up {
+                return Err(Failure::new(Exit::Stale, "no provider answered in time"));
+            }
+        }
+    }
+
+    /// Asks the providers now, and waits for the outcome: what is kept from earlier is not good enough.
+    pub(super) async fn look_now(&mut self) -> Result<(), Failure> {
+        let asked_at = Timestamp::now();
+        self.ask(Request::Refresh).await?;
+        let give_up = Instant::now() + FIRST_ANSWER;
+        while !self.all_asked_since(asked_at) {
+            if Instant::now() >= give_up {
+                return Ok(());
+            }
+            if let Err(failure) = self.hear(give_up).await
+                && Instant::now() < give_up
+            {
+                return Err(failure);
+            }
+        }
+        Ok(())
+    }
+
+    fn all_asked_since(&self, at: Timestamp) -> bool {
+        self.board.accounts.values().map(|known| &known.account).filter(|account| account.rest_off.is_none()).all(
+            |account| {
+                let failed = account.rest.failure.as_ref().is_some_and(|failure| failure.at >= at);
+                failed || account.rest.last_success.is_some_and(|success| success >= at)
+            },
+        )
+    }
+
+    /// How REST stands, for each account that has it.
+    pub(super) fn standings(&self) -> Vec<(AccountName, Standing)> {
+        let now = Timestamp::now();
+        let with_rest = self.board.accounts.values().map(|known| &known.account).filter(|a| a.rest_off.is_none());
+        with_rest.map(|account| (account.name.clone(), account.rest_standing(now))).collect()
+    }
+
+    /// Why the board cannot be trusted, one sentence for each account; empty when it can.
+    pub(super) fn doubts(&self) -> Vec<String> {
+        let doubts = self.standings().into_iter().filter_map(|(account, standing)| match standing {
+            Standing::Fresh { .. } => None,
+            Standing::Waiting => Some(format!("{account}: the provider has not answered yet")),
+            Standing::Stale { age, cause } => {
+                Some(format!("{account}: this is {} s old: {cause}", age.as_secs()))
+            }
+            Standing::Down { cause } => Some(format!("{account}: nothing is known: {cause}")),
+        });
+        doubts.collect()
+    }
+
+    /// Asks for something and waits for the answer.
+    pub(super) async fn ask(&mut self, request: Request) -> Result<Answer, Failure> {
+        self.last_request += 1;
+        let id = self.last_request;
+        wire::send(&mut self.line, &FromConsole::Request { id, request }).await.map_err(broken)?;
+        let give_up = Instant::now() + ANSWER;
+        loop {
+            if let FromServer::Answer { id: answered, answer } = self.hear(give_up).await?
+                && answered == id
+            {
+                return (*answer).map_err(|reason| Failure::new(Exit::Failed, reason));
+            }
+        }
+    }
+
+    /// Has an action carried out; returns it with all its outcomes.
+    pub(super) async fn act(&mut self, targets: Vec<Target>, verb: Verb) -> Result<Action, Failure> {
+        let answer = self.ask(Request::Act { targets, verb }).await?;
+        let Answer::Accepted { action } = answer else { return Err(broken("an answer to another question")) };
+        self.finished(action).await
+    }
+
+    async fn finished(&mut self, id: ActionId) -> Result<Action, Failure> {
+        let give_up = Instant::now() + ACTION;
+        loop {
+            if let Some(action) = self.board.actions.iter().find(|action| action.id == id && action.is_final()) {
+                return Ok(action.clone());
+            }
+            self.hear(give_up).await?;
+        }
+    }
+
+    /// Hears messages until `enough` says so, or until `give_up`.
+    pub(super) async fn listen_until(&mut self, give_up: Instant) -> Option<Change> {
+        match self.hear(give_up).await {
+            Ok(FromServer::Changed { change }) => Some(change),
+            _ => None,
+        }
+    }
+
+    /// The accounts of the board.
+    pub(super) fn accounts(&self) -> BTreeSet<AccountName> {
+        self.board.accounts.keys().cloned().collect()
+    }
+
+    /// Leaves; a server that was started for this is stopped.
+    pub(super) async fn close(self) {
+        let owned = self.owned.clone();
+        drop(self);
+        owned.stop().await;
+    }
+}

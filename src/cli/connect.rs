@@ -1,0 +1,90 @@
+//! How a screen or a command of this process gets its server: the shared one, this user's running one, or
+//! by becoming it.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+
+use super::worker_command;
+use crate::{
+    app,
+    config::Settings,
+    run::{Connect, Connection},
+    server::{
+        Options, Server,
+        ownership::{self, Role, SHARED_SOCKET},
+    },
+};
+
+/// How long a server that is starting or leaving is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Bytes in the pipe between the two halves of one process.
+const PIPE: usize = 256 * 1024;
+
+/// The server that this process may have become.
+#[derive(Clone, Default)]
+pub(super) struct Owned(Arc<Mutex<Option<Server>>>);
+
+impl Owned {
+    /// Stops the server, if there is one, and waits for it.
+    pub(super) async fn stop(&self) {
+        let server = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(server) = server {
+            server.stop().await;
+        }
+    }
+}
+
+/// Looks for a server, or becomes it.
+pub(super) struct Connector {
+    pub(super) state_dir: PathBuf,
+    /// The state directory was named: the shared server is not looked for.
+    pub(super) named: bool,
+    /// What to serve with if there is no server; or why that cannot be known.
+    pub(super) settings: Result<Settings, String>,
+    /// Whether to listen for webhooks when this process becomes the server.
+    pub(super) receive: bool,
+    pub(super) owned: Owned,
+}
+
+#[async_trait]
+impl Connect for Connector {
+    async fn connect(&mut self) -> Result<Connection, String> {
+        if let Some(connection) = self.to_own_server() {
+            return Ok(connection);
+        }
+        if !self.named
+            && let Ok(Some(stream)) = ownership::dial(SHARED_SOCKET.as_ref()).await
+        {
+            return Ok(Connection { io: Box::new(stream), role: app::Role::Attached });
+        }
+        match ownership::attach_or_own(&self.state_dir, PATIENCE).await.map_err(|e| e.to_string())? {
+            Role::Console(stream) => Ok(Connection { io: Box::new(stream), role: app::Role::Attached }),
+            Role::Owner { lease, socket } => {
+                let options = Options {
+                    settings: self.settings.clone()?,
+                    state_dir: self.state_dir.clone(),
+                    receive: self.receive,
+                    worker: worker_command(),
+                };
+                let server = Server::start(options, lease, socket).await.map_err(|e| e.to_string())?;
+                *self.owned.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(server);
+                self.to_own_server().ok_or_else(|| "the server ended at once".to_owned())
+            }
+        }
+    }
+}
+
+impl Connector {
+    fn to_own_server(&self) -> Option<Connection> {
+        let owned = self.owned.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let server = owned.as_ref()?;
+        let (ours, theirs) = tokio::io::duplex(PIPE);
+        server.serve_own_console(theirs);
+        Some(Connection { io: Box::new(ours), role: app::Role::Owner })
+    }
+}

@@ -1,0 +1,228 @@
+//! `dogwatch doctor`: tries every link, and says what is wrong and what to do about it.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
+
+use super::{Exit, Failure, Outcome, Places, output};
+use crate::{
+    config::{AccountSettings, Settings},
+    core::text::Shown,
+    provider::{Check, ProviderError},
+    server::account::Account,
+    store::Reader,
+    ui::words,
+};
+
+/// A clock that differs more than this makes ages and orders wrong.
+const SKEW: SignedDuration = SignedDuration::from_secs(30);
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// Only check the store; prints `ok`.
+    #[arg(long)]
+    store: bool,
+    #[arg(long)]
+    json: bool,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Finding {
+    what: String,
+    state: State,
+    says: String,
+    /// How the command ends because of it.
+    #[serde(skip)]
+    exit: Exit,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Ok,
+    Note,
+    Wrong,
+}
+
+impl Finding {
+    fn ok(what: impl Into<String>, says: impl Into<String>) -> Self {
+        Self { what: what.into(), state: State::Ok, says: says.into(), exit: Exit::Done }
+    }
+
+    fn note(what: impl Into<String>, says: impl Into<String>) -> Self {
+        Self { what: what.into(), state: State::Note, says: says.into(), exit: Exit::Done }
+    }
+
+    fn wrong(what: impl Into<String>, says: impl Into<String>, exit: Exit) -> Self {
+        Self { what: what.into(), state: State::Wrong, says: says.into(), exit }
+    }
+}
+
+pub(super) async fn run(places: &Places, args: Args) -> Outcome {
+    if args.store {
+        return check_store_only(places);
+    }
+    let path = places.config_path()?;
+    let settings = places.settings()?;
+    let mut findings = vec![Finding::ok("configuration", path.display().to_string()), store(places)];
+    findings.push(receiver(&settings).await);
+    for account in &settings.accounts {
+        findings.extend(provider(account).await);
+        findings.extend(webhook(account, places).await);
+    }
+    report(&findings, args.json)
+}
+
+fn check_store_only(places: &Places) -> Outcome {
+    let reader = Reader::open(&places.state_dir()?)?;
+    match reader.check() {
+        Ok(()) => {
+            output::line("ok");
+            Ok(Exit::Done)
+        }
+        Err(problem) => Err(Failure::new(Exit::Failed, problem)),
+    }
+}
+
+fn report(findings: &[Finding], json: bool) -> Outcome {
+    if json {
+        output::json(&findings)?;
+    } else {
+        for finding in findings {
+            let mark = match finding.state {
+                State::Ok => "ok   ",
+                State::Note => "note ",
+                State::Wrong => "WRONG",
+            };
+            output::line(&format!("{mark}  {:<28} {}", finding.what, Shown::line(&finding.says)));
+        }
+    }
+    let worst = findings.iter().map(|finding| finding.exit).max_by_key(|exit| *exit as i32);
+    Ok(worst.unwrap_or(Exit::Done))
+}
+
+fn store(places: &Places) -> Finding {
+    let dir = match places.state_dir() {
+        Ok(dir) => dir,
+        Err(failure) => return Finding::wrong("store", failure.to_string(), Exit::Usage),
+    };
+    match Reader::open(&dir).map(|reader| reader.check()) {
+        Ok(Ok(())) => Finding::ok("store", dir.display().to_string()),
+        Ok(Err(problem)) => Finding::wrong("store", problem, Exit::Failed),
+        Err(error) if !dir.join("dogwatch.db").exists() => {
+            Finding::note("store", format!("not there yet, the first start makes it ({error})"))
+        }
+        Err(error) => Finding::wrong("store", error.to_string(), Exit::Failed),
+    }
+}
+
+/// Asks the receiver's own door, over loopback, whether it is well.
+async fn receiver(settings: &Settings) -> Finding {
+    let listen = settings.receiver.listen;
+    let what = format!("receiver {listen}");
+    match timeout(Duration::from_secs(5), ready(listen)).await {
+        Ok(Ok(answer)) if answer.contains(" 200 ") => Finding::ok(what, "listens, and can commit"),
+        Ok(Ok(answer)) => Finding::wrong(what, format!("answers, but is not ready: {answer}"), Exit::Failed),
+        Ok(Err(error)) => {
+            Finding::note(what, format!("nobody listens ({error}): start `dogwatch` or `dogwatch serve`"))
+        }
+        Err(_) => Finding::wrong(what, "takes connections but does not answer within 5 s", Exit::Failed),
+    }
+}
+
+async fn ready(listen: std::net::SocketAddr) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(listen).await?;
+    stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: dogwatch\r\nconnection: close\r\n\r\n").await?;
+    let mut answer = vec![];
+    stream.take(4096).read_to_end(&mut answer).await?;
+    Ok(String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned())
+}
+
+async fn provider(settings: &AccountSettings) -> Vec<Finding> {
+    let what = format!("account {}", settings.name);
+    if settings.token.is_none() {
+        return vec![Finding::note(what, "no token: webhooks only, nothing can be done from here")];
+    }
+    let way = match Account::new(settings.clone()).provider().await {
+        Ok(way) => way,
+        Err(error) => return vec![Finding::wrong(what, error.to_string(), Exit::Usage)],
+    };
+    match way.check(Timestamp::now()).await {
+        Ok(check) => checked(&what, settings, &check),
+        Err(error) => {
+            let exit = match error {
+                ProviderError::Unauthorised { .. } | ProviderError::Forbidden { .. } => Exit::Failed,
+                _ => Exit::Stale,
+            };
+            vec![Finding::wrong(what, format!("{}: {error}", settings.base_url), exit)]
+        }
+    }
+}
+
+fn checked(what: &str, settings: &AccountSettings, check: &Check) -> Vec<Finding> {
+    let identity = &check.identity;
+    let kind = if identity.account_key { "a key of the whole account" } else { "a key of" };
+    let mut findings = vec![Finding::ok(what, format!("{}: {kind} {}", settings.base_url, identity.name))];
+    findings.push(match (&identity.user, &settings.from) {
+        (Some(user), _) => Finding::ok(format!("{what}: acts as"), user.name.to_string()),
+        (None, Some(from)) => Finding::wrong(
+            format!("{what}: acts as"),
+            format!("`from` {from} is nobody in this account: correct it"),
+            Exit::Usage,
+        ),
+        (None, None) => Finding::wrong(
+            format!("{what}: acts as"),
+            "the key belongs to the account: set `from` to your e-mail address to act",
+            Exit::Usage,
+        ),
+    });
+    findings.push(Finding::ok(format!("{what}: abilities"), check.abilities.join(", ")));
+    if let Some(skew) = check.clock_skew {
+        let says = format!("{} s apart from the provider's", skew.as_secs());
+        findings.push(if skew.abs() > SKEW {
+            Finding::wrong(format!("{what}: clock"), format!("{says}: ages are wrong, set this machine's clock"), Exit::Failed)
+        } else {
+            Finding::ok(format!("{what}: clock"), says)
+        });
+    }
+    findings
+}
+
+async fn webhook(settings: &AccountSettings, places: &Places) -> Vec<Finding> {
+    let what = format!("account {}: webhook", settings.name);
+    let Some(webhook) = &settings.webhook else {
+        return vec![Finding::note(what, "not configured: changes show only when polled")];
+    };
+    let mut findings = vec![];
+    for secret in std::iter::once(&webhook.url_key).chain(&webhook.secrets) {
+        if let Err(error) = secret.read().await {
+            findings.push(Finding::wrong(what.clone(), error.to_string(), Exit::Usage));
+        }
+    }
+    if findings.is_empty() {
+        findings.push(last_delivery(what, settings, places));
+    }
+    findings
+}
+
+fn last_delivery(what: String, settings: &AccountSettings, places: &Places) -> Finding {
+    let recent = places.state_dir().ok().and_then(|dir| Reader::open(&dir).ok()).and_then(|r| r.recent(None, 500).ok());
+    let newest = recent.into_iter().flatten().find(|delivery| delivery.account.as_ref() == Some(&settings.name));
+    match newest {
+        None => Finding::note(
+            what,
+            format!("no delivery yet: point the subscription at http(s)://<this host>/hooks/{}/<url_key>", settings.name),
+        ),
+        Some(delivery) => {
+            let age = words::age(Timestamp::now().duration_since(delivery.at));
+            Finding::ok(what, format!("last delivery {age} ago: {} ({})", delivery.verdict.word(), delivery.reason))
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The commands, one file each. Printing is done here and nowhere else.
+
+mod client;
+mod config;
+mod connect;
+mod console;
+mod delivery;
+mod demo;
+mod doctor;
+mod incident;
+mod logging;
+mod oncall;
+mod output;
+mod serve;
+mod simulate;
+mod template;
+
+use std::{ffi::OsString, io, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{self as settings, ConfigError, Settings};
+
+/// How a command ended, as scripts see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// All was done, and the answer can be trusted.
+    Done = 0,
+    Failed = 1,
+    /// Wrong usage or configuration.
+    Usage = 2,
+    /// Some of several failed.
+    Partly = 3,
+    /// The provider cannot be reached, or what is known is stale.
+    Stale = 4,
+}
+
+/// Why a command could not do its work: the sentence to print, and the exit code.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    message: String,
+    exit: Exit,
+}
+
+impl Failure {
+    pub fn new(exit: Exit, message: impl ToString) -> Self {
+        Self { message: message.to_string(), exit }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::new(Exit::Usage, error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::new(Exit::Failed, error)
+    }
+}
+
+type Outcome = Result<Exit, Failure>;
+
+/// A console for people on call: live incidents, who is on call, the webhook log, and templates.
+///
+/// Without a command: the console. It attaches to the dogwatch of yours that runs already, or becomes it.
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+struct Args {
+    #[command(flatten)]
+    places: Places,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// Where things are.
+#[derive(Debug, Clone, clap::Args)]
+struct Places {
+    /// The configuration file.
+    #[arg(long, global = true, env = "DOGWATCH_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The directory of the store, the lock and the socket.
+    #[arg(long, global = true, env = "DOGWATCH_STATE_DIR", value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+}
+
+impl Places {
+    fn config_path(&self) -> Result<PathBuf, Failure> {
+        match &self.config {
+            Some(path) => Ok(path.clone()),
+            None => Ok(settings::default_config_path()?),
+        }
+    }
+
+    fn settings(&self) -> Result<Settings, Failure> {
+        Ok(settings::load(&self.config_path()?)?)
+    }
+
+    fn state_dir(&self) -> Result<PathBuf, Failure> {
+        match &self.state_dir {
+            Some(dir) => Ok(dir.clone()),
+            None => Ok(settings::default_state_dir()?),
+        }
+    }
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// A night on call with a simulated PagerDuty: no account, no configuration.
+    Demo(demo::Args),
+    /// Receive, poll and act without a screen.
+    Serve,
+    /// Incidents: list, show, and act on them.
+    #[command(subcommand)]
+    Incident(incident::Command),
+    /// Who is on call now.
+    Oncall(oncall::Args),
+    /// The webhook log.
+    #[command(subcommand)]
+    Delivery(delivery::Command),
+    /// Templates of outgoing webhooks.
+    #[command(subcommand)]
+    Template(template::Command),
+    /// The configuration file.
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Test the connections, the credentials and the store, and say what to do.
+    Doctor(doctor::Args),
+    /// A simulated PagerDuty on this machine.
+    Simulate(simulate::Args),
+    /// Renders templates for the server.
+    #[command(hide = true)]
+    RenderWorker,
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    if matches!(args.command, Some(Command::RenderWorker)) {
+        return exit_code(crate::template::worker(io::stdin().lock(), io::stdout().lock()));
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::complain(&format!("no threads to work with: {error}"));
+            return exit_code(Exit::Failed as i32);
+        }
+    };
+    // The screen runs on this thread, everything spawned on the workers: a terminal that nobody reads
+    // cannot hold up the receiver.
+    let ended = runtime.block_on(run(args));
+    runtime.shutdown_background();
+    match ended {
+        Ok(code) => exit_code(code),
+        Err(failure) => {
+            output::complain(&failure.message);
+            exit_code(failure.exit as i32)
+        }
+    }
+}
+
+fn exit_code(code: i32) -> ExitCode {
+    ExitCode::from(u8::try_from(code).unwrap_or(1))
+}
+
+async fn run(args: Args) -> Result<i32, Failure> {
+    let places = args.places;
+    let exit = match args.command {
+        None => return console::run(&places).await,
+        Some(Command::Demo(args)) => return demo::run(args).await,
+        Some(Command::Serve) => serve::run(&places).await?,
+        Some(Command::Incident(command)) => incident::run(&places, command).await?,
+        Some(Command::Oncall(args)) => oncall::run(&places, args).await?,
+        Some(Command::Delivery(command)) => delivery::run(&places, command)?,
+        Some(Command::Template(command)) => template::run(&places, command).await?,
+        Some(Command::Config(command)) => config::run(&places, command).await?,
+        Some(Command::Doctor(args)) => doctor::run(&places, args).await?,
+        Some(Command::Simulate(args)) => simulate::run(args).await?,
+        Some(Command::RenderWorker) => Exit::Failed,
+    };
+    Ok(exit as i32)
+}
+
+/// The command line that starts a render worker: this program again.
+fn worker_command() -> Vec<OsString> {
+    // The file itself, so that an upgrade under a running dogwatch does not start another version's worker.
+    vec!["/proc/self/exe".into(), "render-worker".into()]
+}

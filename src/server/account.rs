@@ -1,0 +1,99 @@
+//! One configured account: its way to the provider, made when it is first needed and made anew when the
+//! credentials were refused.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use tokio::sync::{Mutex, Notify};
+
+use crate::{
+    config::{AccountSettings, ProviderKind},
+    core::{freshness::Failure, text::Shown},
+    provider::{
+        Provider, ProviderError,
+        pagerduty::{PagerDuty, Settings},
+    },
+};
+
+/// An account as the server holds it.
+pub struct Account {
+    pub settings: AccountSettings,
+    provider: Mutex<Option<Arc<dyn Provider>>>,
+    /// Asks the poller to look now.
+    pub look: Notify,
+}
+
+/// Why there is no way to the provider just now.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum NoProvider {
+    #[error("no token is configured for this account, so it can only receive webhooks")]
+    NoToken,
+    #[error("{0}")]
+    Token(String),
+    #[error("{0}")]
+    Client(#[from] ProviderError),
+}
+
+impl Account {
+    pub fn new(settings: AccountSettings) -> Self {
+        Self { settings, provider: Mutex::new(None), look: Notify::new() }
+    }
+
+    /// An account whose provider is at hand already.
+    pub fn with_provider(settings: AccountSettings, provider: Arc<dyn Provider>) -> Self {
+        Self { settings, provider: Mutex::new(Some(provider)), look: Notify::new() }
+    }
+
+    /// Whether REST can be used at all.
+    pub async fn has_rest(&self) -> bool {
+        self.settings.token.is_some() || self.provider.lock().await.is_some()
+    }
+
+    /// The way to the provider. The token is read when this is first called, and again after [`Account::forget`].
+    pub async fn provider(&self) -> Result<Arc<dyn Provider>, NoProvider> {
+        let mut held = self.provider.lock().await;
+        if let Some(provider) = &*held {
+            return Ok(Arc::clone(provider));
+        }
+        let token = self.settings.token.as_ref().ok_or(NoProvider::NoToken)?;
+        let token = token.read().await.map_err(|e| NoProvider::Token(e.to_string()))?;
+        let provider: Arc<dyn Provider> = match self.settings.provider {
+            ProviderKind::PagerDuty => Arc::new(PagerDuty::new(Settings {
+                account: self.settings.name.clone(),
+                base_url: self.settings.base_url.clone(),
+                token,
+                from: self.settings.from.clone(),
+            })?),
+        };
+        *held = Some(Arc::clone(&provider));
+        Ok(provider)
+    }
+
+    /// Lets go of the provider, so that the token is read again: it may have been replaced.
+    pub async fn forget(&self) {
+        if self.settings.token.is_some() {
+            *self.provider.lock().await = None;
+        }
+    }
+}
+
+impl NoProvider {
+    pub fn shown(&self) -> Shown {
+        Shown::line(&self.to_string())
+    }
+}
+
+/// A provider's error as a failure of the REST source.
+pub fn failure(error: &ProviderError, at: Timestamp) -> Failure {
+    Failure { at, cause: error.shown(), unauthorised: matches!(error, ProviderError::Unauthorised { .. }) }
+}
+
+/// How long to wait before asking again after `error`, if `poll` is the usual time.
+pub fn pause_after(error: &ProviderError, poll: Duration) -> Duration {
+    match error {
+        ProviderError::RateLimited { wait } => *wait,
+        // Asking again with the same credentials only fills the provider's log.
+        ProviderError::Unauthorised { .. } => poll.max(Duration::from_secs(60)),
+        _ => poll,
+    }
+}

@@ -1,0 +1,280 @@
+//! Carrying out actions: looked at right before, written down before it is sent, sent once, and read back
+//! whenever the answer leaves doubt. What is shown as confirmed was seen to be so.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{StreamExt as _, stream};
+use tokio::time::sleep;
+
+use super::desk::Desk;
+use crate::{
+    core::{
+        action::{Action, Assignee, Outcome, Target, Verb},
+        board::Change,
+        id::{ActionId, IncidentKey},
+        incident::{Observation, Status},
+        text::Shown,
+    },
+    provider::{Provider, ProviderError},
+    store::{StoreError, Write},
+};
+
+/// Incidents of one action that are worked on at the same time.
+const AT_ONCE: usize = 4;
+/// When an answer is in doubt and cannot be read back either: how often and how long it is tried again.
+const READ_BACK: [Duration; 6] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+    Duration::from_secs(15),
+    Duration::from_secs(30),
+];
+
+/// Carries out `action` on each of `targets`, publishing each outcome as it is known.
+pub async fn carry_out(desk: Arc<Desk>, action: Action, targets: Vec<Target>) {
+    let id = action.id;
+    let verb = action.verb;
+    stream::iter(targets)
+        .for_each_concurrent(AT_ONCE, |target| {
+            let (desk, verb) = (&desk, &verb);
+            async move {
+                let outcome = one(desk, id, verb, &target).await;
+                record_last(desk, id, &target.key, outcome).await;
+            }
+        })
+        .await;
+}
+
+/// Settles what an earlier owner left open: what was sent is read back, what was not is not sent any more.
+pub async fn settle(desk: Arc<Desk>, open: Vec<Action>) {
+    for action in open {
+        for (key, outcome) in &action.outcomes {
+            let settled = match outcome {
+                Outcome::Pending => Outcome::Failed { reason: "dogwatch ended before this was sent".into() },
+                Outcome::Sent => match provider_of(&desk, key).await {
+                    Ok(provider) => settle_sent(&desk, &*provider, &action.verb, key).await,
+                    Err(reason) => Outcome::Unknown { reason },
+                },
+                _ => continue,
+            };
+            record_last(&desk, action.id, key, settled).await;
+        }
+    }
+}
+
+async fn settle_sent(desk: &Desk, provider: &dyn Provider, verb: &Verb, key: &IncidentKey) -> Outcome {
+    const CAUSE: &str = "dogwatch ended while this was on its way";
+    let outcome = read_back(desk, provider, verb, key, CAUSE).await;
+    match (verb, &outcome) {
+        (Verb::HandOff { note: Some(text), .. }, Outcome::Confirmed { .. }) => {
+            let note = match provider.note_texts(&key.id).await {
+                Ok(notes) => note_found(count(&notes, text) > 0, CAUSE),
+                Err(error) => Outcome::Unknown { reason: error.shown() },
+            };
+            with_note(outcome, note)
+        }
+        _ => outcome,
+    }
+}
+
+async fn one(desk: &Desk, id: ActionId, verb: &Verb, target: &Target) -> Outcome {
+    let provider = match provider_of(desk, &target.key).await {
+        Ok(provider) => provider,
+        Err(reason) => return Outcome::Failed { reason },
+    };
+    let now = match provider.incident(&target.key.id).await {
+        Ok(now) => now,
+        Err(error) => return Outcome::Failed { reason: not_sent(&error) },
+    };
+    desk.observe(&now).await;
+    if let Some(outcome) = meanwhile(verb, target.seen, &now) {
+        return outcome;
+    }
+    let before = match notes_before(&*provider, verb, &target.key).await {
+        Ok(before) => before,
+        Err(error) => return Outcome::Failed { reason: not_sent(&error) },
+    };
+    if let Err(error) = record(desk, id, &target.key, Outcome::Sent).await {
+        return Outcome::Failed { reason: Shown::line(&format!("not sent, because it could not be written down: {error}")) };
+    }
+    send(desk, &*provider, verb, &target.key, before).await
+}
+
+async fn provider_of(desk: &Desk, key: &IncidentKey) -> Result<Arc<dyn Provider>, Shown> {
+    let account = desk.accounts.get(&key.account).ok_or_else(|| Shown::line("its account is not configured"))?;
+    account.provider().await.map_err(|e| e.shown())
+}
+
+fn not_sent(error: &ProviderError) -> Shown {
+    Shown::line(&format!("not sent, because the incident could not be looked at first: {error}"))
+}
+
+/// What to do when the incident is not as the person saw it: `None` is "go on".
+fn meanwhile(verb: &Verb, seen: Status, now: &Observation) -> Option<Outcome> {
+    let status = now.state.status;
+    let by = now.extra.as_ref().and_then(|extra| extra.changed_by.as_ref());
+    let by = by.map(|name| format!(" by {name}")).unwrap_or_default();
+    let conflict = |reason: String| Some(Outcome::Conflict { now: status, reason: Shown::line(&reason) });
+    match (verb, status) {
+        (Verb::Note { .. }, _) => None,
+        (Verb::Resolve, Status::Resolved) => {
+            Some(Outcome::Confirmed { notice: Some(Shown::line(&format!("was resolved already{by}"))) })
+        }
+        _ if seen == status => None,
+        (Verb::Acknowledge, Status::Resolved) => {
+            conflict(format!("it was resolved{by} meanwhile; acknowledging would reopen it"))
+        }
+        (_, Status::Resolved) => conflict(format!("it was resolved{by} meanwhile")),
+        (_, Status::Acknowledged) => conflict(format!("it was acknowledged{by} meanwhile")),
+        (_, Status::Triggered) => conflict("it is triggered again".to_owned()),
+    }
+}
+
+/// How often the same text stands among the notes already, so that one more can be told.
+async fn notes_before(provider: &dyn Provider, verb: &Verb, key: &IncidentKey) -> Result<usize, ProviderError> {
+    match note_of(verb) {
+        None => Ok(0),
+        Some(text) => Ok(count(&provider.note_texts(&key.id).await?, text)),
+    }
+}
+
+fn note_of(verb: &Verb) -> Option<&str> {
+    match verb {
+        Verb::Note { text } => Some(text),
+        Verb::HandOff { note, .. } => note.as_deref(),
+        Verb::Acknowledge | Verb::Resolve => None,
+    }
+}
+
+fn count(notes: &[String], text: &str) -> usize {
+    notes.iter().filter(|note| note.trim() == text.trim()).count()
+}
+
+async fn send(desk: &Desk, provider: &dyn Provider, verb: &Verb, key: &IncidentKey, before: usize) -> Outcome {
+    let changed = match verb {
+        Verb::Acknowledge => provider.set_status(&key.id, Status::Acknowledged).await,
+        Verb::Resolve => provider.set_status(&key.id, Status::Resolved).await,
+        Verb::HandOff { to, .. } => provider.hand_off(&key.id, to).await,
+        Verb::Note { text } => return post_note(provider, key, text, before).await,
+    };
+    let outcome = match changed {
+        Ok(seen) => {
+            desk.observe(&seen).await;
+            judge(verb, &seen)
+        }
+        Err(error) if error.leaves_doubt() => {
+            read_back(desk, provider, verb, key, &error.to_string()).await
+        }
+        Err(error) => Outcome::Failed { reason: error.shown() },
+    };
+    match (&outcome, note_of(verb)) {
+        (Outcome::Confirmed { .. }, Some(text)) => {
+            with_note(outcome, post_note(provider, key, text, before).await)
+        }
+        _ => outcome,
+    }
+}
+
+/// A hand-off that worked, with what became of its note.
+fn with_note(handed_off: Outcome, note: Outcome) -> Outcome {
+    let failed = match note {
+        Outcome::Failed { reason } | Outcome::Unknown { reason } => reason,
+        _ => return handed_off,
+    };
+    Outcome::Partly { done: "handed off".into(), failed: Shown::line(&format!("the note: {failed}")) }
+}
+
+/// Whether the incident, as the provider now shows it, is what was asked for.
+fn judge(verb: &Verb, seen: &Observation) -> Outcome {
+    let state = &seen.state;
+    let done = match verb {
+        Verb::Acknowledge => state.status == Status::Acknowledged,
+        Verb::Resolve => state.status == Status::Resolved,
+        Verb::HandOff { to: Assignee::User(user), .. } => state.assignees.iter().any(|a| a.id == user.id),
+        Verb::HandOff { to: Assignee::EscalationPolicy(policy), .. } => {
+            state.escalation_policy.as_ref().is_some_and(|known| known.id == policy.id)
+        }
+        Verb::Note { .. } => true,
+    };
+    if done {
+        return Outcome::Confirmed { notice: None };
+    }
+    let reason = format!("the provider took it, but shows the incident {} and not as asked", state.status.word());
+    Outcome::Failed { reason: Shown::line(&reason) }
+}
+
+async fn post_note(provider: &dyn Provider, key: &IncidentKey, text: &str, before: usize) -> Outcome {
+    let doubt = match provider.add_note(&key.id, text).await {
+        Ok(()) => return Outcome::Confirmed { notice: None },
+        Err(error) if error.leaves_doubt() => error,
+        Err(error) => return Outcome::Failed { reason: error.shown() },
+    };
+    for wait in READ_BACK {
+        if let Ok(notes) = provider.note_texts(&key.id).await {
+            return note_found(count(&notes, text) > before, &doubt.to_string());
+        }
+        sleep(wait).await;
+    }
+    Outcome::Unknown { reason: Shown::line(&format!("{doubt}; and the notes cannot be read back")) }
+}
+
+fn note_found(found: bool, cause: &str) -> Outcome {
+    if found {
+        Outcome::Confirmed { notice: Some("the answer was lost, but the note is there".into()) }
+    } else {
+        Outcome::Failed { reason: Shown::line(&format!("the note is not there: {cause}")) }
+    }
+}
+
+/// Finds out by reading what became of something that was sent.
+async fn read_back(desk: &Desk, provider: &dyn Provider, verb: &Verb, key: &IncidentKey, cause: &str) -> Outcome {
+    for wait in READ_BACK {
+        if let Verb::Note { text } = verb {
+            if let Ok(notes) = provider.note_texts(&key.id).await {
+                return note_found(count(&notes, text) > 0, cause);
+            }
+        } else if let Ok(seen) = provider.incident(&key.id).await {
+            desk.observe(&seen).await;
+            return match judge(verb, &seen) {
+                Outcome::Confirmed { .. } => {
+                    Outcome::Confirmed { notice: Some("the answer was lost; read back and found done".into()) }
+                }
+                _ => {
+                    let now = seen.state.status.word();
+                    Outcome::Failed { reason: Shown::line(&format!("{cause}; read back: not done, still {now}")) }
+                }
+            };
+        }
+        sleep(wait).await;
+    }
+    Outcome::Unknown { reason: Shown::line(&format!("{cause}; and the incident cannot be read back")) }
+}
+
+/// Shows an outcome and writes it down. A final outcome is not replaced.
+async fn record(desk: &Desk, id: ActionId, key: &IncidentKey, outcome: Outcome) -> Result<(), StoreError> {
+    let changed = desk.hub.change(|board| {
+        let Some(action) = board.actions.iter_mut().find(|a| a.id == id) else { return (vec![], None) };
+        for (known, was) in &mut action.outcomes {
+            if known == key && !was.is_final() {
+                *was = outcome.clone();
+            }
+        }
+        let action = Box::new(action.clone());
+        (vec![Change::Action(action.clone())], Some(action))
+    });
+    match changed {
+        Some(action) => desk.store.save(vec![Write::Action(action)]).await,
+        None => Ok(()),
+    }
+}
+
+/// The same for an outcome that is known whether or not it can be written down.
+async fn record_last(desk: &Desk, id: ActionId, key: &IncidentKey, outcome: Outcome) {
+    if let Err(error) = record(desk, id, key, outcome).await {
+        tracing::error!(action.id = %id, incident.id = %key.id, %error, "an outcome could not be written down");
+    }
+}
+
+#[cfg(test)]
+mod tests;

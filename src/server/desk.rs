@@ -1,0 +1,195 @@
+//! Where a console's requests are answered. Every request is checked against what its sender may do.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::Timestamp;
+
+use super::{account::Account, actions, hub::Hub};
+use crate::{
+    core::{
+        action::{Target, Verb},
+        board::Change,
+        delivery::DeliveryView,
+        id::{AccountName, DeliveryId, IncidentKey},
+        incident::Observation,
+        template::Preview,
+        text::{Shown, ShownBody},
+    },
+    proto::{Access, Answer, Request},
+    store::{Store, StoreError, StoredDelivery, Write},
+    template::{self, Library, Renderer},
+};
+
+/// The most lines of the log that one request gets.
+const PAGE: u32 = 500;
+/// The most incidents that one action may name.
+const TARGETS: usize = 1000;
+
+/// Everything that requests need.
+pub struct Desk {
+    pub hub: Hub,
+    pub store: Store,
+    pub accounts: BTreeMap<AccountName, Arc<Account>>,
+    pub renderer: Renderer,
+    pub library: Library,
+}
+
+impl Desk {
+    /// Answers one request; a refusal is a sentence for the person who asked.
+    pub async fn answer(self: &Arc<Self>, access: &Access, request: Request) -> Result<Answer, String> {
+        match request {
+            Request::Act { targets, verb } => self.act(access, targets, verb).await,
+            Request::Detail { key } => self.detail(key).await,
+            Request::Delivery { id } => self.delivery(id).await,
+            Request::Deliveries { before, limit } => self.deliveries(before, limit).await,
+            Request::Template { name } => self.template(name),
+            Request::SaveTemplate { name, text, base } => {
+                may_act(access)?;
+                self.save_template(name, &text, base.as_deref())
+            }
+            Request::Render { text, delivery } => self.preview(&text, delivery).await,
+            Request::Refresh => {
+                for account in self.accounts.values() {
+                    account.look.notify_one();
+                }
+                Ok(Answer::Refreshing)
+            }
+        }
+    }
+
+    async fn act(self: &Arc<Self>, access: &Access, targets: Vec<Target>, verb: Verb) -> Result<Answer, String> {
+        let actor = may_act(access)?;
+        if targets.is_empty() || targets.len() > TARGETS {
+            return Err(format!("an action takes 1 to {TARGETS} incidents, not {}", targets.len()));
+        }
+        for target in &targets {
+            if !self.accounts.contains_key(&target.key.account) {
+                return Err(format!("there is no account `{}`", target.key.account));
+            }
+        }
+        let keys = targets.iter().map(|t| t.key.clone()).collect();
+        let action = self
+            .store
+            .new_action(Timestamp::now(), Shown::line(actor), verb, keys)
+            .await
+            .map_err(|e| format!("nothing was sent: the action could not be written down: {e}"))?;
+        let id = action.id;
+        self.hub.publish(Change::Action(Box::new(action.clone())));
+        tokio::spawn(actions::carry_out(Arc::clone(self), action, targets));
+        Ok(Answer::Accepted { action: id })
+    }
+
+    async fn detail(&self, key: IncidentKey) -> Result<Answer, String> {
+        let account =
+            self.accounts.get(&key.account).ok_or_else(|| format!("there is no account `{}`", key.account))?;
+        let provider = account.provider().await.map_err(|e| e.to_string())?;
+        let mut detail = provider.detail(&key.id, Timestamp::now()).await.map_err(|e| e.to_string())?;
+        detail.key = key;
+        Ok(Answer::Detail { detail: Box::new(detail) })
+    }
+
+    async fn delivery(&self, id: DeliveryId) -> Result<Answer, String> {
+        let found = self.store.read(move |reader| reader.delivery(id)).await.map_err(|e| e.to_string())?;
+        let stored = found.ok_or_else(|| format!("delivery {id} is not kept any more"))?;
+        Ok(Answer::Delivery { delivery: Box::new(view(stored)) })
+    }
+
+    async fn deliveries(&self, before: DeliveryId, limit: u32) -> Result<Answer, String> {
+        let limit = limit.min(PAGE);
+        let deliveries =
+            self.store.read(move |reader| reader.recent(Some(before), limit)).await.map_err(|e| e.to_string())?;
+        Ok(Answer::Deliveries { deliveries })
+    }
+
+    fn template(&self, name: String) -> Result<Answer, String> {
+        let text = self.library.read(&name).map_err(|e| e.to_string())?;
+        Ok(Answer::Template { name, text })
+    }
+
+    fn save_template(&self, name: String, text: &str, base: Option<&str>) -> Result<Answer, String> {
+        self.library.save(&name, text, base).map_err(|e| e.to_string())?;
+        let templates = self.library.list().map_err(|e| e.to_string())?;
+        self.hub.publish(Change::Templates(templates));
+        Ok(Answer::Saved { name })
+    }
+
+    async fn preview(&self, text: &str, delivery: Option<DeliveryId>) -> Result<Answer, String> {
+        let context = match delivery {
+            None => template::sample_context(),
+            Some(id) => {
+                let found: Result<Option<StoredDelivery>, StoreError> =
+                    self.store.read(move |reader| reader.delivery(id)).await;
+                let stored = found
+                    .map_err(|e| e.to_string())?
+                    .ok_or_else(|| format!("delivery {id} is not kept any more; choose another"))?;
+                let account =
+                    stored.summary.account.ok_or_else(|| format!("delivery {id} belongs to no account"))?;
+                template::context(&account, &stored.body)
+            }
+        };
+        let preview: Preview = self.renderer.preview(text, &context).await;
+        Ok(Answer::Preview { preview })
+    }
+}
+
+impl Desk {
+    /// Takes in one look at an incident, shows and keeps what is new in it.
+    pub async fn observe(&self, seen: &Observation) {
+        self.observe_all(std::slice::from_ref(seen), |_| false).await;
+    }
+
+    /// Takes in several; returns how many told of a change of status that `late` says push should have told before.
+    pub async fn observe_all(&self, seen: &[Observation], late: impl Fn(&Observation) -> bool) -> u32 {
+        let (writes, missed) = self.hub.change(|board| {
+            let (mut changes, mut writes, mut missed) = (vec![], vec![], 0);
+            for seen in seen {
+                let before = board.incidents.get(&seen.key).map(|known| known.state.status);
+                let Some(change) = board.observe(seen) else { continue };
+                if let Change::Incident(incident) = &change {
+                    missed += u32::from(before != Some(incident.state.status) && late(seen));
+                    writes.push(Write::Incident(incident.clone()));
+                }
+                changes.push(change);
+            }
+            (changes, (writes, missed))
+        });
+        if !writes.is_empty()
+            && let Err(error) = self.store.save(writes).await
+        {
+            tracing::warn!(%error, "incidents could not be kept; they are asked for again at the next start");
+        }
+        missed
+    }
+
+    /// The provider does not know this incident any more.
+    pub async fn forget(&self, key: &IncidentKey) {
+        self.hub.publish(Change::Forgotten(key.clone()));
+        if let Err(error) = self.store.save(vec![Write::Forget(key.clone())]).await {
+            tracing::warn!(%error, "a forgotten incident could not be removed");
+        }
+    }
+}
+
+fn may_act(access: &Access) -> Result<&str, String> {
+    match access {
+        Access::Act { actor } => Ok(actor),
+        Access::Watch { reason } => Err(format!("you may look, not act: {reason}")),
+    }
+}
+
+/// A stored delivery, cleaned for the screen.
+pub fn view(stored: StoredDelivery) -> DeliveryView {
+    let json = serde_json::from_slice::<serde_json::Value>(&stored.body).ok();
+    let pretty = json.as_ref().and_then(|value| serde_json::to_string_pretty(value).ok());
+    let body = match &pretty {
+        Some(text) => ShownBody::new(text),
+        None => ShownBody::new(&String::from_utf8_lossy(&stored.body)),
+    };
+    DeliveryView {
+        summary: stored.summary,
+        peer: Shown::line(&stored.peer),
+        headers: stored.headers.iter().map(|(name, value)| (Shown::line(name), Shown::line(value))).collect(),
+        body,
+        body_is_json: pretty.is_some(),
+    }
+}

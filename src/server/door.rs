@@ -1,0 +1,108 @@
+//! Keeping the port for webhooks: taken when it is free, waited for when somebody else has it.
+
+use std::{fs, io, net::SocketAddr, time::Duration};
+
+use tokio::{net::TcpListener, time::sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::hub::Hub;
+use crate::{
+    core::{board::Change, freshness::Door, text::Shown},
+    receiver::http::{self, Limits},
+};
+
+/// How often a taken port is tried again: a console that takes over must have it within two seconds.
+const RETRY: Duration = Duration::from_millis(250);
+
+/// Listens on `address` as soon as it is free, and serves `router` until `stop`.
+pub async fn keep(hub: Hub, address: SocketAddr, router: axum::Router, stop: CancellationToken) {
+    let listener = tokio::select! {
+        () = stop.cancelled() => return,
+        listener = bind(&hub, address) => listener,
+    };
+    let open = listener.local_addr().unwrap_or(address);
+    hub.publish(Change::Door(Door::Open { address: open.to_string() }));
+    tracing::info!(address = %open, "listening for webhooks");
+    http::serve(listener, router, Limits::default(), stop).await;
+}
+
+async fn bind(hub: &Hub, address: SocketAddr) -> TcpListener {
+    loop {
+        match TcpListener::bind(address).await {
+            Ok(listener) => return listener,
+            Err(error) => {
+                let door = Door::Taken { address: address.to_string(), by: whose(address, &error) };
+                if hub.look(|board| board.door != door) {
+                    tracing::warn!(%address, %error, "the port for webhooks cannot be had");
+                    hub.publish(Change::Door(door));
+                }
+                sleep(RETRY).await;
+            }
+        }
+    }
+}
+
+fn whose(address: SocketAddr, error: &io::Error) -> Shown {
+    if error.kind() != io::ErrorKind::AddrInUse {
+        return Shown::line(&error.to_string());
+    }
+    let ours = rustix::process::geteuid().as_raw();
+    match listening_uid(address.port()) {
+        Some(uid) if uid == ours => "another program of yours".into(),
+        Some(uid) => Shown::line(&format!("a program of {}", user_name(uid))),
+        None => "another program".into(),
+    }
+}
+
+/// The user whose program listens on `port` of this host, as the kernel's tables tell (proc(5), /proc/net/tcp).
+fn listening_uid(port: u16) -> Option<u32> {
+    const LISTEN: &str = "0A";
+    let table = ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
+    table.iter().flat_map(|text| text.lines().skip(1)).find_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let (local, state, uid) = (fields.get(1)?, fields.get(3)?, fields.get(7)?);
+        let here = u16::from_str_radix(local.rsplit(':').next()?, 16).ok()?;
+        (here == port && *state == LISTEN).then(|| uid.parse().ok())?
+    })
+}
+
+/// The login name of `uid` in the local user table, else the number itself.
+pub fn user_name(uid: u32) -> String {
+    let table = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = table.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    });
+    name.unwrap_or_else(|| format!("uid {uid}"))
+}
+
+/// The user this process runs as.
+pub fn own_name() -> String {
+    user_name(rustix::process::geteuid().as_raw())
+}
+
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::board::Board;
+
+    #[tokio::test]
+    async fn a_taken_port_is_named_and_had_as_soon_as_it_is_free() {
+        let other = TcpListener::bind("127.0.0.1:0").await.expect("bind");
+        let address = other.local_addr().expect("address");
+        let (hub, stop) = (Hub::new(Board::default()), CancellationToken::new());
+        let (_, mut feed) = hub.subscribe();
+        let kept = tokio::spawn(keep(hub.clone(), address, axum::Router::new(), stop.clone()));
+
+        let Change::Door(Door::Taken { by, .. }) = &*feed.recv().await.expect("change") else { panic!("not taken") };
+        assert_eq!(by.as_str(), "another program of yours");
+        drop(other);
+        let Change::Door(Door::Open { address: open }) = &*feed.recv().await.expect("change") else { panic!("shut") };
+        assert_eq!(open, &address.to_string());
+
+        stop.cancel();
+        kept.await.expect("ends");
+    }
+}

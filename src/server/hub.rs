@@ -1,0 +1,75 @@
+//! The board, and the feed of its changes. Locked only for the length of one change, never across an await.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::broadcast;
+
+use crate::core::{
+    board::{Board, Change},
+    freshness::Account,
+    id::AccountName,
+};
+
+/// Changes a console may lie behind before it gets a fresh snapshot instead.
+const FEED: usize = 4096;
+
+/// A handle to the one board of this server.
+#[derive(Clone)]
+pub struct Hub {
+    board: Arc<Mutex<Board>>,
+    feed: broadcast::Sender<Arc<Change>>,
+}
+
+impl Hub {
+    pub fn new(board: Board) -> Self {
+        Self { board: Arc::new(Mutex::new(board)), feed: broadcast::Sender::new(FEED) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Board> {
+        // Every change is a whole value put in place, so a panic elsewhere leaves nothing half-done.
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at the board. Keep it short: everything else waits.
+    pub fn look<T>(&self, look: impl FnOnce(&Board) -> T) -> T {
+        look(&self.lock())
+    }
+
+    /// Applies a change and tells every console.
+    pub fn publish(&self, change: Change) {
+        self.change(|board| {
+            board.apply(&change);
+            (vec![change], ())
+        });
+    }
+
+    /// Changes the board by `make` and tells every console what it returned as changed.
+    pub fn change<T>(&self, make: impl FnOnce(&mut Board) -> (Vec<Change>, T)) -> T {
+        let mut board = self.lock();
+        let (changes, result) = make(&mut board);
+        for change in changes {
+            // Sent under the lock, so that a snapshot and the feed never miss or repeat a change.
+            let _ = self.feed.send(Arc::new(change));
+        }
+        result
+    }
+
+    /// Changes what is known of an account; nothing happens when it is as it was.
+    pub fn account(&self, name: &AccountName, change: impl FnOnce(&mut Account)) {
+        self.change(|board| {
+            let Some(known) = board.accounts.get_mut(name) else { return (vec![], ()) };
+            let before = known.account.clone();
+            change(&mut known.account);
+            if known.account == before {
+                return (vec![], ());
+            }
+            (vec![Change::Account(Box::new(known.account.clone()))], ())
+        });
+    }
+
+    /// The board as it is, and every change after it.
+    pub fn subscribe(&self) -> (Board, broadcast::Receiver<Arc<Change>>) {
+        let board = self.lock();
+        (board.clone(), self.feed.subscribe())
+    }
+}

@@ -1,0 +1,184 @@
+//! Asking a provider again and again: what webhooks do not tell, or did not deliver.
+//!
+//! A failed poll changes nothing but the freshness: the last list stays, with its age and the cause.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    account::{self, Account, NoProvider},
+    desk::Desk,
+    snapshot,
+};
+use crate::{
+    core::{
+        board::Change,
+        freshness::Failure,
+        id::{AccountName, IncidentKey},
+        incident::Observation,
+    },
+    provider::{Provider, ProviderError},
+};
+
+/// On-call changes by the clock and by overrides, which no webhook tells.
+const ON_CALL_EVERY: Duration = Duration::from_secs(60);
+const SCHEDULES_EVERY: Duration = Duration::from_secs(600);
+/// How far back resolved incidents are asked for at the start.
+const RESOLVED_SINCE: SignedDuration = SignedDuration::from_hours(24);
+/// A change this old at the provider should have been pushed by now.
+const PUSH_GRACE: SignedDuration = SignedDuration::from_secs(60);
+/// Incidents that left the open list and are asked for one by one in a round; the rest follows in the next.
+const LEFT_AT_ONCE: usize = 50;
+
+/// Polls one account until `stop`.
+pub async fn run(desk: Arc<Desk>, account: Arc<Account>, stop: CancellationToken) {
+    let mut round = Round::new(desk, account);
+    loop {
+        let pause = round.poll().await;
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = sleep(pause) => {}
+            () = round.account.look.notified() => {}
+        }
+    }
+}
+
+struct Round {
+    desk: Arc<Desk>,
+    account: Arc<Account>,
+    name: AccountName,
+    on_call_due: Instant,
+    schedules_due: Instant,
+    resolved_seen: bool,
+}
+
+impl Round {
+    fn new(desk: Arc<Desk>, account: Arc<Account>) -> Self {
+        let now = Instant::now();
+        let name = account.settings.name.clone();
+        Self { desk, account, name, on_call_due: now, schedules_due: now, resolved_seen: false }
+    }
+
+    /// One round; returns how long to wait for the next.
+    async fn poll(&mut self) -> Duration {
+        let poll = self.account.settings.poll;
+        let provider = match self.account.provider().await {
+            Ok(provider) => provider,
+            Err(NoProvider::NoToken) => return Duration::from_secs(3600),
+            Err(error) => {
+                self.failed(Failure { at: Timestamp::now(), cause: error.shown(), unauthorised: false });
+                return poll;
+            }
+        };
+        match self.everything_due(&*provider).await {
+            Ok(()) => {
+                let now = Timestamp::now();
+                self.desk.hub.account(&self.name, |account| account.rest.succeeded(now));
+                snapshot::save(&self.desk, &self.name, now).await;
+                poll
+            }
+            Err(error) => {
+                tracing::warn!(account = %self.name, %error, "poll failed");
+                if matches!(error, ProviderError::Unauthorised { .. }) {
+                    self.account.forget().await;
+                }
+                self.failed(account::failure(&error, Timestamp::now()));
+                account::pause_after(&error, poll)
+            }
+        }
+    }
+
+    fn failed(&self, failure: Failure) {
+        self.desk.hub.account(&self.name, |account| account.rest.failed(failure));
+    }
+
+    async fn everything_due(&mut self, provider: &dyn Provider) -> Result<(), ProviderError> {
+        self.identify(provider).await?;
+        self.incidents(provider).await?;
+        if Instant::now() >= self.on_call_due {
+            let oncalls = provider.on_calls().await?;
+            self.desk.hub.publish(Change::OnCalls { account: self.name.clone(), oncalls });
+            self.on_call_due = Instant::now() + ON_CALL_EVERY;
+        }
+        if Instant::now() >= self.schedules_due {
+            let schedules = provider.schedules(Timestamp::now()).await?;
+            self.desk.hub.publish(Change::Schedules { account: self.name.clone(), schedules });
+            let directory = provider.directory().await?;
+            let (people, policies) = (directory.people, directory.policies);
+            self.desk.hub.publish(Change::Directory { account: self.name.clone(), people, policies });
+            self.schedules_due = Instant::now() + SCHEDULES_EVERY;
+        }
+        Ok(())
+    }
+
+    async fn identify(&self, provider: &dyn Provider) -> Result<(), ProviderError> {
+        let known = self.desk.hub.look(|b| b.accounts.get(&self.name).is_some_and(|a| a.account.identity.is_some()));
+        if known {
+            return Ok(());
+        }
+        let identity = provider.identity().await?;
+        let cannot_act = (identity.account_key && identity.user.is_none()).then(|| {
+            "the key belongs to the account and `from` names none of its users: set `from` to your e-mail address".into()
+        });
+        self.desk.hub.account(&self.name, |account| {
+            account.identity = Some(identity);
+            account.cannot_act = cannot_act;
+        });
+        Ok(())
+    }
+
+    async fn incidents(&mut self, provider: &dyn Provider) -> Result<(), ProviderError> {
+        let asked_at = Timestamp::now();
+        let open = provider.open_incidents().await?;
+        let listed: BTreeSet<IncidentKey> = open.iter().map(|seen| seen.key.clone()).collect();
+        self.take(open, asked_at).await;
+        self.look_after_those_that_left(provider, &listed).await?;
+        if !self.resolved_seen {
+            let since = asked_at.checked_sub(RESOLVED_SINCE).unwrap_or(Timestamp::UNIX_EPOCH);
+            let resolved = provider.resolved_incidents(since).await?;
+            self.take(resolved, asked_at).await;
+            self.resolved_seen = true;
+        }
+        Ok(())
+    }
+
+    /// Incidents that were open and are not in the list any more: each is asked for, because gone from a list
+    /// is not the same as resolved.
+    async fn look_after_those_that_left(
+        &self,
+        provider: &dyn Provider,
+        listed: &BTreeSet<IncidentKey>,
+    ) -> Result<(), ProviderError> {
+        let left: Vec<IncidentKey> = self.desk.hub.look(|board| {
+            let open = board.incidents.values().filter(|i| i.key.account == self.name && i.state.status.is_open());
+            open.map(|i| i.key.clone()).filter(|key| !listed.contains(key)).take(LEFT_AT_ONCE).collect()
+        });
+        for key in left {
+            let asked_at = Timestamp::now();
+            match provider.incident(&key.id).await {
+                Ok(seen) => self.take(vec![seen], asked_at).await,
+                Err(ProviderError::NotFound { .. }) => self.desk.forget(&key).await,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn take(&self, seen: Vec<Observation>, asked_at: Timestamp) {
+        let missed = self.desk.observe_all(&seen, |seen| asked_at.duration_since(seen.stamp.at) > PUSH_GRACE).await;
+        let first = self.desk.hub.look(|b| {
+            b.accounts.get(&self.name).is_none_or(|account| account.account.rest.last_success.is_none())
+        });
+        // What was there before the first poll was never promised by push.
+        if missed > 0 && !first {
+            self.desk.hub.account(&self.name, |account| {
+                if account.push.off.is_none() {
+                    account.push.missed = account.push.missed.saturating_add(missed);
+                }
+            });
+        }
+    }
+}
