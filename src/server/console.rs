@@ -112,3 +112,119 @@ fn ask(
         place.send((id, answer));
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        core::{
+            board::{Board, Change},
+            incident::Status,
+        },
+        proto::Request,
+        server::fake::{self, Fake, key},
+    };
+    use tokio::io::{DuplexStream, duplex};
+
+    struct Setup {
+        fake: Fake,
+        desk: Arc<Desk>,
+        _dir: tempfile::TempDir,
+    }
+
+    fn setup() -> Setup {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let fake = Fake::default();
+        let desk = fake::desk(&fake, dir.path());
+        Setup { fake, desk, _dir: dir }
+    }
+
+    fn attach(desk: &Arc<Desk>, pipe: usize) -> Line<DuplexStream> {
+        let (ours, theirs) = duplex(pipe);
+        tokio::spawn(serve(theirs, Arc::clone(desk), Access::Act { actor: "alice".into() }));
+        wire::line(ours)
+    }
+
+    async fn hello(line: &mut Line<DuplexStream>) -> Board {
+        let hello = FromConsole::Hello { protocol: PROTOCOL, version: "0".into() };
+        wire::send(line, &hello).await.expect("send");
+        assert!(matches!(wire::receive(line).await.expect("hello"), FromServer::Hello { .. }));
+        let FromServer::Snapshot { board } = wire::receive(line).await.expect("snapshot") else { panic!("no snapshot") };
+        *board
+    }
+
+    #[tokio::test]
+    async fn a_console_gets_the_snapshot_and_then_the_changes() {
+        let Setup { fake, desk, _dir } = setup();
+        let mut line = attach(&desk, 1 << 16);
+        let mut mine = hello(&mut line).await;
+
+        desk.observe(&fake.put("P1", Status::Triggered, 0)).await;
+        while !mine.incidents.contains_key(&key("P1")) {
+            if let FromServer::Changed { change } = wire::receive(&mut line).await.expect("message") {
+                mine.apply(&change);
+            }
+        }
+
+        assert_eq!(mine, desk.hub.look(Board::clone));
+    }
+
+    #[tokio::test]
+    async fn a_console_that_falls_behind_gets_a_fresh_snapshot() {
+        let Setup { fake, desk, _dir } = setup();
+        let mut line = attach(&desk, 512);
+        let mut mine = hello(&mut line).await;
+        for n in 0..6000 {
+            let seen = fake.put(&format!("P{n}"), Status::Triggered, n);
+            desk.hub.change(|board| (board.observe(&seen).into_iter().collect(), ()));
+        }
+
+        let mut snapshots = 0;
+        while mine.incidents.len() < 6000 {
+            match wire::receive(&mut line).await.expect("message") {
+                FromServer::Snapshot { board } => (mine, snapshots) = (*board, snapshots + 1),
+                FromServer::Changed { change } => mine.apply(&change),
+                _ => {}
+            }
+        }
+
+        assert!(snapshots > 0);
+        assert_eq!(mine, desk.hub.look(Board::clone));
+    }
+
+    #[tokio::test]
+    async fn another_protocol_is_refused_in_words() {
+        let Setup { desk, _dir, .. } = setup();
+        let mut line = attach(&desk, 1 << 16);
+        wire::send(&mut line, &FromConsole::Hello { protocol: 99, version: "9.9".into() }).await.expect("send");
+
+        let FromServer::Refused { reason } = wire::receive(&mut line).await.expect("answer") else { panic!("let in") };
+
+        assert!(reason.contains("protocol 99"), "{reason}");
+    }
+
+    #[tokio::test]
+    async fn an_answer_carries_the_number_of_its_request() {
+        let Setup { desk, _dir, .. } = setup();
+        let mut line = attach(&desk, 1 << 16);
+        hello(&mut line).await;
+        wire::send(&mut line, &FromConsole::Request { id: 41, request: Request::Refresh }).await.expect("send");
+
+        loop {
+            if let FromServer::Answer { id, answer } = wire::receive(&mut line).await.expect("message") {
+                assert_eq!((id, *answer), (41, Ok(Answer::Refreshing)));
+                return;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn the_change_feed_carries_whole_values() {
+        let Setup { fake, desk, _dir } = setup();
+        let (_, mut feed) = desk.hub.subscribe();
+
+        desk.observe(&fake.put("P1", Status::Triggered, 0)).await;
+
+        assert!(matches!(&*feed.recv().await.expect("change"), Change::Incident(i) if i.key == key("P1")));
+    }
+}

@@ -12,6 +12,9 @@ pub mod ownership;
 pub mod poller;
 pub mod snapshot;
 
+#[cfg(test)]
+mod fake;
+
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};

@@ -182,3 +182,123 @@ impl Round {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        core::{freshness::Standing, incident::Status},
+        server::fake::{self, Fake, key},
+    };
+
+    struct Setup {
+        fake: Fake,
+        round: Round,
+        _dir: tempfile::TempDir,
+    }
+
+    fn setup() -> Setup {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let fake = Fake::default();
+        let desk = fake::desk(&fake, dir.path());
+        let account = Arc::clone(&desk.accounts[&fake::account_name()]);
+        Setup { fake, round: Round::new(desk, account), _dir: dir }
+    }
+
+    impl Setup {
+        fn status(&self, id: &str) -> Option<Status> {
+            self.round.desk.hub.look(|b| b.incidents.get(&key(id)).map(|i| i.state.status))
+        }
+
+        fn account(&self) -> crate::core::freshness::Account {
+            self.round.desk.hub.look(|b| b.accounts[&fake::account_name()].account.clone())
+        }
+    }
+
+    fn broken() -> ProviderError {
+        ProviderError::Broken { status: 500, reason: "oops".into() }
+    }
+
+    #[tokio::test]
+    async fn a_failed_poll_keeps_the_list_and_says_how_old_it_is_and_why() {
+        let mut setup = setup();
+        setup.fake.put("P1", Status::Triggered, 0);
+        setup.round.poll().await;
+        let success = setup.account().rest.last_success;
+        setup.fake.fail_reads(broken(), 1);
+
+        setup.round.poll().await;
+
+        assert_eq!(setup.status("P1"), Some(Status::Triggered));
+        let account = setup.account();
+        assert_eq!(account.rest.last_success, success);
+        let Standing::Stale { cause, .. } = account.rest_standing(Timestamp::now()) else { panic!("not stale") };
+        assert!(cause.as_str().contains("500"), "{cause}");
+    }
+
+    #[tokio::test]
+    async fn what_left_the_open_list_is_asked_for_and_only_then_called_resolved() {
+        let mut setup = setup();
+        setup.fake.put("P1", Status::Triggered, 0);
+        setup.round.poll().await;
+        setup.fake.put("P1", Status::Resolved, 10);
+
+        setup.round.poll().await;
+
+        assert_eq!(setup.status("P1"), Some(Status::Resolved));
+    }
+
+    #[tokio::test]
+    async fn an_incident_that_the_provider_does_not_know_any_more_is_forgotten() {
+        let mut setup = setup();
+        setup.fake.put("P1", Status::Triggered, 0);
+        setup.round.poll().await;
+        setup.fake.remove("P1");
+
+        setup.round.poll().await;
+
+        assert_eq!(setup.status("P1"), None);
+    }
+
+    #[tokio::test]
+    async fn changes_that_push_should_have_told_are_counted_but_not_those_of_the_first_poll() {
+        let mut setup = setup();
+        setup.fake.put("P1", Status::Triggered, 0);
+        setup.round.poll().await;
+        assert_eq!(setup.account().push.missed, 0);
+        setup.fake.put("P1", Status::Acknowledged, 10);
+        setup.fake.put("P2", Status::Triggered, 10);
+
+        setup.round.poll().await;
+
+        assert_eq!(setup.account().push.missed, 2);
+    }
+
+    #[tokio::test]
+    async fn refused_credentials_and_rate_limits_are_waited_out() {
+        let mut setup = setup();
+        setup.fake.fail_reads(ProviderError::Unauthorised { advice: "key".into() }, 1);
+        assert_eq!(setup.round.poll().await, Duration::from_secs(60));
+        assert!(setup.account().rest.failure.is_some_and(|f| f.unauthorised));
+
+        setup.fake.fail_reads(ProviderError::RateLimited { wait: Duration::from_secs(7) }, 1);
+        assert_eq!(setup.round.poll().await, Duration::from_secs(7));
+    }
+
+    #[tokio::test]
+    async fn a_start_without_network_shows_what_was_known_with_its_age() {
+        let mut setup = setup();
+        setup.fake.put("P1", Status::Triggered, 0);
+        setup.round.poll().await;
+        let before = setup.account().rest.last_success;
+
+        let store = setup.round.desk.store.clone();
+        let mut board = crate::core::board::Board::default();
+        board.apply(&Change::Account(Box::new(super::super::first_look(&fake::settings()))));
+        let (board, _) = store.read(move |reader| super::super::restore(reader, board)).await.expect("restored");
+
+        assert!(board.incidents.contains_key(&key("P1")));
+        let account = &board.accounts[&fake::account_name()].account;
+        assert_eq!((account.rest.last_success, account.rest.failure.clone()), (before, None));
+    }
+}

@@ -1,0 +1,204 @@
+use super::*;
+use crate::{
+    core::action::Target,
+    proto::{Access, Answer, Request},
+    server::fake::{self, Fake, Spoil, key, person},
+};
+
+struct Setup {
+    fake: Fake,
+    desk: Arc<Desk>,
+    _dir: tempfile::TempDir,
+}
+
+fn setup() -> Setup {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let fake = Fake::default();
+    let desk = fake::desk(&fake, dir.path());
+    Setup { fake, desk, _dir: dir }
+}
+
+fn target(id: &str, seen: Status) -> Target {
+    Target { key: key(id), seen }
+}
+
+fn alice() -> Access {
+    Access::Act { actor: "alice".into() }
+}
+
+/// Asks as a console would, and waits until all outcomes are final.
+async fn act(desk: &Arc<Desk>, targets: Vec<Target>, verb: Verb) -> Vec<Outcome> {
+    let (_, mut feed) = desk.hub.subscribe();
+    let answer = desk.answer(&alice(), Request::Act { targets, verb }).await.expect("accepted");
+    let Answer::Accepted { action: id } = answer else { panic!("not accepted") };
+    loop {
+        if let Change::Action(action) = &*feed.recv().await.expect("change")
+            && action.id == id
+            && action.is_final()
+        {
+            return action.outcomes.iter().map(|(_, outcome)| outcome.clone()).collect();
+        }
+    }
+}
+
+fn hand_off(note: Option<&str>) -> Verb {
+    Verb::HandOff { to: Assignee::User(person("bob")), note: note.map(str::to_owned) }
+}
+
+#[tokio::test]
+async fn an_acknowledge_is_confirmed_by_what_the_provider_shows() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put("P1", Status::Triggered, 0);
+
+    let outcomes = act(&desk, vec![target("P1", Status::Triggered)], Verb::Acknowledge).await;
+
+    assert_eq!(outcomes, [Outcome::Confirmed { notice: None }]);
+    assert_eq!(fake.status("P1"), Status::Acknowledged);
+    assert_eq!(desk.hub.look(|b| b.incidents[&key("P1")].state.status), Status::Acknowledged);
+}
+
+#[tokio::test]
+async fn an_acknowledge_never_reopens_what_was_resolved_meanwhile() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put("P1", Status::Resolved, 0);
+
+    let outcomes = act(&desk, vec![target("P1", Status::Triggered)], Verb::Acknowledge).await;
+
+    let [Outcome::Conflict { now: Status::Resolved, reason }] = outcomes.as_slice() else { panic!("{outcomes:?}") };
+    assert!(reason.as_str().contains("by Bob"), "{reason}");
+    assert_eq!(fake.writes(), 0);
+
+    let again = act(&desk, vec![target("P1", Status::Resolved)], Verb::Acknowledge).await;
+    assert_eq!(again, [Outcome::Confirmed { notice: None }]);
+}
+
+#[tokio::test]
+async fn a_hand_off_of_what_somebody_took_meanwhile_asks_again() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put("P1", Status::Acknowledged, 0);
+
+    let outcomes = act(&desk, vec![target("P1", Status::Triggered)], hand_off(None)).await;
+
+    assert!(matches!(outcomes[0], Outcome::Conflict { now: Status::Acknowledged, .. }), "{outcomes:?}");
+    assert_eq!(fake.writes(), 0);
+}
+
+#[tokio::test]
+async fn resolving_what_is_resolved_sends_nothing_and_says_who_did_it() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put("P1", Status::Resolved, 0);
+
+    let outcomes = act(&desk, vec![target("P1", Status::Triggered)], Verb::Resolve).await;
+
+    let [Outcome::Confirmed { notice: Some(notice) }] = outcomes.as_slice() else { panic!("{outcomes:?}") };
+    assert_eq!(notice.as_str(), "was resolved already by Bob");
+    assert_eq!(fake.writes(), 0);
+}
+
+#[tokio::test]
+async fn each_incident_has_its_own_outcome() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put("P1", Status::Triggered, 0);
+    fake.put("P2", Status::Resolved, 0);
+
+    let targets = ["P1", "P2", "P3"].map(|id| target(id, Status::Triggered)).to_vec();
+    let outcomes = act(&desk, targets, Verb::Acknowledge).await;
+
+    assert_eq!(outcomes.iter().map(Outcome::word).collect::<Vec<_>>(), ["confirmed", "conflict", "failed"]);
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_read_back_and_never_sent_twice() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put("P1", Status::Triggered, 0);
+    fake.spoil_next_write(Spoil::AnswerLost);
+
+    let outcomes = act(&desk, vec![target("P1", Status::Triggered)], Verb::Resolve).await;
+
+    assert!(matches!(&outcomes[0], Outcome::Confirmed { notice: Some(_) }), "{outcomes:?}");
+    assert_eq!(fake.writes(), 1);
+}
+
+#[tokio::test]
+async fn silence_is_told_as_not_done_when_the_incident_shows_it_was_not() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put("P1", Status::Triggered, 0);
+    fake.spoil_next_write(Spoil::Silence);
+
+    let outcomes = act(&desk, vec![target("P1", Status::Triggered)], Verb::Acknowledge).await;
+
+    let [Outcome::Failed { reason }] = outcomes.as_slice() else { panic!("{outcomes:?}") };
+    assert!(reason.as_str().contains("read back: not done, still triggered"), "{reason}");
+    assert_eq!(fake.writes(), 1);
+}
+
+#[tokio::test]
+async fn a_note_whose_answer_is_lost_is_posted_once() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put("P1", Status::Triggered, 0);
+    fake.spoil_next_write(Spoil::AnswerLost);
+
+    let outcomes = act(&desk, vec![target("P1", Status::Triggered)], Verb::Note { text: "on it".into() }).await;
+
+    assert!(matches!(&outcomes[0], Outcome::Confirmed { notice: Some(_) }), "{outcomes:?}");
+    assert_eq!(fake.notes(), ["on it"]);
+}
+
+#[tokio::test]
+async fn the_same_note_posted_before_does_not_pass_for_this_one() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put("P1", Status::Triggered, 0);
+    let note = || Verb::Note { text: "looking".into() };
+    act(&desk, vec![target("P1", Status::Triggered)], note()).await;
+    fake.spoil_next_write(Spoil::Silence);
+
+    let outcomes = act(&desk, vec![target("P1", Status::Triggered)], note()).await;
+
+    assert!(matches!(&outcomes[0], Outcome::Failed { .. }), "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn a_hand_off_that_worked_without_its_note_says_both() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put("P1", Status::Triggered, 0);
+    let refused = ProviderError::Refused { status: 400, reason: "too many notes".into() };
+    fake.spoil_next_write(Spoil::AnswerLost);
+    fake.spoil_next_write(Spoil::Error(refused));
+
+    let outcomes = act(&desk, vec![target("P1", Status::Triggered)], hand_off(Some("yours"))).await;
+
+    let [Outcome::Partly { done, failed }] = outcomes.as_slice() else { panic!("{outcomes:?}") };
+    assert_eq!(done.as_str(), "handed off");
+    assert!(failed.as_str().contains("too many notes"), "{failed}");
+}
+
+#[tokio::test]
+async fn who_may_only_look_cannot_act() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put("P1", Status::Triggered, 0);
+    let watch = Access::Watch { reason: "not yours".into() };
+    let request = Request::Act { targets: vec![target("P1", Status::Triggered)], verb: Verb::Resolve };
+
+    let refusal = desk.answer(&watch, request).await.expect_err("refused");
+
+    assert_eq!(refusal, "you may look, not act: not yours");
+    assert_eq!(fake.writes(), 0);
+}
+
+#[tokio::test]
+async fn after_a_crash_what_was_sent_is_read_back_and_what_was_not_is_left() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put("P1", Status::Resolved, 0);
+    fake.put("P2", Status::Triggered, 0);
+    let keys = vec![key("P1"), key("P2")];
+    let mut action = desk.store.new_action(jiff::Timestamp::now(), "alice".into(), Verb::Resolve, keys).await.expect("row");
+    action.outcomes[0].1 = Outcome::Sent;
+    desk.hub.publish(Change::Action(Box::new(action.clone())));
+
+    settle(Arc::clone(&desk), vec![action]).await;
+
+    let outcomes = desk.hub.look(|b| b.actions[0].outcomes.clone());
+    assert!(matches!(outcomes[0].1, Outcome::Confirmed { .. }), "{outcomes:?}");
+    assert!(matches!(outcomes[1].1, Outcome::Failed { .. }), "{outcomes:?}");
+    assert_eq!(fake.writes(), 0);
+}

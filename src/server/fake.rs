@@ -1,0 +1,267 @@
+//! A provider in memory whose answers can be spoiled, for tests of what the server makes of them.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+
+use super::{account::Account, desk::Desk, hub::Hub};
+use crate::{
+    config::{AccountSettings, ProviderKind},
+    core::{
+        action::Assignee,
+        board::{Board, Change},
+        detail::Detail,
+        freshness::{self, Freshness, Identity, Push},
+        id::{AccountName, IncidentId, IncidentKey, UserId},
+        incident::{Extra, Named, Observation, Stamp, State, Status, Urgency},
+        oncall::{OnCall, Schedule},
+        text::Shown,
+    },
+    provider::{Check, Directory, Provider, ProviderError},
+    store::Store,
+    template::{Library, Limits, Renderer},
+};
+
+/// What happens to the next call.
+#[derive(Debug, Clone)]
+pub(super) enum Spoil {
+    /// The write is carried out, but the answer is lost.
+    AnswerLost,
+    /// Nothing is carried out and no answer comes.
+    Silence,
+    /// A clear refusal.
+    Error(ProviderError),
+}
+
+#[derive(Default)]
+struct Inside {
+    incidents: BTreeMap<IncidentId, Observation>,
+    notes: Vec<String>,
+    writes: usize,
+    next_write: VecDeque<Spoil>,
+    reads: Option<ProviderError>,
+    failing_reads: usize,
+}
+
+/// The provider; a clone is the same one.
+#[derive(Clone, Default)]
+pub(super) struct Fake(Arc<Mutex<Inside>>);
+
+pub(super) fn account_name() -> AccountName {
+    AccountName::new("prod").expect("id")
+}
+
+pub(super) fn key(id: &str) -> IncidentKey {
+    IncidentKey { account: account_name(), id: IncidentId::new(id).expect("id") }
+}
+
+pub(super) fn person(name: &str) -> Named<UserId> {
+    Named { id: UserId::new(format!("P{name}")).expect("id"), name: name.into() }
+}
+
+fn timed_out() -> ProviderError {
+    ProviderError::TimedOut { address: "fake".into(), within: Duration::from_secs(15) }
+}
+
+impl Fake {
+    /// Puts an incident there, as if the provider's other users had made it so at `second`.
+    pub(super) fn put(&self, id: &str, status: Status, second: i64) -> Observation {
+        let at = Timestamp::from_second(1_700_000_000 + second).expect("small");
+        let state = State {
+            status,
+            urgency: Urgency::High,
+            title: Shown::line(&format!("{id} is down")),
+            number: Some(7),
+            priority: None,
+            service: None,
+            escalation_policy: None,
+            assignees: vec![person("alice")],
+            teams: vec![],
+            created_at: at,
+            url: None,
+            dedup_key: None,
+        };
+        let extra = Some(Extra { changed_by: Some("Bob".into()), ..Extra::default() });
+        let seen = Observation { key: key(id), stamp: Stamp::rest(at), state, extra };
+        self.inside().incidents.insert(seen.key.id.clone(), seen.clone());
+        seen
+    }
+
+    pub(super) fn remove(&self, id: &str) {
+        self.inside().incidents.remove(id);
+    }
+
+    pub(super) fn spoil_next_write(&self, spoil: Spoil) {
+        self.inside().next_write.push_back(spoil);
+    }
+
+    /// The next `times` reads fail with `error`.
+    pub(super) fn fail_reads(&self, error: ProviderError, times: usize) {
+        let mut inside = self.inside();
+        inside.reads = Some(error);
+        inside.failing_reads = times;
+    }
+
+    pub(super) fn writes(&self) -> usize {
+        self.inside().writes
+    }
+
+    pub(super) fn notes(&self) -> Vec<String> {
+        self.inside().notes.clone()
+    }
+
+    pub(super) fn status(&self, id: &str) -> Status {
+        self.inside().incidents.get(id).expect("incident").state.status
+    }
+
+    fn inside(&self) -> std::sync::MutexGuard<'_, Inside> {
+        self.0.lock().expect("lock")
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Inside) -> Result<T, ProviderError>) -> Result<T, ProviderError> {
+        let mut inside = self.inside();
+        if inside.failing_reads > 0 {
+            inside.failing_reads -= 1;
+            return Err(inside.reads.clone().expect("an error"));
+        }
+        read(&inside)
+    }
+
+    fn write<T>(&self, write: impl FnOnce(&mut Inside) -> T) -> Result<T, ProviderError> {
+        let mut inside = self.inside();
+        inside.writes += 1;
+        match inside.next_write.pop_front() {
+            None => Ok(write(&mut inside)),
+            Some(Spoil::AnswerLost) => {
+                write(&mut inside);
+                Err(timed_out())
+            }
+            Some(Spoil::Silence) => Err(timed_out()),
+            Some(Spoil::Error(error)) => Err(error),
+        }
+    }
+
+    fn change(&self, id: &IncidentId, change: impl FnOnce(&mut State)) -> Result<Observation, ProviderError> {
+        self.write(|inside| {
+            let known = inside.incidents.get_mut(id).expect("incident");
+            change(&mut known.state);
+            known.stamp.at = known.stamp.at.checked_add(SignedDuration::from_secs(1)).expect("small");
+            known.clone()
+        })
+    }
+}
+
+#[async_trait]
+impl Provider for Fake {
+    async fn identity(&self) -> Result<Identity, ProviderError> {
+        self.read(|_| {
+            Ok(Identity {
+                name: "alice".into(),
+                email: None,
+                user: Some(person("alice")),
+                account_key: false,
+            })
+        })
+    }
+
+    async fn check(&self, _now: Timestamp) -> Result<Check, ProviderError> {
+        Ok(Check { identity: self.identity().await?, abilities: vec![], clock_skew: None })
+    }
+
+    async fn open_incidents(&self) -> Result<Vec<Observation>, ProviderError> {
+        self.read(|i| Ok(i.incidents.values().filter(|seen| seen.state.status.is_open()).cloned().collect()))
+    }
+
+    async fn resolved_incidents(&self, _since: Timestamp) -> Result<Vec<Observation>, ProviderError> {
+        self.read(|_| Ok(vec![]))
+    }
+
+    async fn incident(&self, id: &IncidentId) -> Result<Observation, ProviderError> {
+        self.read(|i| i.incidents.get(id).cloned().ok_or_else(|| ProviderError::NotFound { what: id.to_string() }))
+    }
+
+    async fn detail(&self, id: &IncidentId, now: Timestamp) -> Result<Detail, ProviderError> {
+        let key = IncidentKey { account: account_name(), id: id.clone() };
+        Ok(Detail {
+            key,
+            fetched_at: now,
+            description: None,
+            alerts: vec![],
+            notes: vec![],
+            timeline: vec![],
+            missing: vec![],
+        })
+    }
+
+    async fn on_calls(&self) -> Result<Vec<OnCall>, ProviderError> {
+        self.read(|_| Ok(vec![]))
+    }
+
+    async fn schedules(&self, _now: Timestamp) -> Result<Vec<Schedule>, ProviderError> {
+        self.read(|_| Ok(vec![]))
+    }
+
+    async fn directory(&self) -> Result<Directory, ProviderError> {
+        self.read(|_| Ok(Directory::default()))
+    }
+
+    async fn set_status(&self, id: &IncidentId, status: Status) -> Result<Observation, ProviderError> {
+        self.change(id, |state| state.status = status)
+    }
+
+    async fn hand_off(&self, id: &IncidentId, to: &Assignee) -> Result<Observation, ProviderError> {
+        self.change(id, |state| match to {
+            Assignee::User(user) => state.assignees = vec![user.clone()],
+            Assignee::EscalationPolicy(policy) => state.escalation_policy = Some(policy.clone()),
+        })
+    }
+
+    async fn add_note(&self, _id: &IncidentId, text: &str) -> Result<(), ProviderError> {
+        self.write(|inside| inside.notes.push(text.to_owned()))
+    }
+
+    async fn note_texts(&self, _id: &IncidentId) -> Result<Vec<String>, ProviderError> {
+        self.read(|inside| Ok(inside.notes.clone()))
+    }
+}
+
+pub(super) fn settings() -> AccountSettings {
+    AccountSettings {
+        name: account_name(),
+        provider: ProviderKind::PagerDuty,
+        base_url: "http://127.0.0.1:1".into(),
+        token: None,
+        from: None,
+        poll: Duration::from_secs(30),
+        webhook: None,
+    }
+}
+
+/// A desk over `fake` with a store in `dir`.
+pub(super) fn desk(fake: &Fake, dir: &std::path::Path) -> Arc<Desk> {
+    let mut board = Board::default();
+    let account = freshness::Account {
+        name: account_name(),
+        provider: "fake".into(),
+        identity: None,
+        cannot_act: None,
+        rest_off: None,
+        rest: Freshness::default(),
+        poll_seconds: 30,
+        push: Push::default(),
+    };
+    board.apply(&Change::Account(Box::new(account)));
+    let account = Account::with_provider(settings(), Arc::new(fake.clone()));
+    Arc::new(Desk {
+        hub: Hub::new(board),
+        store: Store::open(dir).expect("store"),
+        accounts: [(account_name(), Arc::new(account))].into(),
+        renderer: Renderer::new(vec!["false".into()], Limits::preview()),
+        library: Library::open(&dir.join("templates")),
+    })
+}
