@@ -1,1 +1,133 @@
-//! config
+//! Settings: what the configuration file says, checked as a whole before anything runs.
+//!
+//! A secret is a reference ([`SecretRef`]) until the moment it is needed; no error here repeats a value
+//! from the file where a secret could stand.
+
+mod error;
+mod fields;
+mod file;
+mod places;
+mod secret;
+mod values;
+
+use std::{net::SocketAddr, time::Duration};
+
+pub use error::{ConfigError, Finding};
+pub use file::{load, parse};
+pub use places::{default_config_path, default_state_dir, init};
+pub use secret::{SecretError, SecretRef};
+
+use crate::core::id::AccountName;
+
+/// The commented sample that [`init`] writes: every key, each with its default or an example.
+pub const SAMPLE: &str = include_str!("../../assets/config.sample.toml");
+
+/// The whole configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    pub receiver: ReceiverSettings,
+    /// In the order of the file; names are unique.
+    pub accounts: Vec<AccountSettings>,
+}
+
+/// `[receiver]`: the door for webhooks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiverSettings {
+    pub listen: SocketAddr,
+}
+
+impl Default for ReceiverSettings {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8484)) }
+    }
+}
+
+/// `[[account]]`: one account at one provider.
+#[derive(Debug, Clone)]
+pub struct AccountSettings {
+    pub name: AccountName,
+    pub provider: ProviderKind,
+    /// Scheme, host and port, no slash at the end. Plain http only to this machine.
+    pub base_url: String,
+    /// `None`: webhooks only.
+    pub token: Option<SecretRef>,
+    /// The e-mail address that acts when the token belongs to no person.
+    pub from: Option<String>,
+    /// Between two polls; 5 s to 1 h.
+    pub poll: Duration,
+    /// `None`: polling only.
+    pub webhook: Option<WebhookSettings>,
+}
+
+/// `[account.webhook]`: `POST /hooks/<account>/<url_key>`.
+#[derive(Debug, Clone)]
+pub struct WebhookSettings {
+    pub url_key: SecretRef,
+    /// At least one; a signature by any of them is genuine.
+    pub secrets: Vec<SecretRef>,
+}
+
+/// Who the incidents come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProviderKind {
+    PagerDuty,
+}
+
+impl ProviderKind {
+    /// Its name in the file.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::PagerDuty => "pagerduty",
+        }
+    }
+}
+
+impl Settings {
+    /// Every secret reference, with the place it stands in.
+    pub fn secrets(&self) -> Vec<(String, &SecretRef)> {
+        let mut out = vec![];
+        for account in &self.accounts {
+            out.extend(account.token.iter().map(|token| (format!("token of {}", account.name), token)));
+            if let Some(webhook) = &account.webhook {
+                out.push((format!("webhook.url_key of {}", account.name), &webhook.url_key));
+                out.extend(webhook.secrets.iter().map(|s| (format!("webhook.secrets of {}", account.name), s)));
+            }
+        }
+        out
+    }
+}
+
+/// What is allowed but probably not meant: one sentence each, for `config check`.
+pub fn advice(settings: &Settings) -> Vec<String> {
+    let mut out = vec![];
+    if settings.accounts.is_empty() {
+        out.push("no [[account]]: nothing is watched".to_owned());
+    }
+    if !settings.receiver.listen.ip().is_loopback() && settings.accounts.iter().any(|a| a.webhook.is_some()) {
+        let listen = settings.receiver.listen;
+        out.push(format!("receiver.listen {listen} is open to the network without TLS: put a TLS proxy before it"));
+    }
+    for account in &settings.accounts {
+        advise(account, &mut out);
+    }
+    out
+}
+
+fn advise(account: &AccountSettings, out: &mut Vec<String>) {
+    let name = &account.name;
+    match (&account.token, &account.webhook) {
+        (None, None) => out.push(format!("account {name} has neither token nor [account.webhook]: it shows nothing")),
+        (None, Some(_)) => out.push(format!("account {name} has no token: nothing can be done, and gaps stay unseen")),
+        (Some(_), None) => {
+            let poll = account.poll.as_secs();
+            out.push(format!("account {name} has no [account.webhook]: changes show after up to {poll} s"));
+        }
+        (Some(_), Some(_)) => {}
+    }
+    if account.token.is_some() && account.from.is_none() {
+        out.push(format!("account {name} has no from: a token of the whole account can then look but not act"));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,168 @@
+//! From the text of the file to [`Settings`]. Everything that is wrong is said at once.
+
+use std::{
+    fs::File,
+    io::{ErrorKind, Read as _},
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+};
+
+use toml::de::{DeTable, DeValue};
+
+use super::{
+    AccountSettings, ConfigError, ReceiverSettings, SecretRef, Settings, WebhookSettings,
+    fields::{Field, Findings, Section, kind},
+    places, secret, values,
+};
+
+/// Reads and checks the file, and who else can open it.
+pub fn load(path: &Path) -> Result<Settings, ConfigError> {
+    let unreadable = |cause| ConfigError::Unreadable { path: path.to_owned(), cause };
+    let mut file = File::open(path).map_err(|cause| match cause.kind() {
+        ErrorKind::NotFound => ConfigError::Missing { path: path.to_owned() },
+        _ => unreadable(cause),
+    })?;
+    let mode = file.metadata().map_err(unreadable)?.permissions().mode() & 0o777;
+    let mut bytes = vec![];
+    file.read_to_end(&mut bytes).map_err(unreadable)?;
+    let text = String::from_utf8(bytes).map_err(|_| ConfigError::NotText { path: path.to_owned() })?;
+    let settings = parse(&text, path)?;
+    check_mode(&settings, path, mode)?;
+    Ok(settings)
+}
+
+/// Who may read a secret may act with it; who may change a command may run anything.
+fn check_mode(settings: &Settings, path: &Path, mode: u32) -> Result<(), ConfigError> {
+    let secrets = settings.secrets();
+    if mode & 0o077 != 0 && secrets.iter().any(|(_, secret)| matches!(secret, SecretRef::Inline(_))) {
+        return Err(ConfigError::Exposed { path: path.to_owned(), mode });
+    }
+    if mode & 0o022 != 0 && secrets.iter().any(|(_, secret)| matches!(secret, SecretRef::Command { .. })) {
+        return Err(ConfigError::Changeable { path: path.to_owned(), mode });
+    }
+    Ok(())
+}
+
+/// Checks the text of a file; `path` is for messages, and relative paths in it start beside `path`.
+pub fn parse(text: &str, path: &Path) -> Result<Settings, ConfigError> {
+    let mut findings = Findings::new(text);
+    let (document, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        findings.add(error.span().unwrap_or_default(), format!("not TOML: {}", error.message()));
+    }
+    let settings = if errors.is_empty() {
+        let root = Section::new("", 0..0, document.get_ref(), &mut findings);
+        Reading { path, to: &mut findings }.settings(&root)
+    } else {
+        Settings::default()
+    };
+    let findings = findings.sorted();
+    if findings.is_empty() { Ok(settings) } else { Err(ConfigError::Invalid { path: path.to_owned(), findings }) }
+}
+
+/// A value checked by one of `values`, with its complaint put where the value stands.
+struct Reading<'r, 't> {
+    path: &'r Path,
+    to: &'r mut Findings<'t>,
+}
+
+impl Reading<'_, '_> {
+    fn settings(&mut self, root: &Section<'_>) -> Settings {
+        let receiver = root.section("receiver", "receiver", self.to).map(|s| self.receiver(&s)).unwrap_or_default();
+        let mut accounts: Vec<AccountSettings> = vec![];
+        for section in self.account_sections(root) {
+            let Some(account) = self.account(&section) else { continue };
+            if accounts.iter().any(|known| known.name == account.name) {
+                let at = section.get("name").map_or(section.at.clone(), toml::Spanned::span);
+                self.to.add(at, format!("a second account named `{}`", account.name));
+            }
+            accounts.push(account);
+        }
+        Settings { receiver, accounts }
+    }
+
+    fn receiver(&mut self, section: &Section<'_>) -> ReceiverSettings {
+        let parse = |text: &str| {
+            text.parse().map_err(|_| "`listen` must be address and port, as in \"127.0.0.1:8484\"".to_owned())
+        };
+        match self.value(section, "listen", parse) {
+            Some(listen) => ReceiverSettings { listen },
+            None => ReceiverSettings::default(),
+        }
+    }
+
+    fn account_sections<'a>(&mut self, root: &Section<'a>) -> Vec<Section<'a>> {
+        let Some(value) = root.get("account") else { return vec![] };
+        let DeValue::Array(items) = value.get_ref() else {
+            self.to.add(value.span(), "accounts are written [[account]], in two brackets each");
+            return vec![];
+        };
+        let mut out = vec![];
+        for item in items {
+            match item.get_ref() {
+                DeValue::Table(table) => out.push(Section::new("account", item.span(), table, self.to)),
+                other => self.to.add(item.span(), format!("an account must be a section, this is {}", kind(other))),
+            }
+        }
+        out
+    }
+
+    /// `None` when something that every account needs is missing or wrong: it has been said then.
+    fn account(&mut self, section: &Section<'_>) -> Option<AccountSettings> {
+        section.need("name", self.to);
+        section.need("provider", self.to);
+        let name = self.value(section, "name", values::account_name);
+        let provider = self.value(section, "provider", values::provider);
+        let base_url = self.address(section);
+        let token = section.get("token").and_then(|value| self.secret("token", value));
+        let from = self.value(section, "from", values::from);
+        let poll = self.value(section, "poll", values::poll).unwrap_or(values::POLL_USUAL);
+        let webhook = section.section("webhook", "account.webhook", self.to).and_then(|s| self.webhook(&s));
+        Some(AccountSettings { name: name?, provider: provider?, base_url: base_url?, token, from, poll, webhook })
+    }
+
+    fn address(&mut self, section: &Section<'_>) -> Option<String> {
+        match (section.get("region"), section.get("base_url")) {
+            (Some(_), Some(own)) => {
+                self.to.add(own.span(), "either `region` or `base_url`, not both");
+                None
+            }
+            (_, Some(_)) => self.value(section, "base_url", values::base_url),
+            (Some(_), None) => self.value(section, "region", values::region),
+            (None, None) => values::region("us").ok(),
+        }
+    }
+
+    fn webhook(&mut self, section: &Section<'_>) -> Option<WebhookSettings> {
+        let url_key = section.need("url_key", self.to).and_then(|value| self.secret("url_key", value));
+        let secrets = section.need("secrets", self.to).map(|value| self.secrets(value));
+        Some(WebhookSettings { url_key: url_key?, secrets: secrets.filter(|s| !s.is_empty())? })
+    }
+
+    fn secrets(&mut self, value: Field<'_>) -> Vec<SecretRef> {
+        let DeValue::Array(items) = value.get_ref() else {
+            self.to.add(value.span(), "`secrets` must be a list, as in [{ env = \"PD_SECRET\" }]");
+            return vec![];
+        };
+        if items.is_empty() {
+            self.to.add(value.span(), "`secrets` is empty: no webhook could be told from a forged one");
+        }
+        items.iter().filter_map(|item| self.secret("secrets", item)).collect()
+    }
+
+    fn secret(&mut self, key: &str, value: Field<'_>) -> Option<SecretRef> {
+        let path = self.path;
+        match secret::from_toml(value.get_ref(), |text| places::resolve(text, path)) {
+            Ok(reference) => Some(reference),
+            Err(problem) => {
+                self.to.add(value.span(), format!("`{key}`: {problem}"));
+                None
+            }
+        }
+    }
+
+    fn value<T>(&mut self, section: &Section<'_>, key: &str, check: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        let (text, at) = section.text(key, self.to)?;
+        check(text).map_err(|message| self.to.add(at, message)).ok()
+    }
+}

@@ -1,0 +1,296 @@
+//! What the file promises, and every complaint about it.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use secrecy::ExposeSecret as _;
+
+use super::{fields::SECTIONS, *};
+
+const FULL: &str = r#"
+[receiver]
+listen = "127.0.0.1:8484"
+
+[[account]]
+name = "prod"
+provider = "pagerduty"
+region = "us"
+token = { env = "PD_TOKEN" }
+from = "alice@example.com"
+poll = "30s"
+
+[account.webhook]
+url_key = { env = "PD_URL_KEY" }
+secrets = [{ env = "PD_SECRET" }]
+"#;
+
+fn read(text: &str) -> Result<Settings, ConfigError> {
+    parse(text, Path::new("/etc/dogwatch/config.toml"))
+}
+
+/// What is said about `text`, each as `line:column: message`.
+fn complaints(text: &str) -> Vec<String> {
+    match read(text) {
+        Ok(_) => vec![],
+        Err(ConfigError::Invalid { findings, .. }) => {
+            findings.iter().map(|f| format!("{}:{}: {}", f.line, f.column, f.message)).collect()
+        }
+        Err(other) => panic!("{other}"),
+    }
+}
+
+fn account(lines: &str) -> String {
+    format!("[[account]]\nname = \"prod\"\nprovider = \"pagerduty\"\n{lines}\n")
+}
+
+fn uncommented(sample: &str) -> String {
+    let strip = |line: &str| match line.strip_prefix('#') {
+        Some(rest) if !rest.starts_with(' ') => rest.to_owned(),
+        _ => line.to_owned(),
+    };
+    sample.lines().map(strip).collect::<Vec<_>>().join("\n")
+}
+
+fn written(dir: &Path, text: &str, mode: u32) -> PathBuf {
+    let path = dir.join("config.toml");
+    fs::write(&path, text).expect("write");
+    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("mode");
+    path
+}
+
+#[test]
+fn the_documented_file_is_read_as_documented() {
+    let settings = read(FULL).expect("valid");
+    let prod = &settings.accounts[0];
+
+    assert_eq!(settings.receiver.listen.to_string(), "127.0.0.1:8484");
+    assert_eq!((prod.name.as_str(), prod.provider), ("prod", ProviderKind::PagerDuty));
+    assert_eq!(prod.base_url, "https://api.pagerduty.com");
+    assert_eq!(prod.token.as_ref().map(SecretRef::name).as_deref(), Some("env PD_TOKEN"));
+    assert_eq!(prod.from.as_deref(), Some("alice@example.com"));
+    assert_eq!(prod.poll, Duration::from_secs(30));
+    let webhook = prod.webhook.as_ref().expect("webhook");
+    assert_eq!(webhook.url_key.name(), "env PD_URL_KEY");
+    assert_eq!(webhook.secrets.iter().map(SecretRef::name).collect::<Vec<_>>(), ["env PD_SECRET"]);
+    assert!(advice(&settings).is_empty(), "{:?}", advice(&settings));
+}
+
+#[test]
+fn an_empty_file_has_the_defaults() {
+    let settings = read("").expect("valid");
+
+    assert_eq!(settings.receiver, ReceiverSettings::default());
+    assert!(settings.accounts.is_empty());
+    assert_eq!(advice(&settings).len(), 1);
+}
+
+#[test]
+fn the_sample_is_valid_and_so_is_all_that_it_comments_out() {
+    assert!(read(SAMPLE).expect("as it is").accounts.is_empty());
+
+    let settings = read(&uncommented(SAMPLE)).expect("uncommented");
+
+    assert_eq!(settings.accounts.len(), 1);
+    assert!(settings.accounts[0].webhook.is_some());
+    assert!(advice(&settings).is_empty());
+}
+
+#[test]
+fn the_sample_shows_every_key_and_every_way_to_a_secret() {
+    let shown = |word: &str| SAMPLE.lines().any(|line| line.trim_start_matches(['#', ' ']).starts_with(word));
+    for (section, keys) in SECTIONS {
+        for key in *keys {
+            let full = if section.is_empty() { (*key).to_owned() } else { format!("{section}.{key}") };
+            let is_section = SECTIONS.iter().any(|(name, _)| *name == full);
+            let written = [format!("{key} ="), format!("[{full}]"), format!("[[{full}]]")];
+            assert!(written.iter().any(|w| shown(w)), "{full} (section: {is_section})");
+        }
+    }
+    for way in ["env", "file", "command", "credential"] {
+        assert!(SAMPLE.contains(&format!("{{ {way} = ")), "{way}");
+    }
+}
+
+#[test]
+fn every_known_key_is_really_read() {
+    for (section, keys) in SECTIONS {
+        for key in *keys {
+            let text = match *section {
+                "" => format!("{key} = 5"),
+                "account" => format!("[[account]]\n{key} = 5"),
+                "account.webhook" => format!("[[account]]\n[account.webhook]\n{key} = 5"),
+                other => format!("[{other}]\n{key} = 5"),
+            };
+            let said = complaints(&text).join("\n");
+            assert!(said.contains(&format!(":{}: ", key.len() + 4)), "{section}.{key}: {said}");
+        }
+    }
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_line_and_the_nearest_right_one() {
+    let said = complaints("[receiver]\nlisten = \"127.0.0.1:1\"\nlissten = \"x\"\n");
+    assert_eq!(said, ["3:1: unknown key `lissten` in [receiver]; did you mean `listen`?"]);
+
+    let said = complaints("[receivers]\n");
+    assert_eq!(said, ["1:2: unknown key `receivers` at the top; did you mean `receiver`?"]);
+
+    let said = complaints(&account("secret = [\"x\"]"));
+    assert_eq!(said, ["4:1: unknown key `secret` in [[account]]; `secrets` belongs into [account.webhook]"]);
+
+    let said = complaints(&account("token = { environment = \"X\" }"));
+    assert_eq!(said, ["4:9: `token`: unknown key `environment`; known: env, file, command, credential"]);
+    let said = complaints(&account("token = { evn = \"X\" }"));
+    assert_eq!(said, ["4:9: `token`: unknown key `evn`; did you mean `env`?"]);
+
+    let said = complaints("[receiver]\nzzz = 1\n");
+    assert_eq!(said, ["2:1: unknown key `zzz` in [receiver]; known here: listen"]);
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once_in_the_order_of_the_file() {
+    let said = complaints(
+        "[receiver]\nlisten = 8484\n\n[[account]]\nname = \"prod\"\nprovider = \"opsgenie\"\nregion = \"mars\"\npoll = \"1s\"\n",
+    );
+
+    assert_eq!(
+        said,
+        [
+            "2:10: `listen` must be a text in quotes, this is a number",
+            "6:12: provider \"opsgenie\" is not supported; supported: \"pagerduty\"",
+            "7:10: region \"mars\" is not known; \"us\" or \"eu\"",
+            "8:8: `poll` must be from \"5s\" to \"1h\"",
+        ]
+    );
+}
+
+#[test]
+fn columns_count_characters() {
+    let said = complaints("receiver = { listen = \"é\", \"lüsten\" = 1 }\n");
+
+    assert_eq!(said[0], "1:23: `listen` must be address and port, as in \"127.0.0.1:8484\"");
+    assert!(said[1].starts_with("1:28: unknown key `lüsten`"), "{}", said[1]);
+}
+
+#[test]
+fn what_is_not_toml_is_said_with_its_place() {
+    let said = complaints("[receiver]\nlisten = \n");
+
+    assert!(said[0].starts_with("2:10: not TOML: "), "{said:?}");
+}
+
+#[test]
+fn accounts_are_told_apart_and_complete() {
+    let said = complaints(&format!("{}{}", account(""), account("")));
+    assert_eq!(said, ["6:8: a second account named `prod`"]);
+
+    assert_eq!(complaints("[[account]]\n"), ["1:1: [[account]] needs `name`", "1:1: [[account]] needs `provider`"]);
+    assert_eq!(
+        complaints("[account]\nname = \"x\"\n"),
+        ["1:1: accounts are written [[account]], in two brackets each"]
+    );
+    let said = complaints(&account("region = \"us\"\nbase_url = \"http://127.0.0.1:1\""));
+    assert_eq!(said, ["5:12: either `region` or `base_url`, not both"]);
+    let said = complaints(&account("[account.webhook]\nsecrets = []"));
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said[0].contains("needs `url_key`") && said[1].contains("is empty"), "{said:?}");
+}
+
+#[test]
+fn no_complaint_repeats_a_secret() {
+    let places = [
+        account("token = { env = \"hunter2 \" }"),
+        account("token = [\"hunter2\"]"),
+        account("token = { command = \"hunter2\" }"),
+        account("token = { credential = \"../hunter2\" }"),
+        account("token = \"hunter2\\nhunter2\""),
+        account("token = { env = \"A\", file = \"hunter2\" }"),
+        account("[account.webhook]\nurl_key = \"hunter2\"\nsecrets = \"hunter2\""),
+        account("webhook = \"hunter2\""),
+        account("token = \"hunter2\"\ntokken = \"hunter2\""),
+    ];
+    for text in places {
+        let said = complaints(&text);
+        assert!(!said.is_empty(), "{text}");
+        assert!(!said.join("\n").contains("hunter2"), "{said:?}");
+    }
+    let settings = read(&account("token = \"hunter2\"")).expect("valid");
+    assert!(!format!("{settings:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_file_that_others_can_open_must_not_hold_a_secret() {
+    let dir = tempfile::tempdir().expect("dir");
+    let inline = account("token = \"hunter2hunter2\"");
+    for mode in [0o640, 0o604, 0o644, 0o660] {
+        let path = written(dir.path(), &inline, mode);
+        let said = load(&path).expect_err("refused").to_string();
+        assert!(said.contains(&format!("run `chmod 600 {}`", path.display())), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+
+    load(&written(dir.path(), &inline, 0o600)).expect("its owner's alone");
+    load(&written(dir.path(), FULL, 0o644)).expect("references only");
+    let command = account("token = { command = [\"pass\", \"show\", \"pd\"] }");
+    load(&written(dir.path(), &command, 0o644)).expect("readable is no harm");
+    assert!(load(&written(dir.path(), &command, 0o664)).expect_err("refused").to_string().contains("chmod go-w"));
+}
+
+#[test]
+fn a_missing_file_says_how_to_get_one() {
+    let said = load(Path::new("/nonexistent/config.toml")).expect_err("missing").to_string();
+
+    assert!(said.contains("/nonexistent/config.toml") && said.contains("dogwatch config init"), "{said}");
+}
+
+#[test]
+fn init_writes_for_the_owner_alone_and_never_overwrites() {
+    let dir = tempfile::tempdir().expect("dir");
+    let path = dir.path().join("new/dogwatch/config.toml");
+
+    init(&path).expect("written");
+
+    assert_eq!(fs::metadata(&path).expect("file").permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::metadata(path.parent().expect("dir")).expect("dir").permissions().mode() & 0o777, 0o700);
+    load(&path).expect("valid");
+    fs::write(&path, "# mine\n").expect("edit");
+    assert!(matches!(init(&path), Err(ConfigError::Exists { .. })));
+    assert_eq!(fs::read_to_string(&path).expect("text"), "# mine\n");
+}
+
+#[test]
+fn paths_start_at_home_or_beside_the_file() {
+    let name = |text: &str| {
+        let settings = read(&account(&format!("token = {{ file = \"{text}\" }}"))).expect("valid");
+        settings.accounts[0].token.as_ref().expect("token").name()
+    };
+
+    assert_eq!(name("/run/pd"), "file /run/pd");
+    assert_eq!(name("pd.key"), "file /etc/dogwatch/pd.key");
+    let home = directories::BaseDirs::new().expect("home").home_dir().join("pd").display().to_string();
+    assert_eq!(name("~/pd"), format!("file {home}"));
+}
+
+#[test]
+fn an_account_without_its_half_is_pointed_out() {
+    let said = advice(&read(&account("")).expect("valid"));
+    assert_eq!(said, ["account prod has neither token nor [account.webhook]: it shows nothing"]);
+
+    let said = advice(&read(&account("token = { env = \"X\" }")).expect("valid"));
+    assert_eq!(said.len(), 2, "{said:?}");
+
+    let open = FULL.replace("127.0.0.1:8484", "0.0.0.0:8484");
+    assert!(advice(&read(&open).expect("valid"))[0].contains("without TLS"));
+}
+
+#[tokio::test]
+async fn an_inline_secret_is_itself() {
+    let settings = read(&account("token = \"hunter2\"")).expect("valid");
+    let token = settings.accounts[0].token.clone().expect("token");
+
+    assert_eq!(token.name(), "inline");
+    assert_eq!(token.read().await.expect("secret").expose_secret(), "hunter2");
+}

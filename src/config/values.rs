@@ -1,0 +1,149 @@
+//! Single values: what each may be, and the sentence for when it is not.
+
+use std::{net::IpAddr, time::Duration};
+
+use super::ProviderKind;
+use crate::core::id::AccountName;
+
+const POLL_SHORTEST: Duration = Duration::from_secs(5);
+const POLL_LONGEST: Duration = Duration::from_hours(1);
+/// When `poll` is not set.
+pub(super) const POLL_USUAL: Duration = Duration::from_secs(30);
+
+/// An account's name: it stands in the webhook's path, so only what needs no escaping there.
+pub(super) fn account_name(text: &str) -> Result<AccountName, String> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    let starts = text.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if text.len() > 64 || !starts || !text.bytes().all(plain) {
+        return Err("an account's name is 1 to 64 letters, digits, `-`, `_` or `.`, the first a letter or digit".into());
+    }
+    AccountName::new(text).map_err(|e| e.to_string())
+}
+
+pub(super) fn provider(text: &str) -> Result<ProviderKind, String> {
+    match text {
+        "pagerduty" => Ok(ProviderKind::PagerDuty),
+        other if other.eq_ignore_ascii_case("pagerduty") => Err("write the provider as \"pagerduty\"".into()),
+        other => Err(format!("provider \"{}\" is not supported; supported: \"pagerduty\"", other.escape_debug())),
+    }
+}
+
+/// Where `PagerDuty`'s REST API is, by service region.
+pub(super) fn region(text: &str) -> Result<String, String> {
+    match text {
+        "us" => Ok("https://api.pagerduty.com".to_owned()),
+        "eu" => Ok("https://api.eu.pagerduty.com".to_owned()),
+        other => Err(format!("region \"{}\" is not known; \"us\" or \"eu\"", other.escape_debug())),
+    }
+}
+
+/// An own address. The token goes there, so it must be https unless it stays on this machine.
+pub(super) fn base_url(text: &str) -> Result<String, String> {
+    let url = reqwest::Url::parse(text).map_err(|cause| format!("`base_url` is no web address: {cause}"))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("`base_url` must not hold a user or password: the token goes into `token`".into());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("`base_url` must end after the path: no `?` or `#`".into());
+    }
+    let host = url.host_str().unwrap_or_default();
+    match url.scheme() {
+        "https" if !host.is_empty() => {}
+        "http" if is_loopback(host) => {}
+        "http" => return Err("`base_url` must be https: plain http would send the token readable (allowed to 127.0.0.1, [::1] and localhost)".into()),
+        other => return Err(format!("`base_url` must be https, not {other}")),
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// The address for the `From` header: visible ASCII with one `@` between two parts.
+pub(super) fn from(text: &str) -> Result<String, String> {
+    let parts = text.split_once('@').filter(|(user, host)| {
+        !user.is_empty() && !host.is_empty() && !host.contains('@') && !host.starts_with('.') && !host.ends_with('.')
+    });
+    let plain = text.bytes().all(|b| b.is_ascii_graphic() && !b"<>,;\"()".contains(&b));
+    if parts.is_none() || !plain || text.len() > 254 {
+        return Err("`from` must be an e-mail address, as in \"alice@example.com\"".into());
+    }
+    Ok(text.to_owned())
+}
+
+/// A length of time such as `30s`, `2m`, `1h`, `1m30s`.
+pub(super) fn poll(text: &str) -> Result<Duration, String> {
+    let length = duration(text).ok_or("`poll` must be a length of time, as in \"30s\" or \"2m\"")?;
+    if !(POLL_SHORTEST..=POLL_LONGEST).contains(&length) {
+        return Err("`poll` must be from \"5s\" to \"1h\"".into());
+    }
+    Ok(length)
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    let (mut total, mut rest) = (0u64, text);
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+        let (number, tail) = rest.split_at_checked(digits)?;
+        let (seconds, after) = [("s", 1), ("m", 60), ("h", 3600)]
+            .into_iter()
+            .find_map(|(unit, seconds)| Some((seconds, tail.strip_prefix(unit)?)))?;
+        total = total.checked_add(number.parse::<u64>().ok()?.checked_mul(seconds)?)?;
+        rest = after;
+    }
+    (!text.is_empty()).then_some(Duration::from_secs(total))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_are_read_and_bounded() {
+        assert_eq!(poll("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(poll("1m30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(poll("1h"), Ok(Duration::from_hours(1)));
+        for bad in ["", "30", "s", "4s", "61m", "2h", "-5s", "1.5m", "30 s", "99999999999999999999s", "30sm"] {
+            assert!(poll(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_never_goes_out_over_plain_http() {
+        for good in ["http://127.0.0.1:9000", "http://[::1]:9000", "http://localhost:1/", "https://pd.example.com/x/"] {
+            assert!(base_url(good).is_ok(), "{good}");
+        }
+        assert_eq!(base_url("http://127.0.0.1:9000/").as_deref(), Ok("http://127.0.0.1:9000"));
+        for bad in [
+            "http://example.com",
+            "http://localhost.example.com",
+            "http://127.0.0.1.example.com",
+            "ftp://127.0.0.1",
+            "https://user:secret@example.com",
+            "https://example.com/?x=1",
+            "nothing",
+            "",
+        ] {
+            assert!(base_url(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_an_e_mail_address_can_act() {
+        assert!(from("alice@example.com").is_ok());
+        for bad in ["alice", "alice@", "@example.com", "a b@example.com", "a@b@c", "a@b\r\nX: y", "A <a@b.c>", "é@b.c"]
+        {
+            assert!(from(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_account_name_fits_into_a_path() {
+        assert!(account_name("prod-eu_1.a").is_ok());
+        for bad in ["", ".", "..", "a/b", "a b", "é", "-a", &"x".repeat(65)] {
+            assert!(account_name(bad).is_err(), "{bad:?}");
+        }
+    }
+}
