@@ -1,1 +1,86 @@
-//! term
+//! The terminal itself: taken over, drawn on, and given back exactly as it was, whatever ends the program.
+//!
+//! Everything written goes through [`Terminal`], one write a frame; nothing here waits for the terminal
+//! longer than [`insist`] allows once the program is to end.
+
+mod clipboard;
+mod fitness;
+mod input;
+mod modes;
+mod painter;
+mod panics;
+mod watch;
+
+use std::io;
+
+use ratatui::Frame;
+
+pub use fitness::{Unfit, check, colour_wanted};
+pub use input::{Input, read, translate};
+pub use watch::{Ending, Urgent, insist, watch_hangup, watch_signals};
+
+use painter::{Painter, Stdout, Tty as _};
+use panics::Hook;
+
+/// The terminal while it is ours: raw, on the alternate screen, pastes bracketed, cursor hidden.
+///
+/// Dropping it undoes all of that, once; so does a panic of the thread that entered.
+pub struct Terminal {
+    screen: ratatui::Terminal<Painter<Stdout>>,
+    _hook: Hook,
+}
+
+impl Terminal {
+    /// Takes the terminal over. `colour` false keeps every colour from being written.
+    ///
+    /// From here on a panic of this thread gives the terminal back, says what happened on standard
+    /// error and ends with 101; a panic of another thread only calls `broke` with a cleaned line.
+    pub fn enter(colour: bool, broke: impl Fn(String) + Send + Sync + 'static) -> io::Result<Self> {
+        let screen = ratatui::Terminal::new(Painter::new(Stdout, colour))?;
+        let hook = Hook::install(broke);
+        modes::enter()?;
+        Ok(Self { screen, _hook: hook })
+    }
+
+    /// Columns and rows, as far as they are drawn on.
+    pub fn size(&self) -> (u16, u16) {
+        let size = Stdout.size();
+        (size.width, size.height)
+    }
+
+    /// Draws a frame and writes what differs from the last one; nothing at all when nothing does.
+    pub fn draw(&mut self, view: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+        self.screen.draw(view).map(|_| ())
+    }
+
+    /// Puts `text` on the clipboard of the terminal (OSC 52), where the terminal knows how and the
+    /// text is not too long for it.
+    pub fn copy(&mut self, text: &str) -> io::Result<()> {
+        let kind = std::env::var("TERM").unwrap_or_default();
+        clipboard::sequence(text, &kind).map_or(Ok(()), |bytes| modes::write(&bytes))
+    }
+
+    /// Gives the terminal back and stops this process; returns when it is continued, with the terminal
+    /// taken over again and the next frame drawn in full.
+    pub fn suspend(&mut self) -> io::Result<()> {
+        modes::leave();
+        // SIGSTOP: our own handler for SIGTSTP stays in place, and an orphaned process group cannot ignore it.
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
+        modes::enter()?;
+        self.screen.backend_mut().forget();
+        self.screen.clear()
+    }
+
+    /// Sets the modes again and draws the next frame in full: after a stop that we did not ask for.
+    pub fn reclaim(&mut self) -> io::Result<()> {
+        modes::reclaim()?;
+        self.screen.backend_mut().forget();
+        self.screen.clear()
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        modes::leave();
+    }
+}

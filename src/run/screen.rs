@@ -1,0 +1,187 @@
+//! The loop. It awaits its next event and nothing else; whatever takes time answers with an event later.
+
+use std::{collections::VecDeque, io, time::Duration};
+
+use jiff::Timestamp;
+use tokio::{sync::mpsc, time::Instant};
+
+use super::{Exit, INBOX, Options, ScreenError, pace::Pace};
+use crate::{
+    app::{Effect, Event, Model, update},
+    core::keys::Chord,
+    proto::{Request, RequestId},
+    term::{self, Ending, Input, Terminal, Urgent},
+    ui,
+};
+
+/// How often what ages on the screen (all in whole seconds) is looked at.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Where events come from.
+pub(super) struct Sources {
+    pub(super) urgent: mpsc::Receiver<Urgent>,
+    pub(super) inbox: mpsc::Receiver<Event>,
+    /// Closed when the keyboard cannot be read any more.
+    pub(super) keys: mpsc::Receiver<Input>,
+}
+
+pub(super) struct Screen {
+    model: Model,
+    terminal: Terminal,
+    requests: mpsc::Sender<(RequestId, Request)>,
+    pace: Pace,
+    tick_at: Instant,
+    exit: Option<Exit>,
+    panic_key: Option<Chord>,
+}
+
+impl Screen {
+    pub(super) fn new(terminal: Terminal, requests: mpsc::Sender<(RequestId, Request)>, options: Options) -> Self {
+        let mut model = Model::new(Timestamp::now(), options.zone, terminal.size());
+        model.colour = options.colour;
+        let tick_at = Instant::now() + TICK;
+        Self { model, terminal, requests, pace: Pace::default(), tick_at, exit: None, panic_key: panic_key() }
+    }
+
+    /// Runs until the end, and gives the terminal back.
+    pub(super) async fn run(mut self, mut from: Sources) -> Result<Exit, ScreenError> {
+        let ended = match self.turn_until_exit(&mut from).await {
+            // Writing to a terminal that was hung up fails before we hear of the hang-up.
+            Err(error) if gone(&error) => Ok(Exit(Ending::TerminalGone.exit_code())),
+            ended => ended.map_err(ScreenError::Terminal),
+        };
+        term::insist(ended.as_ref().map_or(1, |exit| exit.0));
+        ended
+    }
+
+    async fn turn_until_exit(&mut self, from: &mut Sources) -> io::Result<Exit> {
+        loop {
+            let wake = self.pace.due().map_or(self.tick_at, |due| due.min(self.tick_at));
+            tokio::select! {
+                biased;
+                Some(urgent) = from.urgent.recv() => self.urgent(urgent)?,
+                Some(event) = from.inbox.recv() => self.take(event)?,
+                input = from.keys.recv() => match input {
+                    Some(input) => self.input(input)?,
+                    None => self.urgent(Urgent::End(Ending::TerminalGone))?,
+                },
+                () = tokio::time::sleep_until(wake) => {}
+            }
+            self.take_what_waits(from)?;
+            if let Some(exit) = self.exit {
+                return Ok(exit);
+            }
+            self.tick(Instant::now());
+            if self.pace.due().is_some_and(|due| due <= Instant::now()) {
+                self.draw()?;
+            }
+        }
+    }
+
+    /// What has come meanwhile goes into the same frame; keys too, however much the server has to say.
+    fn take_what_waits(&mut self, from: &mut Sources) -> io::Result<()> {
+        while let (None, Ok(input)) = (self.exit, from.keys.try_recv()) {
+            self.input(input)?;
+        }
+        for _ in 0..INBOX {
+            match (self.exit, from.inbox.try_recv()) {
+                (None, Ok(event)) => self.take(event)?,
+                _ => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn tick(&mut self, now: Instant) {
+        if now >= self.tick_at {
+            self.tick_at = now + TICK;
+            self.pace.changed(now);
+        }
+    }
+
+    pub(super) fn draw(&mut self) -> io::Result<()> {
+        self.apply(Event::Ticked(Timestamp::now()))?;
+        self.terminal.draw(|frame| ui::view(&self.model, frame))?;
+        self.pace.drawn(Instant::now());
+        Ok(())
+    }
+
+    fn urgent(&mut self, urgent: Urgent) -> io::Result<()> {
+        match urgent {
+            Urgent::End(ending) => {
+                self.exit = Some(Exit(ending.exit_code()));
+                self.apply(Event::Ended)
+            }
+            Urgent::Stop => self.suspend(),
+            Urgent::Continued => {
+                self.terminal.reclaim()?;
+                self.resized()
+            }
+        }
+    }
+
+    fn input(&mut self, input: Input) -> io::Result<()> {
+        match input {
+            Input::Key(chord) => {
+                assert!(self.panic_key != Some(chord), "{chord} was pressed, and DOGWATCH_PANIC_KEY says to panic");
+                self.take(Event::Key(chord))
+            }
+            Input::Pasted(text) => self.take(Event::Pasted(text)),
+            Input::Resized => self.resized(),
+        }
+    }
+
+    fn resized(&mut self) -> io::Result<()> {
+        let (width, height) = self.terminal.size();
+        self.take(Event::Resized { width, height })
+    }
+
+    fn suspend(&mut self) -> io::Result<()> {
+        self.terminal.suspend()?;
+        self.resized()
+    }
+
+    fn take(&mut self, event: Event) -> io::Result<()> {
+        self.pace.changed(Instant::now());
+        self.apply(event)
+    }
+
+    fn apply(&mut self, event: Event) -> io::Result<()> {
+        let mut effects = VecDeque::from(update(&mut self.model, event));
+        while let Some(effect) = effects.pop_front() {
+            match effect {
+                Effect::Send { id, request } => effects.extend(self.send(id, request)),
+                Effect::Copy(text) => self.terminal.copy(&text)?,
+                Effect::Suspend => self.suspend()?,
+                Effect::Quit => {
+                    self.exit.get_or_insert(Exit(0));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands a request to the link, which answers it whatever happens; when it cannot take it, the answer
+    /// is given here.
+    fn send(&mut self, id: RequestId, request: Request) -> Vec<Effect> {
+        match self.requests.try_send((id, request)) {
+            Ok(()) => vec![],
+            Err(_) => {
+                let answer = Err("too many requests wait for the server; try again".to_owned());
+                update(&mut self.model, Event::Answered { id, answer })
+            }
+        }
+    }
+}
+
+fn gone(error: &io::Error) -> bool {
+    let code = error.raw_os_error();
+    [rustix::io::Errno::IO, rustix::io::Errno::PIPE, rustix::io::Errno::NXIO]
+        .iter()
+        .any(|gone| code == Some(gone.raw_os_error()))
+}
+
+/// The key that makes a debug build panic on the screen's thread, to try what becomes of the terminal.
+fn panic_key() -> Option<Chord> {
+    if cfg!(debug_assertions) { std::env::var("DOGWATCH_PANIC_KEY").ok()?.parse().ok() } else { None }
+}
