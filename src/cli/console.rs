@@ -8,6 +8,7 @@ use super::{
 use crate::{
     run::{self, Options},
     server::ownership,
+    term,
 };
 
 pub(super) async fn run(places: &Places) -> Result<i32, Failure> {
@@ -40,14 +41,14 @@ async fn someone_serves(state_dir: &std::path::Path, named: bool) -> bool {
 /// Runs the screen on what `connector` finds, then stops what it started.
 pub(super) async fn screen(connector: Connector) -> Result<i32, Failure> {
     let owned = connector.owned.clone();
-    let options = Options {
-        zone: jiff::tz::TimeZone::system(),
-        colour: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
-    };
+    let options = Options { zone: jiff::tz::TimeZone::system(), colour: term::colour_wanted() };
     let ended = run::screen(connector, options).await;
     owned.stop().await;
     match ended {
-        Ok(exit) => Ok(exit.code()),
-        Err(error) => Err(Failure::new(Exit::Failed, error)),
+        Ok(exit) => Ok(exit.0.into()),
+        Err(error) => {
+            let exit = if error.exit_code() == 2 { Exit::Usage } else { Exit::Failed };
+            Err(Failure::new(exit, error))
+        }
     }
 }

@@ -1,5 +1,10 @@
 //! `dogwatch delivery`: the webhook log, read straight from the store, also beside a running server.
 
+use std::{
+    io::{self, BufWriter, Write as _},
+    ops::ControlFlow,
+};
+
 use clap::{Subcommand, ValueEnum};
 
 use super::{Exit, Failure, Outcome, Places, output};
@@ -56,9 +61,12 @@ pub(super) fn run(places: &Places, command: Command) -> Outcome {
 fn list(reader: &Reader, format: Format, limit: u32) -> Outcome {
     match format {
         Format::Ids => {
-            for id in reader.event_ids()? {
-                output::line(id.as_str());
-            }
+            let mut out = BufWriter::new(io::stdout().lock());
+            // A reader that has left (`| head`) wants no more.
+            reader.event_ids(|id| match writeln!(out, "{id}") {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            })?;
         }
         Format::Json => output::json(&reader.recent(None, limit)?)?,
         Format::Table => {

@@ -3,7 +3,7 @@
 
 mod robot;
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{net::SocketAddr, ops::ControlFlow, path::Path, time::Duration};
 
 use secrecy::SecretString;
 use serde::Serialize;
@@ -17,7 +17,10 @@ use super::{
 };
 use crate::{
     config::{AccountSettings, ProviderKind, ReceiverSettings, SecretRef, Settings, WebhookSettings},
-    core::{action::Outcome, id::AccountName},
+    core::{
+        action::Outcome,
+        id::{AccountName, EventId},
+    },
     simulator::{self, Night, Options, Simulator, Webhook},
     store::Reader,
 };
@@ -161,7 +164,11 @@ async fn wait_until_applied(state_dir: &Path) -> Result<(), Failure> {
 fn count(client: &Client, simulator: &Simulator, state_dir: &Path) -> Result<Figures, Failure> {
     let stats = simulator.stats();
     let reader = Reader::open(state_dir)?;
-    let mut ids: Vec<String> = reader.event_ids()?.into_iter().map(|id| id.to_string()).collect();
+    let mut ids: Vec<EventId> = vec![];
+    reader.event_ids(|id| {
+        ids.push(id.clone());
+        ControlFlow::Continue(())
+    })?;
     let rows = ids.len();
     ids.sort();
     ids.dedup();

@@ -17,7 +17,7 @@ use crate::{
     provider::{Check, ProviderError},
     server::account::Account,
     store::Reader,
-    ui::words,
+    core::words,
 };
 
 /// A clock that differs more than this makes ages and orders wrong.

@@ -154,7 +154,7 @@ fn print_table(client: &Client, incidents: &[&Incident]) {
                 state.number.map(|n| format!("#{n}")).unwrap_or_default(),
                 state.status.word().to_owned(),
                 urgency(state.urgency).to_owned(),
-                crate::ui::words::age(now.duration_since(state.created_at)),
+                words::age(now.duration_since(state.created_at)),
                 state.service.as_ref().map(|s| s.name.to_string()).unwrap_or_default(),
                 names(&state.assignees),
                 state.title.to_string(),
@@ -315,7 +315,10 @@ async fn act(client: &mut Client, which: Which, verb: Verb) -> CommandOutcome {
     let mut targets = vec![];
     for text in &which.incidents {
         let key = find(client, text)?;
-        let seen = client.board.incidents.get(&key).map_or(Status::Triggered, |incident| incident.state.status);
+        let known = client.board.incidents.get(&key).map(|incident| incident.state.status);
+        // A command expects an open incident: one that is resolved gives a conflict, so that nothing is
+        // reopened by a command typed from memory.
+        let seen = known.filter(|status| status.is_open()).unwrap_or(Status::Triggered);
         targets.push(Target { key, seen });
     }
     targets.sort_by(|a, b| a.key.cmp(&b.key));

@@ -1,0 +1,242 @@
+//! The commands as scripts see them: the real binary, against a simulated PagerDuty over real HTTP.
+
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    os::unix::fs::PermissionsExt as _,
+    process::{Command, Output},
+};
+
+use dogwatch::simulator::{self, Night, Simulator};
+use serde_json::Value;
+
+const BIN: &str = env!("CARGO_BIN_EXE_dogwatch");
+const TOKEN: &str = "y_NbAkKc66ryYTWUXYEu";
+
+struct Setup {
+    simulator: Simulator,
+    dir: tempfile::TempDir,
+}
+
+async fn setup(incidents: usize) -> Setup {
+    let options = simulator::Options {
+        listen: ([127, 0, 0, 1], 0).into(),
+        seed: 7,
+        script: None,
+        incidents,
+        webhook: None,
+        token: None,
+        night: Night::Quiet,
+    };
+    let simulator = simulator::start(options).await.expect("simulator");
+    let dir = tempfile::tempdir().expect("tempdir");
+    let config = format!(
+        "[[account]]\nname = \"prod\"\nprovider = \"pagerduty\"\nbase_url = \"{}\"\ntoken = {{ env = \"PD_TOKEN\" }}\n",
+        simulator.url()
+    );
+    fs::write(dir.path().join("config.toml"), config).expect("config");
+    Setup { simulator, dir }
+}
+
+impl Setup {
+    fn run(&self, args: &[&str]) -> Output {
+        Command::new(BIN)
+            .args(args)
+            .env_clear()
+            .env("PD_TOKEN", TOKEN)
+            .env("DOGWATCH_CONFIG", self.dir.path().join("config.toml"))
+            .env("DOGWATCH_STATE_DIR", self.dir.path().join("state"))
+            .output()
+            .expect("the binary runs")
+    }
+
+    fn json(&self, args: &[&str]) -> Value {
+        let output = self.run(args);
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("json")
+    }
+
+    /// The open incidents as id and status.
+    fn open(&self) -> Vec<(String, String)> {
+        let output = self.run(&["incident", "list", "--format", "tsv"]);
+        assert_eq!(code(&output), 0, "{}", String::from_utf8_lossy(&output.stderr));
+        rows(&output)
+    }
+
+    fn faults(&self, faults: &str) {
+        let address = self.simulator.url().trim_start_matches("http://").to_owned();
+        let mut stream = TcpStream::connect(address).expect("connect");
+        let head = "POST /_sim/faults HTTP/1.1\r\nhost: sim\r\nconnection: close\r\ncontent-type: application/json\r\n";
+        write!(stream, "{head}content-length: {}\r\n\r\n{faults}", faults.len()).expect("write");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("read");
+        assert!(answer.starts_with("HTTP/1.1 20"), "{answer}");
+    }
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().expect("not killed")
+}
+
+fn rows(output: &Output) -> Vec<(String, String)> {
+    let text = String::from_utf8(output.stdout.clone()).expect("UTF-8");
+    text.lines().map(|l| l.split_once('\t').expect("id and status")).map(|(a, b)| (a.into(), b.into())).collect()
+}
+
+fn triggered(rows: &[(String, String)]) -> &str {
+    &rows.iter().find(|(_, status)| status == "triggered").expect("one triggered").0
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_incident_is_acknowledged_handed_off_noted_and_resolved() {
+    let setup = setup(4).await;
+    let open = setup.open();
+    assert_eq!(open.len(), 4);
+    let id = triggered(&open);
+
+    let acked = setup.json(&["incident", "ack", id, "--json"]);
+    assert_eq!(acked["outcomes"][0][1]["outcome"], "confirmed", "{acked}");
+    let oncall = setup.json(&["oncall", "--json"]);
+    let person = oncall["on_calls"][0]["on_call"]["user"]["id"].as_str().expect("a person").to_owned();
+    let handed = setup.run(&["incident", "handoff", id, "--to", &person, "--note", "yours now"]);
+    assert_eq!(code(&handed), 0, "{handed:?}");
+    let noted = setup.run(&["incident", "note", id, "-m", "looking at the disk"]);
+    assert_eq!(code(&noted), 0, "{noted:?}");
+    let shown = setup.json(&["incident", "show", id, "--json"]);
+    let notes: Vec<&str> =
+        shown["detail"]["notes"].as_array().expect("notes").iter().filter_map(|n| n["content"].as_str()).collect();
+    assert!(notes.contains(&"yours now") && notes.contains(&"looking at the disk"), "{notes:?}");
+    assert_eq!(shown["incident"]["assignees"][0]["id"], person.as_str());
+    let resolved = setup.run(&["incident", "resolve", id]);
+    assert_eq!(code(&resolved), 0, "{resolved:?}");
+
+    assert!(!setup.open().iter().any(|(known, _)| known == id));
+    let all = rows(&setup.run(&["incident", "list", "--all", "--format", "tsv"]));
+    assert!(all.contains(&(id.to_owned(), "resolved".to_owned())));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn some_of_several_failing_is_said_and_ends_with_3() {
+    let setup = setup(3).await;
+    let open = setup.open();
+    let id = triggered(&open);
+    assert_eq!(code(&setup.run(&["incident", "resolve", id])), 0);
+
+    let other = &open.iter().find(|(known, _)| known != id).expect("another").0;
+    let output = setup.run(&["incident", "ack", id, other]);
+
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(code(&output), 3, "{text}");
+    assert!(text.contains("conflict, nothing was sent: it was resolved"), "{text}");
+    assert!(!setup.open().iter().any(|(known, _)| known == id), "it is not reopened");
+    assert_eq!(code(&setup.run(&["incident", "ack", id, "--even-if-changed"])), 0);
+    assert!(setup.open().iter().any(|(known, _)| known == id), "asked for, it is");
+    assert_eq!(code(&setup.run(&["incident", "ack", "NOSUCH"])), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_in_trouble_is_never_no_incidents() {
+    let setup = setup(3).await;
+    let before = setup.open();
+
+    for faults in [
+        r#"{"status":500,"percent":100}"#,
+        r#"{"status":429,"percent":100,"ratelimit_reset":7}"#,
+        r#"{"truncate":true,"percent":100}"#,
+    ] {
+        setup.faults(faults);
+        let output = setup.run(&["incident", "list", "--format", "tsv"]);
+        assert_eq!(code(&output), 4, "{faults}: {output:?}");
+        assert_eq!(rows(&output), before, "{faults}: the last list stays");
+        assert!(!output.stderr.is_empty(), "{faults}: the cause is said");
+        let oncall = setup.run(&["oncall"]);
+        assert_eq!(code(&oncall), 4, "{faults}: {oncall:?}");
+        setup.faults("{}");
+    }
+    assert_eq!(setup.open(), before);
+
+    let Setup { simulator, dir } = setup;
+    let url = simulator.url();
+    simulator.stop().await;
+    let gone = Command::new(BIN)
+        .args(["incident", "list", "--format", "tsv"])
+        .env("PD_TOKEN", TOKEN)
+        .env("DOGWATCH_CONFIG", dir.path().join("config.toml"))
+        .env("DOGWATCH_STATE_DIR", dir.path().join("state"))
+        .output()
+        .expect("the binary runs");
+    assert_eq!(code(&gone), 4, "{url}: {gone:?}");
+    assert_eq!(rows(&gone), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_start_without_a_provider_shows_nothing_and_says_why() {
+    let setup = setup(3).await;
+    setup.faults(r#"{"status":500,"percent":100}"#);
+
+    let output = setup.run(&["incident", "list"]);
+
+    assert_eq!(code(&output), 4);
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("no incidents"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("500"), "{output:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_names_what_it_found_and_the_store_is_ok() {
+    let setup = setup(1).await;
+    setup.open();
+
+    let findings = setup.json(&["doctor", "--json"]);
+    let text = findings.to_string();
+    assert!(text.contains("acts as") && text.contains("abilities"), "{text}");
+    let store = setup.run(&["doctor", "--store"]);
+    assert_eq!((code(&store), store.stdout.as_slice()), (0, b"ok\n".as_slice()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_configuration_and_wrong_usage_end_with_2() {
+    let setup = setup(0).await;
+    assert_eq!(code(&setup.run(&["incident", "frobnicate"])), 2);
+    let config = setup.dir.path().join("config.toml");
+    fs::write(&config, "[reciever]\nlisten = \"127.0.0.1:1\"\n").expect("config");
+
+    let output = setup.run(&["config", "check"]);
+
+    assert_eq!(code(&output), 2);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains(":1:") && said.contains("receiver"), "{said}");
+    fs::remove_file(&config).expect("remove");
+    let init = setup.run(&["config", "init"]);
+    assert_eq!(code(&init), 0, "{init:?}");
+    assert_eq!(fs::metadata(&config).expect("file").permissions().mode() & 0o777, 0o600);
+    assert_eq!(code(&setup.run(&["config", "init"])), 2, "never overwrites");
+}
+
+#[test]
+fn a_template_renders_on_an_event_from_files() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let (template, event) = (dir.path().join("t.hbs"), dir.path().join("e.json"));
+    let body = include_str!("fixtures/pagerduty/webhook_real.triggered.json");
+    fs::write(&event, body).expect("event");
+    fs::write(&template, r#"{"text": "{{incident.title}}"}"#).expect("template");
+    let render = |json: bool| {
+        let mut command = Command::new(BIN);
+        command.args(["template", "render", "--template"]).arg(&template).arg("--event").arg(&event);
+        if json {
+            command.arg("--json");
+        }
+        command.output().expect("runs")
+    };
+
+    let output = render(false);
+    assert_eq!(code(&output), 0, "{output:?}");
+    let rendered: Value = serde_json::from_slice(&output.stdout).expect("json");
+    let event: Value = serde_json::from_str(body).expect("json");
+    assert_eq!(rendered["text"], event["event"]["data"]["title"]);
+
+    fs::write(&template, "{{#if incident.title}}").expect("template");
+    let broken = render(false);
+    assert_eq!(code(&broken), 1);
+    assert!(String::from_utf8_lossy(&broken.stderr).contains("t.hbs:1:"), "{broken:?}");
+}
