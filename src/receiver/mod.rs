@@ -1,1 +1,300 @@
-//! receiver
+//! The webhook door: who may come in, and what becomes of each delivery.
+//!
+//! 2xx is answered after the commit, never before. A 4xx makes senders drop a delivery for good, so it is only for
+//! what is wrong with the delivery; trouble of our own is 503.
+
+pub mod http;
+mod request;
+mod signature;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Instant,
+};
+
+use axum::{
+    Router,
+    extract::{ConnectInfo, Path, Request, State, rejection::PathRejection},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse as _, Response},
+    routing::{get, post},
+};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::{Notify, Semaphore, mpsc};
+use tower_http::catch_panic::CatchPanicLayer;
+
+pub use self::signature::NamedSecret;
+use self::{request::Taken, signature::UrlKey};
+use crate::{
+    core::{
+        delivery::{Decode, Decoded, DeliverySummary, Verdict},
+        id::AccountName,
+        incident::Observation,
+        text::Shown,
+    },
+    store::{NewDelivery, Store},
+};
+
+/// Seconds after which a sender may try again, where the trouble is ours.
+const RETRY_AFTER: &str = "5";
+/// Rejected deliveries being written down at the same time. A flood of more is answered, but not logged, so
+/// that it cannot crowd out the genuine ones.
+const REJECTIONS: usize = 64;
+/// Bytes kept of a body that came to no door of ours.
+const STRAY_BODY: usize = 64 * 1024;
+
+/// One account's door, `POST /hooks/<account>/<url key>`.
+pub struct Hook {
+    pub account: AccountName,
+    pub url_key: SecretString,
+    /// Any of them may have signed. Empty: not loaded, and senders are asked to retry.
+    pub secrets: Vec<NamedSecret>,
+    pub decode: Arc<dyn Decode>,
+}
+
+/// What the server is told of each recorded delivery, also of rejected ones and duplicates.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    pub summary: DeliverySummary,
+    /// Only of accepted ones.
+    pub observation: Option<Observation>,
+}
+
+/// The state behind the routes; cheap to clone.
+#[derive(Clone)]
+pub struct Receiver(Arc<Inner>);
+
+struct Inner {
+    doors: HashMap<AccountName, Door>,
+    nobody: UrlKey,
+    store: Store,
+    arrivals: mpsc::Sender<Arrival>,
+    missed: Arc<Notify>,
+    now: fn() -> Timestamp,
+    rejections: Semaphore,
+}
+
+struct Door {
+    account: AccountName,
+    key: UrlKey,
+    secrets: Vec<NamedSecret>,
+    decode: Arc<dyn Decode>,
+}
+
+impl From<Hook> for Door {
+    fn from(hook: Hook) -> Self {
+        let Hook { account, url_key, mut secrets, decode } = hook;
+        // With an empty secret anybody could sign.
+        secrets.retain(|secret| !secret.value.expose_secret().is_empty());
+        Self { account, key: UrlKey::new(&url_key), secrets, decode }
+    }
+}
+
+impl Receiver {
+    /// Every recorded delivery goes to `arrivals`. When that is full, or a delivery is stored after its sender has
+    /// gone, `missed` is notified instead: whoever listens then reads the store again.
+    pub fn new(
+        hooks: Vec<Hook>,
+        store: Store,
+        arrivals: mpsc::Sender<Arrival>,
+        missed: Arc<Notify>,
+        now: fn() -> Timestamp,
+    ) -> Self {
+        let doors = hooks.into_iter().map(|hook| (hook.account.clone(), Door::from(hook))).collect();
+        let (nobody, rejections) = (UrlKey::of_nobody(), Semaphore::new(REJECTIONS));
+        Self(Arc::new(Inner { doors, nobody, store, arrivals, missed, now, rejections }))
+    }
+}
+
+/// The routes: the hooks, `GET /healthz` (it runs) and `GET /readyz` (it can store).
+pub fn router(receiver: Receiver) -> Router {
+    Router::new()
+        .route("/hooks/{account}/{key}", post(hook))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .fallback(|| async { not_found() })
+        .with_state(receiver)
+        .layer(CatchPanicLayer::new())
+}
+
+async fn ready(State(receiver): State<Receiver>) -> Response {
+    match receiver.0.store.ready().await {
+        Ok(()) => "ok\n".into_response(),
+        Err(error) => unavailable(&error),
+    }
+}
+
+async fn hook(
+    State(receiver): State<Receiver>,
+    path: Result<Path<(String, String)>, PathRejection>,
+    request: Request,
+) -> Response {
+    let started = Instant::now();
+    let Ok(Path((account, key))) = path else { return not_found() };
+    let inner = &*receiver.0;
+    let place = inner.place(&account, &key);
+    let (head, body) = request.into_parts();
+    let keep = place.door().map_or(STRAY_BODY, |_| usize::try_from(request::LIMIT).unwrap_or(usize::MAX));
+    let Ok(taken) = request::take(body, keep).await else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "the body broke off\n").into_response();
+    };
+    let judged = judge(&place, &head.headers, &taken);
+    let observation = judged.decoded.as_ref().and_then(|decoded| decoded.observation.clone());
+    let status = judged.status;
+    let new = NewDelivery {
+        at: (inner.now)(),
+        started,
+        account: place.account().cloned(),
+        verdict: judged.verdict,
+        reason: Shown::line(&judged.reason),
+        status: status.as_u16(),
+        decoded: judged.decoded,
+        peer: peer(&head.extensions),
+        headers: request::loggable(&head.headers),
+        body: taken.bytes,
+    };
+    match judged.verdict {
+        Verdict::Rejected => inner.reject(new, status).await,
+        Verdict::Accepted | Verdict::Undecodable | Verdict::Duplicate => inner.accept(new, status, observation).await,
+    }
+}
+
+fn peer(extensions: &axum::http::Extensions) -> String {
+    extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.to_string()).unwrap_or_default()
+}
+
+impl Inner {
+    /// Takes as long for an unknown account as for a wrong key.
+    fn place(&self, account: &str, key: &str) -> Place<'_> {
+        let door = self.doors.get(account);
+        let opens = door.map_or(&self.nobody, |door| &door.key).is(key);
+        match door {
+            Some(door) if opens => Place::Door(door),
+            Some(door) => Place::WrongKey(&door.account),
+            None => Place::Nowhere,
+        }
+    }
+
+    async fn accept(&self, new: NewDelivery, status: StatusCode, observation: Option<Observation>) -> Response {
+        // From here to `tell` there is no await but this one: what was committed is told, or `missed` is notified.
+        match self.store.record_or_notify(new, Some(Arc::clone(&self.missed))).await {
+            Ok(recorded) => {
+                let fresh = recorded.summary.verdict == Verdict::Accepted;
+                self.tell(Arrival { summary: recorded.summary, observation: observation.filter(|_| fresh) });
+                status.into_response()
+            }
+            Err(_) => unavailable(&"it cannot be stored now"),
+        }
+    }
+
+    /// The answer does not depend on whether it could be written down.
+    async fn reject(&self, new: NewDelivery, status: StatusCode) -> Response {
+        let reason = new.reason.clone();
+        if let Ok(_turn) = self.rejections.try_acquire() {
+            let account = new.account.clone();
+            if let Ok(recorded) = self.store.record_or_notify(new, Some(Arc::clone(&self.missed))).await {
+                if let Some(account) = account {
+                    tracing::warn!(%account, status = status.as_u16(), "refused a delivery: {reason}");
+                }
+                self.tell(Arrival { summary: recorded.summary, observation: None });
+            }
+        }
+        match status {
+            StatusCode::NOT_FOUND => not_found(),
+            StatusCode::SERVICE_UNAVAILABLE => unavailable(&"it cannot be checked now"),
+            // Why a signature is wrong is told to the owner in the log, not to the sender.
+            _ => status.into_response(),
+        }
+    }
+
+    fn tell(&self, arrival: Arrival) {
+        if self.arrivals.try_send(arrival).is_err() {
+            self.missed.notify_one();
+        }
+    }
+}
+
+fn not_found() -> Response {
+    (StatusCode::NOT_FOUND, "not found\n").into_response()
+}
+
+fn unavailable(cause: &impl std::fmt::Display) -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, RETRY_AFTER)], format!("{cause}\n")).into_response()
+}
+
+/// Where a path leads.
+enum Place<'a> {
+    Door(&'a Door),
+    WrongKey(&'a AccountName),
+    Nowhere,
+}
+
+impl<'a> Place<'a> {
+    fn door(&self) -> Option<&'a Door> {
+        match self {
+            Self::Door(door) => Some(door),
+            Self::WrongKey(_) | Self::Nowhere => None,
+        }
+    }
+
+    fn account(&self) -> Option<&'a AccountName> {
+        match self {
+            Self::Door(door) => Some(&door.account),
+            Self::WrongKey(account) => Some(account),
+            Self::Nowhere => None,
+        }
+    }
+}
+
+/// What is made of a delivery before looking whether its event is known.
+struct Judged {
+    verdict: Verdict,
+    status: StatusCode,
+    reason: String,
+    decoded: Option<Decoded>,
+}
+
+fn rejected(status: StatusCode, reason: impl Into<String>) -> Judged {
+    Judged { verdict: Verdict::Rejected, status, reason: reason.into(), decoded: None }
+}
+
+fn judge(place: &Place<'_>, headers: &HeaderMap, taken: &Taken) -> Judged {
+    let door = match place {
+        Place::Door(door) => door,
+        Place::WrongKey(_) => return rejected(StatusCode::NOT_FOUND, "wrong key in the path"),
+        Place::Nowhere => return rejected(StatusCode::NOT_FOUND, "the path names no account configured here"),
+    };
+    if request::is_encoded(headers) {
+        return rejected(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body has a content encoding");
+    }
+    if taken.is_too_large() {
+        let reason = format!("the body is larger than {} bytes", request::LIMIT);
+        return rejected(StatusCode::PAYLOAD_TOO_LARGE, reason);
+    }
+    if door.secrets.is_empty() {
+        let reason = "no signing secret is loaded, so it cannot be checked; the sender will try again";
+        return rejected(StatusCode::SERVICE_UNAVAILABLE, reason);
+    }
+    match signature::signer(&door.secrets, headers, &taken.bytes) {
+        Ok(name) => decoded(door, name, &taken.bytes),
+        Err(refused) => rejected(StatusCode::UNAUTHORIZED, refused.to_string()),
+    }
+}
+
+/// A genuine delivery is taken whatever is in it: a 4xx would lose it for good.
+fn decoded(door: &Door, signer: &str, body: &[u8]) -> Judged {
+    let read = catch_unwind(AssertUnwindSafe(|| door.decode.decode(&door.account, body)))
+        .unwrap_or_else(|_| Err("reading it panicked".to_owned()));
+    let (verdict, reason, decoded) = match read {
+        Ok(decoded) => (Verdict::Accepted, format!("signed with {signer}"), Some(decoded)),
+        Err(cause) => (Verdict::Undecodable, format!("signed with {signer}, but {cause}"), None),
+    };
+    Judged { verdict, status: StatusCode::ACCEPTED, reason, decoded }
+}

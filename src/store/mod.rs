@@ -1,1 +1,249 @@
-//! store
+//! What must survive: deliveries, incidents, actions, and the providers' last answers, in one `SQLite` file.
+//!
+//! Ok means committed and synced. One thread writes, and commits what has queued as one transaction.
+
+mod error;
+mod files;
+mod reader;
+mod schema;
+mod writer;
+mod writes;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+use tokio::{
+    sync::{Notify, mpsc, oneshot},
+    time::timeout,
+};
+
+use self::writer::{Job, Pulse, Task, Writer};
+pub use self::{
+    error::StoreError,
+    reader::{Reader, StoredDelivery},
+};
+use crate::core::{
+    action::{Action, Verb},
+    delivery::{Decoded, DeliverySummary, Verdict},
+    id::{AccountName, DeliveryId, IncidentKey},
+    incident::Incident,
+    text::Shown,
+};
+
+/// Requests that may wait for the writer; more are refused.
+const QUEUE: usize = 1024;
+/// How long a request waits for its commit. Senders give up after 5 s.
+const COMMIT_WAIT: Duration = Duration::from_secs(4);
+/// How long `SQLite` waits for a lock of another process.
+const LOCK_WAIT: Duration = Duration::from_secs(5);
+/// How long ago a commit may have been to show that commits work.
+const LATELY: Duration = Duration::from_secs(5);
+
+/// A delivery as the receiver judged it.
+#[derive(Debug)]
+pub struct NewDelivery {
+    pub at: Timestamp,
+    /// When its head was read.
+    pub started: Instant,
+    /// `None` when the path named no account of ours.
+    pub account: Option<AccountName>,
+    /// As judged before looking for the event among the known ones.
+    pub verdict: Verdict,
+    pub reason: Shown,
+    /// What is answered if this is stored.
+    pub status: u16,
+    /// The incident in it is one of `account`.
+    pub decoded: Option<Decoded>,
+    pub peer: String,
+    /// Secrets already replaced.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+/// What was written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// With its number; the verdict is [`Verdict::Duplicate`] when the event was known.
+    pub summary: DeliverySummary,
+}
+
+/// Something to write. All values are whole: a later one replaces an earlier one.
+#[derive(Debug, Clone)]
+pub enum Write {
+    Incident(Box<Incident>),
+    /// Their content has reached the board. Every accepted delivery needs it, also one without observation.
+    Applied(Vec<DeliveryId>),
+    Forget(IncidentKey),
+    Action(Box<Action>),
+    /// A provider's answer, for a start without network.
+    Snapshot {
+        account: AccountName,
+        kind: &'static str,
+        at: Timestamp,
+        json: String,
+    },
+}
+
+/// A handle to the store; the last one to go waits until the writer has finished.
+#[derive(Clone)]
+pub struct Store {
+    dir: PathBuf,
+    pulse: Pulse,
+    waits: Waits,
+    // The sender stands before the thread: dropped first, it ends the thread that is then waited for.
+    queue: mpsc::Sender<Box<dyn Job>>,
+    _thread: Arc<WriterThread>,
+}
+
+/// How long to be patient.
+#[derive(Debug, Clone, Copy)]
+struct Waits {
+    commit: Duration,
+    lock: Duration,
+}
+
+struct WriterThread(Option<JoinHandle<()>>);
+
+impl Drop for WriterThread {
+    fn drop(&mut self) {
+        if self.0.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the store's writer panicked");
+        }
+    }
+}
+
+impl Store {
+    /// Opens the store in a state directory, creating and migrating what is needed, and starts its writer.
+    /// There is one owner of a directory at a time; that is seen to elsewhere.
+    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        Self::open_with(dir, Waits { commit: COMMIT_WAIT, lock: LOCK_WAIT })
+    }
+
+    fn open_with(dir: &Path, waits: Waits) -> Result<Self, StoreError> {
+        let pulse = Pulse::default();
+        let writer = Writer::open(dir, waits.lock, Arc::clone(&pulse))?;
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        let thread = thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || writer.run(jobs))
+            .map_err(|error| StoreError::io(dir, &error))?;
+        Ok(Self { dir: dir.to_owned(), pulse, waits, queue, _thread: Arc::new(WriterThread(Some(thread))) })
+    }
+
+    /// Writes a delivery down. When this is given up before it is done, by the deadline or by dropping the
+    /// future, the delivery may be stored all the same.
+    pub async fn record(&self, new: NewDelivery) -> Result<Recorded, StoreError> {
+        self.record_or_notify(new, None).await
+    }
+
+    /// Like [`record`](Self::record). `unheard` is notified if the delivery is stored after this was given up,
+    /// so that somebody re-reads what nobody was told.
+    pub async fn record_or_notify(
+        &self,
+        new: NewDelivery,
+        unheard: Option<Arc<Notify>>,
+    ) -> Result<Recorded, StoreError> {
+        let room = self.queue.try_reserve().map_err(|error| match error {
+            mpsc::error::TrySendError::Full(()) => StoreError::Busy,
+            mpsc::error::TrySendError::Closed(()) => StoreError::Closed,
+        })?;
+        let (job, waiting) = job(move |db| writes::record(db, &new), unheard);
+        room.send(job);
+        let summary = waiting.answer(self.waits.commit).await?;
+        Ok(Recorded { summary })
+    }
+
+    /// Writes all of it, or nothing. Calls are carried out in the order in which they were made.
+    pub async fn save(&self, writes: Vec<Write>) -> Result<(), StoreError> {
+        self.ask(move |db| writes::save(db, &writes)).await
+    }
+
+    /// Writes a new action down, every outcome pending, and gives it its number.
+    pub async fn new_action(
+        &self,
+        at: Timestamp,
+        actor: Shown,
+        verb: Verb,
+        targets: Vec<IncidentKey>,
+    ) -> Result<Action, StoreError> {
+        self.ask(move |db| writes::new_action(db, at, &actor, &verb, &targets)).await
+    }
+
+    /// Whether deliveries can be stored: a commit worked lately, or one tried now works.
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        let last = *self.pulse.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_some_and(|at| at.elapsed() < LATELY) {
+            return Ok(());
+        }
+        self.ask(writes::probe).await
+    }
+
+    /// A connection for reading, of its own.
+    pub fn reader(&self) -> Result<Reader, StoreError> {
+        Reader::open_with(&self.dir, self.waits.lock)
+    }
+
+    /// Reads on a thread that may block.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (dir, lock) = (self.dir.clone(), self.waits.lock);
+        let done = tokio::task::spawn_blocking(move || read(&Reader::open_with(&dir, lock)?)).await;
+        done.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Waits for a place in the queue too, all within the deadline.
+    async fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (job, waiting) = job(work, None);
+        match timeout(self.waits.commit, self.queue.send(job)).await {
+            Ok(Ok(())) => waiting.answer(self.waits.commit).await,
+            Ok(Err(_)) => Err(StoreError::Closed),
+            Err(_) => Err(StoreError::Busy),
+        }
+    }
+}
+
+fn job<T: Send + 'static>(
+    work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    unheard: Option<Arc<Notify>>,
+) -> (Box<dyn Job>, Waiting<T>) {
+    let (answer, waiting) = oneshot::channel();
+    (Box::new(Task { work, made: None, answer, unheard: unheard.clone() }), Waiting { answer: waiting, unheard })
+}
+
+/// Waits for an answer. Dropped with an answer that nobody took, it says so.
+struct Waiting<T> {
+    answer: oneshot::Receiver<Result<T, StoreError>>,
+    unheard: Option<Arc<Notify>>,
+}
+
+impl<T> Waiting<T> {
+    async fn answer(mut self, within: Duration) -> Result<T, StoreError> {
+        match timeout(within, &mut self.answer).await {
+            Ok(answer) => answer.unwrap_or(Err(StoreError::Closed)),
+            Err(_) => Err(StoreError::Late { within }),
+        }
+    }
+}
+
+impl<T> Drop for Waiting<T> {
+    fn drop(&mut self) {
+        self.answer.close();
+        if let (Ok(Ok(_)), Some(unheard)) = (self.answer.try_recv(), &self.unheard) {
+            unheard.notify_one();
+        }
+    }
+}

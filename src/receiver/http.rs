@@ -1,0 +1,407 @@
+//! Serving the routes to strangers: no connection, however slow or silent, keeps an honest one out.
+//!
+//! `axum::serve` has no deadline for a request's head (axum#2741) and no cap on connections. Here, when all places are
+//! taken, the connection that has been silent longest makes room for the new one.
+
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    io,
+    net::{IpAddr, SocketAddr},
+    pin::pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{ConnectInfo, Request},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::{Instant, sleep, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt as _;
+
+/// What one client, and all together, may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Connections at the same time.
+    pub connections: usize,
+    /// Of these, from one address.
+    pub per_peer: usize,
+    /// Until a request's head is complete; also for the first byte of the next one.
+    pub head: Duration,
+    /// From the head to the answer, the body included.
+    pub request: Duration,
+    /// After this a connection takes no further request.
+    pub lifetime: Duration,
+    /// For the requests in progress, when the end comes.
+    pub drain: Duration,
+    /// Bytes of a request's head; at least 8 KiB.
+    pub head_size: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 512,
+            per_peer: 256,
+            head: Duration::from_secs(5),
+            request: Duration::from_secs(10),
+            lifetime: Duration::from_mins(5),
+            drain: Duration::from_secs(3),
+            head_size: 32 * 1024,
+        }
+    }
+}
+
+/// Serves until `stop`, then finishes the requests in progress, for at most `limits.drain`.
+pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: CancellationToken) {
+    let places = Arc::new(Places::new(limits));
+    let open = TaskTracker::new();
+    loop {
+        let (tcp, peer) = tokio::select! {
+            () = stop.cancelled() => break,
+            next = accept(&listener) => next,
+        };
+        let place = Places::take(&places, peer.ip().to_canonical());
+        open.spawn(converse(tcp, peer, app.clone(), limits, place, stop.clone()));
+    }
+    drop(listener);
+    open.close();
+    if timeout(limits.drain, open.wait()).await.is_err() {
+        places.clear();
+        open.wait().await;
+    }
+}
+
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        let error = match listener.accept().await {
+            Ok(next) => return next,
+            Err(error) => error,
+        };
+        if !matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
+            tracing::warn!(%error, "no connection can be taken: {error}");
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+/// One connection, from its first byte to its end.
+async fn converse(
+    tcp: TcpStream,
+    peer: SocketAddr,
+    app: Router,
+    limits: Limits,
+    place: Place,
+    stop: CancellationToken,
+) {
+    // Answers are one small packet; when this fails they only come a little later.
+    let _ = tcp.set_nodelay(true);
+    let service = service_fn(|request| answer(app.clone(), request, peer, limits.request, &place));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head)
+        .max_buf_size(limits.head_size)
+        .serve_connection(TokioIo::new(tcp), service);
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = place.lost.cancelled() => return,
+        () = async { tokio::select! { () = stop.cancelled() => {}, () = sleep(limits.lifetime) => {} } } => {
+            connection.as_mut().graceful_shutdown();
+            tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = place.lost.cancelled() => return,
+                () = sleep(limits.request) => return,
+            }
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "connection ended: {error}");
+    }
+}
+
+async fn answer(
+    app: Router,
+    request: Request<Incoming>,
+    peer: SocketAddr,
+    within: Duration,
+    place: &Place,
+) -> Result<Response, Infallible> {
+    let mut request = request.map(Body::new);
+    request.extensions_mut().insert(ConnectInfo(peer));
+    let answered = timeout(within, app.oneshot(request)).await;
+    place.spoke();
+    answered.unwrap_or_else(|_| {
+        let close = (header::CONNECTION, HeaderValue::from_static("close"));
+        Ok((StatusCode::SERVICE_UNAVAILABLE, [close], "not complete in time\n").into_response())
+    })
+}
+
+/// Who is connected.
+struct Places {
+    limits: Limits,
+    since: Instant,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Default)]
+struct Taken {
+    next: u64,
+    places: HashMap<u64, Entry>,
+}
+
+struct Entry {
+    peer: IpAddr,
+    /// When it was last answered, or opened: milliseconds since the start.
+    spoke: Arc<AtomicU64>,
+    lost: CancellationToken,
+}
+
+/// One connection's place, given back on drop.
+struct Place {
+    number: u64,
+    places: Arc<Places>,
+    spoke: Arc<AtomicU64>,
+    /// Cancelled when another one gets the place.
+    lost: CancellationToken,
+}
+
+impl Places {
+    fn new(limits: Limits) -> Self {
+        Self { limits, since: Instant::now(), taken: Mutex::default() }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for a newcomer; if need be, that of the longest silent one.
+    fn take(this: &Arc<Self>, peer: IpAddr) -> Place {
+        let mut taken = this.lock();
+        if taken.places.values().filter(|entry| entry.peer == peer).count() >= this.limits.per_peer {
+            taken.drop_longest_silent(|entry| entry.peer == peer);
+        } else if taken.places.len() >= this.limits.connections {
+            taken.drop_longest_silent(|_| true);
+        }
+        let (number, spoke, lost) = (taken.next, Arc::new(AtomicU64::new(this.now())), CancellationToken::new());
+        taken.next += 1;
+        taken.places.insert(number, Entry { peer, spoke: Arc::clone(&spoke), lost: lost.clone() });
+        Place { number, places: Arc::clone(this), spoke, lost }
+    }
+
+    fn clear(&self) {
+        for (_, entry) in self.lock().places.drain() {
+            entry.lost.cancel();
+        }
+    }
+}
+
+impl Taken {
+    fn drop_longest_silent(&mut self, of: impl Fn(&Entry) -> bool) {
+        let all = self.places.iter().filter(|(_, entry)| of(entry));
+        let silent = all.min_by_key(|(number, entry)| (entry.spoke.load(Ordering::Relaxed), **number));
+        if let Some(number) = silent.map(|(number, _)| *number)
+            && let Some(entry) = self.places.remove(&number)
+        {
+            entry.lost.cancel();
+        }
+    }
+}
+
+impl Place {
+    fn spoke(&self) {
+        self.spoke.store(self.places.now(), Ordering::Relaxed);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.places.lock().places.remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::{get, post};
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        sync::Notify,
+        task::JoinHandle,
+    };
+
+    use super::*;
+
+    const DEADLINE: Duration = Duration::from_secs(10);
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+
+    fn short() -> Limits {
+        Limits { head: Duration::from_millis(300), request: Duration::from_millis(300), ..Limits::default() }
+    }
+
+    struct Served {
+        at: SocketAddr,
+        stop: CancellationToken,
+        ended: JoinHandle<()>,
+        /// Lets `/held` answer.
+        release: Arc<Notify>,
+        /// `/held` was reached.
+        reached: Arc<Notify>,
+    }
+
+    async fn served(limits: Limits) -> Served {
+        let (release, reached) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let held = {
+            let (release, reached) = (Arc::clone(&release), Arc::clone(&reached));
+            move || async move {
+                reached.notify_one();
+                release.notified().await;
+                "released"
+            }
+        };
+        let app = Router::new()
+            .route("/", get(|| async { "hello" }))
+            .route("/body", post(|body: String| async move { body }))
+            .route("/held", get(held));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
+        let (at, stop) = (listener.local_addr().expect("address"), CancellationToken::new());
+        let ended = tokio::spawn(serve(listener, app, limits, stop.clone()));
+        Served { at, stop, ended, release, reached }
+    }
+
+    async fn connected(at: SocketAddr, bytes: &[u8]) -> TcpStream {
+        let mut tcp = TcpStream::connect(at).await.expect("connect");
+        tcp.write_all(bytes).await.expect("write");
+        tcp
+    }
+
+    /// What comes until the server hangs up.
+    async fn rest(mut tcp: TcpStream) -> String {
+        let mut bytes = vec![];
+        // A reset is an end too.
+        let _ = timeout(DEADLINE, tcp.read_to_end(&mut bytes)).await.expect("the server hangs up");
+        String::from_utf8(bytes).expect("text")
+    }
+
+    async fn hello(at: SocketAddr) -> TcpStream {
+        let mut tcp = connected(at, REQUEST).await;
+        let mut head = [0; 15];
+        timeout(DEADLINE, tcp.read_exact(&mut head)).await.expect("in time").expect("answered");
+        assert_eq!(&head, b"HTTP/1.1 200 OK");
+        tcp
+    }
+
+    #[tokio::test]
+    async fn a_client_that_is_silent_or_slow_with_its_head_is_dropped() {
+        let server = served(short()).await;
+
+        for bytes in [&b""[..], b"GET / HTTP/1.1\r\nhost:"] {
+            assert!(!rest(connected(server.at, bytes).await).await.contains(" 200 "));
+        }
+        rest(hello(server.at).await).await;
+    }
+
+    #[tokio::test]
+    async fn a_client_that_is_slow_with_its_body_is_dropped_and_may_try_again() {
+        let server = served(short()).await;
+
+        let slow = connected(server.at, b"POST /body HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf").await;
+
+        assert!(rest(slow).await.starts_with("HTTP/1.1 503 "));
+    }
+
+    #[tokio::test]
+    async fn when_all_places_are_taken_the_longest_silent_makes_room() {
+        let limits = Limits { connections: 3, head: DEADLINE * 2, ..Limits::default() };
+        let server = served(limits).await;
+        let silent = connected(server.at, b"GET / HTTP/1.1\r\n").await;
+        let kept = [hello(server.at).await, hello(server.at).await];
+
+        hello(server.at).await;
+
+        assert_eq!(rest(silent).await, "");
+        for mut tcp in kept {
+            tcp.write_all(REQUEST).await.expect("still open");
+        }
+    }
+
+    #[tokio::test]
+    async fn one_address_gets_its_share_only() {
+        let limits = Limits { per_peer: 2, head: DEADLINE * 2, ..Limits::default() };
+        let server = served(limits).await;
+        let first = connected(server.at, b"").await;
+        // Until it is counted.
+        hello(server.at).await;
+
+        let _second = hello(server.at).await;
+        let _third = hello(server.at).await;
+
+        assert_eq!(rest(first).await, "");
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_half_requests_keeps_no_honest_one_out() {
+        let limits = Limits { connections: 20, per_peer: 10, head: DEADLINE * 2, ..Limits::default() };
+        let server = served(limits).await;
+        let mut flood = vec![];
+
+        for _ in 0..30 {
+            for _ in 0..5 {
+                flood.push(connected(server.at, b"POST /body HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nh").await);
+            }
+            hello(server.at).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn the_end_waits_for_a_request_in_progress_and_for_no_idle_connection() {
+        let server = served(Limits::default()).await;
+        let _idle = hello(server.at).await;
+        let held = connected(server.at, b"GET /held HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        timeout(DEADLINE, server.reached.notified()).await.expect("reached");
+
+        server.stop.cancel();
+        // The port is free when the end has begun.
+        let gone = async { while TcpStream::connect(server.at).await.is_ok() {} };
+        timeout(DEADLINE, gone).await.expect("the port is given back");
+        server.release.notify_one();
+
+        assert!(rest(held).await.ends_with("released"));
+        timeout(Duration::from_secs(2), server.ended).await.expect("ended before the drain is over").expect("join");
+    }
+
+    #[tokio::test]
+    async fn the_end_does_not_wait_longer_than_the_drain() {
+        let server = served(Limits { drain: Duration::from_millis(100), ..Limits::default() }).await;
+        let held = connected(server.at, b"GET /held HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        timeout(DEADLINE, server.reached.notified()).await.expect("reached");
+
+        server.stop.cancel();
+
+        timeout(Duration::from_secs(2), server.ended).await.expect("ended").expect("join");
+        assert_eq!(rest(held).await, "");
+    }
+
+    #[tokio::test]
+    async fn a_connection_does_not_live_for_ever() {
+        let server = served(Limits { lifetime: Duration::from_millis(200), ..Limits::default() }).await;
+
+        rest(hello(server.at).await).await;
+    }
+}

@@ -1,0 +1,83 @@
+//! What is taken from a request: the body, counted while it is read, and the headers without their secrets.
+
+use axum::{
+    body::{Body, HttpBody as _},
+    http::{HeaderMap, HeaderName, header},
+};
+use http_body_util::BodyExt as _;
+
+/// The largest body taken.
+pub(super) const LIMIT: u64 = 1024 * 1024;
+/// What a larger body is still read up to and thrown away, so that its sender gets to read the answer.
+const DRAIN: u64 = 8 * 1024 * 1024;
+
+/// A body as far as it was kept.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    pub bytes: Vec<u8>,
+    /// Bytes that came; or were announced, when that alone was too much.
+    pub size: u64,
+}
+
+impl Taken {
+    pub(super) fn is_too_large(&self) -> bool {
+        self.size > LIMIT
+    }
+}
+
+/// Reads the body to its end and keeps the first `keep` bytes. Fails when the connection breaks.
+pub(super) async fn take(mut body: Body, keep: usize) -> Result<Taken, axum::Error> {
+    let announced = body.size_hint().lower();
+    if announced > DRAIN {
+        return Ok(Taken { bytes: vec![], size: announced });
+    }
+    let mut taken = Taken::default();
+    while taken.size <= DRAIN
+        && let Some(frame) = body.frame().await
+    {
+        let Ok(data) = frame?.into_data() else { continue };
+        let room = keep.saturating_sub(taken.bytes.len()).min(data.len());
+        taken.bytes.extend_from_slice(data.get(..room).unwrap_or_default());
+        taken.size += u64::try_from(data.len()).unwrap_or(u64::MAX);
+    }
+    Ok(taken)
+}
+
+/// Whether the body is compressed or otherwise wrapped, which is never unpacked here.
+pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::CONTENT_ENCODING).into_iter();
+    values.map(|value| value.as_bytes().trim_ascii()).any(|value| !value.eq_ignore_ascii_case(b"identity"))
+}
+
+/// The headers for the log. Only those known to carry no secret keep their values: senders let people configure
+/// headers of their own, and those are mostly keys.
+pub(super) fn loggable(headers: &HeaderMap) -> Vec<(String, String)> {
+    let line = |(name, value): (&HeaderName, &axum::http::HeaderValue)| {
+        let value = if is_harmless(name.as_str()) {
+            String::from_utf8_lossy(value.as_bytes()).into_owned()
+        } else {
+            "•••".to_owned()
+        };
+        (name.as_str().to_owned(), value)
+    };
+    headers.iter().map(line).collect()
+}
+
+fn is_harmless(name: &str) -> bool {
+    const NAMES: &[&str] = &[
+        "cache-control",
+        "connection",
+        "date",
+        "expect",
+        "forwarded",
+        "host",
+        "origin",
+        "traceparent",
+        "transfer-encoding",
+        "user-agent",
+        "via",
+    ];
+    const FAMILIES: &[&str] =
+        &["accept", "content-", "x-pagerduty-", "x-webhook-", "x-forwarded-", "x-real-ip", "x-request-id"];
+    NAMES.contains(&name) || FAMILIES.iter().any(|family| name.starts_with(family))
+}

@@ -1,0 +1,81 @@
+//! Why the store did not do it, in words that name the file and say what to do.
+//!
+//! Cloneable, because all requests of a failed commit get the same answer.
+
+use std::{io, path::Path, time::Duration};
+
+use rusqlite::{Error as Sqlite, ErrorCode};
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    #[error("there is no store at {path}: start dogwatch once, or name another directory with --state-dir")]
+    Missing { path: String },
+    #[error(
+        "{path} was written by a newer dogwatch (schema {found}, this one knows {known}): \
+         use that one, or name another directory with --state-dir"
+    )]
+    Newer { path: String, found: i64, known: i64 },
+    #[error(
+        "{path} is of an older dogwatch (schema {found}, this one needs {known}): \
+         start dogwatch once to bring it up to date"
+    )]
+    Older { path: String, found: i64, known: i64 },
+    #[error("{path}: {reason}")]
+    Unsafe { path: String, reason: String },
+    #[error("no room left on the disk of {path}: free some, and it goes on by itself")]
+    Full { path: String },
+    #[error("{path} is locked by another program: end that one, and it goes on by itself")]
+    Locked { path: String },
+    #[error("{path} cannot be written ({cause}): see to the permissions of the file and its directory")]
+    ReadOnly { path: String, cause: String },
+    #[error("{path} is damaged ({cause}): move it away together with its -wal and -shm, and start again")]
+    Corrupt { path: String, cause: String },
+    #[error("{path} was moved or deleted while in use: put it back, or restart to begin a new one")]
+    Gone { path: String },
+    #[error("{path}: {cause}")]
+    Other { path: String, cause: String },
+    /// What was to be stored is at fault, not the store.
+    #[error("cannot be stored: {cause}")]
+    Unstorable { cause: String },
+    #[error("too much is waiting for the store")]
+    Busy,
+    #[error("the store did not commit within {} s", within.as_secs_f32())]
+    Late { within: Duration },
+    #[error("the store is closed")]
+    Closed,
+}
+
+impl StoreError {
+    pub(super) fn io(path: &Path, error: &io::Error) -> Self {
+        let (path, cause) = (path.display().to_string(), error.to_string());
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { path },
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path, cause },
+            _ => Self::Other { path, cause },
+        }
+    }
+
+    pub(super) fn sqlite(path: &Path, error: &Sqlite) -> Self {
+        let (path, cause) = (path.display().to_string(), error.to_string());
+        if is_of_one_row(error) {
+            return Self::Unstorable { cause };
+        }
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full { path },
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked { path },
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::ReadOnly { path, cause },
+            // Without a code it is a row that cannot be read back.
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) | None => Self::Corrupt { path, cause },
+            Some(_) => Self::Other { path, cause },
+        }
+    }
+}
+
+/// Whether the row is at fault and not the store: others of the same batch can still be stored.
+fn is_of_one_row(error: &Sqlite) -> bool {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig) => true,
+        Some(_) => false,
+        None => matches!(error, Sqlite::ToSqlConversionFailure(_)),
+    }
+}

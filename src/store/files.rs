@@ -1,0 +1,110 @@
+//! The files on disk: nobody but their owner can read them, whatever the umask.
+//!
+//! An existing database file is never opened here: closing a second descriptor would drop `SQLite`'s POSIX
+//! locks on it, so only `stat` and `chmod` touch it.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
+    io,
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use super::StoreError;
+
+const NAME: &str = "dogwatch.db";
+/// What group and others could do.
+const OTHERS: u32 = 0o077;
+const OTHERS_WRITE: u32 = 0o022;
+
+/// Where the database lies in a state directory.
+pub(super) fn path_in(dir: &Path) -> PathBuf {
+    dir.join(NAME)
+}
+
+/// Makes the directory and an empty database file where they are missing, and tightens permissions.
+/// Returns the file's path without symbolic links in it.
+pub(super) fn prepare(dir: &Path) -> Result<PathBuf, StoreError> {
+    let failed = |error: io::Error| StoreError::io(dir, &error);
+    make_dir(dir).map_err(failed)?;
+    let dir = dir.canonicalize().map_err(failed)?;
+    guard_dir(&dir)?;
+    let path = path_in(&dir);
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+    match made {
+        Ok(_) => sync_dir(&dir).map_err(failed)?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(StoreError::io(&path, &error)),
+    }
+    for suffix in ["", "-wal", "-shm"] {
+        guard_file(&with_suffix(&path, suffix))?;
+    }
+    Ok(path)
+}
+
+/// Which file this is: device and inode.
+pub(super) fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    fs::metadata(path).map(|file| (file.dev(), file.ino()))
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Creates what is missing of the path, 0700, and makes the new entries durable.
+fn make_dir(dir: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = dir.ancestors().take_while(|a| !a.as_os_str().is_empty() && !a.exists()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    for made in missing {
+        let parent = made.parent().filter(|parent| !parent.as_os_str().is_empty());
+        sync_dir(parent.unwrap_or(Path::new(".")))?;
+    }
+    Ok(())
+}
+
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+/// Takes a directory of our own for itself (0700); refuses one in which others could exchange our files.
+fn guard_dir(dir: &Path) -> Result<(), StoreError> {
+    let refuse = |reason: &str| Err(StoreError::Unsafe { path: dir.display().to_string(), reason: reason.to_owned() });
+    let failed = |error: io::Error| StoreError::io(dir, &error);
+    let about = fs::metadata(dir).map_err(failed)?;
+    let me = rustix::process::geteuid();
+    if about.uid() != me.as_raw() && !me.is_root() {
+        return refuse("belongs to another user: name a directory of your own with --state-dir");
+    }
+    if about.mode() & OTHERS == 0 {
+        return Ok(());
+    }
+    let ours = path_in(dir).exists() || fs::read_dir(dir).map_err(failed)?.next().is_none();
+    if ours {
+        return fs::set_permissions(dir, Permissions::from_mode(0o700)).map_err(failed);
+    }
+    if about.mode() & OTHERS_WRITE != 0 {
+        return refuse("others can write to this directory: name one of your own with --state-dir");
+    }
+    Ok(())
+}
+
+fn guard_file(path: &Path) -> Result<(), StoreError> {
+    let failed = |error: io::Error| StoreError::io(path, &error);
+    let about = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        about => about.map_err(failed)?,
+    };
+    if !about.is_file() {
+        let reason = "is not a plain file: move it away".to_owned();
+        return Err(StoreError::Unsafe { path: path.display().to_string(), reason });
+    }
+    if about.mode() & OTHERS == 0 {
+        return Ok(());
+    }
+    fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(failed)
+}

@@ -1,0 +1,228 @@
+//! Reading: each call sees the last commit, never half of one. Blocking; within async code go through [`Store::read`].
+//!
+//! A reader never writes, so any number of them, in any process, may look while the owner works.
+//!
+//! [`Store::read`]: super::Store::read
+
+use std::{
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, Row, params, types::Type};
+use serde::de::DeserializeOwned;
+
+use super::{StoreError, schema};
+use crate::core::{
+    action::Action,
+    delivery::{DeliverySummary, Direction, Verdict},
+    id::{AccountName, ActionId, DeliveryId, EventId, IncidentId, IncidentKey},
+    incident::Incident,
+    text::Shown,
+};
+
+/// A delivery as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredDelivery {
+    pub summary: DeliverySummary,
+    pub peer: String,
+    /// In the order received; secrets were replaced before they came here.
+    pub headers: Vec<(String, String)>,
+    /// The bytes as they came. Of rejected ones and duplicates only the first 64 KiB: cut when shorter than
+    /// `summary.size`.
+    pub body: Vec<u8>,
+}
+
+/// A read-only connection.
+pub struct Reader {
+    db: Connection,
+    path: PathBuf,
+}
+
+const SUMMARY: &str =
+    "id, at, account, verdict, reason, status, event_id, event_type, incident, subject, latency_us, size";
+
+impl Reader {
+    /// Opens the store of a state directory; fails when there is none, or one of another version.
+    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        Self::open_with(dir, super::LOCK_WAIT)
+    }
+
+    pub(super) fn open_with(dir: &Path, lock_wait: Duration) -> Result<Self, StoreError> {
+        let (db, path) = schema::open_reader(dir, lock_wait)?;
+        Ok(Self { db, path })
+    }
+
+    /// Up to `limit` lines of the log older than `before`, newest first.
+    pub fn recent(&self, before: Option<DeliveryId>, limit: u32) -> Result<Vec<DeliverySummary>, StoreError> {
+        let before = before.map_or(i64::MAX, |id| id.0);
+        let sql = format!("SELECT {SUMMARY} FROM delivery WHERE id < ?1 ORDER BY id DESC LIMIT ?2");
+        self.rows(&sql, params![before, limit], summary)
+    }
+
+    pub fn delivery(&self, id: DeliveryId) -> Result<Option<StoredDelivery>, StoreError> {
+        let sql = format!("SELECT {SUMMARY}, peer, headers, body FROM delivery WHERE id = ?1");
+        let found = self.db.query_row(&sql, [id.0], |row| {
+            Ok(StoredDelivery {
+                summary: summary(row)?,
+                peer: row.get("peer")?,
+                headers: parsed(row, "headers")?,
+                body: row.get("body")?,
+            })
+        });
+        found.optional().map_err(|error| self.failed(&error))
+    }
+
+    /// Visits the event ids of all kept deliveries that are genuine and no duplicates, one a row, oldest first.
+    pub fn event_ids(&self, mut visit: impl FnMut(&EventId) -> ControlFlow<()>) -> Result<(), StoreError> {
+        let sql = "SELECT event_id FROM delivery
+                   WHERE verdict IN ('accepted', 'undecodable') AND event_id IS NOT NULL ORDER BY id";
+        let mut look = || {
+            let mut statement = self.db.prepare_cached(sql)?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                if visit(&checked(row, "event_id", EventId::new)?).is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        look().map_err(|error| self.failed(&error))
+    }
+
+    pub fn incidents(&self) -> Result<Vec<Incident>, StoreError> {
+        self.rows("SELECT incident FROM incident ORDER BY account, id", [], |row| parsed(row, "incident"))
+    }
+
+    /// Accepted deliveries that were never marked [`Write::Applied`](super::Write::Applied), oldest first.
+    pub fn unapplied(&self) -> Result<Vec<(DeliveryId, AccountName, Vec<u8>)>, StoreError> {
+        let sql = "SELECT id, account, body FROM delivery WHERE applied = 0 ORDER BY id";
+        self.rows(sql, [], |row| {
+            Ok((DeliveryId(row.get("id")?), checked(row, "account", AccountName::new)?, row.get("body")?))
+        })
+    }
+
+    /// Newest first.
+    pub fn actions(&self, limit: u32) -> Result<Vec<Action>, StoreError> {
+        self.rows("SELECT id, at, actor, verb, outcomes FROM action ORDER BY id DESC LIMIT ?1", [limit], action)
+    }
+
+    /// Those with an outcome that is not final, oldest first.
+    pub fn unsettled_actions(&self) -> Result<Vec<Action>, StoreError> {
+        self.rows("SELECT id, at, actor, verb, outcomes FROM action WHERE settled = 0 ORDER BY id", [], action)
+    }
+
+    /// What was saved of this kind, and when that was true.
+    pub fn snapshot(&self, account: &AccountName, kind: &str) -> Result<Option<(Timestamp, String)>, StoreError> {
+        let sql = "SELECT at, json FROM snapshot WHERE account = ?1 AND kind = ?2";
+        let found =
+            self.db.query_row(sql, [account.as_str(), kind], |row| Ok((timestamp(row, "at")?, row.get("json")?)));
+        found.optional().map_err(|error| self.failed(&error))
+    }
+
+    /// Reads everything and looks for damage; the error says what is broken.
+    pub fn check(&self) -> Result<(), String> {
+        let failed = |error: StoreError| error.to_string();
+        let found: Vec<String> = self.rows("PRAGMA integrity_check(5)", [], |row| row.get(0)).map_err(failed)?;
+        if found != ["ok"] {
+            return Err(format!("{}: {}", self.path.display(), found.join("; ")));
+        }
+        let orphans: Vec<String> = self.rows("PRAGMA foreign_key_check", [], |row| row.get(0)).map_err(failed)?;
+        if orphans.is_empty() {
+            return Ok(());
+        }
+        Err(format!("{}: {} event ids belong to no delivery", self.path.display(), orphans.len()))
+    }
+
+    fn rows<T>(
+        &self,
+        sql: &str,
+        parameters: impl rusqlite::Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let all = || -> rusqlite::Result<Vec<T>> {
+            let mut statement = self.db.prepare_cached(sql)?;
+            statement.query_map(parameters, read)?.collect()
+        };
+        all().map_err(|error| self.failed(&error))
+    }
+
+    fn failed(&self, error: &rusqlite::Error) -> StoreError {
+        StoreError::sqlite(&self.path, error)
+    }
+}
+
+fn summary(row: &Row<'_>) -> rusqlite::Result<DeliverySummary> {
+    let account = checked_if_any(row, "account", AccountName::new)?;
+    let incident = checked_if_any(row, "incident", IncidentId::new)?;
+    let shown = |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<String>>(column)?.map(|text| Shown::line(&text)));
+    Ok(DeliverySummary {
+        id: DeliveryId(row.get("id")?),
+        at: timestamp(row, "at")?,
+        direction: Direction::Incoming,
+        verdict: checked(row, "verdict", |word| verdict(&word))?,
+        reason: Shown::line(&row.get::<_, String>("reason")?),
+        status: row.get("status")?,
+        event_id: checked_if_any(row, "event_id", EventId::new)?,
+        event_type: shown("event_type")?,
+        incident: account.clone().zip(incident).map(|(account, id)| IncidentKey { account, id }),
+        subject: shown("subject")?,
+        latency_us: unsigned(row, "latency_us")?,
+        size: unsigned(row, "size")?,
+        account,
+    })
+}
+
+fn action(row: &Row<'_>) -> rusqlite::Result<Action> {
+    Ok(Action {
+        id: ActionId(row.get("id")?),
+        at: checked(row, "at", |text| text.parse::<Timestamp>())?,
+        actor: Shown::line(&row.get::<_, String>("actor")?),
+        verb: parsed(row, "verb")?,
+        outcomes: parsed(row, "outcomes")?,
+    })
+}
+
+fn verdict(word: &str) -> Result<Verdict, String> {
+    let all = [Verdict::Accepted, Verdict::Duplicate, Verdict::Undecodable, Verdict::Rejected];
+    all.into_iter().find(|verdict| verdict.word() == word).ok_or_else(|| format!("no verdict is called {word}"))
+}
+
+/// A failure to understand a column, as `SQLite`'s wrapper tells it.
+fn unusable(column: &str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> rusqlite::Error {
+    let cause = format!("{column}: {}", error.into());
+    rusqlite::Error::FromSqlConversionFailure(0, Type::Text, cause.into())
+}
+
+fn checked<T, E>(row: &Row<'_>, column: &str, check: impl FnOnce(String) -> Result<T, E>) -> rusqlite::Result<T>
+where
+    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    check(row.get(column)?).map_err(|error| unusable(column, error))
+}
+
+fn checked_if_any<T, E>(
+    row: &Row<'_>,
+    column: &str,
+    check: impl FnOnce(String) -> Result<T, E>,
+) -> rusqlite::Result<Option<T>>
+where
+    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    row.get::<_, Option<String>>(column)?.map(check).transpose().map_err(|error| unusable(column, error))
+}
+
+fn parsed<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<T> {
+    checked(row, column, |text| serde_json::from_str(&text))
+}
+
+fn timestamp(row: &Row<'_>, column: &str) -> rusqlite::Result<Timestamp> {
+    let nanoseconds: i64 = row.get(column)?;
+    Timestamp::from_nanosecond(i128::from(nanoseconds)).map_err(|error| unusable(column, error))
+}
+
+fn unsigned(row: &Row<'_>, column: &str) -> rusqlite::Result<u64> {
+    u64::try_from(row.get::<_, i64>(column)?).map_err(|error| unusable(column, error))
+}

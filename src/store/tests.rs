@@ -1,0 +1,502 @@
+//! What the store promises, on real files.
+
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::{PermissionsExt as _, symlink},
+};
+
+use futures_util::future::join_all;
+use proptest::prelude::*;
+use rusqlite::TransactionBehavior;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use super::*;
+use crate::core::{
+    action::Outcome,
+    id::{EventId, IncidentId},
+    incident::{Observation, Stamp, State, Status, Urgency},
+};
+
+/// For tests in which something has to take too long.
+const IMPATIENT: Waits = Waits { commit: Duration::from_millis(150), lock: Duration::from_millis(200) };
+const DEADLINE: Duration = Duration::from_secs(20);
+
+fn account(name: &str) -> AccountName {
+    AccountName::new(name).expect("account")
+}
+
+fn incident_key(id: &str) -> IncidentKey {
+    IncidentKey { account: account("prod"), id: IncidentId::new(id).expect("id") }
+}
+
+fn delivery(verdict: Verdict, event: Option<&str>, body: &[u8]) -> NewDelivery {
+    NewDelivery {
+        at: Timestamp::new(1_700_000_000, 123_456_789).expect("time"),
+        started: Instant::now(),
+        account: Some(account("prod")),
+        verdict,
+        reason: Shown::line("because"),
+        status: 202,
+        decoded: event.map(|id| Decoded {
+            event_id: EventId::new(id).expect("event id"),
+            event_type: Shown::line("incident.triggered"),
+            occurred_at: None,
+            incident: Some(incident_key("P1")),
+            subject: Some(Shown::line("disk full")),
+            observation: None,
+        }),
+        peer: "192.0.2.1:5000".to_owned(),
+        headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+        body: body.to_vec(),
+    }
+}
+
+fn event(id: &str) -> NewDelivery {
+    delivery(Verdict::Accepted, Some(id), id.as_bytes())
+}
+
+fn incident(id: &str, status: Status) -> Incident {
+    let state = State {
+        status,
+        urgency: Urgency::High,
+        title: Shown::line("disk full"),
+        number: Some(7),
+        priority: None,
+        service: None,
+        escalation_policy: None,
+        assignees: vec![],
+        teams: vec![],
+        created_at: Timestamp::UNIX_EPOCH,
+        url: None,
+        dedup_key: None,
+    };
+    let stamp = Stamp::push(Timestamp::UNIX_EPOCH);
+    Incident::first(Observation { key: incident_key(id), stamp, state, extra: None })
+}
+
+/// A directory, and the store in it.
+fn store() -> (TempDir, Store) {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let store = Store::open(dir.path()).expect("open");
+    (dir, store)
+}
+
+fn impatient_store() -> (TempDir, Store) {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let store = Store::open_with(dir.path(), IMPATIENT).expect("open");
+    (dir, store)
+}
+
+/// A connection as another program could have it.
+fn other(dir: &TempDir) -> Connection {
+    Connection::open(files::path_in(dir.path())).expect("connect")
+}
+
+fn event_ids(reader: &Reader) -> Vec<String> {
+    let mut ids = vec![];
+    let visit = |id: &EventId| {
+        ids.push(id.to_string());
+        std::ops::ControlFlow::Continue(())
+    };
+    reader.event_ids(visit).expect("event ids");
+    ids
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).expect("metadata").permissions().mode() & 0o777
+}
+
+async fn verdict(store: &Store, new: NewDelivery) -> Verdict {
+    store.record(new).await.expect("recorded").summary.verdict
+}
+
+/// Tries until it is recorded.
+async fn recorded_at_last(store: &Store, id: &str) -> Recorded {
+    let tries = async {
+        loop {
+            if let Ok(recorded) = store.record(event(id)).await {
+                return recorded;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(DEADLINE, tries).await.expect("recorded within the deadline")
+}
+
+#[tokio::test]
+async fn a_reopened_store_has_everything_as_it_was() {
+    let (dir, store) = store();
+    let accepted = store.record(event("E1")).await.expect("recorded").summary;
+    let applied = store.record(event("E2")).await.expect("recorded").summary;
+    store.record(delivery(Verdict::Undecodable, None, b"{")).await.expect("recorded");
+    let mut action = store
+        .new_action(Timestamp::UNIX_EPOCH, Shown::line("alice"), Verb::Acknowledge, vec![incident_key("P1")])
+        .await
+        .expect("action");
+    let later = Timestamp::new(5, 42).expect("time");
+    let snapshot =
+        |json: &str| Write::Snapshot { account: account("prod"), kind: "oncalls", at: later, json: json.into() };
+    let writes = vec![
+        Write::Incident(Box::new(incident("P1", Status::Triggered))),
+        Write::Incident(Box::new(incident("P1", Status::Resolved))),
+        Write::Incident(Box::new(incident("P2", Status::Triggered))),
+        Write::Forget(incident_key("P2")),
+        Write::Applied(vec![applied.id]),
+        snapshot("old"),
+        snapshot("[]"),
+    ];
+    store.save(writes).await.expect("saved");
+    drop(store);
+
+    let store = Store::open(dir.path()).expect("reopen");
+    let reader = store.reader().expect("reader");
+    let log = reader.recent(None, 10).expect("recent");
+    assert_eq!(log.iter().map(|line| line.verdict.word()).collect::<Vec<_>>(), ["undecodable", "accepted", "accepted"]);
+    assert_eq!(log[1..], [applied.clone(), accepted.clone()]);
+    assert_eq!(reader.recent(Some(applied.id), 10).expect("older"), std::slice::from_ref(&accepted));
+    let stored = reader.delivery(accepted.id).expect("delivery").expect("there");
+    assert_eq!((stored.body.as_slice(), stored.peer.as_str()), (b"E1".as_slice(), "192.0.2.1:5000"));
+    assert_eq!(stored.headers, event("E1").headers);
+    assert_eq!(stored.summary, accepted);
+    assert_eq!(reader.delivery(DeliveryId(99)).expect("delivery"), None);
+    assert_eq!(reader.unapplied().expect("unapplied"), [(accepted.id, account("prod"), b"E1".to_vec())]);
+    assert_eq!(reader.incidents().expect("incidents"), [incident("P1", Status::Resolved)]);
+    assert_eq!(reader.snapshot(&account("prod"), "oncalls").expect("snapshot"), Some((later, "[]".to_owned())));
+    assert_eq!(reader.snapshot(&account("prod"), "schedules").expect("snapshot"), None);
+    assert_eq!(reader.unsettled_actions().expect("unsettled"), [action.clone()]);
+
+    action.outcomes[0].1 = Outcome::Confirmed { notice: None };
+    store.save(vec![Write::Action(Box::new(action.clone()))]).await.expect("saved");
+
+    assert_eq!(reader.unsettled_actions().expect("unsettled"), []);
+    assert_eq!(reader.actions(5).expect("actions"), [action]);
+    assert_eq!(reader.check(), Ok(()));
+}
+
+#[tokio::test]
+async fn what_is_recorded_can_be_read_elsewhere_the_moment_it_is_answered() {
+    let (dir, store) = store();
+    let elsewhere = Reader::open(dir.path()).expect("reader");
+
+    for n in 0..20 {
+        let recorded = store.record(event(&format!("E{n}"))).await.expect("recorded");
+        assert_eq!(elsewhere.recent(None, 1).expect("recent"), [recorded.summary]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_twins_at_the_same_moment_exactly_one_is_accepted() {
+    let (_dir, store) = store();
+
+    for n in 0..20 {
+        let twin = || {
+            tokio::spawn({
+                let (store, id) = (store.clone(), format!("E{n}"));
+                async move { verdict(&store, event(&id)).await }
+            })
+        };
+        let verdicts: Vec<_> = join_all([twin(), twin(), twin()]).await.into_iter().map(|v| v.expect("join")).collect();
+        assert_eq!(verdicts.iter().filter(|v| **v == Verdict::Accepted).count(), 1, "{verdicts:?}");
+        assert_eq!(verdicts.iter().filter(|v| **v == Verdict::Duplicate).count(), 2, "{verdicts:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_duplicate_names_the_delivery_it_repeats_and_is_nothing_new() {
+    let (_dir, store) = store();
+    let first = store.record(event("E1")).await.expect("recorded").summary;
+
+    let second = store.record(event("E1")).await.expect("recorded").summary;
+
+    assert_eq!(second.verdict, Verdict::Duplicate);
+    assert!(second.reason.as_str().ends_with(&format!("the same event as delivery {}", first.id)), "{}", second.reason);
+    let reader = store.reader().expect("reader");
+    assert_eq!(event_ids(&reader), ["E1"]);
+    assert_eq!(reader.unapplied().expect("unapplied").len(), 1);
+}
+
+#[tokio::test]
+async fn the_same_id_at_two_accounts_is_two_events() {
+    let (_dir, store) = store();
+    let at_lab = NewDelivery { account: Some(account("lab")), ..event("E1") };
+
+    assert_eq!(verdict(&store, event("E1")).await, Verdict::Accepted);
+    assert_eq!(verdict(&store, at_lab).await, Verdict::Accepted);
+}
+
+#[tokio::test]
+async fn an_undecodable_body_sent_again_is_a_duplicate_but_no_event() {
+    let (_dir, store) = store();
+    let broken = |body: &[u8]| delivery(Verdict::Undecodable, None, body);
+
+    assert_eq!(verdict(&store, broken(b"{")).await, Verdict::Undecodable);
+    assert_eq!(verdict(&store, broken(b"{")).await, Verdict::Duplicate);
+    assert_eq!(verdict(&store, broken(b"[")).await, Verdict::Undecodable);
+    let reader = store.reader().expect("reader");
+    assert_eq!(event_ids(&reader), Vec::<String>::new());
+    assert_eq!(reader.unapplied().expect("unapplied"), []);
+}
+
+#[tokio::test]
+async fn rejected_ones_and_duplicates_are_kept_in_rings_and_their_bodies_cut() {
+    let (_dir, store) = store();
+    let first = store.record(event("E1")).await.expect("recorded").summary;
+    let rejected = || delivery(Verdict::Rejected, None, b"forged");
+    for _ in 0..writes::RING / 100 + 1 {
+        join_all((0..100).map(|_| verdict(&store, rejected()))).await;
+        join_all((0..100).map(|_| verdict(&store, event("E1")))).await;
+    }
+    let large = vec![b'x'; writes::RING_BODY + 1];
+    let last = store.record(delivery(Verdict::Rejected, None, &large)).await.expect("recorded").summary;
+
+    let reader = store.reader().expect("reader");
+    let log = reader.recent(None, 10_000).expect("recent");
+    let count = |verdict| log.iter().filter(|line| line.verdict == verdict).count();
+    assert_eq!((count(Verdict::Rejected), count(Verdict::Duplicate)), (2_000, 2_000));
+    assert_eq!((log.first(), log.last()), (Some(&last), Some(&first)));
+    let stored = reader.delivery(last.id).expect("delivery").expect("there");
+    assert_eq!((stored.body.len(), stored.summary.size), (64 * 1024, 64 * 1024 + 1));
+    assert_eq!(reader.check(), Ok(()));
+}
+
+#[tokio::test]
+async fn one_bad_row_fails_alone_and_the_others_of_its_batch_are_stored() {
+    let (dir, store) = store();
+    let mut db = other(&dir);
+    db.execute_batch(
+        "CREATE TRIGGER bad BEFORE INSERT ON delivery WHEN NEW.event_id = 'BAD'
+         BEGIN SELECT RAISE(ABORT, 'not this one'); END",
+    )
+    .expect("trigger");
+    // While another holds the lock, all of it queues into one batch behind the first.
+    let lock = db.transaction_with_behavior(TransactionBehavior::Immediate).expect("lock");
+    let ids = ["E1", "E2", "BAD", "E3", "E4"];
+    let records = join_all(ids.map(|id| store.record(event(id))));
+    let unlocked = async { lock.rollback().expect("unlock") };
+
+    let (outcomes, ()) = tokio::join!(records, unlocked);
+
+    let stored: Vec<_> = ids.into_iter().zip(&outcomes).filter(|(_, o)| o.is_ok()).map(|(id, _)| id).collect();
+    assert_eq!(stored, ["E1", "E2", "E3", "E4"]);
+    assert!(matches!(outcomes[2], Err(StoreError::Unstorable { .. })), "{:?}", outcomes[2]);
+    assert_eq!(event_ids(&store.reader().expect("reader")), stored);
+}
+
+#[tokio::test]
+async fn after_a_failed_batch_nothing_of_it_counts_as_stored_and_the_next_one_works() {
+    let (dir, store) = store();
+    // The last of the batch meets a store that cannot take it.
+    let trigger = "CREATE TRIGGER bad BEFORE INSERT ON delivery WHEN NEW.event_id = 'E3'
+                   BEGIN INSERT INTO nowhere VALUES (1); END";
+    let mut db = other(&dir);
+    db.execute_batch(trigger).expect("trigger");
+    let lock = db.transaction_with_behavior(TransactionBehavior::Immediate).expect("lock");
+    let records = join_all(["E0", "E1", "E2", "E3"].map(|id| store.record(event(id))));
+
+    let (outcomes, ()) = tokio::join!(records, async { lock.rollback().expect("unlock") });
+
+    let stored = event_ids(&store.reader().expect("reader"));
+    let told: Vec<_> = outcomes.iter().flatten().filter_map(|done| done.summary.event_id.clone()).collect();
+    assert_eq!(told.iter().map(EventId::as_str).collect::<Vec<_>>(), stored);
+    assert!(!stored.iter().any(|id| ["E1", "E2", "E3"].contains(&id.as_str())), "{stored:?}");
+
+    other(&dir).execute_batch("DROP TRIGGER bad").expect("heal");
+    for id in ["E1", "E2", "E3"] {
+        assert_eq!(verdict(&store, event(id)).await, Verdict::Accepted);
+    }
+}
+
+#[tokio::test]
+async fn what_is_stored_after_its_sender_gave_up_is_announced_and_its_retry_is_a_duplicate() {
+    // The lock is freed when the sender has given up, but before the writer has.
+    let waits = Waits { commit: Duration::from_millis(50), lock: DEADLINE };
+    let dir = tempfile::tempdir().expect("tempdir");
+    let store = Store::open_with(dir.path(), waits).expect("open");
+    let mut db = other(&dir);
+    let lock = db.transaction_with_behavior(TransactionBehavior::Immediate).expect("lock");
+    let unheard = Arc::new(Notify::new());
+
+    let late = store.record_or_notify(event("E1"), Some(Arc::clone(&unheard))).await;
+    assert_eq!(late, Err(StoreError::Late { within: waits.commit }));
+    lock.rollback().expect("unlock");
+
+    timeout(DEADLINE, unheard.notified()).await.expect("announced");
+    assert_eq!(event_ids(&store.reader().expect("reader")), ["E1"]);
+    assert_eq!(recorded_at_last(&store, "E1").await.summary.verdict, Verdict::Duplicate);
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_took_is_announced() {
+    let (_dir, store) = store();
+    let unheard = Arc::new(Notify::new());
+    let mut asked = Box::pin(store.record_or_notify(event("E1"), Some(Arc::clone(&unheard))));
+    assert!(futures_util::poll!(asked.as_mut()).is_pending());
+
+    // Wherever the commit stands now, before or behind its answer.
+    drop(asked);
+
+    timeout(DEADLINE, unheard.notified()).await.expect("announced");
+    assert_eq!(event_ids(&store.reader().expect("reader")), ["E1"]);
+}
+
+#[tokio::test]
+async fn a_locked_store_fails_within_the_deadline_and_goes_on_by_itself() {
+    let (dir, store) = impatient_store();
+    let mut db = other(&dir);
+    let lock = db.transaction_with_behavior(TransactionBehavior::Immediate).expect("lock");
+
+    assert!(store.record(event("E1")).await.is_err());
+    assert!(store.save(vec![]).await.is_err());
+    assert!(store.ready().await.is_err());
+
+    lock.rollback().expect("unlock");
+    recorded_at_last(&store, "E2").await;
+    store.ready().await.expect("ready again");
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_at_once() {
+    let (dir, store) = impatient_store();
+    let mut db = other(&dir);
+    let lock = db.transaction_with_behavior(TransactionBehavior::Immediate).expect("lock");
+    let ids: Vec<_> = (0..QUEUE + 2 * 256).map(|n| format!("E{n}")).collect();
+
+    let outcomes = join_all(ids.iter().map(|id| store.record(event(id)))).await;
+
+    assert!(outcomes.contains(&Err(StoreError::Busy)));
+    assert!(outcomes.iter().all(Result::is_err));
+    lock.rollback().expect("unlock");
+    recorded_at_last(&store, "later").await;
+}
+
+#[tokio::test]
+async fn a_database_taken_away_under_it_is_noticed_before_anything_is_promised() {
+    let (dir, store) = store();
+    store.record(event("E1")).await.expect("recorded");
+    let path = files::path_in(dir.path());
+    for suffix in ["", "-wal", "-shm"] {
+        fs::remove_file(format!("{}{suffix}", path.display())).expect("remove");
+    }
+
+    let refused = store.record(event("E2")).await.expect_err("gone");
+
+    assert!(matches!(refused, StoreError::Gone { .. }), "{refused}");
+    store.record(event("E3")).await.expect("a new database");
+    assert_eq!(event_ids(&Reader::open(dir.path()).expect("reader")), ["E3"]);
+}
+
+#[tokio::test]
+async fn files_are_for_their_owner_alone_and_lax_permissions_are_tightened() {
+    let home = tempfile::tempdir().expect("tempdir");
+    let dir = home.path().join("state/dogwatch");
+    let store = Store::open(&dir).expect("open");
+    store.record(event("E1")).await.expect("recorded");
+
+    assert_eq!((mode(&dir), mode(&home.path().join("state"))), (0o700, 0o700));
+    for name in ["dogwatch.db", "dogwatch.db-wal", "dogwatch.db-shm"] {
+        assert_eq!(mode(&dir.join(name)), 0o600, "{name}");
+    }
+
+    drop(store);
+    fs::set_permissions(&dir, Permissions::from_mode(0o755)).expect("chmod");
+    fs::set_permissions(dir.join("dogwatch.db"), Permissions::from_mode(0o644)).expect("chmod");
+    drop(Store::open(&dir).expect("reopen"));
+    assert_eq!((mode(&dir), mode(&dir.join("dogwatch.db"))), (0o700, 0o600));
+}
+
+#[test]
+fn a_planted_link_and_a_directory_for_all_are_refused() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    fs::write(dir.path().join("victim"), "").expect("write");
+    symlink(dir.path().join("victim"), files::path_in(dir.path())).expect("symlink");
+    assert!(matches!(Store::open(dir.path()).err(), Some(StoreError::Unsafe { .. })));
+
+    let shared = tempfile::tempdir().expect("tempdir");
+    fs::write(shared.path().join("something"), "").expect("write");
+    fs::set_permissions(shared.path(), Permissions::from_mode(0o777)).expect("chmod");
+    let refused = Store::open(shared.path()).err().expect("refused");
+    assert!(refused.to_string().contains("others can write"), "{refused}");
+    assert!(!files::path_in(shared.path()).exists());
+}
+
+#[test]
+fn a_store_of_another_version_is_refused_in_plain_words() {
+    let (dir, store) = store();
+    drop(store);
+    other(&dir).pragma_update(None, "user_version", 1_000).expect("version");
+
+    let refused = Store::open(dir.path()).err().expect("refused");
+    assert!(refused.to_string().contains("newer dogwatch (schema 1000, this one knows 1)"), "{refused}");
+    assert_eq!(Reader::open(dir.path()).err(), Some(refused));
+
+    other(&dir).pragma_update(None, "user_version", 0).expect("version");
+    assert!(matches!(Reader::open(dir.path()).err(), Some(StoreError::Older { .. })));
+}
+
+#[test]
+fn a_reader_says_when_there_is_no_store_and_makes_none() {
+    let dir = tempfile::tempdir().expect("tempdir");
+
+    let missing = Reader::open(dir.path()).err().expect("missing");
+
+    assert!(missing.to_string().starts_with("there is no store at"), "{missing}");
+    assert_eq!(fs::read_dir(dir.path()).expect("dir").count(), 0);
+}
+
+#[tokio::test]
+async fn damage_is_found_and_named() {
+    let (dir, store) = store();
+    store.record(event("E1")).await.expect("recorded");
+    drop(store);
+    other(&dir).execute_batch("PRAGMA foreign_keys = off; DELETE FROM delivery").expect("delete");
+    let reader = Reader::open(dir.path()).expect("reader");
+    assert!(reader.check().expect_err("orphan").contains("1 event ids belong to no delivery"));
+    drop(reader);
+
+    fs::write(files::path_in(dir.path()), vec![b'x'; 64 * 1024]).expect("write");
+    for refused in [Store::open(dir.path()).err(), Reader::open(dir.path()).err()] {
+        assert!(matches!(refused, Some(StoreError::Corrupt { .. })), "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn reading_and_writing_go_on_side_by_side() {
+    let (_dir, store) = store();
+    let ids: Vec<_> = (0..200).map(|n| format!("E{n}")).collect();
+    let recording = join_all(ids.iter().map(|id| store.record(event(id))));
+    let reading = join_all((0..20).map(|_| store.read(|reader| reader.recent(None, 1_000))));
+
+    let (recorded, read) = tokio::join!(recording, reading);
+
+    assert!(recorded.iter().all(Result::is_ok));
+    assert!(read.iter().all(Result::is_ok));
+    assert_eq!(store.read(|reader| reader.recent(None, 1_000)).await.expect("recent").len(), 200);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_sequence_with_repeated_ids_leaves_one_accepted_row_for_each(
+        ids in prop::collection::vec((0..6u8, 0..2u8), 1..40),
+        at_once in 1..8usize,
+    ) {
+        let (_dir, store) = store();
+        let runtime = Runtime::new().expect("runtime");
+        let of = |(id, at): (u8, u8)| NewDelivery {
+            account: Some(account(if at == 0 { "prod" } else { "lab" })),
+            ..event(&format!("E{id}"))
+        };
+        for together in ids.chunks(at_once) {
+            let done = runtime.block_on(join_all(together.iter().map(|id| store.record(of(*id)))));
+            prop_assert!(done.iter().all(Result::is_ok));
+        }
+
+        let log = store.reader().expect("reader").recent(None, 1_000).expect("recent");
+        let of_verdict = |verdict| log.iter().filter(|line| line.verdict == verdict).count();
+        let distinct = ids.iter().collect::<std::collections::BTreeSet<_>>().len();
+        prop_assert_eq!(of_verdict(Verdict::Accepted), distinct);
+        prop_assert_eq!(of_verdict(Verdict::Duplicate), ids.len() - distinct);
+    }
+}

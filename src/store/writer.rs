@@ -1,0 +1,132 @@
+//! The one thread that writes. It takes all that has queued as one transaction, commits, then answers each.
+//!
+//! Nobody is told that something is stored before the commit has returned.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use super::{StoreError, files, schema};
+
+/// Jobs in one transaction at most: a bound on how long the first of them waits for the last.
+const BATCH: usize = 256;
+
+/// Something to do within a transaction, and somebody who waits for it.
+pub(super) trait Job: Send {
+    /// May be called again after a rollback.
+    fn perform(&mut self, db: &Connection) -> rusqlite::Result<()>;
+    /// Called once, after the commit or when it is given up.
+    fn settle(self: Box<Self>, outcome: Result<(), StoreError>);
+}
+
+/// A [`Job`] made of a closure.
+pub(super) struct Task<T, W> {
+    pub work: W,
+    pub made: Option<T>,
+    pub answer: oneshot::Sender<Result<T, StoreError>>,
+    /// Told when it was stored, but the one who asked no longer waits.
+    pub unheard: Option<Arc<Notify>>,
+}
+
+impl<T: Send, W: FnMut(&Connection) -> rusqlite::Result<T> + Send> Job for Task<T, W> {
+    fn perform(&mut self, db: &Connection) -> rusqlite::Result<()> {
+        self.made = Some((self.work)(db)?);
+        Ok(())
+    }
+
+    fn settle(mut self: Box<Self>, outcome: Result<(), StoreError>) {
+        let outcome = outcome.map(|()| self.made.take().expect("performed before the commit"));
+        if let (Err(Ok(_)), Some(unheard)) = (self.answer.send(outcome), &self.unheard) {
+            unheard.notify_one();
+        }
+    }
+}
+
+/// When a commit worked last; `None` after one that did not.
+pub(super) type Pulse = Arc<Mutex<Option<Instant>>>;
+
+pub(super) struct Writer {
+    dir: PathBuf,
+    path: PathBuf,
+    lock_wait: Duration,
+    /// `None` after a failure: opened anew for the next batch.
+    open: Option<Open>,
+    pulse: Pulse,
+}
+
+struct Open {
+    db: Connection,
+    /// Device and inode: `SQLite` does not notice when the file is taken away under it.
+    file: (u64, u64),
+}
+
+impl Open {
+    fn new(dir: &Path, lock_wait: Duration) -> Result<(Self, PathBuf), StoreError> {
+        let (db, path) = schema::open_writer(dir, lock_wait)?;
+        let file = files::identity(&path).map_err(|error| StoreError::io(&path, &error))?;
+        Ok((Self { db, file }, path))
+    }
+}
+
+impl Writer {
+    pub(super) fn open(dir: &Path, lock_wait: Duration, pulse: Pulse) -> Result<Self, StoreError> {
+        let (open, path) = Open::new(dir, lock_wait)?;
+        Ok(Self { dir: dir.to_owned(), path, lock_wait, open: Some(open), pulse })
+    }
+
+    /// Works until the last sender is gone and everything queued is settled.
+    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Box<dyn Job>>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
+            self.commit(std::mem::take(&mut batch));
+        }
+    }
+
+    /// When one row spoils a batch, each job of it gets a transaction of its own.
+    fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) {
+        let outcome = self.transact(&mut jobs);
+        if matches!(outcome, Err(StoreError::Unstorable { .. })) && jobs.len() > 1 {
+            for job in jobs {
+                self.commit(vec![job]);
+            }
+            return;
+        }
+        if !matches!(outcome, Err(StoreError::Unstorable { .. })) {
+            *self.pulse.lock().unwrap_or_else(PoisonError::into_inner) = outcome.is_ok().then(Instant::now);
+        }
+        if let Err(error) = &outcome {
+            tracing::error!(%error, jobs = jobs.len(), "not committed: {error}");
+        }
+        for job in jobs {
+            job.settle(outcome.clone());
+        }
+    }
+
+    fn transact(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+        let mut open = match self.open.take() {
+            Some(open) => open,
+            None => Open::new(&self.dir, self.lock_wait)?.0,
+        };
+        if files::identity(&self.path).ok() != Some(open.file) {
+            return Err(StoreError::Gone { path: self.path.display().to_string() });
+        }
+        let outcome = attempt(&mut open.db, jobs).map_err(|error| StoreError::sqlite(&self.path, &error));
+        if matches!(outcome, Ok(()) | Err(StoreError::Unstorable { .. } | StoreError::Locked { .. })) {
+            self.open = Some(open);
+        }
+        outcome
+    }
+}
+
+fn attempt(db: &mut Connection, jobs: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for job in jobs {
+        job.perform(&tx)?;
+    }
+    tx.commit()
+}

@@ -1,0 +1,218 @@
+//! The statements that write. Each runs inside the writer's transaction and may run again after a rollback.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, Result, named_params, params};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use super::{NewDelivery, Write};
+use crate::core::{
+    action::{Action, Outcome, Verb},
+    delivery::{DeliverySummary, Direction, Verdict},
+    id::{AccountName, ActionId, DeliveryId, EventId, IncidentKey},
+    incident::Incident,
+    text::Shown,
+};
+
+/// Rows kept of each kind that others can cause at will: rejected ones, and duplicates.
+pub(super) const RING: u32 = 2_000;
+/// Bytes kept of the body of such a row.
+pub(super) const RING_BODY: usize = 64 * 1024;
+
+/// Nanoseconds since 1970; the years 1677 to 2262.
+fn nanoseconds(at: Timestamp) -> i64 {
+    let at = at.as_nanosecond();
+    i64::try_from(at).unwrap_or(if at < 0 { i64::MIN } else { i64::MAX })
+}
+
+fn signed(number: impl TryInto<i64>) -> i64 {
+    number.try_into().unwrap_or(i64::MAX)
+}
+
+fn json(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
+
+/// Writes the delivery down. An event that is known already makes it a duplicate.
+pub(super) fn record(db: &Connection, new: &NewDelivery) -> Result<DeliverySummary> {
+    let event = event_of(new);
+    let known = event.as_ref().map(|(account, id)| known_event(db, account, id)).transpose()?.flatten();
+    let mut summary = summary(new);
+    if let Some(first) = known {
+        summary.verdict = Verdict::Duplicate;
+        summary.reason = Shown::line(&format!("{}; the same event as delivery {first}", new.reason));
+    }
+    insert_delivery(db, &summary, new)?;
+    summary.id = DeliveryId(db.last_insert_rowid());
+    if let (Some((account, id)), None) = (event, known) {
+        db.prepare_cached("INSERT INTO event (account, event_id, delivery) VALUES (?1, ?2, ?3)")?.execute(params![
+            account.as_str(),
+            id,
+            summary.id.0
+        ])?;
+    }
+    prune(db, summary.verdict)?;
+    Ok(summary)
+}
+
+/// What a genuine delivery is known by.
+fn event_of(new: &NewDelivery) -> Option<(&AccountName, String)> {
+    match new.verdict {
+        Verdict::Accepted | Verdict::Undecodable => {}
+        Verdict::Duplicate | Verdict::Rejected => return None,
+    }
+    let id = match &new.decoded {
+        Some(decoded) => decoded.event_id.as_str().to_owned(),
+        None => format!("body sha256:{}", hex::encode(Sha256::digest(&new.body))),
+    };
+    Some((new.account.as_ref()?, id))
+}
+
+fn known_event(db: &Connection, account: &AccountName, id: &str) -> Result<Option<i64>> {
+    db.prepare_cached("SELECT delivery FROM event WHERE account = ?1 AND event_id = ?2")?
+        .query_row([account.as_str(), id], |row| row.get(0))
+        .optional()
+}
+
+/// The line of the log, still without its number.
+fn summary(new: &NewDelivery) -> DeliverySummary {
+    let decoded = new.decoded.as_ref();
+    DeliverySummary {
+        id: DeliveryId(0),
+        at: new.at,
+        direction: Direction::Incoming,
+        account: new.account.clone(),
+        verdict: new.verdict,
+        reason: new.reason.clone(),
+        status: new.status,
+        event_id: decoded.map(|decoded| decoded.event_id.clone()),
+        event_type: decoded.map(|decoded| decoded.event_type.clone()),
+        incident: decoded.and_then(|decoded| decoded.incident.clone()),
+        subject: decoded.and_then(|decoded| decoded.subject.clone()),
+        latency_us: u64::try_from(new.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        size: u64::try_from(new.body.len()).unwrap_or(u64::MAX),
+    }
+}
+
+fn insert_delivery(db: &Connection, line: &DeliverySummary, new: &NewDelivery) -> Result<()> {
+    let (applied, kept) = match line.verdict {
+        Verdict::Accepted => (Some(0), new.body.len()),
+        Verdict::Undecodable => (None, new.body.len()),
+        Verdict::Duplicate | Verdict::Rejected => (None, new.body.len().min(RING_BODY)),
+    };
+    let text = |shown: &Option<Shown>| shown.as_ref().map(|shown| shown.as_str().to_owned());
+    db.prepare_cached(
+        "INSERT INTO delivery (at, account, verdict, applied, reason, status, event_id, event_type, incident, subject,
+             latency_us, size, peer, headers, body)
+         VALUES (:at, :account, :verdict, :applied, :reason, :status, :event_id, :event_type, :incident, :subject,
+             :latency_us, :size, :peer, :headers, :body)",
+    )?
+    .execute(named_params! {
+        ":at": nanoseconds(line.at),
+        ":account": line.account.as_ref().map(AccountName::as_str),
+        ":verdict": line.verdict.word(),
+        ":applied": applied,
+        ":reason": line.reason.as_str(),
+        ":status": line.status,
+        ":event_id": line.event_id.as_ref().map(EventId::as_str),
+        ":event_type": text(&line.event_type),
+        ":incident": line.incident.as_ref().map(|key| key.id.as_str()),
+        ":subject": text(&line.subject),
+        ":latency_us": signed(line.latency_us),
+        ":size": signed(line.size),
+        ":peer": new.peer,
+        ":headers": json(&new.headers)?,
+        ":body": new.body.get(..kept).unwrap_or_default(),
+    })?;
+    Ok(())
+}
+
+/// Lets the oldest fall out of a ring that is full.
+fn prune(db: &Connection, verdict: Verdict) -> Result<()> {
+    let sql = match verdict {
+        Verdict::Accepted | Verdict::Undecodable => return Ok(()),
+        Verdict::Duplicate => {
+            "DELETE FROM delivery WHERE verdict = 'duplicate' AND id <=
+             (SELECT id FROM delivery WHERE verdict = 'duplicate' ORDER BY id DESC LIMIT 1 OFFSET ?1)"
+        }
+        Verdict::Rejected => {
+            "DELETE FROM delivery WHERE verdict = 'rejected' AND id <=
+             (SELECT id FROM delivery WHERE verdict = 'rejected' ORDER BY id DESC LIMIT 1 OFFSET ?1)"
+        }
+    };
+    db.prepare_cached(sql)?.execute([RING]).map(drop)
+}
+
+pub(super) fn save(db: &Connection, writes: &[Write]) -> Result<()> {
+    writes.iter().try_for_each(|write| match write {
+        Write::Incident(incident) => save_incident(db, incident),
+        Write::Applied(deliveries) => applied(db, deliveries),
+        Write::Forget(key) => forget(db, key),
+        Write::Action(action) => save_action(db, action),
+        Write::Snapshot { account, kind, at, json } => db
+            .prepare_cached("INSERT OR REPLACE INTO snapshot (account, kind, at, json) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![account.as_str(), kind, nanoseconds(*at), json])
+            .map(drop),
+    })
+}
+
+fn save_incident(db: &Connection, incident: &Incident) -> Result<()> {
+    let (key, state) = (&incident.key, &incident.state);
+    db.prepare_cached(
+        "INSERT OR REPLACE INTO incident (account, id, status, at, incident) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![
+        key.account.as_str(),
+        key.id.as_str(),
+        state.status.word(),
+        nanoseconds(incident.stamp.at),
+        json(incident)?
+    ])
+    .map(drop)
+}
+
+fn applied(db: &Connection, deliveries: &[DeliveryId]) -> Result<()> {
+    let mut mark = db.prepare_cached("UPDATE delivery SET applied = 1 WHERE id = ?1 AND applied = 0")?;
+    deliveries.iter().try_for_each(|delivery| mark.execute([delivery.0]).map(drop))
+}
+
+fn forget(db: &Connection, key: &IncidentKey) -> Result<()> {
+    db.prepare_cached("DELETE FROM incident WHERE account = ?1 AND id = ?2")?
+        .execute([key.account.as_str(), key.id.as_str()])
+        .map(drop)
+}
+
+pub(super) fn new_action(
+    db: &Connection,
+    at: Timestamp,
+    actor: &Shown,
+    verb: &Verb,
+    targets: &[IncidentKey],
+) -> Result<Action> {
+    let outcomes: Vec<_> = targets.iter().map(|key| (key.clone(), Outcome::Pending)).collect();
+    let mut action = Action { id: ActionId(0), at, actor: actor.clone(), verb: verb.clone(), outcomes };
+    db.prepare_cached("INSERT INTO action (at, actor, verb, outcomes, settled) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![at.to_string(), actor.as_str(), json(verb)?, json(&action.outcomes)?, action.is_final()])?;
+    action.id = ActionId(db.last_insert_rowid());
+    Ok(action)
+}
+
+fn save_action(db: &Connection, action: &Action) -> Result<()> {
+    db.prepare_cached(
+        "INSERT OR REPLACE INTO action (id, at, actor, verb, outcomes, settled) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?
+    .execute(params![
+        action.id.0,
+        action.at.to_string(),
+        action.actor.as_str(),
+        json(&action.verb)?,
+        json(&action.outcomes)?,
+        action.is_final()
+    ])
+    .map(drop)
+}
+
+/// A commit for its own sake, to see whether one works.
+pub(super) fn probe(db: &Connection) -> Result<()> {
+    db.execute("UPDATE probe SET commits = commits + 1", []).map(drop)
+}
