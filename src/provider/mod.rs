@@ -96,7 +96,8 @@ pub trait Provider: Send + Sync {
     async fn check(&self, now: Timestamp) -> Result<Check, ProviderError>;
     /// Every open incident, however old.
     async fn open_incidents(&self) -> Result<Vec<Observation>, ProviderError>;
-    /// Incidents resolved since `since`.
+    /// Resolved incidents of the time since `since`; by which of their times is the provider's choice (`PagerDuty`
+    /// goes by creation, and no further back than six months). An older one that was just resolved may be missing.
     async fn resolved_incidents(&self, since: Timestamp) -> Result<Vec<Observation>, ProviderError>;
     async fn incident(&self, id: &IncidentId) -> Result<Observation, ProviderError>;
     /// Alerts, notes and timeline. Fails only when nothing of it came; else names what is missing.

@@ -44,7 +44,7 @@ pub(super) async fn resolved(
 ) -> Result<Vec<Observation>, ProviderError> {
     let earliest = now.checked_sub(LONGEST_RANGE).unwrap_or(since);
     let query = [
-        ("since", since.max(earliest).to_string()),
+        ("since", wire::time(since.max(earliest))),
         ("statuses[]", "resolved".to_owned()),
         ("sort_by", "created_at:asc".to_owned()),
         ("time_zone", "UTC".to_owned()),

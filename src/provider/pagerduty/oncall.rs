@@ -3,6 +3,7 @@
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use tracing::warn;
 
 use super::{client::Api, naming::named, paging::List, wire};
 use crate::{
@@ -17,8 +18,10 @@ use crate::{
 
 /// How far ahead shifts are fetched.
 const AHEAD: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// Schedules with their shifts in one page of the list.
+const RENDERED_PAGE: usize = 25;
 /// Schedules that are asked for one by one, because the list did not hold their shifts.
-const MOST_SCHEDULES: usize = 100;
+const MOST_SINGLE: usize = 100;
 const AT_ONCE: usize = 4;
 
 /// Everybody on call now. The list covers layer-based and shift-based schedules alike.
@@ -36,9 +39,10 @@ fn on_call(row: Value) -> Result<Option<OnCall>, ProviderError> {
     let unreadable = |lack: &str| ProviderError::Unreadable { cause: format!("an on-call entry without {lack}") };
     let wire: wire::OnCall = serde_json::from_value(row).map_err(|_| unreadable("fields"))?;
     let Some(user) = wire.user else { return Ok(None) };
+    let level = wire.escalation_level.and_then(|level| u32::try_from(level).ok());
     Ok(Some(OnCall {
         policy: named(wire.escalation_policy).ok_or_else(|| unreadable("an escalation policy"))?,
-        level: wire.escalation_level.and_then(|level| u32::try_from(level).ok()).unwrap_or(1),
+        level: level.ok_or_else(|| unreadable("a level"))?,
         user: named(Some(user)).ok_or_else(|| unreadable("a person"))?,
         schedule: named(wire.schedule),
         start: wire.start,
@@ -50,41 +54,55 @@ fn on_call(row: Value) -> Result<Option<OnCall>, ProviderError> {
 /// schedule is asked for by itself.
 pub(super) async fn schedules(api: &Api, now: Timestamp) -> Result<Vec<Schedule>, ProviderError> {
     let until = now.checked_add(AHEAD).unwrap_or(now);
-    let mut query = vec![
-        ("since", whole(now)),
-        ("until", whole(until)),
-        ("time_zone", "UTC".to_owned()),
-        ("include[]", "final_schedule".to_owned()),
-        ("include[]", "overrides_subschedule".to_owned()),
-    ];
-    let rows = api.list(&List::first(MOST_SCHEDULES, &["schedules"], "schedules", &query)).await?.rows;
-    query.truncate(3);
-    let range = &query;
-    let found: Vec<Option<Schedule>> = stream::iter(rows.into_iter().take(MOST_SCHEDULES))
-        .map(|row| async move { with_shifts(api, row, range).await })
-        .buffered(AT_ONCE)
-        .try_collect()
-        .await?;
-    Ok(found.into_iter().flatten().collect())
+    let range = [("since", wire::time(now)), ("until", wire::time(until)), ("time_zone", "UTC".to_owned())];
+    let mut query = range.to_vec();
+    query.extend(["final_schedule", "overrides_subschedule"].map(|part| ("include[]", part.to_owned())));
+    let rows = api.list(&List::all(&["schedules"], "schedules", &query).pages_of(RENDERED_PAGE)).await?.rows;
+    let (mut done, mut bare) = (vec![], vec![]);
+    for row in rows {
+        let (name, wire) = schedule(row)?;
+        if is_rendered(&wire) { done.push(rendered(name, wire)) } else { bare.push(name) }
+    }
+    if bare.len() > MOST_SINGLE {
+        warn!(
+            schedules = bare.len(),
+            "only the first {MOST_SINGLE} schedules without shifts in the list are asked for"
+        );
+        bare.truncate(MOST_SINGLE);
+    }
+    done.extend(one_by_one(api, bare, &range).await?);
+    done.sort_by(|a, b| a.schedule.name.cmp(&b.schedule.name));
+    Ok(done)
 }
 
-fn whole(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+async fn one_by_one(
+    api: &Api,
+    names: Vec<Named<ScheduleId>>,
+    range: &[(&str, String)],
+) -> Result<Vec<Schedule>, ProviderError> {
+    let within = api.http.limits().list;
+    let all = stream::iter(names)
+        .map(|name| async move { single(api, name, range).await })
+        .buffered(AT_ONCE)
+        .try_filter_map(|found| async move { Ok(found) })
+        .try_collect();
+    let late = |_| ProviderError::TimedOut { address: api.http.address(), within };
+    tokio::time::timeout(within, all).await.map_err(late)?
 }
 
 /// `None` when the schedule was deleted meanwhile.
-async fn with_shifts(api: &Api, row: Value, range: &[(&str, String)]) -> Result<Option<Schedule>, ProviderError> {
-    let (schedule, wire) = schedule(row)?;
-    if is_rendered(&wire) {
-        return Ok(Some(rendered(schedule, wire)));
-    }
-    let answer = match api.get(&["schedules", schedule.id.as_str()], range).await {
+async fn single(
+    api: &Api,
+    name: Named<ScheduleId>,
+    range: &[(&str, String)],
+) -> Result<Option<Schedule>, ProviderError> {
+    let answer = match api.get(&["schedules", name.id.as_str()], range).await {
         Ok(reply) => reply.json.get("schedule").cloned().unwrap_or_default(),
         Err(ProviderError::NotFound { .. }) => return Ok(None),
         Err(error) => return Err(error),
     };
-    let (_, whole) = self::schedule(answer)?;
-    Ok(Some(rendered(schedule, whole)))
+    let (_, wire) = schedule(answer)?;
+    Ok(Some(rendered(name, wire)))
 }
 
 pub(super) fn schedule(row: Value) -> Result<(Named<ScheduleId>, wire::Schedule), ProviderError> {
@@ -177,8 +195,11 @@ mod tests {
         let policy = json!({ "id": "E1", "summary": "Default" });
 
         assert_eq!(on_call(json!({ "user": null, "escalation_policy": policy })), Ok(None));
-        assert!(on_call(json!({ "user": { "id": "a b" }, "escalation_policy": policy })).is_err());
-        assert!(on_call(json!({ "user": { "id": "U1" } })).is_err());
+        assert!(
+            on_call(json!({ "user": { "id": "a b" }, "escalation_policy": policy, "escalation_level": 1 })).is_err()
+        );
+        assert!(on_call(json!({ "user": { "id": "U1" }, "escalation_policy": policy })).is_err());
+        assert!(on_call(json!({ "user": { "id": "U1" }, "escalation_level": 1 })).is_err());
         assert!(on_call(json!(7)).is_err());
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::client::Api;
 use crate::provider::ProviderError;
 
-/// Rows asked for at a time; more is refused.
+/// Rows asked for at a time unless the list says otherwise; more is refused.
 const PAGE: usize = 100;
 /// `PagerDuty` refuses `offset` + `limit` beyond this.
 const WINDOW: usize = 10_000;
@@ -22,6 +22,8 @@ pub(super) struct List<'a> {
     query: &'a [(&'a str, String)],
     /// Enough rows.
     most: usize,
+    /// Rows asked for at a time.
+    page: usize,
 }
 
 /// What came of it.
@@ -35,12 +37,17 @@ pub(super) struct Rows {
 impl<'a> List<'a> {
     /// A list of which every row is wanted.
     pub(super) fn all(segments: &'a [&'a str], key: &'a str, query: &'a [(&'a str, String)]) -> Self {
-        Self { segments, key, query, most: usize::MAX }
+        Self { segments, key, query, most: usize::MAX, page: PAGE }
     }
 
     /// A list of which the first `most` rows or a few more are enough.
     pub(super) fn first(most: usize, segments: &'a [&'a str], key: &'a str, query: &'a [(&'a str, String)]) -> Self {
-        Self { segments, key, query, most }
+        Self { segments, key, query, most, page: PAGE }
+    }
+
+    /// The same in smaller pages, for rows that are dear to make.
+    pub(super) fn pages_of(self, page: usize) -> Self {
+        Self { page: page.min(PAGE), ..self }
     }
 }
 
@@ -93,7 +100,7 @@ impl Api {
     }
 
     async fn page(&self, list: &List<'_>, offset: usize) -> Result<Page, ProviderError> {
-        let limit = PAGE.min(WINDOW - offset);
+        let limit = list.page.min(WINDOW - offset);
         let mut query = list.query.to_vec();
         query.extend([("limit", limit.to_string()), ("offset", offset.to_string())]);
         let mut json = self.get(list.segments, &query).await?.json;
@@ -120,7 +127,7 @@ impl Walk {
         let new = rows.into_iter().zip(names).filter_map(|(row, name)| self.known.insert(name).then_some(row));
         self.rows.extend(new);
         if moved {
-            let back = self.offset.saturating_sub(PAGE);
+            let back = self.offset.saturating_sub(list.page);
             self.overlaps = back > 0;
             return Ok(Next::From(back));
         }

@@ -7,6 +7,11 @@ use serde_json::Value;
 
 use super::lenient;
 
+/// A time as query parameters want it: UTC, whole seconds.
+pub(super) fn time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 /// A reference, or the whole object in its place.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]

@@ -231,7 +231,7 @@ async fn shifts_come_with_the_list_or_else_one_schedule_at_a_time() {
     let found = client_of(&server).schedules("2026-01-01T00:00:00.5Z".parse().expect("time")).await.expect("schedules");
 
     let told: Vec<_> = found.iter().map(|one| (one.schedule.name.as_str(), one.shifts.len())).collect();
-    assert_eq!(told, [("with", 1), ("nobody", 0), ("without", 1)]);
+    assert_eq!(told, [("nobody", 0), ("with", 1), ("without", 1)]);
     let last = requests(&server).await.into_iter().find(|one| one.url.path() == "/schedules/S3").expect("asked");
     let expected = [("since", "2026-01-01T00:00:00Z"), ("until", "2026-01-08T00:00:00Z"), ("time_zone", "UTC")];
     assert_eq!(pairs(&last), expected.map(|(key, value)| (key.to_owned(), value.to_owned())));

@@ -162,6 +162,15 @@ async fn where_nothing_listens_nothing_was_sent() {
     assert!(error.to_string().starts_with(&format!("{address} cannot be reached: Connection refused")), "{error}");
 }
 
+#[tokio::test]
+async fn localhost_is_this_machine() {
+    let server = MockServer::start().await;
+    on(&server, "GET", "/incidents", ok(json!({ "incidents": [] }))).await;
+    let base = server.uri().replace("127.0.0.1", "localhost");
+
+    assert_eq!(client(settings(&base)).open_incidents().await, Ok(vec![]));
+}
+
 #[test]
 fn settings_that_would_leak_the_key_or_cannot_work_are_refused() {
     let refused = |settings| PagerDuty::new(settings).expect_err("refused");
