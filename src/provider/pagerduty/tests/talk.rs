@@ -163,6 +163,18 @@ async fn where_nothing_listens_nothing_was_sent() {
 }
 
 #[tokio::test]
+async fn https_is_spoken_with_tls_or_not_at_all() {
+    let server = MockServer::start().await;
+    on(&server, "GET", "/incidents", ok(json!({ "incidents": [] }))).await;
+    let base = server.uri().replace("http://", "https://");
+
+    let error = client(settings(&base)).open_incidents().await.expect_err("no TLS there");
+
+    assert!(matches!(error, ProviderError::Unreachable { maybe_sent: false, .. }), "{error:?}");
+    assert_eq!(requests(&server).await.len(), 0);
+}
+
+#[tokio::test]
 async fn localhost_is_this_machine() {
     let server = MockServer::start().await;
     on(&server, "GET", "/incidents", ok(json!({ "incidents": [] }))).await;
