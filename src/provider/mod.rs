@@ -21,9 +21,10 @@ use crate::core::{
 /// Why a provider did not do what it was asked, as far as a caller has to tell the cases apart.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProviderError {
-    /// No usable answer: nothing connected, or the connection broke.
+    /// No usable answer: nothing connected, or the connection broke. `maybe_sent` is false when the request
+    /// certainly never left, for example because nothing listens there.
     #[error("{address} cannot be reached: {cause}")]
-    Unreachable { address: String, cause: String },
+    Unreachable { address: String, cause: String, maybe_sent: bool },
     /// An answer that did not come in time. A write may have been carried out.
     #[error("{address} did not answer within {} s", within.as_secs())]
     TimedOut { address: String, within: Duration },
@@ -39,10 +40,10 @@ pub enum ProviderError {
     /// 429: no request before this long.
     #[error("rate limit reached, next request in {} s", wait.as_secs())]
     RateLimited { wait: Duration },
-    /// Any other 4xx: the request itself is refused, trying again will not help.
+    /// Any other 4xx, and redirects: the request itself is refused, trying again will not help.
     #[error("refused with {status}: {reason}")]
     Refused { status: u16, reason: String },
-    /// 5xx.
+    /// 5xx, and 408.
     #[error("the provider answered {status}: {reason}")]
     Broken { status: u16, reason: String },
     /// The answer cannot be understood or was cut short. A write may have been carried out.
@@ -54,7 +55,8 @@ impl ProviderError {
     /// Whether a write that ended so may have been carried out all the same.
     pub fn leaves_doubt(&self) -> bool {
         match self {
-            Self::TimedOut { .. } | Self::Unreadable { .. } | Self::Broken { .. } | Self::Unreachable { .. } => true,
+            Self::TimedOut { .. } | Self::Unreadable { .. } | Self::Broken { .. } => true,
+            Self::Unreachable { maybe_sent, .. } => *maybe_sent,
             Self::Unauthorised { .. }
             | Self::Forbidden { .. }
             | Self::NotFound { .. }
@@ -94,7 +96,8 @@ pub trait Provider: Send + Sync {
     async fn check(&self, now: Timestamp) -> Result<Check, ProviderError>;
     /// Every open incident, however old.
     async fn open_incidents(&self) -> Result<Vec<Observation>, ProviderError>;
-    /// Incidents resolved since `since`.
+    /// Resolved incidents of the time since `since`; by which of their times is the provider's choice (`PagerDuty`
+    /// goes by creation, and no further back than six months). An older one that was just resolved may be missing.
     async fn resolved_incidents(&self, since: Timestamp) -> Result<Vec<Observation>, ProviderError>;
     async fn incident(&self, id: &IncidentId) -> Result<Observation, ProviderError>;
     /// Alerts, notes and timeline. Fails only when nothing of it came; else names what is missing.

@@ -1,1 +1,195 @@
-//! PagerDuty.
+//! `PagerDuty`: its REST API behind the trait [`Provider`], and its webhooks.
+//! Nothing of what it sends leaves this folder unread: core types only.
+
+mod client;
+mod detail;
+mod errors;
+mod incidents;
+mod lenient;
+mod naming;
+mod oncall;
+mod paging;
+mod webhooks;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use self::{
+    client::{Api, Owner},
+    naming::named,
+    paging::List,
+};
+use super::{
+    Check, Directory, Provider, ProviderError,
+    http::{BadAddress, BaseUrl, Http, Limits},
+};
+use crate::core::{
+    action::Assignee,
+    detail::Detail,
+    freshness::Identity,
+    id::{AccountName, IncidentId, IncidentKey},
+    incident::{Observation, Status},
+    oncall::{OnCall, Person, Schedule},
+    text::Shown,
+};
+
+pub use webhooks::Webhooks;
+
+/// What an account needs.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub account: AccountName,
+    /// `https://api.pagerduty.com`, `https://api.eu.pagerduty.com`, or another; plain `http` on this machine only.
+    pub base_url: String,
+    /// A REST API key of a person or of the account, or an OAuth token.
+    pub token: SecretString,
+    /// The e-mail address that acts when the key belongs to no person.
+    pub from: Option<String>,
+}
+
+/// Why an account's settings cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SetupError {
+    #[error(transparent)]
+    Address(#[from] BadAddress),
+    #[error("the key is empty or has characters that no key has")]
+    BadToken,
+    #[error("`from` must be an e-mail address, not {:?}", .0.as_str())]
+    BadFrom(Shown),
+}
+
+/// One account.
+#[derive(Debug)]
+pub struct PagerDuty {
+    account: AccountName,
+    api: Api,
+}
+
+impl PagerDuty {
+    /// Checks the settings; sends nothing and loads nothing yet.
+    pub fn new(settings: Settings) -> Result<Self, SetupError> {
+        Self::with_limits(settings, Limits::default())
+    }
+
+    fn with_limits(settings: Settings, limits: Limits) -> Result<Self, SetupError> {
+        let http = Http::new(BaseUrl::parse(&settings.base_url)?, limits);
+        let api = Api::new(http, &settings.token, settings.from)?;
+        Ok(Self { account: settings.account, api })
+    }
+
+    /// The person whom the configured address names, if the key may look.
+    async fn acting_person(&self, from: &str) -> Result<Option<Person>, ProviderError> {
+        let query = [("query", from.to_owned())];
+        let rows = match self.api.list(&List::all(&["users"], "users", &query)).await {
+            Ok(rows) => rows.rows,
+            Err(ProviderError::Forbidden { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let is_meant = |row: &&Value| {
+            row.get("email").and_then(Value::as_str).is_some_and(|email| email.eq_ignore_ascii_case(from))
+        };
+        rows.iter().find(is_meant).cloned().map(oncall::person).transpose()
+    }
+
+    async fn account_identity(&self) -> Result<Identity, ProviderError> {
+        let from = self.api.from();
+        let person = match from {
+            Some(from) => self.acting_person(from).await?,
+            None => None,
+        };
+        let user = person.map(|person| person.user);
+        let name = user.as_ref().map_or_else(|| Shown::line(from.unwrap_or("account key")), |user| user.name.clone());
+        Ok(Identity { name, email: from.map(Shown::line), user, account_key: true })
+    }
+
+    /// Names of what the account can do, and the provider's clock. A key that may not ask gets an empty list.
+    async fn abilities(&self) -> Result<(Vec<String>, Option<Timestamp>), ProviderError> {
+        let reply = match self.api.get(&["abilities"], &[]).await {
+            Ok(reply) => reply,
+            Err(ProviderError::Forbidden { .. } | ProviderError::NotFound { .. }) => return Ok((vec![], None)),
+            Err(error) => return Err(error),
+        };
+        let names = reply.json.get("abilities").and_then(Value::as_array).into_iter().flatten();
+        Ok((names.filter_map(Value::as_str).map(|name| Shown::line(name).to_string()).collect(), reply.date))
+    }
+}
+
+#[async_trait]
+impl Provider for PagerDuty {
+    async fn identity(&self) -> Result<Identity, ProviderError> {
+        match self.api.owner().await? {
+            Owner::Person(person) => {
+                let email = person.email.as_deref().map(Shown::line);
+                let user = named(Some(person));
+                let name = user.as_ref().map(|user| user.name.clone()).unwrap_or_default();
+                Ok(Identity { name, email, user, account_key: false })
+            }
+            Owner::Account => self.account_identity().await,
+        }
+    }
+
+    async fn check(&self, now: Timestamp) -> Result<Check, ProviderError> {
+        let started = Instant::now();
+        let identity = self.identity().await?;
+        let (abilities, theirs) = self.abilities().await?;
+        let ours = now.checked_add(started.elapsed()).unwrap_or(now);
+        Ok(Check { identity, abilities, clock_skew: theirs.map(|theirs| theirs.duration_since(ours)) })
+    }
+
+    async fn open_incidents(&self) -> Result<Vec<Observation>, ProviderError> {
+        incidents::open(&self.api, &self.account).await
+    }
+
+    async fn resolved_incidents(&self, since: Timestamp) -> Result<Vec<Observation>, ProviderError> {
+        incidents::resolved(&self.api, &self.account, since, Timestamp::now()).await
+    }
+
+    async fn incident(&self, id: &IncidentId) -> Result<Observation, ProviderError> {
+        incidents::one(&self.api, &self.account, id).await
+    }
+
+    async fn detail(&self, id: &IncidentId, now: Timestamp) -> Result<Detail, ProviderError> {
+        let key = IncidentKey { account: self.account.clone(), id: id.clone() };
+        detail::fetch(&self.api, key, now).await
+    }
+
+    async fn on_calls(&self) -> Result<Vec<OnCall>, ProviderError> {
+        oncall::on_calls(&self.api).await
+    }
+
+    async fn schedules(&self, now: Timestamp) -> Result<Vec<Schedule>, ProviderError> {
+        oncall::schedules(&self.api, now).await
+    }
+
+    async fn directory(&self) -> Result<Directory, ProviderError> {
+        oncall::directory(&self.api).await
+    }
+
+    async fn set_status(&self, id: &IncidentId, status: Status) -> Result<Observation, ProviderError> {
+        incidents::set_status(&self.api, &self.account, id, status).await
+    }
+
+    async fn hand_off(&self, id: &IncidentId, to: &Assignee) -> Result<Observation, ProviderError> {
+        incidents::hand_off(&self.api, &self.account, id, to).await
+    }
+
+    async fn add_note(&self, id: &IncidentId, text: &str) -> Result<(), ProviderError> {
+        let path = ["incidents", id.as_str(), "notes"];
+        let answer = self.api.post(&path, json!({ "note": { "content": text } })).await?;
+        if answer.get("note").is_some_and(Value::is_object) {
+            return Ok(());
+        }
+        Err(ProviderError::Unreadable { cause: "no note in the answer to a new note".to_owned() })
+    }
+
+    async fn note_texts(&self, id: &IncidentId) -> Result<Vec<String>, ProviderError> {
+        detail::note_texts(&self.api, id).await
+    }
+}

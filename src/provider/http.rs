@@ -1,1 +1,0 @@
-//! Requests over HTTP: deadlines, retries of reads, rate limits.

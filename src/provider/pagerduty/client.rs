@@ -1,0 +1,230 @@
+//! How `PagerDuty` wants to be spoken to: credentials, `Accept`, `From`, and what an answer means.
+
+use std::str::FromStr as _;
+
+use jiff::Timestamp;
+use reqwest::{
+    Method,
+    header::{ACCEPT, AUTHORIZATION, DATE, HeaderMap, HeaderName, HeaderValue},
+};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+use tokio::sync::OnceCell;
+
+use super::{SetupError, errors, wire};
+use crate::{
+    core::text::Shown,
+    provider::{
+        ProviderError,
+        http::{Answer, Call, Http, Trouble},
+    },
+};
+
+const VERSION: HeaderValue = HeaderValue::from_static("application/vnd.pagerduty+json;version=2");
+const FROM: HeaderName = HeaderName::from_static("from");
+/// REST keys have 20 characters, the keys of Events integrations this many.
+const EVENTS_KEY: usize = 32;
+const NO_FROM: &str = "this key belongs to no person, so an action needs to name one: \
+                       set `from` of the account to the e-mail address of a user";
+
+/// To whom the key belongs.
+#[derive(Debug, Clone)]
+pub(super) enum Owner {
+    Person(wire::Reference),
+    /// An account's key: acts as whoever `From` names.
+    Account,
+}
+
+/// A success.
+#[derive(Debug)]
+pub(super) struct Reply {
+    /// Null when the body was empty.
+    pub(super) json: Value,
+    /// The provider's clock.
+    pub(super) date: Option<Timestamp>,
+}
+
+/// One account's REST API.
+#[derive(Debug)]
+pub(super) struct Api {
+    pub(super) http: Http,
+    token: SecretString,
+    authorization: HeaderValue,
+    from: Option<(String, HeaderValue)>,
+    owner: OnceCell<Owner>,
+}
+
+impl Api {
+    pub(super) fn new(http: Http, token: &SecretString, from: Option<String>) -> Result<Self, SetupError> {
+        let token = SecretString::from(token.expose_secret().trim());
+        let key = bare(token.expose_secret());
+        if key.is_empty() || !key.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(SetupError::BadToken);
+        }
+        let mut authorization =
+            HeaderValue::from_str(&authorization(token.expose_secret())).map_err(|_| SetupError::BadToken)?;
+        authorization.set_sensitive(true);
+        let from = from.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        let from = from.map(|text| address(&text).map(|value| (text, value))).transpose()?;
+        Ok(Self { http, token, authorization, from, owner: OnceCell::new() })
+    }
+
+    /// The configured address that acts.
+    pub(super) fn from(&self) -> Option<&str> {
+        self.from.as_ref().map(|(text, _)| text.as_str())
+    }
+
+    pub(super) async fn get(&self, segments: &[&str], query: &[(&str, String)]) -> Result<Reply, ProviderError> {
+        let call = Call { method: Method::GET, segments, query, headers: self.headers(), body: None };
+        self.http.read(&call, |answer| self.judge(segments, answer)).await
+    }
+
+    pub(super) async fn put(&self, segments: &[&str], body: Value) -> Result<Value, ProviderError> {
+        self.write(Method::PUT, segments, body).await
+    }
+
+    pub(super) async fn post(&self, segments: &[&str], body: Value) -> Result<Value, ProviderError> {
+        self.write(Method::POST, segments, body).await
+    }
+
+    async fn write(&self, method: Method, segments: &[&str], body: Value) -> Result<Value, ProviderError> {
+        let mut headers = self.headers();
+        if let Some(from) = self.acting().await? {
+            headers.insert(FROM, from);
+        }
+        let call = Call { method, segments, query: &[], headers, body: Some(body) };
+        self.http.write(&call, |answer| self.judge(segments, answer)).await.map(|reply| reply.json)
+    }
+
+    fn headers(&self) -> HeaderMap {
+        HeaderMap::from_iter([(AUTHORIZATION, self.authorization.clone()), (ACCEPT, VERSION)])
+    }
+
+    /// The value of `From`: the person's own address, else the configured one. An error means that nothing was
+    /// sent, and says so by leaving no doubt.
+    async fn acting(&self) -> Result<Option<HeaderValue>, ProviderError> {
+        let configured = self.from.as_ref().map(|(_, value)| value.clone());
+        let owner = match self.owner.get_or_try_init(|| self.ask_owner()).await {
+            Ok(owner) => owner,
+            Err(error @ (ProviderError::Unauthorised { .. } | ProviderError::RateLimited { .. })) => return Err(error),
+            Err(_) if configured.is_some() => return Ok(configured),
+            Err(ProviderError::Forbidden { .. }) => {
+                return Err(ProviderError::Forbidden { reason: NO_FROM.to_owned() });
+            }
+            Err(error) => return Err(self.unsent(&error)),
+        };
+        match owner {
+            Owner::Person(user) => Ok(user.email.as_deref().and_then(|email| address(email).ok()).or(configured)),
+            Owner::Account if configured.is_some() => Ok(configured),
+            Owner::Account => Err(ProviderError::Forbidden { reason: NO_FROM.to_owned() }),
+        }
+    }
+
+    fn unsent(&self, error: &ProviderError) -> ProviderError {
+        let cause = format!("nothing was sent, because the owner of the key could not be found out: {error}");
+        ProviderError::Unreachable { address: self.http.address(), cause, maybe_sent: false }
+    }
+
+    /// Asks anew to whom the key belongs.
+    pub(super) async fn owner(&self) -> Result<Owner, ProviderError> {
+        let owner = self.ask_owner().await?;
+        // Set already: the key is the same, and so is its owner.
+        let _ = self.owner.set(owner.clone());
+        Ok(owner)
+    }
+
+    async fn ask_owner(&self) -> Result<Owner, ProviderError> {
+        match self.get(&["users", "me"], &[]).await {
+            Ok(reply) => {
+                let user = reply.json.get("user").cloned().unwrap_or_default();
+                let person: wire::Reference = serde_json::from_value(user).unwrap_or_default();
+                let lack = || ProviderError::Unreadable { cause: "users/me without a user".to_owned() };
+                person.id.is_some().then_some(Owner::Person(person)).ok_or_else(lack)
+            }
+            // The only sign of an account's key is this sentence.
+            Err(ProviderError::Refused { status: 400, reason }) if reason.to_lowercase().contains("account-level") => {
+                Ok(Owner::Account)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn judge(&self, segments: &[&str], answer: Answer) -> Result<Reply, Trouble> {
+        if !answer.status.is_success() {
+            let reason = self.scrub(&errors::reason(answer.status, &answer.body));
+            return Err(errors::refused(answer.status, reason, &segments.join("/"), &self.advice()).into());
+        }
+        if let Some(cut) = answer.cut {
+            return Err(cut);
+        }
+        let date = answer.headers.get(DATE).and_then(|date| clock(date.to_str().ok()?));
+        if answer.body.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Reply { json: Value::Null, date });
+        }
+        let json = serde_json::from_slice(&answer.body)
+            .map_err(|error| ProviderError::Unreadable { cause: format!("no JSON ({error})") })?;
+        Ok(Reply { json, date })
+    }
+
+    /// What may be wrong when the key is refused.
+    fn advice(&self) -> String {
+        let address = self.http.address();
+        if self.token.expose_secret().len() == EVENTS_KEY {
+            return format!(
+                "the key has {EVENTS_KEY} characters like that of an Events integration; {address} wants a REST API key (20)"
+            );
+        }
+        format!("the key is wrong, or it belongs to another region than {address}")
+    }
+
+    /// A provider that repeats the key in an error must not bring it onto a screen or into a log.
+    fn scrub(&self, text: &str) -> String {
+        text.replace(bare(self.token.expose_secret()), "[key]")
+    }
+}
+
+/// A key without the scheme that may stand before it in the settings.
+fn bare(token: &str) -> &str {
+    let rest = token.strip_prefix("Bearer").filter(|rest| rest.is_empty() || rest.starts_with(' '));
+    rest.unwrap_or(token).trim()
+}
+
+/// OAuth tokens begin with `pd`, the region in two letters, and `+_`; all others are API keys.
+fn authorization(token: &str) -> String {
+    let key = bare(token);
+    let oauth = key.starts_with("pd") && key.get(4..6) == Some("+_");
+    if oauth || key.len() < token.len() { format!("Bearer {key}") } else { format!("Token token={key}") }
+}
+
+fn address(text: &str) -> Result<HeaderValue, SetupError> {
+    let bad = || SetupError::BadFrom(Shown::line(text));
+    if !text.contains('@') {
+        return Err(bad());
+    }
+    HeaderValue::from_str(text).map_err(|_| bad())
+}
+
+fn clock(date: &str) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok().or_else(|| Timestamp::from_str(date).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_form_of_token_gets_its_scheme() {
+        assert_eq!(authorization("y_NbAkKc66ryYTWUXYEu"), "Token token=y_NbAkKc66ryYTWUXYEu");
+        assert_eq!(authorization("pdus+_0XBPWQQ_1b9e"), "Bearer pdus+_0XBPWQQ_1b9e");
+        assert_eq!(authorization("pdeu+_0XBPWQQ_1b9e"), "Bearer pdeu+_0XBPWQQ_1b9e");
+        assert_eq!(authorization("Bearer abc"), "Bearer abc");
+        assert_eq!(authorization("pd+_0XBPWQQ"), "Token token=pd+_0XBPWQQ");
+    }
+
+    #[test]
+    fn the_clock_of_an_answer_is_read() {
+        let date = clock("Tue, 03 Oct 2023 16:46:39 GMT");
+        assert_eq!(date, "2023-10-03T16:46:39Z".parse().ok());
+        assert_eq!(clock("yesterday"), None);
+    }
+}

@@ -1,0 +1,205 @@
+//! Who is on call, the schedules and their shifts, and to whom something can be handed.
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use tracing::warn;
+
+use super::{client::Api, naming::named, paging::List, wire};
+use crate::{
+    core::{
+        id::ScheduleId,
+        incident::Named,
+        oncall::{OnCall, Person, Schedule, Shift},
+        text::Shown,
+    },
+    provider::{Directory, ProviderError},
+};
+
+/// How far ahead shifts are fetched.
+const AHEAD: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// Schedules with their shifts in one page of the list.
+const RENDERED_PAGE: usize = 25;
+/// Schedules that are asked for one by one, because the list did not hold their shifts.
+const MOST_SINGLE: usize = 100;
+const AT_ONCE: usize = 4;
+
+/// Everybody on call now. The list covers layer-based and shift-based schedules alike.
+pub(super) async fn on_calls(api: &Api) -> Result<Vec<OnCall>, ProviderError> {
+    let utc = [("time_zone", "UTC".to_owned())];
+    let rows = api.list(&List::all(&["oncalls"], "oncalls", &utc)).await?.rows;
+    let mut all = rows.into_iter().filter_map(|row| on_call(row).transpose()).collect::<Result<Vec<_>, _>>()?;
+    all.sort();
+    all.dedup();
+    Ok(all)
+}
+
+/// `None` for a row that names no person: nobody is on call there.
+fn on_call(row: Value) -> Result<Option<OnCall>, ProviderError> {
+    let unreadable = |lack: &str| ProviderError::Unreadable { cause: format!("an on-call entry without {lack}") };
+    let wire: wire::OnCall = serde_json::from_value(row).map_err(|_| unreadable("fields"))?;
+    let Some(user) = wire.user else { return Ok(None) };
+    let level = wire.escalation_level.and_then(|level| u32::try_from(level).ok());
+    Ok(Some(OnCall {
+        policy: named(wire.escalation_policy).ok_or_else(|| unreadable("an escalation policy"))?,
+        level: level.ok_or_else(|| unreadable("a level"))?,
+        user: named(Some(user)).ok_or_else(|| unreadable("a person"))?,
+        schedule: named(wire.schedule),
+        start: wire.start,
+        end: wire.end,
+    }))
+}
+
+/// The schedules with the coming week. The list is asked to bring the shifts along; where it does not, each
+/// schedule is asked for by itself.
+pub(super) async fn schedules(api: &Api, now: Timestamp) -> Result<Vec<Schedule>, ProviderError> {
+    let until = now.checked_add(AHEAD).unwrap_or(now);
+    let range = [("since", wire::time(now)), ("until", wire::time(until)), ("time_zone", "UTC".to_owned())];
+    let mut query = range.to_vec();
+    query.extend(["final_schedule", "overrides_subschedule"].map(|part| ("include[]", part.to_owned())));
+    let rows = api.list(&List::all(&["schedules"], "schedules", &query).pages_of(RENDERED_PAGE)).await?.rows;
+    let (mut done, mut bare) = (vec![], vec![]);
+    for row in rows {
+        let (name, wire) = schedule(row)?;
+        if is_rendered(&wire) { done.push(rendered(name, wire)) } else { bare.push(name) }
+    }
+    if bare.len() > MOST_SINGLE {
+        warn!(
+            schedules = bare.len(),
+            "only the first {MOST_SINGLE} schedules without shifts in the list are asked for"
+        );
+        bare.truncate(MOST_SINGLE);
+    }
+    done.extend(one_by_one(api, bare, &range).await?);
+    done.sort_by(|a, b| a.schedule.name.cmp(&b.schedule.name));
+    Ok(done)
+}
+
+async fn one_by_one(
+    api: &Api,
+    names: Vec<Named<ScheduleId>>,
+    range: &[(&str, String)],
+) -> Result<Vec<Schedule>, ProviderError> {
+    let within = api.http.limits().list;
+    let all = stream::iter(names)
+        .map(|name| async move { single(api, name, range).await })
+        .buffered(AT_ONCE)
+        .try_filter_map(|found| async move { Ok(found) })
+        .try_collect();
+    let late = |_| ProviderError::TimedOut { address: api.http.address(), within };
+    tokio::time::timeout(within, all).await.map_err(late)?
+}
+
+/// `None` when the schedule was deleted meanwhile.
+async fn single(
+    api: &Api,
+    name: Named<ScheduleId>,
+    range: &[(&str, String)],
+) -> Result<Option<Schedule>, ProviderError> {
+    let answer = match api.get(&["schedules", name.id.as_str()], range).await {
+        Ok(reply) => reply.json.get("schedule").cloned().unwrap_or_default(),
+        Err(ProviderError::NotFound { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let (_, wire) = schedule(answer)?;
+    Ok(Some(rendered(name, wire)))
+}
+
+pub(super) fn schedule(row: Value) -> Result<(Named<ScheduleId>, wire::Schedule), ProviderError> {
+    let wire: wire::Schedule = serde_json::from_value(row).unwrap_or_default();
+    let reference =
+        wire::Reference { id: wire.id.clone(), summary: wire.name.clone(), name: wire.summary.clone(), email: None };
+    let lack = || ProviderError::Unreadable { cause: "a schedule without a usable id".to_owned() };
+    Ok((named(Some(reference)).ok_or_else(lack)?, wire))
+}
+
+/// A schedule that was not rendered looks like one that nobody is on, but for its coverage.
+fn is_rendered(wire: &wire::Schedule) -> bool {
+    wire.resulting
+        .as_ref()
+        .is_some_and(|last| !last.rendered_schedule_entries.is_empty() || !last.rendered_coverage_percentage.is_null())
+}
+
+pub(super) fn rendered(schedule: Named<ScheduleId>, wire: wire::Schedule) -> Schedule {
+    let shifts_of = |part: Option<wire::Rendered>| {
+        part.into_iter().flat_map(|part| part.rendered_schedule_entries).filter_map(shift).collect::<Vec<_>>()
+    };
+    let overrides = shifts_of(wire.overrides);
+    let mut shifts = shifts_of(wire.resulting);
+    for shift in &mut shifts {
+        shift.from_override = overrides
+            .iter()
+            .any(|other| other.user.id == shift.user.id && other.start <= shift.start && shift.end <= other.end);
+    }
+    shifts.sort();
+    Schedule { schedule, zone: Shown::line(wire.time_zone.as_deref().unwrap_or("UTC")), shifts }
+}
+
+fn shift(entry: wire::Entry) -> Option<Shift> {
+    Some(Shift { start: entry.start?, end: entry.end?, user: named(entry.user)?, from_override: false })
+}
+
+pub(super) async fn directory(api: &Api) -> Result<Directory, ProviderError> {
+    let users = List::all(&["users"], "users", &[]);
+    let policies = List::all(&["escalation_policies"], "escalation_policies", &[]);
+    let (users, policies) = tokio::try_join!(api.list(&users), api.list(&policies))?;
+    Ok(Directory {
+        people: users.rows.into_iter().map(person).collect::<Result<_, _>>()?,
+        policies: policies.rows.into_iter().map(policy).collect::<Result<_, _>>()?,
+    })
+}
+
+pub(super) fn person(row: Value) -> Result<Person, ProviderError> {
+    let wire: wire::Reference = serde_json::from_value(row).unwrap_or_default();
+    let email = wire.email.as_deref().map(Shown::line);
+    let lack = || ProviderError::Unreadable { cause: "a user without a usable id".to_owned() };
+    Ok(Person { user: named(Some(wire)).ok_or_else(lack)?, email })
+}
+
+fn policy<Id: std::str::FromStr>(row: Value) -> Result<Named<Id>, ProviderError> {
+    let lack = || ProviderError::Unreadable { cause: "an escalation policy without a usable id".to_owned() };
+    named(serde_json::from_value(row).ok()).ok_or_else(lack)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn entry(hours: [u32; 2], user: &str) -> Value {
+        let at = |hour: u32| format!("2026-01-01T{hour:02}:00:00-05:00");
+        json!({ "start": at(hours[0]), "end": at(hours[1]), "user": { "id": user, "summary": user } })
+    }
+
+    #[test]
+    fn shifts_are_in_order_and_overrides_are_marked() {
+        let row = json!({
+            "id": "S1", "name": "Daily", "time_zone": "Europe/Oslo",
+            "final_schedule": { "rendered_schedule_entries":
+                [entry([12, 18], "ann"), entry([0, 8], "ann"), entry([8, 12], "bob")] },
+            "overrides_subschedule": { "rendered_schedule_entries": [entry([7, 12], "bob"), entry([13, 14], "ann")] },
+        });
+
+        let (name, wire) = schedule(row).expect("readable");
+        let schedule = rendered(name, wire);
+
+        let told: Vec<_> =
+            schedule.shifts.iter().map(|shift| (shift.user.name.as_str(), shift.from_override)).collect();
+        assert_eq!(told, [("ann", false), ("bob", true), ("ann", false)]);
+        assert_eq!(schedule.shifts[0].start, "2026-01-01T05:00:00Z".parse().expect("time"));
+        assert_eq!((schedule.zone.as_str(), schedule.schedule.name.as_str()), ("Europe/Oslo", "Daily"));
+    }
+
+    #[test]
+    fn an_entry_without_a_person_is_nobody_and_one_that_cannot_be_read_is_an_error() {
+        let policy = json!({ "id": "E1", "summary": "Default" });
+
+        assert_eq!(on_call(json!({ "user": null, "escalation_policy": policy })), Ok(None));
+        assert!(
+            on_call(json!({ "user": { "id": "a b" }, "escalation_policy": policy, "escalation_level": 1 })).is_err()
+        );
+        assert!(on_call(json!({ "user": { "id": "U1" }, "escalation_policy": policy })).is_err());
+        assert!(on_call(json!({ "user": { "id": "U1" }, "escalation_level": 1 })).is_err());
+        assert!(on_call(json!(7)).is_err());
+    }
+}

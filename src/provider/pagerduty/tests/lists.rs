@@ -1,0 +1,252 @@
+//! Lists over several pages, and what is fetched with an incident.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::*;
+use crate::{
+    core::detail::Detail,
+    provider::{Provider as _, ProviderError},
+};
+
+fn number(request: &Request, name: &str) -> usize {
+    let found = request.url.query_pairs().find(|(key, _)| key == name);
+    found.and_then(|(_, value)| value.parse().ok()).expect(name)
+}
+
+fn pairs(request: &Request) -> Vec<(String, String)> {
+    request.url.query_pairs().map(|(key, value)| (key.into_owned(), value.into_owned())).collect()
+}
+
+/// One page of `rows`, at most `most` of them, as `PagerDuty` would cut it.
+fn page(rows: &[Value], request: &Request, most: usize) -> ResponseTemplate {
+    let (offset, limit) = (number(request, "offset"), number(request, "limit").min(most));
+    if offset + limit > 10_000 {
+        return ResponseTemplate::new(400).set_body_json(json!({ "error": { "message": "Invalid Input Provided" } }));
+    }
+    let shown: Vec<_> = rows.iter().skip(offset).take(limit).collect();
+    let mut body = json!({ "incidents": shown });
+    if offset + shown.len() < rows.len() {
+        body["more"] = json!(true);
+    }
+    ok(body)
+}
+
+fn numbered(count: usize) -> Vec<Value> {
+    (0..count).map(|n| incident(&format!("P{n}"))).collect()
+}
+
+async fn serving(respond: impl Fn(&Request) -> ResponseTemplate + Send + Sync + 'static) -> MockServer {
+    let server = MockServer::start().await;
+    Mock::given(matchers::path("/incidents")).respond_with(respond).mount(&server).await;
+    server
+}
+
+async fn ids(server: &MockServer) -> Vec<String> {
+    let seen = client_of(server).open_incidents().await.expect("a list");
+    seen.iter().map(|seen| seen.key.id.to_string()).collect()
+}
+
+#[tokio::test]
+async fn the_open_list_is_asked_for_however_old_and_in_order_of_creation() {
+    let server = serving(|request| page(&numbered(1), request, 100)).await;
+
+    assert_eq!(ids(&server).await, ["P0"]);
+
+    let expected = [
+        ("date_range", "all"),
+        ("statuses[]", "triggered"),
+        ("statuses[]", "acknowledged"),
+        ("sort_by", "created_at:asc"),
+        ("limit", "100"),
+        ("offset", "0"),
+    ];
+    assert_eq!(pairs(&requests(&server).await[0]), expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
+}
+
+#[tokio::test]
+async fn resolved_incidents_are_not_asked_for_beyond_the_longest_range() {
+    let server = serving(|request| page(&[], request, 100)).await;
+
+    client_of(&server).resolved_incidents(jiff::Timestamp::UNIX_EPOCH).await.expect("a list");
+
+    let since = pairs(&requests(&server).await[0]).into_iter().find(|(key, _)| key == "since").expect("since").1;
+    let age = jiff::Timestamp::now().duration_since(since.parse().expect("time"));
+    assert!(age > jiff::SignedDuration::from_hours(179 * 24) && age < jiff::SignedDuration::from_hours(181 * 24));
+}
+
+#[tokio::test]
+async fn pages_are_counted_by_what_came_not_by_what_was_asked_for() {
+    for most in [1, 2, 7, 100] {
+        let server = serving(move |request| page(&numbered(23), request, most)).await;
+
+        assert_eq!(ids(&server).await.len(), 23, "pages of {most}");
+    }
+}
+
+#[tokio::test]
+async fn incidents_that_vanish_while_pages_are_read_take_no_other_with_them() {
+    let (all, asked) = (numbered(350), AtomicUsize::new(0));
+    let server = serving(move |request| {
+        let before = asked.fetch_add(1, Ordering::SeqCst);
+        // Before the second page 30 incidents of the first are resolved; before the third another 150.
+        let gone = [0, 30].get(before).copied().unwrap_or(180);
+        page(&all[gone..], request, 100)
+    })
+    .await;
+
+    let found = ids(&server).await;
+
+    for n in 180..350 {
+        assert!(found.contains(&format!("P{n}")), "P{n} is missing");
+    }
+    assert_eq!(found.len(), found.iter().collect::<std::collections::HashSet<_>>().len());
+}
+
+#[tokio::test]
+async fn a_list_that_shrinks_to_less_than_was_read_is_read_again() {
+    let (all, asked) = (numbered(150), AtomicUsize::new(0));
+    let server = serving(move |request| {
+        let gone = if asked.fetch_add(1, Ordering::SeqCst) == 0 { 0 } else { 90 };
+        page(&all[gone..], request, 100)
+    })
+    .await;
+
+    let found = ids(&server).await;
+
+    assert!((90..150).all(|n| found.contains(&format!("P{n}"))), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_knows_no_pages_is_asked_twice_at_most() {
+    let one = ok(json!({ "incidents": [incident("P1")], "limit": 1, "offset": 0, "more": true }));
+    let server = serving(move |_| one.clone()).await;
+
+    assert_eq!(ids(&server).await, ["P1"]);
+    assert_eq!(requests(&server).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_list_that_cannot_be_read_to_its_end_is_an_error_not_a_shorter_list() {
+    let endless = ok(json!({ "incidents": [], "more": true }));
+    let other = ok(json!({ "things": [] }));
+    let null = ok(json!({ "incidents": null }));
+    let odd = ok(json!({ "incidents": [incident("P1"), { "id": "P2", "status": "odd" }] }));
+    for (answer, words) in [(endless, "empty page"), (other, "missing"), (null, "missing"), (odd, "incident \"P2\"")] {
+        let server = serving(move |_| answer.clone()).await;
+
+        let error = client_of(&server).open_incidents().await.expect_err("not whole");
+
+        assert!(error.to_string().contains(words), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn more_rows_than_pagerduty_shows_are_an_error_that_says_so() {
+    let most = |count: usize| {
+        let rows = numbered(count);
+        serving(move |request| page(&rows, request, 100))
+    };
+
+    assert_eq!(ids(&most(9_990).await).await.len(), 9_990);
+    let error = client_of(&most(10_050).await).open_incidents().await.expect_err("too many");
+
+    assert!(error.to_string().contains("more than 10000"), "{error}");
+}
+
+#[tokio::test]
+async fn a_failing_second_page_fails_the_list() {
+    let all = numbered(150);
+    let server = serving(move |request| match number(request, "offset") {
+        0 => page(&all, request, 100),
+        _ => ResponseTemplate::new(500),
+    })
+    .await;
+
+    let error = client_of(&server).open_incidents().await.expect_err("half a list");
+
+    assert!(matches!(error, ProviderError::Broken { status: 500, .. }), "{error:?}");
+}
+
+async fn detail_with(answers: [ResponseTemplate; 3]) -> Result<Detail, ProviderError> {
+    let server = MockServer::start().await;
+    for (part, answer) in ["alerts", "notes", "log_entries"].iter().zip(answers) {
+        on(&server, "GET", &format!("/incidents/P1/{part}"), answer).await;
+    }
+    client_of(&server).detail(&incident_id("P1"), jiff::Timestamp::UNIX_EPOCH).await
+}
+
+fn notes() -> ResponseTemplate {
+    let note =
+        |at: &str, words: &str| json!({ "created_at": at, "content": words, "user": { "id": "U1", "summary": "Ann" } });
+    ok(json!({ "notes": [note("2026-01-01T00:00:00Z", "first"), note("2026-01-01T00:00:00-01:00", "second"), 7] }))
+}
+
+#[tokio::test]
+async fn a_part_of_the_detail_that_fails_is_named_and_the_rest_is_shown_newest_first() {
+    let alerts = ok(json!({ "alerts": [{ "id": "A1", "summary": "disk", "body": { "details": { "free": "1%" } } }] }));
+
+    let detail = detail_with([alerts, notes(), ResponseTemplate::new(500)]).await.expect("two of three");
+
+    assert_eq!(detail.notes.iter().map(|note| note.content.as_str()).collect::<Vec<_>>(), ["second", "first"]);
+    assert_eq!(detail.alerts[0].details[0].0.as_str(), "free");
+    let missing: Vec<_> = detail.missing.iter().map(ToString::to_string).collect();
+    let expected = ["timeline: the provider answered 500: Internal Server Error", "notes: 1 could not be read"];
+    assert_eq!(missing, expected);
+}
+
+#[tokio::test]
+async fn a_detail_of_which_nothing_comes_is_an_error() {
+    let gone = ResponseTemplate::new(404);
+
+    let error = detail_with([gone.clone(), gone.clone(), gone]).await.expect_err("nothing");
+
+    assert!(matches!(error, ProviderError::NotFound { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_long_list_of_alerts_is_cut_and_the_cut_is_said() {
+    let alerts: Vec<_> = (0..100).map(|n| json!({ "id": format!("A{n}"), "summary": "x" })).collect();
+    let entries = ok(json!({ "log_entries": [] }));
+
+    let detail =
+        detail_with([ok(json!({ "alerts": alerts, "more": true })), notes(), entries]).await.expect("a detail");
+
+    assert_eq!((detail.alerts.len(), detail.missing[0].as_str()), (100, "alerts: only the first 100 are shown"));
+}
+
+#[tokio::test]
+async fn shifts_come_with_the_list_or_else_one_schedule_at_a_time() {
+    let server = MockServer::start().await;
+    let entry = json!({ "start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z", "user": { "id": "U1" } });
+    let rendered = json!({ "rendered_schedule_entries": [entry], "rendered_coverage_percentage": 100.0 });
+    let with = json!({ "id": "S1", "name": "with", "final_schedule": rendered });
+    let gap = json!({ "id": "S2", "name": "nobody",
+        "final_schedule": { "rendered_schedule_entries": [], "rendered_coverage_percentage": 0.0 } });
+    let without = json!({ "id": "S3", "name": "without" });
+    let gone = json!({ "id": "S4", "name": "gone" });
+    on(&server, "GET", "/schedules", ok(json!({ "schedules": [with, gap, without, gone] }))).await;
+    let whole = json!({ "id": "S3", "name": "without", "time_zone": "Europe/Oslo", "final_schedule": rendered });
+    on(&server, "GET", "/schedules/S3", ok(json!({ "schedule": whole }))).await;
+
+    let found = client_of(&server).schedules("2026-01-01T00:00:00.5Z".parse().expect("time")).await.expect("schedules");
+
+    let told: Vec<_> = found.iter().map(|one| (one.schedule.name.as_str(), one.shifts.len())).collect();
+    assert_eq!(told, [("nobody", 0), ("with", 1), ("without", 1)]);
+    let last = requests(&server).await.into_iter().find(|one| one.url.path() == "/schedules/S3").expect("asked");
+    let expected = [("since", "2026-01-01T00:00:00Z"), ("until", "2026-01-08T00:00:00Z"), ("time_zone", "UTC")];
+    assert_eq!(pairs(&last), expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
+}
+
+#[tokio::test]
+async fn the_directory_holds_people_and_policies() {
+    let server = MockServer::start().await;
+    on(&server, "GET", "/users", ok(json!({ "users": [{ "id": "U1", "name": "Ann", "email": "a@example.com" }] })))
+        .await;
+    let policies = json!({ "escalation_policies": [{ "id": "E1", "name": "Default" }] });
+    on(&server, "GET", "/escalation_policies", ok(policies)).await;
+
+    let directory = client_of(&server).directory().await.expect("directory");
+
+    assert_eq!(directory.people[0].email.as_ref().expect("email").as_str(), "a@example.com");
+    assert_eq!(directory.policies[0].name.as_str(), "Default");
+}

@@ -1,0 +1,271 @@
+//! What `PagerDuty` sends, as it sends it. Nothing but ids is required, and even those are checked later:
+//! arrays that "are never null" arrive as null, numbers as strings, and new values at any time.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::lenient;
+
+/// A time as query parameters want it: UTC, whole seconds.
+pub(super) fn time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// A reference, or the whole object in its place.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Reference {
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) id: Option<String>,
+    /// Made for labels.
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) summary: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) name: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) email: Option<String>,
+}
+
+/// An incident of the REST API or of a webhook: what only one of them has is absent in the other.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Incident {
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) id: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) status: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) urgency: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) title: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) summary: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) html_url: Option<String>,
+    #[serde(rename = "incident_key", deserialize_with = "lenient::text")]
+    pub(super) dedup_key: Option<String>,
+    #[serde(deserialize_with = "lenient::time")]
+    pub(super) created_at: Option<Timestamp>,
+    /// An object, or only its name.
+    pub(super) priority: Value,
+    #[serde(deserialize_with = "lenient::part")]
+    pub(super) service: Option<Reference>,
+    #[serde(deserialize_with = "lenient::part")]
+    pub(super) escalation_policy: Option<Reference>,
+    #[serde(deserialize_with = "lenient::list")]
+    pub(super) teams: Vec<Reference>,
+
+    /// Webhooks only.
+    #[serde(rename = "number", deserialize_with = "lenient::count")]
+    pub(super) pushed_number: Option<u64>,
+    /// Webhooks only.
+    #[serde(deserialize_with = "lenient::list")]
+    pub(super) assignees: Vec<Reference>,
+
+    /// REST only, like all that follow.
+    #[serde(rename = "incident_number", deserialize_with = "lenient::count")]
+    pub(super) number: Option<u64>,
+    #[serde(deserialize_with = "lenient::list")]
+    pub(super) assignments: Vec<Assignment>,
+    #[serde(deserialize_with = "lenient::time")]
+    pub(super) updated_at: Option<Timestamp>,
+    #[serde(deserialize_with = "lenient::time")]
+    pub(super) last_status_change_at: Option<Timestamp>,
+    #[serde(deserialize_with = "lenient::part")]
+    pub(super) last_status_change_by: Option<Reference>,
+    #[serde(deserialize_with = "lenient::list")]
+    pub(super) acknowledgements: Vec<Acknowledgement>,
+    #[serde(deserialize_with = "lenient::list")]
+    pub(super) pending_actions: Vec<PendingAction>,
+    #[serde(deserialize_with = "lenient::part")]
+    pub(super) alert_counts: Option<AlertCounts>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Assignment {
+    #[serde(deserialize_with = "lenient::part")]
+    pub(super) assignee: Option<Reference>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Acknowledgement {
+    #[serde(deserialize_with = "lenient::time")]
+    pub(super) at: Option<Timestamp>,
+    #[serde(deserialize_with = "lenient::part")]
+    pub(super) acknowledger: Option<Reference>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct PendingAction {
+    #[serde(rename = "type", deserialize_with = "lenient::text")]
+    pub(super) kind: Option<String>,
+    #[serde(deserialize_with = "lenient::time")]
+    pub(super) at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct AlertCounts {
+    #[serde(deserialize_with = "lenient::count")]
+    pub(super) all: Option<u64>,
+    #[serde(deserialize_with = "lenient::count")]
+    pub(super) triggered: Option<u64>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Alert {
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) id: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) summary: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) status: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) severity: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) html_url: Option<String>,
+    #[serde(deserialize_with = "lenient::time")]
+    pub(super) created_at: Option<Timestamp>,
+    #[serde(deserialize_with = "lenient::part")]
+    pub(super) body: Option<AlertBody>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct AlertBody {
+    /// An object or plain text.
+    pub(super) details: Value,
+    /// The fields of an event in common event format, where `details` is absent.
+    pub(super) cef_details: Value,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Note {
+    #[serde(deserialize_with = "lenient::part")]
+    pub(super) user: Option<Reference>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) content: Option<String>,
+    #[serde(deserialize_with = "lenient::time")]
+    pub(super) created_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct LogEntry {
+    #[serde(rename = "type", deserialize_with = "lenient::text")]
+    pub(super) kind: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) summary: Option<String>,
+    #[serde(deserialize_with = "lenient::time")]
+    pub(super) created_at: Option<Timestamp>,
+    /// Of any form; only `type` is promised.
+    pub(super) channel: Value,
+    #[serde(deserialize_with = "lenient::part")]
+    pub(super) event_details: Option<EventDetails>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct EventDetails {
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) description: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct OnCall {
+    #[serde(deserialize_with = "lenient::part")]
+    pub(super) user: Option<Reference>,
+    #[serde(deserialize_with = "lenient::part")]
+    pub(super) schedule: Option<Reference>,
+    #[serde(deserialize_with = "lenient::part")]
+    pub(super) escalation_policy: Option<Reference>,
+    #[serde(deserialize_with = "lenient::count")]
+    pub(super) escalation_level: Option<u64>,
+    #[serde(deserialize_with = "lenient::time")]
+    pub(super) start: Option<Timestamp>,
+    #[serde(deserialize_with = "lenient::time")]
+    pub(super) end: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Schedule {
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) id: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) name: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) summary: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) time_zone: Option<String>,
+    #[serde(rename = "final_schedule", deserialize_with = "lenient::part")]
+    pub(super) resulting: Option<Rendered>,
+    #[serde(rename = "overrides_subschedule", deserialize_with = "lenient::part")]
+    pub(super) overrides: Option<Rendered>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Rendered {
+    #[serde(deserialize_with = "lenient::list")]
+    pub(super) rendered_schedule_entries: Vec<Entry>,
+    /// Null when nothing was rendered.
+    pub(super) rendered_coverage_percentage: Value,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Entry {
+    #[serde(deserialize_with = "lenient::time")]
+    pub(super) start: Option<Timestamp>,
+    #[serde(deserialize_with = "lenient::time")]
+    pub(super) end: Option<Timestamp>,
+    #[serde(deserialize_with = "lenient::part")]
+    pub(super) user: Option<Reference>,
+}
+
+/// `event` of a webhook's body.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Event {
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) id: Option<String>,
+    #[serde(rename = "event_type", deserialize_with = "lenient::text")]
+    pub(super) kind: Option<String>,
+    #[serde(deserialize_with = "lenient::time")]
+    pub(super) occurred_at: Option<Timestamp>,
+    /// Read by its `type`.
+    pub(super) data: Value,
+}
+
+/// What webhooks' `data` have in common, whatever their `type`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Subject {
+    #[serde(rename = "type", deserialize_with = "lenient::text")]
+    pub(super) kind: Option<String>,
+    #[serde(deserialize_with = "lenient::part")]
+    pub(super) incident: Option<Reference>,
+    #[serde(deserialize_with = "lenient::list")]
+    pub(super) incident_role_assignments: Vec<RoleAssignment>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) content: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) message: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) summary: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct RoleAssignment {
+    #[serde(deserialize_with = "lenient::part")]
+    pub(super) incident: Option<Reference>,
+}
