@@ -8,7 +8,11 @@ pub mod list;
 pub mod oncall;
 pub mod prompt;
 pub mod templates;
+pub mod typing;
 pub mod webhooks;
+
+#[cfg(test)]
+pub(crate) mod fixtures;
 
 use jiff::{Timestamp, tz::TimeZone};
 
