@@ -78,7 +78,9 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
             line = tail;
         }
     }
-    lines.push(line);
+    if lines.is_empty() || !line.trim_end().is_empty() {
+        lines.push(line);
+    }
     for line in &mut lines {
         line.truncate(line.trim_end().len());
     }
