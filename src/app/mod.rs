@@ -1,6 +1,7 @@
 //! The console's state machine: facts come in as [`Event`]s, wishes go out as [`Effect`]s, and nothing
 //! else happens. No clock, no I/O: the same events always give the same model and effects.
 
+pub mod filter;
 pub mod geometry;
 pub mod incidents;
 pub mod keys;
@@ -9,6 +10,7 @@ pub mod oncall;
 pub mod prompt;
 pub mod templates;
 pub mod typing;
+pub mod wait;
 pub mod webhooks;
 
 #[cfg(test)]
