@@ -7,6 +7,7 @@ pub mod incidents;
 pub mod keys;
 pub mod list;
 pub mod oncall;
+pub mod page;
 pub mod prompt;
 pub mod templates;
 pub mod typing;

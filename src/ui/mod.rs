@@ -5,12 +5,12 @@ pub mod oncall;
 pub mod templates;
 pub mod theme;
 pub mod webhooks;
-pub mod words;
 
 #[cfg(test)]
 pub(crate) mod snapshot;
 #[cfg(test)]
 pub(crate) use crate::app::fixtures;
+pub use crate::core::words;
 
 use ratatui::Frame;
 

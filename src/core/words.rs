@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
-use crate::core::text::columns;
+use super::text::columns;
 
 /// How long ago, coarsely: `now` (under 5 s), `10s` (in steps of 5 s), `3m`, `5h`, `12d`.
 pub fn age(age: SignedDuration) -> String {
