@@ -97,6 +97,10 @@ impl Filter {
 pub struct Words(Vec<String>);
 
 impl Words {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether each word stands in one of the `fields`, in any case.
     pub fn admit(&self, fields: &[&str]) -> bool {
         if self.0.is_empty() {

@@ -2,6 +2,7 @@
 
 pub mod incidents;
 pub mod oncall;
+mod parts;
 pub mod templates;
 pub mod theme;
 pub mod webhooks;

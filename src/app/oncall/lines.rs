@@ -18,21 +18,47 @@ use crate::{
 const SHIFTS: usize = 5;
 
 /// Below this width a person or a shift takes two lines.
-const TWO_LINES: u16 = 64;
+pub const TWO_LINES: u16 = 64;
 
 /// Which line it is, whatever else changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
     Account(AccountName),
-    Policy { account: AccountName, id: PolicyId },
-    Person { account: AccountName, policy: PolicyId, level: u32, user: UserId, schedule: Option<ScheduleId> },
-    Schedule { account: AccountName, id: ScheduleId },
-    Shift { account: AccountName, schedule: ScheduleId, start: Timestamp },
+    Policy {
+        account: AccountName,
+        id: PolicyId,
+    },
+    Person {
+        account: AccountName,
+        policy: PolicyId,
+        level: u32,
+        user: UserId,
+        schedule: Option<ScheduleId>,
+    },
+    Schedule {
+        account: AccountName,
+        id: ScheduleId,
+    },
+    Shift {
+        account: AccountName,
+        schedule: ScheduleId,
+        start: Timestamp,
+    },
     /// Nobody, until then; its start moves with the clock.
-    Gap { account: AccountName, schedule: ScheduleId, until: Timestamp },
-    More { account: AccountName, schedule: ScheduleId },
+    Gap {
+        account: AccountName,
+        schedule: ScheduleId,
+        until: Timestamp,
+    },
+    More {
+        account: AccountName,
+        schedule: ScheduleId,
+    },
     /// Says why there is nothing to say.
-    Remark { account: AccountName, about: About },
+    Remark {
+        account: AccountName,
+        about: About,
+    },
     /// An empty line before another.
     Before(Box<Place>),
     /// The second line of a person or a shift on a narrow screen.

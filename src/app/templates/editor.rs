@@ -1,6 +1,7 @@
 //! One template being edited, with its preview. The text is never lost silently, and what the preview
 //! shows is always said to be of the text on the screen, or not yet.
 
+use jiff::Timestamp;
 use ratatui::{
     layout::{Constraint, Layout, Rect},
     style::{Modifier, Style},
@@ -78,6 +79,11 @@ impl Previewed {
     /// Whether `last` is of the text on the screen.
     pub fn is_current(&self) -> bool {
         !self.wanted && self.asked.is_none() && self.last.is_some()
+    }
+
+    /// Whether the server did not answer in time.
+    pub fn is_overdue(&self, now: Timestamp) -> bool {
+        self.asked.is_some_and(|wait| wait.overdue(now))
     }
 
     /// What is wrong with the template on the screen, and where.

@@ -1,157 +1,118 @@
-//! One delivery as lines: what it was, what was made of it and why, its headers, its body. Nothing is left
-//! out: long lines are continued on the next.
-
-use std::borrow::Cow;
+//! One delivery as text: what it was, what was made of it and why, its headers, its body. Nothing is left
+//! out: long lines go on below.
 
 use crate::{
-    app::Model,
+    app::{
+        Model,
+        page::{Page, Piece, Tone},
+    },
     core::{
         delivery::{DeliverySummary, DeliveryView, Direction, Verdict},
-        text::{columns, pieces},
+        text::{Shown, pieces},
     },
 };
 
-use super::{Opened, Reading};
+use super::{Opened, Reading, incident_words};
 
 /// Lines above the text: which delivery it is.
 pub const TITLE: u16 = 1;
 
-/// Columns of the names before the facts.
-const NAMES: usize = 10;
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Line<'a> {
-    Blank,
-    Heading(&'static str),
-    /// A fact, or the name of one (`""`: the fact goes on).
-    Fact {
-        name: &'static str,
-        text: Cow<'a, str>,
-    },
-    /// The verdict, to be marked as in the list.
-    Verdict(Verdict),
-    /// A header; the name is empty where the value goes on.
-    Header {
-        name: Cow<'a, str>,
-        value: Cow<'a, str>,
-    },
-    Body(&'a str),
-    /// What is not known, and why.
-    Remark(Cow<'a, str>),
+/// How a verdict is marked and toned, in the list and here.
+pub fn mark(verdict: Verdict) -> (&'static str, Tone) {
+    match verdict {
+        Verdict::Accepted => ("+", Tone::Calm),
+        Verdict::Duplicate => ("=", Tone::Faint),
+        Verdict::Undecodable => ("?", Tone::Caution),
+        Verdict::Rejected => ("!", Tone::Alarm),
+    }
 }
 
-/// The lines of `opened` on a screen of `width` columns.
-pub fn lines<'a>(model: &Model, opened: &'a Opened, width: usize) -> Vec<Line<'a>> {
-    let mut text = Text { width: width.max(NAMES + 2), out: vec![] };
+/// The text of `opened` for a screen of `width` columns.
+pub fn page(model: &Model, opened: &Opened, width: usize) -> Page {
+    let mut page = Page::new(width);
     match &opened.reading {
         Reading::Read(view) => {
-            text.facts(model, &view.summary, Some(view));
-            text.headers(view);
-            text.body(view);
+            facts(&mut page, model, &view.summary, Some(view));
+            headers(&mut page, view);
+            body(&mut page, view, width);
         }
         Reading::Asked(wait) => {
-            text.facts(model, &opened.summary, None);
-            let overdue = wait.overdue(model.now);
-            text.remark(if overdue { "no answer from the server; enter asks again" } else { "reading…" });
+            facts(&mut page, model, &opened.summary, None);
+            page.blank();
+            if wait.overdue(model.now) {
+                page.text(0, Tone::Alarm, "! no answer from the server; enter asks again");
+            } else {
+                page.text(0, Tone::Faint, "reading headers and body…");
+            }
         }
         Reading::Failed(cause) => {
-            text.facts(model, &opened.summary, None);
-            text.remark(format!("not read: {cause}; enter asks again"));
+            facts(&mut page, model, &opened.summary, None);
+            page.blank();
+            page.text(0, Tone::Alarm, &format!("! headers and body were not read: {cause}; enter asks again"));
         }
     }
-    text.out
+    page
 }
 
-struct Text<'a> {
-    width: usize,
-    out: Vec<Line<'a>>,
-}
-
-impl<'a> Text<'a> {
-    fn fact(&mut self, name: &'static str, text: impl Into<Cow<'a, str>>) {
-        let names = [name].into_iter().chain(std::iter::repeat(""));
-        for (name, text) in names.zip(split(text.into(), self.width - NAMES)) {
-            self.out.push(Line::Fact { name, text });
-        }
+fn facts(page: &mut Page, model: &Model, line: &DeliverySummary, view: Option<&DeliveryView>) {
+    let (mark, tone) = mark(line.verdict);
+    let at = line.at.to_zoned(model.zone.clone());
+    page.field("verdict", tone, &format!("{mark} {}", line.verdict.word()));
+    page.field("reason", Tone::Plain, line.reason.as_str());
+    page.field("time", Tone::Plain, &at.strftime("%Y-%m-%d %H:%M:%S%.3f %Z").to_string());
+    page.field("direction", Tone::Plain, &direction(line.direction, view));
+    page.field("account", Tone::Plain, line.account.as_ref().map_or("none of ours", |name| name.as_str()));
+    page.field("answered", Tone::Plain, &answered(line));
+    page.field("event type", Tone::Plain, line.event_type.as_ref().map_or("not known", Shown::as_str));
+    if let Some(id) = &line.event_id {
+        page.field("event id", Tone::Accent, id.as_str());
     }
-
-    fn remark(&mut self, text: impl Into<Cow<'a, str>>) {
-        self.out.push(Line::Blank);
-        self.out.extend(split(text.into(), self.width).into_iter().map(Line::Remark));
+    if let Some(key) = &line.incident {
+        page.field("incident", Tone::Accent, &format!("{} ({})", incident_words(model, key), key));
     }
-
-    fn facts(&mut self, model: &Model, line: &'a DeliverySummary, view: Option<&'a DeliveryView>) {
-        let at = line.at.to_zoned(model.zone.clone());
-        self.out.push(Line::Verdict(line.verdict));
-        self.fact("reason", line.reason.as_str());
-        self.fact("time", at.strftime("%Y-%m-%d %H:%M:%S%.3f %Z").to_string());
-        self.fact("direction", direction(line.direction, view));
-        self.fact("account", line.account.as_ref().map_or("none of ours", |name| name.as_str()));
-        self.fact("answered", answered(line));
-        self.fact("event", line.event_type.as_ref().map_or("not known", |kind| kind.as_str()));
-        if let Some(id) = &line.event_id {
-            self.fact("event id", id.as_str());
-        }
-        if let Some(key) = &line.incident {
-            let number = model.board.incidents.get(key).and_then(|incident| incident.state.number);
-            self.fact("incident", number.map_or_else(|| key.id.to_string(), |n| format!("#{n} ({})", key.id)));
-        }
-        if let Some(subject) = &line.subject {
-            self.fact("subject", subject.as_str());
-        }
-    }
-
-    fn headers(&mut self, view: &'a DeliveryView) {
-        self.out.extend([Line::Blank, Line::Heading("Headers")]);
-        if view.headers.is_empty() {
-            self.out.push(Line::Remark("none kept".into()));
-        }
-        for (name, value) in &view.headers {
-            let (name, value) = (name.as_str(), value.as_str());
-            if columns(name) + 2 + columns(value) <= self.width {
-                self.out.push(Line::Header { name: name.into(), value: value.into() });
-                continue;
-            }
-            for name in split(name.into(), self.width - 1) {
-                self.out.push(Line::Header { name, value: "".into() });
-            }
-            for value in split(value.into(), self.width - 2) {
-                self.out.push(Line::Header { name: "".into(), value });
-            }
-        }
-    }
-
-    fn body(&mut self, view: &'a DeliveryView) {
-        self.out.extend([
-            Line::Blank,
-            Line::Heading(if view.body_is_json { "Body (JSON, indented)" } else { "Body (not JSON, as it came)" }),
-        ]);
-        if view.body.is_empty() {
-            self.out.push(Line::Remark("empty".into()));
-        }
-        let width = self.width;
-        self.out.extend(view.body.lines().flat_map(|line| pieces(line, width)).map(Line::Body));
+    if let Some(subject) = &line.subject {
+        page.field("subject", Tone::Plain, subject.as_str());
     }
 }
 
-fn split(text: Cow<'_, str>, width: usize) -> Vec<Cow<'_, str>> {
-    match text {
-        Cow::Borrowed(text) => pieces(text, width).into_iter().map(Cow::Borrowed).collect(),
-        Cow::Owned(text) => pieces(&text, width).into_iter().map(|piece| Cow::Owned(piece.to_owned())).collect(),
+fn headers(page: &mut Page, view: &DeliveryView) {
+    page.heading("Headers");
+    if view.headers.is_empty() {
+        page.text(0, Tone::Faint, "none");
+    }
+    for (name, value) in &view.headers {
+        page.text(0, Tone::Plain, &format!("{name}: {value}"));
+    }
+}
+
+fn body(page: &mut Page, view: &DeliveryView, width: usize) {
+    page.heading(if view.body_is_json { "Body (JSON, indented)" } else { "Body (not JSON, as it came)" });
+    if view.body.is_empty() {
+        page.text(0, Tone::Faint, "empty");
+    }
+    for piece in view.body.lines().flat_map(|line| pieces(line, width)) {
+        page.line(vec![Piece::new(Tone::Plain, piece)]);
     }
 }
 
 fn direction(direction: Direction, view: Option<&DeliveryView>) -> String {
     let peer = view.map_or("", |view| view.peer.as_str());
     match (direction, peer) {
-        (Direction::Incoming, "") => "incoming".into(),
-        (Direction::Incoming, peer) => format!("incoming, from {peer}"),
-        (Direction::Outgoing, "") => "outgoing".into(),
-        (Direction::Outgoing, peer) => format!("outgoing, to {peer}"),
+        (Direction::Incoming, "") => "← incoming".into(),
+        (Direction::Incoming, peer) => format!("← incoming, from {peer}"),
+        (Direction::Outgoing, "") => "→ outgoing".into(),
+        (Direction::Outgoing, peer) => format!("→ outgoing, to {peer}"),
     }
 }
 
 fn answered(line: &DeliverySummary) -> String {
-    let (whole, part) = (line.latency_us / 1000, line.latency_us % 1000 / 100);
-    format!("{} after {whole}.{part} ms, {} bytes", line.status, line.size)
+    format!("{} after {} ms, body of {} bytes", line.status, milliseconds(line.latency_us), line.size)
+}
+
+/// Microseconds as milliseconds: `0.4`, `12`.
+pub fn milliseconds(microseconds: u64) -> String {
+    match microseconds {
+        ..10_000 => format!("{}.{}", microseconds / 1000, microseconds % 1000 / 100),
+        _ => (microseconds / 1000).to_string(),
+    }
 }

@@ -9,7 +9,7 @@ mod tests;
 use crate::{
     core::{
         delivery::{DeliverySummary, DeliveryView},
-        id::DeliveryId,
+        id::{DeliveryId, IncidentKey},
         keys::Chord,
         text::Shown,
     },
@@ -20,7 +20,7 @@ use super::{
     Effect, Model, NoticeKind,
     filter::{self, Filter, Typed},
     keys::Action,
-    list::{Cursor, Step},
+    list::{self, Cursor, Step},
     wait::Wait,
 };
 use log::Log;
@@ -75,12 +75,6 @@ pub enum Reading {
 }
 
 impl State {
-    /// The lines that the filter leaves, newest first.
-    pub(crate) fn rows(&self) -> Vec<&DeliverySummary> {
-        let words = self.filter.words();
-        self.log.lines().iter().filter(|line| admits(&words, line)).collect()
-    }
-
     /// How many of `rows` came in above since the top was last in sight.
     pub(crate) fn new_above(&self, rows: &[&DeliverySummary]) -> usize {
         match self.seen {
@@ -90,15 +84,31 @@ impl State {
     }
 }
 
-fn admits(words: &filter::Words, line: &DeliverySummary) -> bool {
-    let incident = line.incident.as_ref().map(|key| key.id.as_str());
+/// The lines that the filter leaves, newest first.
+pub(crate) fn rows(model: &Model) -> Vec<&DeliverySummary> {
+    let words = model.webhooks.filter.words();
+    model.webhooks.log.lines().iter().filter(|line| admits(model, &words, line)).collect()
+}
+
+fn admits(model: &Model, words: &filter::Words, line: &DeliverySummary) -> bool {
+    if words.is_empty() {
+        return true;
+    }
+    let number = line.incident.as_ref().map(|key| incident_words(model, key)).unwrap_or_default();
     words.admit(&[
         line.verdict.word(),
         line.event_type.as_ref().map_or("", Shown::as_str),
         line.subject.as_ref().map_or("", Shown::as_str),
         line.account.as_ref().map_or("", |name| name.as_str()),
-        incident.unwrap_or_default(),
+        line.incident.as_ref().map_or("", |key| key.id.as_str()),
+        &number,
     ])
+}
+
+/// The incident as people call it: its number where it is known, else its id.
+pub fn incident_words(model: &Model, key: &IncidentKey) -> String {
+    let number = model.board.incidents.get(key).and_then(|incident| incident.state.number);
+    number.map_or_else(|| key.id.to_string(), |number| format!("#{number}"))
 }
 
 /// A key of the table, pressed in this view.
@@ -122,7 +132,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         _ => return vec![],
     };
     if model.webhooks.open.is_some() {
-        scroll(model, by);
+        scroll(model, Some(by));
         vec![]
     } else {
         step(model, by)
@@ -185,12 +195,11 @@ fn why(answer: &Result<Answer, String>) -> Shown {
 
 /// Rows or sizes changed.
 pub(super) fn settle(model: &mut Model) -> Vec<Effect> {
-    let height = height(model);
-    let state = &mut model.webhooks;
-    if state.log.follow(&model.board.deliveries) {
-        state.older = Older::Perhaps;
+    if model.webhooks.log.follow(&model.board.deliveries) {
+        model.webhooks.older = Older::Perhaps;
     }
-    let rows = ids(state);
+    let (rows, height) = (ids(model), height(model));
+    let state = &mut model.webhooks;
     let held = state.cursor.selected().is_some();
     state.cursor.settle(&rows, height);
     if held && state.cursor.selected().is_none() {
@@ -199,12 +208,12 @@ pub(super) fn settle(model: &mut Model) -> Vec<Effect> {
     if state.cursor.offset() == 0 {
         state.seen = state.log.lines().front().map(|line| line.id);
     }
-    scroll_by(model, |at, _, _| at);
+    scroll(model, None);
     vec![]
 }
 
-fn ids(state: &State) -> Vec<DeliveryId> {
-    state.rows().into_iter().map(|row| row.id).collect()
+fn ids(model: &Model) -> Vec<DeliveryId> {
+    rows(model).into_iter().map(|row| row.id).collect()
 }
 
 fn height(model: &Model) -> usize {
@@ -213,7 +222,7 @@ fn height(model: &Model) -> usize {
 
 /// One step in the list. At its end, older lines are asked for.
 fn step(model: &mut Model, by: Step) -> Vec<Effect> {
-    let (rows, height) = (ids(&model.webhooks), height(model));
+    let (rows, height) = (ids(model), height(model));
     model.webhooks.cursor.step(by, &rows, height);
     settle(model);
     let at_end = model.webhooks.cursor.selected() == rows.last();
@@ -257,24 +266,16 @@ fn open(model: &mut Model) -> Vec<Effect> {
     vec![effect]
 }
 
-fn scroll(model: &mut Model, by: Step) {
-    scroll_by(model, |at, page, last| match by {
-        Step::Down => at + 1,
-        Step::Up => at.saturating_sub(1),
-        Step::Top => 0,
-        Step::Bottom => last,
-        Step::PageDown => at + page,
-        Step::PageUp => at.saturating_sub(page),
-    });
-}
-
-/// Moves the opened delivery to where `to` says (from where, a page, the last place), and keeps it within its text.
-fn scroll_by(model: &mut Model, to: impl FnOnce(usize, usize, usize) -> usize) {
+/// Moves within the opened delivery, and keeps the place within its text.
+fn scroll(model: &mut Model, by: Option<Step>) {
     let body = filter::body(model);
     let height = usize::from(body.height.saturating_sub(detail::TITLE));
     let Some(opened) = &model.webhooks.open else { return };
-    let last = detail::lines(model, opened, body.width.into()).len().saturating_sub(height);
+    let lines = detail::page(model, opened, body.width.into()).lines.len();
     if let Some(opened) = &mut model.webhooks.open {
-        opened.scroll = to(opened.scroll, height.max(2) - 1, last).min(last);
+        opened.scroll = match by {
+            Some(by) => list::scroll(opened.scroll, by, lines, height),
+            None => opened.scroll.min(lines.saturating_sub(height)),
+        };
     }
 }
