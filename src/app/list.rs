@@ -1,5 +1,7 @@
 //! A place in a list, held by identity: rows that come and go never move the hand to another row.
 
+use super::keys::Action;
+
 /// What is selected, and how far the list is scrolled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor<K> {
@@ -25,6 +27,21 @@ pub enum Step {
     Bottom,
     PageDown,
     PageUp,
+}
+
+impl Step {
+    /// The movement that `action` means, if it is one.
+    pub fn of(action: Action) -> Option<Self> {
+        match action {
+            Action::Down => Some(Self::Down),
+            Action::Up => Some(Self::Up),
+            Action::Top => Some(Self::Top),
+            Action::Bottom => Some(Self::Bottom),
+            Action::PageDown => Some(Self::PageDown),
+            Action::PageUp => Some(Self::PageUp),
+            _ => None,
+        }
+    }
 }
 
 impl<K: Clone + PartialEq> Cursor<K> {

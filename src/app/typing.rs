@@ -51,6 +51,17 @@ impl TypedLine {
     }
 }
 
+/// The longest text that can be pasted at once, in characters.
+const PASTE_LIMIT: usize = 20_000;
+
+/// Pasted text of several lines, without what could drive a terminal.
+pub(super) fn pasted_text(text: &str) -> String {
+    let hostile =
+        |c: char| (c.is_control() && c != '\n') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let text = text.replace("\r\n", "\n").replace('\r', "\n").replace('\t', "    ");
+    text.chars().filter(|c| !hostile(*c)).take(PASTE_LIMIT).collect()
+}
+
 /// `chord` as the text editor takes it.
 pub(super) fn editor_input(chord: Chord) -> Input {
     let key = match chord.key {
@@ -88,6 +99,7 @@ mod tests {
         assert!(!line.take("enter".parse().expect("chord")));
         assert!(!line.take("ctrl-x".parse().expect("chord")));
         assert_eq!(line.as_str(), "disk");
+        assert_eq!(pasted_text("a\r\n\tb\u{1b}[2J\u{202e}"), "a\n    b[2J");
         line.insert(&"x".repeat(1000));
         assert_eq!(line.as_str().len(), LIMIT);
     }
