@@ -38,6 +38,8 @@ pub enum Action {
     Save,
     PickDelivery,
     NewTemplate,
+    PreviewDown,
+    PreviewUp,
 }
 
 /// Where a binding holds.
@@ -127,6 +129,8 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::Help, Scope::Everywhere, &["?"], "help", "this page"),
     row(Action::Quit, Scope::Everywhere, &["q", "ctrl-c"], "quit", "quit"),
     row(Action::Suspend, Scope::Everywhere, &["ctrl-z"], "", "suspend; `fg` comes back"),
+    row(Action::PreviewDown, Scope::In(View::Templates), &["alt-down"], "", "scroll the preview down"),
+    row(Action::PreviewUp, Scope::In(View::Templates), &["alt-up"], "", "scroll the preview up"),
 ];
 
 /// What `chord` means in `view`; a view's own bindings come before those that hold everywhere.

@@ -220,6 +220,26 @@ pub fn fit(text: &str, width: usize) -> String {
     out
 }
 
+/// `line` in pieces of at most `width` columns, whole clusters only; never none. Takes time in proportion
+/// to the length, however long the line.
+pub fn pieces(line: &str, width: usize) -> Vec<&str> {
+    let width = width.max(1);
+    if line.len() <= width {
+        return vec![line];
+    }
+    let (mut out, mut start, mut used) = (vec![], 0, 0);
+    for (at, cluster) in line.grapheme_indices(true) {
+        let wide = cluster.width();
+        if used + wide > width && at > start {
+            out.extend(line.get(start..at));
+            (start, used) = (at, 0);
+        }
+        used += wide;
+    }
+    out.extend(line.get(start..));
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -258,6 +278,15 @@ mod tests {
         assert_eq!(fit("日本語", 6), "日本語");
         assert_eq!(fit("日本語", 5), "日本…");
         assert_eq!(fit("abc", 0), "");
+    }
+
+    #[test]
+    fn pieces_keep_every_character_and_the_width() {
+        assert_eq!(pieces("abcdefgh", 3), ["abc", "def", "gh"]);
+        assert_eq!(pieces("日本語", 5), ["日本", "語"]);
+        assert_eq!(pieces("日", 1), ["日"]);
+        assert_eq!(pieces("", 5), [""]);
+        assert_eq!(pieces(&"é".repeat(200_000), 80).len(), 2500);
     }
 
     proptest! {

@@ -2,9 +2,16 @@
 
 pub mod incidents;
 pub mod oncall;
+mod parts;
 pub mod templates;
 pub mod theme;
 pub mod webhooks;
+
+#[cfg(test)]
+pub(crate) mod snapshot;
+#[cfg(test)]
+pub(crate) use crate::app::fixtures;
+pub use crate::core::words;
 
 use ratatui::Frame;
 

@@ -1,9 +1,221 @@
-//! The oncall view.
+//! The on-call view: people by policy and level, then the schedules' next shifts. Every time is in the
+//! viewer's zone, which the title names; old data says how old it is.
 
-use ratatui::{Frame, layout::Rect};
+use jiff::{Timestamp, Unit, civil::Date};
+use ratatui::{
+    Frame,
+    layout::Rect,
+    text::{Line, Span},
+};
 
-use crate::app::Model;
+use crate::{
+    app::{
+        Link, Model, filter,
+        oncall::{
+            TITLE,
+            lines::{Says, Stretch, TWO_LINES, lines},
+        },
+        page::Tone,
+    },
+    core::{
+        board::AccountBoard,
+        freshness::Standing,
+        text::{Shown, fit},
+        words,
+    },
+};
+
+use super::parts::{self, cell, span};
+
+/// From this width on, times say how far away they are.
+const ROOMY: u16 = 100;
+/// Columns of a time of another day: `Tue 10 Jun 08:00`.
+const MOMENT: usize = 16;
 
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
-    let _ = (model, frame, area);
+    let state = &model.oncall;
+    let at = filter::list_areas(area, TITLE, &state.filter);
+    title(model, frame, at.title);
+    let lines = lines(model);
+    if lines.is_empty() {
+        parts::remarks(model, frame, at.rows, &[nothing(model)]);
+    }
+    let shown = lines.iter().skip(state.cursor.offset()).take(at.rows.height.into());
+    for (line, y) in shown.zip(at.rows.y..) {
+        let row = Rect { y, height: 1, ..at.rows };
+        let selected = state.cursor.selected() == Some(&line.place);
+        let mut spans = vec![parts::gutter(model, selected)];
+        spans.extend(says(model, &line.says, usize::from(area.width).saturating_sub(parts::GUTTER)));
+        parts::line(frame, row, parts::selected(Line::from(spans), selected));
+    }
+    parts::filter(model, frame, at.filter, &state.filter, "people, policies, schedules");
+}
+
+fn title(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let zone = format!("  times in {}", parts::zone(model));
+    let spans = vec![span(model, Tone::Strong, "On call"), span(model, Tone::Faint, zone)];
+    parts::two_ends(model, frame, area, spans, "");
+}
+
+fn nothing(model: &Model) -> (Tone, String) {
+    if model.oncall.filter.is_set() {
+        return (Tone::Plain, "Nothing here has these words.".into());
+    }
+    match &model.link {
+        Link::Connecting => (Tone::Faint, "Connecting to the server…".into()),
+        Link::Lost { .. } => (Tone::Caution, "! No server, and nothing was received before.".into()),
+        Link::Up(_) => (Tone::Plain, "No account is configured. `dogwatch config init` writes a sample.".into()),
+    }
+}
+
+fn says<'a>(model: &Model, says: &Says<'a>, width: usize) -> Vec<Span<'a>> {
+    let narrow = model.size.0 < TWO_LINES;
+    match says {
+        Says::Account(board) => account(model, board, width),
+        Says::Policy(name) => vec![span(model, Tone::Strong, fit(name.as_str(), width))],
+        Says::Person { level, name, me, via, end } => {
+            let level = level.map_or(String::new(), |level| level.to_string());
+            let name = named(name, *me);
+            let tone = if *me { Tone::Accent } else { Tone::Plain };
+            let mut spans = vec![span(model, Tone::Faint, format!("{} ", parts::right(&level, 2)))];
+            if narrow {
+                let (text, until) = until(model, *end, width);
+                let room = width.saturating_sub(4 + text.chars().count());
+                spans.extend([span(model, tone, cell(&name, room)), span(model, until, format!(" {text}"))]);
+            } else {
+                let (text, until) = until(model, *end, width);
+                let room = width.saturating_sub(3 + 30) / 2;
+                spans.push(span(model, tone, cell(&name, room)));
+                spans.push(span(model, Tone::Faint, format!(" {}", cell(&through(via), room.saturating_sub(1)))));
+                spans.push(span(model, until, format!(" {text}")));
+            }
+            spans
+        }
+        Says::Via(via) => vec![span(model, Tone::Faint, fit(&format!("   {}", through(via)), width))],
+        Says::Schedule { name, zone } => vec![
+            span(model, Tone::Strong, name.as_str()),
+            span(model, Tone::Faint, format!("  schedule, made in {zone}")),
+        ],
+        Says::Shift(stretch) => shift(model, stretch, width, narrow),
+        Says::Who(stretch) => {
+            let mut spans = vec![Span::raw("    ")];
+            spans.extend(who(model, stretch, width.saturating_sub(4)));
+            spans
+        }
+        Says::More { shifts, until } => {
+            let more = words::count(*shifts, "more stretch", "more stretches");
+            vec![span(model, Tone::Faint, format!("    … {more}, until {}", moment(model, *until)))]
+        }
+        Says::NoShifts { after } => {
+            let words = match after {
+                Some(end) => format!("    ! no shift is known after {}", moment(model, *end)),
+                None => "    nobody in the coming days".into(),
+            };
+            vec![span(model, Tone::Caution, words)]
+        }
+        Says::Nobody => vec![span(model, Tone::Plain, "nobody is on call, says the provider")],
+        Says::NoSchedules => vec![span(model, Tone::Plain, "no schedules")],
+        Says::Blank => vec![],
+    }
+}
+
+/// The account, and how far what stands below it can be trusted.
+fn account<'a>(model: &Model, board: &AccountBoard, width: usize) -> Vec<Span<'a>> {
+    let account = &board.account;
+    let (tone, words) = if let Some(why) = &account.rest_off {
+        (Tone::Caution, format!("! not asked: {why}"))
+    } else {
+        match account.rest_standing(model.now) {
+            Standing::Waiting => (Tone::Faint, format!("asking {} for the first time…", account.provider)),
+            Standing::Fresh { age } => (Tone::Faint, format!("as of {}", words::ago(age))),
+            Standing::Stale { age, cause } => (Tone::Caution, format!("! stale, as of {}: {cause}", words::ago(age))),
+            Standing::Down { cause } => (Tone::Alarm, format!("! not known: {cause}")),
+        }
+    };
+    let name = format!("{}  ", account.name);
+    let room = width.saturating_sub(name.chars().count());
+    vec![span(model, Tone::Strong, name), span(model, tone, fit(&words, room))]
+}
+
+fn named(name: &Shown, me: bool) -> String {
+    if me { format!("{name} (you)") } else { name.to_string() }
+}
+
+fn through(via: &[&Shown]) -> String {
+    if via.is_empty() {
+        return "named directly".into();
+    }
+    let names: Vec<_> = via.iter().map(|name| name.as_str()).collect();
+    format!("via {}", names.join(", "))
+}
+
+/// Until when, and how far that is. What ended meanwhile is said to have ended.
+fn until(model: &Model, end: Option<Timestamp>, width: usize) -> (String, Tone) {
+    let Some(end) = end else { return ("always".into(), Tone::Plain) };
+    let at = moment(model, end);
+    if end <= model.now {
+        return (format!("! ended {at}"), Tone::Caution);
+    }
+    if width < usize::from(TWO_LINES) {
+        return (format!("until {at}"), Tone::Plain);
+    }
+    (format!("until {at}, {}", left(model, end)), Tone::Plain)
+}
+
+/// How long until `end`: `3h 42m`, `2d 4h`.
+fn left(model: &Model, end: Timestamp) -> String {
+    let minutes = end.duration_since(model.now).as_secs().max(0) / 60;
+    match minutes {
+        ..60 => format!("{minutes}m"),
+        60..1440 => format!("{}h {}m", minutes / 60, minutes % 60),
+        _ => format!("{}d {}h", minutes / 1440, minutes % 1440 / 60),
+    }
+}
+
+/// A time that cannot be mistaken for that of another day: `today 08:00`, `Tue 10 Jun 08:00`.
+fn moment(model: &Model, at: Timestamp) -> String {
+    let day = |at: Timestamp| -> Date { at.to_zoned(model.zone.clone()).date() };
+    let (then, today) = (day(at), day(model.now));
+    let form = if then == today {
+        "today %H:%M"
+    } else if then.year() == today.year() {
+        "%a %-d %b %H:%M"
+    } else {
+        "%a %-d %b %Y %H:%M"
+    };
+    at.to_zoned(model.zone.clone()).strftime(form).to_string()
+}
+
+fn shift<'a>(model: &Model, stretch: &Stretch<'a>, width: usize, narrow: bool) -> Vec<Span<'a>> {
+    let now = if stretch.now { "now " } else { "    " };
+    let from = if stretch.now && stretch.who.is_none() { "now".to_owned() } else { moment(model, stretch.start) };
+    let times = format!("{} – {}", cell(&from, MOMENT.min(width / 2)), moment(model, stretch.end));
+    let mut spans = vec![span(model, Tone::Accent, now)];
+    if narrow {
+        spans.push(span(model, Tone::Plain, times));
+        return spans;
+    }
+    spans.push(span(model, Tone::Plain, cell(&times, 2 * MOMENT + 5)));
+    let length = if model.size.0 < ROOMY { String::new() } else { cell(&length(stretch), 8) };
+    spans.push(span(model, Tone::Faint, length));
+    spans.extend(who(model, stretch, width.saturating_sub(2 * MOMENT + 9)));
+    spans
+}
+
+/// How long a stretch is: `12h`, `7d`.
+fn length(stretch: &Stretch<'_>) -> String {
+    let minutes = stretch.end.since((Unit::Minute, stretch.start)).map_or(0, |span| span.get_minutes());
+    match minutes {
+        ..60 => format!("{minutes}m"),
+        60..2880 => format!("{}h", minutes / 60),
+        _ => format!("{}d", minutes / 1440),
+    }
+}
+
+fn who<'a>(model: &Model, stretch: &Stretch<'a>, width: usize) -> Vec<Span<'a>> {
+    let Some(name) = stretch.who else { return vec![span(model, Tone::Caution, "! nobody")] };
+    let word = if stretch.from_override { "  override" } else { "" };
+    let tone = if stretch.me { Tone::Accent } else { Tone::Plain };
+    let name = fit(&named(name, stretch.me), width.saturating_sub(word.len()));
+    vec![span(model, tone, name), span(model, Tone::Caution, word)]
 }

@@ -1,0 +1,324 @@
+//! The on-call view as lines. Says what is known and no more: a level that the provider did not name has
+//! no line, and old data stays what it was.
+
+use jiff::Timestamp;
+
+use crate::{
+    app::{Model, filter::Words},
+    core::{
+        board::AccountBoard,
+        freshness::Standing,
+        id::{AccountName, PolicyId, ScheduleId, UserId},
+        oncall::{OnCall, Schedule, Shift},
+        text::Shown,
+    },
+};
+
+/// Shifts shown of each schedule; how many more there are is said.
+const SHIFTS: usize = 5;
+
+/// Below this width a person or a shift takes two lines.
+pub const TWO_LINES: u16 = 64;
+
+/// Which line it is, whatever else changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    Account(AccountName),
+    Policy {
+        account: AccountName,
+        id: PolicyId,
+    },
+    Person {
+        account: AccountName,
+        policy: PolicyId,
+        level: u32,
+        user: UserId,
+        schedule: Option<ScheduleId>,
+    },
+    Schedule {
+        account: AccountName,
+        id: ScheduleId,
+    },
+    Shift {
+        account: AccountName,
+        schedule: ScheduleId,
+        start: Timestamp,
+    },
+    /// Nobody, until then; its start moves with the clock.
+    Gap {
+        account: AccountName,
+        schedule: ScheduleId,
+        until: Timestamp,
+    },
+    More {
+        account: AccountName,
+        schedule: ScheduleId,
+    },
+    /// Says why there is nothing to say.
+    Remark {
+        account: AccountName,
+        about: About,
+    },
+    /// An empty line before another.
+    Before(Box<Place>),
+    /// The second line of a person or a shift on a narrow screen.
+    Below(Box<Place>),
+}
+
+impl Place {
+    /// Lines on which the selection does not rest.
+    pub(super) fn is_between(&self) -> bool {
+        matches!(self, Self::Before(_) | Self::Below(_))
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    People,
+    Schedules,
+}
+
+/// One line: which it is, and what it says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line<'a> {
+    pub place: Place,
+    pub says: Says<'a>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Says<'a> {
+    /// The account, and how old what follows is.
+    Account(&'a AccountBoard),
+    Policy(&'a Shown),
+    /// `level` only on the first of a level.
+    Person {
+        level: Option<u32>,
+        name: &'a Shown,
+        me: bool,
+        /// Empty: named directly by the policy.
+        via: Vec<&'a Shown>,
+        /// `None`: always.
+        end: Option<Timestamp>,
+    },
+    /// What did not fit beside the person.
+    Via(Vec<&'a Shown>),
+    Schedule {
+        name: &'a Shown,
+        zone: &'a Shown,
+    },
+    Shift(Stretch<'a>),
+    /// What did not fit beside the times.
+    Who(Stretch<'a>),
+    /// Shifts left out.
+    More {
+        shifts: usize,
+        until: Timestamp,
+    },
+    /// No shift from here on; where the known ones ended, if there were any.
+    NoShifts {
+        after: Option<Timestamp>,
+    },
+    /// The provider's answer named nobody.
+    Nobody,
+    NoSchedules,
+    Blank,
+}
+
+/// A stretch of a schedule with somebody or nobody on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretch<'a> {
+    pub start: Timestamp,
+    pub end: Timestamp,
+    /// `None`: nobody.
+    pub who: Option<&'a Shown>,
+    pub me: bool,
+    pub from_override: bool,
+    pub now: bool,
+}
+
+/// All lines of the view, in order, those that the filter leaves.
+pub fn lines(model: &Model) -> Vec<Line<'_>> {
+    let words = model.oncall.filter.words();
+    let mut out = vec![];
+    for board in model.board.accounts.values() {
+        let mut inner = Builder { model, board, words: &words, lines: vec![] };
+        inner.people();
+        inner.schedules();
+        if !inner.lines.is_empty() || !model.oncall.filter.is_set() {
+            let place = Place::Account(board.account.name.clone());
+            if !out.is_empty() {
+                out.push(blank(&place));
+            }
+            out.push(Line { place, says: Says::Account(board) });
+            out.extend(inner.lines);
+        }
+    }
+    out
+}
+
+fn blank<'a>(before: &Place) -> Line<'a> {
+    Line { place: Place::Before(Box::new(before.clone())), says: Says::Blank }
+}
+
+/// The lines of one account.
+struct Builder<'a, 'w> {
+    model: &'a Model,
+    board: &'a AccountBoard,
+    words: &'w Words,
+    lines: Vec<Line<'a>>,
+}
+
+impl<'a> Builder<'a, '_> {
+    fn name(&self) -> AccountName {
+        self.board.account.name.clone()
+    }
+
+    fn is_me(&self, user: &UserId) -> bool {
+        let identity = self.board.account.identity.as_ref();
+        identity.and_then(|identity| identity.user.as_ref()).is_some_and(|me| me.id == *user)
+    }
+
+    fn two_lines(&self) -> bool {
+        self.model.size.0 < TWO_LINES
+    }
+
+    fn push(&mut self, place: Place, says: Says<'a>) {
+        self.lines.push(Line { place, says });
+    }
+
+    fn push_apart(&mut self, place: Place, says: Says<'a>) {
+        self.lines.push(blank(&place));
+        self.push(place, says);
+    }
+
+    /// Whether an empty list means that there is nothing, and not that nothing is known.
+    fn empty_is_known(&self) -> bool {
+        let standing = self.board.account.rest_standing(self.model.now);
+        self.board.account.rest_off.is_none() && matches!(standing, Standing::Fresh { .. } | Standing::Stale { .. })
+    }
+
+    fn people(&mut self) {
+        if self.board.oncalls.is_empty() && self.empty_is_known() && self.words.admit(&[]) {
+            self.push(Place::Remark { account: self.name(), about: About::People }, Says::Nobody);
+        }
+        let mut oncalls: Vec<_> = self.board.oncalls.iter().collect();
+        oncalls.sort_by_key(|on| (&on.policy, on.level, &on.user.name, &on.user.id, &on.schedule));
+        oncalls.sort_by_key(|on| &on.policy.name);
+        for group in oncalls.chunk_by(|a, b| a.policy.id == b.policy.id) {
+            self.policy(group);
+        }
+    }
+
+    fn policy(&mut self, oncalls: &[&'a OnCall]) {
+        let Some(policy) = oncalls.first().map(|on| &on.policy) else { return };
+        let admitted = |group: &&[&'a OnCall]| {
+            group.iter().any(|on| {
+                let via = on.schedule.as_ref().map_or("", |schedule| schedule.name.as_str());
+                self.words.admit(&[policy.name.as_str(), on.user.name.as_str(), via])
+            })
+        };
+        let same = |a: &&OnCall, b: &&OnCall| (a.level, &a.user.id) == (b.level, &b.user.id);
+        let people: Vec<_> = oncalls.chunk_by(same).filter(admitted).collect();
+        if people.is_empty() {
+            return;
+        }
+        self.push_apart(Place::Policy { account: self.name(), id: policy.id.clone() }, Says::Policy(&policy.name));
+        let mut above = None;
+        for entries in people {
+            let level = entries.first().map(|on| on.level).filter(|level| above != Some(*level));
+            above = level.or(above);
+            self.person(entries, level);
+        }
+    }
+
+    /// One person at one level: the entries differ in the schedule only.
+    fn person(&mut self, entries: &[&'a OnCall], level: Option<u32>) {
+        let Some(first) = entries.first() else { return };
+        let via: Vec<_> = entries.iter().filter_map(|on| on.schedule.as_ref()).map(|schedule| &schedule.name).collect();
+        let always = entries.iter().any(|on| on.end.is_none());
+        let place = Place::Person {
+            account: self.name(),
+            policy: first.policy.id.clone(),
+            level: first.level,
+            user: first.user.id.clone(),
+            schedule: entries.iter().find_map(|on| on.schedule.as_ref()).map(|schedule| schedule.id.clone()),
+        };
+        let says = Says::Person {
+            level,
+            name: &first.user.name,
+            me: self.is_me(&first.user.id),
+            via: via.clone(),
+            end: entries.iter().filter_map(|on| on.end).max().filter(|_| !always),
+        };
+        self.push(place.clone(), says);
+        if self.two_lines() {
+            self.push(Place::Below(Box::new(place)), Says::Via(via));
+        }
+    }
+
+    fn schedules(&mut self) {
+        if self.board.schedules.is_empty() && self.empty_is_known() && self.words.admit(&[]) {
+            self.push_apart(Place::Remark { account: self.name(), about: About::Schedules }, Says::NoSchedules);
+        }
+        for schedule in &self.board.schedules {
+            self.schedule(schedule);
+        }
+    }
+
+    fn schedule(&mut self, schedule: &'a Schedule) {
+        let name = &schedule.schedule.name;
+        let admitted = |stretch: &Stretch<'_>| {
+            let word = if stretch.from_override { "override" } else { "" };
+            self.words.admit(&[name.as_str(), stretch.who.map_or("nobody", Shown::as_str), word])
+        };
+        let all = stretches(&schedule.shifts, self.model.now, |user| self.is_me(user));
+        let empty = all.is_empty();
+        let shifts: Vec<_> = all.into_iter().filter(admitted).collect();
+        if shifts.is_empty() && !(empty && self.words.admit(&[name.as_str()])) {
+            return;
+        }
+        let (account, id) = (self.name(), schedule.schedule.id.clone());
+        let place = Place::Schedule { account: account.clone(), id: id.clone() };
+        self.push_apart(place, Says::Schedule { name, zone: &schedule.zone });
+        if empty {
+            let after = schedule.shifts.last().map(|shift| shift.end);
+            self.push(Place::More { account: account.clone(), schedule: id.clone() }, Says::NoShifts { after });
+        }
+        for stretch in shifts.iter().take(SHIFTS) {
+            let (account, schedule) = (account.clone(), id.clone());
+            let place = match stretch.who {
+                Some(_) => Place::Shift { account, schedule, start: stretch.start },
+                None => Place::Gap { account, schedule, until: stretch.end },
+            };
+            self.push(place.clone(), Says::Shift(*stretch));
+            if self.two_lines() {
+                self.push(Place::Below(Box::new(place)), Says::Who(*stretch));
+            }
+        }
+        if let (Some(last), Some(left @ 1..)) = (shifts.last(), shifts.len().checked_sub(SHIFTS)) {
+            self.push(Place::More { account, schedule: id }, Says::More { shifts: left, until: last.end });
+        }
+    }
+}
+
+/// What is left of `shifts` at `now`, with the gaps between them.
+fn stretches<'a>(shifts: &'a [Shift], now: Timestamp, is_me: impl Fn(&UserId) -> bool) -> Vec<Stretch<'a>> {
+    let mut out = vec![];
+    let mut reached = now;
+    for shift in shifts.iter().filter(|shift| shift.end > now) {
+        if shift.start > reached {
+            let now = reached == now;
+            out.push(Stretch { start: reached, end: shift.start, who: None, me: false, from_override: false, now });
+        }
+        out.push(Stretch {
+            start: shift.start,
+            end: shift.end,
+            who: Some(&shift.user.name),
+            me: is_me(&shift.user.id),
+            from_override: shift.from_override,
+            now: shift.start <= now,
+        });
+        reached = reached.max(shift.end);
+    }
+    out
+}

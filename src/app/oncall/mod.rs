@@ -1,0 +1,108 @@
+//! The on-call view: who is on call now, level by level, and the schedules' next shifts. Nothing is done
+//! from here; the place in it is held by identity.
+
+pub mod lines;
+#[cfg(test)]
+mod tests;
+
+use crate::{
+    core::keys::Chord,
+    proto::{Answer, RequestId},
+};
+
+use super::{
+    Effect, Model,
+    filter::{self, Filter, Typed},
+    keys::Action,
+    list::{Cursor, Step},
+};
+use lines::Place;
+
+/// What this view remembers.
+#[derive(Debug, Default)]
+pub struct State {
+    pub(crate) cursor: Cursor<Place>,
+    pub(crate) filter: Filter,
+}
+
+/// Lines above the list: what it is, and the zone.
+pub const TITLE: u16 = 1;
+
+/// A key of the table, pressed in this view.
+pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
+    match action {
+        Action::Down => step(model, Step::Down),
+        Action::Up => step(model, Step::Up),
+        Action::Top => step(model, Step::Top),
+        Action::Bottom => step(model, Step::Bottom),
+        Action::PageDown => step(model, Step::PageDown),
+        Action::PageUp => step(model, Step::PageUp),
+        Action::Open => go_to_schedule(model),
+        Action::Filter => model.oncall.filter.open(),
+        Action::Back => {
+            if !model.oncall.filter.clear() {
+                model.oncall.cursor = Cursor::default();
+            }
+        }
+        _ => {}
+    }
+    settle(model)
+}
+
+/// A key while text is being typed in this view (a filter line, the editor); `None`: it is not.
+pub(super) fn typed(model: &mut Model, chord: Chord) -> Option<Vec<Effect>> {
+    if let Typed::Step(by) = model.oncall.filter.take(chord)? {
+        step(model, by);
+    }
+    Some(settle(model))
+}
+
+/// Pasted text; `false`: nothing is being typed here.
+pub(super) fn pasted(model: &mut Model, text: &str) -> bool {
+    let taken = model.oncall.filter.paste(text);
+    settle(model);
+    taken
+}
+
+/// An answer; `None`: not asked here, or no longer waited for. This view asks for nothing.
+pub(super) fn answered(_: &mut Model, _: RequestId, _: &Result<Answer, String>) -> Option<Vec<Effect>> {
+    None
+}
+
+/// Rows or sizes changed.
+pub(super) fn settle(model: &mut Model) -> Vec<Effect> {
+    let (places, height) = (places(model), height(model));
+    model.oncall.cursor.settle(&places, height);
+    vec![]
+}
+
+fn places(model: &Model) -> Vec<Place> {
+    lines::lines(model).into_iter().map(|line| line.place).collect()
+}
+
+fn height(model: &Model) -> usize {
+    filter::list_areas(filter::body(model), TITLE, &model.oncall.filter).rows.height.into()
+}
+
+/// One step, and on over lines that only belong to their neighbours.
+fn step(model: &mut Model, by: Step) {
+    let (places, height) = (places(model), height(model));
+    let cursor = &mut model.oncall.cursor;
+    cursor.step(by, &places, height);
+    let on = if matches!(by, Step::Up | Step::Top | Step::PageUp) { Step::Up } else { Step::Down };
+    for _ in 0..places.len() {
+        if !cursor.selected().is_some_and(Place::is_between) {
+            return;
+        }
+        cursor.step(on, &places, height);
+    }
+}
+
+/// From a person to the schedule that put them there.
+fn go_to_schedule(model: &mut Model) {
+    let Some(Place::Person { account, schedule: Some(id), .. }) = model.oncall.cursor.selected() else { return };
+    let place = Place::Schedule { account: account.clone(), id: id.clone() };
+    if places(model).contains(&place) {
+        model.oncall.cursor.select(Some(place));
+    }
+}

@@ -1,0 +1,323 @@
+//! What the templates view promises.
+
+use super::*;
+use crate::{
+    app::{
+        Event, View,
+        fixtures::{answer, change, model, press, requests, type_text},
+        update,
+    },
+    core::{
+        board::Change,
+        id::DeliveryId,
+        template::{Fault, Preview},
+        text::ShownBody,
+    },
+};
+
+fn templates() -> Model {
+    let mut model = model(80, 24);
+    press(&mut model, "4");
+    model
+}
+
+/// The first template, open, with `text`; its preview is asked for and not answered.
+fn editing(text: &str) -> (Model, Vec<Effect>) {
+    let mut model = templates();
+    let effects = press(&mut model, "enter");
+    let text = Answer::Template { name: "chat".into(), text: text.into() };
+    let effects = answer(&mut model, &effects, Ok(text));
+    (model, effects)
+}
+
+fn rendered(text: &str) -> Result<Answer, String> {
+    let preview = Preview::Rendered { output: ShownBody::new(text), json: Ok(()), bytes: text.len() as u64 };
+    Ok(Answer::Preview { preview })
+}
+
+fn render(text: &str) -> Request {
+    Request::Render { text: text.into(), delivery: None }
+}
+
+fn asked(effects: &[Effect]) -> Vec<Request> {
+    requests(effects).into_iter().map(|(_, request)| request).collect()
+}
+
+fn open_text(model: &Model) -> String {
+    model.templates.editor.as_ref().expect("an open editor").text()
+}
+
+fn notice(model: &Model) -> &str {
+    model.notice.as_ref().map_or("", |notice| notice.text.as_str())
+}
+
+#[test]
+fn enter_asks_for_the_text_once_and_opens_it_with_its_preview() {
+    let mut model = templates();
+    let effects = press(&mut model, "enter enter");
+    assert_eq!(asked(&effects), [Request::Template { name: "chat".into() }]);
+
+    let text = Answer::Template { name: "chat".into(), text: "{{a}}\n".into() };
+    let effects = answer(&mut model, &effects, Ok(text));
+    assert_eq!(asked(&effects), [render("{{a}}\n")]);
+    assert_eq!(open_text(&model), "{{a}}\n");
+    assert!(model.templates.unsaved().is_empty());
+}
+
+#[test]
+fn a_template_that_answers_too_late_does_not_open() {
+    let mut model = templates();
+    let effects = press(&mut model, "enter esc");
+    let text = Answer::Template { name: "chat".into(), text: "x".into() };
+    answer(&mut model, &effects, Ok(text));
+    assert!(model.templates.editor.is_none());
+}
+
+#[test]
+fn a_template_that_cannot_be_read_says_why() {
+    let mut model = templates();
+    let effects = press(&mut model, "enter");
+    answer(&mut model, &effects, Err("no such template".into()));
+    assert_eq!(notice(&model), "chat was not opened: no such template");
+}
+
+#[test]
+fn one_preview_is_asked_for_at_a_time_and_the_newest_text_wins() {
+    let (mut model, effects) = editing("");
+    assert_eq!(type_text(&mut model, "abc"), vec![]);
+
+    let effects = answer(&mut model, &effects, rendered(""));
+    assert_eq!(asked(&effects), [render("abc")]);
+    assert!(!model.templates.editor.as_ref().expect("open").preview.is_current());
+    assert_eq!(answer(&mut model, &effects, rendered("abc")), vec![]);
+    assert!(model.templates.editor.as_ref().expect("open").preview.is_current());
+}
+
+#[test]
+fn a_late_preview_is_dropped() {
+    let (mut model, first) = editing("one");
+    press(&mut model, "esc");
+    let again = press(&mut model, "enter");
+    let text = Answer::Template { name: "chat".into(), text: "two".into() };
+    answer(&mut model, &again, Ok(text));
+
+    answer(&mut model, &first, rendered("one"));
+    assert!(model.templates.editor.as_ref().expect("open").preview.last.is_none());
+}
+
+#[test]
+fn a_preview_that_never_comes_is_asked_for_again() {
+    let (mut model, _) = editing("one");
+    let later = model.now + jiff::SignedDuration::from_secs(11);
+    update(&mut model, Event::Ticked(later));
+    assert_eq!(asked(&change(&mut model, Change::Templates(vec![]))), [render("one")]);
+}
+
+#[test]
+fn every_letter_goes_into_the_text_and_ctrl_c_and_ctrl_z_do_not() {
+    let (mut model, _) = editing("");
+    assert_eq!(press(&mut model, "q 1 2 3 4 ? / n j tab"), vec![]);
+    assert_eq!(open_text(&model), "q1234?/nj ");
+    assert_eq!(model.view, View::Templates);
+
+    let quit = "ctrl-c".parse().expect("chord");
+    let suspend = "ctrl-z".parse().expect("chord");
+    assert_eq!((typed(&mut model, quit), typed(&mut model, suspend)), (None, None));
+}
+
+#[test]
+fn undo_and_redo_change_the_preview_too() {
+    let (mut model, effects) = editing("");
+    type_text(&mut model, "a");
+    let effects = answer(&mut model, &effects, rendered(""));
+    answer(&mut model, &effects, rendered("a"));
+
+    let effects = press(&mut model, "ctrl-u");
+    assert_eq!(asked(&effects), [render("")]);
+    answer(&mut model, &effects, rendered(""));
+    assert_eq!(asked(&press(&mut model, "ctrl-r")), [render("a")]);
+}
+
+#[test]
+fn a_draft_survives_esc_and_reopening() {
+    let (mut model, _) = editing("saved");
+    type_text(&mut model, "un");
+    press(&mut model, "esc");
+    assert_eq!(model.templates.unsaved(), ["chat"]);
+    press(&mut model, "k");
+    assert!(model.templates.editor.is_none());
+    assert_eq!(rows(&model)[0].unsaved, (true));
+    assert_eq!(model.templates.unsaved(), ["chat"]);
+
+    assert_eq!(asked(&press(&mut model, "enter")), [render("unsaved")]);
+    assert_eq!(open_text(&model), "unsaved");
+    assert_eq!(model.templates.unsaved(), ["chat"]);
+}
+
+#[test]
+fn leaving_unsaved_text_asks_and_esc_stays() {
+    let (mut model, _) = editing("");
+    type_text(&mut model, "a");
+    press(&mut model, "esc x esc");
+    assert_eq!(open_text(&model), "a");
+
+    press(&mut model, "esc y");
+    assert!(model.templates.editor.is_none() && model.templates.unsaved().is_empty());
+}
+
+#[test]
+fn leaving_unchanged_text_asks_nothing() {
+    let (mut model, _) = editing("a");
+    type_text(&mut model, "b");
+    press(&mut model, "backspace esc");
+    assert!(model.templates.editor.is_none() && model.templates.unsaved().is_empty());
+}
+
+#[test]
+fn saving_sends_the_text_and_what_it_was_edited_from_once() {
+    let (mut model, _) = editing("old");
+    type_text(&mut model, "new ");
+    let effects = press(&mut model, "ctrl-s ctrl-s");
+    let save = Request::SaveTemplate { name: "chat".into(), text: "new old".into(), base: Some("old".into()) };
+    assert_eq!(asked(&effects), [save]);
+
+    type_text(&mut model, "er");
+    answer(&mut model, &effects, Ok(Answer::Saved { name: "chat".into() }));
+    assert_eq!(notice(&model), "chat is saved");
+    assert_eq!(model.templates.unsaved(), ["chat"], "typed after saving");
+    let effects = press(&mut model, "backspace backspace ctrl-s");
+    assert_eq!(asked(&effects), vec![], "nothing to save");
+}
+
+#[test]
+fn a_refused_save_says_why_and_keeps_the_text() {
+    let (mut model, _) = editing("old");
+    type_text(&mut model, "x");
+    let effects = press(&mut model, "ctrl-s");
+    answer(&mut model, &effects, Err("another was saved meanwhile".into()));
+
+    assert_eq!(notice(&model), "chat was not saved: another was saved meanwhile");
+    assert_eq!(open_text(&model), "xold");
+    assert_eq!(model.templates.unsaved(), ["chat"]);
+}
+
+#[test]
+fn a_save_that_is_confirmed_after_leaving_settles_the_draft() {
+    let (mut model, _) = editing("old");
+    type_text(&mut model, "x");
+    let effects = press(&mut model, "ctrl-s");
+    press(&mut model, "esc k");
+    answer(&mut model, &effects, Ok(Answer::Saved { name: "chat".into() }));
+    assert!(model.templates.unsaved().is_empty());
+}
+
+#[test]
+fn a_new_template_has_a_checked_name_and_starts_empty() {
+    let mut model = templates();
+    press(&mut model, "n enter");
+    assert!(model.templates.naming.is_some(), "no name yet");
+    type_text(&mut model, "Pa ge_1");
+    assert_eq!(model.templates.naming.as_ref().expect("naming").as_str(), "age_1");
+    press(&mut model, "enter");
+    assert_eq!(open_text(&model), "");
+
+    type_text(&mut model, "x");
+    press(&mut model, "esc k");
+    let names: Vec<_> = rows(&model).iter().map(|row| (row.name.to_owned(), row.summary.is_some())).collect();
+    assert_eq!(names.last(), Some(&("age_1".to_owned(), false)));
+    press(&mut model, "G enter");
+    let save = Request::SaveTemplate { name: "age_1".into(), text: "x".into(), base: None };
+    assert_eq!(asked(&press(&mut model, "ctrl-s")), [save]);
+}
+
+#[test]
+fn the_name_of_a_template_that_exists_opens_that_one() {
+    let mut model = templates();
+    press(&mut model, "n");
+    type_text(&mut model, "chat");
+    assert_eq!(asked(&press(&mut model, "enter")), [Request::Template { name: "chat".into() }]);
+}
+
+#[test]
+fn the_preview_is_rendered_on_the_delivery_that_was_picked() {
+    let (mut model, effects) = editing("t");
+    answer(&mut model, &effects, rendered("t"));
+    press(&mut model, "ctrl-d");
+    let pick = model.templates.editor.as_ref().expect("open").pick.as_ref().expect("a list");
+    let ids: Vec<_> = pick.rows(&model).iter().filter_map(Source::delivery).map(|id| id.0).collect();
+    assert_eq!(ids, [6, 2, 1], "accepted ones only");
+
+    type_text(&mut model, "annotated");
+    let effects = press(&mut model, "down enter");
+    assert_eq!(asked(&effects), [Request::Render { text: "t".into(), delivery: Some(DeliveryId(2)) }]);
+    assert_eq!(open_text(&model), "t");
+}
+
+#[test]
+fn leaving_the_list_of_deliveries_changes_nothing() {
+    let (mut model, effects) = editing("t");
+    answer(&mut model, &effects, rendered("t"));
+    assert_eq!(press(&mut model, "ctrl-d down esc"), vec![]);
+    assert_eq!(model.templates.source, Source::Sample);
+}
+
+#[test]
+fn pasted_text_goes_in_without_its_hidden_characters_and_says_so() {
+    let (mut model, effects) = editing("");
+    answer(&mut model, &effects, rendered(""));
+    let effects = update(&mut model, Event::Pasted("a\r\n{{b}}\u{202e}\u{1b}".into()));
+
+    assert_eq!(asked(&effects), [render("a\n{{b}}")]);
+    assert_eq!(notice(&model), "pasted without 2 hidden characters");
+}
+
+#[test]
+fn a_text_with_hidden_characters_is_only_shown_until_they_are_taken_out() {
+    let (mut model, effects) = editing("a\u{202e}b");
+    assert_eq!(asked(&effects), [render("a\u{202e}b")], "the preview is of the real text");
+    let shown = |model: &Model| model.templates.editor.as_ref().expect("open").area.lines().join("\n");
+    assert_eq!(shown(&model), "a⟨U+202E⟩b");
+    press(&mut model, "x enter backspace ctrl-x delete");
+    assert_eq!(asked(&press(&mut model, "ctrl-s")), vec![]);
+    assert_eq!(shown(&model), "a⟨U+202E⟩b");
+
+    press(&mut model, "c");
+    assert_eq!((open_text(&model), model.templates.unsaved()), ("ab".into(), vec!["chat"]));
+    let save = Request::SaveTemplate { name: "chat".into(), text: "ab".into(), base: Some("a\u{202e}b".into()) };
+    assert_eq!(asked(&press(&mut model, "ctrl-s")), [save]);
+}
+
+#[test]
+fn line_ends_of_other_systems_are_no_change() {
+    let (mut model, _) = editing("a\r\nb");
+    assert_eq!(open_text(&model), "a\nb");
+    assert!(model.templates.unsaved().is_empty());
+    type_text(&mut model, "x");
+    let save = Request::SaveTemplate { name: "chat".into(), text: "xa\nb".into(), base: Some("a\r\nb".into()) };
+    assert_eq!(asked(&press(&mut model, "ctrl-s")), [save]);
+}
+
+#[test]
+fn the_fault_is_marked_only_while_it_is_of_the_text_on_the_screen() {
+    let (mut model, effects) = editing("{{#if}}");
+    let fault = Fault { message: Shown::line("if takes an argument"), line: 1, column: 3 };
+    let broken = Answer::Preview { preview: Preview::Broken(fault) };
+    answer(&mut model, &effects, Ok(broken));
+    assert!(model.templates.editor.as_ref().expect("open").preview.fault().is_some());
+
+    type_text(&mut model, "x");
+    assert!(model.templates.editor.as_ref().expect("open").preview.fault().is_none());
+}
+
+#[test]
+fn a_long_preview_scrolls_no_further_than_its_end() {
+    let (mut model, effects) = editing("t");
+    answer(&mut model, &effects, rendered(&"line\n".repeat(20)));
+    for _ in 0..50 {
+        press(&mut model, "alt-down");
+    }
+    let end = model.templates.editor.as_ref().expect("open").scroll;
+    assert!((5..20).contains(&end), "{end}");
+    press(&mut model, "alt-up");
+    assert_eq!(model.templates.editor.as_ref().expect("open").scroll, end - 1);
+}

@@ -1,0 +1,122 @@
+//! The webhook log as far as it was read: what the board holds, and the older pages asked for. Always one
+//! stretch without holes, newest first, each delivery once.
+
+use std::collections::VecDeque;
+
+use crate::core::{delivery::DeliverySummary, id::DeliveryId};
+
+/// Lines kept; the oldest are dropped, and asked for again when they are wanted.
+const LIMIT: usize = 5000;
+
+#[derive(Debug, Default)]
+pub struct Log {
+    lines: VecDeque<DeliverySummary>,
+}
+
+impl Log {
+    pub fn lines(&self) -> &VecDeque<DeliverySummary> {
+        &self.lines
+    }
+
+    pub fn oldest(&self) -> Option<DeliveryId> {
+        self.lines.back().map(|line| line.id)
+    }
+
+    pub fn get(&self, id: DeliveryId) -> Option<&DeliverySummary> {
+        self.lines.get(self.place(id)).filter(|line| line.id == id)
+    }
+
+    fn place(&self, id: DeliveryId) -> usize {
+        self.lines.partition_point(|line| line.id > id)
+    }
+
+    /// Takes over what the board holds: always the newest lines. Says whether older ones were dropped.
+    pub(super) fn follow(&mut self, board: &VecDeque<DeliverySummary>) -> bool {
+        let newest = board.front().map(|line| line.id);
+        while self.lines.front().is_some_and(|line| Some(line.id) > newest) {
+            self.lines.pop_front();
+        }
+        let hole = match (self.lines.front(), board.back()) {
+            (Some(known), Some(oldest)) => known.id < oldest.id,
+            _ => false,
+        };
+        if hole {
+            self.lines.clear();
+        }
+        for line in board {
+            self.put(line);
+        }
+        self.lines.truncate(LIMIT);
+        hole
+    }
+
+    /// Adds an older page, as far as it joins what is known: `before` is what was asked.
+    pub(super) fn append(&mut self, before: DeliveryId, page: &[DeliverySummary]) {
+        if self.oldest() != Some(before) {
+            return;
+        }
+        for line in page.iter().take(LIMIT.saturating_sub(self.lines.len())) {
+            self.put(line);
+        }
+    }
+
+    fn put(&mut self, line: &DeliverySummary) {
+        let at = self.place(line.id);
+        match self.lines.get_mut(at) {
+            Some(known) if known == line => {}
+            Some(known) if known.id == line.id => *known = line.clone(),
+            _ => self.lines.insert(at, line.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{app::fixtures::delivery, core::delivery::Verdict};
+
+    fn board(ids: impl Iterator<Item = i64>) -> VecDeque<DeliverySummary> {
+        ids.map(|id| delivery(id, 10, Verdict::Accepted, "incident.triggered")).collect()
+    }
+
+    fn ids(log: &Log) -> Vec<i64> {
+        log.lines.iter().map(|line| line.id.0).collect()
+    }
+
+    #[test]
+    fn lines_that_leave_the_board_stay_in_the_log() {
+        let mut log = Log::default();
+        log.follow(&board((1..=3).rev()));
+        log.follow(&board((2..=4).rev()));
+        assert_eq!(ids(&log), [4, 3, 2, 1]);
+    }
+
+    #[test]
+    fn older_pages_join_once_and_only_where_they_belong() {
+        let mut log = Log::default();
+        log.follow(&board([9, 8].into_iter()));
+        let page: Vec<_> = board([8, 7, 6].into_iter()).into();
+
+        log.append(DeliveryId(8), &page);
+        log.append(DeliveryId(8), &page);
+        assert_eq!(ids(&log), [9, 8, 7, 6]);
+    }
+
+    #[test]
+    fn after_a_long_absence_nothing_is_shown_across_the_hole() {
+        let mut log = Log::default();
+        log.follow(&board([3, 2].into_iter()));
+        assert!(log.follow(&board([900, 899].into_iter())));
+        assert_eq!(ids(&log), [900, 899]);
+    }
+
+    #[test]
+    fn another_log_replaces_this_one() {
+        let mut log = Log::default();
+        log.follow(&board([9, 8].into_iter()));
+        log.follow(&board([1].into_iter()));
+        assert_eq!(ids(&log), [1]);
+        log.follow(&board([].into_iter()));
+        assert_eq!(ids(&log), Vec::<i64>::new());
+    }
+}

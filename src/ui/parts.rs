@@ -1,0 +1,114 @@
+//! Small pieces that the views share: cells, rows with the mark of the selection, the filter's line, pages.
+
+use ratatui::{
+    Frame,
+    layout::Rect,
+    style::Style,
+    text::{Line, Span},
+    widgets::Paragraph,
+};
+
+use crate::{
+    app::{
+        Model,
+        filter::Filter,
+        page::{Page, Tone},
+    },
+    core::{
+        text::{Shown, columns, fit},
+        words,
+    },
+};
+
+use super::theme;
+
+/// Columns before each row, for the mark of the selection.
+pub(super) const GUTTER: usize = 2;
+
+pub(super) fn span<'a>(model: &Model, tone: Tone, text: impl Into<String>) -> Span<'a> {
+    Span::styled(text.into(), theme::style(model, tone))
+}
+
+/// `text` in exactly `width` columns.
+pub(super) fn cell(text: &str, width: usize) -> String {
+    let mut out = fit(text, width);
+    let missing = width.saturating_sub(columns(&out));
+    out.extend(std::iter::repeat_n(' ', missing));
+    out
+}
+
+/// `text` in exactly `width` columns, at their right end.
+pub(super) fn right(text: &str, width: usize) -> String {
+    let out = fit(text, width);
+    format!("{}{out}", " ".repeat(width.saturating_sub(columns(&out))))
+}
+
+/// The start of a row: a mark when it is selected.
+pub(super) fn gutter<'a>(model: &Model, selected: bool) -> Span<'a> {
+    span(model, Tone::Accent, if selected { "> " } else { "  " })
+}
+
+/// A selected row is bold as well.
+pub(super) fn selected(row: Line<'_>, selected: bool) -> Line<'_> {
+    if selected { row.patch_style(Style::new().bold()) } else { row }
+}
+
+pub(super) fn line(frame: &mut Frame<'_>, area: Rect, line: Line<'_>) {
+    frame.render_widget(line, area);
+}
+
+/// The filter while it is typed or set, with what it leaves of how many.
+pub(super) fn filter(model: &Model, frame: &mut Frame<'_>, area: Rect, filter: &Filter, left: &str) {
+    if area.height == 0 {
+        return;
+    }
+    let cursor = if filter.is_typing() { "▏" } else { "" };
+    let text = Shown::line(filter.as_str());
+    let hint = if filter.is_typing() { "enter keeps it, esc drops it" } else { "esc drops it" };
+    let words = vec![
+        span(model, Tone::Accent, "/"),
+        span(model, Tone::Strong, format!("{text}{cursor}")),
+        span(model, Tone::Faint, format!("  {left}; {hint}")),
+    ];
+    line(frame, area, Line::from(words));
+}
+
+/// Paragraphs in place of a list that is empty, each wrapped, with an empty line above the first.
+pub(super) fn remarks(model: &Model, frame: &mut Frame<'_>, area: Rect, paragraphs: &[(Tone, String)]) {
+    let mut page = Page::new(usize::from(area.width).saturating_sub(GUTTER));
+    for (tone, text) in paragraphs {
+        page.blank();
+        page.text(GUTTER, *tone, text);
+    }
+    self::page(model, frame, area, &page, 0);
+}
+
+/// The lines of `page` from `offset` on.
+pub(super) fn page(model: &Model, frame: &mut Frame<'_>, area: Rect, page: &Page, offset: usize) {
+    let lines = page.lines.iter().skip(offset).take(area.height.into());
+    let lines: Vec<_> = lines
+        .map(|pieces| Line::from_iter(pieces.iter().map(|piece| span(model, piece.tone, piece.text.as_str()))))
+        .collect();
+    frame.render_widget(Paragraph::new(lines), area);
+}
+
+/// The viewer's zone by its name, or by its letters where it has no name.
+pub(super) fn zone(model: &Model) -> String {
+    match model.zone.iana_name() {
+        Some(name) => name.to_owned(),
+        None => words::zone_name(model.now, &model.zone),
+    }
+}
+
+/// `left` and `right` on one line; what does not fit beside `left` is left out.
+pub(super) fn two_ends(model: &Model, frame: &mut Frame<'_>, area: Rect, left: Vec<Span<'_>>, hint: &str) {
+    let used: usize = left.iter().map(|span| columns(&span.content)).sum();
+    line(frame, area, Line::from(left));
+    let room = usize::from(area.width).saturating_sub(used + 2);
+    let wide = columns(hint);
+    if wide > 0 && wide <= room {
+        let wide = u16::try_from(wide).unwrap_or(area.width);
+        let end = Rect { x: area.right() - wide, width: wide, ..area };
+        line(frame, end, Line::from(span(model, Tone::Faint, hint)));
+    }
+}

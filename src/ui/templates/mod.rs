@@ -1,0 +1,90 @@
+//! The templates view: the list with the name of a new one being typed, or the editor.
+
+mod editor;
+
+use ratatui::{Frame, layout::Rect, text::Line};
+
+use crate::{
+    app::{
+        Link, Model, filter,
+        page::Tone,
+        templates::{Row, TITLE, rows},
+    },
+    core::{text::columns, words},
+};
+
+use super::parts::{self, cell, span};
+
+pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    match &model.templates.editor {
+        Some(open) => editor::draw(model, frame, area, open),
+        None => list(model, frame, area),
+    }
+}
+
+fn list(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let state = &model.templates;
+    let at = filter::list_areas(area, TITLE, &state.filter);
+    title(model, frame, at.title);
+    let rows = rows(model);
+    if rows.is_empty() {
+        parts::remarks(model, frame, at.rows, &[nothing(model)]);
+    }
+    let names = rows.iter().map(|row| columns(row.name)).max().unwrap_or(0).clamp(8, 32);
+    for (row, y) in rows.iter().skip(state.cursor.offset()).zip(at.rows.y..at.rows.bottom()) {
+        let selected = state.cursor.selected().is_some_and(|name| name == row.name);
+        let line = parts::selected(line(model, row, names, selected), selected);
+        parts::line(frame, Rect { y, height: 1, ..at.rows }, line);
+    }
+    let left = format!("{} of {}", rows.len(), model.board.templates.len());
+    parts::filter(model, frame, at.filter, &state.filter, &left);
+}
+
+fn title(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let state = &model.templates;
+    let mut spans = vec![span(model, Tone::Strong, "Templates")];
+    if let Some(name) = &state.naming {
+        spans.push(span(model, Tone::Plain, "  name of the new one: "));
+        spans.push(span(model, Tone::Strong, format!("{}▏", name.as_str())));
+        parts::two_ends(model, frame, area, spans, "enter starts it, esc drops it");
+        return;
+    }
+    if let Some(opening) = &state.opening {
+        let (tone, words) = if opening.wait.overdue(model.now) {
+            (Tone::Caution, format!("  ! no answer about {}; enter asks again", opening.name))
+        } else {
+            (Tone::Faint, format!("  opening {}…", opening.name))
+        };
+        spans.push(span(model, tone, words));
+    } else {
+        spans.push(span(model, Tone::Faint, format!("  times in {}", parts::zone(model))));
+    }
+    parts::line(frame, area, Line::from(spans));
+}
+
+fn line<'a>(model: &Model, row: &Row<'_>, names: usize, selected: bool) -> Line<'a> {
+    let saved = match row.summary {
+        None => "new".to_owned(),
+        Some(summary) if summary.built_in => "built-in".into(),
+        Some(summary) => summary
+            .saved_at
+            .map_or_else(|| "saved".into(), |at| format!("saved {}", words::moment(at, model.now, &model.zone))),
+    };
+    let unsaved = if row.unsaved { "  * unsaved changes" } else { "" };
+    Line::from(vec![
+        parts::gutter(model, selected),
+        span(model, Tone::Plain, cell(row.name, names)),
+        span(model, Tone::Faint, format!("  {saved}")),
+        span(model, Tone::Caution, unsaved),
+    ])
+}
+
+fn nothing(model: &Model) -> (Tone, String) {
+    if model.templates.filter.is_set() {
+        return (Tone::Plain, "No template has these words in its name.".into());
+    }
+    match &model.link {
+        Link::Connecting => (Tone::Faint, "Connecting to the server…".into()),
+        Link::Up(_) | Link::Lost { .. } => (Tone::Plain, "There is no template. n starts one.".into()),
+    }
+}

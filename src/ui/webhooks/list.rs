@@ -1,0 +1,233 @@
+//! The webhook log as a table: as many columns as the width has room for, the verdict always with its word.
+
+use jiff::Timestamp;
+use ratatui::{
+    Frame,
+    layout::Rect,
+    text::{Line, Span},
+};
+
+use crate::{
+    app::{
+        Link, Model, filter,
+        page::Tone,
+        webhooks::{
+            Older, TITLE,
+            detail::{mark, milliseconds},
+            incident_words, rows,
+        },
+    },
+    core::{
+        delivery::{DeliverySummary, Direction},
+        freshness::Door,
+        text::Shown,
+        words,
+    },
+};
+
+use crate::ui::parts::{self, GUTTER, cell, right, span};
+
+/// A column of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Column {
+    Time,
+    Direction,
+    Verdict,
+    Account,
+    Type,
+    Incident,
+    Subject,
+    Latency,
+    Size,
+}
+
+/// The columns for a width, with their widths; one of them takes what is left.
+fn columns(model: &Model, width: usize, time: usize) -> Vec<(Column, usize)> {
+    use Column::{Account, Direction, Incident, Latency, Size, Subject, Time, Type, Verdict};
+    let mut columns = vec![(Time, time), (Direction, 1), (Verdict, 13)];
+    match width {
+        ..60 => columns.push((Type, 0)),
+        60..76 => columns.extend([(Type, 0), (Incident, 7)]),
+        76..100 => columns.extend([(Type, 20), (Incident, 7), (Subject, 0), (Latency, 6)]),
+        100..140 => columns.extend([(Type, 27), (Incident, 14), (Subject, 0), (Latency, 6), (Size, 8)]),
+        _ => columns.extend([(Type, 34), (Incident, 14), (Subject, 0), (Latency, 8), (Size, 8)]),
+    }
+    if width >= 120 && model.board.accounts.len() > 1 {
+        columns.insert(3, (Account, 12));
+    }
+    let used: usize = GUTTER + columns.iter().map(|(_, wide)| wide + 1).sum::<usize>();
+    for (_, wide) in columns.iter_mut().filter(|(_, wide)| *wide == 0) {
+        *wide = (width + 1).saturating_sub(used);
+    }
+    columns
+}
+
+pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let state = &model.webhooks;
+    let at = filter::list_areas(area, TITLE, &state.filter);
+    let rows = rows(model);
+    let shown: Vec<_> = rows.iter().skip(state.cursor.offset()).take(at.rows.height.into()).collect();
+    title(model, frame, Rect { height: 1, ..at.title }, &rows);
+    if rows.is_empty() {
+        parts::remarks(model, frame, at.rows, &nothing(model));
+    } else {
+        let time = shown.iter().map(|row| time(model, row.at).chars().count()).max().unwrap_or(8);
+        let columns = columns(model, area.width.into(), time);
+        if at.title.height > 1 {
+            let headings = Rect { y: at.title.y + 1, height: 1, ..at.title };
+            parts::line(frame, headings, heading(model, &columns));
+        }
+        for (row, y) in shown.iter().zip(at.rows.y..) {
+            let selected = state.cursor.selected() == Some(&row.id);
+            let mut spans = vec![parts::gutter(model, selected)];
+            spans.extend(columns.iter().flat_map(|(column, wide)| [value(model, *column, row, *wide), Span::raw(" ")]));
+            let line = parts::selected(Line::from(spans), selected);
+            parts::line(frame, Rect { y, height: 1, ..at.rows }, line);
+        }
+    }
+    let left = format!("{} of {}", rows.len(), words::count(state.log.lines().len(), "delivery", "deliveries"));
+    parts::filter(model, frame, at.filter, &state.filter, &left);
+}
+
+/// What the list is, and what to know about it: what came in above, the door, what happens at its end.
+fn title(model: &Model, frame: &mut Frame<'_>, area: Rect, rows: &[&DeliverySummary]) {
+    let state = &model.webhooks;
+    let mut spans = vec![span(model, Tone::Strong, "Webhooks")];
+    match state.new_above(rows) {
+        0 => {}
+        new => spans.push(span(model, Tone::Accent, format!("  ↑ {new} new above"))),
+    }
+    let at_end = state.cursor.selected().is_some() && state.cursor.selected() == rows.last().map(|row| &row.id);
+    match &state.older {
+        Older::Asked { wait, .. } if !wait.overdue(model.now) => {
+            spans.push(span(model, Tone::Faint, "  reading older…"))
+        }
+        Older::Asked { .. } => spans.push(span(model, Tone::Caution, "  ! no answer about older ones")),
+        Older::Failed(why) => spans.push(span(model, Tone::Caution, format!("  ! older ones not read: {why}"))),
+        Older::None if at_end => spans.push(span(model, Tone::Faint, "  the log begins here")),
+        Older::None | Older::Perhaps => {}
+    }
+    if let Some((tone, words)) = door(model) {
+        spans.push(span(model, tone, format!("  {words}")));
+    }
+    if !rows.is_empty() {
+        spans.push(span(model, Tone::Faint, format!("  times in {}", parts::zone(model))));
+    }
+    parts::line(frame, area, Line::from(spans));
+}
+
+/// What is wrong with the door, in short.
+fn door(model: &Model) -> Option<(Tone, String)> {
+    match (&model.board.door, &model.link) {
+        (Door::Open { .. }, _) | (_, Link::Connecting) => None,
+        (Door::Closed, _) => Some((Tone::Caution, "! the door is closed".into())),
+        (Door::Taken { by, .. }, _) => Some((Tone::Caution, format!("! the port belongs to {by}"))),
+        (Door::Failing { .. }, _) => Some((Tone::Alarm, "! answering 503".into())),
+    }
+}
+
+fn heading<'a>(model: &Model, columns: &[(Column, usize)]) -> Line<'a> {
+    let mut words = " ".repeat(GUTTER);
+    for (column, wide) in columns {
+        let text = match column {
+            Column::Time => cell("time", *wide),
+            Column::Direction => cell("", *wide),
+            Column::Verdict => cell("verdict", *wide),
+            Column::Account => cell("account", *wide),
+            Column::Type => cell("event type", *wide),
+            Column::Incident => cell("incident", *wide),
+            Column::Subject => cell("subject", *wide),
+            Column::Latency => right("ms", *wide),
+            Column::Size => right("bytes", *wide),
+        };
+        words += &text;
+        words.push(' ');
+    }
+    Line::from(span(model, Tone::Faint, words.trim_end()))
+}
+
+fn value<'a>(model: &Model, column: Column, row: &DeliverySummary, wide: usize) -> Span<'a> {
+    let plain = |text: &str| span(model, Tone::Plain, cell(text, wide));
+    match column {
+        Column::Time => plain(&time(model, row.at)),
+        Column::Direction => plain(match row.direction {
+            Direction::Incoming => "←",
+            Direction::Outgoing => "→",
+        }),
+        Column::Verdict => {
+            let (mark, tone) = mark(row.verdict);
+            span(model, tone, cell(&format!("{mark} {}", row.verdict.word()), wide))
+        }
+        Column::Account => plain(row.account.as_ref().map_or("", |name| name.as_str())),
+        Column::Type => match &row.event_type {
+            Some(kind) => plain(kind.as_str()),
+            None => span(model, Tone::Faint, cell("not known", wide)),
+        },
+        Column::Incident => {
+            let words = row.incident.as_ref().map(|key| incident_words(model, key)).unwrap_or_default();
+            span(model, Tone::Accent, cell(&words, wide))
+        }
+        Column::Subject => match &row.subject {
+            Some(subject) => plain(subject.as_str()),
+            None => span(model, Tone::Faint, cell(row.reason.as_str(), wide)),
+        },
+        Column::Latency => plain(&right(&milliseconds(row.latency_us), wide)),
+        Column::Size => plain(&right(&row.size.to_string(), wide)),
+    }
+}
+
+/// The time of day with seconds, with the day when it is not today.
+fn time(model: &Model, at: Timestamp) -> String {
+    let zoned = at.to_zoned(model.zone.clone());
+    let form =
+        if zoned.date() == model.now.to_zoned(model.zone.clone()).date() { "%H:%M:%S" } else { "%b %d %H:%M:%S" };
+    zoned.strftime(form).to_string()
+}
+
+/// Why the list is empty, and what can be done about it.
+fn nothing(model: &Model) -> Vec<(Tone, String)> {
+    if !model.webhooks.log.lines().is_empty() {
+        return vec![
+            (Tone::Plain, "No delivery read so far has these words.".into()),
+            (Tone::Faint, "The down key looks further back.".into()),
+        ];
+    }
+    match (&model.board.door, &model.link) {
+        (_, Link::Connecting) => vec![(Tone::Faint, "Connecting to the server…".into())],
+        (Door::Open { address }, _) => where_to(model, address),
+        (Door::Closed, _) => vec![(
+            Tone::Caution,
+            "! The door for webhooks is closed: none can come in. What changes is found by polling only.".into(),
+        )],
+        (Door::Taken { address, by }, _) => vec![(
+            Tone::Caution,
+            format!(
+                "! The port {address} belongs to {by}: webhooks do not come here. What changes is found by polling only."
+            ),
+        )],
+        (Door::Failing { address, cause }, _) => vec![(
+            Tone::Alarm,
+            format!("! Webhooks that reach {address} are answered 503, and sent again later: {cause}"),
+        )],
+    }
+}
+
+fn where_to(model: &Model, address: &str) -> Vec<(Tone, String)> {
+    let mut out = vec![(Tone::Plain, "No webhook has come in yet.".to_owned())];
+    for board in model.board.accounts.values() {
+        let name = &board.account.name;
+        out.push(match &board.account.push.off {
+            None => (Tone::Plain, format!("Point the webhooks of {name} at http://{address}/hooks/{name}/<url key>")),
+            Some(why) => (Tone::Caution, format!("! {name} takes no webhooks: {}", Shown::as_str(why))),
+        });
+    }
+    if model.board.accounts.is_empty() {
+        out.push((Tone::Plain, "No account is configured. `dogwatch config init` writes a sample.".into()));
+    } else {
+        out.push((
+            Tone::Faint,
+            "PagerDuty needs an https address: let a proxy in front pass it on to this one.".into(),
+        ));
+    }
+    out
+}
