@@ -1,5 +1,7 @@
 //! A place in a list, held by identity: rows that come and go never move the hand to another row.
 
+use super::keys::Action;
+
 /// What is selected, and how far the list is scrolled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor<K> {
@@ -25,6 +27,21 @@ pub enum Step {
     Bottom,
     PageDown,
     PageUp,
+}
+
+impl Step {
+    /// The movement that `action` means, if it is one.
+    pub fn of(action: Action) -> Option<Self> {
+        match action {
+            Action::Down => Some(Self::Down),
+            Action::Up => Some(Self::Up),
+            Action::Top => Some(Self::Top),
+            Action::Bottom => Some(Self::Bottom),
+            Action::PageDown => Some(Self::PageDown),
+            Action::PageUp => Some(Self::PageUp),
+            _ => None,
+        }
+    }
 }
 
 impl<K: Clone + PartialEq> Cursor<K> {
@@ -85,6 +102,20 @@ impl<K: Clone + PartialEq> Cursor<K> {
     }
 }
 
+/// The first line shown of a text of `lines`, after a movement from `offset` in a window of `height`.
+pub fn scroll(offset: usize, step: Step, lines: usize, height: usize) -> usize {
+    let last = lines.saturating_sub(height.max(1));
+    let page = height.max(2) - 1;
+    match step {
+        Step::Down => (offset + 1).min(last),
+        Step::Up => offset.min(last).saturating_sub(1),
+        Step::Top => 0,
+        Step::Bottom => last,
+        Step::PageDown => (offset + page).min(last),
+        Step::PageUp => offset.min(last).saturating_sub(page),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,6 +133,15 @@ mod tests {
         assert_eq!(cursor.selected(), None);
         cursor.step(Step::Up, &["new", "db"], 10);
         assert_eq!(cursor.selected(), Some(&"db"));
+    }
+
+    #[test]
+    fn a_text_scrolls_no_further_than_its_last_page() {
+        assert_eq!(scroll(0, Step::Up, 30, 10), 0);
+        assert_eq!(scroll(0, Step::PageDown, 30, 10), 9);
+        assert_eq!(scroll(18, Step::PageDown, 30, 10), 20);
+        assert_eq!(scroll(99, Step::Up, 30, 10), 19);
+        assert_eq!(scroll(3, Step::Bottom, 5, 10), 0);
     }
 
     #[test]

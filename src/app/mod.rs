@@ -2,22 +2,32 @@
 //! else happens. No clock, no I/O: the same events always give the same model and effects.
 
 pub mod geometry;
+pub mod help;
 pub mod incidents;
 pub mod keys;
 pub mod list;
 pub mod oncall;
+pub mod page;
 pub mod prompt;
 pub mod templates;
+pub mod troubles;
+pub mod typing;
 pub mod webhooks;
 
-use jiff::{Timestamp, tz::TimeZone};
+#[cfg(test)]
+pub(crate) mod fixtures;
 
+use jiff::{Timestamp, tz::TimeZone};
+use ratatui::layout::Rect;
+
+use keys::Action;
+use list::Step;
 use prompt::Prompt;
 
 use crate::{
     core::{
         board::{Board, Change},
-        keys::Chord,
+        keys::{Chord, Key},
         text::Shown,
     },
     proto::{Access, Answer, Request, RequestId},
@@ -31,6 +41,25 @@ pub enum View {
     OnCall,
     Webhooks,
     Templates,
+}
+
+impl View {
+    pub const ALL: [Self; 4] = [Self::Incidents, Self::OnCall, Self::Webhooks, Self::Templates];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Incidents => "Incidents",
+            Self::OnCall => "On-call",
+            Self::Webhooks => "Webhooks",
+            Self::Templates => "Templates",
+        }
+    }
+
+    /// The view so many places further round.
+    fn after(self, steps: usize) -> Self {
+        let at = Self::ALL.iter().position(|view| *view == self).unwrap_or_default();
+        Self::ALL[(at + steps) % Self::ALL.len()]
+    }
 }
 
 /// Whatever happened: the only way anything enters the model.
@@ -142,6 +171,8 @@ pub struct Model {
     pub webhooks: webhooks::State,
     pub templates: templates::State,
     last_request: RequestId,
+    /// The open question to the server to ask the providers now.
+    refreshing: Option<RequestId>,
 }
 
 impl Model {
@@ -163,6 +194,7 @@ impl Model {
             webhooks: webhooks::State::default(),
             templates: templates::State::default(),
             last_request: 0,
+            refreshing: None,
         }
     }
 
@@ -175,6 +207,14 @@ impl Model {
 
     pub fn say(&mut self, kind: NoticeKind, text: &str) {
         self.notice = Some(Notice { text: Shown::line(text), kind });
+    }
+
+    /// Why this console may only look, if so.
+    pub fn watching(&self) -> Option<&str> {
+        match &self.access {
+            Access::Act { .. } => None,
+            Access::Watch { reason } => Some(reason),
+        }
     }
 }
 
@@ -189,21 +229,16 @@ pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
         }
         Event::Ticked(now) => {
             model.now = now;
+            incidents::ticked(model, now);
             vec![]
         }
-        Event::Attached { board, access, role } => {
-            model.board = *board;
-            model.access = access;
-            model.link = Link::Up(role);
-            settle(model)
-        }
-        Event::Changed(change) => {
-            model.board.apply(&change);
-            settle(model)
-        }
+        Event::Attached { board, access, role } => attach(model, *board, access, role),
+        Event::Changed(change) => changed(model, &change),
         Event::Answered { id, answer } => answered(model, id, answer),
         Event::Detached { reason } => {
             model.link = Link::Lost { reason, since: model.now };
+            incidents::detached(model);
+            model.refreshing = None;
             vec![]
         }
         Event::Broke { what } => {
@@ -214,29 +249,179 @@ pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
     }
 }
 
-/// After anything that changes rows or sizes: every view finds its place again.
+fn attach(model: &mut Model, board: Board, access: Access, role: Role) -> Vec<Effect> {
+    model.board = board;
+    model.access = access;
+    model.link = Link::Up(role);
+    let mut effects = incidents::attached(model);
+    effects.extend(settle_others(model));
+    effects
+}
+
+fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
+    model.board.apply(change);
+    let mut effects = incidents::changed(model, change);
+    effects.extend(settle_others(model));
+    effects
+}
+
+/// After anything that changes sizes: every view finds its place again.
 fn settle(model: &mut Model) -> Vec<Effect> {
+    prompt::settle(model);
+    scroll_help(model, None);
     let mut effects = incidents::settle(model);
-    effects.extend(oncall::settle(model));
+    effects.extend(settle_others(model));
+    effects
+}
+
+/// The views that do not listen to single changes.
+fn settle_others(model: &mut Model) -> Vec<Effect> {
+    let mut effects = oncall::settle(model);
     effects.extend(webhooks::settle(model));
     effects.extend(templates::settle(model));
     effects
 }
 
 fn answered(model: &mut Model, id: RequestId, answer: Result<Answer, String>) -> Vec<Effect> {
+    if model.refreshing.take_if(|asked| *asked == id).is_some() {
+        match answer {
+            Ok(_) => model.say(NoticeKind::Good, "the providers are being asked"),
+            Err(reason) => model.say(NoticeKind::Bad, &format!("the providers cannot be asked now: {reason}")),
+        }
+        return vec![];
+    }
     // Each view knows the requests it still waits for; the first one that does takes the answer.
     incidents::answered(model, id, &answer)
+        .or_else(|| oncall::answered(model, id, &answer))
         .or_else(|| webhooks::answered(model, id, &answer))
         .or_else(|| templates::answered(model, id, &answer))
         .unwrap_or_default()
 }
 
 fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
-    let _ = (model, text);
+    if geometry::is_too_small(model.size) || model.help.is_some() {
+        return vec![];
+    }
+    if let Some(prompt) = &mut model.prompt {
+        prompt::pasted(prompt, text);
+        return vec![];
+    }
+    match model.view {
+        View::Incidents => incidents::pasted(model, text),
+        View::OnCall => oncall::pasted(model, text),
+        View::Webhooks => webhooks::pasted(model, text),
+        View::Templates => templates::pasted(model, text),
+    };
     vec![]
 }
 
 fn press(model: &mut Model, chord: Chord) -> Vec<Effect> {
-    let _ = (model, chord);
+    if chord.ctrl && chord.key == Key::Char('c') {
+        return vec![Effect::Quit];
+    }
+    if chord.ctrl && chord.key == Key::Char('z') {
+        return vec![Effect::Suspend];
+    }
+    if geometry::is_too_small(model.size) {
+        return press_unseen(model, chord);
+    }
+    model.notice.take_if(|notice| notice.kind == NoticeKind::Good);
+    if let Some(prompt) = model.prompt.take() {
+        let mut effects = prompt::press(model, prompt, chord);
+        effects.extend(incidents::open_conflict(model));
+        return effects;
+    }
+    let mut effects = press_view(model, chord);
+    effects.extend(incidents::open_conflict(model));
+    effects
+}
+
+/// What cannot be seen cannot be worked: only leaving goes, and not while something may be half typed.
+fn press_unseen(model: &Model, chord: Chord) -> Vec<Effect> {
+    let typing = model.prompt.is_some() || model.incidents.filtering || model.view == View::Templates;
+    if !typing && keys::resolve(chord, model.view) == Some(Action::Quit) { vec![Effect::Quit] } else { vec![] }
+}
+
+fn press_view(model: &mut Model, chord: Chord) -> Vec<Effect> {
+    if model.help.is_some() {
+        press_help(model, chord);
+        return vec![];
+    }
+    let typed = match model.view {
+        View::Incidents => incidents::typed(model, chord),
+        View::OnCall => oncall::typed(model, chord),
+        View::Webhooks => webhooks::typed(model, chord),
+        View::Templates => templates::typed(model, chord),
+    };
+    if let Some(effects) = typed {
+        return effects;
+    }
+    keys::resolve(chord, model.view).map(|action| act(model, action)).unwrap_or_default()
+}
+
+fn act(model: &mut Model, action: Action) -> Vec<Effect> {
+    let had_news = model.notice.is_some();
+    // Bad news stays while one only looks around.
+    if Step::of(action).is_none() {
+        model.notice.take_if(|notice| notice.kind == NoticeKind::Bad);
+    }
+    match action {
+        Action::Quit => return vec![Effect::Quit],
+        Action::Suspend => return vec![Effect::Suspend],
+        Action::Help => model.help = Some(0),
+        Action::NextView => model.view = model.view.after(1),
+        Action::PreviousView => model.view = model.view.after(View::ALL.len() - 1),
+        Action::ShowIncidents => model.view = View::Incidents,
+        Action::ShowOnCall => model.view = View::OnCall,
+        Action::ShowWebhooks => model.view = View::Webhooks,
+        Action::ShowTemplates => model.view = View::Templates,
+        Action::Refresh => return refresh(model),
+        Action::Back if had_news && model.notice.is_none() => {}
+        _ => {
+            return match model.view {
+                View::Incidents => incidents::act(model, action),
+                View::OnCall => oncall::act(model, action),
+                View::Webhooks => webhooks::act(model, action),
+                View::Templates => templates::act(model, action),
+            };
+        }
+    }
     vec![]
 }
+
+fn refresh(model: &mut Model) -> Vec<Effect> {
+    if !matches!(model.link, Link::Up(_)) {
+        model.say(NoticeKind::Bad, "no link to the server: nothing can be asked");
+        return vec![];
+    }
+    let (id, effect) = model.ask(Request::Refresh);
+    model.refreshing = Some(id);
+    model.say(NoticeKind::Working, "asking…");
+    let mut effects = vec![effect];
+    effects.extend(incidents::refresh(model));
+    effects
+}
+
+fn press_help(model: &mut Model, chord: Chord) {
+    match keys::resolve(chord, model.view) {
+        Some(Action::Back | Action::Help | Action::Quit) => model.help = None,
+        Some(action) => scroll_help(model, Step::of(action)),
+        None => {}
+    }
+}
+
+/// Scrolls the help page, or with `None` only keeps its place valid.
+fn scroll_help(model: &mut Model, step: Option<Step>) {
+    let Some(offset) = model.help else { return };
+    let body = geometry::areas(Rect::new(0, 0, model.size.0, model.size.1)).body;
+    let lines = help::page(model.view, usize::from(body.width)).len();
+    let height = usize::from(body.height);
+    let offset = match step {
+        Some(step) => list::scroll(offset.into(), step, lines, height),
+        None => usize::from(offset).min(lines.saturating_sub(height.max(1))),
+    };
+    model.help = Some(u16::try_from(offset).unwrap_or(u16::MAX));
+}
+
+#[cfg(test)]
+mod tests;

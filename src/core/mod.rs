@@ -11,3 +11,4 @@ pub mod keys;
 pub mod oncall;
 pub mod template;
 pub mod text;
+pub mod words;

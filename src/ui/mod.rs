@@ -6,6 +6,12 @@ pub mod templates;
 pub mod theme;
 pub mod webhooks;
 
+#[cfg(test)]
+pub(crate) mod snapshot;
+#[cfg(test)]
+pub(crate) use crate::app::fixtures;
+pub use crate::core::words;
+
 use ratatui::Frame;
 
 use crate::app::{Model, View, geometry};

@@ -3,25 +3,9 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
-use crate::app::Model;
+pub use crate::app::page::Tone;
 
-/// What a piece of the screen means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tone {
-    Plain,
-    /// Headings, the view that is open.
-    Strong,
-    /// Hints, what is not important now.
-    Faint,
-    /// Triggered, failed, rejected.
-    Alarm,
-    /// Acknowledged, pending, stale.
-    Caution,
-    /// Resolved, confirmed, fresh.
-    Calm,
-    /// Keys, links, ids.
-    Accent,
-}
+use crate::app::Model;
 
 /// The style for `tone` on this terminal.
 pub fn style(model: &Model, tone: Tone) -> Style {

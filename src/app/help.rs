@@ -1,0 +1,45 @@
+//! The help page, from the same table as the keys.
+
+use super::{
+    View,
+    keys::{BINDINGS, Binding, Scope},
+    page::{Page, Piece, Tone},
+};
+use crate::core::words::wrap;
+
+/// Columns for the keys.
+const KEYS: usize = 14;
+
+/// The help for `view`, as lines of `width`.
+pub fn page(view: View, width: usize) -> Vec<Vec<Piece>> {
+    let mut page = Page::new(width);
+    page.text(0, Tone::Strong, &format!("Keys in {}", view.name()));
+    section(&mut page, width, Scope::In(view));
+    page.heading("Keys everywhere");
+    section(&mut page, width, Scope::Everywhere);
+    page.heading("Marks");
+    for (mark, meaning) in MARKS {
+        row(&mut page, width, mark, meaning);
+    }
+    page.lines
+}
+
+const MARKS: &[(&str, &str)] = &[
+    ("▸", "the selected line"),
+    ("*", "marked: keys that act mean all the marked ones"),
+    ("! ~ -", "triggered, acknowledged, resolved"),
+    ("… x ?", "an action under way, failed, not sent or its end unknown; open the incident to read why"),
+];
+
+fn section(page: &mut Page, width: usize, scope: Scope) {
+    for Binding { keys, help, .. } in BINDINGS.iter().filter(|binding| binding.scope == scope) {
+        row(page, width, &keys.join(" "), help);
+    }
+}
+
+fn row(page: &mut Page, width: usize, keys: &str, meaning: &str) {
+    for (at, line) in wrap(meaning, width.saturating_sub(KEYS)).into_iter().enumerate() {
+        let keys = if at == 0 { keys } else { "" };
+        page.line(vec![Piece::new(Tone::Accent, format!("{keys:<KEYS$}")), Piece::new(Tone::Plain, line)]);
+    }
+}

@@ -1,0 +1,82 @@
+//! What is wrong with the sources right now, in words. An empty list of incidents means "all is well" only
+//! when nothing stands here.
+
+use crate::{
+    app::{Link, Model, page::Tone},
+    core::{
+        freshness::{Account, Door, Standing},
+        words::{age, count, moment, since, zone_name},
+    },
+};
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    pub tone: Tone,
+    pub text: String,
+}
+
+fn trouble(tone: Tone, text: String) -> Trouble {
+    Trouble { tone, text }
+}
+
+/// Everything that is wrong, worst first.
+pub fn troubles(model: &Model) -> Vec<Trouble> {
+    let mut out = vec![];
+    if let Link::Lost { reason, since: at } = &model.link {
+        let when = format!("{} {}", moment(*at, model.now, &model.zone), zone_name(*at, &model.zone));
+        out.push(trouble(Tone::Alarm, format!("no link to the server since {when}, this is old: {reason}")));
+    }
+    for board in model.board.accounts.values() {
+        rest(&mut out, model, &board.account);
+    }
+    for board in model.board.accounts.values() {
+        push(&mut out, &board.account);
+    }
+    door(&mut out, &model.board.door);
+    out
+}
+
+fn rest(out: &mut Vec<Trouble>, model: &Model, account: &Account) {
+    let name = &account.name;
+    if account.rest_off.is_some() {
+        return;
+    }
+    if let Some(failure) = account.rest.failure.as_ref().filter(|failure| failure.unauthorised) {
+        let as_of = account.rest.last_success.map(|at| format!(", list as of {} ago", age(since(at, model.now))));
+        let text = format!("{name}: the key is refused{}: {}", as_of.unwrap_or_default(), failure.cause);
+        return out.push(trouble(Tone::Alarm, text));
+    }
+    match account.rest_standing(model.now) {
+        Standing::Waiting | Standing::Fresh { .. } => {}
+        Standing::Stale { age: old, cause } => {
+            out.push(trouble(Tone::Alarm, format!("{name}: STALE, as of {} ago: {cause}", age(old))));
+        }
+        Standing::Down { cause } => out.push(trouble(Tone::Alarm, format!("{name}: no answer ever: {cause}"))),
+    }
+}
+
+fn push(out: &mut Vec<Trouble>, account: &Account) {
+    let name = &account.name;
+    if account.push.rejected > 0 {
+        let last = account.push.last_rejection.as_ref().map_or("no reason told", |reason| reason.as_str());
+        let webhooks = count(account.push.rejected as usize, "webhook", "webhooks");
+        out.push(trouble(Tone::Caution, format!("{name}: {webhooks} refused, the last: {last}")));
+    }
+    if account.push.missed > 0 {
+        let changes = count(account.push.missed as usize, "change", "changes");
+        out.push(trouble(Tone::Caution, format!("{name}: push is silent, {changes} came by polling alone")));
+    }
+}
+
+fn door(out: &mut Vec<Trouble>, door: &Door) {
+    match door {
+        Door::Closed | Door::Open { .. } => {}
+        Door::Taken { address, by } => {
+            out.push(trouble(Tone::Caution, format!("{address} is taken by {by}: polling only")));
+        }
+        Door::Failing { address, cause } => {
+            out.push(trouble(Tone::Alarm, format!("webhooks to {address} are refused with 503: {cause}")));
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Ages, times and counts as words: one way to say each, so that the same thing reads the same on every screen.
+
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+
+use super::text::columns;
+
+/// How long ago, coarsely: `now` (under 5 s), `10s` (in steps of 5 s), `3m`, `5h`, `12d`.
+pub fn age(age: SignedDuration) -> String {
+    let seconds = age.as_secs().max(0);
+    match seconds {
+        0..5 => "now".into(),
+        5..60 => format!("{}s", seconds / 5 * 5),
+        60..3600 => format!("{}m", seconds / 60),
+        3600..172_800 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+/// Like [`age`], as a phrase: `just now`, `3m ago`.
+pub fn ago(since: SignedDuration) -> String {
+    match age(since).as_str() {
+        "now" => "just now".into(),
+        age => format!("{age} ago"),
+    }
+}
+
+/// From `at` to `now`; never negative.
+pub fn since(at: Timestamp, now: Timestamp) -> SignedDuration {
+    now.duration_since(at).max(SignedDuration::ZERO)
+}
+
+/// The time of day with seconds, in `zone`: `12:03:04`.
+pub fn clock(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned(zone.clone()).strftime("%H:%M:%S").to_string()
+}
+
+/// A time as short as it can be told apart from `now`: `08:00` on the same day, `Tue 08:00` within six
+/// days, else `2025-06-10 08:00`; in `zone`.
+pub fn moment(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
+    let (then, today) = (at.to_zoned(zone.clone()), now.to_zoned(zone.clone()));
+    let days = (then.date() - today.date()).get_days().abs();
+    let form = match days {
+        0 => "%H:%M",
+        1..=6 => "%a %H:%M",
+        _ => "%Y-%m-%d %H:%M",
+    };
+    then.strftime(form).to_string()
+}
+
+/// Date and time with seconds, in `zone`: `2025-06-10 12:03:04`.
+pub fn date_and_clock(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// How `zone` is called at `at`: `CEST`, or `+05:30` where it has no letters.
+pub fn zone_name(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned(zone.clone()).strftime("%Z").to_string()
+}
+
+/// `1 incident`, `2 incidents`.
+pub fn count(n: usize, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
+/// `text` as lines of at most `width` columns, broken at spaces where possible; never empty.
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(1);
+    let mut lines = vec![];
+    let mut line = String::new();
+    for word in text.split_inclusive(' ') {
+        if columns(&line) + columns(word.trim_end()) > width && !line.is_empty() {
+            lines.push(std::mem::take(&mut line));
+        }
+        line.push_str(word);
+        while columns(line.trim_end()) > width {
+            let (head, tail) = break_at(&line, width);
+            lines.push(head);
+            line = tail;
+        }
+    }
+    if lines.is_empty() || !line.trim_end().is_empty() {
+        lines.push(line);
+    }
+    for line in &mut lines {
+        line.truncate(line.trim_end().len());
+    }
+    lines
+}
+
+/// The first `width` columns of `text` (at least one character), and the rest.
+fn break_at(text: &str, width: usize) -> (String, String) {
+    use unicode_segmentation::UnicodeSegmentation as _;
+
+    let (mut head, mut tail) = (String::new(), String::new());
+    let mut used = 0;
+    for cluster in text.graphemes(true) {
+        used += columns(cluster);
+        let to = if (used <= width || head.is_empty()) && tail.is_empty() { &mut head } else { &mut tail };
+        to.push_str(cluster);
+    }
+    (head, tail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(s: i64) -> SignedDuration {
+        SignedDuration::from_secs(s)
+    }
+
+    #[test]
+    fn ages_are_coarse_and_never_negative() {
+        let said: Vec<_> = [-9, 4, 14, 60, 3599, 7200, 172_800].iter().map(|s| age(seconds(*s))).collect();
+        assert_eq!(said, ["now", "now", "10s", "1m", "59m", "2h", "2d"]);
+        assert_eq!((ago(seconds(1)), ago(seconds(60))), ("just now".into(), "1m ago".into()));
+    }
+
+    #[test]
+    fn times_are_in_the_viewers_zone_and_name_the_day_when_it_is_another() {
+        let zone = TimeZone::get("Europe/Berlin").expect("zone");
+        let at = |text: &str| text.parse::<Timestamp>().expect("time");
+        let now = at("2025-06-10T02:17:30Z");
+        assert_eq!(clock(now, &zone), "04:17:30");
+        assert_eq!(moment(at("2025-06-10T06:00:00Z"), now, &zone), "08:00");
+        assert_eq!(moment(at("2025-06-09T06:00:00Z"), now, &zone), "Mon 08:00");
+        assert_eq!(moment(at("2025-01-01T06:00:00Z"), now, &zone), "2025-01-01 07:00");
+        assert_eq!(zone_name(now, &zone), "CEST");
+    }
+
+    #[test]
+    fn wrapping_keeps_every_character_and_the_width() {
+        assert_eq!(wrap("disk full on db-1", 9), ["disk full", "on db-1"]);
+        assert_eq!(wrap("abcdefgh", 3), ["abc", "def", "gh"]);
+        assert_eq!(wrap("日本語", 3), ["日", "本", "語"]);
+        assert_eq!(wrap("日", 1), ["日"]);
+        assert_eq!(wrap("", 5), [""]);
+    }
+}
