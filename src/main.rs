@@ -1,4 +1,4 @@
-//! The screen alone, attached to the server at a socket.
+//! The screen alone, attached to the server of a state directory.
 
 use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
@@ -9,19 +9,16 @@ use dogwatch::{
 };
 use jiff::tz::TimeZone;
 
+/// A terminal console for people on call.
 #[derive(Parser)]
 #[command(version)]
-enum Command {
-    /// Show what the server at a socket knows.
-    #[command(hide = true)]
-    ScreenOnly {
-        #[arg(long)]
-        socket: PathBuf,
-    },
+struct Args {
+    #[arg(long, env = "DOGWATCH_STATE_DIR")]
+    state_dir: PathBuf,
 }
 
 fn main() -> ExitCode {
-    let Command::ScreenOnly { socket } = Command::parse();
+    let socket = Args::parse().state_dir.join("control.sock");
     let built = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let options = Options { zone: TimeZone::system(), colour: term::colour_wanted() };
     let shown = match built {

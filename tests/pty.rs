@@ -5,7 +5,6 @@ use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _, Write},
     os::unix::net::{UnixListener, UnixStream},
-    path::Path,
     process::{Command, Stdio},
     sync::{
         Arc, Mutex,
@@ -27,9 +26,9 @@ use rustix::{
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
-const RUN: &str = "exec $BIN screen-only --socket $DIR/socket";
+const RUN: &str = "exec $BIN --state-dir $DIR";
 
-/// A server that knows nothing, at `DIR/socket`.
+/// A server that knows nothing, in the place of the owner of `DIR`.
 struct Server(UnixListener);
 
 impl Server {
@@ -37,24 +36,26 @@ impl Server {
     fn accept(&self) -> UnixStream {
         self.0.set_nonblocking(true).expect("nonblocking");
         let mut found = None;
-        eventually("a console connects", || {
-            found = self.0.accept().ok();
+        eventually("a console says hello", || {
+            found = self.0.accept().ok().and_then(|(stream, _)| hello(stream));
             found.is_some()
         });
-        let (mut stream, _) = found.expect("a console");
-        stream.set_nonblocking(false).expect("blocking");
-        let mut hello = String::new();
-        BufReader::new(&stream).read_line(&mut hello).expect("hello");
-        assert!(hello.contains("hello"), "{hello}");
+        let mut console = found.expect("a console");
         let you = Access::Act { actor: "alice".into() };
-        let board = Box::new(Board::default());
-        for message in
-            [FromServer::Hello { protocol: PROTOCOL, version: "1".into(), you }, FromServer::Snapshot { board }]
-        {
-            writeln!(stream, "{}", serde_json::to_string(&message).expect("json")).expect("write");
+        let greeting = FromServer::Hello { protocol: PROTOCOL, version: "1".into(), you };
+        for message in [greeting, FromServer::Snapshot { board: Box::new(Board::default()) }] {
+            writeln!(console, "{}", serde_json::to_string(&message).expect("json")).expect("write");
         }
-        stream
+        console
     }
+}
+
+/// The console at the other end; `None` when somebody only looked whether we are there.
+fn hello(stream: UnixStream) -> Option<UnixStream> {
+    stream.set_nonblocking(false).expect("blocking");
+    let mut line = String::new();
+    BufReader::new(&stream).read_line(&mut line).expect("a line");
+    line.contains("hello").then_some(stream)
 }
 
 struct Session {
@@ -78,7 +79,7 @@ enum Reading {
 
 fn start(shell: &str, reading: Reading) -> Session {
     let dir = tempfile::tempdir().expect("tempdir");
-    let server = Server(UnixListener::bind(dir.path().join("socket")).expect("bind"));
+    let server = Server(UnixListener::bind(dir.path().join("control.sock")).expect("bind"));
     let size = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
     let pair = native_pty_system().openpty(size).expect("openpty");
     let before = settings(&*pair.master);
@@ -86,6 +87,8 @@ fn start(shell: &str, reading: Reading) -> Session {
     command.args(["-c", shell]);
     command.env("BIN", env!("CARGO_BIN_EXE_dogwatch"));
     command.env("DIR", dir.path());
+    command.env("HOME", dir.path());
+    command.env("XDG_CONFIG_HOME", dir.path());
     command.env("TERM", "xterm-256color");
     command.env("DOGWATCH_PANIC_KEY", "f2");
     let child = pair.slave.spawn_command(command).expect("spawn");
@@ -243,7 +246,7 @@ fn it_ends_when_the_terminal_hangs_up_and_nobody_says_so() {
 
 #[test]
 fn stopped_it_gives_the_terminal_back_and_continued_it_draws_again() {
-    let script = "set -m; $BIN screen-only --socket $DIR/socket; echo stopped here; read line; fg >/dev/null";
+    let script = "set -m; $BIN --state-dir $DIR; echo stopped here; read line; fg >/dev/null";
     let mut session = start(script, Reading::Always);
     let _console = session.attach();
 
@@ -261,7 +264,8 @@ fn stopped_it_gives_the_terminal_back_and_continued_it_draws_again() {
 
 #[test]
 fn sigtstp_stops_it_as_ctrl_z_does() {
-    let script = "set -m; sh -c 'echo $$ > $DIR/pid; exec $BIN screen-only --socket $DIR/socket'; echo stopped here; read line; fg >/dev/null";
+    let script =
+        "set -m; sh -c 'echo $$ > $DIR/pid; exec $BIN --state-dir $DIR'; echo stopped here; read line; fg >/dev/null";
     let mut session = start(script, Reading::Always);
     let _console = session.attach();
     let pid = fs::read_to_string(session.dir.path().join("pid")).expect("pid").trim().parse().expect("number");
@@ -344,9 +348,11 @@ fn a_dumb_terminal_gets_one_line_and_no_sequences() {
 
 #[test]
 fn without_a_terminal_it_says_what_works_instead() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let _server = UnixListener::bind(dir.path().join("control.sock")).expect("bind");
     let output = Command::new(env!("CARGO_BIN_EXE_dogwatch"))
-        .args(["screen-only", "--socket"])
-        .arg(Path::new("/nonexistent"))
+        .arg("--state-dir")
+        .arg(dir.path())
         .stdin(Stdio::null())
         .output()
         .expect("runs");
