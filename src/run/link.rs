@@ -61,11 +61,7 @@ pub(super) struct Link<C> {
 }
 
 impl<C: Connect> Link<C> {
-    pub(super) fn new(
-        connect: C,
-        requests: mpsc::Receiver<(RequestId, Request)>,
-        events: mpsc::Sender<Event>,
-    ) -> Self {
+    pub(super) fn new(connect: C, requests: mpsc::Receiver<(RequestId, Request)>, events: mpsc::Sender<Event>) -> Self {
         Self { connect, requests, events, open: VecDeque::new(), told: None }
     }
 

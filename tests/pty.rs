@@ -1,0 +1,364 @@
+//! The real binary in a real pseudo-terminal, attached to a server of ours: however it ends, the terminal
+//! is what it was before. Few and slow: everything else is tested below this level.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read as _, Write},
+    os::unix::net::{UnixListener, UnixStream},
+    process::{Command, Stdio},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use dogwatch::{
+    core::board::Board,
+    proto::{Access, FromServer, PROTOCOL},
+};
+use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
+use rustix::{
+    fs::{Mode, OFlags},
+    process::{Pid, Signal},
+    termios::{LocalModes, Termios, tcgetattr},
+};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+const RUN: &str = "exec $BIN --state-dir $DIR";
+
+/// A server that knows nothing, in the place of the owner of `DIR`.
+struct Server(UnixListener);
+
+impl Server {
+    /// Greets the next console and gives it an empty board.
+    fn accept(&self) -> UnixStream {
+        self.0.set_nonblocking(true).expect("nonblocking");
+        let mut found = None;
+        eventually("a console says hello", || {
+            found = self.0.accept().ok().and_then(|(stream, _)| hello(stream));
+            found.is_some()
+        });
+        let mut console = found.expect("a console");
+        let you = Access::Act { actor: "alice".into() };
+        let greeting = FromServer::Hello { protocol: PROTOCOL, version: "1".into(), you };
+        for message in [greeting, FromServer::Snapshot { board: Box::new(Board::default()) }] {
+            writeln!(console, "{}", serde_json::to_string(&message).expect("json")).expect("write");
+        }
+        console
+    }
+}
+
+/// The console at the other end; `None` when somebody only looked whether we are there.
+fn hello(stream: UnixStream) -> Option<UnixStream> {
+    stream.set_nonblocking(false).expect("blocking");
+    let mut line = String::new();
+    BufReader::new(&stream).read_line(&mut line).expect("a line");
+    line.contains("hello").then_some(stream)
+}
+
+struct Session {
+    master: Box<dyn MasterPty + Send>,
+    keyboard: Box<dyn Write + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    screen: Arc<Mutex<vt100::Parser>>,
+    reader: Option<(Arc<AtomicBool>, JoinHandle<()>)>,
+    before: Termios,
+    server: Server,
+    dir: tempfile::TempDir,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// As a terminal does.
+    Always,
+    /// A stalled connection.
+    Never,
+}
+
+fn start(shell: &str, reading: Reading) -> Session {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let server = Server(UnixListener::bind(dir.path().join("control.sock")).expect("bind"));
+    let size = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
+    let pair = native_pty_system().openpty(size).expect("openpty");
+    let before = settings(&*pair.master);
+    let mut command = CommandBuilder::new("sh");
+    command.args(["-c", shell]);
+    command.env("BIN", env!("CARGO_BIN_EXE_dogwatch"));
+    command.env("DIR", dir.path());
+    command.env("HOME", dir.path());
+    command.env("XDG_CONFIG_HOME", dir.path());
+    command.env("TERM", "xterm-256color");
+    command.env("DOGWATCH_PANIC_KEY", "f2");
+    let child = pair.slave.spawn_command(command).expect("spawn");
+    let screen = Arc::new(Mutex::new(vt100::Parser::new(24, 80, 0)));
+    let reader = (reading == Reading::Always).then(|| read(&*pair.master, &screen));
+    let keyboard = pair.master.take_writer().expect("writer");
+    Session { master: pair.master, keyboard, child, screen, reader, before, server, dir }
+}
+
+fn read(master: &(dyn MasterPty + Send), screen: &Arc<Mutex<vt100::Parser>>) -> (Arc<AtomicBool>, JoinHandle<()>) {
+    let mut reader = master.try_clone_reader().expect("reader");
+    let screen = Arc::clone(screen);
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let thread = thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(n @ 1..) = reader.read(&mut buffer) {
+            screen.lock().expect("lock").process(&buffer[..n]);
+            if stopped.load(Ordering::Relaxed) {
+                return;
+            }
+        }
+    });
+    (stop, thread)
+}
+
+fn settings(master: &(dyn MasterPty + Send)) -> Termios {
+    let name = master.tty_name().expect("a terminal has a name");
+    let tty = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).expect("open");
+    tcgetattr(tty).expect("tcgetattr")
+}
+
+fn eventually(what: &str, mut check: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !check() {
+        assert!(start.elapsed() < PATIENCE, "gave up waiting: {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+impl Session {
+    fn is_on_screen(&self) -> bool {
+        self.screen.lock().expect("lock").screen().alternate_screen()
+    }
+
+    fn contents(&self) -> String {
+        self.screen.lock().expect("lock").screen().contents()
+    }
+
+    /// Waits until the program draws, attached to our server.
+    fn attach(&self) -> UnixStream {
+        let console = self.server.accept();
+        eventually("first frame", || self.is_on_screen());
+        console
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.keyboard.write_all(keys.as_bytes()).expect("write");
+    }
+
+    fn pid(&self) -> Pid {
+        let pid = self.child.process_id().expect("running");
+        Pid::from_raw(pid.cast_signed()).expect("pid")
+    }
+
+    fn kill(&self, signal: Signal) {
+        rustix::process::kill_process(self.pid(), signal).expect("kill");
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        let mut ended = None;
+        eventually("the end", || {
+            ended = self.child.try_wait().expect("wait");
+            ended.is_some()
+        });
+        ended.expect("ended")
+    }
+
+    /// The terminal is as it was before, and shows what it showed then.
+    fn assert_given_back(&self, how: &str) {
+        eventually("main screen", || !self.is_on_screen());
+        let screen = self.screen.lock().expect("lock");
+        assert!(!screen.screen().hide_cursor(), "cursor hidden after {how}");
+        assert!(!screen.screen().bracketed_paste(), "pastes bracketed after {how}");
+        self.assert_settings_as_before(how);
+    }
+
+    fn assert_settings_as_before(&self, how: &str) {
+        let now = settings(&*self.master);
+        assert_eq!(format!("{now:?}"), format!("{:?}", self.before), "settings after {how}");
+    }
+
+    /// Closes every handle on the master side, which is what a dropped SSH connection does.
+    fn hang_up(mut self) {
+        if let Some((stop, reader)) = self.reader.take() {
+            stop.store(true, Ordering::Relaxed);
+            // Another size makes the program draw, which wakes the reader so that it can leave.
+            self.master.resize(PtySize { rows: 20, cols: 70, pixel_width: 0, pixel_height: 0 }).expect("resize");
+            reader.join().expect("reader");
+        }
+    }
+}
+
+#[test]
+fn q_ends_it_and_gives_the_terminal_back() {
+    let mut session = start(RUN, Reading::Always);
+    let _console = session.attach();
+    assert!(!settings(&*session.master).local_modes.contains(LocalModes::ICANON), "raw while it runs");
+
+    session.press("q");
+
+    assert!(session.wait().success());
+    session.assert_given_back("q");
+}
+
+#[test]
+fn every_signal_that_ends_it_gives_the_terminal_back_and_is_told_to_the_shell() {
+    for (signal, code) in [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::INT, 130), (Signal::QUIT, 131)] {
+        let mut session = start(RUN, Reading::Always);
+        let _console = session.attach();
+
+        session.kill(signal);
+
+        assert_eq!(session.wait().exit_code(), code, "{signal:?}");
+        session.assert_given_back(&format!("{signal:?}"));
+    }
+}
+
+#[test]
+fn a_panic_gives_the_terminal_back_and_says_what_broke() {
+    let mut session = start(RUN, Reading::Always);
+    let _console = session.attach();
+
+    session.press("\x1bOQ");
+
+    assert_eq!(session.wait().exit_code(), 101);
+    session.assert_given_back("a panic");
+    let contents = session.contents();
+    assert!(contents.contains("dogwatch broke at src/run/screen.rs") && contents.contains("f2"), "{contents}");
+}
+
+#[test]
+fn it_ends_when_the_terminal_hangs_up_and_nobody_says_so() {
+    let session = start(&format!("trap '' HUP; {RUN}"), Reading::Always);
+    let _console = session.attach();
+    let process = format!("/proc/{}", session.pid().as_raw_nonzero());
+
+    session.hang_up();
+
+    eventually("exit after hang-up", || {
+        let stat = fs::read_to_string(format!("{process}/stat")).unwrap_or_default();
+        stat.is_empty() || stat.contains(") Z ")
+    });
+}
+
+#[test]
+fn stopped_it_gives_the_terminal_back_and_continued_it_draws_again() {
+    let script = "set -m; $BIN --state-dir $DIR; echo stopped here; read line; fg >/dev/null";
+    let mut session = start(script, Reading::Always);
+    let _console = session.attach();
+
+    session.press("\x1a");
+    eventually("the shell speaks", || session.contents().contains("stopped here"));
+    session.assert_given_back("ctrl-z");
+
+    session.press("\n");
+    eventually("drawn again", || session.is_on_screen() && !session.contents().trim().is_empty());
+    assert!(!settings(&*session.master).local_modes.contains(LocalModes::ICANON), "raw again");
+    session.press("q");
+    assert!(session.wait().success());
+    session.assert_given_back("fg and q");
+}
+
+#[test]
+fn sigtstp_stops_it_as_ctrl_z_does() {
+    let script =
+        "set -m; sh -c 'echo $$ > $DIR/pid; exec $BIN --state-dir $DIR'; echo stopped here; read line; fg >/dev/null";
+    let mut session = start(script, Reading::Always);
+    let _console = session.attach();
+    let pid = fs::read_to_string(session.dir.path().join("pid")).expect("pid").trim().parse().expect("number");
+
+    rustix::process::kill_process(Pid::from_raw(pid).expect("pid"), Signal::TSTP).expect("kill");
+    eventually("the shell speaks", || session.contents().contains("stopped here"));
+    session.assert_given_back("SIGTSTP");
+
+    session.press("\n");
+    eventually("drawn again", || session.is_on_screen());
+    session.press("q");
+    assert!(session.wait().success());
+}
+
+#[test]
+fn a_stalled_terminal_cannot_keep_it_from_ending() {
+    let mut session = start(RUN, Reading::Never);
+    let _console = session.server.accept();
+    // Full redraws that nobody reads, until the terminal's buffer is full and drawing blocks.
+    let mut width = 80;
+    eventually("drawing blocks", || {
+        width = if width == 200 { 201 } else { 200 };
+        let size = PtySize { rows: 60, cols: width, pixel_width: 0, pixel_height: 0 };
+        session.master.resize(size).expect("resize");
+        let waits = fs::read_to_string(format!("/proc/{}/syscall", session.pid().as_raw_nonzero()));
+        // write(1, …)
+        waits.unwrap_or_default().starts_with("1 0x1 ")
+    });
+
+    session.kill(Signal::TERM);
+
+    let asked = Instant::now();
+    assert_eq!(session.wait().exit_code(), 143);
+    assert!(asked.elapsed() < Duration::from_secs(3), "took {:?}", asked.elapsed());
+    session.assert_settings_as_before("SIGTERM while nobody read");
+}
+
+#[test]
+fn input_that_the_parser_cannot_take_costs_nothing_else() {
+    let mut session = start(RUN, Reading::Always);
+    let _console = session.attach();
+
+    // crossterm 0.29 panics on the first (a cursor at row 0), and loses what was read with it.
+    session.press("\x1b[0;0R\x1b[<9999999;1;1M\x1b[200~q\x1b[201~\x1b[1;1R");
+    let mut ended = None;
+    eventually("q is heard again", || {
+        ended = session.child.try_wait().expect("wait");
+        if ended.is_none() {
+            session.press("q");
+        }
+        ended.is_some()
+    });
+
+    assert!(ended.expect("ended").success());
+    session.assert_given_back("strange input");
+}
+
+#[test]
+fn the_next_server_is_found_when_the_first_one_goes() {
+    let mut session = start(RUN, Reading::Always);
+    drop(session.attach());
+
+    let gone = Instant::now();
+    let _console = session.server.accept();
+
+    assert!(gone.elapsed() < Duration::from_secs(2), "took {:?}", gone.elapsed());
+    session.press("q");
+    assert!(session.wait().success());
+}
+
+#[test]
+fn a_dumb_terminal_gets_one_line_and_no_sequences() {
+    let mut session = start(&format!("TERM=dumb; {RUN}"), Reading::Always);
+
+    assert_eq!(session.wait().exit_code(), 1);
+    eventually("one line", || session.contents().contains("TERM=dumb"));
+    assert!(!session.is_on_screen());
+    session.assert_settings_as_before("TERM=dumb");
+}
+
+#[test]
+fn without_a_terminal_it_says_what_works_instead() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let _server = UnixListener::bind(dir.path().join("control.sock")).expect("bind");
+    let output = Command::new(env!("CARGO_BIN_EXE_dogwatch"))
+        .arg("--state-dir")
+        .arg(dir.path())
+        .stdin(Stdio::null())
+        .output()
+        .expect("runs");
+
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty());
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert!(said.contains("dogwatch serve") && said.contains("dogwatch incident list"), "{said}");
+}
