@@ -3,6 +3,7 @@
 //! The rooms, and who may use whom, are checked by `tests/layers.rs`.
 
 pub mod app;
+pub mod cli;
 pub mod config;
 pub mod core;
 pub mod proto;

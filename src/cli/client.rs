@@ -1,6 +1,6 @@
 //! A command's line to the server: the running one, or one that lives as long as the command.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
@@ -10,6 +10,7 @@ use super::{
     connect::{Connector, Owned},
 };
 use crate::{
+    app::Role,
     core::{
         action::{Action, Target, Verb},
         board::{Board, Change},
@@ -35,6 +36,8 @@ pub(super) struct Client {
     line: Line<Box<dyn Io>>,
     pub(super) board: Board,
     last_request: RequestId,
+    role: Role,
+    opened_at: Timestamp,
     owned: Owned,
 }
 
@@ -58,12 +61,13 @@ impl Client {
 
     /// The same over a connector of one's own.
     pub(super) async fn over(mut connector: Connector) -> Result<Self, Failure> {
+        let opened_at = Timestamp::now();
         let connection = connector.connect().await.map_err(|e| Failure::new(Exit::Usage, e))?;
-        let mut line = wire::line(connection.io);
+        let (role, mut line) = (connection.role, wire::line(connection.io));
         let version = env!("CARGO_PKG_VERSION").to_owned();
         wire::send(&mut line, &FromConsole::Hello { protocol: PROTOCOL, version }).await.map_err(broken)?;
-        let mut client =
-            Self { line, board: Board::default(), last_request: 0, owned: connector.owned.clone() };
+        let owned = connector.owned.clone();
+        let mut client = Self { line, board: Board::default(), last_request: 0, role, opened_at, owned };
         let give_up = Instant::now() + ANSWER;
         loop {
             match client.hear(give_up).await? {
@@ -88,33 +92,17 @@ impl Client {
         Ok(message)
     }
 
-    /// Waits until every account with REST has had an answer or a failure.
-    pub(super) async fn wait_for_first_answers(&mut self) -> Result<(), Failure> {
-        let give_up = Instant::now() + FIRST_ANSWER;
-        loop {
-            let standings = self.standings();
-            if !standings.iter().any(|(_, standing)| matches!(standing, Standing::Waiting)) {
-                return Ok(());
-            }
-            if self.hear(give_up).await.is_err() && Instant::now() >= give_up {
-                return Err(Failure::new(Exit::Stale, "no provider answered in time"));
-            }
+    /// Waits until every account with REST was asked since this was opened, with success or without: what is
+    /// kept from earlier is not good enough for a script. A running server is told to ask now.
+    pub(super) async fn ask_the_providers(&mut self) -> Result<(), Failure> {
+        if self.role == Role::Attached {
+            self.ask(Request::Refresh).await?;
         }
-    }
-
-    /// Asks the providers now, and waits for the outcome: what is kept from earlier is not good enough.
-    pub(super) async fn look_now(&mut self) -> Result<(), Failure> {
-        let asked_at = Timestamp::now();
-        self.ask(Request::Refresh).await?;
         let give_up = Instant::now() + FIRST_ANSWER;
-        while !self.all_asked_since(asked_at) {
-            if Instant::now() >= give_up {
-                return Ok(());
-            }
-            if let Err(failure) = self.hear(give_up).await
-                && Instant::now() < give_up
-            {
-                return Err(failure);
+        while !self.all_asked_since(self.opened_at) {
+            if let Err(failure) = self.hear(give_up).await {
+                // Out of patience: what is known is judged by its age.
+                return if Instant::now() >= give_up { Ok(()) } else { Err(failure) };
             }
         }
         Ok(())
@@ -187,11 +175,6 @@ impl Client {
             Ok(FromServer::Changed { change }) => Some(change),
             _ => None,
         }
-    }
-
-    /// The accounts of the board.
-    pub(super) fn accounts(&self) -> BTreeSet<AccountName> {
-        self.board.accounts.keys().cloned().collect()
     }
 
     /// Leaves; a server that was started for this is stopped.

@@ -12,6 +12,7 @@ use crate::{
         id::{IncidentKey, PolicyId, UserId},
         incident::{Incident, Named, Status, Urgency},
         text::Shown,
+        words,
     },
     proto::{Answer, Request},
 };
@@ -92,7 +93,7 @@ pub(super) async fn run(places: &Places, command: Command) -> CommandOutcome {
 }
 
 async fn with(client: &mut Client, command: Command) -> CommandOutcome {
-    client.wait_for_first_answers().await?;
+    client.ask_the_providers().await?;
     match command {
         Command::List { all, format, json } => {
             list(client, all, if json { Format::Json } else { format })

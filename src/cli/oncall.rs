@@ -19,7 +19,7 @@ pub(super) async fn run(places: &Places, args: Args) -> Outcome {
 }
 
 async fn list(client: &mut Client, args: &Args) -> Outcome {
-    client.wait_for_first_answers().await?;
+    client.ask_the_providers().await?;
     let mut rows: Vec<(AccountName, OnCall)> = client
         .board
         .accounts

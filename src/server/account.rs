@@ -31,7 +31,7 @@ pub enum NoProvider {
     #[error("{0}")]
     Token(String),
     #[error("{0}")]
-    Client(#[from] ProviderError),
+    Client(String),
 }
 
 impl Account {
@@ -63,7 +63,8 @@ impl Account {
                 base_url: self.settings.base_url.clone(),
                 token,
                 from: self.settings.from.clone(),
-            })?),
+            })
+            .map_err(|e| NoProvider::Client(e.to_string()))?),
         };
         *held = Some(Arc::clone(&provider));
         Ok(provider)

@@ -10,7 +10,7 @@ use crate::{
         action::{Target, Verb},
         board::Change,
         delivery::DeliveryView,
-        id::{AccountName, DeliveryId, IncidentKey},
+        id::{AccountName, BadId, DeliveryId, IncidentKey},
         incident::Observation,
         template::Preview,
         text::{Shown, ShownBody},
@@ -115,7 +115,7 @@ impl Desk {
 
     async fn preview(&self, text: &str, delivery: Option<DeliveryId>) -> Result<Answer, String> {
         let context = match delivery {
-            None => template::sample_context(),
+            None => template::sample_context(&self.any_account()?),
             Some(id) => {
                 let found: Result<Option<StoredDelivery>, StoreError> =
                     self.store.read(move |reader| reader.delivery(id)).await;
@@ -167,6 +167,14 @@ impl Desk {
         if let Err(error) = self.store.save(vec![Write::Forget(key.clone())]).await {
             tracing::warn!(%error, "a forgotten incident could not be removed");
         }
+    }
+}
+
+impl Desk {
+    /// The account that a sample event is said to be of.
+    fn any_account(&self) -> Result<AccountName, String> {
+        let first = self.accounts.keys().next().cloned();
+        first.map_or_else(|| "example".parse().map_err(|e: BadId| e.to_string()), Ok)
     }
 }
 

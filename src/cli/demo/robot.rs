@@ -15,7 +15,7 @@ const PACE: Duration = Duration::from_millis(400);
 
 /// Works on the incidents until `end`.
 pub(super) async fn be_on_call(client: &mut Client, end: Instant) -> Result<(), Failure> {
-    client.wait_for_first_answers().await?;
+    client.ask_the_providers().await?;
     let mut turn = 0;
     while Instant::now() < end {
         let rest = (Instant::now() + PACE).min(end);
