@@ -1,7 +1,8 @@
 //! Serving the routes to strangers: no connection, however slow or silent, keeps an honest one out.
 //!
 //! `axum::serve` has no deadline for a request's head (axum#2741) and no cap on connections. Here, when all places are
-//! taken, the connection that has been silent longest makes room for the new one.
+//! taken, the connection that has been silent longest makes room for the new one; those that brought a genuine
+//! delivery go last.
 
 use std::{
     collections::HashMap,
@@ -11,7 +12,7 @@ use std::{
     pin::pin,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -143,22 +144,25 @@ async fn answer(
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(ConnectInfo(peer));
     let answered = timeout(within, app.oneshot(request)).await;
-    place.spoke();
-    answered.unwrap_or_else(|_| {
-        let close = (header::CONNECTION, HeaderValue::from_static("close"));
-        Ok((StatusCode::SERVICE_UNAVAILABLE, [close], "not complete in time\n").into_response())
-    })
+    let Ok(response) = answered.unwrap_or_else(|_| Ok(too_slow()));
+    place.spoke(response.status());
+    Ok(response)
+}
+
+fn too_slow() -> Response {
+    let close = (header::CONNECTION, HeaderValue::from_static("close"));
+    (StatusCode::SERVICE_UNAVAILABLE, [close], "not complete in time\n").into_response()
 }
 
 /// Who is connected.
 struct Places {
     limits: Limits,
     since: Instant,
-    taken: Mutex<Taken>,
+    seated: Mutex<Seated>,
 }
 
 #[derive(Default)]
-struct Taken {
+struct Seated {
     next: u64,
     places: HashMap<u64, Entry>,
 }
@@ -167,6 +171,8 @@ struct Entry {
     peer: IpAddr,
     /// When it was last answered, or opened: milliseconds since the start.
     spoke: Arc<AtomicU64>,
+    /// It brought a genuine delivery: only those get a 202.
+    proven: Arc<AtomicBool>,
     lost: CancellationToken,
 }
 
@@ -175,35 +181,38 @@ struct Place {
     number: u64,
     places: Arc<Places>,
     spoke: Arc<AtomicU64>,
+    proven: Arc<AtomicBool>,
     /// Cancelled when another one gets the place.
     lost: CancellationToken,
 }
 
 impl Places {
     fn new(limits: Limits) -> Self {
-        Self { limits, since: Instant::now(), taken: Mutex::default() }
+        Self { limits, since: Instant::now(), seated: Mutex::default() }
     }
 
     fn now(&self) -> u64 {
         u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Taken> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, Seated> {
+        self.seated.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A place for a newcomer; if need be, that of the longest silent one.
     fn take(this: &Arc<Self>, peer: IpAddr) -> Place {
-        let mut taken = this.lock();
-        if taken.places.values().filter(|entry| entry.peer == peer).count() >= this.limits.per_peer {
-            taken.drop_longest_silent(|entry| entry.peer == peer);
-        } else if taken.places.len() >= this.limits.connections {
-            taken.drop_longest_silent(|_| true);
+        let mut seated = this.lock();
+        if seated.places.values().filter(|entry| entry.peer == peer).count() >= this.limits.per_peer {
+            seated.drop_longest_silent(|entry| entry.peer == peer);
+        } else if seated.places.len() >= this.limits.connections {
+            seated.drop_longest_silent(|_| true);
         }
-        let (number, spoke, lost) = (taken.next, Arc::new(AtomicU64::new(this.now())), CancellationToken::new());
-        taken.next += 1;
-        taken.places.insert(number, Entry { peer, spoke: Arc::clone(&spoke), lost: lost.clone() });
-        Place { number, places: Arc::clone(this), spoke, lost }
+        let number = seated.next;
+        seated.next += 1;
+        let (spoke, proven) = (Arc::new(AtomicU64::new(this.now())), Arc::default());
+        let place = Place { number, places: Arc::clone(this), spoke, proven, lost: CancellationToken::new() };
+        seated.places.insert(number, place.entry(peer));
+        place
     }
 
     fn clear(&self) {
@@ -213,10 +222,10 @@ impl Places {
     }
 }
 
-impl Taken {
+impl Seated {
     fn drop_longest_silent(&mut self, of: impl Fn(&Entry) -> bool) {
         let all = self.places.iter().filter(|(_, entry)| of(entry));
-        let silent = all.min_by_key(|(number, entry)| (entry.spoke.load(Ordering::Relaxed), **number));
+        let silent = all.min_by_key(|(number, entry)| (entry.rank(), **number));
         if let Some(number) = silent.map(|(number, _)| *number)
             && let Some(entry) = self.places.remove(&number)
         {
@@ -225,9 +234,23 @@ impl Taken {
     }
 }
 
+impl Entry {
+    /// The least makes room first.
+    fn rank(&self) -> (bool, u64) {
+        (self.proven.load(Ordering::Relaxed), self.spoke.load(Ordering::Relaxed))
+    }
+}
+
 impl Place {
-    fn spoke(&self) {
+    fn entry(&self, peer: IpAddr) -> Entry {
+        let (spoke, proven) = (Arc::clone(&self.spoke), Arc::clone(&self.proven));
+        Entry { peer, spoke, proven, lost: self.lost.clone() }
+    }
+
+    /// A request was answered.
+    fn spoke(&self, status: StatusCode) {
         self.spoke.store(self.places.now(), Ordering::Relaxed);
+        self.proven.fetch_or(status == StatusCode::ACCEPTED, Ordering::Relaxed);
     }
 }
 
@@ -278,6 +301,7 @@ mod tests {
         let app = Router::new()
             .route("/", get(|| async { "hello" }))
             .route("/body", post(|body: String| async move { body }))
+            .route("/genuine", get(|| async { StatusCode::ACCEPTED }))
             .route("/held", get(held));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
         let (at, stop) = (listener.local_addr().expect("address"), CancellationToken::new());
@@ -339,6 +363,24 @@ mod tests {
         for mut tcp in kept {
             tcp.write_all(REQUEST).await.expect("still open");
         }
+    }
+
+    #[tokio::test]
+    async fn who_brought_a_genuine_delivery_keeps_its_place_though_it_is_silent() {
+        let limits = Limits { connections: 3, head: DEADLINE * 2, ..Limits::default() };
+        let server = served(limits).await;
+        let mut proven = connected(server.at, b"GET /genuine HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        let mut answer = [0; 12];
+        proven.read_exact(&mut answer).await.expect("answered");
+        assert_eq!(&answer, b"HTTP/1.1 202");
+
+        let mut others = vec![];
+        for _ in 0..10 {
+            others.push(hello(server.at).await);
+        }
+
+        proven.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.expect("write");
+        assert!(rest(proven).await.contains("hello"));
     }
 
     #[tokio::test]

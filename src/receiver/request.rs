@@ -1,15 +1,20 @@
 //! What is taken from a request: the body, counted while it is read, and the headers without their secrets.
 
+use std::time::Duration;
+
 use axum::{
-    body::{Body, HttpBody as _},
-    http::{HeaderMap, HeaderName, header},
+    body::{Body, Bytes, HttpBody as _},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
 };
 use http_body_util::BodyExt as _;
+use tokio::time::timeout;
 
 /// The largest body taken.
 pub(super) const LIMIT: u64 = 1024 * 1024;
 /// What a larger body is still read up to and thrown away, so that its sender gets to read the answer.
 const DRAIN: u64 = 8 * 1024 * 1024;
+/// How long that may take.
+const DRAIN_WAIT: Duration = Duration::from_secs(1);
 
 /// A body as far as it was kept.
 #[derive(Debug, Default)]
@@ -25,22 +30,33 @@ impl Taken {
     }
 }
 
-/// Reads the body to its end and keeps the first `keep` bytes. Fails when the connection breaks.
+/// Reads the body and keeps the first `keep` bytes. Fails when the connection breaks.
 pub(super) async fn take(mut body: Body, keep: usize) -> Result<Taken, axum::Error> {
     let announced = body.size_hint().lower();
     if announced > DRAIN {
         return Ok(Taken { bytes: vec![], size: announced });
     }
     let mut taken = Taken::default();
-    while taken.size <= DRAIN
-        && let Some(frame) = body.frame().await
-    {
+    while !taken.is_too_large() {
+        let Some(frame) = body.frame().await else { return Ok(taken) };
         let Ok(data) = frame?.into_data() else { continue };
         let room = keep.saturating_sub(taken.bytes.len()).min(data.len());
         taken.bytes.extend_from_slice(data.get(..room).unwrap_or_default());
-        taken.size += u64::try_from(data.len()).unwrap_or(u64::MAX);
+        taken.size += length(&data);
     }
+    // Whether it ends, breaks or goes on for ever: it is too large.
+    let _ = timeout(DRAIN_WAIT, drain(body, DRAIN)).await;
     Ok(taken)
+}
+
+async fn drain(mut body: Body, mut room: u64) {
+    while let (1.., Some(Ok(frame))) = (room, body.frame().await) {
+        room = room.saturating_sub(frame.data_ref().map_or(0, length));
+    }
+}
+
+fn length(data: &Bytes) -> u64 {
+    u64::try_from(data.len()).unwrap_or(u64::MAX)
 }
 
 /// Whether the body is compressed or otherwise wrapped, which is never unpacked here.
@@ -52,7 +68,7 @@ pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
 /// The headers for the log. Only those known to carry no secret keep their values: senders let people configure
 /// headers of their own, and those are mostly keys.
 pub(super) fn loggable(headers: &HeaderMap) -> Vec<(String, String)> {
-    let line = |(name, value): (&HeaderName, &axum::http::HeaderValue)| {
+    let line = |(name, value): (&HeaderName, &HeaderValue)| {
         let value = if is_harmless(name.as_str()) {
             String::from_utf8_lossy(value.as_bytes()).into_owned()
         } else {

@@ -243,7 +243,7 @@ async fn rejected_ones_and_duplicates_are_kept_in_rings_and_their_bodies_cut() {
     let (_dir, store) = store();
     let first = store.record(event("E1")).await.expect("recorded").summary;
     let rejected = || delivery(Verdict::Rejected, None, b"forged");
-    for _ in 0..writes::RING / 100 + 1 {
+    for _ in 0..=writes::RING / 100 {
         join_all((0..100).map(|_| verdict(&store, rejected()))).await;
         join_all((0..100).map(|_| verdict(&store, event("E1")))).await;
     }
