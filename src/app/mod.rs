@@ -414,7 +414,7 @@ fn press_help(model: &mut Model, chord: Chord) {
 fn scroll_help(model: &mut Model, step: Option<Step>) {
     let Some(offset) = model.help else { return };
     let body = geometry::areas(Rect::new(0, 0, model.size.0, model.size.1)).body;
-    let lines = help::page(model.view, usize::from(body.width)).len();
+    let lines = help::page(model.view, geometry::text(body).width.into()).len();
     let height = usize::from(body.height);
     let offset = match step {
         Some(step) => list::scroll(offset.into(), step, lines, height),
