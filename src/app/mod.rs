@@ -236,7 +236,9 @@ pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
         Event::Changed(change) => changed(model, &change),
         Event::Answered { id, answer } => answered(model, id, answer),
         Event::Detached { reason } => {
-            model.link = Link::Lost { reason, since: model.now };
+            // Every further try that fails says so too; the screen is as old as the first loss.
+            let since = if let Link::Lost { since, .. } = model.link { since } else { model.now };
+            model.link = Link::Lost { reason, since };
             incidents::detached(model);
             model.refreshing = None;
             vec![]

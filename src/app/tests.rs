@@ -2,7 +2,7 @@
 
 use super::{
     Effect, Event, Link, NoticeKind, View,
-    fixtures::{answer, model, now, press, requests},
+    fixtures::{ago, answer, model, now, press, requests},
     keys::{Action, BINDINGS},
     update,
 };
@@ -128,11 +128,16 @@ fn an_answer_that_nobody_waits_for_changes_nothing() {
 }
 
 #[test]
-fn a_lost_link_says_since_when_and_a_new_one_takes_over() {
+fn a_lost_link_says_since_when_however_often_it_is_lost() {
     let mut model = model(80, 24);
     update(&mut model, Event::Detached { reason: "closed".into() });
     assert_eq!(model.link, Link::Lost { reason: "closed".into(), since: now() });
     assert_eq!(press(&mut model, "ctrl-r a enter"), []);
+
+    update(&mut model, Event::Ticked(ago(-30)));
+    update(&mut model, Event::Detached { reason: "nobody answers".into() });
+
+    assert_eq!(model.link, Link::Lost { reason: "nobody answers".into(), since: now() });
 }
 
 #[test]

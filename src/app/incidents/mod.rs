@@ -61,8 +61,7 @@ impl State {
 
     /// Marked incidents that the list does not show now.
     pub fn marked_unlisted(&self) -> usize {
-        let listed: BTreeSet<_> = self.rows.keys().iter().collect();
-        self.marked.iter().filter(|key| !listed.contains(key)).count()
+        self.marked.iter().filter(|key| !self.rows.lists(key)).count()
     }
 }
 
