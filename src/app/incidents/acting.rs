@@ -57,7 +57,7 @@ fn chosen(model: &Model) -> Vec<IncidentKey> {
         return state.cursor.selected().cloned().into_iter().collect();
     }
     let listed = state.rows.keys().iter().filter(|key| state.marked.contains(*key));
-    let unlisted = state.marked.iter().filter(|key| !state.rows.keys().contains(key));
+    let unlisted = state.marked.iter().filter(|key| !state.rows.lists(key));
     listed.chain(unlisted).cloned().collect()
 }
 
@@ -293,7 +293,7 @@ fn reason(outcome: &Outcome) -> Option<&str> {
 }
 
 /// An outcome with all that is known about it.
-pub fn outcome_words(outcome: &Outcome) -> String {
+pub(super) fn outcome_words(outcome: &Outcome) -> String {
     let word = outcome.word();
     match outcome {
         Outcome::Pending | Outcome::Sent | Outcome::Confirmed { notice: None } => word.into(),

@@ -15,7 +15,7 @@ use crate::core::{
 };
 
 /// A resolved incident stays listed for so long, so that one sees how it ended.
-pub const AFTERGLOW: SignedDuration = SignedDuration::from_mins(10);
+const AFTERGLOW: SignedDuration = SignedDuration::from_mins(10);
 
 /// What is to be listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,6 +48,10 @@ pub struct Rows {
 impl Rows {
     pub fn keys(&self) -> &[IncidentKey] {
         &self.keys
+    }
+
+    pub fn lists(&self, key: &IncidentKey) -> bool {
+        self.places.get(key) == Some(&Place::Listed)
     }
 
     /// Would be listed, if the filter let them.
