@@ -240,6 +240,8 @@ pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
         Event::Detached { reason } => {
             model.link = Link::Lost { reason, since: model.now };
             incidents::detached(model);
+            webhooks::detached(model);
+            templates::detached(model);
             model.refreshing = None;
             vec![]
         }
@@ -314,7 +316,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
         View::Webhooks => webhooks::pasted(model, text),
         View::Templates => templates::pasted(model, text),
     };
-    vec![]
+    settle_others(model)
 }
 
 fn press(model: &mut Model, chord: Chord) -> Vec<Effect> {

@@ -45,7 +45,7 @@ pub(super) fn right(text: &str, width: usize) -> String {
 
 /// The start of a row: a mark when it is selected.
 pub(super) fn gutter<'a>(model: &Model, selected: bool) -> Span<'a> {
-    span(model, Tone::Accent, if selected { "> " } else { "  " })
+    span(model, Tone::Accent, if selected { "▸ " } else { "  " })
 }
 
 /// A selected row is bold as well.

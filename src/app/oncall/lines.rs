@@ -33,7 +33,6 @@ pub enum Place {
         policy: PolicyId,
         level: u32,
         user: UserId,
-        schedule: Option<ScheduleId>,
     },
     Schedule {
         account: AccountName,
@@ -241,7 +240,6 @@ impl<'a> Builder<'a, '_> {
             policy: first.policy.id.clone(),
             level: first.level,
             user: first.user.id.clone(),
-            schedule: entries.iter().find_map(|on| on.schedule.as_ref()).map(|schedule| schedule.id.clone()),
         };
         let says = Says::Person {
             level,

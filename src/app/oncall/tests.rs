@@ -138,18 +138,17 @@ fn nobody_is_said_only_when_the_provider_said_so() {
 #[test]
 fn the_selection_stays_on_its_person_and_skips_empty_lines() {
     let mut model = model(80, 24);
+    let aaron = fixtures::user("PAARON1", "Aaron");
     press(&mut model, "2 j j j");
     let Some(Place::Person { user, .. }) = model.oncall.cursor.selected().cloned() else { panic!("no person") };
     assert_eq!(user, alice().id);
 
-    change(
-        &mut model,
-        Change::OnCalls {
-            account: account_name(),
-            oncalls: vec![via(1, bob(), "A", 1), via(1, alice(), "PSCHED1", 1)],
-        },
-    );
-    assert_eq!(model.oncall.cursor.selected(), None, "another entry is another row");
+    let place = model.oncall.cursor.selected().cloned();
+    let on_calls = |people| Change::OnCalls { account: account_name(), oncalls: people };
+    change(&mut model, on_calls(vec![via(1, aaron, "A", 1), via(1, alice(), "B", 1)]));
+    assert_eq!(model.oncall.cursor.selected(), place.as_ref());
+    change(&mut model, on_calls(vec![via(1, bob(), "A", 1)]));
+    assert_eq!(model.oncall.cursor.selected(), None);
 
     press(&mut model, "G g");
     for _ in 0..30 {

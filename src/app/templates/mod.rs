@@ -100,17 +100,15 @@ pub(crate) fn rows(model: &Model) -> Vec<Row<'_>> {
 /// A key of the table, pressed in this view.
 pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     match action {
-        Action::Down => step(model, Step::Down),
-        Action::Up => step(model, Step::Up),
-        Action::Top => step(model, Step::Top),
-        Action::Bottom => step(model, Step::Bottom),
-        Action::PageDown => step(model, Step::PageDown),
-        Action::PageUp => step(model, Step::PageUp),
         Action::Filter => model.templates.filter.open(),
         Action::NewTemplate => model.templates.naming = Some(TypedLine::default()),
         Action::Open => return open_selected(model),
         Action::Back => back(model),
-        _ => {}
+        _ => {
+            if let Some(by) = Step::of(action) {
+                step(model, by);
+            }
+        }
     }
     settle(model)
 }
@@ -159,6 +157,21 @@ fn why(answer: &Result<Answer, String>) -> &str {
     }
 }
 
+/// The link broke: what was asked will not be answered.
+pub(super) fn detached(model: &mut Model) {
+    let state = &mut model.templates;
+    if let Some(preview) = state.editor.as_mut().map(|editor| &mut editor.preview) {
+        preview.wanted |= preview.asked.take().is_some();
+    }
+    let opening = state.opening.take();
+    if let Some(saving) = state.saving.take() {
+        let text = format!("the link to the server broke: whether {} was saved is not known", saving.name);
+        model.say(NoticeKind::Bad, &text);
+    } else if let Some(opening) = opening {
+        model.say(NoticeKind::Bad, &format!("{} was not opened: the link to the server broke", opening.name));
+    }
+}
+
 /// Rows or sizes changed, or the text did.
 pub(super) fn settle(model: &mut Model) -> Vec<Effect> {
     let names: Vec<_> = rows(model).iter().map(|row| row.name.to_owned()).collect();
@@ -184,7 +197,8 @@ fn render(model: &mut Model, editor: &mut Editor) -> Vec<Effect> {
         return vec![];
     }
     let request = Request::Render { text: editor.text(), delivery: model.templates.source.delivery() };
-    let (wait, effect) = Wait::ask(model, request);
+    editor.preview.wanted = true;
+    let Some((wait, effect)) = Wait::ask(model, request) else { return vec![] };
     editor.preview.asked = Some(wait);
     editor.preview.wanted = false;
     vec![effect]
@@ -224,7 +238,8 @@ fn open(model: &mut Model, name: String) -> Vec<Effect> {
     if model.templates.opening.as_ref().is_some_and(waiting) {
         return vec![];
     }
-    let (wait, effect) = Wait::ask(model, Request::Template { name: name.clone() });
+    let request = Request::Template { name: name.clone() };
+    let Some((wait, effect)) = Wait::ask_aloud(model, request) else { return vec![] };
     model.templates.opening = Some(Opening { wait, name });
     vec![effect]
 }
@@ -260,7 +275,7 @@ fn save(model: &mut Model, editor: &Editor) -> Vec<Effect> {
     }
     let (name, text) = (editor.name.clone(), editor.text());
     let request = Request::SaveTemplate { name: name.clone(), text: text.clone(), base: editor.base.clone() };
-    let (wait, effect) = Wait::ask(model, request);
+    let Some((wait, effect)) = Wait::ask_aloud(model, request) else { return vec![] };
     model.say(NoticeKind::Working, &format!("saving {name}…"));
     model.templates.saving = Some(Saving { wait, name, text });
     vec![effect]

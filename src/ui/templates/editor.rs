@@ -8,7 +8,7 @@ use ratatui::{
 
 use crate::{
     app::{
-        Model,
+        Link, Model,
         page::Tone,
         templates::{
             editor::{Editor, PreviewLine, editor_areas},
@@ -93,6 +93,9 @@ fn preview_title(model: &Model, frame: &mut Frame<'_>, area: Rect, editor: &Edit
 fn verdict(model: &Model, editor: &Editor) -> (Tone, String) {
     if editor.preview.is_overdue(model.now) {
         return (Tone::Caution, "! no answer from the server".into());
+    }
+    if !editor.preview.is_current() && !matches!(model.link, Link::Up(_)) {
+        return (Tone::Caution, "! no link to the server".into());
     }
     if !editor.preview.is_current() {
         return (Tone::Faint, "rendering…".into());
