@@ -54,7 +54,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
 fn title(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let zone = format!("  times in {}", parts::zone(model));
     let spans = vec![span(model, Tone::Strong, "On call"), span(model, Tone::Faint, zone)];
-    parts::two_ends(model, frame, area, spans, "");
+    parts::line(frame, area, Line::from(spans));
 }
 
 fn nothing(model: &Model) -> (Tone, String) {

@@ -63,7 +63,7 @@ fn title(model: &Model, frame: &mut Frame<'_>, area: Rect, editor: &Editor) {
         None if editor.is_new() => span(model, Tone::Faint, "  new"),
         None => span(model, Tone::Faint, "  saved"),
     });
-    parts::two_ends(model, frame, area, spans, "ctrl-s save  ctrl-d delivery  esc back");
+    parts::line(frame, area, Line::from(spans));
 }
 
 /// The mark beside the line that the fault is in, when that line is in sight.
@@ -154,7 +154,7 @@ fn preview(model: &Model, frame: &mut Frame<'_>, area: Rect, editor: &Editor) {
 fn pick(model: &Model, frame: &mut Frame<'_>, area: Rect, pick: &Pick) {
     let at = crate::app::filter::list_areas(area, 1, &pick.filter);
     let spans = vec![span(model, Tone::Strong, "Preview on which delivery?")];
-    parts::two_ends(model, frame, at.title, spans, "type to filter, enter picks, esc back");
+    parts::line(frame, at.title, Line::from(spans));
     let rows = pick.rows(model);
     for (source, y) in rows.iter().skip(pick.cursor.offset()).zip(at.rows.y..at.rows.bottom()) {
         let selected = pick.cursor.selected() == Some(&source.id());
