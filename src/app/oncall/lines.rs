@@ -300,7 +300,7 @@ impl<'a> Builder<'a, '_> {
 }
 
 /// What is left of `shifts` at `now`, with the gaps between them.
-fn stretches<'a>(shifts: &'a [Shift], now: Timestamp, is_me: impl Fn(&UserId) -> bool) -> Vec<Stretch<'a>> {
+fn stretches(shifts: &[Shift], now: Timestamp, is_me: impl Fn(&UserId) -> bool) -> Vec<Stretch<'_>> {
     let mut out = vec![];
     let mut reached = now;
     for shift in shifts.iter().filter(|shift| shift.end > now) {

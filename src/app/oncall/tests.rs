@@ -39,7 +39,10 @@ fn via(level: u32, user: crate::core::incident::Named<crate::core::id::UserId>, 
     }
 }
 
-fn people(model: &Model) -> Vec<(Option<u32>, String, bool, usize, Option<jiff::Timestamp>)> {
+/// Level, name, whether it is me, through how many schedules, until when.
+type Person = (Option<u32>, String, bool, usize, Option<jiff::Timestamp>);
+
+fn people(model: &Model) -> Vec<Person> {
     let person = |line: Line<'_>| match line.says {
         Says::Person { level, name, me, via, end } => Some((level, name.to_string(), me, via.len(), end)),
         _ => None,

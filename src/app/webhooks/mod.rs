@@ -249,23 +249,23 @@ fn ask_older(model: &mut Model) -> Vec<Effect> {
 
 /// Opens the selected delivery; on an opened one that could not be read, asks again.
 fn open(model: &mut Model) -> Vec<Effect> {
-    let summary = match &model.webhooks.open {
-        Some(opened) => match &opened.reading {
-            Reading::Asked(wait) if !wait.overdue(model.now) => return vec![],
-            Reading::Read(_) => return vec![],
-            Reading::Asked(_) | Reading::Failed(_) => opened.summary.clone(),
-        },
-        None => {
-            let selected = model.webhooks.cursor.selected();
-            let Some(summary) = selected.and_then(|id| model.webhooks.log.get(*id)) else {
-                if !model.webhooks.log.lines().is_empty() {
-                    model.say(NoticeKind::Working, "no delivery is selected: j or k selects one");
-                }
-                return vec![];
-            };
-            summary.clone()
+    let summary = if let Some(opened) = &model.webhooks.open {
+        match &opened.reading {
+            Reading::Asked(wait) if !wait.overdue(model.now) => None,
+            Reading::Read(_) => None,
+            Reading::Asked(_) | Reading::Failed(_) => Some(opened.summary.clone()),
         }
+    } else {
+        let selected = model.webhooks.cursor.selected().and_then(|id| model.webhooks.log.get(*id)).cloned();
+        if selected.is_none() && !model.webhooks.log.lines().is_empty() {
+            model.say(NoticeKind::Bad, "no delivery is selected: j and k select");
+        }
+        selected
     };
+    summary.map(|summary| read(model, summary)).unwrap_or_default()
+}
+
+fn read(model: &mut Model, summary: DeliverySummary) -> Vec<Effect> {
     let Some((wait, effect)) = Wait::ask_aloud(model, Request::Delivery { id: summary.id }) else { return vec![] };
     model.webhooks.open = Some(Opened { summary, reading: Reading::Asked(wait), scroll: 0, measured: None });
     settle(model);

@@ -115,3 +115,6 @@ fn nothing(model: &Model) -> (Tone, String) {
         Link::Up(_) | Link::Lost { .. } => (Tone::Plain, "There is no template. n starts one.".into()),
     }
 }
+
+#[cfg(test)]
+mod tests;

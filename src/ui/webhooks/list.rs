@@ -98,14 +98,15 @@ fn title(model: &Model, frame: &mut Frame<'_>, area: Rect, rows: &[&DeliverySumm
         new => spans.push(span(model, Tone::Accent, format!("  ↑ {new} new above"))),
     }
     let at_end = state.cursor.selected().is_some() && state.cursor.selected() == rows.last().map(|row| &row.id);
-    match &state.older {
-        Older::Asked { wait, .. } if !wait.overdue(model.now) => {
-            spans.push(span(model, Tone::Faint, "  reading older…"))
-        }
-        Older::Asked { .. } => spans.push(span(model, Tone::Caution, "  ! no answer about older ones")),
-        Older::Failed(why) => spans.push(span(model, Tone::Caution, format!("  ! older ones not read: {why}"))),
-        Older::None if at_end => spans.push(span(model, Tone::Faint, "  the log begins here")),
-        Older::None | Older::Perhaps => {}
+    let end = match &state.older {
+        Older::Asked { wait, .. } if !wait.overdue(model.now) => Some((Tone::Faint, "reading older…".into())),
+        Older::Asked { .. } => Some((Tone::Caution, "! no answer about older ones".into())),
+        Older::Failed(why) => Some((Tone::Caution, format!("! older ones not read: {why}"))),
+        Older::None if at_end => Some((Tone::Faint, "the log begins here".into())),
+        Older::None | Older::Perhaps => None,
+    };
+    if let Some((tone, words)) = end {
+        spans.push(span(model, tone, format!("  {words}")));
     }
     if let Some((tone, words)) = door(model) {
         spans.push(span(model, tone, format!("  {words}")));

@@ -44,3 +44,6 @@ fn delivery(model: &Model, frame: &mut Frame<'_>, area: Rect, opened: &Opened) {
     frame.render_widget(Line::from(title), above);
     super::page(model, page.lines, opened.scroll, frame, below);
 }
+
+#[cfg(test)]
+mod tests;

@@ -219,3 +219,6 @@ fn who<'a>(model: &Model, stretch: &Stretch<'a>, width: usize) -> Vec<Span<'a>> 
     let name = fit(&named(name, stretch.me), width.saturating_sub(word.len()));
     vec![span(model, tone, name), span(model, Tone::Caution, word)]
 }
+
+#[cfg(test)]
+mod tests;
