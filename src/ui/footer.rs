@@ -78,7 +78,9 @@ fn hints(model: &Model) -> Vec<Hint> {
     if let Some(hints) = of_view(model) {
         return hints;
     }
-    let (help, mut out): (Vec<_>, Vec<_>) = bound(model.view).partition(|(action, _)| *action == Action::Help);
+    let in_list = |action: &Action| !matches!(action, Action::Save | Action::PickDelivery);
+    let (help, mut out): (Vec<_>, Vec<_>) =
+        bound(model.view).filter(|(action, _)| in_list(action)).partition(|(action, _)| *action == Action::Help);
     out.extend(help);
     out.into_iter().map(|(_, hint)| hint).collect()
 }

@@ -177,7 +177,7 @@ fn the_filter_leaves_people_and_shifts_with_their_headings() {
     assert_eq!(people(&model).len(), 1);
     let lines = lines(&model);
     assert_eq!(stretches(&lines).len(), 1);
-    assert!(matches!(lines[0].says, Says::Account(_)));
+    assert!(matches!(lines[0].says, Says::Account { .. }));
     drop(lines);
 
     press(&mut model, "esc");

@@ -42,6 +42,8 @@ pub struct State {
     /// What the next preview is rendered on.
     pub(crate) source: Source,
     drafts: BTreeMap<String, Draft>,
+    /// The last thing this view said: gone with the next key, while other news stay.
+    said: Option<Shown>,
     saving: Option<Saving>,
 }
 
@@ -166,9 +168,22 @@ pub(super) fn detached(model: &mut Model) {
     let opening = state.opening.take();
     if let Some(saving) = state.saving.take() {
         let text = format!("the link to the server broke: whether {} was saved is not known", saving.name);
-        model.say(NoticeKind::Bad, &text);
+        tell(model, NoticeKind::Bad, &text);
     } else if let Some(opening) = opening {
-        model.say(NoticeKind::Bad, &format!("{} was not opened: the link to the server broke", opening.name));
+        tell(model, NoticeKind::Bad, &format!("{} was not opened: the link to the server broke", opening.name));
+    }
+}
+
+/// Says something about what is typed here.
+fn tell(model: &mut Model, kind: NoticeKind, text: &str) {
+    model.say(kind, text);
+    model.templates.said = Some(Shown::line(text));
+}
+
+/// Takes back what [`tell`] said last, if it still stands there.
+fn hush(model: &mut Model) {
+    if let Some(said) = model.templates.said.take() {
+        model.notice.take_if(|notice| notice.kind != NoticeKind::Working && notice.text == said);
     }
 }
 
@@ -250,7 +265,7 @@ fn opened(model: &mut Model, name: String, answer: &Result<Answer, String>) {
             let (draft, hidden) = Draft::of(text.clone());
             model.templates.editor = Some(Editor::new(name, draft, hidden));
         }
-        other => model.say(NoticeKind::Bad, &format!("{name} was not opened: {}", why(other))),
+        other => tell(model, NoticeKind::Bad, &format!("{name} was not opened: {}", why(other))),
     }
 }
 
@@ -263,11 +278,11 @@ fn create(model: &mut Model, name: String) {
 fn save(model: &mut Model, editor: &Editor) -> Vec<Effect> {
     let now = model.now;
     if editor.locked.is_some() {
-        model.say(NoticeKind::Bad, "it has hidden characters and is only shown: c takes them out");
+        tell(model, NoticeKind::Bad, "it has hidden characters and is only shown: c takes them out");
         return vec![];
     }
     if !editor.is_unsaved() && !editor.is_new() {
-        model.say(NoticeKind::Good, &format!("{}: nothing to save", editor.name));
+        tell(model, NoticeKind::Good, &format!("{}: nothing to save", editor.name));
         return vec![];
     }
     if model.templates.saving.as_ref().is_some_and(|saving| !saving.wait.overdue(now)) {
@@ -276,7 +291,7 @@ fn save(model: &mut Model, editor: &Editor) -> Vec<Effect> {
     let (name, text) = (editor.name.clone(), editor.text());
     let request = Request::SaveTemplate { name: name.clone(), text: text.clone(), base: editor.base.clone() };
     let Some((wait, effect)) = Wait::ask_aloud(model, request) else { return vec![] };
-    model.say(NoticeKind::Working, &format!("saving {name}…"));
+    tell(model, NoticeKind::Working, &format!("saving {name}…"));
     model.templates.saving = Some(Saving { wait, name, text });
     vec![effect]
 }
@@ -284,10 +299,10 @@ fn save(model: &mut Model, editor: &Editor) -> Vec<Effect> {
 fn saved(model: &mut Model, saving: Saving, answer: &Result<Answer, String>) {
     let Saving { name, text, .. } = saving;
     let Ok(Answer::Saved { .. }) = answer else {
-        model.say(NoticeKind::Bad, &format!("{name} was not saved: {}", why(answer)));
+        tell(model, NoticeKind::Bad, &format!("{name} was not saved: {}", why(answer)));
         return;
     };
-    model.say(NoticeKind::Good, &format!("{name} is saved"));
+    tell(model, NoticeKind::Good, &format!("{name} is saved"));
     if let Some(editor) = model.templates.editor.as_mut().filter(|editor| editor.name == name) {
         editor.saved(&text);
     }

@@ -272,6 +272,18 @@ fn pasted_text_goes_in_without_its_hidden_characters_and_says_so() {
 }
 
 #[test]
+fn what_was_said_about_the_text_goes_with_the_next_key_and_other_news_stay() {
+    let (mut model, _) = editing("");
+    update(&mut model, Event::Pasted("\u{202e}".into()));
+    press(&mut model, "x");
+    assert_eq!(notice(&model), "");
+
+    model.say(NoticeKind::Bad, "acknowledging failed");
+    press(&mut model, "x");
+    assert_eq!(notice(&model), "acknowledging failed");
+}
+
+#[test]
 fn a_text_with_hidden_characters_is_only_shown_until_they_are_taken_out() {
     let (mut model, effects) = editing("a\u{202e}b");
     assert_eq!(asked(&effects), [render("a\u{202e}b")], "the preview is of the real text");

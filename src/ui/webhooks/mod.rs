@@ -19,7 +19,12 @@ use super::{footer::Hint, parts::span};
 pub(super) fn hints(model: &Model) -> Option<Vec<Hint>> {
     let opened = model.webhooks.open.as_ref()?;
     let mut hints = vec![("j/k", "scroll"), ("esc", "back")];
-    if !matches!(opened.reading, Reading::Read(_)) {
+    let again = match &opened.reading {
+        Reading::Read(_) => false,
+        Reading::Asked(wait) => wait.overdue(model.now),
+        Reading::Failed(_) => true,
+    };
+    if again {
         hints.insert(0, ("enter", "ask again"));
     }
     Some(hints)
