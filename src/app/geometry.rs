@@ -25,6 +25,11 @@ pub fn areas(area: Rect) -> Areas {
     Areas { header, body, footer }
 }
 
+/// Where text that scrolls stands: the last column is left for the marks that say there is more.
+pub fn text(body: Rect) -> Rect {
+    Rect { width: body.width.saturating_sub(2), ..body }
+}
+
 /// The parts of the list of incidents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IncidentList {

@@ -238,7 +238,9 @@ pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
         Event::Changed(change) => changed(model, &change),
         Event::Answered { id, answer } => answered(model, id, answer),
         Event::Detached { reason } => {
-            model.link = Link::Lost { reason, since: model.now };
+            // Every further try that fails says so too; the screen is as old as the first loss.
+            let since = if let Link::Lost { since, .. } = model.link { since } else { model.now };
+            model.link = Link::Lost { reason, since };
             incidents::detached(model);
             webhooks::detached(model);
             templates::detached(model);
@@ -418,7 +420,7 @@ fn press_help(model: &mut Model, chord: Chord) {
 fn scroll_help(model: &mut Model, step: Option<Step>) {
     let Some(offset) = model.help else { return };
     let body = geometry::areas(Rect::new(0, 0, model.size.0, model.size.1)).body;
-    let lines = help::page(model.view, usize::from(body.width)).len();
+    let lines = help::page(model.view, geometry::text(body).width.into()).len();
     let height = usize::from(body.height);
     let offset = match step {
         Some(step) => list::scroll(offset.into(), step, lines, height),

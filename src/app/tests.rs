@@ -1,1 +1,152 @@
+//! The console as a whole: keys in, effects out.
 
+use super::{
+    Effect, Event, Link, NoticeKind, View,
+    fixtures::{ago, answer, model, now, press, requests},
+    keys::{Action, BINDINGS},
+    update,
+};
+use crate::proto::{Answer, Request};
+
+#[test]
+fn q_and_ctrl_c_quit_and_ctrl_z_suspends() {
+    let mut model = model(80, 24);
+    assert_eq!(press(&mut model, "q"), [Effect::Quit]);
+    assert_eq!(press(&mut model, "ctrl-c"), [Effect::Quit]);
+    assert_eq!(press(&mut model, "ctrl-z"), [Effect::Suspend]);
+    assert_eq!(update(&mut model, Event::Ended), [Effect::Quit]);
+}
+
+#[test]
+fn q_is_a_letter_while_something_is_typed_and_ctrl_c_still_quits() {
+    for typing in ["/", "n", "h"] {
+        let mut model = model(80, 24);
+        assert_eq!(press(&mut model, &format!("{typing} q ? 2 tab")), []);
+        assert_eq!(model.view, View::Incidents);
+        assert_eq!(press(&mut model, "ctrl-c"), [Effect::Quit]);
+    }
+}
+
+#[test]
+fn tab_and_numbers_go_from_view_to_view() {
+    let mut model = model(80, 24);
+    press(&mut model, "tab");
+    assert_eq!(model.view, View::OnCall);
+    press(&mut model, "shift-tab shift-tab");
+    assert_eq!(model.view, View::Templates);
+    model.view = View::Incidents;
+    press(&mut model, "3");
+    assert_eq!(model.view, View::Webhooks);
+}
+
+#[test]
+fn a_screen_that_is_too_small_takes_no_key_but_quit() {
+    let mut model = model(39, 24);
+    assert_eq!(press(&mut model, "a enter R enter j space"), []);
+    assert!(model.prompt.is_none() && model.incidents.marked.is_empty());
+    assert_eq!(press(&mut model, "q"), [Effect::Quit]);
+
+    update(&mut model, Event::Resized { width: 80, height: 24 });
+    press(&mut model, "n x");
+    update(&mut model, Event::Resized { width: 30, height: 5 });
+
+    assert_eq!(press(&mut model, "q"), [], "a half-typed note is not thrown away by a letter");
+    assert_eq!(press(&mut model, "ctrl-c"), [Effect::Quit]);
+}
+
+#[test]
+fn escape_goes_back_one_step_at_a_time() {
+    let mut model = model(80, 24);
+    press(&mut model, "space / d b enter enter ?");
+
+    press(&mut model, "esc");
+    assert!(model.help.is_none() && model.incidents.opened.is_some());
+    press(&mut model, "esc");
+    assert!(model.incidents.opened.is_none() && !model.incidents.filter.is_empty());
+    press(&mut model, "esc");
+    assert!(model.incidents.filter.is_empty() && !model.incidents.marked.is_empty());
+    press(&mut model, "esc");
+    assert!(model.incidents.marked.is_empty());
+    assert_eq!(press(&mut model, "esc"), []);
+}
+
+#[test]
+fn help_scrolls_no_further_than_its_end_and_has_every_binding() {
+    let mut model = model(80, 24);
+    press(&mut model, "? G");
+    let end = model.help;
+    press(&mut model, "j pgdn");
+    assert_eq!(model.help, end);
+    press(&mut model, "g");
+    assert_eq!(model.help, Some(0));
+
+    for view in View::ALL {
+        let page = super::help::page(view, 120);
+        let text: String = page.iter().flatten().map(|piece| piece.text.as_str()).collect();
+        let holds = |b: &&super::keys::Binding| {
+            matches!(b.scope, super::keys::Scope::Everywhere) || b.scope == super::keys::Scope::In(view)
+        };
+        for binding in BINDINGS.iter().filter(holds) {
+            assert!(text.contains(binding.help), "{:?}", binding.action);
+        }
+    }
+}
+
+#[test]
+fn good_news_go_with_the_next_key_and_bad_news_stay_while_looking_around() {
+    let mut model = model(80, 24);
+    model.say(NoticeKind::Good, "done");
+    press(&mut model, "j");
+    assert!(model.notice.is_none());
+
+    model.say(NoticeKind::Bad, "failed");
+    press(&mut model, "j k G");
+    assert!(model.notice.is_some());
+    press(&mut model, "enter");
+    model.say(NoticeKind::Bad, "failed");
+    press(&mut model, "esc");
+    assert!(model.notice.is_none() && model.incidents.opened.is_some(), "one step, not two");
+}
+
+#[test]
+fn refreshing_is_asked_for_and_answered() {
+    let mut model = model(80, 24);
+    let effects = press(&mut model, "ctrl-r");
+    assert_eq!(requests(&effects).into_iter().map(|(_, request)| request).collect::<Vec<_>>(), [Request::Refresh]);
+
+    answer(&mut model, &effects, Err("too often".into()));
+
+    assert!(model.notice.as_ref().expect("notice").text.as_str().contains("too often"));
+}
+
+#[test]
+fn an_answer_that_nobody_waits_for_changes_nothing() {
+    let mut model = model(80, 24);
+    let effects = update(&mut model, Event::Answered { id: 99, answer: Ok(Answer::Refreshing) });
+    assert_eq!(effects, []);
+    assert!(model.notice.is_none());
+}
+
+#[test]
+fn a_lost_link_says_since_when_however_often_it_is_lost() {
+    let mut model = model(80, 24);
+    update(&mut model, Event::Detached { reason: "closed".into() });
+    assert_eq!(model.link, Link::Lost { reason: "closed".into(), since: now() });
+    assert_eq!(press(&mut model, "ctrl-r a enter"), []);
+
+    update(&mut model, Event::Ticked(ago(-30)));
+    update(&mut model, Event::Detached { reason: "nobody answers".into() });
+
+    assert_eq!(model.link, Link::Lost { reason: "nobody answers".into(), since: now() });
+}
+
+#[test]
+fn every_action_of_the_table_can_be_pressed_anywhere_without_harm() {
+    for view in View::ALL {
+        for binding in BINDINGS.iter().filter(|b| b.action != Action::Quit) {
+            let mut model = model(80, 24);
+            model.view = view;
+            press(&mut model, binding.keys[0]);
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! Ages, times and counts as words: one way to say each, so that the same thing reads the same on every screen.
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::text::columns;
 
@@ -65,40 +66,53 @@ pub fn count(n: usize, one: &str, many: &str) -> String {
 /// `text` as lines of at most `width` columns, broken at spaces where possible; never empty.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(1);
-    let mut lines = vec![];
-    let mut line = String::new();
+    let mut lines = Lines::default();
     for word in text.split_inclusive(' ') {
-        if columns(&line) + columns(word.trim_end()) > width && !line.is_empty() {
-            lines.push(std::mem::take(&mut line));
+        let bare = word.trim_end_matches(' ');
+        let wide = columns(bare);
+        if lines.used + wide > width {
+            lines.end();
         }
-        line.push_str(word);
-        while columns(line.trim_end()) > width {
-            let (head, tail) = break_at(&line, width);
-            lines.push(head);
-            line = tail;
+        if wide <= width {
+            lines.push(word, columns(word));
+            continue;
         }
+        for cluster in bare.graphemes(true) {
+            let wide = columns(cluster);
+            if lines.used + wide > width {
+                lines.end();
+            }
+            lines.push(cluster, wide);
+        }
+        lines.push(" ", word.len() - bare.len());
     }
-    if lines.is_empty() || !line.trim_end().is_empty() {
-        lines.push(line);
+    if lines.done.is_empty() || !lines.line.trim_end().is_empty() {
+        lines.done.push(lines.line.trim_end().to_owned());
     }
-    for line in &mut lines {
-        line.truncate(line.trim_end().len());
-    }
-    lines
+    lines.done
 }
 
-/// The first `width` columns of `text` (at least one character), and the rest.
-fn break_at(text: &str, width: usize) -> (String, String) {
-    use unicode_segmentation::UnicodeSegmentation as _;
+/// Lines being filled, and the columns used of the last one.
+#[derive(Default)]
+struct Lines {
+    done: Vec<String>,
+    line: String,
+    used: usize,
+}
 
-    let (mut head, mut tail) = (String::new(), String::new());
-    let mut used = 0;
-    for cluster in text.graphemes(true) {
-        used += columns(cluster);
-        let to = if (used <= width || head.is_empty()) && tail.is_empty() { &mut head } else { &mut tail };
-        to.push_str(cluster);
+impl Lines {
+    fn push(&mut self, text: &str, wide: usize) {
+        self.line.push_str(text);
+        self.used += wide;
     }
-    (head, tail)
+
+    fn end(&mut self) {
+        if self.used > 0 {
+            self.done.push(self.line.trim_end().to_owned());
+            self.line.clear();
+            self.used = 0;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -135,5 +149,8 @@ mod tests {
         assert_eq!(wrap("日本語", 3), ["日", "本", "語"]);
         assert_eq!(wrap("日", 1), ["日"]);
         assert_eq!(wrap("", 5), [""]);
+        assert_eq!(wrap("a  b", 9), ["a  b"]);
+        assert_eq!(wrap("ab abcdefgh i", 4), ["ab", "abcd", "efgh", "i"]);
+        assert_eq!(wrap(&"x".repeat(300_000), 3).len(), 100_000);
     }
 }

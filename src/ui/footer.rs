@@ -20,7 +20,7 @@ use crate::{
         filter::Filter,
         keys::{Action, BINDINGS, Scope},
     },
-    core::text::columns,
+    core::text::{columns, fit},
 };
 
 /// Lines that news may take.
@@ -43,9 +43,11 @@ fn news(model: &Model, notice: &Notice, frame: &mut Frame<'_>, area: Rect) {
     };
     let width = usize::from(area.width).saturating_sub(mark.len().min(2));
     let mut lines = wrap(notice.text.as_str(), width);
-    if lines.len() > NEWS_LINES {
-        let rest = lines.split_off(NEWS_LINES - 1).join(" ");
-        lines.push(crate::core::text::fit(&rest, width));
+    // An open prompt must be seen whole: the keys that answer it may stand in its last line.
+    let most = if model.prompt.is_some() { 1 } else { NEWS_LINES };
+    if lines.len() > most {
+        let rest = lines.split_off(most - 1).join(" ");
+        lines.push(fit(&rest, width));
     }
     let height = u16::try_from(lines.len()).unwrap_or(1);
     let area = Rect { y: (area.y + 1).saturating_sub(height), height, ..area };

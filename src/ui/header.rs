@@ -15,7 +15,7 @@ use super::{
 use crate::{
     app::{Link, Model, Role, View, page::Piece},
     core::{
-        board::{AccountBoard, Counts},
+        board::AccountBoard,
         freshness::{Account, Door, Standing},
         oncall::OnCall,
         text::{Shown, columns},
@@ -50,7 +50,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     }
 }
 
-/// Shortens the parts, least important first, until they fit; then leaves those out that still do not.
+/// Shortens the parts, least important first, until they fit; then leaves out all but the first as needed.
 fn fitted(model: &Model, mut parts: Vec<Part>, width: usize) -> Line<'static> {
     let length = |parts: &[Part]| {
         let form = |part: &Part| part.forms.first().map_or(0, |form| form.iter().map(|p| columns(&p.text)).sum());
@@ -61,7 +61,7 @@ fn fitted(model: &Model, mut parts: Vec<Part>, width: usize) -> Line<'static> {
         if let Some(part) = longest {
             part.forms.remove(0);
             parts.retain(|part| part.forms.first().is_some_and(|form| form.iter().any(|p| !p.text.is_empty())));
-        } else if let Some(least) = (0..parts.len()).min_by_key(|at| parts[*at].weight).filter(|_| parts.len() > 1) {
+        } else if let Some(least) = (1..parts.len()).min_by_key(|at| parts[*at].weight) {
             parts.remove(least);
         } else {
             break;
@@ -78,7 +78,7 @@ fn fitted(model: &Model, mut parts: Vec<Part>, width: usize) -> Line<'static> {
 }
 
 fn who_and_what(model: &Model) -> Vec<Part> {
-    vec![accounts(model), identity(model), on_call(model), counts(model.board.counts())]
+    vec![accounts(model), identity(model), on_call(model), counts(model)]
 }
 
 fn accounts(model: &Model) -> Part {
@@ -148,22 +148,38 @@ fn on_call(model: &Model) -> Part {
     Part::of(5, Tone::Caution, &["on call: not known".into(), "on call?".into()])
 }
 
-fn counts(counts: Counts) -> Part {
+/// Whether a zero means "none": every source has answered, lately, and the link stands.
+fn is_zero_true(model: &Model) -> bool {
+    let answers = |account: &Account| {
+        account.rest_off.is_none() && matches!(account.rest_standing(model.now), Standing::Fresh { .. })
+    };
+    let accounts = &model.board.accounts;
+    let linked = matches!(model.link, Link::Up(_));
+    linked && !accounts.is_empty() && accounts.values().all(|board| answers(&board.account))
+}
+
+fn counts(model: &Model) -> Part {
+    let counts = model.board.counts();
+    if counts.triggered + counts.acknowledged == 0 && !is_zero_true(model) {
+        return Part::of(6, Tone::Caution, &["open: not known".into(), "open ?".into()]);
+    }
     let tone = |n: usize, tone| if n == 0 { Tone::Faint } else { tone };
     let (triggered, acknowledged) = (tone(counts.triggered, Tone::Alarm), tone(counts.acknowledged, Tone::Caution));
-    let form = |words: [&str; 3], with_resolved| {
-        let mut form = vec![
+    let open = |words: [&str; 2]| {
+        vec![
             Piece::new(triggered, format!("{} {}", counts.triggered, words[0])),
             Piece::new(acknowledged, format!("  {} {}", counts.acknowledged, words[1])),
-        ];
-        if with_resolved {
-            form.push(Piece::new(Tone::Faint, format!("  {} {}", counts.resolved, words[2])));
-        }
-        form
+        ]
     };
-    let full = ["triggered", "acknowledged", "resolved"];
-    let short = ["trig", "ack", "res"];
-    Part::new(6, vec![form(full, true), form(["triggered", "acked", ""], false), form(short, false)])
+    let resolved = Piece::new(Tone::Faint, format!("  {} resolved", counts.resolved));
+    let with_resolved = |form: Vec<Piece>| form.into_iter().chain([resolved.clone()]).collect();
+    let forms = vec![
+        with_resolved(open(["triggered", "acknowledged"])),
+        with_resolved(open(["triggered", "acked"])),
+        open(["triggered", "acked"]),
+        open(["trig", "ack"]),
+    ];
+    Part::new(4, forms)
 }
 
 fn views_and_sources(model: &Model) -> Vec<Part> {
@@ -172,23 +188,28 @@ fn views_and_sources(model: &Model) -> Vec<Part> {
     let several = model.board.accounts.len() > 1;
     parts.extend(rest(model, several));
     parts.extend(push(model, several));
-    parts.push(door(&model.board.door));
+    parts.push(door(model));
     parts
 }
 
 fn tabs(model: &Model) -> Part {
-    let tab = |at: usize, view: View, short: bool| {
+    let tab = |at: usize, view: View, open_named: bool, all_named: bool| {
         let open = view == model.view;
-        let name = if short && !open { String::new() } else { format!(" {}", view.name()) };
-        let space = if at == 0 { "" } else { "  " };
-        let tone = if open { Tone::Strong } else { Tone::Faint };
-        let text = if open { format!("[{}{name}]", at + 1) } else { format!("{}{name}", at + 1) };
-        vec![Piece::new(Tone::Plain, space), Piece::new(tone, text)]
+        let name = if all_named || (open && open_named) { format!(" {}", view.name()) } else { String::new() };
+        let space = if at == 0 { "" } else { " " };
+        if open {
+            Piece::new(Tone::Strong, format!("{space}[{}{name}]", at + 1))
+        } else {
+            Piece::new(Tone::Faint, format!("{space}{}{name}", at + 1))
+        }
     };
-    let form = |short| View::ALL.iter().enumerate().flat_map(|(at, view)| tab(at, *view, short)).collect();
-    Part::new(1, vec![form(false), form(true)])
+    let form = |open_named, all_named| {
+        View::ALL.iter().enumerate().map(|(at, view)| tab(at, *view, open_named, all_named)).collect()
+    };
+    Part::new(1, vec![form(true, true), form(true, false), form(false, false)])
 }
 
+/// Only what keeps the screen from being true; who owns the port stands with the door.
 fn link(model: &Model) -> Option<Part> {
     match &model.link {
         Link::Connecting => Some(Part::of(9, Tone::Caution, &["connecting…".into()])),
@@ -196,8 +217,7 @@ fn link(model: &Model) -> Option<Part> {
             let age = age(since(*at, model.now));
             Some(Part::of(9, Tone::Alarm, &[format!("LINK LOST {age}"), "NO LINK".into()]))
         }
-        Link::Up(Role::Owner) => None,
-        Link::Up(Role::Attached) => Some(Part::of(0, Tone::Faint, &["attached".into(), String::new()])),
+        Link::Up(_) => None,
     }
 }
 
@@ -272,15 +292,23 @@ fn push(model: &Model, several: bool) -> Option<Part> {
     })
 }
 
-fn door(door: &Door) -> Part {
-    match door {
-        Door::Closed => Part::of(0, Tone::Faint, &["door closed".into(), String::new()]),
+/// Whose server it is, and how its door for webhooks stands.
+fn door(model: &Model) -> Part {
+    let role = match &model.link {
+        Link::Up(Role::Owner) => "owner",
+        Link::Up(Role::Attached) => "attached",
+        Link::Connecting | Link::Lost { .. } => "door",
+    };
+    match &model.board.door {
+        Door::Closed => Part::of(0, Tone::Faint, &[format!("{role}, door closed"), role.into(), String::new()]),
         Door::Open { address } => {
             let port = address.rsplit(':').next().unwrap_or(address);
-            Part::of(0, Tone::Faint, &[format!("door {address}"), format!("door :{port}"), String::new()])
+            let long = format!("{role}, door {address}");
+            Part::of(0, Tone::Faint, &[long, format!("{role} :{port}"), role.into(), String::new()])
         }
         Door::Taken { by, .. } => {
-            Part::of(2, Tone::Caution, &[format!("door taken by {by}"), "door taken".into(), "no door".into()])
+            let long = format!("{role}, door taken by {by}");
+            Part::of(2, Tone::Caution, &[long, "door taken".into(), "no door".into()])
         }
         Door::Failing { cause, .. } => {
             Part::of(3, Tone::Alarm, &[format!("door FAILING: {cause}"), "door FAILING".into()])

@@ -2,8 +2,9 @@
 
 use ratatui::{Frame, layout::Rect};
 
-use crate::app::{Model, help};
+use crate::app::{Model, geometry, help};
 
 pub(super) fn draw(model: &Model, offset: u16, frame: &mut Frame<'_>, area: Rect) {
-    super::page(model, help::page(model.view, area.width.into()), offset.into(), frame, area);
+    let lines = help::page(model.view, geometry::text(area).width.into());
+    super::scrolled(model, lines, offset.into(), frame, area);
 }

@@ -73,5 +73,18 @@ fn page(model: &Model, lines: Vec<Vec<Piece>>, offset: usize, frame: &mut Frame<
     }
 }
 
+/// The same, with marks in the last column where there is more above or below.
+fn scrolled(model: &Model, lines: Vec<Vec<Piece>>, offset: usize, frame: &mut Frame<'_>, area: Rect) {
+    let below = lines.len().saturating_sub(offset) > area.height.into();
+    page(model, lines, offset, frame, area);
+    let column = Rect { x: area.right().saturating_sub(1), width: area.width.min(1), ..area };
+    let mut rows = column.rows();
+    for (row, mark) in [(rows.next().filter(|_| offset > 0), "▲"), (rows.next_back().filter(|_| below), "▼")] {
+        if let Some(row) = row {
+            frame.render_widget(Line::styled(mark, theme::style(model, theme::Tone::Accent)), row);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;

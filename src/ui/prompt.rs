@@ -28,8 +28,6 @@ use crate::{
 
 /// Incidents named in a box; more are counted.
 const NAMED: usize = 6;
-/// Columns of the names of people.
-const NAMES: usize = 20;
 
 pub(super) fn draw(model: &Model, prompt: &Prompt, frame: &mut Frame<'_>, body: Rect) {
     let title = title(prompt);
@@ -90,9 +88,11 @@ fn question(model: &Model, prompt: &Prompt, title: &str, frame: &mut Frame<'_>, 
 fn lines(model: &Model, prompt: &Prompt, width: usize, named: usize) -> Vec<Vec<Piece>> {
     let mut page = Page::new(width);
     for (at, aim) in prompt.aims.iter().enumerate().take(named) {
-        name(&mut page, model, aim, width);
+        name(&mut page, aim, width);
         if let Ask::Conflict { verb, reasons } = &prompt.ask {
             conflict(&mut page, aim, verb, reasons.get(at));
+        } else {
+            news(&mut page, model, aim);
         }
     }
     let unnamed = prompt.aims.len().saturating_sub(named);
@@ -101,7 +101,7 @@ fn lines(model: &Model, prompt: &Prompt, width: usize, named: usize) -> Vec<Vec<
         page.text(2, Tone::Plain, &text);
     }
     for reason in prompt.left_out.iter().take(2) {
-        page.text(0, Tone::Faint, &format!("left out: {reason}"));
+        page.text(0, Tone::Faint, &fit(&format!("left out: {reason}"), width));
     }
     if prompt.left_out.len() > 2 {
         page.text(0, Tone::Faint, &format!("left out: {} more", prompt.left_out.len() - 2));
@@ -111,8 +111,8 @@ fn lines(model: &Model, prompt: &Prompt, width: usize, named: usize) -> Vec<Vec<
     page.lines
 }
 
-/// `! #1201 disk full (Q1DISK)` on one line; what has changed since the box opened is said below.
-fn name(page: &mut Page, model: &Model, aim: &Aim, width: usize) {
+/// `! #1201 disk full (Q1DISK)` on one line.
+fn name(page: &mut Page, aim: &Aim, width: usize) {
     let id = format!(" ({})", aim.target.key.id);
     let start = format!("{} {} ", status_mark(aim.target.seen), aim.name());
     let title = fit(aim.title.as_str(), width.saturating_sub(start.chars().count() + id.len()));
@@ -121,6 +121,10 @@ fn name(page: &mut Page, model: &Model, aim: &Aim, width: usize) {
         line.push(Piece::new(Tone::Faint, id));
     }
     page.line(line);
+}
+
+/// What has changed since the box opened.
+fn news(page: &mut Page, model: &Model, aim: &Aim) {
     let now = model.board.incidents.get(&aim.target.key).map(|incident| incident.state.status);
     match now {
         Some(now) if now != aim.target.seen => page.text(2, Tone::Alarm, &format!("it is {} by now", now.word())),
@@ -178,7 +182,7 @@ fn note(model: &Model, prompt: &Prompt, editor: &TextArea<'_>, title: &str, fram
     let area = frame_box(model, title, Tone::Caution, frame, geometry::prompt(body, 12));
     let mut page = Page::new(area.width.into());
     for aim in prompt.aims.iter().take(if area.height > 8 { NAMED } else { 1 }) {
-        name(&mut page, model, aim, area.width.into());
+        name(&mut page, aim, area.width.into());
     }
     let named = page.lines.len();
     super::page(model, page.lines, 0, frame, area);
@@ -198,13 +202,14 @@ fn choice(model: &Model, hand_off: &HandOff, title: &str, frame: &mut Frame<'_>,
         let text = if hand_off.choices.is_empty() { "no people known yet" } else { "nobody matches" };
         frame.render_widget(Line::styled(text, style(model, Tone::Caution)), at.choices);
     }
+    let names = usize::from(at.choices.width * 2 / 5).min(24);
     for (row, to) in at.choices.rows().zip(hand_off.listed.iter().skip(hand_off.cursor.offset())) {
         let about = hand_off.choices.iter().find(|choice| choice.to == *to).map_or("", |c| c.about.as_str());
         let mark = if hand_off.chosen() == Some(to) { "▸ " } else { "  " };
-        let name = fit(to.name().as_str(), NAMES);
+        let name = fit(to.name().as_str(), names);
         let line = Line::from(vec![
             Span::styled(mark, style(model, Tone::Accent)),
-            Span::styled(padded(&name, NAMES), style(model, Tone::Plain)),
+            Span::styled(padded(&name, names), style(model, Tone::Plain)),
             Span::styled(format!(" {about}"), style(model, Tone::Faint)),
         ]);
         frame.render_widget(line, row);

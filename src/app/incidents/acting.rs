@@ -57,7 +57,7 @@ fn chosen(model: &Model) -> Vec<IncidentKey> {
         return state.cursor.selected().cloned().into_iter().collect();
     }
     let listed = state.rows.keys().iter().filter(|key| state.marked.contains(*key));
-    let unlisted = state.marked.iter().filter(|key| !state.rows.keys().contains(key));
+    let unlisted = state.marked.iter().filter(|key| !state.rows.lists(key));
     listed.chain(unlisted).cloned().collect()
 }
 

@@ -186,7 +186,7 @@ fn known(page: &mut Page, model: &Model, incident: &Incident) {
 
 fn told_by_rest(page: &mut Page, model: &Model, incident: &Incident) {
     let Some(extra) = incident.extra() else {
-        return page.field("acked by", Tone::Faint, "asked with the next poll");
+        return page.field("not known", Tone::Faint, "who acknowledged, what is pending: webhooks do not tell");
     };
     for (at, who) in &extra.acknowledged {
         page.field("acked by", Tone::Plain, &format!("{who} at {}", moment(*at, model.now, &model.zone)));

@@ -61,8 +61,7 @@ impl State {
 
     /// Marked incidents that the list does not show now.
     pub fn marked_unlisted(&self) -> usize {
-        let listed: BTreeSet<_> = self.rows.keys().iter().collect();
-        self.marked.iter().filter(|key| !listed.contains(key)).count()
+        self.marked.iter().filter(|key| !self.rows.lists(key)).count()
     }
 }
 
@@ -143,7 +142,7 @@ fn link(model: &mut Model) -> Vec<Effect> {
         None => model.say(NoticeKind::Bad, "no incident is selected: j and k select"),
         Some(None) => model.say(NoticeKind::Bad, "the provider told no link for this incident"),
         Some(Some(url)) => {
-            model.say(NoticeKind::Good, &format!("copied: {url}"));
+            model.say(NoticeKind::Good, &format!("link: {url} (copied, if the terminal allows it)"));
             return vec![Effect::Copy(url.as_str().to_owned())];
         }
     }
@@ -283,7 +282,7 @@ fn list_height(model: &Model) -> usize {
 /// Columns and lines of the opened incident.
 fn page_size(model: &Model) -> (usize, usize) {
     let body = body(model);
-    (usize::from(body.width), usize::from(body.height))
+    (usize::from(geometry::text(body).width), usize::from(body.height))
 }
 
 /// Nothing is being asked or typed, and the list or detail is in sight: a question may come up.

@@ -50,6 +50,10 @@ impl Rows {
         &self.keys
     }
 
+    pub fn lists(&self, key: &IncidentKey) -> bool {
+        self.places.get(key) == Some(&Place::Listed)
+    }
+
     /// Would be listed, if the filter let them.
     pub fn filtered_out(&self) -> usize {
         self.filtered_out

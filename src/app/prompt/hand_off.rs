@@ -67,7 +67,7 @@ impl HandOff {
 
     pub(super) fn hints(&self) -> &'static [(&'static str, &'static str)] {
         match self.stage {
-            Stage::Choosing => &[("enter", "choose"), ("up/down", "select"), ("tab", "note"), ("esc", "back")],
+            Stage::Choosing => &[("enter", "choose"), ("tab", "note"), ("up/down", "select"), ("esc", "back")],
             Stage::Noting => &[("enter", "go on"), ("tab", "to whom"), ("esc", "back")],
             Stage::Confirming => &[("enter", "hand off"), ("esc", "back")],
         }

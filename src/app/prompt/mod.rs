@@ -122,6 +122,11 @@ impl Prompt {
         if aims.is_empty() {
             return false;
         }
+        // The question says all that the notice says, unless there is bad news beside the conflict.
+        let only_conflicts = |o: &Outcome| matches!(o, Outcome::Conflict { .. } | Outcome::Confirmed { .. });
+        if action.outcomes.iter().all(|(_, outcome)| only_conflicts(outcome)) {
+            model.notice = None;
+        }
         let ask = Ask::Conflict { verb: action.verb.clone(), reasons };
         model.prompt = Some(Self { aims, left_out: vec![], ask });
         true
@@ -136,7 +141,7 @@ impl Prompt {
         match &self.ask {
             Ask::Acknowledge => &[("enter", "acknowledge"), ("esc", "leave it")],
             Ask::Resolve => &[("enter", "resolve"), ("esc", "leave it")],
-            Ask::Note(_) => &[("ctrl-s", "send"), ("esc", "leave it"), ("enter", "new line")],
+            Ask::Note(_) => &[("ctrl-s", "send"), ("enter", "line"), ("esc", "leave it")],
             Ask::Conflict { .. } => &[("y", "do it anyway"), ("esc", "leave it")],
             Ask::HandOff(hand_off) => hand_off.hints(),
         }

@@ -65,11 +65,11 @@ fn account(model: &Model, account: &Account) -> (Tone, String) {
         Standing::Waiting => (Tone::Caution, format!("{name}: waiting for the first answer…")),
         Standing::Fresh { age } => (Tone::Calm, format!("{name}: nothing open, as of {}.", ago(age))),
         Standing::Stale { cause, .. } | Standing::Down { cause } if refused => {
-            (Tone::Alarm, format!("{name}: not known, the key is refused: {cause}. `dogwatch doctor` says more."))
+            (Tone::Alarm, format!("{name}: not known, the key is refused: {cause} (`dogwatch doctor` says more)"))
         }
         Standing::Stale { age, cause } => {
-            (Tone::Alarm, format!("{name}: not known. Nothing was open {}; since then: {cause}.", ago(age)))
+            (Tone::Alarm, format!("{name}: not known. Nothing was open {}; since then: {cause}", ago(age)))
         }
-        Standing::Down { cause } => (Tone::Alarm, format!("{name}: not known, there was no answer yet: {cause}.")),
+        Standing::Down { cause } => (Tone::Alarm, format!("{name}: not known, there was no answer yet: {cause}")),
     }
 }

@@ -12,7 +12,7 @@ use ratatui::{
 use super::{
     prompt::tail,
     theme::{Tone, style},
-    words::{age, count, since},
+    words::{age, since},
 };
 use crate::{
     app::{
@@ -31,7 +31,8 @@ use crate::{
 
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     if let Some(opened) = &model.incidents.opened {
-        super::page(model, page(model, opened, area.width.into()), opened.offset, frame, area);
+        let lines = page(model, opened, geometry::text(area).width.into());
+        super::scrolled(model, lines, opened.offset, frame, area);
         return;
     }
     let troubles = troubles(model);
@@ -55,35 +56,52 @@ fn draw_troubles(model: &Model, troubles: &[Trouble], frame: &mut Frame<'_>, are
     }
 }
 
-/// The filter while it is typed or holds, else how many incidents there are.
+/// The filter while it is typed or holds, how many incidents there are, marked or not listed.
 fn summary(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let state = &model.incidents;
-    let (listed, hidden) = (state.rows.keys().len(), state.rows.hidden_resolved());
+    let narrow = area.width < 60;
+    let listed = state.rows.keys().len();
+    let mut others = vec![];
+    if !state.marked.is_empty() {
+        others.push(Piece::new(Tone::Caution, format!("  {}", marked(model, narrow))));
+    }
+    others.push(Piece::new(Tone::Faint, format!("  {}", resolved(model, narrow))));
+    let taken: usize = others.iter().map(|piece| columns(&piece.text)).sum();
     let mut pieces = vec![];
     if state.filtering || !state.filter.is_empty() {
-        let of = format!("{listed} of {}", listed + state.rows.filtered_out());
-        let room = usize::from(area.width).saturating_sub(of.len() + 4);
+        let of = format!("  {listed} of {}", listed + state.rows.filtered_out());
+        let room = usize::from(area.width).saturating_sub(of.len() + taken + 2);
         let typed = tail(Shown::line(state.filter.as_str()).as_str(), room);
         if state.filtering {
             let column = u16::try_from(1 + columns(&typed)).unwrap_or(u16::MAX);
             frame.set_cursor_position(Position::new(area.x.saturating_add(column), area.y));
         }
-        pieces.push(Piece::new(Tone::Accent, format!("/{typed}")));
-        pieces.push(Piece::new(Tone::Strong, format!("   {of}")));
+        pieces.push(Piece::new(Tone::Accent, format!("/{typed} ")));
+        pieces.push(Piece::new(Tone::Strong, of));
     } else {
         pieces.push(Piece::new(Tone::Plain, format!("{listed} listed")));
     }
-    if !state.marked.is_empty() {
-        let unlisted = state.marked_unlisted();
-        let unlisted = if unlisted > 0 { format!(", {unlisted} not listed") } else { String::new() };
-        pieces.push(Piece::new(Tone::Caution, format!("  * {} marked{unlisted}", state.marked.len())));
-    }
-    if state.all_resolved {
-        pieces.push(Piece::new(Tone::Faint, "  resolved shown (v)"));
-    } else {
-        pieces.push(Piece::new(Tone::Faint, format!("  {} hidden (v)", count(hidden, "resolved", "resolved"))));
-    }
+    pieces.extend(others);
     frame.render_widget(super::line(model, pieces), area);
+}
+
+fn marked(model: &Model, narrow: bool) -> String {
+    let (marked, unlisted) = (model.incidents.marked.len(), model.incidents.marked_unlisted());
+    match (unlisted, narrow) {
+        (0, _) => format!("* {marked} marked"),
+        (_, true) => format!("*{marked} ({unlisted} off)"),
+        (_, false) => format!("* {marked} marked, {unlisted} not listed"),
+    }
+}
+
+/// Hidden ones are always counted.
+fn resolved(model: &Model, narrow: bool) -> String {
+    let hidden = model.incidents.rows.hidden_resolved();
+    match (model.incidents.all_resolved, narrow) {
+        (true, _) => "resolved shown (v)".into(),
+        (false, true) => format!("{hidden} hidden (v)"),
+        (false, false) => format!("{hidden} resolved hidden (v)"),
+    }
 }
 
 /// The columns that fit: their widths, 0 when left out. The title takes the rest.
