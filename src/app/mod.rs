@@ -242,6 +242,8 @@ pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
             let since = if let Link::Lost { since, .. } = model.link { since } else { model.now };
             model.link = Link::Lost { reason, since };
             incidents::detached(model);
+            webhooks::detached(model);
+            templates::detached(model);
             model.refreshing = None;
             vec![]
         }
@@ -316,7 +318,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
         View::Webhooks => webhooks::pasted(model, text),
         View::Templates => templates::pasted(model, text),
     };
-    vec![]
+    settle_others(model)
 }
 
 fn press(model: &mut Model, chord: Chord) -> Vec<Effect> {

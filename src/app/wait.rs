@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::proto::{Request, RequestId};
 
-use super::{Effect, Model};
+use super::{Effect, Link, Model, NoticeKind};
 
 /// How long an answer may take before it is asked for again.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(10);
@@ -16,10 +16,22 @@ pub struct Wait {
 }
 
 impl Wait {
-    /// Asks, and gives what to wait for.
-    pub(super) fn ask(model: &mut Model, request: Request) -> (Self, Effect) {
+    /// Asks, and gives what to wait for; `None` while there is no link to the server.
+    pub(super) fn ask(model: &mut Model, request: Request) -> Option<(Self, Effect)> {
+        if !matches!(model.link, Link::Up(_)) {
+            return None;
+        }
         let (id, effect) = model.ask(request);
-        (Self { id, since: model.now }, effect)
+        Some((Self { id, since: model.now }, effect))
+    }
+
+    /// Like [`Wait::ask`] for what the person asked for: says why nothing is asked.
+    pub(super) fn ask_aloud(model: &mut Model, request: Request) -> Option<(Self, Effect)> {
+        let asked = Self::ask(model, request);
+        if asked.is_none() {
+            model.say(NoticeKind::Bad, "no link to the server: nothing can be asked");
+        }
+        asked
     }
 
     /// Whether this is the answer to it.

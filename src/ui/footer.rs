@@ -9,12 +9,15 @@ use ratatui::{
 };
 
 use super::{
+    templates,
     theme::{Tone, style},
+    webhooks,
     words::wrap,
 };
 use crate::{
     app::{
         Model, Notice, NoticeKind, View,
+        filter::Filter,
         keys::{Action, BINDINGS, Scope},
     },
     core::text::{columns, fit},
@@ -23,7 +26,7 @@ use crate::{
 /// Lines that news may take.
 const NEWS_LINES: usize = 3;
 
-type Hint = (&'static str, &'static str);
+pub(super) type Hint = (&'static str, &'static str);
 
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     match &model.notice {
@@ -74,9 +77,28 @@ fn hints(model: &Model) -> Vec<Hint> {
         out.push(("?", "help"));
         return out;
     }
-    let (help, mut out): (Vec<_>, Vec<_>) = bound(model.view).partition(|(action, _)| *action == Action::Help);
+    if let Some(hints) = of_view(model) {
+        return hints;
+    }
+    let in_list = |action: &Action| !matches!(action, Action::Save | Action::PickDelivery);
+    let (help, mut out): (Vec<_>, Vec<_>) =
+        bound(model.view).filter(|(action, _)| in_list(action)).partition(|(action, _)| *action == Action::Help);
     out.extend(help);
     out.into_iter().map(|(_, hint)| hint).collect()
+}
+
+/// The hints of a view in which keys mean something else than the table says.
+fn of_view(model: &Model) -> Option<Vec<Hint>> {
+    match model.view {
+        View::Incidents => None,
+        View::OnCall => filtering(&model.oncall.filter),
+        View::Webhooks => webhooks::hints(model).or_else(|| filtering(&model.webhooks.filter)),
+        View::Templates => templates::hints(model).or_else(|| filtering(&model.templates.filter)),
+    }
+}
+
+fn filtering(filter: &Filter) -> Option<Vec<Hint>> {
+    filter.is_typing().then(|| vec![("enter", "keep"), ("esc", "clear")])
 }
 
 /// The hints of the table that hold in `view`.

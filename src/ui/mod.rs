@@ -5,6 +5,7 @@ mod header;
 mod help;
 pub mod incidents;
 pub mod oncall;
+mod parts;
 mod prompt;
 pub mod templates;
 pub mod theme;

@@ -5,7 +5,6 @@ use ratatui::{
     layout::Rect,
     style::Style,
     text::{Line, Span},
-    widgets::Paragraph,
 };
 
 use crate::{
@@ -45,7 +44,7 @@ pub(super) fn right(text: &str, width: usize) -> String {
 
 /// The start of a row: a mark when it is selected.
 pub(super) fn gutter<'a>(model: &Model, selected: bool) -> Span<'a> {
-    span(model, Tone::Accent, if selected { "> " } else { "  " })
+    span(model, Tone::Accent, if selected { "▸ " } else { "  " })
 }
 
 /// A selected row is bold as well.
@@ -64,11 +63,10 @@ pub(super) fn filter(model: &Model, frame: &mut Frame<'_>, area: Rect, filter: &
     }
     let cursor = if filter.is_typing() { "▏" } else { "" };
     let text = Shown::line(filter.as_str());
-    let hint = if filter.is_typing() { "enter keeps it, esc drops it" } else { "esc drops it" };
     let words = vec![
         span(model, Tone::Accent, "/"),
         span(model, Tone::Strong, format!("{text}{cursor}")),
-        span(model, Tone::Faint, format!("  {left}; {hint}")),
+        span(model, Tone::Faint, format!("  {left}")),
     ];
     line(frame, area, Line::from(words));
 }
@@ -80,16 +78,7 @@ pub(super) fn remarks(model: &Model, frame: &mut Frame<'_>, area: Rect, paragrap
         page.blank();
         page.text(GUTTER, *tone, text);
     }
-    self::page(model, frame, area, &page, 0);
-}
-
-/// The lines of `page` from `offset` on.
-pub(super) fn page(model: &Model, frame: &mut Frame<'_>, area: Rect, page: &Page, offset: usize) {
-    let lines = page.lines.iter().skip(offset).take(area.height.into());
-    let lines: Vec<_> = lines
-        .map(|pieces| Line::from_iter(pieces.iter().map(|piece| span(model, piece.tone, piece.text.as_str()))))
-        .collect();
-    frame.render_widget(Paragraph::new(lines), area);
+    super::page(model, page.lines, 0, frame, area);
 }
 
 /// The viewer's zone by its name, or by its letters where it has no name.
@@ -97,18 +86,5 @@ pub(super) fn zone(model: &Model) -> String {
     match model.zone.iana_name() {
         Some(name) => name.to_owned(),
         None => words::zone_name(model.now, &model.zone),
-    }
-}
-
-/// `left` and `right` on one line; what does not fit beside `left` is left out.
-pub(super) fn two_ends(model: &Model, frame: &mut Frame<'_>, area: Rect, left: Vec<Span<'_>>, hint: &str) {
-    let used: usize = left.iter().map(|span| columns(&span.content)).sum();
-    line(frame, area, Line::from(left));
-    let room = usize::from(area.width).saturating_sub(used + 2);
-    let wide = columns(hint);
-    if wide > 0 && wide <= room {
-        let wide = u16::try_from(wide).unwrap_or(area.width);
-        let end = Rect { x: area.right() - wide, width: wide, ..area };
-        line(frame, end, Line::from(span(model, Tone::Faint, hint)));
     }
 }

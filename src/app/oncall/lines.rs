@@ -1,16 +1,17 @@
 //! The on-call view as lines. Says what is known and no more: a level that the provider did not name has
 //! no line, and old data stays what it was.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    app::{Model, filter::Words},
+    app::{Model, filter::Words, page::Tone},
     core::{
         board::AccountBoard,
-        freshness::Standing,
+        freshness::{Account, Standing},
         id::{AccountName, PolicyId, ScheduleId, UserId},
         oncall::{OnCall, Schedule, Shift},
         text::Shown,
+        words,
     },
 };
 
@@ -19,6 +20,9 @@ const SHIFTS: usize = 5;
 
 /// Below this width a person or a shift takes two lines.
 pub const TWO_LINES: u16 = 64;
+
+/// Columns before each line, for the mark of the selection.
+pub const MARGIN: usize = 2;
 
 /// Which line it is, whatever else changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +37,6 @@ pub enum Place {
         policy: PolicyId,
         level: u32,
         user: UserId,
-        schedule: Option<ScheduleId>,
     },
     Schedule {
         account: AccountName,
@@ -54,6 +57,11 @@ pub enum Place {
         account: AccountName,
         schedule: ScheduleId,
     },
+    /// A line of what is wrong with what stands below.
+    Trouble {
+        account: AccountName,
+        line: usize,
+    },
     /// Says why there is nothing to say.
     Remark {
         account: AccountName,
@@ -68,7 +76,7 @@ pub enum Place {
 impl Place {
     /// Lines on which the selection does not rest.
     pub(super) fn is_between(&self) -> bool {
-        matches!(self, Self::Before(_) | Self::Below(_))
+        matches!(self, Self::Before(_) | Self::Below(_) | Self::Trouble { .. })
     }
 }
 
@@ -87,8 +95,12 @@ pub struct Line<'a> {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Says<'a> {
-    /// The account, and how old what follows is.
-    Account(&'a AccountBoard),
+    /// The account, and how old what follows is, when nothing is wrong with it.
+    Account {
+        name: &'a AccountName,
+        as_of: Option<SignedDuration>,
+    },
+    Trouble(Tone, String),
     Policy(&'a Shown),
     /// `level` only on the first of a level.
     Person {
@@ -100,8 +112,11 @@ pub enum Says<'a> {
         /// `None`: always.
         end: Option<Timestamp>,
     },
-    /// What did not fit beside the person.
-    Via(Vec<&'a Shown>),
+    /// What does not fit beside the person.
+    Until {
+        via: Vec<&'a Shown>,
+        end: Option<Timestamp>,
+    },
     Schedule {
         name: &'a Shown,
         zone: &'a Shown,
@@ -149,11 +164,33 @@ pub fn lines(model: &Model) -> Vec<Line<'_>> {
             if !out.is_empty() {
                 out.push(blank(&place));
             }
-            out.push(Line { place, says: Says::Account(board) });
+            out.extend(heading(model, &board.account, place));
             out.extend(inner.lines);
         }
     }
     out
+}
+
+/// The account's name, and how far what stands below can be trusted.
+fn heading<'a>(model: &Model, account: &'a Account, place: Place) -> Vec<Line<'a>> {
+    let (as_of, trouble) = match (&account.rest_off, account.rest_standing(model.now)) {
+        (Some(why), _) => (None, Some((Tone::Caution, format!("! not asked: {why}")))),
+        (None, Standing::Waiting) => (None, Some((Tone::Faint, "waiting for the first answer…".into()))),
+        (None, Standing::Fresh { age }) => (Some(age), None),
+        (None, Standing::Stale { age, cause }) => {
+            (None, Some((Tone::Caution, format!("! stale, as of {}: {cause}", words::ago(age)))))
+        }
+        (None, Standing::Down { cause }) => (None, Some((Tone::Alarm, format!("! not known: {cause}")))),
+    };
+    let mut lines = vec![Line { place, says: Says::Account { name: &account.name, as_of } }];
+    if let Some((tone, text)) = trouble {
+        let width = usize::from(model.size.0).saturating_sub(MARGIN);
+        for (line, text) in words::wrap(&text, width).into_iter().enumerate() {
+            let place = Place::Trouble { account: account.name.clone(), line };
+            lines.push(Line { place, says: Says::Trouble(tone, text) });
+        }
+    }
+    lines
 }
 
 fn blank<'a>(before: &Place) -> Line<'a> {
@@ -241,18 +278,13 @@ impl<'a> Builder<'a, '_> {
             policy: first.policy.id.clone(),
             level: first.level,
             user: first.user.id.clone(),
-            schedule: entries.iter().find_map(|on| on.schedule.as_ref()).map(|schedule| schedule.id.clone()),
         };
-        let says = Says::Person {
-            level,
-            name: &first.user.name,
-            me: self.is_me(&first.user.id),
-            via: via.clone(),
-            end: entries.iter().filter_map(|on| on.end).max().filter(|_| !always),
-        };
+        let end = entries.iter().filter_map(|on| on.end).max().filter(|_| !always);
+        let says =
+            Says::Person { level, name: &first.user.name, me: self.is_me(&first.user.id), via: via.clone(), end };
         self.push(place.clone(), says);
         if self.two_lines() {
-            self.push(Place::Below(Box::new(place)), Says::Via(via));
+            self.push(Place::Below(Box::new(place)), Says::Until { via, end });
         }
     }
 
@@ -302,7 +334,7 @@ impl<'a> Builder<'a, '_> {
 }
 
 /// What is left of `shifts` at `now`, with the gaps between them.
-fn stretches<'a>(shifts: &'a [Shift], now: Timestamp, is_me: impl Fn(&UserId) -> bool) -> Vec<Stretch<'a>> {
+fn stretches(shifts: &[Shift], now: Timestamp, is_me: impl Fn(&UserId) -> bool) -> Vec<Stretch<'_>> {
     let mut out = vec![];
     let mut reached = now;
     for shift in shifts.iter().filter(|shift| shift.end > now) {

@@ -6,7 +6,7 @@ pub mod lines;
 mod tests;
 
 use crate::{
-    core::keys::Chord,
+    core::{keys::Chord, oncall::OnCall},
     proto::{Answer, RequestId},
 };
 
@@ -31,12 +31,6 @@ pub const TITLE: u16 = 1;
 /// A key of the table, pressed in this view.
 pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     match action {
-        Action::Down => step(model, Step::Down),
-        Action::Up => step(model, Step::Up),
-        Action::Top => step(model, Step::Top),
-        Action::Bottom => step(model, Step::Bottom),
-        Action::PageDown => step(model, Step::PageDown),
-        Action::PageUp => step(model, Step::PageUp),
         Action::Open => go_to_schedule(model),
         Action::Filter => model.oncall.filter.open(),
         Action::Back => {
@@ -44,7 +38,11 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
                 model.oncall.cursor = Cursor::default();
             }
         }
-        _ => {}
+        _ => {
+            if let Some(by) = Step::of(action) {
+                step(model, by);
+            }
+        }
     }
     settle(model)
 }
@@ -100,8 +98,11 @@ fn step(model: &mut Model, by: Step) {
 
 /// From a person to the schedule that put them there.
 fn go_to_schedule(model: &mut Model) {
-    let Some(Place::Person { account, schedule: Some(id), .. }) = model.oncall.cursor.selected() else { return };
-    let place = Place::Schedule { account: account.clone(), id: id.clone() };
+    let Some(Place::Person { account, policy, level, user }) = model.oncall.cursor.selected() else { return };
+    let Some(board) = model.board.accounts.get(account) else { return };
+    let same = |on: &&OnCall| on.policy.id == *policy && on.level == *level && on.user.id == *user;
+    let Some(schedule) = board.oncalls.iter().filter(same).find_map(|on| on.schedule.as_ref()) else { return };
+    let place = Place::Schedule { account: account.clone(), id: schedule.id.clone() };
     if places(model).contains(&place) {
         model.oncall.cursor.select(Some(place));
     }

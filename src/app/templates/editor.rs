@@ -13,6 +13,7 @@ use crate::{
     core::{
         template::{Fault, Preview},
         text::{Shown, ShownBody, pieces},
+        words::wrap,
     },
 };
 
@@ -62,6 +63,8 @@ pub struct Editor {
     pub pick: Option<Pick>,
     /// Leaving with unsaved changes: the person is being asked.
     pub leaving: bool,
+    /// It was saved since it was opened.
+    pub saved: bool,
     clean: String,
     pub(super) base: Option<String>,
 }
@@ -104,7 +107,7 @@ impl Editor {
         };
         let preview = Previewed { wanted: true, asked: None, last: None };
         let Draft { clean, base, .. } = draft;
-        Self { name, area, locked, preview, scroll: 0, pick: None, leaving: false, clean, base }
+        Self { name, area, locked, preview, scroll: 0, pick: None, leaving: false, saved: false, clean, base }
     }
 
     /// The text to render and to save: what is on the screen, or what a locked one stands for.
@@ -131,6 +134,7 @@ impl Editor {
 
     /// The server now holds `text`.
     pub(super) fn saved(&mut self, text: &str) {
+        self.saved = true;
         self.base = Some(text.to_owned());
         text.clone_into(&mut self.clean);
     }
@@ -209,17 +213,17 @@ impl Previewed {
     pub fn lines(&self, width: usize) -> Vec<PreviewLine<'_>> {
         let inner = width.saturating_sub(2);
         let said = |text: &str, line: fn(String) -> PreviewLine<'static>| -> Vec<PreviewLine<'_>> {
-            pieces(text, inner).into_iter().map(|piece| line(piece.to_owned())).collect()
+            wrap(text, inner).into_iter().map(line).collect()
         };
         match &self.last {
-            None => said("rendering…", PreviewLine::Remark),
+            None => said("no preview yet", PreviewLine::Remark),
             Some(Err(cause)) => said(&format!("no preview: {cause}"), PreviewLine::Fault),
-            Some(Ok(Preview::Broken(fault))) => said(fault.message.as_str(), PreviewLine::Fault),
+            Some(Ok(Preview::Broken(fault))) => said(&placed(fault), PreviewLine::Fault),
             Some(Ok(Preview::Rendered { output, json, .. })) => {
                 let mut out = vec![];
                 let fault = json.as_ref().err();
                 if let Some(fault) = fault {
-                    out.extend(said(&format!("not JSON: {}", fault.message), PreviewLine::Fault));
+                    out.extend(said(&format!("not JSON, {}", placed(fault)), PreviewLine::Fault));
                 }
                 for (number, line) in (1..).zip(output.lines()) {
                     let marked = fault.is_some_and(|fault| fault.line == number);
@@ -231,5 +235,14 @@ impl Previewed {
                 out
             }
         }
+    }
+}
+
+/// What is wrong, after where.
+fn placed(fault: &Fault) -> String {
+    match (fault.line, fault.column) {
+        (0, _) => fault.message.to_string(),
+        (line, 0) => format!("line {line}: {}", fault.message),
+        (line, column) => format!("line {line}, column {column}: {}", fault.message),
     }
 }

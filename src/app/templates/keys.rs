@@ -15,9 +15,9 @@ use super::{
     create,
     editor::Editor,
     hidden::is_hidden,
-    open, save,
+    hush, open, save,
     source::{Pick, Picked},
-    step,
+    step, tell,
 };
 
 /// The longest name of a template.
@@ -29,6 +29,7 @@ pub(super) fn typed(model: &mut Model, chord: Chord) -> Option<Vec<Effect>> {
     if chord.ctrl && matches!(chord.key, Key::Char('c' | 'z')) {
         return None;
     }
+    hush(model);
     if let Some(name) = model.templates.naming.take() {
         return Some(name_key(model, name, chord));
     }
@@ -55,12 +56,12 @@ pub(super) fn pasted(model: &mut Model, text: &str) -> bool {
         return true;
     }
     if text.len() > PASTE_LIMIT {
-        model.say(NoticeKind::Bad, "too long to paste: more than 256 KiB");
+        tell(model, NoticeKind::Bad, "too long to paste: more than 256 KiB");
         return true;
     }
     let hidden = editor.paste(text);
     if hidden > 0 {
-        model.say(NoticeKind::Bad, &format!("pasted without {}", hidden_words(hidden)));
+        tell(model, NoticeKind::Bad, &format!("pasted without {}", hidden_words(hidden)));
     }
     true
 }
@@ -78,7 +79,7 @@ fn name_key(model: &mut Model, mut name: TypedLine, chord: Chord) -> Vec<Effect>
         Key::Esc => return vec![],
         Key::Enter => return name_given(model, name),
         Key::Char(c) if !chord.ctrl && !chord.alt && !belongs_in_a_name(c) => {
-            model.say(NoticeKind::Bad, "a name has lower-case letters, digits, - and _ only");
+            tell(model, NoticeKind::Bad, "a name has lower-case letters, digits, - and _ only");
         }
         _ => {
             name.take(chord);
@@ -91,13 +92,13 @@ fn name_key(model: &mut Model, mut name: TypedLine, chord: Chord) -> Vec<Effect>
 fn name_given(model: &mut Model, name: TypedLine) -> Vec<Effect> {
     let text = name.as_str().to_owned();
     if text.is_empty() || text.len() > NAME_LIMIT {
-        model.say(NoticeKind::Bad, &format!("a name has 1 to {NAME_LIMIT} characters"));
+        tell(model, NoticeKind::Bad, &format!("a name has 1 to {NAME_LIMIT} characters"));
         model.templates.naming = Some(name);
         return vec![];
     }
     let known = model.board.templates.iter().any(|summary| summary.name == text);
     if known || model.templates.drafts.contains_key(&text) {
-        model.say(NoticeKind::Working, &format!("{text} exists: opened"));
+        tell(model, NoticeKind::Good, &format!("{text} exists: opened"));
         return open(model, text);
     }
     create(model, text);
@@ -142,15 +143,15 @@ fn text_key(model: &mut Model, editor: &mut Editor, chord: Chord) {
     match chord.key {
         _ if editor.locked.is_some() && chord.key == Key::Char('c') => {
             let hidden = editor.unlock();
-            model.say(NoticeKind::Working, &format!("{} taken out: not saved yet", hidden_words(hidden)));
+            tell(model, NoticeKind::Good, &format!("{} taken out: not saved yet", hidden_words(hidden)));
         }
         _ if editor.locked.is_some() && !moves => {
-            model.say(NoticeKind::Bad, "it has hidden characters and is only shown: c takes them out");
+            tell(model, NoticeKind::Bad, "it has hidden characters and is only shown: c takes them out");
         }
         // Back-tab: the editor would indent.
         Key::Tab if chord.shift => {}
         Key::Char(c) if !chord.ctrl && is_hidden(c, true) => {
-            model.say(NoticeKind::Bad, "a hidden character: left out");
+            tell(model, NoticeKind::Bad, "a hidden character: left out");
         }
         _ => editor.preview.wanted |= editor.area.input(editor_input(chord)),
     }
@@ -161,10 +162,10 @@ fn leaving_key(model: &mut Model, mut editor: Editor, chord: Chord) {
     match chord.key {
         Key::Enter | Key::Char('y') => {
             model.templates.drafts.remove(&editor.name);
-            model.say(NoticeKind::Good, &format!("{}: changes discarded", editor.name));
+            tell(model, NoticeKind::Good, &format!("{}: changes discarded", editor.name));
         }
         Key::Char('k') => {
-            model.say(NoticeKind::Good, &format!("{}: kept, not saved", editor.name));
+            tell(model, NoticeKind::Good, &format!("{}: kept, not saved", editor.name));
             model.templates.drafts.insert(editor.name.clone(), editor.draft());
         }
         key => {

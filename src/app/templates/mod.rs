@@ -42,6 +42,8 @@ pub struct State {
     /// What the next preview is rendered on.
     pub(crate) source: Source,
     drafts: BTreeMap<String, Draft>,
+    /// The last thing this view said: gone with the next key, while other news stay.
+    said: Option<Shown>,
     saving: Option<Saving>,
 }
 
@@ -100,17 +102,15 @@ pub(crate) fn rows(model: &Model) -> Vec<Row<'_>> {
 /// A key of the table, pressed in this view.
 pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     match action {
-        Action::Down => step(model, Step::Down),
-        Action::Up => step(model, Step::Up),
-        Action::Top => step(model, Step::Top),
-        Action::Bottom => step(model, Step::Bottom),
-        Action::PageDown => step(model, Step::PageDown),
-        Action::PageUp => step(model, Step::PageUp),
         Action::Filter => model.templates.filter.open(),
         Action::NewTemplate => model.templates.naming = Some(TypedLine::default()),
         Action::Open => return open_selected(model),
         Action::Back => back(model),
-        _ => {}
+        _ => {
+            if let Some(by) = Step::of(action) {
+                step(model, by);
+            }
+        }
     }
     settle(model)
 }
@@ -159,6 +159,34 @@ fn why(answer: &Result<Answer, String>) -> &str {
     }
 }
 
+/// The link broke: what was asked will not be answered.
+pub(super) fn detached(model: &mut Model) {
+    let state = &mut model.templates;
+    if let Some(preview) = state.editor.as_mut().map(|editor| &mut editor.preview) {
+        preview.wanted |= preview.asked.take().is_some();
+    }
+    let opening = state.opening.take();
+    if let Some(saving) = state.saving.take() {
+        let text = format!("the link to the server broke: whether {} was saved is not known", saving.name);
+        tell(model, NoticeKind::Bad, &text);
+    } else if let Some(opening) = opening {
+        tell(model, NoticeKind::Bad, &format!("{} was not opened: the link to the server broke", opening.name));
+    }
+}
+
+/// Says something about what is typed here.
+fn tell(model: &mut Model, kind: NoticeKind, text: &str) {
+    model.say(kind, text);
+    model.templates.said = Some(Shown::line(text));
+}
+
+/// Takes back what [`tell`] said last, if it still stands there.
+fn hush(model: &mut Model) {
+    if let Some(said) = model.templates.said.take() {
+        model.notice.take_if(|notice| notice.kind != NoticeKind::Working && notice.text == said);
+    }
+}
+
 /// Rows or sizes changed, or the text did.
 pub(super) fn settle(model: &mut Model) -> Vec<Effect> {
     let names: Vec<_> = rows(model).iter().map(|row| row.name.to_owned()).collect();
@@ -184,7 +212,8 @@ fn render(model: &mut Model, editor: &mut Editor) -> Vec<Effect> {
         return vec![];
     }
     let request = Request::Render { text: editor.text(), delivery: model.templates.source.delivery() };
-    let (wait, effect) = Wait::ask(model, request);
+    editor.preview.wanted = true;
+    let Some((wait, effect)) = Wait::ask(model, request) else { return vec![] };
     editor.preview.asked = Some(wait);
     editor.preview.wanted = false;
     vec![effect]
@@ -224,7 +253,8 @@ fn open(model: &mut Model, name: String) -> Vec<Effect> {
     if model.templates.opening.as_ref().is_some_and(waiting) {
         return vec![];
     }
-    let (wait, effect) = Wait::ask(model, Request::Template { name: name.clone() });
+    let request = Request::Template { name: name.clone() };
+    let Some((wait, effect)) = Wait::ask_aloud(model, request) else { return vec![] };
     model.templates.opening = Some(Opening { wait, name });
     vec![effect]
 }
@@ -235,7 +265,7 @@ fn opened(model: &mut Model, name: String, answer: &Result<Answer, String>) {
             let (draft, hidden) = Draft::of(text.clone());
             model.templates.editor = Some(Editor::new(name, draft, hidden));
         }
-        other => model.say(NoticeKind::Bad, &format!("{name} was not opened: {}", why(other))),
+        other => tell(model, NoticeKind::Bad, &format!("{name} was not opened: {}", why(other))),
     }
 }
 
@@ -248,11 +278,11 @@ fn create(model: &mut Model, name: String) {
 fn save(model: &mut Model, editor: &Editor) -> Vec<Effect> {
     let now = model.now;
     if editor.locked.is_some() {
-        model.say(NoticeKind::Bad, "it has hidden characters and is only shown: c takes them out");
+        tell(model, NoticeKind::Bad, "it has hidden characters and is only shown: c takes them out");
         return vec![];
     }
     if !editor.is_unsaved() && !editor.is_new() {
-        model.say(NoticeKind::Good, &format!("{}: nothing to save", editor.name));
+        tell(model, NoticeKind::Good, &format!("{}: nothing to save", editor.name));
         return vec![];
     }
     if model.templates.saving.as_ref().is_some_and(|saving| !saving.wait.overdue(now)) {
@@ -260,8 +290,8 @@ fn save(model: &mut Model, editor: &Editor) -> Vec<Effect> {
     }
     let (name, text) = (editor.name.clone(), editor.text());
     let request = Request::SaveTemplate { name: name.clone(), text: text.clone(), base: editor.base.clone() };
-    let (wait, effect) = Wait::ask(model, request);
-    model.say(NoticeKind::Working, &format!("saving {name}…"));
+    let Some((wait, effect)) = Wait::ask_aloud(model, request) else { return vec![] };
+    tell(model, NoticeKind::Working, &format!("saving {name}…"));
     model.templates.saving = Some(Saving { wait, name, text });
     vec![effect]
 }
@@ -269,10 +299,10 @@ fn save(model: &mut Model, editor: &Editor) -> Vec<Effect> {
 fn saved(model: &mut Model, saving: Saving, answer: &Result<Answer, String>) {
     let Saving { name, text, .. } = saving;
     let Ok(Answer::Saved { .. }) = answer else {
-        model.say(NoticeKind::Bad, &format!("{name} was not saved: {}", why(answer)));
+        tell(model, NoticeKind::Bad, &format!("{name} was not saved: {}", why(answer)));
         return;
     };
-    model.say(NoticeKind::Good, &format!("{name} is saved"));
+    tell(model, NoticeKind::Good, &format!("{name} is saved"));
     if let Some(editor) = model.templates.editor.as_mut().filter(|editor| editor.name == name) {
         editor.saved(&text);
     }

@@ -106,6 +106,8 @@ impl Pick {
             _ => {
                 self.filter.take(chord);
                 self.settle(model, height);
+                let ids: Vec<_> = self.rows(model).iter().map(Source::id).collect();
+                self.cursor.select_first_if_none(&ids);
                 return Picked::Open;
             }
         };

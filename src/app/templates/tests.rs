@@ -30,9 +30,9 @@ fn editing(text: &str) -> (Model, Vec<Effect>) {
     (model, effects)
 }
 
-fn rendered(text: &str) -> Result<Answer, String> {
+fn rendered(text: &str) -> Answer {
     let preview = Preview::Rendered { output: ShownBody::new(text), json: Ok(()), bytes: text.len() as u64 };
-    Ok(Answer::Preview { preview })
+    Answer::Preview { preview }
 }
 
 fn render(text: &str) -> Request {
@@ -86,10 +86,10 @@ fn one_preview_is_asked_for_at_a_time_and_the_newest_text_wins() {
     let (mut model, effects) = editing("");
     assert_eq!(type_text(&mut model, "abc"), vec![]);
 
-    let effects = answer(&mut model, &effects, rendered(""));
+    let effects = answer(&mut model, &effects, Ok(rendered("")));
     assert_eq!(asked(&effects), [render("abc")]);
     assert!(!model.templates.editor.as_ref().expect("open").preview.is_current());
-    assert_eq!(answer(&mut model, &effects, rendered("abc")), vec![]);
+    assert_eq!(answer(&mut model, &effects, Ok(rendered("abc"))), vec![]);
     assert!(model.templates.editor.as_ref().expect("open").preview.is_current());
 }
 
@@ -101,7 +101,7 @@ fn a_late_preview_is_dropped() {
     let text = Answer::Template { name: "chat".into(), text: "two".into() };
     answer(&mut model, &again, Ok(text));
 
-    answer(&mut model, &first, rendered("one"));
+    answer(&mut model, &first, Ok(rendered("one")));
     assert!(model.templates.editor.as_ref().expect("open").preview.last.is_none());
 }
 
@@ -129,12 +129,12 @@ fn every_letter_goes_into_the_text_and_ctrl_c_and_ctrl_z_do_not() {
 fn undo_and_redo_change_the_preview_too() {
     let (mut model, effects) = editing("");
     type_text(&mut model, "a");
-    let effects = answer(&mut model, &effects, rendered(""));
-    answer(&mut model, &effects, rendered("a"));
+    let effects = answer(&mut model, &effects, Ok(rendered("")));
+    answer(&mut model, &effects, Ok(rendered("a")));
 
     let effects = press(&mut model, "ctrl-u");
     assert_eq!(asked(&effects), [render("")]);
-    answer(&mut model, &effects, rendered(""));
+    answer(&mut model, &effects, Ok(rendered("")));
     assert_eq!(asked(&press(&mut model, "ctrl-r")), [render("a")]);
 }
 
@@ -146,7 +146,7 @@ fn a_draft_survives_esc_and_reopening() {
     assert_eq!(model.templates.unsaved(), ["chat"]);
     press(&mut model, "k");
     assert!(model.templates.editor.is_none());
-    assert_eq!(rows(&model)[0].unsaved, (true));
+    assert!(rows(&model)[0].unsaved);
     assert_eq!(model.templates.unsaved(), ["chat"]);
 
     assert_eq!(asked(&press(&mut model, "enter")), [render("unsaved")]);
@@ -241,7 +241,7 @@ fn the_name_of_a_template_that_exists_opens_that_one() {
 #[test]
 fn the_preview_is_rendered_on_the_delivery_that_was_picked() {
     let (mut model, effects) = editing("t");
-    answer(&mut model, &effects, rendered("t"));
+    answer(&mut model, &effects, Ok(rendered("t")));
     press(&mut model, "ctrl-d");
     let pick = model.templates.editor.as_ref().expect("open").pick.as_ref().expect("a list");
     let ids: Vec<_> = pick.rows(&model).iter().filter_map(Source::delivery).map(|id| id.0).collect();
@@ -256,7 +256,7 @@ fn the_preview_is_rendered_on_the_delivery_that_was_picked() {
 #[test]
 fn leaving_the_list_of_deliveries_changes_nothing() {
     let (mut model, effects) = editing("t");
-    answer(&mut model, &effects, rendered("t"));
+    answer(&mut model, &effects, Ok(rendered("t")));
     assert_eq!(press(&mut model, "ctrl-d down esc"), vec![]);
     assert_eq!(model.templates.source, Source::Sample);
 }
@@ -264,11 +264,23 @@ fn leaving_the_list_of_deliveries_changes_nothing() {
 #[test]
 fn pasted_text_goes_in_without_its_hidden_characters_and_says_so() {
     let (mut model, effects) = editing("");
-    answer(&mut model, &effects, rendered(""));
+    answer(&mut model, &effects, Ok(rendered("")));
     let effects = update(&mut model, Event::Pasted("a\r\n{{b}}\u{202e}\u{1b}".into()));
 
     assert_eq!(asked(&effects), [render("a\n{{b}}")]);
     assert_eq!(notice(&model), "pasted without 2 hidden characters");
+}
+
+#[test]
+fn what_was_said_about_the_text_goes_with_the_next_key_and_other_news_stay() {
+    let (mut model, _) = editing("");
+    update(&mut model, Event::Pasted("\u{202e}".into()));
+    press(&mut model, "x");
+    assert_eq!(notice(&model), "");
+
+    model.say(NoticeKind::Bad, "acknowledging failed");
+    press(&mut model, "x");
+    assert_eq!(notice(&model), "acknowledging failed");
 }
 
 #[test]
@@ -312,7 +324,7 @@ fn the_fault_is_marked_only_while_it_is_of_the_text_on_the_screen() {
 #[test]
 fn a_long_preview_scrolls_no_further_than_its_end() {
     let (mut model, effects) = editing("t");
-    answer(&mut model, &effects, rendered(&"line\n".repeat(20)));
+    answer(&mut model, &effects, Ok(rendered(&"line\n".repeat(20))));
     for _ in 0..50 {
         press(&mut model, "alt-down");
     }

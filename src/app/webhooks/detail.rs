@@ -37,18 +37,18 @@ pub fn page(model: &Model, opened: &Opened, width: usize) -> Page {
             body(&mut page, view, width);
         }
         Reading::Asked(wait) => {
-            facts(&mut page, model, &opened.summary, None);
-            page.blank();
             if wait.overdue(model.now) {
                 page.text(0, Tone::Alarm, "! no answer from the server; enter asks again");
             } else {
                 page.text(0, Tone::Faint, "reading headers and body…");
             }
+            page.blank();
+            facts(&mut page, model, &opened.summary, None);
         }
         Reading::Failed(cause) => {
-            facts(&mut page, model, &opened.summary, None);
-            page.blank();
             page.text(0, Tone::Alarm, &format!("! headers and body were not read: {cause}; enter asks again"));
+            page.blank();
+            facts(&mut page, model, &opened.summary, None);
         }
     }
     page

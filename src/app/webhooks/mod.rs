@@ -65,6 +65,8 @@ pub struct Opened {
     pub reading: Reading,
     /// Lines scrolled by.
     pub scroll: usize,
+    /// The width for which the lines were counted, and how many they are.
+    measured: Option<(usize, usize)>,
 }
 
 #[derive(Debug)]
@@ -113,30 +115,18 @@ pub fn incident_words(model: &Model, key: &IncidentKey) -> String {
 
 /// A key of the table, pressed in this view.
 pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
-    let by = match action {
-        Action::Down => Step::Down,
-        Action::Up => Step::Up,
-        Action::Top => Step::Top,
-        Action::Bottom => Step::Bottom,
-        Action::PageDown => Step::PageDown,
-        Action::PageUp => Step::PageUp,
+    match action {
         Action::Open => return open(model),
-        Action::Filter if model.webhooks.open.is_none() => {
-            model.webhooks.filter.open();
-            return settle(model);
-        }
-        Action::Back => {
-            back(&mut model.webhooks);
-            return settle(model);
-        }
-        _ => return vec![],
-    };
+        Action::Filter if model.webhooks.open.is_none() => model.webhooks.filter.open(),
+        Action::Back => back(&mut model.webhooks),
+        _ => {}
+    }
+    let Some(by) = Step::of(action) else { return settle(model) };
     if model.webhooks.open.is_some() {
         scroll(model, Some(by));
-        vec![]
-    } else {
-        step(model, by)
+        return vec![];
     }
+    step(model, by)
 }
 
 /// One step back: out of the delivery, out of the filter, to the top.
@@ -178,6 +168,7 @@ pub(super) fn answered(model: &mut Model, id: RequestId, answer: &Result<Answer,
         return Some(settle(model));
     }
     let opened = state.open.as_mut().filter(|open| matches!(&open.reading, Reading::Asked(wait) if wait.is(id)))?;
+    opened.measured = None;
     opened.reading = match answer {
         Ok(Answer::Delivery { delivery }) => Reading::Read(delivery.clone()),
         other => Reading::Failed(why(other)),
@@ -190,6 +181,18 @@ fn why(answer: &Result<Answer, String>) -> Shown {
     match answer {
         Ok(_) => Shown::line("the server's answer does not belong to the question"),
         Err(cause) => Shown::line(cause),
+    }
+}
+
+/// The link broke: what was asked will not be answered.
+pub(super) fn detached(model: &mut Model) {
+    let state = &mut model.webhooks;
+    if matches!(state.older, Older::Asked { .. }) {
+        state.older = Older::Perhaps;
+    }
+    if let Some(opened) = state.open.as_mut().filter(|opened| matches!(opened.reading, Reading::Asked(_))) {
+        opened.reading = Reading::Failed(Shown::line("the link to the server broke"));
+        opened.measured = None;
     }
 }
 
@@ -237,42 +240,49 @@ fn ask_older(model: &mut Model) -> Vec<Effect> {
         Older::Perhaps | Older::Failed(_) => false,
     };
     let Some(before) = model.webhooks.log.oldest().filter(|_| !waiting) else { return vec![] };
-    let (wait, effect) = Wait::ask(model, Request::Deliveries { before, limit: PAGE });
+    let Some((wait, effect)) = Wait::ask_aloud(model, Request::Deliveries { before, limit: PAGE }) else {
+        return vec![];
+    };
     model.webhooks.older = Older::Asked { wait, before };
     vec![effect]
 }
 
 /// Opens the selected delivery; on an opened one that could not be read, asks again.
 fn open(model: &mut Model) -> Vec<Effect> {
-    let summary = match &model.webhooks.open {
-        Some(opened) => match &opened.reading {
-            Reading::Asked(wait) if !wait.overdue(model.now) => return vec![],
-            Reading::Read(_) => return vec![],
-            Reading::Asked(_) | Reading::Failed(_) => opened.summary.clone(),
-        },
-        None => {
-            let selected = model.webhooks.cursor.selected();
-            let Some(summary) = selected.and_then(|id| model.webhooks.log.get(*id)) else {
-                if !model.webhooks.log.lines().is_empty() {
-                    model.say(NoticeKind::Working, "no delivery is selected: j or k selects one");
-                }
-                return vec![];
-            };
-            summary.clone()
+    let summary = if let Some(opened) = &model.webhooks.open {
+        match &opened.reading {
+            Reading::Asked(wait) if !wait.overdue(model.now) => None,
+            Reading::Read(_) => None,
+            Reading::Asked(_) | Reading::Failed(_) => Some(opened.summary.clone()),
         }
+    } else {
+        let selected = model.webhooks.cursor.selected().and_then(|id| model.webhooks.log.get(*id)).cloned();
+        if selected.is_none() && !model.webhooks.log.lines().is_empty() {
+            model.say(NoticeKind::Bad, "no delivery is selected: j and k select");
+        }
+        selected
     };
-    let (wait, effect) = Wait::ask(model, Request::Delivery { id: summary.id });
-    model.webhooks.open = Some(Opened { summary, reading: Reading::Asked(wait), scroll: 0 });
+    summary.map(|summary| read(model, summary)).unwrap_or_default()
+}
+
+fn read(model: &mut Model, summary: DeliverySummary) -> Vec<Effect> {
+    let Some((wait, effect)) = Wait::ask_aloud(model, Request::Delivery { id: summary.id }) else { return vec![] };
+    model.webhooks.open = Some(Opened { summary, reading: Reading::Asked(wait), scroll: 0, measured: None });
+    settle(model);
     vec![effect]
 }
 
 /// Moves within the opened delivery, and keeps the place within its text.
 fn scroll(model: &mut Model, by: Option<Step>) {
     let body = filter::body(model);
-    let height = usize::from(body.height.saturating_sub(detail::TITLE));
+    let (width, height) = (usize::from(body.width), usize::from(body.height.saturating_sub(detail::TITLE)));
     let Some(opened) = &model.webhooks.open else { return };
-    let lines = detail::page(model, opened, body.width.into()).lines.len();
+    let lines = match opened.measured {
+        Some((at, lines)) if at == width => lines,
+        _ => detail::page(model, opened, width).lines.len(),
+    };
     if let Some(opened) = &mut model.webhooks.open {
+        opened.measured = Some((width, lines));
         opened.scroll = match by {
             Some(by) => list::scroll(opened.scroll, by, lines, height),
             None => opened.scroll.min(lines.saturating_sub(height)),

@@ -169,7 +169,7 @@ fn a_delivery_that_cannot_be_read_says_why_and_enter_asks_again() {
 fn a_long_body_scrolls_to_its_end_and_no_further() {
     let mut model = webhooks();
     let effects = press(&mut model, "j enter");
-    let body = (0..100).map(|n| format!("line {n}\n")).collect::<String>();
+    let body = "line\n".repeat(100);
     answer(&mut model, &effects, Ok(Answer::Delivery { delivery: view(6, &body) }));
     press(&mut model, "G j j");
     let end = model.webhooks.open.as_ref().expect("open").scroll;

@@ -8,7 +8,7 @@ use ratatui::{
 
 use crate::{
     app::{
-        Model,
+        Link, Model,
         page::Tone,
         templates::{
             editor::{Editor, PreviewLine, editor_areas},
@@ -19,7 +19,7 @@ use crate::{
     core::{
         delivery::DeliverySummary,
         template::{Fault, Preview},
-        text::{Shown, fit},
+        text::{Shown, columns, fit},
         words,
     },
 };
@@ -56,14 +56,19 @@ fn title(model: &Model, frame: &mut Frame<'_>, area: Rect, editor: &Editor) {
     }
     let mut spans = vec![span(model, Tone::Strong, editor.name.as_str())];
     spans.push(match editor.locked {
-        Some(1) => span(model, Tone::Caution, "  ! has a hidden character: only shown; c takes it out"),
-        Some(n) => span(model, Tone::Caution, format!("  ! has {n} hidden characters: only shown; c takes them out")),
+        Some(1) => span(model, Tone::Caution, "  ! 1 hidden character, only shown"),
+        Some(n) => span(model, Tone::Caution, format!("  ! {n} hidden characters, only shown")),
         None if model.templates.is_saving(&editor.name) => span(model, Tone::Faint, "  saving…"),
         None if editor.is_unsaved() => span(model, Tone::Caution, "  * unsaved"),
         None if editor.is_new() => span(model, Tone::Faint, "  new"),
+        None if !editor.saved && is_built_in(model, &editor.name) => span(model, Tone::Faint, "  built-in"),
         None => span(model, Tone::Faint, "  saved"),
     });
-    parts::two_ends(model, frame, area, spans, "ctrl-s save  ctrl-d delivery  esc back");
+    parts::line(frame, area, Line::from(spans));
+}
+
+fn is_built_in(model: &Model, name: &str) -> bool {
+    model.board.templates.iter().any(|summary| summary.name == name && summary.built_in)
 }
 
 /// The mark beside the line that the fault is in, when that line is in sight.
@@ -81,11 +86,14 @@ fn mark(model: &Model, frame: &mut Frame<'_>, gutter: Rect, editor: &Editor, fau
 /// What the preview is of, and whether it worked.
 fn preview_title(model: &Model, frame: &mut Frame<'_>, area: Rect, editor: &Editor) {
     let (tone, verdict) = verdict(model, editor);
-    let source = format!("  on {}", source_words(model, &model.templates.source));
+    let verdict = format!("Preview  {verdict}");
+    let room = usize::from(area.width).saturating_sub(columns(&verdict) + 2);
+    let source = fit(&format!("on {}", source_words(model, &model.templates.source)), room);
+    let (name, verdict) = verdict.split_at("Preview".len());
     let spans = vec![
-        span(model, Tone::Strong, "Preview"),
-        span(model, tone, format!("  {verdict}")),
-        span(model, Tone::Faint, source),
+        span(model, Tone::Strong, name),
+        span(model, tone, verdict),
+        span(model, Tone::Faint, format!("  {source}")),
     ];
     parts::line(frame, area, Line::from(spans));
 }
@@ -94,28 +102,23 @@ fn verdict(model: &Model, editor: &Editor) -> (Tone, String) {
     if editor.preview.is_overdue(model.now) {
         return (Tone::Caution, "! no answer from the server".into());
     }
+    if !editor.preview.is_current() && !matches!(model.link, Link::Up(_)) {
+        return (Tone::Caution, "! no link to the server".into());
+    }
     if !editor.preview.is_current() {
         return (Tone::Faint, "rendering…".into());
     }
     match &editor.preview.last {
         None => (Tone::Faint, "rendering…".into()),
         Some(Err(_)) => (Tone::Alarm, "! none".into()),
-        Some(Ok(Preview::Broken(fault))) => (Tone::Alarm, format!("! template fault{}", place(fault))),
+        Some(Ok(Preview::Broken(_))) => (Tone::Alarm, "! template fault".into()),
         Some(Ok(Preview::Rendered { json, bytes, .. })) => {
             let size = words::count(usize::try_from(*bytes).unwrap_or(usize::MAX), "byte", "bytes");
             match json {
                 Ok(()) => (Tone::Calm, format!("+ JSON ok, {size}")),
-                Err(fault) => (Tone::Caution, format!("~ not JSON{}, {size}", place(fault))),
+                Err(_) => (Tone::Caution, format!("~ not JSON, {size}")),
             }
         }
-    }
-}
-
-fn place(fault: &Fault) -> String {
-    match (fault.line, fault.column) {
-        (0, _) => String::new(),
-        (line, 0) => format!(" at line {line}"),
-        (line, column) => format!(" at line {line}, column {column}"),
     }
 }
 
@@ -151,7 +154,7 @@ fn preview(model: &Model, frame: &mut Frame<'_>, area: Rect, editor: &Editor) {
 fn pick(model: &Model, frame: &mut Frame<'_>, area: Rect, pick: &Pick) {
     let at = crate::app::filter::list_areas(area, 1, &pick.filter);
     let spans = vec![span(model, Tone::Strong, "Preview on which delivery?")];
-    parts::two_ends(model, frame, at.title, spans, "type to filter, enter picks, esc back");
+    parts::line(frame, at.title, Line::from(spans));
     let rows = pick.rows(model);
     for (source, y) in rows.iter().skip(pick.cursor.offset()).zip(at.rows.y..at.rows.bottom()) {
         let selected = pick.cursor.selected() == Some(&source.id());

@@ -13,7 +13,34 @@ use crate::{
     core::{text::columns, words},
 };
 
-use super::parts::{self, cell, span};
+use super::{
+    footer::Hint,
+    parts::{self, cell, span},
+};
+
+/// What the keys do while something is typed here.
+pub(super) fn hints(model: &Model) -> Option<Vec<Hint>> {
+    if model.templates.naming.is_some() {
+        return Some(vec![("enter", "start"), ("esc", "back")]);
+    }
+    let editor = model.templates.editor.as_ref()?;
+    Some(if editor.leaving {
+        vec![("y", "discard"), ("k", "keep for later"), ("esc", "stay")]
+    } else if editor.pick.is_some() {
+        vec![("enter", "choose"), ("↑↓", "select"), ("esc", "back")]
+    } else if editor.locked.is_some() {
+        vec![("c", "take hidden characters out"), ("ctrl-d", "delivery"), ("esc", "back")]
+    } else {
+        vec![
+            ("ctrl-s", "save"),
+            ("ctrl-d", "delivery"),
+            ("ctrl-u", "undo"),
+            ("ctrl-r", "redo"),
+            ("alt-↑↓", "scroll preview"),
+            ("esc", "back"),
+        ]
+    })
+}
 
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     match &model.templates.editor {
@@ -46,7 +73,7 @@ fn title(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     if let Some(name) = &state.naming {
         spans.push(span(model, Tone::Plain, "  name of the new one: "));
         spans.push(span(model, Tone::Strong, format!("{}▏", name.as_str())));
-        parts::two_ends(model, frame, area, spans, "enter starts it, esc drops it");
+        parts::line(frame, area, Line::from(spans));
         return;
     }
     if let Some(opening) = &state.opening {
@@ -88,3 +115,6 @@ fn nothing(model: &Model) -> (Tone, String) {
         Link::Up(_) | Link::Lost { .. } => (Tone::Plain, "There is no template. n starts one.".into()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,8 +47,8 @@ fn columns(model: &Model, width: usize, time: usize) -> Vec<(Column, usize)> {
     let mut columns = vec![(Time, time), (Direction, 1), (Verdict, 13)];
     match width {
         ..60 => columns.push((Type, 0)),
-        60..76 => columns.extend([(Type, 0), (Incident, 7)]),
-        76..100 => columns.extend([(Type, 20), (Incident, 7), (Subject, 0), (Latency, 6)]),
+        60..76 => columns.extend([(Type, 0), (Incident, 8)]),
+        76..100 => columns.extend([(Type, 20), (Incident, 8), (Subject, 0), (Latency, 6)]),
         100..140 => columns.extend([(Type, 27), (Incident, 14), (Subject, 0), (Latency, 6), (Size, 8)]),
         _ => columns.extend([(Type, 34), (Incident, 14), (Subject, 0), (Latency, 8), (Size, 8)]),
     }
@@ -98,16 +98,17 @@ fn title(model: &Model, frame: &mut Frame<'_>, area: Rect, rows: &[&DeliverySumm
         new => spans.push(span(model, Tone::Accent, format!("  ↑ {new} new above"))),
     }
     let at_end = state.cursor.selected().is_some() && state.cursor.selected() == rows.last().map(|row| &row.id);
-    match &state.older {
-        Older::Asked { wait, .. } if !wait.overdue(model.now) => {
-            spans.push(span(model, Tone::Faint, "  reading older…"))
-        }
-        Older::Asked { .. } => spans.push(span(model, Tone::Caution, "  ! no answer about older ones")),
-        Older::Failed(why) => spans.push(span(model, Tone::Caution, format!("  ! older ones not read: {why}"))),
-        Older::None if at_end => spans.push(span(model, Tone::Faint, "  the log begins here")),
-        Older::None | Older::Perhaps => {}
+    let end = match &state.older {
+        Older::Asked { wait, .. } if !wait.overdue(model.now) => Some((Tone::Faint, "reading older…".into())),
+        Older::Asked { .. } => Some((Tone::Caution, "! no answer about older ones".into())),
+        Older::Failed(why) => Some((Tone::Caution, format!("! older ones not read: {why}"))),
+        Older::None if at_end => Some((Tone::Faint, "the log begins here".into())),
+        Older::None | Older::Perhaps => None,
+    };
+    if let Some((tone, words)) = end {
+        spans.push(span(model, tone, format!("  {words}")));
     }
-    if let Some((tone, words)) = door(model) {
+    if let Some((tone, words)) = door(model).filter(|_| !rows.is_empty()) {
         spans.push(span(model, tone, format!("  {words}")));
     }
     if !rows.is_empty() {
@@ -136,7 +137,7 @@ fn heading<'a>(model: &Model, columns: &[(Column, usize)]) -> Line<'a> {
             Column::Account => cell("account", *wide),
             Column::Type => cell("event type", *wide),
             Column::Incident => cell("incident", *wide),
-            Column::Subject => cell("subject", *wide),
+            Column::Subject => cell("subject or reason", *wide),
             Column::Latency => right("ms", *wide),
             Column::Size => right("bytes", *wide),
         };
@@ -187,10 +188,13 @@ fn time(model: &Model, at: Timestamp) -> String {
 /// Why the list is empty, and what can be done about it.
 fn nothing(model: &Model) -> Vec<(Tone, String)> {
     if !model.webhooks.log.lines().is_empty() {
-        return vec![
-            (Tone::Plain, "No delivery read so far has these words.".into()),
-            (Tone::Faint, "The down key looks further back.".into()),
-        ];
+        return match model.webhooks.older {
+            Older::None => vec![(Tone::Plain, "No delivery has these words.".into())],
+            Older::Perhaps | Older::Asked { .. } | Older::Failed(_) => vec![
+                (Tone::Plain, "No delivery read so far has these words.".into()),
+                (Tone::Faint, "The down key looks further back.".into()),
+            ],
+        };
     }
     match (&model.board.door, &model.link) {
         (_, Link::Connecting) => vec![(Tone::Faint, "Connecting to the server…".into())],
@@ -217,17 +221,14 @@ fn where_to(model: &Model, address: &str) -> Vec<(Tone, String)> {
     for board in model.board.accounts.values() {
         let name = &board.account.name;
         out.push(match &board.account.push.off {
-            None => (Tone::Plain, format!("Point the webhooks of {name} at http://{address}/hooks/{name}/<url key>")),
+            None => (Tone::Plain, format!("Point the webhooks of {name} at http://{address}/hooks/{name}/<url-key>")),
             Some(why) => (Tone::Caution, format!("! {name} takes no webhooks: {}", Shown::as_str(why))),
         });
     }
     if model.board.accounts.is_empty() {
         out.push((Tone::Plain, "No account is configured. `dogwatch config init` writes a sample.".into()));
-    } else {
-        out.push((
-            Tone::Faint,
-            "PagerDuty needs an https address: let a proxy in front pass it on to this one.".into(),
-        ));
+    } else if model.board.accounts.values().any(|board| board.account.push.off.is_none()) {
+        out.push((Tone::Faint, "Providers send to public https addresses: put a proxy before this one.".into()));
     }
     out
 }

@@ -2,18 +2,33 @@
 
 mod list;
 
-use ratatui::{Frame, layout::Rect};
+use ratatui::{Frame, layout::Rect, text::Line};
 
 use crate::app::{
     Model,
     page::Tone,
     webhooks::{
-        Opened,
+        Opened, Reading,
         detail::{self, TITLE},
     },
 };
 
-use super::parts::{self, span};
+use super::{footer::Hint, parts::span};
+
+/// What the keys do in an opened delivery.
+pub(super) fn hints(model: &Model) -> Option<Vec<Hint>> {
+    let opened = model.webhooks.open.as_ref()?;
+    let mut hints = vec![("j/k", "scroll"), ("esc", "back")];
+    let again = match &opened.reading {
+        Reading::Read(_) => false,
+        Reading::Asked(wait) => wait.overdue(model.now),
+        Reading::Failed(_) => true,
+    };
+    if again {
+        hints.insert(0, ("enter", "ask again"));
+    }
+    Some(hints)
+}
 
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     match &model.webhooks.open {
@@ -31,6 +46,9 @@ fn delivery(model: &Model, frame: &mut Frame<'_>, area: Rect, opened: &Opened) {
         span(model, Tone::Strong, format!("Delivery {}", opened.summary.id)),
         span(model, Tone::Faint, format!("  lines {}–{last} of {}", opened.scroll + 1, page.lines.len())),
     ];
-    parts::two_ends(model, frame, above, title, "esc back");
-    parts::page(model, frame, below, &page, opened.scroll);
+    frame.render_widget(Line::from(title), above);
+    super::page(model, page.lines, opened.scroll, frame, below);
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! The on-call view: people by policy and level, then the schedules' next shifts. Every time is in the
 //! viewer's zone, which the title names; old data says how old it is.
 
-use jiff::{Timestamp, Unit, civil::Date};
+use jiff::{Timestamp, Unit};
 use ratatui::{
     Frame,
     layout::Rect,
@@ -18,8 +18,6 @@ use crate::{
         page::Tone,
     },
     core::{
-        board::AccountBoard,
-        freshness::Standing,
         text::{Shown, fit},
         words,
     },
@@ -29,8 +27,11 @@ use super::parts::{self, cell, span};
 
 /// From this width on, times say how far away they are.
 const ROOMY: u16 = 100;
-/// Columns of a time of another day: `Tue 10 Jun 08:00`.
+/// Columns of a time of another day: `Tue 10 Jun 08:00`, `10 Jun 08:00`.
 const MOMENT: usize = 16;
+const SHORT: usize = 12;
+/// Columns of the longest end: `until Tue 10 Jun 08:00, 6d 23h`.
+const UNTIL: usize = 30;
 
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let state = &model.oncall;
@@ -54,7 +55,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
 fn title(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let zone = format!("  times in {}", parts::zone(model));
     let spans = vec![span(model, Tone::Strong, "On call"), span(model, Tone::Faint, zone)];
-    parts::two_ends(model, frame, area, spans, "");
+    parts::line(frame, area, Line::from(spans));
 }
 
 fn nothing(model: &Model) -> (Tone, String) {
@@ -71,31 +72,37 @@ fn nothing(model: &Model) -> (Tone, String) {
 fn says<'a>(model: &Model, says: &Says<'a>, width: usize) -> Vec<Span<'a>> {
     let narrow = model.size.0 < TWO_LINES;
     match says {
-        Says::Account(board) => account(model, board, width),
-        Says::Policy(name) => vec![span(model, Tone::Strong, fit(name.as_str(), width))],
+        Says::Account { name, as_of } => {
+            let as_of = as_of.map_or_else(String::new, |age| format!("  as of {}", words::ago(age)));
+            vec![span(model, Tone::Strong, name.as_str()), span(model, Tone::Faint, as_of)]
+        }
+        Says::Trouble(tone, text) => vec![span(model, *tone, text.as_str())],
+        Says::Policy(name) => heading(model, name, "escalation policy", width),
         Says::Person { level, name, me, via, end } => {
             let level = level.map_or(String::new(), |level| level.to_string());
-            let name = named(name, *me);
-            let tone = if *me { Tone::Accent } else { Tone::Plain };
             let mut spans = vec![span(model, Tone::Faint, format!("{} ", parts::right(&level, 2)))];
+            let tone = if *me { Tone::Accent } else { Tone::Plain };
             if narrow {
-                let (text, until) = until(model, *end, width);
-                let room = width.saturating_sub(4 + text.chars().count());
-                spans.extend([span(model, tone, cell(&name, room)), span(model, until, format!(" {text}"))]);
-            } else {
-                let (text, until) = until(model, *end, width);
-                let room = width.saturating_sub(3 + 30) / 2;
-                spans.push(span(model, tone, cell(&name, room)));
-                spans.push(span(model, Tone::Faint, format!(" {}", cell(&through(via), room.saturating_sub(1)))));
-                spans.push(span(model, until, format!(" {text}")));
+                spans.push(span(model, tone, named(name, *me, width.saturating_sub(3))));
+                return spans;
             }
+            let room = width.saturating_sub(3 + 4 + UNTIL) / 2;
+            let (text, until) = until(model, *end);
+            spans.push(span(model, tone, cell(&named(name, *me, room), room)));
+            spans.push(span(model, Tone::Faint, format!("  {}  ", cell(&through(via), room))));
+            spans.push(span(model, until, text));
             spans
         }
-        Says::Via(via) => vec![span(model, Tone::Faint, fit(&format!("   {}", through(via)), width))],
-        Says::Schedule { name, zone } => vec![
-            span(model, Tone::Strong, name.as_str()),
-            span(model, Tone::Faint, format!("  schedule, made in {zone}")),
-        ],
+        Says::Until { via, end } => {
+            let (text, tone) = until(model, *end);
+            let room = width.saturating_sub(5 + text.chars().count());
+            vec![
+                span(model, tone, format!("   {text}")),
+                span(model, Tone::Faint, format!(", {}", fit(&through(via), room))),
+            ]
+        }
+        Says::Schedule { name, .. } if narrow => heading(model, name, "schedule", width),
+        Says::Schedule { name, zone } => heading(model, name, &format!("schedule, kept in {zone}"), width),
         Says::Shift(stretch) => shift(model, stretch, width, narrow),
         Says::Who(stretch) => {
             let mut spans = vec![Span::raw("    ")];
@@ -119,26 +126,15 @@ fn says<'a>(model: &Model, says: &Says<'a>, width: usize) -> Vec<Span<'a>> {
     }
 }
 
-/// The account, and how far what stands below it can be trusted.
-fn account<'a>(model: &Model, board: &AccountBoard, width: usize) -> Vec<Span<'a>> {
-    let account = &board.account;
-    let (tone, words) = if let Some(why) = &account.rest_off {
-        (Tone::Caution, format!("! not asked: {why}"))
-    } else {
-        match account.rest_standing(model.now) {
-            Standing::Waiting => (Tone::Faint, format!("asking {} for the first time…", account.provider)),
-            Standing::Fresh { age } => (Tone::Faint, format!("as of {}", words::ago(age))),
-            Standing::Stale { age, cause } => (Tone::Caution, format!("! stale, as of {}: {cause}", words::ago(age))),
-            Standing::Down { cause } => (Tone::Alarm, format!("! not known: {cause}")),
-        }
-    };
-    let name = format!("{}  ", account.name);
-    let room = width.saturating_sub(name.chars().count());
-    vec![span(model, Tone::Strong, name), span(model, tone, fit(&words, room))]
+/// The name of something, and what it is.
+fn heading<'a>(model: &Model, name: &Shown, what: &str, width: usize) -> Vec<Span<'a>> {
+    let room = width.saturating_sub(what.chars().count() + 2);
+    vec![span(model, Tone::Strong, fit(name.as_str(), room)), span(model, Tone::Faint, format!("  {what}"))]
 }
 
-fn named(name: &Shown, me: bool) -> String {
-    if me { format!("{name} (you)") } else { name.to_string() }
+fn named(name: &Shown, me: bool, width: usize) -> String {
+    let you = if me { " (you)" } else { "" };
+    format!("{}{you}", fit(name.as_str(), width.saturating_sub(you.len())))
 }
 
 fn through(via: &[&Shown]) -> String {
@@ -149,47 +145,43 @@ fn through(via: &[&Shown]) -> String {
     format!("via {}", names.join(", "))
 }
 
-/// Until when, and how far that is. What ended meanwhile is said to have ended.
-fn until(model: &Model, end: Option<Timestamp>, width: usize) -> (String, Tone) {
+/// Until when, and how far that is when it is near. What ended meanwhile is said to have ended.
+fn until(model: &Model, end: Option<Timestamp>) -> (String, Tone) {
     let Some(end) = end else { return ("always".into(), Tone::Plain) };
     let at = moment(model, end);
     if end <= model.now {
         return (format!("! ended {at}"), Tone::Caution);
     }
-    if width < usize::from(TWO_LINES) {
-        return (format!("until {at}"), Tone::Plain);
-    }
-    (format!("until {at}, {}", left(model, end)), Tone::Plain)
-}
-
-/// How long until `end`: `3h 42m`, `2d 4h`.
-fn left(model: &Model, end: Timestamp) -> String {
-    let minutes = end.duration_since(model.now).as_secs().max(0) / 60;
-    match minutes {
-        ..60 => format!("{minutes}m"),
-        60..1440 => format!("{}h {}m", minutes / 60, minutes % 60),
-        _ => format!("{}d {}h", minutes / 1440, minutes % 1440 / 60),
-    }
+    let minutes = end.duration_since(model.now).as_secs() / 60;
+    let left = match minutes {
+        _ if model.size.0 < TWO_LINES => String::new(),
+        ..60 => format!(", {minutes}m"),
+        60..1440 => format!(", {}h {}m", minutes / 60, minutes % 60),
+        1440..10080 => format!(", {}d {}h", minutes / 1440, minutes % 1440 / 60),
+        _ => String::new(),
+    };
+    (format!("until {at}{left}"), Tone::Plain)
 }
 
 /// A time that cannot be mistaken for that of another day: `today 08:00`, `Tue 10 Jun 08:00`.
 fn moment(model: &Model, at: Timestamp) -> String {
-    let day = |at: Timestamp| -> Date { at.to_zoned(model.zone.clone()).date() };
-    let (then, today) = (day(at), day(model.now));
-    let form = if then == today {
-        "today %H:%M"
-    } else if then.year() == today.year() {
-        "%a %-d %b %H:%M"
-    } else {
-        "%a %-d %b %Y %H:%M"
+    let zoned = at.to_zoned(model.zone.clone());
+    let today = model.now.to_zoned(model.zone.clone()).date();
+    let form = match (zoned.date() == today, zoned.year() == today.year(), model.size.0 < TWO_LINES) {
+        (true, ..) => "today %H:%M",
+        (_, true, false) => "%a %-d %b %H:%M",
+        (_, false, false) => "%a %-d %b %Y %H:%M",
+        (_, true, true) => "%-d %b %H:%M",
+        (_, false, true) => "%-d %b %Y %H:%M",
     };
-    at.to_zoned(model.zone.clone()).strftime(form).to_string()
+    zoned.strftime(form).to_string()
 }
 
 fn shift<'a>(model: &Model, stretch: &Stretch<'a>, width: usize, narrow: bool) -> Vec<Span<'a>> {
     let now = if stretch.now { "now " } else { "    " };
-    let from = if stretch.now && stretch.who.is_none() { "now".to_owned() } else { moment(model, stretch.start) };
-    let times = format!("{} – {}", cell(&from, MOMENT.min(width / 2)), moment(model, stretch.end));
+    let from = if stretch.now && stretch.who.is_none() { String::new() } else { moment(model, stretch.start) };
+    let room = if narrow { SHORT } else { MOMENT };
+    let times = format!("{} – {}", cell(&from, room), moment(model, stretch.end));
     let mut spans = vec![span(model, Tone::Accent, now)];
     if narrow {
         spans.push(span(model, Tone::Plain, times));
@@ -216,6 +208,9 @@ fn who<'a>(model: &Model, stretch: &Stretch<'a>, width: usize) -> Vec<Span<'a>> 
     let Some(name) = stretch.who else { return vec![span(model, Tone::Caution, "! nobody")] };
     let word = if stretch.from_override { "  override" } else { "" };
     let tone = if stretch.me { Tone::Accent } else { Tone::Plain };
-    let name = fit(&named(name, stretch.me), width.saturating_sub(word.len()));
+    let name = named(name, stretch.me, width.saturating_sub(word.len()));
     vec![span(model, tone, name), span(model, Tone::Caution, word)]
 }
+
+#[cfg(test)]
+mod tests;

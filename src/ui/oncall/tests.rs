@@ -1,0 +1,164 @@
+//! The on-call view, as a person sees it.
+
+use crate::{
+    app::{Event, Model, update},
+    core::{
+        board::Board,
+        freshness::{Door, Failure},
+        id::AccountName,
+        oncall::{OnCall, Shift},
+    },
+    ui::{
+        fixtures::{
+            account_name, ago, attached, board, bob, carol, now, policy, press, schedule_name, shown, user, zone,
+        },
+        snapshot::screen,
+    },
+};
+
+/// Snapshots the on-call view of `board` after these keys, at both sizes.
+fn both(name: &str, board: &Board, keys: &str) {
+    for (width, height) in [(80, 24), (40, 12)] {
+        let mut model = attached(board.clone(), width, height);
+        press(&mut model, "2");
+        press(&mut model, keys);
+        insta::assert_snapshot!(format!("{name}_{width}x{height}"), screen(&model, width, height));
+    }
+}
+
+fn board_with(change: impl FnOnce(&mut crate::core::board::AccountBoard)) -> Board {
+    let mut board = board();
+    change(board.accounts.get_mut(&account_name()).expect("account"));
+    board
+}
+
+fn failure(cause: &str) -> Option<Failure> {
+    Some(Failure { at: ago(5), cause: shown(cause), unauthorised: false })
+}
+
+#[test]
+fn who_is_on_call_and_who_is_next() {
+    both("on_call", &board(), "j j j");
+    both("on_call_end", &board(), "G");
+}
+
+#[test]
+fn on_a_wide_screen_shifts_say_their_length() {
+    let mut model = attached(board(), 120, 40);
+    press(&mut model, "2");
+    insta::assert_snapshot!(screen(&model, 120, 40));
+}
+
+#[test]
+fn several_policies_people_and_accounts() {
+    let mut board = board_with(|account| {
+        let database =
+            crate::core::incident::Named { name: shown("Databases: critical and everything else"), ..policy() };
+        let database =
+            crate::core::incident::Named { id: crate::core::id::PolicyId::new("PPOLDB1").expect("id"), ..database };
+        let person = |level, user, schedule: &str, hours: i64| OnCall {
+            policy: database.clone(),
+            level,
+            user,
+            schedule: Some(schedule_name(&schedule.replace(' ', "-"), schedule)),
+            start: Some(ago(60)),
+            end: Some(ago(-3600 * hours)),
+        };
+        account.oncalls.extend([
+            person(1, carol(), "Primary", 5),
+            person(1, carol(), "Holidays", 90),
+            person(1, bob(), "Primary", -1),
+            person(
+                2,
+                user("PLONG01", "Maximiliane von Hohenlohe-Waldenburg 日本語"),
+                "A schedule with a very long name",
+                9000,
+            ),
+        ]);
+    });
+    let name = AccountName::new("staging").expect("name");
+    let mut other = board.accounts[&account_name()].clone();
+    other.account.name = name.clone();
+    other.oncalls.clear();
+    other.schedules.clear();
+    board.accounts.insert(name, other);
+    both("on_call_many", &board, "");
+    both("on_call_many_end", &board, "G");
+}
+
+#[test]
+fn gaps_overrides_and_shifts_left_out() {
+    let board = board_with(|account| {
+        let shift = |from: i64, to: i64, from_override| Shift {
+            start: ago(-3600 * from),
+            end: ago(-3600 * to),
+            user: bob(),
+            from_override,
+        };
+        account.oncalls.truncate(1);
+        account.schedules.truncate(2);
+        account.schedules[0].shifts = vec![
+            shift(2, 8, false),
+            shift(8, 9, true),
+            shift(20, 200, false),
+            shift(200, 201, false),
+            shift(201, 202, false),
+        ];
+        account.schedules[1].shifts = vec![shift(-9, -2, false)];
+    });
+    both("on_call_gaps", &board, "G");
+}
+
+#[test]
+fn a_filter_that_finds_and_one_that_does_not() {
+    both("on_call_filter", &board(), "/ c a r o l");
+    both("on_call_filter_kept", &board(), "/ s e c o n d enter");
+    both("on_call_filter_none", &board(), "/ x y z");
+}
+
+#[test]
+fn old_data_says_so_and_why() {
+    let board = board_with(|account| {
+        account.account.rest.last_success = Some(ago(20_000));
+        account.account.rest.failure = failure("PagerDuty answered 500 Internal Server Error");
+        account.oncalls[0].end = Some(ago(600));
+    });
+    both("on_call_stale", &board, "");
+}
+
+#[test]
+fn nothing_known_looks_other_than_nobody_on_call() {
+    let empty = |change: fn(&mut crate::core::board::AccountBoard)| {
+        board_with(|account| {
+            account.oncalls.clear();
+            account.schedules.clear();
+            change(account);
+        })
+    };
+    both("on_call_nobody", &empty(|_| {}), "");
+    both("on_call_waiting", &empty(|account| account.account.rest.last_success = None), "");
+    let down = empty(|account| {
+        account.account.rest.last_success = None;
+        account.account.rest.failure = failure("connection refused");
+    });
+    both("on_call_down", &down, "");
+    both("on_call_no_token", &empty(|account| account.account.rest_off = Some(shown("no token is configured"))), "");
+    both("on_call_no_account", &Board { door: Door::Closed, ..Board::default() }, "");
+}
+
+#[test]
+fn before_the_first_answer_and_without_a_link() {
+    let mut model = Model::new(now(), zone(), (80, 24));
+    press(&mut model, "2");
+    insta::assert_snapshot!("on_call_connecting_80x24", screen(&model, 80, 24));
+    update(&mut model, Event::Detached { reason: "the server went away".into() });
+    insta::assert_snapshot!("on_call_lost_80x24", screen(&model, 80, 24));
+}
+
+#[test]
+fn without_colour_every_meaning_is_in_words() {
+    let mut model = attached(board(), 80, 24);
+    model.colour = false;
+    press(&mut model, "2 j");
+    insta::assert_snapshot!(screen(&model, 80, 24));
+}

@@ -1,0 +1,217 @@
+//! The webhooks view, as a person sees it.
+
+use crate::{
+    app::{Event, Model, update},
+    core::{
+        board::{Board, Change},
+        delivery::{DeliveryView, Direction, Verdict},
+        freshness::Door,
+        text::ShownBody,
+    },
+    proto::Answer,
+    ui::{
+        fixtures::{account_name, answer, attached, board, change, delivery, now, press, shown, type_text, zone},
+        snapshot::screen,
+    },
+};
+
+/// Snapshots what `steps` make of the webhooks view of `board`, at both sizes.
+fn both(name: &str, board: &Board, steps: impl Fn(&mut Model)) {
+    for (width, height) in [(80, 24), (40, 12)] {
+        let mut model = attached(board.clone(), width, height);
+        press(&mut model, "3");
+        steps(&mut model);
+        insta::assert_snapshot!(format!("{name}_{width}x{height}"), screen(&model, width, height));
+    }
+}
+
+fn keys(name: &str, board: &Board, keys: &str) {
+    both(name, board, |model| drop(press(model, keys)));
+}
+
+fn empty(door: Door) -> Board {
+    let mut board = board();
+    board.deliveries.clear();
+    board.door = door;
+    board
+}
+
+fn address() -> String {
+    "127.0.0.1:8484".into()
+}
+
+fn busy() -> Board {
+    let mut board = board();
+    board.deliveries = (7..90).rev().map(|id| delivery(id, 95 - id, Verdict::Accepted, "incident.annotated")).collect();
+    board
+}
+
+fn view(verdict: Verdict, body: &str, body_is_json: bool) -> DeliveryView {
+    let long =
+        "t=1749521845,v1=5257a869e7ecebeda32affa62cdca3fa51cad7e77a0e56ff536d0ce8e108d8bd,v1=6ffbb59b2300aae63f27240";
+    let headers = [
+        ("content-type", "application/json"),
+        ("user-agent", "PagerDuty-Webhook/V3.0"),
+        ("x-pagerduty-signature", long),
+    ];
+    DeliveryView {
+        summary: delivery(6, 5, verdict, "incident.triggered"),
+        peer: shown("203.0.113.7:50112"),
+        headers: headers.map(|(name, value)| (shown(name), shown(value))).to_vec(),
+        body: ShownBody::new(body),
+        body_is_json,
+    }
+}
+
+fn opened(name: &str, view: &DeliveryView, then: &str) {
+    both(name, &board(), |model| {
+        let effects = press(model, "j enter");
+        answer(model, &effects, Ok(Answer::Delivery { delivery: Box::new(view.clone()) }));
+        press(model, then);
+    });
+}
+
+const BODY: &str = r#"{
+  "event": {
+    "id": "01EVENT0006",
+    "event_type": "incident.triggered",
+    "occurred_at": "2025-06-10T02:17:24.871Z",
+    "data": {
+      "title": "Disk 97 % full on db-3 and a title that goes on and on and on until it does not fit on a line any more"
+    }
+  }
+}"#;
+
+#[test]
+fn the_log() {
+    keys("log", &board(), "");
+    keys("log_selected", &board(), "j j");
+}
+
+#[test]
+fn the_log_on_wider_screens() {
+    let mut board = board();
+    let mut out = delivery(7, 90_000, Verdict::Accepted, "incident.status_update_published");
+    out.direction = Direction::Outgoing;
+    out.subject = Some(shown("夜間バッチ failed on batch-2"));
+    out.latency_us = 1_234_567;
+    board.deliveries.push_front(out);
+    for width in [64, 120, 160] {
+        let mut model = attached(board.clone(), width, 14);
+        press(&mut model, "3");
+        insta::assert_snapshot!(format!("log_{width}x14"), screen(&model, width, 14));
+    }
+}
+
+#[test]
+fn news_above_a_scrolled_log() {
+    both("log_new_above", &busy(), |model| {
+        press(model, "G");
+        for id in 90..93 {
+            change(model, Change::Delivery(Box::new(delivery(id, 1, Verdict::Rejected, ""))));
+        }
+    });
+}
+
+#[test]
+fn the_end_of_the_log() {
+    both("log_older_failed", &board(), |model| {
+        let effects = press(model, "G");
+        answer(model, &effects, Err("the store is busy".into()));
+    });
+    both("log_begins", &board(), |model| {
+        let effects = press(model, "G");
+        answer(model, &effects, Ok(Answer::Deliveries { deliveries: vec![] }));
+    });
+}
+
+#[test]
+fn a_filter_that_finds_and_one_that_does_not() {
+    both("log_filter", &board(), |model| {
+        press(model, "/");
+        type_text(model, "dupl trigg");
+    });
+    both("log_filter_none", &board(), |model| {
+        press(model, "/");
+        type_text(model, "nothing has this");
+        press(model, "enter");
+    });
+}
+
+#[test]
+fn an_empty_log_says_where_to_point_webhooks_or_why_none_can_come() {
+    keys("log_empty", &empty(Door::Open { address: address() }), "");
+    keys("log_closed", &empty(Door::Closed), "");
+    keys("log_taken", &empty(Door::Taken { address: address(), by: shown("dogwatch of bob (pid 4711)") }), "");
+    keys("log_failing", &empty(Door::Failing { address: address(), cause: shown("the disk is full") }), "");
+    let mut off = empty(Door::Open { address: address() });
+    off.accounts.get_mut(&account_name()).expect("account").account.push.off =
+        Some(shown("[account.webhook] has no secret"));
+    keys("log_push_off", &off, "");
+}
+
+#[test]
+fn a_log_whose_door_fails_says_so_above() {
+    let mut board = board();
+    board.door = Door::Failing { address: address(), cause: shown("the disk is full") };
+    keys("log_door_failing", &board, "");
+}
+
+#[test]
+fn before_the_first_answer() {
+    let mut model = Model::new(now(), zone(), (80, 24));
+    press(&mut model, "3");
+    insta::assert_snapshot!("log_connecting_80x24", screen(&model, 80, 24));
+}
+
+#[test]
+fn a_delivery_opened() {
+    opened("delivery", &view(Verdict::Accepted, BODY, true), "");
+    opened("delivery_end", &view(Verdict::Accepted, BODY, true), "G");
+}
+
+#[test]
+fn what_was_refused_or_not_understood_is_shown_as_it_is() {
+    let mut rejected = view(Verdict::Rejected, "POST me\u{1b}[2J\u{202e}!", false);
+    rejected.summary.account = None;
+    rejected.summary.event_type = None;
+    rejected.summary.incident = None;
+    rejected.summary.subject = None;
+    rejected.headers.clear();
+    opened("delivery_rejected", &rejected, "");
+    let mut undecodable = view(Verdict::Undecodable, "", false);
+    undecodable.summary.event_type = None;
+    opened("delivery_undecodable", &undecodable, "");
+}
+
+#[test]
+fn a_delivery_being_read_or_not_readable() {
+    keys("delivery_asked", &board(), "j enter");
+    both("delivery_failed", &board(), |model| {
+        let effects = press(model, "j enter");
+        answer(model, &effects, Err("this delivery was dropped from the ring of rejected ones".into()));
+    });
+    both("delivery_link_lost", &board(), |model| {
+        press(model, "j enter");
+        update(model, Event::Detached { reason: "the server went away".into() });
+    });
+}
+
+#[test]
+fn without_colour_every_verdict_is_a_word_and_a_mark() {
+    let mut model = attached(board(), 80, 24);
+    model.colour = false;
+    press(&mut model, "3 j");
+    insta::assert_snapshot!(screen(&model, 80, 24));
+}
+
+#[test]
+fn a_body_of_one_endless_line_is_drawn_at_once() {
+    let mut model = attached(board(), 80, 24);
+    let effects = press(&mut model, "3 j enter");
+    let view = view(Verdict::Undecodable, &"é".repeat(200_000), false);
+    answer(&mut model, &effects, Ok(Answer::Delivery { delivery: Box::new(view) }));
+    press(&mut model, "G");
+
+    assert!(screen(&model, 80, 24).contains("éééé"));
+}
