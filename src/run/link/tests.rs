@@ -73,7 +73,7 @@ impl Server {
 
 impl Fixture {
     async fn next(&mut self) -> Event {
-        timeout(Duration::from_secs(3600), self.events.recv()).await.expect("an event").expect("the link lives")
+        timeout(Duration::from_hours(1), self.events.recv()).await.expect("an event").expect("the link lives")
     }
 
     async fn detached(&mut self) -> String {
@@ -227,7 +227,7 @@ async fn a_screen_that_does_not_keep_up_is_not_taken_for_a_silent_server() {
     for _ in 0..20 {
         server.say(FromServer::Changed { change: crate::core::board::Change::Templates(vec![]) }).await;
     }
-    advance(Duration::from_secs(60)).await;
+    advance(Duration::from_mins(1)).await;
 
     fixture.attached().await;
     for _ in 0..20 {
