@@ -293,7 +293,7 @@ fn reason(outcome: &Outcome) -> Option<&str> {
 }
 
 /// An outcome with all that is known about it.
-pub fn outcome_words(outcome: &Outcome) -> String {
+pub(super) fn outcome_words(outcome: &Outcome) -> String {
     let word = outcome.word();
     match outcome {
         Outcome::Pending | Outcome::Sent | Outcome::Confirmed { notice: None } => word.into(),

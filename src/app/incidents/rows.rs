@@ -15,7 +15,7 @@ use crate::core::{
 };
 
 /// A resolved incident stays listed for so long, so that one sees how it ended.
-pub const AFTERGLOW: SignedDuration = SignedDuration::from_mins(10);
+const AFTERGLOW: SignedDuration = SignedDuration::from_mins(10);
 
 /// What is to be listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

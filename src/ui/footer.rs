@@ -1,0 +1,107 @@
+//! The last line: which keys do what here, or what became of the last thing done. News that are too long
+//! for one line grow upwards over the body, so that a reason is never cut off.
+
+use ratatui::{
+    Frame,
+    layout::Rect,
+    text::{Line, Span},
+    widgets::Clear,
+};
+
+use super::{
+    theme::{Tone, style},
+    words::wrap,
+};
+use crate::{
+    app::{
+        Model, Notice, NoticeKind, View,
+        keys::{Action, BINDINGS, Scope},
+    },
+    core::text::columns,
+};
+
+/// Lines that news may take.
+const NEWS_LINES: usize = 3;
+
+type Hint = (&'static str, &'static str);
+
+pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    match &model.notice {
+        Some(notice) => news(model, notice, frame, area),
+        None => frame.render_widget(fitting(model, &hints(model), area.width.into()), area),
+    }
+}
+
+fn news(model: &Model, notice: &Notice, frame: &mut Frame<'_>, area: Rect) {
+    let (mark, tone) = match notice.kind {
+        NoticeKind::Good => ("✓ ", Tone::Calm),
+        NoticeKind::Working => ("… ", Tone::Caution),
+        NoticeKind::Bad => ("! ", Tone::Alarm),
+    };
+    let width = usize::from(area.width).saturating_sub(mark.len().min(2));
+    let mut lines = wrap(notice.text.as_str(), width);
+    if lines.len() > NEWS_LINES {
+        let rest = lines.split_off(NEWS_LINES - 1).join(" ");
+        lines.push(crate::core::text::fit(&rest, width));
+    }
+    let height = u16::try_from(lines.len()).unwrap_or(1);
+    let area = Rect { y: (area.y + 1).saturating_sub(height), height, ..area };
+    frame.render_widget(Clear, area);
+    for (at, (row, text)) in area.rows().zip(lines).enumerate() {
+        let mark = if at == 0 { mark } else { "  " };
+        frame.render_widget(Line::styled(format!("{mark}{text}"), style(model, tone)), row);
+    }
+}
+
+/// What the keys do now, most wanted first; the last one is always shown.
+fn hints(model: &Model) -> Vec<Hint> {
+    if let Some(prompt) = &model.prompt {
+        return prompt.hints().to_vec();
+    }
+    if model.help.is_some() {
+        return vec![("j/k", "scroll"), ("esc", "back")];
+    }
+    let incidents = &model.incidents;
+    if model.view == View::Incidents && incidents.filtering {
+        return vec![("enter", "keep"), ("esc", "clear")];
+    }
+    if model.view == View::Incidents && incidents.opened.is_some() {
+        let wanted = [Action::Acknowledge, Action::Resolve, Action::HandOff, Action::Note, Action::Link];
+        let mut out = vec![("esc", "back")];
+        out.extend(bound(model.view).filter(|(action, _)| wanted.contains(action)).map(|(_, hint)| hint));
+        out.push(("?", "help"));
+        return out;
+    }
+    let (help, mut out): (Vec<_>, Vec<_>) = bound(model.view).partition(|(action, _)| *action == Action::Help);
+    out.extend(help);
+    out.into_iter().map(|(_, hint)| hint).collect()
+}
+
+/// The hints of the table that hold in `view`.
+fn bound(view: View) -> impl Iterator<Item = (Action, Hint)> {
+    let holds = move |scope| scope == Scope::In(view) || scope == Scope::Everywhere;
+    let shown = BINDINGS.iter().filter(move |binding| holds(binding.scope) && !binding.hint.is_empty());
+    shown.map(|binding| (binding.action, (binding.keys[0], binding.hint)))
+}
+
+/// As many hints as fit, and the last one in any case.
+fn fitting(model: &Model, hints: &[Hint], width: usize) -> Line<'static> {
+    let Some((last, others)) = hints.split_last() else { return Line::default() };
+    let room = |hint: &Hint| columns(hint.0) + 1 + columns(hint.1) + 2;
+    let mut used = room(last);
+    let mut shown: Vec<&Hint> = vec![];
+    for hint in others {
+        if used + room(hint) > width + 2 {
+            break;
+        }
+        used += room(hint);
+        shown.push(hint);
+    }
+    shown.push(last);
+    let mut line = Line::default();
+    for (key, word) in shown {
+        line.push_span(Span::styled(*key, style(model, Tone::Accent)));
+        line.push_span(Span::styled(format!(" {word}  "), style(model, Tone::Faint)));
+    }
+    line
+}

@@ -1,0 +1,289 @@
+//! The first two lines: which account, as whom, on call or not, how much is open; and how far all that can
+//! be trusted. Each part has a long form and shorter ones; what matters least is shortened first.
+
+use jiff::{SignedDuration, Timestamp};
+use ratatui::{
+    Frame,
+    layout::Rect,
+    text::{Line, Span},
+};
+
+use super::{
+    theme::{Tone, style},
+    words::{age, moment, since, zone_name},
+};
+use crate::{
+    app::{Link, Model, Role, View, page::Piece},
+    core::{
+        board::{AccountBoard, Counts},
+        freshness::{Account, Door, Standing},
+        oncall::OnCall,
+        text::{Shown, columns},
+    },
+};
+
+/// Part of a header line: its forms, longest first, and how much they matter.
+struct Part {
+    forms: Vec<Vec<Piece>>,
+    /// Lower is shortened first.
+    weight: u8,
+}
+
+impl Part {
+    fn new(weight: u8, forms: Vec<Vec<Piece>>) -> Self {
+        Self { forms, weight }
+    }
+
+    fn of(weight: u8, tone: Tone, forms: &[String]) -> Self {
+        Self::new(weight, forms.iter().map(|form| vec![Piece::new(tone, form.clone())]).collect())
+    }
+}
+
+pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let mut rows = area.rows();
+    let width = usize::from(area.width);
+    if let Some(row) = rows.next() {
+        frame.render_widget(fitted(model, who_and_what(model), width), row);
+    }
+    if let Some(row) = rows.next() {
+        frame.render_widget(fitted(model, views_and_sources(model), width), row);
+    }
+}
+
+/// Shortens the parts, least important first, until they fit; then leaves those out that still do not.
+fn fitted(model: &Model, mut parts: Vec<Part>, width: usize) -> Line<'static> {
+    let length = |parts: &[Part]| {
+        let form = |part: &Part| part.forms.first().map_or(0, |form| form.iter().map(|p| columns(&p.text)).sum());
+        parts.iter().map(|part| form(part) + 2).sum::<usize>().saturating_sub(2)
+    };
+    while length(&parts) > width {
+        let longest = parts.iter_mut().filter(|part| part.forms.len() > 1).min_by_key(|part| part.weight);
+        if let Some(part) = longest {
+            part.forms.remove(0);
+            parts.retain(|part| part.forms.first().is_some_and(|form| form.iter().any(|p| !p.text.is_empty())));
+        } else if let Some(least) = (0..parts.len()).min_by_key(|at| parts[*at].weight).filter(|_| parts.len() > 1) {
+            parts.remove(least);
+        } else {
+            break;
+        }
+    }
+    let mut line = Line::default();
+    for part in parts {
+        for piece in part.forms.into_iter().next().unwrap_or_default() {
+            line.push_span(Span::styled(piece.text, style(model, piece.tone)));
+        }
+        line.push_span("  ");
+    }
+    line
+}
+
+fn who_and_what(model: &Model) -> Vec<Part> {
+    vec![accounts(model), identity(model), on_call(model), counts(model.board.counts())]
+}
+
+fn accounts(model: &Model) -> Part {
+    let names: Vec<_> = model.board.accounts.keys().map(ToString::to_string).collect();
+    match names.as_slice() {
+        [] => Part::of(3, Tone::Faint, &["no account".into()]),
+        [one] => Part::of(3, Tone::Strong, &[one.clone(), crate::core::text::fit(one, 8)]),
+        many => Part::of(3, Tone::Strong, &[many.join(" "), format!("{} accounts", many.len())]),
+    }
+}
+
+/// As whom one acts; and why not, if one cannot.
+fn identity(model: &Model) -> Part {
+    let mut accounts = model.board.accounts.values().map(|board| &board.account);
+    let name = accounts.clone().find_map(|account| account.identity.as_ref()).map(|identity| identity.name.as_str());
+    let first = name.and_then(|name| name.split(' ').next());
+    let cannot = accounts.find_map(|account| account.cannot_act.as_ref()).map(Shown::as_str);
+    let name = name.unwrap_or("who I am is not known");
+    let first = first.unwrap_or("who?");
+    match model.watching().or(cannot) {
+        Some(reason) => {
+            let long = format!("{name}, look only: {reason}");
+            Part::of(2, Tone::Caution, &[long, format!("{name}, look only"), "look only".into()])
+        }
+        None => Part::of(2, Tone::Plain, &[name.into(), first.into()]),
+    }
+}
+
+/// Whether I am on call.
+enum Duty {
+    On {
+        level: u32,
+        until: Option<Timestamp>,
+    },
+    Off,
+    /// Not told who I am, or who is on call.
+    Unknown,
+}
+
+fn duty(board: &AccountBoard, now: Timestamp) -> Duty {
+    let me = board.account.identity.as_ref().and_then(|identity| identity.user.as_ref());
+    let running = |on: &&OnCall| on.end.is_none_or(|end| end > now);
+    let current: Vec<_> = board.oncalls.iter().filter(running).collect();
+    let (Some(me), false) = (me, current.is_empty()) else { return Duty::Unknown };
+    match current.iter().filter(|on| on.user.id == me.id).min_by_key(|on| on.level) {
+        Some(on) => Duty::On { level: on.level, until: on.end },
+        None => Duty::Off,
+    }
+}
+
+fn on_call(model: &Model) -> Part {
+    let duties: Vec<_> = model.board.accounts.values().map(|board| duty(board, model.now)).collect();
+    let on = duties.iter().filter_map(|duty| match duty {
+        Duty::On { level, until } => Some((*level, *until)),
+        Duty::Off | Duty::Unknown => None,
+    });
+    if let Some((level, until)) = on.min_by_key(|(level, _)| *level) {
+        let short = format!("ON CALL L{level}");
+        let Some(until) = until else { return Part::of(5, Tone::Strong, &[short]) };
+        let long = format!("{short} until {}", moment(until, model.now, &model.zone));
+        let zone = zone_name(until, &model.zone);
+        return Part::of(5, Tone::Strong, &[format!("{long} {zone}"), long, short]);
+    }
+    if !duties.is_empty() && duties.iter().all(|duty| matches!(duty, Duty::Off)) {
+        return Part::of(5, Tone::Plain, &["not on call".into()]);
+    }
+    Part::of(5, Tone::Caution, &["on call: not known".into(), "on call?".into()])
+}
+
+fn counts(counts: Counts) -> Part {
+    let tone = |n: usize, tone| if n == 0 { Tone::Faint } else { tone };
+    let (triggered, acknowledged) = (tone(counts.triggered, Tone::Alarm), tone(counts.acknowledged, Tone::Caution));
+    let form = |words: [&str; 3], with_resolved| {
+        let mut form = vec![
+            Piece::new(triggered, format!("{} {}", counts.triggered, words[0])),
+            Piece::new(acknowledged, format!("  {} {}", counts.acknowledged, words[1])),
+        ];
+        if with_resolved {
+            form.push(Piece::new(Tone::Faint, format!("  {} {}", counts.resolved, words[2])));
+        }
+        form
+    };
+    let full = ["triggered", "acknowledged", "resolved"];
+    let short = ["trig", "ack", "res"];
+    Part::new(6, vec![form(full, true), form(["triggered", "acked", ""], false), form(short, false)])
+}
+
+fn views_and_sources(model: &Model) -> Vec<Part> {
+    let mut parts = vec![tabs(model)];
+    parts.extend(link(model));
+    let several = model.board.accounts.len() > 1;
+    parts.extend(rest(model, several));
+    parts.extend(push(model, several));
+    parts.push(door(&model.board.door));
+    parts
+}
+
+fn tabs(model: &Model) -> Part {
+    let tab = |at: usize, view: View, short: bool| {
+        let open = view == model.view;
+        let name = if short && !open { String::new() } else { format!(" {}", view.name()) };
+        let space = if at == 0 { "" } else { "  " };
+        let tone = if open { Tone::Strong } else { Tone::Faint };
+        let text = if open { format!("[{}{name}]", at + 1) } else { format!("{}{name}", at + 1) };
+        vec![Piece::new(Tone::Plain, space), Piece::new(tone, text)]
+    };
+    let form = |short| View::ALL.iter().enumerate().flat_map(|(at, view)| tab(at, *view, short)).collect();
+    Part::new(1, vec![form(false), form(true)])
+}
+
+fn link(model: &Model) -> Option<Part> {
+    match &model.link {
+        Link::Connecting => Some(Part::of(9, Tone::Caution, &["connecting…".into()])),
+        Link::Lost { since: at, .. } => {
+            let age = age(since(*at, model.now));
+            Some(Part::of(9, Tone::Alarm, &[format!("LINK LOST {age}"), "NO LINK".into()]))
+        }
+        Link::Up(Role::Owner) => None,
+        Link::Up(Role::Attached) => Some(Part::of(0, Tone::Faint, &["attached".into(), String::new()])),
+    }
+}
+
+/// The account whose part is the most worrying; all the same when there is one.
+fn worst<T>(model: &Model, rank: impl Fn(&Account) -> T) -> Option<&Account>
+where
+    T: Ord,
+{
+    model.board.accounts.values().map(|board| &board.account).max_by_key(|account| rank(account))
+}
+
+fn named(account: &Account, several: bool, text: &str) -> String {
+    if several { format!("{} {text}", account.name) } else { text.to_owned() }
+}
+
+fn rest(model: &Model, several: bool) -> Option<Part> {
+    let rank = |account: &Account| match account.rest_standing(model.now) {
+        _ if account.rest_off.is_some() => (1, SignedDuration::ZERO),
+        Standing::Fresh { age } => (0, age),
+        Standing::Waiting => (2, SignedDuration::ZERO),
+        Standing::Stale { age, .. } => (3, age),
+        Standing::Down { .. } => (4, SignedDuration::ZERO),
+    };
+    let account = worst(model, rank)?;
+    let name = |text: &str| named(account, several, text);
+    if let Some(reason) = &account.rest_off {
+        return Some(Part::of(7, Tone::Caution, &[name(&format!("rest off: {reason}")), name("rest off")]));
+    }
+    let refused = account.rest.failure.as_ref().is_some_and(|failure| failure.unauthorised);
+    Some(match account.rest_standing(model.now) {
+        Standing::Fresh { age: old } => Part::of(7, Tone::Calm, &[name(&format!("rest {}", age(old)))]),
+        Standing::Waiting => Part::of(7, Tone::Caution, &[name("rest: waiting"), "rest …".into()]),
+        Standing::Stale { age: old, .. } if refused => {
+            Part::of(8, Tone::Alarm, &[name(&format!("rest KEY REFUSED {}", age(old))), "KEY REFUSED".into()])
+        }
+        Standing::Stale { age: old, cause } => {
+            let short = name(&format!("rest STALE {}", age(old)));
+            Part::of(8, Tone::Alarm, &[format!("{short}: {cause}"), short])
+        }
+        Standing::Down { .. } if refused => Part::of(8, Tone::Alarm, &[name("rest KEY REFUSED"), "KEY REFUSED".into()]),
+        Standing::Down { cause } => {
+            Part::of(8, Tone::Alarm, &[format!("{}: {cause}", name("rest DOWN")), name("rest DOWN")])
+        }
+    })
+}
+
+fn push(model: &Model, several: bool) -> Option<Part> {
+    let rank = |account: &Account| {
+        let push = &account.push;
+        let trouble = push.rejected.saturating_add(push.missed);
+        let silent_for = push.last_delivery.map_or(i64::MAX, |at| since(at, model.now).as_secs());
+        (trouble, push.off.is_none(), silent_for)
+    };
+    let account = worst(model, rank)?;
+    let name = |text: &str| named(account, several, text);
+    let push = &account.push;
+    if let Some(reason) = &push.off {
+        return Some(Part::of(4, Tone::Caution, &[name(&format!("push off: {reason}")), name("push off")]));
+    }
+    let last = match push.last_delivery {
+        Some(at) => format!("push {}", age(since(at, model.now))),
+        None => "push none yet".into(),
+    };
+    let last = name(&last);
+    Some(match (push.rejected, push.missed) {
+        (0, 0) if push.last_delivery.is_none() => Part::of(4, Tone::Caution, &[last]),
+        (0, 0) => Part::of(4, Tone::Calm, &[last]),
+        (0, missed) => Part::of(4, Tone::Caution, &[format!("{last}, {missed} missed"), format!("push -{missed}")]),
+        (rejected, _) => {
+            Part::of(4, Tone::Caution, &[format!("{last}, {rejected} refused"), format!("push {rejected} refused")])
+        }
+    })
+}
+
+fn door(door: &Door) -> Part {
+    match door {
+        Door::Closed => Part::of(0, Tone::Faint, &["door closed".into(), String::new()]),
+        Door::Open { address } => {
+            let port = address.rsplit(':').next().unwrap_or(address);
+            Part::of(0, Tone::Faint, &[format!("door {address}"), format!("door :{port}"), String::new()])
+        }
+        Door::Taken { by, .. } => {
+            Part::of(2, Tone::Caution, &[format!("door taken by {by}"), "door taken".into(), "no door".into()])
+        }
+        Door::Failing { cause, .. } => {
+            Part::of(3, Tone::Alarm, &[format!("door FAILING: {cause}"), "door FAILING".into()])
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! The incidents view: what is wrong with the sources, how many are listed, and the visible rows. Only
+//! those rows are formatted.
+
+mod emptiness;
+
+use ratatui::{
+    Frame,
+    layout::{Position, Rect},
+    text::{Line, Span},
+};
+
+use super::{
+    prompt::tail,
+    theme::{Tone, style},
+    words::{age, count, since},
+};
+use crate::{
+    app::{
+        Model,
+        geometry::{self, IncidentList},
+        incidents::{last_action, outcome_mark, page, status_mark, status_tone, urgency_word},
+        page::Piece,
+        troubles::{Trouble, troubles},
+    },
+    core::{
+        id::IncidentKey,
+        incident::{Incident, Status, Urgency},
+        text::{Shown, columns, fit},
+    },
+};
+
+pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    if let Some(opened) = &model.incidents.opened {
+        super::page(model, page(model, opened, area.width.into()), opened.offset, frame, area);
+        return;
+    }
+    let troubles = troubles(model);
+    let at = geometry::incident_list(area, troubles.len());
+    draw_troubles(model, &troubles, frame, at.troubles);
+    summary(model, frame, at.summary);
+    if model.incidents.rows.keys().is_empty() {
+        emptiness::draw(model, frame, at.columns.union(at.rows));
+    } else {
+        rows(model, frame, &at);
+    }
+}
+
+fn draw_troubles(model: &Model, troubles: &[Trouble], frame: &mut Frame<'_>, area: Rect) {
+    let shown = usize::from(area.height);
+    for (at, (row, trouble)) in area.rows().zip(troubles).enumerate() {
+        let hidden = if at + 1 == shown { troubles.len().saturating_sub(shown) } else { 0 };
+        let more = if hidden > 0 { format!(" (+{hidden} more)") } else { String::new() };
+        let text = fit(&format!("! {}", trouble.text), usize::from(area.width).saturating_sub(more.len()));
+        frame.render_widget(Line::styled(format!("{text}{more}"), style(model, trouble.tone)), row);
+    }
+}
+
+/// The filter while it is typed or holds, else how many incidents there are.
+fn summary(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let state = &model.incidents;
+    let (listed, hidden) = (state.rows.keys().len(), state.rows.hidden_resolved());
+    let mut pieces = vec![];
+    if state.filtering || !state.filter.is_empty() {
+        let of = format!("{listed} of {}", listed + state.rows.filtered_out());
+        let room = usize::from(area.width).saturating_sub(of.len() + 4);
+        let typed = tail(Shown::line(state.filter.as_str()).as_str(), room);
+        if state.filtering {
+            let column = u16::try_from(1 + columns(&typed)).unwrap_or(u16::MAX);
+            frame.set_cursor_position(Position::new(area.x.saturating_add(column), area.y));
+        }
+        pieces.push(Piece::new(Tone::Accent, format!("/{typed}")));
+        pieces.push(Piece::new(Tone::Strong, format!("   {of}")));
+    } else {
+        pieces.push(Piece::new(Tone::Plain, format!("{listed} listed")));
+    }
+    if !state.marked.is_empty() {
+        let unlisted = state.marked_unlisted();
+        let unlisted = if unlisted > 0 { format!(", {unlisted} not listed") } else { String::new() };
+        pieces.push(Piece::new(Tone::Caution, format!("  * {} marked{unlisted}", state.marked.len())));
+    }
+    if state.all_resolved {
+        pieces.push(Piece::new(Tone::Faint, "  resolved shown (v)"));
+    } else {
+        pieces.push(Piece::new(Tone::Faint, format!("  {} hidden (v)", count(hidden, "resolved", "resolved"))));
+    }
+    frame.render_widget(super::line(model, pieces), area);
+}
+
+/// The columns that fit: their widths, 0 when left out. The title takes the rest.
+#[derive(Debug, Clone, Copy)]
+struct Columns {
+    account: usize,
+    status: usize,
+    number: usize,
+    urgency: usize,
+    priority: usize,
+    age: usize,
+    service: usize,
+    assignee: usize,
+    title: usize,
+}
+
+/// Selection, mark, action and status marks, and a space.
+const GUTTER: usize = 5;
+
+impl Columns {
+    fn for_width(width: usize, accounts: usize) -> Self {
+        let narrow = Self {
+            account: 0,
+            status: 9,
+            number: 0,
+            urgency: 0,
+            priority: 0,
+            age: 4,
+            service: 0,
+            assignee: 0,
+            title: 0,
+        };
+        let mut columns = match width {
+            0..60 => narrow,
+            60..80 => Self { priority: 4, assignee: 12, ..narrow },
+            80..110 => Self { urgency: 4, priority: 4, service: 12, assignee: 12, ..narrow },
+            _ => Self { status: 12, number: 7, urgency: 4, priority: 4, service: 20, assignee: 20, ..narrow },
+        };
+        if accounts > 1 {
+            columns.account = if width < 60 { 4 } else { 8 };
+        }
+        let fixed: usize = columns.fixed().iter().filter(|w| **w > 0).map(|w| w + 1).sum();
+        columns.title = width.saturating_sub(GUTTER + fixed);
+        columns
+    }
+
+    fn fixed(&self) -> [usize; 8] {
+        let Self { account, status, number, urgency, priority, age, service, assignee, title: _ } = *self;
+        [account, status, number, urgency, priority, age, service, assignee]
+    }
+}
+
+fn rows(model: &Model, frame: &mut Frame<'_>, at: &IncidentList) {
+    let widths = Columns::for_width(at.rows.width.into(), model.board.accounts.len());
+    frame.render_widget(Line::styled(names(&widths), style(model, Tone::Faint)), at.columns);
+    let state = &model.incidents;
+    for (area, key) in at.rows.rows().zip(state.rows.keys().iter().skip(state.cursor.offset())) {
+        if let Some(incident) = model.board.incidents.get(key) {
+            frame.render_widget(row(model, incident, &widths), area);
+        }
+    }
+}
+
+fn names(widths: &Columns) -> String {
+    let mut line = " ".repeat(GUTTER);
+    let names = ["account", "status", "number", "urg", "prio", " age", "service", "assignee"];
+    for (name, width) in names.iter().zip(widths.fixed()).filter(|(_, width)| *width > 0) {
+        push(&mut line, name, width);
+    }
+    line.push_str("title");
+    line
+}
+
+fn push(line: &mut String, text: &str, width: usize) {
+    let text = fit(text, width);
+    line.push_str(&text);
+    line.push_str(&" ".repeat((width + 1).saturating_sub(columns(&text))));
+}
+
+fn row(model: &Model, incident: &Incident, widths: &Columns) -> Line<'static> {
+    let state = &incident.state;
+    let tone = status_tone(state.status);
+    let rest = if state.status == Status::Resolved { Tone::Faint } else { Tone::Plain };
+    let mut line = gutter(model, &incident.key);
+    let mut status = String::new();
+    status.push(status_mark(state.status));
+    status.push(' ');
+    let mut before = String::new();
+    if widths.account > 0 {
+        push(&mut before, incident.key.account.as_str(), widths.account);
+    }
+    line.push_span(Span::styled(before, style(model, Tone::Faint)));
+    push(&mut status, status_word(state.status, widths.status), widths.status);
+    line.push_span(Span::styled(status, style(model, tone)));
+    if widths.urgency > 0 {
+        let tone = if state.urgency == Urgency::High { rest } else { Tone::Faint };
+        let mut text = String::new();
+        if widths.number > 0 {
+            push(&mut text, &state.number.map(|n| format!("#{n}")).unwrap_or_default(), widths.number);
+        }
+        push(&mut text, urgency_word(state.urgency), widths.urgency);
+        line.push_span(Span::styled(text, style(model, tone)));
+    }
+    line.push_span(Span::styled(facts(model, incident, widths), style(model, rest)));
+    line
+}
+
+/// Priority, age, service, assignee and title.
+fn facts(model: &Model, incident: &Incident, widths: &Columns) -> String {
+    let state = &incident.state;
+    let mut text = String::new();
+    if widths.priority > 0 {
+        push(&mut text, state.priority.as_ref().map_or("", Shown::as_str), widths.priority);
+    }
+    let age = age(since(state.created_at, model.now));
+    push(&mut text, &format!("{age:>width$}", width = widths.age), widths.age);
+    if widths.service > 0 {
+        push(&mut text, state.service.as_ref().map_or("", |service| service.name.as_str()), widths.service);
+    }
+    if widths.assignee > 0 {
+        push(&mut text, &assignee(incident, widths.assignee), widths.assignee);
+    }
+    text.push_str(&fit(state.title.as_str(), widths.title));
+    text
+}
+
+/// The first of the assignees, and how many more there are.
+fn assignee(incident: &Incident, width: usize) -> String {
+    match incident.state.assignees.as_slice() {
+        [] => String::new(),
+        [one] => one.name.to_string(),
+        [first, others @ ..] => {
+            let more = format!(" +{}", others.len());
+            format!("{}{more}", fit(first.name.as_str(), width.saturating_sub(more.len())))
+        }
+    }
+}
+
+/// Whether the row is selected, marked, and how the last action on it stands.
+fn gutter(model: &Model, key: &IncidentKey) -> Line<'static> {
+    let state = &model.incidents;
+    let selected = if state.cursor.selected() == Some(key) { "▸" } else { " " };
+    let marked = if state.marked.contains(key) { "*" } else { " " };
+    let mark = last_action(&model.board, key).and_then(|(_, outcome)| outcome_mark(outcome));
+    let (mark, tone) = mark.unwrap_or((' ', Tone::Plain));
+    Line::from(vec![
+        Span::styled(format!("{selected}{marked}"), style(model, Tone::Accent)),
+        Span::styled(mark.to_string(), style(model, tone)),
+    ])
+}
+
+fn status_word(status: Status, width: usize) -> &'static str {
+    match status {
+        Status::Acknowledged if width < 12 => "acked",
+        Status::Triggered | Status::Acknowledged | Status::Resolved => status.word(),
+    }
+}
