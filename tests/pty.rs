@@ -29,7 +29,9 @@ use rustix::{
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
-const RUN: &str = "exec $BIN --state-dir $DIR";
+const RUN: &str = "echo $$ > $DIR/pid; exec $BIN --state-dir $DIR";
+/// As a child of the shell, which is told of a hang-up instead of it.
+const RUN_UNDER_A_SHELL: &str = "sh -c 'echo $$ > $DIR/pid; exec $BIN --state-dir $DIR'";
 
 /// A server that knows nothing, in the place of the owner of `DIR`.
 struct Server(UnixListener);
@@ -136,6 +138,11 @@ fn eventually(what: &str, mut check: impl FnMut() -> bool) {
     }
 }
 
+fn written_pid(dir: &tempfile::TempDir) -> Pid {
+    let written = fs::read_to_string(dir.path().join("pid")).expect("pid");
+    Pid::from_raw(written.trim().parse().expect("a number")).expect("pid")
+}
+
 impl Session {
     fn is_on_screen(&self) -> bool {
         self.screen.lock().expect("lock").screen().alternate_screen()
@@ -157,8 +164,7 @@ impl Session {
     }
 
     fn pid(&self) -> Pid {
-        let pid = self.child.process_id().expect("running");
-        Pid::from_raw(pid.cast_signed()).expect("pid")
+        written_pid(&self.dir)
     }
 
     fn kill(&self, signal: Signal) {
@@ -220,9 +226,9 @@ impl Session {
             self.master.resize(PtySize { rows: 20, cols: 70, pixel_width: 0, pixel_height: 0 }).expect("resize");
             reader.join().expect("reader");
         }
-        let pid = self.child.process_id().expect("running");
+        let call = format!("/proc/{}/syscall", written_pid(&self.dir).as_raw_nonzero());
         eventually("idle", || {
-            let call = fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
+            let call = fs::read_to_string(&call).unwrap_or_default();
             // futex or epoll_wait
             call.starts_with("202 ") || call.starts_with("232 ")
         });
@@ -269,7 +275,7 @@ fn a_panic_gives_the_terminal_back_and_says_what_broke() {
 
 #[test]
 fn it_ends_when_the_terminal_hangs_up_and_nobody_says_so() {
-    let session = start(&format!("trap '' HUP; {RUN}"), Reading::Always);
+    let session = start(&format!("trap '' HUP; {RUN_UNDER_A_SHELL}; true"), Reading::Always);
     let _console = session.attach();
     let process = format!("/proc/{}", session.pid().as_raw_nonzero());
 
@@ -285,8 +291,8 @@ fn it_ends_when_the_terminal_hangs_up_and_nobody_says_so() {
 
 #[test]
 fn stopped_it_gives_the_terminal_back_and_continued_it_draws_again() {
-    let script = "set -m; $BIN --state-dir $DIR; echo stopped here; read line; fg >/dev/null";
-    let mut session = start(script, Reading::Always);
+    let script = format!("set -m; {RUN_UNDER_A_SHELL}; echo stopped here; read line; fg >/dev/null");
+    let mut session = start(&script, Reading::Always);
     let _console = session.attach();
 
     session.press("\x1a");
@@ -303,13 +309,11 @@ fn stopped_it_gives_the_terminal_back_and_continued_it_draws_again() {
 
 #[test]
 fn sigtstp_stops_it_as_ctrl_z_does() {
-    let script =
-        "set -m; sh -c 'echo $$ > $DIR/pid; exec $BIN --state-dir $DIR'; echo stopped here; read line; fg >/dev/null";
-    let mut session = start(script, Reading::Always);
+    let script = format!("set -m; {RUN_UNDER_A_SHELL}; echo stopped here; read line; fg >/dev/null");
+    let mut session = start(&script, Reading::Always);
     let _console = session.attach();
-    let pid = fs::read_to_string(session.dir.path().join("pid")).expect("pid").trim().parse().expect("number");
 
-    rustix::process::kill_process(Pid::from_raw(pid).expect("pid"), Signal::TSTP).expect("kill");
+    session.kill(Signal::TSTP);
     eventually("the shell speaks", || session.contents().contains("stopped here"));
     session.assert_given_back("SIGTSTP");
 
