@@ -15,7 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("app", &["core", "proto"]),
     ("ui", &["core", "app"]),
     ("term", &["core"]),
-    ("run", &["app", "ui", "term", "proto"]),
+    ("run", &["core", "app", "ui", "term", "proto"]),
     ("simulator", &["core"]),
 ];
 

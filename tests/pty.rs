@@ -4,7 +4,10 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _, Write},
-    os::unix::net::{UnixListener, UnixStream},
+    os::{
+        fd::OwnedFd,
+        unix::net::{UnixListener, UnixStream},
+    },
     process::{Command, Stdio},
     sync::{
         Arc, Mutex,
@@ -22,11 +25,13 @@ use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native
 use rustix::{
     fs::{Mode, OFlags},
     process::{Pid, Signal},
-    termios::{LocalModes, Termios, tcgetattr},
+    termios::{Action, LocalModes, OptionalActions, Termios, tcflow, tcgetattr, tcsetattr},
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
-const RUN: &str = "exec $BIN --state-dir $DIR";
+const RUN: &str = "echo $$ > $DIR/pid; exec $BIN --state-dir $DIR";
+/// As a child of the shell, which is told of a hang-up instead of it.
+const RUN_UNDER_A_SHELL: &str = "sh -c 'echo $$ > $DIR/pid; exec $BIN --state-dir $DIR'";
 
 /// A server that knows nothing, in the place of the owner of `DIR`.
 struct Server(UnixListener);
@@ -116,9 +121,13 @@ fn read(master: &(dyn MasterPty + Send), screen: &Arc<Mutex<vt100::Parser>>) -> 
 }
 
 fn settings(master: &(dyn MasterPty + Send)) -> Termios {
+    tcgetattr(tty(master)).expect("tcgetattr")
+}
+
+/// The program's side of the terminal, for as long as it is needed.
+fn tty(master: &(dyn MasterPty + Send)) -> OwnedFd {
     let name = master.tty_name().expect("a terminal has a name");
-    let tty = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).expect("open");
-    tcgetattr(tty).expect("tcgetattr")
+    rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).expect("open")
 }
 
 fn eventually(what: &str, mut check: impl FnMut() -> bool) {
@@ -127,6 +136,11 @@ fn eventually(what: &str, mut check: impl FnMut() -> bool) {
         assert!(start.elapsed() < PATIENCE, "gave up waiting: {what}");
         thread::sleep(Duration::from_millis(10));
     }
+}
+
+fn written_pid(dir: &tempfile::TempDir) -> Pid {
+    let written = fs::read_to_string(dir.path().join("pid")).expect("pid");
+    Pid::from_raw(written.trim().parse().expect("a number")).expect("pid")
 }
 
 impl Session {
@@ -150,8 +164,7 @@ impl Session {
     }
 
     fn pid(&self) -> Pid {
-        let pid = self.child.process_id().expect("running");
-        Pid::from_raw(pid.cast_signed()).expect("pid")
+        written_pid(&self.dir)
     }
 
     fn kill(&self, signal: Signal) {
@@ -181,14 +194,44 @@ impl Session {
         assert_eq!(format!("{now:?}"), format!("{:?}", self.before), "settings after {how}");
     }
 
-    /// Closes every handle on the master side, which is what a dropped SSH connection does.
+    /// The system call that the screen's thread waits in, as the kernel numbers it.
+    fn waits_in(&self) -> String {
+        let call = fs::read_to_string(format!("/proc/{}/syscall", self.pid().as_raw_nonzero()));
+        call.unwrap_or_default().split(' ').take(2).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Makes it draw until it waits for the terminal to take more.
+    fn block_drawing(&self) {
+        let mut cols = 200;
+        eventually("drawing blocks", || {
+            cols = if cols == 200 { 201 } else { 200 };
+            self.resize(60, cols);
+            // write(1, …)
+            self.waits_in() == "1 0x1"
+        });
+    }
+
+    fn resize(&self, rows: u16, cols: u16) {
+        self.master.resize(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).expect("resize");
+    }
+
+    /// Closes every handle on the master side, which is what a dropped SSH connection does, while the
+    /// program has nothing to draw.
     fn hang_up(mut self) {
+        // Says ctrl-d on its way.
+        drop(self.keyboard);
         if let Some((stop, reader)) = self.reader.take() {
             stop.store(true, Ordering::Relaxed);
             // Another size makes the program draw, which wakes the reader so that it can leave.
             self.master.resize(PtySize { rows: 20, cols: 70, pixel_width: 0, pixel_height: 0 }).expect("resize");
             reader.join().expect("reader");
         }
+        let call = format!("/proc/{}/syscall", written_pid(&self.dir).as_raw_nonzero());
+        eventually("idle", || {
+            let call = fs::read_to_string(&call).unwrap_or_default();
+            // futex or epoll_wait
+            call.starts_with("202 ") || call.starts_with("232 ")
+        });
     }
 }
 
@@ -232,22 +275,24 @@ fn a_panic_gives_the_terminal_back_and_says_what_broke() {
 
 #[test]
 fn it_ends_when_the_terminal_hangs_up_and_nobody_says_so() {
-    let session = start(&format!("trap '' HUP; {RUN}"), Reading::Always);
+    let session = start(&format!("trap '' HUP; {RUN_UNDER_A_SHELL}; true"), Reading::Always);
     let _console = session.attach();
     let process = format!("/proc/{}", session.pid().as_raw_nonzero());
 
     session.hang_up();
 
+    let gone = Instant::now();
     eventually("exit after hang-up", || {
         let stat = fs::read_to_string(format!("{process}/stat")).unwrap_or_default();
         stat.is_empty() || stat.contains(") Z ")
     });
+    assert!(gone.elapsed() < Duration::from_secs(3), "took {:?}", gone.elapsed());
 }
 
 #[test]
 fn stopped_it_gives_the_terminal_back_and_continued_it_draws_again() {
-    let script = "set -m; $BIN --state-dir $DIR; echo stopped here; read line; fg >/dev/null";
-    let mut session = start(script, Reading::Always);
+    let script = format!("set -m; {RUN_UNDER_A_SHELL}; echo stopped here; read line; fg >/dev/null");
+    let mut session = start(&script, Reading::Always);
     let _console = session.attach();
 
     session.press("\x1a");
@@ -264,13 +309,11 @@ fn stopped_it_gives_the_terminal_back_and_continued_it_draws_again() {
 
 #[test]
 fn sigtstp_stops_it_as_ctrl_z_does() {
-    let script =
-        "set -m; sh -c 'echo $$ > $DIR/pid; exec $BIN --state-dir $DIR'; echo stopped here; read line; fg >/dev/null";
-    let mut session = start(script, Reading::Always);
+    let script = format!("set -m; {RUN_UNDER_A_SHELL}; echo stopped here; read line; fg >/dev/null");
+    let mut session = start(&script, Reading::Always);
     let _console = session.attach();
-    let pid = fs::read_to_string(session.dir.path().join("pid")).expect("pid").trim().parse().expect("number");
 
-    rustix::process::kill_process(Pid::from_raw(pid).expect("pid"), Signal::TSTP).expect("kill");
+    session.kill(Signal::TSTP);
     eventually("the shell speaks", || session.contents().contains("stopped here"));
     session.assert_given_back("SIGTSTP");
 
@@ -281,19 +324,32 @@ fn sigtstp_stops_it_as_ctrl_z_does() {
 }
 
 #[test]
-fn a_stalled_terminal_cannot_keep_it_from_ending() {
+fn continued_after_a_stop_it_was_not_told_of_it_takes_the_terminal_again() {
+    let mut session = start(RUN, Reading::Always);
+    let _console = session.attach();
+    session.kill(Signal::STOP);
+    eventually("stopped", || {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", session.pid().as_raw_nonzero()));
+        stat.is_ok_and(|stat| stat.contains(") T "))
+    });
+    // What a shell does.
+    tcsetattr(tty(&*session.master), OptionalActions::Now, &session.before).expect("tcsetattr");
+    session.screen.lock().expect("lock").process(b"\x1b[2J");
+
+    session.kill(Signal::CONT);
+
+    eventually("drawn again", || !session.contents().trim().is_empty());
+    assert!(!settings(&*session.master).local_modes.contains(LocalModes::ICANON), "raw again");
+    session.press("q");
+    assert!(session.wait().success());
+    session.assert_given_back("a stop from outside");
+}
+
+#[test]
+fn a_terminal_that_nobody_reads_cannot_keep_it_from_ending() {
     let mut session = start(RUN, Reading::Never);
     let _console = session.server.accept();
-    // Full redraws that nobody reads, until the terminal's buffer is full and drawing blocks.
-    let mut width = 80;
-    eventually("drawing blocks", || {
-        width = if width == 200 { 201 } else { 200 };
-        let size = PtySize { rows: 60, cols: width, pixel_width: 0, pixel_height: 0 };
-        session.master.resize(size).expect("resize");
-        let waits = fs::read_to_string(format!("/proc/{}/syscall", session.pid().as_raw_nonzero()));
-        // write(1, …)
-        waits.unwrap_or_default().starts_with("1 0x1 ")
-    });
+    session.block_drawing();
 
     session.kill(Signal::TERM);
 
@@ -301,6 +357,21 @@ fn a_stalled_terminal_cannot_keep_it_from_ending() {
     assert_eq!(session.wait().exit_code(), 143);
     assert!(asked.elapsed() < Duration::from_secs(3), "took {:?}", asked.elapsed());
     session.assert_settings_as_before("SIGTERM while nobody read");
+}
+
+#[test]
+fn a_terminal_that_is_held_cannot_keep_it_from_ending() {
+    let mut session = start(RUN, Reading::Always);
+    let _console = session.attach();
+    tcflow(tty(&*session.master), Action::OOff).expect("hold");
+    session.block_drawing();
+
+    session.kill(Signal::TERM);
+
+    let asked = Instant::now();
+    assert_eq!(session.wait().exit_code(), 143);
+    assert!(asked.elapsed() < Duration::from_secs(3), "took {:?}", asked.elapsed());
+    session.assert_settings_as_before("SIGTERM while the terminal was held");
 }
 
 #[test]

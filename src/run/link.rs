@@ -22,11 +22,11 @@ use crate::{
 /// A server that says nothing for so long is gone.
 const SILENCE: Duration = Duration::from_secs(3 * HEARTBEAT_SECONDS);
 /// A request that is not answered after so long is answered here; the server's own deadlines are shorter.
-const ANSWER: Duration = Duration::from_secs(60);
+const ANSWER: Duration = Duration::from_mins(1);
 /// Between attempts, in milliseconds: an owner that died is replaced within two seconds, and not by all at once.
 const RETRY: std::ops::Range<u64> = 100..250;
-/// A server that refused will do so again.
-const RETRY_REFUSED: Duration = Duration::from_secs(3);
+/// A server that refused will do so again; its successor may not, and is found within two seconds all the same.
+const RETRY_REFUSED: Duration = Duration::from_secs(1);
 /// A link that held for so long is looked for again at once.
 const HELD: Duration = Duration::from_secs(1);
 
@@ -126,7 +126,8 @@ impl<C: Connect> Link<C> {
                 self.send(Event::Answered { id, answer: answer.map_err(|why| clean(&why)) }).await
             }
             FromServer::Heartbeat => Ok(()),
-            FromServer::Refused { reason } => Err(End::Refused(clean(&reason))),
+            // A server that takes its leave: the next one may be there already.
+            FromServer::Refused { reason } => Err(End::Lost(clean(&reason))),
             FromServer::Hello { .. } => Err(End::Lost("the server greeted twice".into())),
         }
     }

@@ -1,6 +1,6 @@
 //! The screen as a program: events in, [`app::update`](crate::app::update), effects out, frames drawn.
 //!
-//! The screen runs on the thread that calls [`screen`] and awaits nothing but its next event; the link to
+//! The screen runs on the thread that calls [`screen()`] and awaits nothing but its next event; the link to
 //! the server, the keyboard and the signals live elsewhere. A terminal that nobody reads holds up the
 //! screen, and only the screen.
 
@@ -8,6 +8,8 @@ mod link;
 mod pace;
 mod screen;
 pub mod socket;
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::tz::TimeZone;
@@ -28,6 +30,8 @@ const INBOX: usize = 1024;
 const KEYS: usize = 256;
 /// Requests that wait for the link; more are refused.
 const REQUESTS: usize = 64;
+/// How long the link may take to notice that it is not wanted any more.
+const LAST: Duration = Duration::from_secs(1);
 /// Signals that wait.
 const URGENT: usize = 16;
 
@@ -107,5 +111,7 @@ pub async fn screen(connect: impl Connect, options: Options) -> Result<Exit, Scr
     let link = tokio::spawn(link::Link::new(connect, asked, events).run());
     let ended = screen.run(screen::Sources { urgent, inbox, keys }).await;
     link.abort();
+    // A server that it was about to start is started or not, but not later on behind the caller's back.
+    let _ = tokio::time::timeout(LAST, link).await;
     ended
 }

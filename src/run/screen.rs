@@ -5,7 +5,7 @@ use std::{collections::VecDeque, io, time::Duration};
 use jiff::Timestamp;
 use tokio::{sync::mpsc, time::Instant};
 
-use super::{Exit, INBOX, Options, ScreenError, pace::Pace};
+use super::{Exit, INBOX, KEYS, Options, ScreenError, pace::Pace};
 use crate::{
     app::{Effect, Event, Model, update},
     core::keys::Chord,
@@ -80,8 +80,11 @@ impl Screen {
 
     /// What has come meanwhile goes into the same frame; keys too, however much the server has to say.
     fn take_what_waits(&mut self, from: &mut Sources) -> io::Result<()> {
-        while let (None, Ok(input)) = (self.exit, from.keys.try_recv()) {
-            self.input(input)?;
+        for _ in 0..KEYS {
+            match (self.exit, from.keys.try_recv()) {
+                (None, Ok(input)) => self.input(input)?,
+                _ => break,
+            }
         }
         for _ in 0..INBOX {
             match (self.exit, from.inbox.try_recv()) {
@@ -164,13 +167,11 @@ impl Screen {
     /// Hands a request to the link, which answers it whatever happens; when it cannot take it, the answer
     /// is given here.
     fn send(&mut self, id: RequestId, request: Request) -> Vec<Effect> {
-        match self.requests.try_send((id, request)) {
-            Ok(()) => vec![],
-            Err(_) => {
-                let answer = Err("too many requests wait for the server; try again".to_owned());
-                update(&mut self.model, Event::Answered { id, answer })
-            }
+        if self.requests.try_send((id, request)).is_ok() {
+            return vec![];
         }
+        let answer = Err("too many requests wait for the server; try again".to_owned());
+        update(&mut self.model, Event::Answered { id, answer })
     }
 }
 

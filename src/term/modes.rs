@@ -34,8 +34,8 @@ pub(super) fn enter() -> io::Result<()> {
     raw.make_raw();
     *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
     STATE.store(IN, Ordering::SeqCst);
-    tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &raw)?;
-    write(ENTER)
+    let set = tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &raw);
+    set.map_err(io::Error::from).and_then(|()| write(ENTER)).inspect_err(|_| leave())
 }
 
 pub(super) fn reclaim() -> io::Result<()> {
