@@ -1,1 +1,51 @@
-//! template
+//! Handlebars templates: checked before, rendered in a process of their own, kept in a library.
+//!
+//! A template is code from somebody else: it may take no more time, memory or output than [`Limits`] say, and
+//! whatever it does ends in an output or a [`Fault`](crate::core::template::Fault), never in the end of the console.
+
+mod check;
+mod context;
+mod helpers;
+mod library;
+mod render;
+mod scan;
+
+pub use check::check;
+pub use context::{SAMPLE_BODY, context, sample_context};
+pub use library::{Library, LibraryError};
+pub use render::render_here;
+
+use std::time::Duration;
+
+/// What one rendering may take.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Limits {
+    /// From the request to the answer.
+    pub wall: Duration,
+    /// Of the processor, in whole seconds: the limit that also holds when nobody is left to watch the clock.
+    pub cpu: u64,
+    /// Bytes of address space of the worker.
+    pub memory: u64,
+    /// Bytes of output.
+    pub output: usize,
+    /// Bytes of template.
+    pub source: usize,
+    /// Of blocks and of parentheses.
+    pub depth: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            wall: Duration::from_millis(250),
+            cpu: 1,
+            memory: 512 * 1024 * 1024,
+            output: 1024 * 1024,
+            source: check::SOURCE_LIMIT,
+            depth: check::DEPTH_LIMIT,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
