@@ -1,1 +1,5 @@
-//! simulator
+//! A `PagerDuty` in a process.
+mod clock;
+mod dice;
+mod json;
+mod world;
