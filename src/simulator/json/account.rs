@@ -142,9 +142,7 @@ impl Account {
     /// Without anything rendered: that needs a window.
     pub(crate) fn schedule_json(&self, ix: ScheduleIx) -> Value {
         let schedule = self.schedule(ix);
-        let uses = |p: &PolicyIx| {
-            self.policy(*p).rules.iter().any(|rule| rule.targets.contains(&Target::Schedule(ix)))
-        };
+        let uses = |p: &PolicyIx| self.policy(*p).rules.iter().any(|rule| rule.targets.contains(&Target::Schedule(ix)));
         let policies: Vec<Value> =
             (0..self.policies.len()).map(PolicyIx).filter(uses).map(|p| self.policy_ref(p)).collect();
         let mut users: Vec<UserIx> = schedule.layers.iter().flat_map(|l| l.users.iter().copied()).collect();

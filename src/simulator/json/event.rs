@@ -17,10 +17,8 @@ const NOTE_LIMIT: usize = 2000;
 
 #[derive(Debug)]
 pub(crate) struct Event {
-    pub(crate) id: String,
     /// Webhooks of one incident are delivered in order.
     pub(crate) incident: String,
-    pub(crate) kind: &'static str,
     pub(crate) body: Vec<u8>,
 }
 
@@ -40,7 +38,7 @@ impl Event {
         };
         let (id, at) = signed;
         let body = envelope(&id, kind, "incident", at, agent, data);
-        Self { id, incident: incident.id.clone(), kind, body }
+        Self { incident: incident.id.clone(), body }
     }
 
     /// What `POST /webhook_subscriptions/{id}/ping` sends.
@@ -48,7 +46,7 @@ impl Event {
         let agent = json!({"id": "PSYSTEM", "type": "user_reference"});
         let data = json!({"message": "Hello from your friend Pagey!", "type": "ping"});
         let body = envelope(&id, "pagey.ping", "pagey", at, agent, data);
-        Self { id, incident: format!("ping-{subscription}"), kind: "pagey.ping", body }
+        Self { incident: format!("ping-{subscription}"), body }
     }
 }
 
@@ -72,8 +70,9 @@ pub(crate) fn incident(world: &World, ix: IncidentIx) -> Value {
     let incident = world.incident(ix);
     let account = &world.account;
     let assignees: Vec<Value> = incident.assignments.iter().map(|(_, u)| account.user_ref(*u)).collect();
-    let resolve_reason =
-        incident.merged_into.map(|to| json!({"type": "merge_resolve_reason", "incident": reference(world.incident(to))}));
+    let resolve_reason = incident
+        .merged_into
+        .map(|to| json!({"type": "merge_resolve_reason", "incident": reference(world.incident(to))}));
     let mut base = thing(&incident.id, "incident", &incident.title, "incidents", "incidents");
     if let Some(base) = base.as_object_mut() {
         base.shift_remove("summary");

@@ -46,8 +46,9 @@ impl World {
         let incident = self.incident(ix);
         let base = thing(&incident.id, "incident", summary(incident), "incidents", "incidents");
         let (all, triggered) = incident.alert_counts();
-        let resolve_reason =
-            incident.merged_into.map(|to| json!({"type": "merge_resolve_reason", "incident": incident_ref(self.incident(to))}));
+        let resolve_reason = incident
+            .merged_into
+            .map(|to| json!({"type": "merge_resolve_reason", "incident": incident_ref(self.incident(to))}));
         let parts = with(
             json!({
                 "incident_number": incident.number,

@@ -172,10 +172,7 @@ impl Account {
 
     /// By id, e-mail (in any case) or full name.
     pub(crate) fn find_user(&self, word: &str) -> Option<UserIx> {
-        self.users
-            .iter()
-            .position(|u| u.id == word || u.email.eq_ignore_ascii_case(word) || u.name == word)
-            .map(UserIx)
+        self.users.iter().position(|u| u.id == word || u.email.eq_ignore_ascii_case(word) || u.name == word).map(UserIx)
     }
 
     /// By id or name.
@@ -190,10 +187,6 @@ impl Account {
 
     pub(crate) fn find_schedule(&self, id: &str) -> Option<ScheduleIx> {
         self.schedules.iter().position(|s| s.id == id).map(ScheduleIx)
-    }
-
-    pub(crate) fn find_team(&self, id: &str) -> Option<TeamIx> {
-        self.teams.iter().position(|t| t.id == id).map(TeamIx)
     }
 
     /// By id or name; among equal names the most severe.

@@ -47,7 +47,9 @@ fn cloudwatch(dice: &mut Dice, service: &str, now: Timestamp) -> Alarm {
     let &(region, region_name) = dice.pick(REGIONS);
     let value = threshold + threshold * dice.between(2, 90) / 100 + 1;
     let name = format!("{}-{metric}", slug(service));
-    let reason = format!("Threshold Crossed: 3 datapoints were greater than the threshold ({threshold}). The most recent: {value}.");
+    let reason = format!(
+        "Threshold Crossed: 3 datapoints were greater than the threshold ({threshold}). The most recent: {value}."
+    );
     Alarm {
         title: format!("ALARM: \"{name}\" in {region_name}"),
         severity: "critical",
@@ -131,13 +133,18 @@ fn datadog(dice: &mut Dice, service: &str) -> Alarm {
             "event_id": dice.between(1_000_000_000_000, 9_999_999_999_999).to_string(),
             "org": {"id": 424_242, "name": "Example"}
         }),
-        contexts: vec![json!({"type": "link", "href": "https://app.datadoghq.example/monitors/1234", "text": "Monitor"})],
+        contexts: vec![
+            json!({"type": "link", "href": "https://app.datadoghq.example/monitors/1234", "text": "Monitor"}),
+        ],
     }
 }
 
 fn email(dice: &mut Dice, service: &str, now: Timestamp) -> Alarm {
     let mails: &[(&str, &str)] = &[
-        ("backup did not finish", "The nightly backup ran into its 4 h limit and was stopped.\nLast good one: yesterday."),
+        (
+            "backup did not finish",
+            "The nightly backup ran into its 4 h limit and was stopped.\nLast good one: yesterday.",
+        ),
         ("queue is not draining", "2314 messages older than one hour.\nFirst deferral: connection timed out."),
         ("certificate expires in 6 days", "Renewal was tried twice and refused by the authority (rate limited)."),
         ("disk 91% full on /var", "Filesystem  Size  Used Avail Use%\n/dev/sdb1   480G  437G   43G  91%"),

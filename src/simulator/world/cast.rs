@@ -62,10 +62,7 @@ pub(super) fn account(dice: &mut Dice, now: Timestamp) -> Account {
     Account {
         zone: ACCOUNT_ZONE,
         users: users(dice),
-        teams: TEAMS
-            .iter()
-            .map(|&(name, description)| Team { id: dice.short_id(), name, description })
-            .collect(),
+        teams: TEAMS.iter().map(|&(name, description)| Team { id: dice.short_id(), name, description }).collect(),
         services: services(dice, now),
         schedules: schedules(dice, now),
         policies: policies(dice),
@@ -100,19 +97,20 @@ fn email(name: &str) -> String {
 }
 
 fn services(dice: &mut Dice, now: Timestamp) -> Vec<Service> {
-    let one = |&(name, policy, team, acknowledgement, resolve, feed): &(&'static str, _, _, Option<i64>, Option<i64>, _)| {
-        Service {
-            id: dice.short_id(),
-            name,
-            policy: PolicyIx(policy),
-            team: TeamIx(team),
-            created_at: clock::after(now, -dice.between(200, 900) * DAY),
-            acknowledgement_timeout: acknowledgement.map(|m| m * 60),
-            auto_resolve_timeout: resolve.map(|m| m * 60),
-            feed,
-            integration: dice.short_id(),
-        }
-    };
+    let one =
+        |&(name, policy, team, acknowledgement, resolve, feed): &(&'static str, _, _, Option<i64>, Option<i64>, _)| {
+            Service {
+                id: dice.short_id(),
+                name,
+                policy: PolicyIx(policy),
+                team: TeamIx(team),
+                created_at: clock::after(now, -dice.between(200, 900) * DAY),
+                acknowledgement_timeout: acknowledgement.map(|m| m * 60),
+                auto_resolve_timeout: resolve.map(|m| m * 60),
+                feed,
+                integration: dice.short_id(),
+            }
+        };
     SERVICES.iter().map(one).collect()
 }
 
@@ -132,30 +130,53 @@ fn layer(dice: &mut Dice, name: &'static str, start: Timestamp, turn_seconds: i6
 }
 
 fn schedules(dice: &mut Dice, now: Timestamp) -> Vec<Schedule> {
-    let mut schedule = |name, description, zone, hour, team, turn, layers: &[(&'static str, &[usize], Option<Daily>)]| {
-        let start = monday(now, zone, hour);
-        let layers =
-            layers.iter().map(|(name, users, daily)| Layer { daily: *daily, ..layer(dice, name, start, turn, users) });
-        let layers = layers.collect();
-        Schedule { id: dice.short_id(), name, description, zone, layers, overrides: vec![], team: TeamIx(team) }
-    };
+    let mut schedule =
+        |name, description, zone, hour, team, turn, layers: &[(&'static str, &[usize], Option<Daily>)]| {
+            let start = monday(now, zone, hour);
+            let layers = layers
+                .iter()
+                .map(|(name, users, daily)| Layer { daily: *daily, ..layer(dice, name, start, turn, users) });
+            let layers = layers.collect();
+            Schedule { id: dice.short_id(), name, description, zone, layers, overrides: vec![], team: TeamIx(team) }
+        };
     let days = Daily { from: civil::time(8, 0, 0, 0), seconds: 12 * 3600 };
     vec![
-        schedule("Payments Primary", "First to be called for money", "Europe/Berlin", 9, 0, WEEK, &[(
-            "Weekly",
-            &[0, 2, 3],
-            None,
-        )]),
-        schedule("Payments Secondary", "When the first does not answer", "Europe/Berlin", 9, 0, WEEK, &[(
-            "Weekly",
-            &[3, 0, 2],
-            None,
-        )]),
-        schedule("Platform Follow the Sun", "Nights in the east, days in the west", "Europe/Paris", 8, 1, DAY, &[
-            ("Nights", &[4, 6], None),
-            ("Days", &[5, 7], Some(days)),
-        ]),
-        schedule("Data Daily", "A new one every morning", "America/New_York", 8, 2, DAY, &[("Daily", &[8, 9, 10], None)]),
+        schedule(
+            "Payments Primary",
+            "First to be called for money",
+            "Europe/Berlin",
+            9,
+            0,
+            WEEK,
+            &[("Weekly", &[0, 2, 3], None)],
+        ),
+        schedule(
+            "Payments Secondary",
+            "When the first does not answer",
+            "Europe/Berlin",
+            9,
+            0,
+            WEEK,
+            &[("Weekly", &[3, 0, 2], None)],
+        ),
+        schedule(
+            "Platform Follow the Sun",
+            "Nights in the east, days in the west",
+            "Europe/Paris",
+            8,
+            1,
+            DAY,
+            &[("Nights", &[4, 6], None), ("Days", &[5, 7], Some(days))],
+        ),
+        schedule(
+            "Data Daily",
+            "A new one every morning",
+            "America/New_York",
+            8,
+            2,
+            DAY,
+            &[("Daily", &[8, 9, 10], None)],
+        ),
     ]
 }
 
@@ -163,19 +184,27 @@ fn policies(dice: &mut Dice) -> Vec<Policy> {
     let schedule = |ix| Target::Schedule(ScheduleIx(ix));
     let user = |ix| Target::User(UserIx(ix));
     let plan: [(&str, &str, u32, usize, Vec<(i64, Vec<Target>)>); 4] = [
-        ("Payments On-Call", "Primary, secondary, then the manager", 2, 0, vec![
-            (5, vec![schedule(0)]),
-            (10, vec![schedule(1)]),
-            (15, vec![user(1)]),
-        ]),
-        ("Platform On-Call", "Whoever is awake, then the lead", 1, 1, vec![
-            (15, vec![schedule(2)]),
-            (30, vec![user(7), user(6)]),
-        ]),
-        ("Data On-Call", "The day's engineer, then the director", 1, 2, vec![
-            (10, vec![schedule(3)]),
-            (20, vec![user(10), schedule(2)]),
-        ]),
+        (
+            "Payments On-Call",
+            "Primary, secondary, then the manager",
+            2,
+            0,
+            vec![(5, vec![schedule(0)]), (10, vec![schedule(1)]), (15, vec![user(1)])],
+        ),
+        (
+            "Platform On-Call",
+            "Whoever is awake, then the lead",
+            1,
+            1,
+            vec![(15, vec![schedule(2)]), (30, vec![user(7), user(6)])],
+        ),
+        (
+            "Data On-Call",
+            "The day's engineer, then the director",
+            1,
+            2,
+            vec![(10, vec![schedule(3)]), (20, vec![user(10), schedule(2)])],
+        ),
         ("Office Hours", "Nothing that cannot wait", 0, 2, vec![(30, vec![user(9)])]),
     ];
     let rule = |dice: &mut Dice, (delay_minutes, targets)| Rule { id: dice.short_id(), delay_minutes, targets };

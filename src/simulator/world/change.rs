@@ -39,7 +39,8 @@ impl World {
         self.open.insert(ix);
         let entry = incident.trigger_entry.clone();
         self.incidents.push(incident);
-        let how = if matches!(agent, Agent::User(_)) { "through the website or API" } else { "through the integration API" };
+        let how =
+            if matches!(agent, Agent::User(_)) { "through the website or API" } else { "through the integration API" };
         self.log_with_id(ix, entry, Entry::Trigger, agent, format!("Triggered {how}."), now);
         match assignee {
             Some(user) => self.assign(ix, &[user], Via::Direct, now),

@@ -3,11 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::{
-    super::clock,
-    Agent, IncidentIx, ServiceIx, Trigger, UserIx, World, alarm,
-    incident::Timers,
-};
+use super::{super::clock, Agent, IncidentIx, ServiceIx, Trigger, UserIx, World, alarm, incident::Timers};
 use crate::core::incident::Status;
 
 const HOUR: i64 = 3600;

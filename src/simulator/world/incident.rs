@@ -173,10 +173,6 @@ pub(crate) struct Incident {
 }
 
 impl Incident {
-    pub(crate) fn is_assigned_to(&self, user: UserIx) -> bool {
-        self.assignments.iter().any(|(_, u)| *u == user)
-    }
-
     /// All alerts, and those still triggered.
     pub(crate) fn alert_counts(&self) -> (usize, usize) {
         (self.alerts.len(), self.alerts.iter().filter(|a| a.resolved_at.is_none()).count())

@@ -28,7 +28,7 @@ impl World {
     }
 
     /// Nobody answered at this level: the next one, the path again, or its end.
-    pub(super) fn climb(&mut self, ix: IncidentIx, at: Timestamp) {
+    pub(crate) fn climb(&mut self, ix: IncidentIx, at: Timestamp) {
         let incident = self.incident(ix);
         let policy = self.account.policy(incident.policy);
         let (next, walked) = (incident.level + 1, incident.walked);

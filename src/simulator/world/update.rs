@@ -4,9 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
-    super::json,
-    Agent, IncidentIx, Objection, PolicyIx, PriorityIx, ServiceIx, UserIx, World,
-    incident::Entry,
+    super::json, Agent, IncidentIx, Objection, PolicyIx, PriorityIx, ServiceIx, UserIx, World, incident::Entry,
 };
 use crate::core::incident::{Status, Urgency};
 
@@ -39,6 +37,14 @@ pub(crate) fn urgency(word: &str) -> Option<Urgency> {
         "high" => Some(Urgency::High),
         "low" => Some(Urgency::Low),
         _ => None,
+    }
+}
+
+/// How severe the alert behind an incident of this urgency is.
+pub(crate) fn severity(urgency: Urgency) -> &'static str {
+    match urgency {
+        Urgency::High => "critical",
+        Urgency::Low => "warning",
     }
 }
 
