@@ -1,0 +1,315 @@
+//! Delivers webhooks as `PagerDuty` does: signed, in order for each incident, retried on time-outs, 429 and 5xx, dropped on
+//! any other answer; three drops in a row switch the subscription off. An event counts as settled exactly once.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use axum::body::Bytes;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use reqwest::{StatusCode, Url, header::CONTENT_TYPE, redirect};
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::Sha256;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{dice::Dice, faults::WebhookFaults, json::event::Event};
+
+/// `PagerDuty`'s own limit for an answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// `PagerDuty` gives up after this.
+const LIFETIME: Duration = Duration::from_secs(48 * 3600);
+const CONNECTIONS: usize = 16;
+/// With more waiting than this, further events are dropped.
+const WAITING: usize = 100_000;
+const DROPS_TO_DISABLE: u32 = 3;
+
+/// What became of the webhooks so far. Events are counted once, however often they were sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) signed: u64,
+    pub(crate) delivered: u64,
+    pub(crate) dropped: u64,
+    pub(crate) duplicates: u64,
+    pub(crate) pending: u64,
+    pub(crate) disabled: bool,
+}
+
+#[derive(Debug)]
+struct Letter {
+    webhook_id: String,
+    body: Bytes,
+    signature: String,
+    written: Instant,
+    faults: LetterFaults,
+}
+
+/// Decided when the letter is written, so that the seed decides.
+#[derive(Debug, Clone, Copy)]
+struct LetterFaults {
+    duplicate: bool,
+    held_back: Option<Duration>,
+}
+
+/// Where to.
+#[derive(Debug)]
+pub(crate) struct Address {
+    pub(crate) url: Url,
+    pub(crate) secret: SecretString,
+    pub(crate) subscription: String,
+}
+
+#[derive(Debug)]
+struct Mail {
+    queues: HashMap<String, VecDeque<Arc<Letter>>>,
+    tally: Tally,
+    drops_in_a_row: u32,
+    dice: Dice,
+    faults: WebhookFaults,
+}
+
+#[derive(Debug)]
+pub(crate) struct Courier {
+    address: Option<Address>,
+    client: reqwest::Client,
+    mail: Mutex<Mail>,
+    pending: watch::Sender<u64>,
+    connections: Semaphore,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+enum Outcome {
+    Delivered,
+    Dropped,
+    /// The simulator stops.
+    Stopped,
+}
+
+/// `v1=` and the hexadecimal HMAC of the body.
+pub(crate) fn signature(secret: &SecretString, body: &[u8]) -> String {
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()).expect("hmac takes keys of any length");
+    mac.update(body);
+    format!("v1={}", hex::encode(mac.finalize().into_bytes()))
+}
+
+/// A client for webhooks: no redirects, `PagerDuty`'s patience, its name.
+fn client() -> Result<reqwest::Client, reqwest::Error> {
+    // Fails only when somebody else has installed one already, which serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .timeout(PATIENCE)
+        .redirect(redirect::Policy::none())
+        .user_agent("PagerDuty-Webhook/V3.0")
+        .no_proxy()
+        .build()
+}
+
+impl Courier {
+    pub(crate) fn new(
+        address: Option<Address>,
+        dice: Dice,
+        stop: CancellationToken,
+    ) -> Result<Arc<Self>, reqwest::Error> {
+        let mail = Mail {
+            queues: HashMap::new(),
+            tally: Tally::default(),
+            drops_in_a_row: 0,
+            dice,
+            faults: WebhookFaults::default(),
+        };
+        Ok(Arc::new(Self {
+            address,
+            client: client()?,
+            mail: Mutex::new(mail),
+            pending: watch::Sender::new(0),
+            connections: Semaphore::new(CONNECTIONS),
+            tasks: TaskTracker::new(),
+            stop,
+        }))
+    }
+
+    pub(crate) fn address(&self) -> Option<&Address> {
+        self.address.as_ref()
+    }
+
+    fn mail(&self) -> MutexGuard<'_, Mail> {
+        self.mail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_faults(&self, faults: WebhookFaults) {
+        self.mail().faults = faults;
+    }
+
+    pub(crate) fn tally(&self) -> Tally {
+        self.mail().tally
+    }
+
+    /// Switches a disabled subscription on again; what came in between stays lost.
+    pub(crate) fn enable(&self) {
+        let mut mail = self.mail();
+        mail.tally.disabled = false;
+        mail.drops_in_a_row = 0;
+    }
+
+    /// Takes events for delivery, in this order.
+    pub(crate) fn post(self: &Arc<Self>, events: Vec<Event>) {
+        let Some(address) = &self.address else { return };
+        for event in events {
+            let signature = signature(&address.secret, &event.body);
+            self.accept(event, signature);
+        }
+    }
+
+    fn accept(self: &Arc<Self>, event: Event, signature: String) {
+        let mut mail = self.mail();
+        mail.tally.signed += 1;
+        let faults = mail.faults;
+        let full = mail.tally.pending >= u64::try_from(WAITING).unwrap_or(u64::MAX);
+        if mail.tally.disabled || full || mail.dice.percent(faults.drop) {
+            mail.tally.dropped += 1;
+            return;
+        }
+        mail.tally.pending += 1;
+        self.pending.send_replace(mail.tally.pending);
+        let held_back = mail.dice.percent(faults.reorder).then(|| mail.dice.between(100, 900).unsigned_abs());
+        let letter = Arc::new(Letter {
+            webhook_id: mail.dice.uuid(),
+            body: event.body.into(),
+            signature,
+            written: Instant::now(),
+            faults: LetterFaults {
+                duplicate: mail.dice.percent(faults.duplicate),
+                held_back: held_back.map(Duration::from_millis),
+            },
+        });
+        if letter.faults.held_back.is_some() {
+            self.tasks.spawn(Arc::clone(self).carry_late(letter));
+        } else if let Some(queue) = mail.queues.get_mut(&event.incident) {
+            queue.push_back(letter);
+        } else {
+            mail.queues.insert(event.incident.clone(), VecDeque::from([letter]));
+            self.tasks.spawn(Arc::clone(self).carry(event.incident));
+        }
+    }
+
+    /// Carries one incident's letters, one after the other, until there are none.
+    async fn carry(self: Arc<Self>, incident: String) {
+        while let Some(letter) = self.next_of(&incident) {
+            let outcome = self.deliver(&letter).await;
+            self.settle(&outcome);
+        }
+    }
+
+    /// Carries one letter that others may overtake.
+    async fn carry_late(self: Arc<Self>, letter: Arc<Letter>) {
+        if self.pause(letter.faults.held_back.unwrap_or_default()).await {
+            let outcome = self.deliver(&letter).await;
+            self.settle(&outcome);
+        }
+    }
+
+    fn next_of(&self, incident: &str) -> Option<Arc<Letter>> {
+        let mut mail = self.mail();
+        let next = mail.queues.get_mut(incident)?.pop_front();
+        if next.is_none() {
+            mail.queues.remove(incident);
+        }
+        next
+    }
+
+    /// Waits; false when the simulator stops meanwhile.
+    async fn pause(&self, time: Duration) -> bool {
+        tokio::select! {
+            () = self.stop.cancelled() => false,
+            () = tokio::time::sleep(time) => true,
+        }
+    }
+
+    async fn deliver(&self, letter: &Letter) -> Outcome {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            if self.stop.is_cancelled() {
+                return Outcome::Stopped;
+            }
+            if self.tally().disabled || letter.written.elapsed() > LIFETIME {
+                return Outcome::Dropped;
+            }
+            match self.attempt(letter).await {
+                Some(status) if status.is_success() => {
+                    if letter.faults.duplicate {
+                        self.attempt(letter).await;
+                        self.mail().tally.duplicates += 1;
+                    }
+                    return Outcome::Delivered;
+                }
+                Some(status) if status != StatusCode::TOO_MANY_REQUESTS && !status.is_server_error() => {
+                    return Outcome::Dropped;
+                }
+                _ => {}
+            }
+            let jitter = self.mail().dice.share() / 4.0;
+            if !self.pause(pause.mul_f64(1.0 + jitter)).await {
+                return Outcome::Stopped;
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// The answer's status; nothing when there was none in time.
+    async fn attempt(&self, letter: &Letter) -> Option<StatusCode> {
+        let address = self.address.as_ref()?;
+        let _permit = self.connections.acquire().await.ok()?;
+        let sent = self
+            .client
+            .post(address.url.clone())
+            .header(CONTENT_TYPE, "application/json")
+            .header("accept", "application/json")
+            .header("x-pagerduty-signature", &letter.signature)
+            .header("x-webhook-id", &letter.webhook_id)
+            .header("x-webhook-subscription", &address.subscription)
+            .body(letter.body.clone())
+            .send();
+        tokio::select! {
+            () = self.stop.cancelled() => None,
+            answer = sent => answer.ok().map(|a| a.status()),
+        }
+    }
+
+    fn settle(&self, outcome: &Outcome) {
+        let mut mail = self.mail();
+        match outcome {
+            Outcome::Delivered => {
+                mail.tally.delivered += 1;
+                mail.drops_in_a_row = 0;
+            }
+            Outcome::Dropped => {
+                mail.tally.dropped += 1;
+                mail.drops_in_a_row += 1;
+                mail.tally.disabled |= mail.drops_in_a_row >= DROPS_TO_DISABLE;
+            }
+            Outcome::Stopped => return,
+        }
+        mail.tally.pending = mail.tally.pending.saturating_sub(1);
+        // Under the lock, so that an older count never overwrites a newer one.
+        self.pending.send_replace(mail.tally.pending);
+    }
+
+    /// Until nothing is waiting for delivery.
+    pub(crate) async fn idle(&self) {
+        let mut pending = self.pending.subscribe();
+        // The sender lives as long as `self`, so this ends only when nothing is pending.
+        let _ = pending.wait_for(|n| *n == 0).await;
+    }
+
+    /// Until all deliveries have noticed that the simulator stops.
+    pub(crate) async fn finished(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
