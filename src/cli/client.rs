@@ -129,9 +129,7 @@ impl Client {
         let doubts = self.standings().into_iter().filter_map(|(account, standing)| match standing {
             Standing::Fresh { .. } => None,
             Standing::Waiting => Some(format!("{account}: the provider has not answered yet")),
-            Standing::Stale { age, cause } => {
-                Some(format!("{account}: this is {} s old: {cause}", age.as_secs()))
-            }
+            Standing::Stale { age, cause } => Some(format!("{account}: this is {} s old: {cause}", age.as_secs())),
             Standing::Down { cause } => Some(format!("{account}: nothing is known: {cause}")),
         });
         doubts.collect()

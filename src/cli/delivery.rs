@@ -86,7 +86,10 @@ fn list(reader: &Reader, format: Format, limit: u32) -> Outcome {
                     ]
                 })
                 .collect();
-            output::table(&["NUMBER", "TIME (UTC)", "VERDICT", "ANSWER", "ACCOUNT", "EVENT", "INCIDENT", "REASON"], &rows);
+            output::table(
+                &["NUMBER", "TIME (UTC)", "VERDICT", "ANSWER", "ACCOUNT", "EVENT", "INCIDENT", "REASON"],
+                &rows,
+            );
         }
     }
     Ok(Exit::Done)

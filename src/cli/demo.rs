@@ -61,13 +61,13 @@ fn seconds(text: &str) -> Result<Duration, String> {
 #[derive(Debug, Serialize)]
 struct Figures {
     /// Events that the simulator signed.
-    signed: usize,
+    signed: u64,
     /// Of these, answered with 2xx.
-    delivered: usize,
+    delivered: u64,
     /// Of these, on the board.
-    applied: usize,
+    applied: u64,
     /// Answered with 2xx and not in the store.
-    lost: usize,
+    lost: u64,
     /// Event ids that stand in the log as accepted more than once.
     duplicates_shown: usize,
     incidents: usize,
@@ -102,7 +102,8 @@ pub(super) async fn run(args: Args) -> Result<i32, Failure> {
         receive: true,
         owned: Owned::default(),
     };
-    let ended = if args.headless { headless(connector, &simulator, args.length).await } else { console(connector).await };
+    let ended =
+        if args.headless { headless(connector, &simulator, args.length).await } else { console(connector).await };
     simulator.stop().await;
     ended
 }
@@ -182,8 +183,8 @@ fn count(client: &Client, simulator: &Simulator, state_dir: &Path) -> Result<Fig
     Ok(Figures {
         signed: stats.signed,
         delivered: stats.delivered,
-        applied: ids.len().saturating_sub(reader.unapplied()?.len()),
-        lost: stats.delivered.saturating_sub(ids.len()),
+        applied: ids.len().saturating_sub(reader.unapplied()?.len()) as u64,
+        lost: stats.delivered.saturating_sub(ids.len() as u64),
         duplicates_shown: rows - ids.len(),
         incidents: client.board.incidents.len(),
         actions,

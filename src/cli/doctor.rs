@@ -14,10 +14,10 @@ use super::{Exit, Failure, Outcome, Places, output};
 use crate::{
     config::{AccountSettings, Settings},
     core::text::Shown,
+    core::words,
     provider::{Check, ProviderError},
     server::account::Account,
     store::Reader,
-    core::words,
 };
 
 /// A clock that differs more than this makes ages and orders wrong.
@@ -187,7 +187,11 @@ fn checked(what: &str, settings: &AccountSettings, check: &Check) -> Vec<Finding
     if let Some(skew) = check.clock_skew {
         let says = format!("{} s apart from the provider's", skew.as_secs());
         findings.push(if skew.abs() > SKEW {
-            Finding::wrong(format!("{what}: clock"), format!("{says}: ages are wrong, set this machine's clock"), Exit::Failed)
+            Finding::wrong(
+                format!("{what}: clock"),
+                format!("{says}: ages are wrong, set this machine's clock"),
+                Exit::Failed,
+            )
         } else {
             Finding::ok(format!("{what}: clock"), says)
         });
@@ -218,7 +222,10 @@ fn last_delivery(what: String, settings: &AccountSettings, places: &Places) -> F
     match newest {
         None => Finding::note(
             what,
-            format!("no delivery yet: point the subscription at http(s)://<this host>/hooks/{}/<url_key>", settings.name),
+            format!(
+                "no delivery yet: point the subscription at http(s)://<this host>/hooks/{}/<url_key>",
+                settings.name
+            ),
         ),
         Some(delivery) => {
             let age = words::age(Timestamp::now().duration_since(delivery.at));

@@ -95,9 +95,7 @@ pub(super) async fn run(places: &Places, command: Command) -> CommandOutcome {
 async fn with(client: &mut Client, command: Command) -> CommandOutcome {
     client.ask_the_providers().await?;
     match command {
-        Command::List { all, format, json } => {
-            list(client, all, if json { Format::Json } else { format })
-        }
+        Command::List { all, format, json } => list(client, all, if json { Format::Json } else { format }),
         Command::Show { incident, json } => show(client, &incident, json).await,
         Command::Ack(which) => act(client, which, Verb::Acknowledge).await,
         Command::Resolve(which) => act(client, which, Verb::Resolve).await,
@@ -295,10 +293,8 @@ fn person(client: &Client, text: &str) -> Result<Named<UserId>, Failure> {
 
 fn escalation_policy(client: &Client, text: &str) -> Result<Named<PolicyId>, Failure> {
     let policies = client.board.accounts.values().flat_map(|known| &known.policies);
-    let found: Vec<_> = policies
-        .filter(|p| p.id.as_str() == text || p.name.as_str().eq_ignore_ascii_case(text))
-        .cloned()
-        .collect();
+    let found: Vec<_> =
+        policies.filter(|p| p.id.as_str() == text || p.name.as_str().eq_ignore_ascii_case(text)).cloned().collect();
     exactly_one(found, "escalation policy", text)
 }
 

@@ -29,6 +29,7 @@ pub(super) fn to_file(dir: &Path) -> io::Result<()> {
         fs::rename(&path, dir.join("dogwatch.log.1"))?;
     }
     let file: File = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
-    let _ = tracing_subscriber::fmt().with_env_filter(filter()).with_writer(Mutex::new(file)).with_ansi(false).try_init();
+    let _ =
+        tracing_subscriber::fmt().with_env_filter(filter()).with_writer(Mutex::new(file)).with_ansi(false).try_init();
     Ok(())
 }

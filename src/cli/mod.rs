@@ -139,7 +139,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let args = Args::parse();
     if matches!(args.command, Some(Command::RenderWorker)) {
-        return exit_code(crate::template::worker(io::stdin().lock(), io::stdout().lock()));
+        return exit_code(crate::template::worker(io::stdin().lock(), io::stdout()));
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,

@@ -26,7 +26,9 @@ async fn list(client: &mut Client, args: &Args) -> Outcome {
         .iter()
         .flat_map(|(name, known)| known.oncalls.iter().map(|oncall| (name.clone(), oncall.clone())))
         .collect();
-    rows.sort_by(|(a, x), (b, y)| (a, &x.policy.name, x.level, &x.user.name).cmp(&(b, &y.policy.name, y.level, &y.user.name)));
+    rows.sort_by(|(a, x), (b, y)| {
+        (a, &x.policy.name, x.level, &x.user.name).cmp(&(b, &y.policy.name, y.level, &y.user.name))
+    });
     let doubts = client.doubts();
     if args.json {
         let rows: Vec<_> =

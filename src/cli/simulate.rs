@@ -41,7 +41,8 @@ pub(super) async fn run(args: Args) -> Outcome {
         Some(path) => Some(Script::read(path).map_err(|e| Failure::new(Exit::Usage, e))?),
         None => None,
     };
-    let webhook = args.webhook.zip(args.secret).map(|(url, secret)| Webhook { url, secret: SecretString::from(secret) });
+    let webhook =
+        args.webhook.zip(args.secret).map(|(url, secret)| Webhook { url, secret: SecretString::from(secret) });
     let night = match (args.pace, &script) {
         (0, _) | (_, Some(_)) => Night::Quiet,
         (pace, None) => Night::Paced { mean: Duration::from_millis(pace) },

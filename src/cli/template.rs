@@ -1,6 +1,6 @@
 //! `dogwatch template`: render one on an event.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 
 use clap::Subcommand;
 
@@ -9,6 +9,9 @@ use crate::{
     core::{id::AccountName, template::Preview},
     template::{self as templates, Library, Limits, Renderer},
 };
+
+/// A command may wait longer than a preview.
+const WALL: Duration = Duration::from_secs(2);
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -57,7 +60,7 @@ async fn render(template: &PathBuf, event: &PathBuf, json: bool) -> Outcome {
         .map_err(|_| Failure::new(Exit::Failed, format!("{}: not UTF-8", template.display())))?;
     let account: AccountName = "example".parse().map_err(|e| Failure::new(Exit::Failed, e))?;
     let context = templates::context(&account, &read(event)?);
-    let renderer = Renderer::new(worker_command(), Limits::delivery());
+    let renderer = Renderer::new(worker_command(), Limits { wall: WALL, ..Limits::default() });
     let preview = renderer.preview(&text, &context).await;
     if json {
         output::json(&preview)?;
@@ -68,7 +71,10 @@ async fn render(template: &PathBuf, event: &PathBuf, json: bool) -> Outcome {
                 output::line(rendered.as_str());
             }
             if let Err(fault) = valid {
-                output::complain(&format!("not JSON (line {}, column {}): {}", fault.line, fault.column, fault.message));
+                output::complain(&format!(
+                    "not JSON (line {}, column {}): {}",
+                    fault.line, fault.column, fault.message
+                ));
             }
             Ok(Exit::Done)
         }

@@ -58,13 +58,15 @@ impl Account {
         let token = self.settings.token.as_ref().ok_or(NoProvider::NoToken)?;
         let token = token.read().await.map_err(|e| NoProvider::Token(e.to_string()))?;
         let provider: Arc<dyn Provider> = match self.settings.provider {
-            ProviderKind::PagerDuty => Arc::new(PagerDuty::new(Settings {
-                account: self.settings.name.clone(),
-                base_url: self.settings.base_url.clone(),
-                token,
-                from: self.settings.from.clone(),
-            })
-            .map_err(|e| NoProvider::Client(e.to_string()))?),
+            ProviderKind::PagerDuty => Arc::new(
+                PagerDuty::new(Settings {
+                    account: self.settings.name.clone(),
+                    base_url: self.settings.base_url.clone(),
+                    token,
+                    from: self.settings.from.clone(),
+                })
+                .map_err(|e| NoProvider::Client(e.to_string()))?,
+            ),
         };
         *held = Some(Arc::clone(&provider));
         Ok(provider)

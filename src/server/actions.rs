@@ -96,7 +96,9 @@ async fn one(desk: &Desk, id: ActionId, verb: &Verb, target: &Target) -> Outcome
         Err(error) => return Outcome::Failed { reason: not_sent(&error) },
     };
     if let Err(error) = record(desk, id, &target.key, Outcome::Sent).await {
-        return Outcome::Failed { reason: Shown::line(&format!("not sent, because it could not be written down: {error}")) };
+        return Outcome::Failed {
+            reason: Shown::line(&format!("not sent, because it could not be written down: {error}")),
+        };
     }
     send(desk, &*provider, verb, &target.key, before).await
 }
@@ -163,15 +165,11 @@ async fn send(desk: &Desk, provider: &dyn Provider, verb: &Verb, key: &IncidentK
             desk.observe(&seen).await;
             judge(verb, &seen)
         }
-        Err(error) if error.leaves_doubt() => {
-            read_back(desk, provider, verb, key, &error.to_string()).await
-        }
+        Err(error) if error.leaves_doubt() => read_back(desk, provider, verb, key, &error.to_string()).await,
         Err(error) => Outcome::Failed { reason: error.shown() },
     };
     match (&outcome, note_of(verb)) {
-        (Outcome::Confirmed { .. }, Some(text)) => {
-            with_note(outcome, post_note(provider, key, text, before).await)
-        }
+        (Outcome::Confirmed { .. }, Some(text)) => with_note(outcome, post_note(provider, key, text, before).await),
         _ => outcome,
     }
 }

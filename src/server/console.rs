@@ -74,8 +74,7 @@ where
     let version = env!("CARGO_PKG_VERSION");
     match hello {
         FromConsole::Hello { protocol: PROTOCOL, .. } => {
-            let hello =
-                FromServer::Hello { protocol: PROTOCOL, version: version.to_owned(), you: access.clone() };
+            let hello = FromServer::Hello { protocol: PROTOCOL, version: version.to_owned(), you: access.clone() };
             put(line, &hello).await?;
             Ok(true)
         }
@@ -149,7 +148,9 @@ mod tests {
         let hello = FromConsole::Hello { protocol: PROTOCOL, version: "0".into() };
         wire::send(line, &hello).await.expect("send");
         assert!(matches!(wire::receive(line).await.expect("hello"), FromServer::Hello { .. }));
-        let FromServer::Snapshot { board } = wire::receive(line).await.expect("snapshot") else { panic!("no snapshot") };
+        let FromServer::Snapshot { board } = wire::receive(line).await.expect("snapshot") else {
+            panic!("no snapshot")
+        };
         *board
     }
 

@@ -122,8 +122,7 @@ impl Desk {
                 let stored = found
                     .map_err(|e| e.to_string())?
                     .ok_or_else(|| format!("delivery {id} is not kept any more; choose another"))?;
-                let account =
-                    stored.summary.account.ok_or_else(|| format!("delivery {id} belongs to no account"))?;
+                let account = stored.summary.account.ok_or_else(|| format!("delivery {id} belongs to no account"))?;
                 template::context(&account, &stored.body)
             }
         };

@@ -82,7 +82,6 @@ pub fn own_name() -> String {
     user_name(rustix::process::geteuid().as_raw())
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

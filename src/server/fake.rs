@@ -160,12 +160,7 @@ impl Fake {
 impl Provider for Fake {
     async fn identity(&self) -> Result<Identity, ProviderError> {
         self.read(|_| {
-            Ok(Identity {
-                name: "alice".into(),
-                email: None,
-                user: Some(person("alice")),
-                account_key: false,
-            })
+            Ok(Identity { name: "alice".into(), email: None, user: Some(person("alice")), account_key: false })
         })
     }
 
@@ -261,7 +256,7 @@ pub(super) fn desk(fake: &Fake, dir: &std::path::Path) -> Arc<Desk> {
         hub: Hub::new(board),
         store: Store::open(dir).expect("store"),
         accounts: [(account_name(), Arc::new(account))].into(),
-        renderer: Renderer::new(vec!["false".into()], Limits::preview()),
+        renderer: Renderer::new(vec!["false".into()], Limits::default()),
         library: Library::open(&dir.join("templates")),
     })
 }

@@ -102,7 +102,7 @@ impl Server {
             .iter()
             .map(|settings| (settings.name.clone(), Arc::new(Account::new(settings.clone()))))
             .collect();
-        let renderer = Renderer::new(options.worker.clone(), Limits::preview());
+        let renderer = Renderer::new(options.worker.clone(), Limits::default());
         let desk = Arc::new(Desk { hub: Hub::new(board), store, accounts, renderer, library });
         let server = Self { desk, tasks: TaskTracker::new(), stop: CancellationToken::new(), _lease: lease };
         server.open_the_door(&options).await?;
@@ -160,10 +160,7 @@ impl Server {
 }
 
 /// Everything that earlier runs left, and the actions that are not settled.
-fn restore(
-    reader: &Reader,
-    mut board: Board,
-) -> Result<(Board, Vec<crate::core::action::Action>), StoreError> {
+fn restore(reader: &Reader, mut board: Board) -> Result<(Board, Vec<crate::core::action::Action>), StoreError> {
     let oldest = Timestamp::now().checked_sub(KEPT).unwrap_or(Timestamp::UNIX_EPOCH);
     for incident in reader.incidents()? {
         if incident.state.status.is_open() || incident.stamp.at >= oldest {
@@ -260,7 +257,11 @@ fn access_of(stream: &UnixStream) -> Access {
     match stream.peer_cred() {
         Ok(peer) if peer.uid() == ours => Access::Act { actor: door::user_name(ours) },
         Ok(peer) => Access::Watch {
-            reason: format!("this server belongs to {}, you are {}", door::user_name(ours), door::user_name(peer.uid())),
+            reason: format!(
+                "this server belongs to {}, you are {}",
+                door::user_name(ours),
+                door::user_name(peer.uid())
+            ),
         },
         Err(_) => Access::Watch { reason: "the kernel did not say who you are".to_owned() },
     }

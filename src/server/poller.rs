@@ -121,7 +121,8 @@ impl Round {
         }
         let identity = provider.identity().await?;
         let cannot_act = (identity.account_key && identity.user.is_none()).then(|| {
-            "the key belongs to the account and `from` names none of its users: set `from` to your e-mail address".into()
+            "the key belongs to the account and `from` names none of its users: set `from` to your e-mail address"
+                .into()
         });
         self.desk.hub.account(&self.name, |account| {
             account.identity = Some(identity);
@@ -169,9 +170,10 @@ impl Round {
 
     async fn take(&self, seen: Vec<Observation>, asked_at: Timestamp) {
         let missed = self.desk.observe_all(&seen, |seen| asked_at.duration_since(seen.stamp.at) > PUSH_GRACE).await;
-        let first = self.desk.hub.look(|b| {
-            b.accounts.get(&self.name).is_none_or(|account| account.account.rest.last_success.is_none())
-        });
+        let first = self
+            .desk
+            .hub
+            .look(|b| b.accounts.get(&self.name).is_none_or(|account| account.account.rest.last_success.is_none()));
         // What was there before the first poll was never promised by push.
         if missed > 0 && !first {
             self.desk.hub.account(&self.name, |account| {

@@ -11,8 +11,6 @@ use crate::core::template::Fault;
 pub(super) const SOURCE_LIMIT: usize = 64 * 1024;
 /// Deeper blocks and parentheses are refused.
 pub(super) const DEPTH_LIMIT: usize = 50;
-/// More tags are refused: the parser's time grows with their square.
-const TAG_LIMIT: usize = 2000;
 
 /// Checks size, nesting, names and constructs. Cheap, and safe on any text.
 pub fn check(text: &str) -> Result<(), Fault> {
@@ -25,15 +23,15 @@ pub(super) fn check_within(text: &str, source: usize, depth: usize) -> Result<()
         return Err(fault(text, 0, &format!("the template has {size} bytes; at most {source} are rendered")));
     }
     let tags = scan::tags(text)?;
-    if let Some(tag) = tags.get(TAG_LIMIT) {
-        return Err(fault(text, tag.at, &format!("more than {TAG_LIMIT} tags")));
-    }
     let partials = tags.iter().filter(|tag| tag.kind == Kind::OpenDecorator).filter_map(inline_name).collect();
     let mut checking = Checking { text, depth, open: vec![], partials };
     for tag in &tags {
         checking.tag(tag).map_err(|(at, message)| fault(text, at, &message))?;
     }
-    checking.open.last().map_or(Ok(()), |block| Err(fault(text, block.at, &format!("`{}` is never closed", block.name))))
+    checking
+        .open
+        .last()
+        .map_or(Ok(()), |block| Err(fault(text, block.at, &format!("`{}` is never closed", block.name))))
 }
 
 /// Where, and what.
@@ -81,7 +79,8 @@ impl<'t> Checking<'t> {
             Kind::Partial => self.partial(tag),
             Kind::OpenInverse => {
                 let name = tag.tokens.first().map_or("x", |token| token.text);
-                let message = format!("not supported yet: {{{{^{name}}}}}; write {{{{#unless {name}}}}}…{{{{/unless}}}}");
+                let message =
+                    format!("not supported yet: {{{{^{name}}}}}; write {{{{#unless {name}}}}}…{{{{/unless}}}}");
                 problem(tag.at, message)
             }
             Kind::OpenPartial => problem(tag.at, "not supported yet: a partial with a block, {{#> …}}"),
@@ -106,10 +105,14 @@ impl<'t> Checking<'t> {
     fn plain_value(&self, word: &Token<'t>) -> Result<(), Problem> {
         match word.text {
             "." => problem(word.at, "not supported yet: {{.}}; write {{this}}"),
-            "@first" | "@last" => {
-                problem(word.at, format!("{0} prints nothing with handlebars-helpers; write {{{{#if {0}}}}}", word.text))
+            "@first" | "@last" => problem(
+                word.at,
+                format!("{0} prints nothing with handlebars-helpers; write {{{{#if {0}}}}}", word.text),
+            ),
+            text if text.contains('.') && !is_path(text) => {
+                problem(word.at, format!("not supported yet: {{{{{text}}}}}"))
             }
-            text if !is_path(text) && text != ".." => self.word(word),
+            text if !is_path(text) => self.word(word),
             _ => self.path(word),
         }
     }
@@ -135,7 +138,8 @@ impl<'t> Checking<'t> {
     ) -> Result<(&'a [Token<'t>], Vec<&'t str>), Problem> {
         let Some(bar) = tokens.iter().position(|token| token.text == "|") else { return Ok((tokens, vec![])) };
         let at = tokens.get(bar).map_or(name.at, |token| token.at);
-        let Some(end) = bar.checked_sub(1).filter(|&end| tokens.get(end).is_some_and(|token| token.text == "as")) else {
+        let Some(end) = bar.checked_sub(1).filter(|&end| tokens.get(end).is_some_and(|token| token.text == "as"))
+        else {
             return problem(at, "`|` stands only in `as |x|`");
         };
         let most = match name.text {
@@ -216,7 +220,10 @@ impl<'t> Checking<'t> {
         }
         if name.piece != Piece::Word || !self.partials.contains(&name.text) {
             let known = if self.partials.is_empty() { "none".to_owned() } else { self.partials.join(", ") };
-            return problem(name.at, format!("no partial `{}` is defined in this template (defined: {known})", name.text));
+            return problem(
+                name.at,
+                format!("no partial `{}` is defined in this template (defined: {known})", name.text),
+            );
         }
         self.arguments(rest, true).map(|_| ())
     }
@@ -345,7 +352,10 @@ impl<'t> Checking<'t> {
             return problem(word.at, format!("`{text}` leads out of the data: here are {} levels", self.levels()));
         }
         if up > 0 && self.open.iter().any(|block| block.names.contains(&head(rest))) {
-            return problem(word.at, format!("not supported yet: `{text}`, while `{}` is a name of a block", head(rest)));
+            return problem(
+                word.at,
+                format!("not supported yet: `{text}`, while `{}` is a name of a block", head(rest)),
+            );
         }
         segments(rest).map_err(|message| (word.at, message))
     }
@@ -387,6 +397,9 @@ fn segments(path: &str) -> Result<(), String> {
         return Err(format!("`{path}` is not a path"));
     }
     match parts.split_last() {
+        Some((&"length", before)) if !before.is_empty() => {
+            Err(format!("not supported yet: `.length`; write length {}", before.join(".")))
+        }
         Some((last, before)) if !before.is_empty() && last.bytes().all(|b| b.is_ascii_digit()) => {
             Err(format!("a path must not end in a bare number: write .[{last}]"))
         }
@@ -415,13 +428,16 @@ fn no_helper(name: &str, form: Form) -> String {
         return format!("helper \"{name}\" is refused: it reads files on this host");
     }
     if helpers::NOT_YET.contains(&name) {
-        let field = if form == Form::Inline { format!("; a field of that name is {{{{this.{name}}}}}") } else { String::new() };
+        let field =
+            if form == Form::Inline { format!("; a field of that name is {{{{this.{name}}}}}") } else { String::new() };
         return format!("not supported yet: the helper `{name}`{field}");
     }
     match form {
         Form::Inline => format!("there is no helper `{name}`"),
         Form::Block => {
-            format!("not supported yet: a section over data, {{{{#{name}}}}}; write {{{{#each {name}}}}}, {{{{#with {name}}}}} or {{{{#if {name}}}}}")
+            format!(
+                "not supported yet: a section over data, {{{{#{name}}}}}; write {{{{#each {name}}}}}, {{{{#with {name}}}}} or {{{{#if {name}}}}}"
+            )
         }
     }
 }

@@ -20,8 +20,8 @@ pub const SAMPLE_BODY: &str = include_str!("../../assets/sample-delivery.json");
 ///
 /// Every name is always there, so a template can rely on it; what the event does not tell is null or empty.
 pub fn context(account: &AccountName, body: &[u8]) -> Value {
-    let raw = serde_json::from_slice(body)
-        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()));
+    let raw =
+        serde_json::from_slice(body).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()));
     let event = at(&raw, "event");
     let data = at(event, "data");
     json!({

@@ -140,7 +140,8 @@ impl Library {
     fn lock(&self) -> Result<File, LibraryError> {
         let path = self.dir.join(".lock");
         let flags = OFlags::NOFOLLOW.bits().cast_signed();
-        let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).custom_flags(flags).open(&path);
+        let open =
+            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).custom_flags(flags).open(&path);
         let locked = open.and_then(|file| file.lock().map(|()| file));
         locked.map_err(|cause| LibraryError::Io { path, cause })
     }
@@ -184,7 +185,8 @@ fn versions(dir: &Path, name: &str) -> io::Result<Vec<(u32, PathBuf)>> {
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         let file_name = entry.file_name();
-        let number = file_name.to_str().and_then(|file| file.strip_suffix(ENDING)?.strip_prefix(name)?.strip_prefix('.'));
+        let number =
+            file_name.to_str().and_then(|file| file.strip_suffix(ENDING)?.strip_prefix(name)?.strip_prefix('.'));
         if let Some(number) = number.and_then(|number| number.parse().ok()) {
             out.push((number, entry.path()));
         }

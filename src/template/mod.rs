@@ -5,15 +5,20 @@
 
 mod check;
 mod context;
+mod frame;
 mod helpers;
 mod library;
 mod render;
+mod renderer;
 mod scan;
+mod worker;
 
 pub use check::check;
 pub use context::{SAMPLE_BODY, context, sample_context};
 pub use library::{Library, LibraryError};
 pub use render::render_here;
+pub use renderer::{Rendered, Renderer};
+pub use worker::worker;
 
 use std::time::Duration;
 

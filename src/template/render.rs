@@ -119,11 +119,8 @@ fn print(call: &mut HelperTemplate) {
     let params = std::mem::take(&mut call.params);
     let hash = std::mem::take(&mut call.hash);
     let is_call = !params.is_empty() || name.as_name().is_some_and(helpers::is_known_name);
-    let mut value = if is_call {
-        Parameter::Subexpression(Subexpression::new(name, params, hash))
-    } else {
-        path_of(name)
-    };
+    let mut value =
+        if is_call { Parameter::Subexpression(Subexpression::new(name, params, hash)) } else { path_of(name) };
     parameter(&mut value);
     call.params = vec![value];
 }

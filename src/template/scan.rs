@@ -63,11 +63,19 @@ pub(super) fn fault(text: &str, at: usize, message: &str) -> Fault {
     Fault { message: Shown::line(message), line: small(line), column: small(column) }
 }
 
+/// More tags and comments are refused: the parser's time grows with their square.
+const TAG_LIMIT: usize = 2000;
+
 /// The tags of `text` in their order, comments and escaped ones left out.
 pub(super) fn tags(text: &str) -> Result<Vec<Tag<'_>>, Fault> {
     let mut scan = Scan { text, at: 0 };
     let mut out = vec![];
+    let mut count = 0;
     while let Some(open) = scan.next_open() {
+        count += 1;
+        if count > TAG_LIMIT {
+            return scan.fault(open, &format!("more than {TAG_LIMIT} tags"));
+        }
         out.extend(scan.tag(open)?);
     }
     Ok(out)
@@ -149,13 +157,12 @@ impl<'t> Scan<'t> {
         }
         let long = self.rest().trim_start_matches('~').starts_with("!--");
         let end = if long { "--}}" } else { "}}" };
-        let Some(length) = self.rest().find(end) else {
-            return self.fault(open, "a comment that is never closed");
-        };
-        let tilde_end = self.rest().get(..length).is_some_and(|comment| comment.ends_with('~'));
-        if stripped || tilde_end || (long && self.rest().contains("--~}}")) {
+        let length = self.rest().find(end);
+        let comment = length.and_then(|length| self.rest().get(..length)).unwrap_or(self.rest());
+        if stripped || (long && comment.contains("--~}}")) || (!long && comment.ends_with('~')) {
             return self.fault(open, "not supported yet: `~` on a comment");
         }
+        let Some(length) = length else { return self.fault(open, "a comment that is never closed") };
         self.at += length + end.len();
         Ok(true)
     }
@@ -214,10 +221,13 @@ impl<'t> Scan<'t> {
     fn close(&mut self, open: usize, triple: bool) -> Result<(), Fault> {
         let at = self.at;
         if triple {
-            if self.take("}}}") || self.take("}~}}") {
-                return Ok(());
+            if !self.take("}}}") && !self.take("}~}}") {
+                return self.fault(open, "{{{ must be closed by }}}");
             }
-            return self.fault(open, "{{{ must be closed by }}}");
+            if self.rest().starts_with('}') {
+                return self.fault(at, "}}}} closes nothing: with a brace of your own behind the tag, write }}} }");
+            }
+            return Ok(());
         }
         self.take("~");
         self.take("}}");
@@ -260,7 +270,8 @@ mod tests {
 
     #[test]
     fn tags_are_told_apart() {
-        let text = "a{{b}}{{{c d}}}{{#e f as |g h|}}{{else}}{{^}}{{else if i}}{{/e}}{{> j k=1}}{{!l}}{{!-- }} --}}{{~m~}}";
+        let text =
+            "a{{b}}{{{c d}}}{{#e f as |g h|}}{{else}}{{^}}{{else if i}}{{/e}}{{> j k=1}}{{!l}}{{!-- }} --}}{{~m~}}";
 
         assert_eq!(
             shape(text),
@@ -280,10 +291,10 @@ mod tests {
 
     #[test]
     fn what_is_quoted_or_bracketed_belongs_together() {
-        assert_eq!(shape(r#"{{a "}} \" x" 'y"' b.[c }} d] (e f)}}"#), [(
-            Kind::Value,
-            vec!["a", r#""}} \" x""#, r#"'y"'"#, "b.[c }} d]", "(", "e", "f", ")"]
-        )]);
+        assert_eq!(
+            shape(r#"{{a "}} \" x" 'y"' b.[c }} d] (e f)}}"#),
+            [(Kind::Value, vec!["a", r#""}} \" x""#, r#"'y"'"#, "b.[c }} d]", "(", "e", "f", ")"])]
+        );
     }
 
     #[test]
@@ -297,6 +308,7 @@ mod tests {
         assert_eq!(place("é\né {{"), (2, 3));
         assert_eq!(place("{\"n\":{{x}}}"), (1, 9));
         assert_eq!(place("{{{x}}"), (1, 1));
+        assert_eq!(place("{\"n\":{{{x}}}}"), (1, 10));
         assert_eq!(place("ab {{x \"y}}"), (1, 8));
         assert_eq!(place("{{!-- x"), (1, 1));
         assert_eq!(place("{{{{raw}}}}"), (1, 1));

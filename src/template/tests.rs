@@ -66,13 +66,19 @@ fn blocks_choose_and_repeat() {
     assert_eq!(rendered("{{#each incident.none}}x{{else}}none{{/each}}"), "none");
     assert_eq!(rendered("{{#each list}}{{#each this}}{{this}}{{length ../this}}{{/each}};{{/each}}"), "1222;31;");
     assert_eq!(rendered("{{#with incident}}{{half}}{{#each tags}}{{../zero}}{{/each}}{{/with}}"), "0.500");
-    assert_eq!(rendered("{{#if incident.empty}}y{{/if}}{{#if incident.none}}n{{/if}}{{#if incident.zero}}n{{/if}}"), "y");
+    assert_eq!(
+        rendered("{{#if incident.empty}}y{{/if}}{{#if incident.none}}n{{/if}}{{#if incident.zero}}n{{/if}}"),
+        "y"
+    );
     assert_eq!(rendered("{{#if incident.zero includeZero=true}}y{{/if}}"), "y");
     assert_eq!(rendered("{{#with incident.zero}}{{this}}{{/with}}"), "0");
     assert_eq!(rendered("{{#if nothing}}a{{else if incident.half}}b{{else}}c{{/if}}"), "b");
     assert_eq!(rendered("{{#eq incident.half 0.5}}same{{else}}other{{/eq}}"), "same");
     assert_eq!(rendered("{{#each incident.tags}}{{@root.incident.zero}}{{length @root}}{{/each}}"), "0202");
-    assert_eq!(rendered("{{#*inline \"p\"}}<{{name}}>{{/inline}}{{#each incident.people}}{{> p}}{{/each}}"), "<Ann><Bo>");
+    assert_eq!(
+        rendered("{{#*inline \"p\"}}<{{name}}>{{/inline}}{{#each incident.people}}{{> p}}{{/each}}"),
+        "<Ann><Bo>"
+    );
 }
 
 #[test]
@@ -139,6 +145,7 @@ fn mistakes_are_named_with_line_and_column() {
 fn sizes_and_depths_are_bounded() {
     assert!(refused(&"x".repeat(64 * 1024 + 1)).starts_with("1:1 the template has 65537 bytes"));
     assert!(refused(&"{{a}}".repeat(2001)).starts_with("1:10001 more than 2000 tags"));
+    assert!(refused(&"{{! x }}".repeat(2001)).contains("more than 2000 tags"));
     let nested = |depth: usize| format!("{}{}", "{{#if 1}}".repeat(depth), "{{/if}}".repeat(depth));
     assert_eq!(rendered(&nested(50)), "");
     assert!(refused(&nested(51)).starts_with("1:451 blocks are nested more than 50 deep"));

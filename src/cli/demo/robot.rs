@@ -33,8 +33,7 @@ pub(super) async fn be_on_call(client: &mut Client, end: Instant) -> Result<(), 
 /// What to do in this turn, if there is an incident for it.
 fn next(client: &Client, turn: usize) -> Option<(Target, Verb)> {
     let with = |status: Status| {
-        let mut found: Vec<&Incident> =
-            client.board.incidents.values().filter(|i| i.state.status == status).collect();
+        let mut found: Vec<&Incident> = client.board.incidents.values().filter(|i| i.state.status == status).collect();
         found.sort_by_key(|i| (i.state.created_at, i.key.clone()));
         found.first().map(|i| Target { key: i.key.clone(), seen: status })
     };

@@ -191,7 +191,8 @@ async fn after_a_crash_what_was_sent_is_read_back_and_what_was_not_is_left() {
     fake.put("P1", Status::Resolved, 0);
     fake.put("P2", Status::Triggered, 0);
     let keys = vec![key("P1"), key("P2")];
-    let mut action = desk.store.new_action(jiff::Timestamp::now(), "alice".into(), Verb::Resolve, keys).await.expect("row");
+    let mut action =
+        desk.store.new_action(jiff::Timestamp::now(), "alice".into(), Verb::Resolve, keys).await.expect("row");
     action.outcomes[0].1 = Outcome::Sent;
     desk.hub.publish(Change::Action(Box::new(action.clone())));
 

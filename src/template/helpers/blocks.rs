@@ -1,8 +1,8 @@
 //! The blocks of handlebars.js, in place of the crate's: those differ for `{}`, for 0, and for `@key` in lists.
 
 use handlebars::{
-    BlockContext, BlockParamHolder, Context, Handlebars, Helper as Call, HelperDef, HelperResult, Output,
-    PathAndJson, RenderContext, Renderable as _, Template,
+    BlockContext, BlockParamHolder, Context, Handlebars, Helper as Call, HelperDef, HelperResult, Output, PathAndJson,
+    RenderContext, Renderable as _, Template,
 };
 use serde_json::Value;
 

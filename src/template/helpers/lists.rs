@@ -7,8 +7,9 @@ use super::{Arguments, Outcome, json};
 /// `lookup data key`
 pub(super) fn lookup(arguments: &Arguments<'_>) -> Outcome {
     let key = match arguments.get(1) {
-        Some(key @ (Value::String(_) | Value::Number(_))) => json::text(key)?,
-        _ => return Ok(None),
+        None => "undefined".to_owned(),
+        Some(Value::Null) => "null".to_owned(),
+        Some(key) => json::text(key)?,
     };
     Ok(match arguments.get(0) {
         Some(Value::Object(fields)) => fields.get(&key).cloned(),
@@ -36,6 +37,7 @@ pub(super) fn join(arguments: &Arguments<'_>) -> Outcome {
 }
 
 /// `length value`: items, fields, or a text's UTF-16 units.
+#[expect(clippy::unnecessary_wraps, reason = "all helpers have one signature")]
 pub(super) fn length(arguments: &Arguments<'_>) -> Outcome {
     let length = match arguments.get(0) {
         Some(Value::Array(items)) => items.len(),
@@ -91,7 +93,11 @@ pub(super) fn item_at(arguments: &Arguments<'_>) -> Outcome {
         Some(value) => value.as_i64().ok_or("takes a whole number as its second value")?,
         None => 0,
     };
-    let at = if at < 0 { usize::try_from(at.unsigned_abs()).ok().and_then(|n| items.len().checked_sub(n)) } else { usize::try_from(at).ok() };
+    let at = if at < 0 {
+        usize::try_from(at.unsigned_abs()).ok().and_then(|n| items.len().checked_sub(n))
+    } else {
+        usize::try_from(at).ok()
+    };
     Ok(at.and_then(|at| items.get(at)).cloned())
 }
 

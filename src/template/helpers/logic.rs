@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{Arguments, Outcome, blocks::is_true};
 
+#[expect(clippy::unnecessary_wraps, reason = "all helpers have one signature")]
 fn answer(yes: bool) -> Outcome {
     Ok(Some(Value::Bool(yes)))
 }
@@ -40,7 +41,7 @@ fn alike(a: Option<&Value>, b: Option<&Value>) -> Result<bool, String> {
     match (a, b) {
         _ if nothing(a) || nothing(b) => Ok(nothing(a) && nothing(b)),
         (Some(Value::String(_)), Some(Value::String(_))) | (Some(Value::Bool(_)), Some(Value::Bool(_))) => same(a, b),
-        _ => Ok(number(a)? == number(b)?),
+        _ => Ok(number(a)?.partial_cmp(&number(b)?) == Some(Ordering::Equal)),
     }
 }
 
@@ -120,6 +121,7 @@ pub(super) fn contains(arguments: &Arguments<'_>) -> Outcome {
 }
 
 /// `default a b …`: the first that is there.
+#[expect(clippy::unnecessary_wraps, reason = "all helpers have one signature")]
 pub(super) fn default(arguments: &Arguments<'_>) -> Outcome {
     let found = arguments.values.iter().flatten().find(|value| !value.is_null());
     Ok(Some(found.map_or_else(|| Value::from(""), |value| (*value).clone())))

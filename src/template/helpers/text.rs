@@ -7,6 +7,7 @@ use super::{Arguments, Outcome};
 /// A helper does not make a longer text, in bytes.
 const LONGEST: usize = 1024 * 1024;
 
+#[expect(clippy::unnecessary_wraps, reason = "all helpers have one signature")]
 fn made(text: impl Into<String>) -> Outcome {
     Ok(Some(Value::String(text.into())))
 }
@@ -45,19 +46,27 @@ pub(super) fn replace(arguments: &Arguments<'_>) -> Outcome {
 
 /// `truncate text limit suffix`: the suffix counts.
 pub(super) fn truncate(arguments: &Arguments<'_>) -> Outcome {
+    cut(arguments, arguments.text(2).unwrap_or_default(), "")
+}
+
+/// `ellipsis text limit`: what is cut off is marked, and the mark does not count.
+pub(super) fn ellipsis(arguments: &Arguments<'_>) -> Outcome {
+    cut(arguments, "", "…")
+}
+
+/// The text if it is short enough, else so much of it that it fits together with `counted`.
+fn cut(arguments: &Arguments<'_>, counted: &str, mark: &str) -> Outcome {
     let text = arguments.text(0).unwrap_or_default();
-    let limit = arguments.number(1).filter(|limit| limit.fract() == 0.0 && (0.0..1e9).contains(limit));
-    let Some(limit) = limit else { return Err("takes a whole number as its second value".to_owned()) };
-    let suffix = arguments.text(2).unwrap_or_default();
+    let limit = arguments.get(1).and_then(Value::as_u64).and_then(|limit| usize::try_from(limit).ok());
+    let limit = limit.ok_or("takes a whole number as its second value")?;
     let units: Vec<u16> = text.encode_utf16().collect();
-    if super::json::count(units.len()) <= limit {
+    if units.len() <= limit {
         return made(text);
     }
-    let keep = limit - super::json::count(suffix.encode_utf16().count());
-    let size = super::json::count(units.len());
-    let end = if keep < 0.0 { (size + keep).max(0.0) } else { keep };
-    let kept: Vec<u16> = units.iter().enumerate().filter(|(at, _)| super::json::count(*at) < end).map(|(_, u)| *u).collect();
-    made(format!("{}{suffix}", String::from_utf16_lossy(&kept)))
+    let used = counted.encode_utf16().count();
+    // A suffix longer than the limit counts from the end of the text: JavaScript's slice with a negative number.
+    let end = limit.checked_sub(used).unwrap_or_else(|| units.len().saturating_sub(used - limit));
+    made(format!("{}{counted}{mark}", String::from_utf16_lossy(units.get(..end).unwrap_or(&units))))
 }
 
 pub(super) fn append(arguments: &Arguments<'_>) -> Outcome {
@@ -117,6 +126,7 @@ mod tests {
             ("truncate", vec![json!("abc"), json!(3)], "abc"),
             ("truncate", vec![json!("a😀b"), json!(2)], "a\u{fffd}"),
             ("truncate", vec![json!("abcdef"), json!(1), json!("..")], "abcde.."),
+            ("ellipsis", vec![json!("abcdef"), json!(4)], "abcd…"),
             ("append", vec![json!("a"), json!("b")], "ab"),
             ("prepend", vec![json!("a"), json!("b")], "ba"),
             ("encodeURI", vec![json!("a b/é")], "a%20b%2F%C3%A9"),

@@ -1,0 +1,174 @@
+//! The console's side of the render worker: one warm child, ended when it takes too long, replaced when it dies.
+
+use std::{ffi::OsString, io, os::unix::process::ExitStatusExt as _, process::Stdio, time::Duration};
+
+use serde_json::Value;
+use tokio::{
+    io::AsyncWriteExt as _,
+    process::{Child, ChildStdin, ChildStdout, Command},
+    sync::Mutex,
+    time::timeout,
+};
+
+use super::{
+    Limits,
+    check::check_within,
+    frame::{self, Ask, Reply},
+};
+use crate::core::{
+    template::{Fault, Preview},
+    text::{Shown, ShownBody},
+};
+
+/// How long a new worker may take to be ready, also on a loaded machine.
+const START_LIMIT: Duration = Duration::from_secs(10);
+
+/// What a template gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// As the template made it: outside text, not cleaned for the screen.
+    pub output: String,
+    /// Whether it is JSON, and where it stops being so.
+    pub json: Result<(), Fault>,
+}
+
+/// Renders templates in a child process, one after the other.
+#[derive(Debug)]
+pub struct Renderer {
+    command: Vec<OsString>,
+    limits: Limits,
+    /// Empty while it is in use: whoever drops a rendering half-way drops the worker, which ends it.
+    warm: Mutex<Option<Worker>>,
+}
+
+impl Renderer {
+    /// `command` starts the worker: a program and its arguments, for example this one with `render-worker`.
+    pub fn new(command: Vec<OsString>, limits: Limits) -> Self {
+        Self { command, limits, warm: Mutex::new(None) }
+    }
+
+    /// The same as [`Renderer::render`], ready to show.
+    pub async fn preview(&self, text: &str, context: &Value) -> Preview {
+        let rendered = match self.render(text, context).await {
+            Ok(rendered) => rendered,
+            Err(fault) => return Preview::Broken(fault),
+        };
+        let bytes = rendered.output.len() as u64;
+        // Cleaning a long output takes milliseconds, which other tasks should not wait for.
+        match tokio::task::spawn_blocking(move || ShownBody::new(&rendered.output)).await {
+            Ok(output) => Preview::Rendered { output, json: rendered.json, bytes },
+            Err(_) => Preview::Broken(at_large("the output cannot be shown")),
+        }
+    }
+
+    /// Renders `text` on `context`. Ends within the limits, whatever the template does; the next call starts
+    /// a new worker if this one was lost.
+    pub async fn render(&self, text: &str, context: &Value) -> Result<Rendered, Fault> {
+        check_within(text, self.limits.source, self.limits.depth)?;
+        let ask = Ask::Render { text: text.to_owned(), context: context.clone() };
+        let frame = frame::encode(&ask).map_err(|_| at_large("the delivery is too large to render"))?;
+        let mut warm = self.warm.lock().await;
+        let mut worker = match warm.take().and_then(Worker::alive) {
+            Some(worker) => worker,
+            None => self.start().await.map_err(|problem| at_large(&problem))?,
+        };
+        match timeout(self.limits.wall, worker.ask(&frame)).await {
+            Ok(Ok(reply)) => {
+                *warm = Some(worker);
+                match reply {
+                    Reply::Rendered { output, json } => Ok(Rendered { output, json }),
+                    Reply::Broken(fault) => Err(fault),
+                    Reply::Ready => Err(at_large("the render worker answered out of turn")),
+                }
+            }
+            Ok(Err(_)) => Err(at_large(&worker.ending(&self.limits).await)),
+            Err(_) => {
+                worker.end().await;
+                Err(at_large(&format!("the template takes longer than {} ms", self.limits.wall.as_millis())))
+            }
+        }
+    }
+
+    async fn start(&self) -> Result<Worker, String> {
+        let mut worker =
+            Worker::spawn(&self.command).map_err(|cause| format!("the render worker cannot be started: {cause}"))?;
+        let ready = async {
+            let limits = frame::encode(&Ask::Limits(self.limits.clone()))?;
+            worker.ask(&limits).await
+        };
+        match timeout(START_LIMIT, ready).await {
+            Ok(Ok(Reply::Ready)) => Ok(worker),
+            Ok(_) => {
+                worker.end().await;
+                Err("the render worker does not start".to_owned())
+            }
+            Err(_) => {
+                worker.end().await;
+                Err(format!("the render worker was not ready after {} s", START_LIMIT.as_secs()))
+            }
+        }
+    }
+}
+
+/// A fault of the template as a whole.
+fn at_large(message: &str) -> Fault {
+    Fault { message: Shown::line(message), line: 0, column: 0 }
+}
+
+/// A worker process; dropping it ends it.
+#[derive(Debug)]
+struct Worker {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: ChildStdout,
+}
+
+impl Worker {
+    /// Nothing of ours goes with it: no environment, no directory, no terminal, no signals of our group.
+    fn spawn(command: &[OsString]) -> io::Result<Self> {
+        let (program, arguments) = command.split_first().ok_or_else(|| io::Error::other("no command"))?;
+        let mut child = Command::new(program)
+            .args(arguments)
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        let missing = || io::Error::other("no pipe");
+        let stdin = child.stdin.take().ok_or_else(missing)?;
+        let stdout = child.stdout.take().ok_or_else(missing)?;
+        Ok(Self { child, stdin, stdout })
+    }
+
+    /// `None` when it ended while nobody looked.
+    fn alive(mut self) -> Option<Self> {
+        matches!(self.child.try_wait(), Ok(None)).then_some(self)
+    }
+
+    async fn ask(&mut self, frame: &[u8]) -> io::Result<Reply> {
+        self.stdin.write_all(frame).await?;
+        self.stdin.flush().await?;
+        frame::receive(&mut self.stdout).await
+    }
+
+    async fn end(mut self) {
+        let _ = self.child.kill().await;
+    }
+
+    /// Why it is gone, in the template author's words.
+    async fn ending(mut self, limits: &Limits) -> String {
+        let ended = timeout(START_LIMIT, self.child.wait()).await;
+        let signal = ended.ok().and_then(Result::ok).and_then(|status| status.signal());
+        match signal {
+            Some(6 | 11) => format!(
+                "the template recurses without end, nests too deep, or needs more than {} MiB of memory",
+                limits.memory / (1024 * 1024)
+            ),
+            Some(24) => format!("the template takes longer than {} s of the processor", limits.cpu),
+            _ => "the render worker ended unexpectedly".to_owned(),
+        }
+    }
+}
