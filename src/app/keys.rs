@@ -40,6 +40,7 @@ pub enum Action {
     NewTemplate,
     PreviewDown,
     PreviewUp,
+    GoToIncident,
 }
 
 /// Where a binding holds.
@@ -131,6 +132,7 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::Suspend, Scope::Everywhere, &["ctrl-z"], "", "suspend; `fg` comes back"),
     row(Action::PreviewDown, Scope::In(View::Templates), &["alt-down"], "", "scroll the preview down"),
     row(Action::PreviewUp, Scope::In(View::Templates), &["alt-up"], "", "scroll the preview up"),
+    row(Action::GoToIncident, Scope::In(View::Webhooks), &["i"], "incident", "open the delivery's incident"),
 ];
 
 /// What `chord` means in `view`; a view's own bindings come before those that hold everywhere.

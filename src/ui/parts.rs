@@ -44,7 +44,7 @@ pub(super) fn right(text: &str, width: usize) -> String {
 
 /// The start of a row: a mark when it is selected.
 pub(super) fn gutter<'a>(model: &Model, selected: bool) -> Span<'a> {
-    span(model, Tone::Accent, if selected { "▸ " } else { "  " })
+    if selected { span(model, Tone::Accent, "▸ ") } else { Span::raw("  ") }
 }
 
 /// A selected row is bold as well.

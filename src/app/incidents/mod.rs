@@ -108,6 +108,14 @@ fn open(model: &mut Model) -> Vec<Effect> {
     detail::open(model, key)
 }
 
+/// Opens the incident from another view.
+pub(super) fn show(model: &mut Model, key: IncidentKey) -> Vec<Effect> {
+    model.view = View::Incidents;
+    model.incidents.cursor.select(Some(key.clone()));
+    find_place(model);
+    detail::open(model, key)
+}
+
 /// Closes the detail, else lifts the filter, else takes off the marks.
 fn back(model: &mut Model) {
     if model.incidents.opened.take().is_some() {

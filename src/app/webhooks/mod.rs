@@ -19,6 +19,7 @@ use crate::{
 use super::{
     Effect, Model, NoticeKind,
     filter::{self, Filter, Typed},
+    incidents,
     keys::Action,
     list::{self, Cursor, Step},
     wait::Wait,
@@ -117,6 +118,7 @@ pub fn incident_words(model: &Model, key: &IncidentKey) -> String {
 pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     match action {
         Action::Open => return open(model),
+        Action::GoToIncident => return go_to_incident(model),
         Action::Filter if model.webhooks.open.is_none() => model.webhooks.filter.open(),
         Action::Back => back(&mut model.webhooks),
         _ => {}
@@ -263,6 +265,22 @@ fn open(model: &mut Model) -> Vec<Effect> {
         selected
     };
     summary.map(|summary| read(model, summary)).unwrap_or_default()
+}
+
+/// From the opened or selected delivery to its incident.
+fn go_to_incident(model: &mut Model) -> Vec<Effect> {
+    let state = &model.webhooks;
+    let selected = state.cursor.selected().and_then(|id| state.log.get(*id));
+    let Some(delivery) = state.open.as_ref().map(|opened| &opened.summary).or(selected) else {
+        model.say(NoticeKind::Bad, "no delivery is selected: j and k select");
+        return vec![];
+    };
+    match delivery.incident.clone() {
+        Some(key) if model.board.incidents.contains_key(&key) => return incidents::show(model, key),
+        Some(key) => model.say(NoticeKind::Bad, &format!("{key} is not kept any more, or was never told to us")),
+        None => model.say(NoticeKind::Bad, "this delivery belongs to no incident"),
+    }
+    vec![]
 }
 
 fn read(model: &mut Model, summary: DeliverySummary) -> Vec<Effect> {

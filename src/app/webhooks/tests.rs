@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     app::{
         Event, View,
-        fixtures::{answer, attached, board, change, delivery, model, press, requests, type_text},
+        fixtures::{answer, attached, board, change, delivery, key, model, press, requests, type_text},
         update,
     },
     core::{board::Change, delivery::Verdict, text::ShownBody},
@@ -187,4 +187,21 @@ fn an_empty_log_asks_for_nothing() {
     let mut model = attached(board, 80, 24);
     model.view = View::Webhooks;
     assert_eq!(press(&mut model, "j G enter pgdn"), vec![]);
+}
+
+#[test]
+fn from_a_delivery_to_its_incident_and_only_if_it_has_one() {
+    let mut model = webhooks();
+    press(&mut model, "j j i");
+    assert_eq!(model.view, View::Webhooks, "a rejected delivery belongs to none");
+
+    let effects = press(&mut model, "k i");
+    assert_eq!(model.view, View::Incidents);
+    assert_eq!(requests(&effects)[0].1, Request::Detail { key: key("Q1DISK") });
+
+    let mut other = delivery(7, 1, Verdict::Accepted, "incident.triggered");
+    other.incident = Some(key("QGONE00"));
+    change(&mut model, Change::Delivery(Box::new(other)));
+    assert_eq!(press(&mut model, "3 g i"), vec![]);
+    assert_eq!(model.view, View::Webhooks);
 }

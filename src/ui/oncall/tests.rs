@@ -32,8 +32,8 @@ fn board_with(change: impl FnOnce(&mut crate::core::board::AccountBoard)) -> Boa
     board
 }
 
-fn failure(cause: &str) -> Option<Failure> {
-    Some(Failure { at: ago(5), cause: shown(cause), unauthorised: false })
+fn failure(cause: &str) -> Failure {
+    Failure { at: ago(5), cause: shown(cause), unauthorised: false }
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn a_filter_that_finds_and_one_that_does_not() {
 fn old_data_says_so_and_why() {
     let board = board_with(|account| {
         account.account.rest.last_success = Some(ago(20_000));
-        account.account.rest.failure = failure("PagerDuty answered 500 Internal Server Error");
+        account.account.rest.failure = Some(failure("PagerDuty answered 500 Internal Server Error"));
         account.oncalls[0].end = Some(ago(600));
     });
     both("on_call_stale", &board, "");
@@ -139,7 +139,7 @@ fn nothing_known_looks_other_than_nobody_on_call() {
     both("on_call_waiting", &empty(|account| account.account.rest.last_success = None), "");
     let down = empty(|account| {
         account.account.rest.last_success = None;
-        account.account.rest.failure = failure("connection refused");
+        account.account.rest.failure = Some(failure("connection refused"));
     });
     both("on_call_down", &down, "");
     both("on_call_no_token", &empty(|account| account.account.rest_off = Some(shown("no token is configured"))), "");

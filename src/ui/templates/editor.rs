@@ -141,7 +141,7 @@ fn preview(model: &Model, frame: &mut Frame<'_>, area: Rect, editor: &Editor) {
     for (line, y) in lines.iter().skip(editor.scroll).zip(area.y..area.bottom()) {
         let spans = match line {
             PreviewLine::Output { text, marked } => vec![
-                span(model, tone(Tone::Caution), if *marked { "! " } else { "  " }),
+                if *marked { span(model, tone(Tone::Caution), "! ") } else { Span::raw("  ") },
                 span(model, tone(Tone::Plain), *text),
             ],
             PreviewLine::Fault(text) => vec![Span::raw("  "), span(model, tone(Tone::Alarm), text.as_str())],

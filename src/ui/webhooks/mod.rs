@@ -27,6 +27,9 @@ pub(super) fn hints(model: &Model) -> Option<Vec<Hint>> {
     if again {
         hints.insert(0, ("enter", "ask again"));
     }
+    if opened.summary.incident.is_some() {
+        hints.insert(hints.len() - 1, ("i", "incident"));
+    }
     Some(hints)
 }
 
