@@ -308,10 +308,10 @@ fn door(model: &Model) -> Part {
         }
         Door::Taken { by, .. } => {
             let long = format!("{role}, door taken by {by}");
-            Part::of(2, Tone::Caution, &[long, "door taken".into(), "no door".into()])
+            Part::of(5, Tone::Caution, &[long, "door taken".into(), "no door".into()])
         }
         Door::Failing { cause, .. } => {
-            Part::of(3, Tone::Alarm, &[format!("door FAILING: {cause}"), "door FAILING".into()])
+            Part::of(8, Tone::Alarm, &[format!("door FAILING: {cause}"), "door FAILING".into()])
         }
     }
 }
