@@ -272,6 +272,14 @@ fn pasted_text_goes_in_without_its_hidden_characters_and_says_so() {
 }
 
 #[test]
+fn a_hidden_character_that_is_typed_is_left_out_and_marks_stay_on_their_letter() {
+    let (mut model, _) = editing("");
+    type_text(&mut model, "e\u{301}\u{202e}\u{200b}");
+    assert_eq!(open_text(&model), "e\u{301}");
+    assert_eq!(notice(&model), "a hidden character: left out");
+}
+
+#[test]
 fn what_was_said_about_the_text_goes_with_the_next_key_and_other_news_stay() {
     let (mut model, _) = editing("");
     update(&mut model, Event::Pasted("\u{202e}".into()));

@@ -45,8 +45,9 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect, editor: &Ed
 }
 
 fn title(model: &Model, frame: &mut Frame<'_>, area: Rect, editor: &Editor) {
+    let name = Shown::line(&editor.name);
     if editor.leaving {
-        let question = format!("{} has unsaved changes: ", fit(&editor.name, 20));
+        let question = format!("{} has unsaved changes: ", fit(name.as_str(), 20));
         let spans =
             vec![span(model, Tone::Caution, question), span(model, Tone::Strong, "y discard  k keep  esc stay")];
         let short = vec![span(model, Tone::Strong, "unsaved: y discard  k keep  esc stay")];
@@ -54,7 +55,7 @@ fn title(model: &Model, frame: &mut Frame<'_>, area: Rect, editor: &Editor) {
         parts::line(frame, area, Line::from(if wide { spans } else { short }));
         return;
     }
-    let mut spans = vec![span(model, Tone::Strong, editor.name.as_str())];
+    let mut spans = vec![span(model, Tone::Strong, name.as_str())];
     spans.push(match editor.locked {
         Some(1) => span(model, Tone::Caution, "  ! 1 hidden character, only shown"),
         Some(n) => span(model, Tone::Caution, format!("  ! {n} hidden characters, only shown")),

@@ -10,7 +10,10 @@ use crate::{
         page::Tone,
         templates::{Row, TITLE, rows},
     },
-    core::{text::columns, words},
+    core::{
+        text::{Shown, columns},
+        words,
+    },
 };
 
 use super::{
@@ -78,9 +81,9 @@ fn title(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     }
     if let Some(opening) = &state.opening {
         let (tone, words) = if opening.wait.overdue(model.now) {
-            (Tone::Caution, format!("  ! no answer about {}; enter asks again", opening.name))
+            (Tone::Caution, format!("  ! no answer about {}; enter asks again", Shown::line(&opening.name)))
         } else {
-            (Tone::Faint, format!("  opening {}…", opening.name))
+            (Tone::Faint, format!("  opening {}…", Shown::line(&opening.name)))
         };
         spans.push(span(model, tone, words));
     } else {
@@ -100,7 +103,7 @@ fn line<'a>(model: &Model, row: &Row<'_>, names: usize, selected: bool) -> Line<
     let unsaved = if row.unsaved { "  * unsaved changes" } else { "" };
     Line::from(vec![
         parts::gutter(model, selected),
-        span(model, Tone::Plain, cell(row.name, names)),
+        span(model, Tone::Plain, cell(Shown::line(row.name).as_str(), names)),
         span(model, Tone::Faint, format!("  {saved}")),
         span(model, Tone::Caution, unsaved),
     ])
