@@ -21,7 +21,10 @@ use tower::ServiceExt as _;
 
 use super::{signature::HEADER, *};
 use crate::{
-    core::id::EventId,
+    core::{
+        id::{EventId, IncidentId, IncidentKey},
+        incident::{Stamp, State, Status, Urgency},
+    },
     store::{Reader, StoredDelivery},
 };
 
@@ -35,7 +38,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 struct TestDecoder;
 
 impl Decode for TestDecoder {
-    fn decode(&self, _: &AccountName, body: &[u8]) -> Result<Decoded, String> {
+    fn decode(&self, account: &AccountName, body: &[u8]) -> Result<Decoded, String> {
         #[derive(Deserialize)]
         struct Envelope {
             event: Event,
@@ -48,15 +51,34 @@ impl Decode for TestDecoder {
         assert!(!body.starts_with(b"panic"), "asked to");
         let Envelope { event } = serde_json::from_slice(body).map_err(|error| format!("no event in it: {error}"))?;
         let event_type = Shown::line(&event.event_type);
+        let key = IncidentKey { account: account.clone(), id: IncidentId::new("P1").expect("id") };
         Ok(Decoded {
             event_id: event.id,
             event_type,
             occurred_at: None,
-            incident: None,
+            incident: Some(key.clone()),
             subject: None,
-            observation: None,
+            observation: Some(observation(key)),
         })
     }
+}
+
+fn observation(key: IncidentKey) -> Observation {
+    let state = State {
+        status: Status::Triggered,
+        urgency: Urgency::High,
+        title: Shown::line("disk full"),
+        number: None,
+        priority: None,
+        service: None,
+        escalation_policy: None,
+        assignees: vec![],
+        teams: vec![],
+        created_at: Timestamp::UNIX_EPOCH,
+        url: None,
+        dedup_key: None,
+    };
+    Observation { key, stamp: Stamp::push(Timestamp::UNIX_EPOCH), state, extra: None }
 }
 
 struct House {
@@ -325,8 +347,9 @@ async fn a_duplicate_is_202_and_told_as_such() {
 
     assert_eq!(house.deliver(&event("E1")).await, StatusCode::ACCEPTED);
 
-    assert_eq!(house.arrivals.recv().await.expect("told").summary.verdict, Verdict::Accepted);
-    assert_eq!(house.arrivals.recv().await.expect("told").summary.verdict, Verdict::Duplicate);
+    let told = [house.arrivals.try_recv().expect("told"), house.arrivals.try_recv().expect("told")];
+    let told = told.map(|arrival| (arrival.summary.verdict, arrival.observation.is_some()));
+    assert_eq!(told, [(Verdict::Accepted, true), (Verdict::Duplicate, false)]);
 }
 
 #[tokio::test]

@@ -341,6 +341,20 @@ async fn an_answer_that_nobody_took_is_announced() {
 }
 
 #[tokio::test]
+async fn an_answer_given_but_never_looked_at_is_announced() {
+    let (_dir, store) = store();
+    let unheard = Arc::new(Notify::new());
+    let mut asked = Box::pin(store.record_or_notify(event("E1"), Some(Arc::clone(&unheard))));
+    assert!(futures_util::poll!(asked.as_mut()).is_pending());
+    // Answered later than the first, so that one is answered now.
+    store.record(event("E2")).await.expect("recorded");
+
+    drop(asked);
+
+    timeout(DEADLINE, unheard.notified()).await.expect("announced");
+}
+
+#[tokio::test]
 async fn a_locked_store_fails_within_the_deadline_and_goes_on_by_itself() {
     let (dir, store) = impatient_store();
     let mut db = other(&dir);
