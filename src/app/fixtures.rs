@@ -94,7 +94,7 @@ pub(crate) fn account() -> Account {
 pub(crate) fn incident(id: &str, number: u64, status: Status, title: &str, age_seconds: i64) -> Incident {
     Incident::first(Observation {
         key: key(id),
-        stamp: Stamp::rest(ago(age_seconds / 2)),
+        stamp: Stamp::rest(ago(age_seconds / 2), ago(age_seconds / 2)),
         state: State {
             status,
             urgency: Urgency::High,

@@ -27,7 +27,7 @@ use crate::{
 /// How long a first answer from the providers is waited for.
 const FIRST_ANSWER: Duration = Duration::from_secs(30);
 /// How long an answer of the server may take.
-const ANSWER: Duration = Duration::from_secs(60);
+const ANSWER: Duration = Duration::from_mins(1);
 /// How long an action may take, doubts read back included.
 const ACTION: Duration = Duration::from_secs(150);
 

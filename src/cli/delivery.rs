@@ -50,9 +50,9 @@ impl From<StoreError> for Failure {
     }
 }
 
-pub(super) fn run(places: &Places, command: Command) -> Outcome {
+pub(super) fn run(places: &Places, command: &Command) -> Outcome {
     let reader = Reader::open(&places.state_dir()?)?;
-    match command {
+    match *command {
         Command::List { format, json, limit } => list(&reader, if json { Format::Json } else { format }, limit),
         Command::Show { id, json } => show(&reader, DeliveryId(id), json),
     }

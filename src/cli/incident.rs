@@ -11,7 +11,7 @@ use crate::{
         detail::Detail,
         id::{IncidentKey, PolicyId, UserId},
         incident::{Incident, Named, Status, Urgency},
-        text::Shown,
+        text::{Shown, ShownBody},
         words,
     },
     proto::{Answer, Request},
@@ -254,7 +254,7 @@ fn print_detail(incident: &Incident, detail: &Detail) {
     if let Some(url) = &state.url {
         output::line(&format!("link      {url}"));
     }
-    for line in detail.description.iter().flat_map(|text| text.lines()) {
+    for line in detail.description.iter().flat_map(ShownBody::lines) {
         output::line(&format!("  {line}"));
     }
     for alert in &detail.alerts {

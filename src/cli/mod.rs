@@ -15,7 +15,7 @@ mod serve;
 mod simulate;
 mod template;
 
-use std::{ffi::OsString, io, path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, fmt::Display, io, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -44,8 +44,8 @@ pub struct Failure {
 }
 
 impl Failure {
-    pub fn new(exit: Exit, message: impl ToString) -> Self {
-        Self { message: message.to_string(), exit }
+    pub fn new(exit: Exit, message: impl Display) -> Self {
+        Self { message: format!("{message}"), exit }
     }
 }
 
@@ -173,7 +173,7 @@ async fn run(args: Args) -> Result<i32, Failure> {
         Some(Command::Serve) => serve::run(&places).await?,
         Some(Command::Incident(command)) => incident::run(&places, command).await?,
         Some(Command::Oncall(args)) => oncall::run(&places, args).await?,
-        Some(Command::Delivery(command)) => delivery::run(&places, command)?,
+        Some(Command::Delivery(command)) => delivery::run(&places, &command)?,
         Some(Command::Template(command)) => template::run(&places, command).await?,
         Some(Command::Config(command)) => config::run(&places, command).await?,
         Some(Command::Doctor(args)) => doctor::run(&places, args).await?,

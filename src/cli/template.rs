@@ -56,19 +56,19 @@ fn read(path: &PathBuf) -> Result<Vec<u8>, Failure> {
 }
 
 async fn render(template: &PathBuf, event: &PathBuf, json: bool) -> Outcome {
-    let text = String::from_utf8(read(template)?)
+    let source = String::from_utf8(read(template)?)
         .map_err(|_| Failure::new(Exit::Failed, format!("{}: not UTF-8", template.display())))?;
     let account: AccountName = "example".parse().map_err(|e| Failure::new(Exit::Failed, e))?;
     let context = templates::context(&account, &read(event)?);
     let renderer = Renderer::new(worker_command(), Limits { wall: WALL, ..Limits::default() });
-    let preview = renderer.preview(&text, &context).await;
+    let preview = renderer.preview(&source, &context).await;
     if json {
         output::json(&preview)?;
     }
     match preview {
-        Preview::Rendered { output: rendered, json: valid, .. } => {
+        Preview::Rendered { output: text, json: valid, .. } => {
             if !json {
-                output::line(rendered.as_str());
+                output::line(text.as_str());
             }
             if let Err(fault) = valid {
                 output::complain(&format!(

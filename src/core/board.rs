@@ -85,19 +85,12 @@ pub struct Board {
 impl Board {
     /// Merges an observation; `None` when it is older than what is known, or a repetition.
     pub fn observe(&mut self, seen: &Observation) -> Option<Change> {
-        match self.incidents.get_mut(&seen.key) {
-            Some(known) => {
-                if !known.merge(seen) {
-                    return None;
-                }
-                Some(Change::Incident(Box::new(known.clone())))
-            }
-            None => {
-                let incident = Incident::first(seen.clone());
-                self.incidents.insert(seen.key.clone(), incident.clone());
-                Some(Change::Incident(Box::new(incident)))
-            }
+        if let Some(known) = self.incidents.get_mut(&seen.key) {
+            return known.merge(seen).then(|| Change::Incident(Box::new(known.clone())));
         }
+        let incident = Incident::first(seen.clone());
+        self.incidents.insert(seen.key.clone(), incident.clone());
+        Some(Change::Incident(Box::new(incident)))
     }
 
     /// Takes over a change as it is.
@@ -138,19 +131,18 @@ impl Board {
     }
 
     fn set_account(&mut self, account: &Account) {
-        match self.accounts.get_mut(&account.name) {
-            Some(board) => board.account = account.clone(),
-            None => {
-                let board = AccountBoard {
-                    account: account.clone(),
-                    oncalls: vec![],
-                    schedules: vec![],
-                    people: vec![],
-                    policies: vec![],
-                };
-                self.accounts.insert(account.name.clone(), board);
-            }
+        if let Some(board) = self.accounts.get_mut(&account.name) {
+            board.account = account.clone();
+            return;
         }
+        let board = AccountBoard {
+            account: account.clone(),
+            oncalls: vec![],
+            schedules: vec![],
+            people: vec![],
+            policies: vec![],
+        };
+        self.accounts.insert(account.name.clone(), board);
     }
 
     pub fn counts(&self) -> Counts {

@@ -56,29 +56,41 @@ pub enum Source {
     Rest,
 }
 
-/// When an observation was true at the provider, by the provider's clock.
+/// When an observation was true at the provider, by the provider's clock. Greater is newer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Stamp {
     pub at: Timestamp,
     pub source: Source,
+    /// When REST was asked, by our clock: decides between two answers that name the same second. For a
+    /// webhook the same as `at`.
+    pub asked: Timestamp,
 }
 
 impl Stamp {
     /// A webhook's `occurred_at` (milliseconds at `PagerDuty`).
     pub fn push(occurred_at: Timestamp) -> Self {
-        Self { at: occurred_at, source: Source::Push }
+        Self { at: occurred_at, source: Source::Push, asked: occurred_at }
     }
 
-    /// A REST object's `updated_at`. Whole seconds mean "some time within that second", so the end of
-    /// it is taken: otherwise a webhook from earlier in the same second would look newer for ever.
-    pub fn rest(updated_at: Timestamp) -> Self {
+    /// A REST object's `updated_at`, in an answer to what was asked at `asked`. Whole seconds mean "some time
+    /// within that second", so the end of it is taken: otherwise a webhook from earlier in the same second
+    /// would look newer for ever.
+    pub fn rest(updated_at: Timestamp, asked: Timestamp) -> Self {
         let whole = updated_at.subsec_nanosecond() == 0;
         let at = if whole {
             updated_at.checked_add(SignedDuration::from_millis(999)).unwrap_or(updated_at)
         } else {
             updated_at
         };
-        Self { at, source: Source::Rest }
+        Self { at, source: Source::Rest, asked }
+    }
+
+    /// Whether REST, which tells whole seconds, may hide a change that is newer than it by less than one.
+    pub fn may_hide(&self, other: &Self) -> bool {
+        self.source == Source::Rest
+            && other.source == Source::Push
+            && self > other
+            && self.at.duration_since(other.at) < SignedDuration::from_secs(1)
     }
 }
 
@@ -210,7 +222,7 @@ mod tests {
         let status = prop_oneof![Just(Status::Triggered), Just(Status::Acknowledged), Just(Status::Resolved)];
         (status, 0..6i64, any::<bool>(), "[ab]").prop_map(|(status, at, rest, title)| {
             let at = seconds(at * 500);
-            observation(status, if rest { Stamp::rest(at) } else { Stamp::push(at) }, &title)
+            observation(status, if rest { Stamp::rest(at, at) } else { Stamp::push(at) }, &title)
         })
     }
 
@@ -243,10 +255,20 @@ mod tests {
     }
 
     #[test]
+    fn of_two_answers_that_name_the_same_second_the_later_asked_one_counts() {
+        let (resolved, reopened) =
+            (Stamp::rest(seconds(1000), seconds(1100)), Stamp::rest(seconds(1000), seconds(1900)));
+        let mut incident = Incident::first(observation(Status::Triggered, reopened, "t"));
+
+        assert!(!incident.merge(&observation(Status::Resolved, resolved, "t")));
+        assert_eq!(incident.state.status, Status::Triggered);
+    }
+
+    #[test]
     fn within_one_second_the_api_outranks_an_earlier_webhook() {
         let mut incident = Incident::first(observation(Status::Acknowledged, Stamp::push(seconds(1700)), "t"));
 
-        assert!(incident.merge(&observation(Status::Resolved, Stamp::rest(seconds(1000)), "t")));
+        assert!(incident.merge(&observation(Status::Resolved, Stamp::rest(seconds(1000), seconds(1800)), "t")));
         assert_eq!(incident.state.status, Status::Resolved);
     }
 }

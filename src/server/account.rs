@@ -96,7 +96,7 @@ pub fn pause_after(error: &ProviderError, poll: Duration) -> Duration {
     match error {
         ProviderError::RateLimited { wait } => *wait,
         // Asking again with the same credentials only fills the provider's log.
-        ProviderError::Unauthorised { .. } => poll.max(Duration::from_secs(60)),
+        ProviderError::Unauthorised { .. } => poll.max(Duration::from_mins(1)),
         _ => poll,
     }
 }

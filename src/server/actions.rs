@@ -176,10 +176,7 @@ async fn send(desk: &Desk, provider: &dyn Provider, verb: &Verb, key: &IncidentK
 
 /// A hand-off that worked, with what became of its note.
 fn with_note(handed_off: Outcome, note: Outcome) -> Outcome {
-    let failed = match note {
-        Outcome::Failed { reason } | Outcome::Unknown { reason } => reason,
-        _ => return handed_off,
-    };
+    let (Outcome::Failed { reason: failed } | Outcome::Unknown { reason: failed }) = note else { return handed_off };
     Outcome::Partly { done: "handed off".into(), failed: Shown::line(&format!("the note: {failed}")) }
 }
 
@@ -234,15 +231,11 @@ async fn read_back(desk: &Desk, provider: &dyn Provider, verb: &Verb, key: &Inci
             }
         } else if let Ok(seen) = provider.incident(&key.id).await {
             desk.observe(&seen).await;
-            return match judge(verb, &seen) {
-                Outcome::Confirmed { .. } => {
-                    Outcome::Confirmed { notice: Some("the answer was lost; read back and found done".into()) }
-                }
-                _ => {
-                    let now = seen.state.status.word();
-                    Outcome::Failed { reason: Shown::line(&format!("{cause}; read back: not done, still {now}")) }
-                }
-            };
+            if let Outcome::Confirmed { .. } = judge(verb, &seen) {
+                return Outcome::Confirmed { notice: Some("the answer was lost; read back and found done".into()) };
+            }
+            let reason = format!("{cause}; read back: not done, still {}", seen.state.status.word());
+            return Outcome::Failed { reason: Shown::line(&reason) };
         }
         sleep(wait).await;
     }

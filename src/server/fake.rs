@@ -87,9 +87,17 @@ impl Fake {
             dedup_key: None,
         };
         let extra = Some(Extra { changed_by: Some("Bob".into()), ..Extra::default() });
-        let seen = Observation { key: key(id), stamp: Stamp::rest(at), state, extra };
+        let seen = Observation { key: key(id), stamp: Stamp::rest(at, at), state, extra };
         self.inside().incidents.insert(seen.key.id.clone(), seen.clone());
         seen
+    }
+
+    /// Changes an incident's status within the second of its last change, as a later answer tells it.
+    pub(super) fn put_again(&self, id: &str, status: Status) {
+        let mut inside = self.inside();
+        let known = inside.incidents.get_mut(id).expect("incident");
+        known.state.status = status;
+        known.stamp.asked = known.stamp.asked.checked_add(SignedDuration::from_millis(900)).expect("small");
     }
 
     pub(super) fn remove(&self, id: &str) {

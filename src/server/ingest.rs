@@ -13,7 +13,7 @@ use crate::{
         board::{Board, Change},
         delivery::{Decode, Verdict},
         freshness::Push,
-        id::{AccountName, DeliveryId},
+        id::{AccountName, DeliveryId, IncidentKey},
         incident::Observation,
     },
     receiver::Arrival,
@@ -50,11 +50,12 @@ pub async fn run(
     }
 }
 
-async fn apply(desk: &Desk, batch: &mut Vec<Arrival>) {
+async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
     let arrived: Vec<Arrival> = std::mem::take(batch);
-    let (mut writes, applied) = desk.hub.change(|board| {
-        let (mut changes, mut writes, mut applied) = (vec![], vec![], vec![]);
+    let (mut writes, applied, hidden) = desk.hub.change(|board| {
+        let (mut changes, mut writes, mut applied, mut hidden) = (vec![], vec![], vec![], vec![]);
         for arrival in arrived {
+            hidden.extend(arrival.observation.as_ref().filter(|seen| is_hidden(board, seen)).map(|s| s.key.clone()));
             if arrival.summary.verdict == Verdict::Accepted {
                 applied.push(arrival.summary.id);
             }
@@ -67,11 +68,36 @@ async fn apply(desk: &Desk, batch: &mut Vec<Arrival>) {
             changes.extend(note_push(board, &change));
             changes.push(change);
         }
-        (changes, (writes, applied))
+        (changes, (writes, applied, hidden))
     });
+    look_again(desk, hidden);
     writes.push(Write::Applied(applied));
     if let Err(error) = desk.store.save(writes).await {
         tracing::error!(%error, "applied deliveries could not be marked; they are applied again at the next start");
+    }
+}
+
+/// Whether a change that was pushed loses only because REST had told of the same second.
+fn is_hidden(board: &Board, seen: &Observation) -> bool {
+    board
+        .incidents
+        .get(&seen.key)
+        .is_some_and(|known| known.stamp.may_hide(&seen.stamp) && known.state.status != seen.state.status)
+}
+
+/// Asks the provider how these incidents stand: it alone can tell which of two changes in one second came last.
+fn look_again(desk: &Arc<Desk>, keys: Vec<IncidentKey>) {
+    for key in keys {
+        let desk = Arc::clone(desk);
+        tokio::spawn(async move {
+            let Some(account) = desk.accounts.get(&key.account) else { return };
+            let Ok(provider) = account.provider().await else { return };
+            match provider.incident(&key.id).await {
+                Ok(seen) => desk.observe(&seen).await,
+                // The next poll asks again.
+                Err(error) => tracing::debug!(incident.id = %key.id, %error, "could not look again"),
+            }
+        });
     }
 }
 
@@ -134,5 +160,83 @@ pub fn last_push(board: &mut Board) {
         if let Some(known) = board.accounts.get_mut(&name) {
             known.account.push.last_delivery = Some(at);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        core::{
+            delivery::{DeliverySummary, Direction},
+            incident::{Stamp, Status},
+        },
+        server::fake::{self, Fake, key},
+    };
+    use jiff::SignedDuration;
+
+    fn arrival(id: i64, seen: Observation) -> Arrival {
+        let summary = DeliverySummary {
+            id: DeliveryId(id),
+            at: Timestamp::now(),
+            direction: Direction::Incoming,
+            account: Some(fake::account_name()),
+            verdict: Verdict::Accepted,
+            reason: "signed".into(),
+            status: 202,
+            event_id: None,
+            event_type: None,
+            incident: Some(seen.key.clone()),
+            subject: None,
+            latency_us: 1,
+            size: 1,
+        };
+        Arrival { summary, observation: Some(seen) }
+    }
+
+    /// The incident as a webhook tells of it, some milliseconds into the second of REST's answer.
+    fn pushed(rest: &Observation, status: Status, milliseconds: i64) -> Observation {
+        let second = Timestamp::from_second(rest.stamp.at.as_second()).expect("second");
+        let at = second.checked_add(SignedDuration::from_millis(milliseconds)).expect("small");
+        let mut seen = Observation { stamp: Stamp::push(at), extra: None, ..rest.clone() };
+        seen.state.status = status;
+        seen
+    }
+
+    #[tokio::test]
+    async fn a_change_within_the_second_of_a_rest_answer_is_asked_for_at_once() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let fake = Fake::default();
+        let desk = fake::desk(&fake, dir.path());
+        let acknowledged = fake.put("P1", Status::Acknowledged, 0);
+        desk.observe(&acknowledged).await;
+        let (_, mut feed) = desk.hub.subscribe();
+        fake.put_again("P1", Status::Resolved);
+
+        apply(&desk, &mut vec![arrival(1, pushed(&acknowledged, Status::Resolved, 800))]).await;
+
+        loop {
+            if let Change::Incident(incident) = &*feed.recv().await.expect("change") {
+                assert_eq!(incident.state.status, Status::Resolved);
+                return;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_delivery_shows_in_the_log_on_the_incident_and_in_the_age_of_push() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let desk = fake::desk(&Fake::default(), dir.path());
+        let seen = pushed(&Fake::default().put("P1", Status::Triggered, 0), Status::Triggered, 1);
+
+        apply(&desk, &mut vec![arrival(7, seen)]).await;
+
+        desk.hub.look(|board| {
+            assert_eq!(board.deliveries[0].id, DeliveryId(7));
+            assert!(board.incidents.contains_key(&key("P1")));
+            assert!(board.accounts[&fake::account_name()].account.push.last_delivery.is_some());
+        });
+        let kept = desk.store.read(|reader| reader.incidents()).await.expect("incidents");
+        assert_eq!(kept.len(), 1);
     }
 }

@@ -24,12 +24,12 @@ use crate::{
 };
 
 /// On-call changes by the clock and by overrides, which no webhook tells.
-const ON_CALL_EVERY: Duration = Duration::from_secs(60);
-const SCHEDULES_EVERY: Duration = Duration::from_secs(600);
+const ON_CALL_EVERY: Duration = Duration::from_mins(1);
+const SCHEDULES_EVERY: Duration = Duration::from_mins(10);
 /// How far back resolved incidents are asked for at the start.
 const RESOLVED_SINCE: SignedDuration = SignedDuration::from_hours(24);
 /// A change this old at the provider should have been pushed by now.
-const PUSH_GRACE: SignedDuration = SignedDuration::from_secs(60);
+const PUSH_GRACE: SignedDuration = SignedDuration::from_mins(1);
 /// Incidents that left the open list and are asked for one by one in a round; the rest follows in the next.
 const LEFT_AT_ONCE: usize = 50;
 
@@ -67,7 +67,7 @@ impl Round {
         let poll = self.account.settings.poll;
         let provider = match self.account.provider().await {
             Ok(provider) => provider,
-            Err(NoProvider::NoToken) => return Duration::from_secs(3600),
+            Err(NoProvider::NoToken) => return Duration::from_hours(1),
             Err(error) => {
                 self.failed(Failure { at: Timestamp::now(), cause: error.shown(), unauthorised: false });
                 return poll;
@@ -280,7 +280,7 @@ mod tests {
     async fn refused_credentials_and_rate_limits_are_waited_out() {
         let mut setup = setup();
         setup.fake.fail_reads(ProviderError::Unauthorised { advice: "key".into() }, 1);
-        assert_eq!(setup.round.poll().await, Duration::from_secs(60));
+        assert_eq!(setup.round.poll().await, Duration::from_mins(1));
         assert!(setup.account().rest.failure.is_some_and(|f| f.unauthorised));
 
         setup.fake.fail_reads(ProviderError::RateLimited { wait: Duration::from_secs(7) }, 1);

@@ -53,13 +53,15 @@ pub(super) async fn resolved(
 }
 
 async fn list(api: &Api, account: &AccountName, query: &[(&str, String)]) -> Result<Vec<Observation>, ProviderError> {
+    let asked = Timestamp::now();
     let rows = api.list(&List::all(&["incidents"], "incidents", query)).await?.rows;
-    rows.into_iter().map(|row| observed(account, row)).collect()
+    rows.into_iter().map(|row| observed(account, row, asked)).collect()
 }
 
 pub(super) async fn one(api: &Api, account: &AccountName, id: &IncidentId) -> Result<Observation, ProviderError> {
+    let asked = Timestamp::now();
     let answer = api.get(&["incidents", id.as_str()], &[]).await?.json;
-    unwrapped(account, answer)
+    unwrapped(account, answer, asked)
 }
 
 pub(super) async fn set_status(
@@ -97,29 +99,30 @@ async fn update(
     id: &IncidentId,
     change: Value,
 ) -> Result<Observation, ProviderError> {
+    let asked = Timestamp::now();
     let answer = api.put(&["incidents", id.as_str()], json!({ "incident": change })).await?;
-    unwrapped(account, answer)
+    unwrapped(account, answer, asked)
 }
 
-fn unwrapped(account: &AccountName, mut answer: Value) -> Result<Observation, ProviderError> {
+fn unwrapped(account: &AccountName, mut answer: Value, asked: Timestamp) -> Result<Observation, ProviderError> {
     let incident = answer.get_mut("incident").map(Value::take).unwrap_or_default();
-    observed(account, incident)
+    observed(account, incident, asked)
 }
 
 /// A REST incident. An error names the incident as well as it can be named.
-pub(super) fn observed(account: &AccountName, row: Value) -> Result<Observation, ProviderError> {
+pub(super) fn observed(account: &AccountName, row: Value, asked: Timestamp) -> Result<Observation, ProviderError> {
     let id = row.get("id").map(|id| Shown::line(&id.to_string())).unwrap_or_default();
-    read(account, row).map_err(|lack| ProviderError::Unreadable { cause: format!("incident {id} {lack}") })
+    read(account, row, asked).map_err(|lack| ProviderError::Unreadable { cause: format!("incident {id} {lack}") })
 }
 
-fn read(account: &AccountName, row: Value) -> Result<Observation, &'static str> {
+fn read(account: &AccountName, row: Value, asked: Timestamp) -> Result<Observation, &'static str> {
     let wire: wire::Incident = serde_json::from_value(row).map_err(|_| "is not an object")?;
     let id = incident_id(wire.id.as_deref()).ok_or("has no usable id")?;
     let changed = wire.updated_at.or(wire.last_status_change_at).or(wire.created_at).ok_or("has no time")?;
     let extra = extra(&wire);
     let state = state(wire, changed)?;
     let key = IncidentKey { account: account.clone(), id };
-    Ok(Observation { key, stamp: Stamp::rest(changed), state, extra: Some(extra) })
+    Ok(Observation { key, stamp: Stamp::rest(changed, asked), state, extra: Some(extra) })
 }
 
 pub(super) fn incident_id(id: Option<&str>) -> Option<IncidentId> {
@@ -197,9 +200,9 @@ mod tests {
 
     #[test]
     fn odd_fields_are_left_out_and_the_rest_is_kept() {
-        let seen = observed(&account(), row()).expect("readable");
+        let seen = observed(&account(), row(), Timestamp::UNIX_EPOCH).expect("readable");
 
-        assert_eq!(seen.stamp, Stamp::rest("2026-01-02T08:05:00Z".parse().expect("time")));
+        assert_eq!(seen.stamp, Stamp::rest("2026-01-02T08:05:00Z".parse().expect("time"), Timestamp::UNIX_EPOCH));
         assert_eq!(seen.state.created_at, "2026-01-02T08:04:05Z".parse().expect("time"));
         assert_eq!((seen.state.number, seen.state.urgency, seen.state.url), (Some(17), Urgency::High, None));
         assert_eq!(seen.state.title.as_str(), "disk␛[2J");
@@ -220,7 +223,7 @@ mod tests {
             let mut row = row();
             row[field] = value;
 
-            let error = observed(&account(), row).expect_err("unreadable");
+            let error = observed(&account(), row, Timestamp::UNIX_EPOCH).expect_err("unreadable");
 
             assert!(error.to_string().contains(words), "{error}");
         }

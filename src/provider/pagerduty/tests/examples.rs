@@ -65,7 +65,7 @@ async fn understood(operation: &str, body: Value) -> bool {
         }
         "updateIncidents" => {
             let rows = body["incidents"].as_array().expect("incidents").clone();
-            let seen = rows.into_iter().map(|row| incidents::observed(&account(), row));
+            let seen = rows.into_iter().map(|row| incidents::observed(&account(), row, jiff::Timestamp::UNIX_EPOCH));
             assert!(seen.map(|seen| seen.expect(operation)).all(|seen| is_whole(&seen)), "{operation}");
         }
         "getCurrentUser" => {
