@@ -18,19 +18,19 @@ use dogwatch::{
 use serde_json::{Value, json};
 
 /// Far more than the limits: the machine may be busy with other tests.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn command() -> Vec<OsString> {
     vec![env!("CARGO_BIN_EXE_dogwatch").into(), "render-worker".into()]
 }
 
 fn renderer() -> Renderer {
-    Renderer::new(command(), Limits { wall: Duration::from_secs(2), ..Limits::default() })
+    Renderer::new(command(), Limits { wall: Duration::from_secs(3), ..Limits::default() })
 }
 
 /// The output, or what is wrong.
-async fn preview(renderer: &Renderer, text: &str, context: &Value) -> Result<String, String> {
-    match renderer.preview(text, context).await {
+async fn preview(by: &Renderer, text: &str, context: &Value) -> Result<String, String> {
+    match by.preview(text, context).await {
         Preview::Rendered { output, .. } => Ok(output.as_str().to_owned()),
         Preview::Broken(fault) => Err(fault.message.as_str().to_owned()),
     }
