@@ -14,7 +14,7 @@ use std::{
     collections::HashMap,
     net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, PoisonError, RwLock},
     time::Instant,
 };
 
@@ -53,9 +53,13 @@ const STRAY_BODY: usize = 64 * 1024;
 /// One account's door, `POST /hooks/<account>/<url key>`.
 pub struct Hook {
     pub account: AccountName,
-    pub url_key: SecretString,
-    /// Any of them may have signed. Empty: not loaded, and senders are asked to retry.
+    /// `None`: not read yet, and every sender is asked to retry.
+    pub url_key: Option<SecretString>,
+    /// Any of them may have signed. Empty: not read yet, and senders are asked to retry.
     pub secrets: Vec<NamedSecret>,
+    /// Configured secrets that could not be read. While there are any, a signature that fits none of
+    /// `secrets` may be by one of those: its sender is asked to retry, not refused.
+    pub unread: usize,
     pub decode: Arc<dyn Decode>,
 }
 
@@ -71,8 +75,10 @@ pub struct Arrival {
 #[derive(Clone)]
 pub struct Receiver(Arc<Inner>);
 
+type Doors = HashMap<AccountName, Door>;
+
 struct Inner {
-    doors: HashMap<AccountName, Door>,
+    doors: RwLock<Arc<Doors>>,
     nobody: UrlKey,
     store: Store,
     arrivals: mpsc::Sender<Arrival>,
@@ -83,17 +89,18 @@ struct Inner {
 
 struct Door {
     account: AccountName,
-    key: UrlKey,
+    key: Option<UrlKey>,
     secrets: Vec<NamedSecret>,
+    unread: usize,
     decode: Arc<dyn Decode>,
 }
 
 impl From<Hook> for Door {
     fn from(hook: Hook) -> Self {
-        let Hook { account, url_key, mut secrets, decode } = hook;
+        let Hook { account, url_key, mut secrets, unread, decode } = hook;
         // With an empty secret anybody could sign.
         secrets.retain(|secret| !secret.value.expose_secret().is_empty());
-        Self { account, key: UrlKey::new(&url_key), secrets, decode }
+        Self { account, key: url_key.as_ref().map(UrlKey::new), secrets, unread, decode }
     }
 }
 
@@ -107,10 +114,19 @@ impl Receiver {
         missed: Arc<Notify>,
         now: fn() -> Timestamp,
     ) -> Self {
-        let doors = hooks.into_iter().map(|hook| (hook.account.clone(), Door::from(hook))).collect();
+        let doors = RwLock::new(Arc::new(doors(hooks)));
         let (nobody, rejections) = (UrlKey::of_nobody(), Semaphore::new(REJECTIONS));
         Self(Arc::new(Inner { doors, nobody, store, arrivals, missed, now, rejections }))
     }
+
+    /// Takes other hooks from the next delivery on.
+    pub fn set_hooks(&self, hooks: Vec<Hook>) {
+        *self.0.doors.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(doors(hooks));
+    }
+}
+
+fn doors(hooks: Vec<Hook>) -> Doors {
+    hooks.into_iter().map(|hook| (hook.account.clone(), Door::from(hook))).collect()
 }
 
 /// The routes: the hooks, `GET /healthz` (it runs) and `GET /readyz` (it can store).
@@ -139,7 +155,8 @@ async fn hook(
     let started = Instant::now();
     let Ok(Path((account, key))) = path else { return not_found() };
     let inner = &*receiver.0;
-    let place = inner.place(&account, &key);
+    let doors = Arc::clone(&inner.doors.read().unwrap_or_else(PoisonError::into_inner));
+    let place = inner.place(&doors, &account, &key);
     let (head, body) = request.into_parts();
     let keep = place.door().map_or(STRAY_BODY, |_| usize::try_from(request::LIMIT).unwrap_or(usize::MAX));
     let Ok(taken) = request::take(body, keep).await else {
@@ -172,10 +189,11 @@ fn peer(extensions: &axum::http::Extensions) -> String {
 
 impl Inner {
     /// Takes as long for an unknown account as for a wrong key.
-    fn place(&self, account: &str, key: &str) -> Place<'_> {
-        let door = self.doors.get(account);
-        let opens = door.map_or(&self.nobody, |door| &door.key).is(key);
+    fn place<'a>(&self, doors: &'a Doors, account: &str, key: &str) -> Place<'a> {
+        let door = doors.get(account);
+        let opens = door.and_then(|door| door.key.as_ref()).unwrap_or(&self.nobody).is(key);
         match door {
+            Some(door) if door.key.is_none() => Place::NotReady(&door.account),
             Some(door) if opens => Place::Door(door),
             Some(door) => Place::WrongKey(&door.account),
             None => Place::Nowhere,
@@ -232,6 +250,8 @@ fn unavailable(cause: &impl std::fmt::Display) -> Response {
 /// Where a path leads.
 enum Place<'a> {
     Door(&'a Door),
+    /// The account's key is not read yet.
+    NotReady(&'a AccountName),
     WrongKey(&'a AccountName),
     Nowhere,
 }
@@ -240,14 +260,14 @@ impl<'a> Place<'a> {
     fn door(&self) -> Option<&'a Door> {
         match self {
             Self::Door(door) => Some(door),
-            Self::WrongKey(_) | Self::Nowhere => None,
+            Self::NotReady(_) | Self::WrongKey(_) | Self::Nowhere => None,
         }
     }
 
     fn account(&self) -> Option<&'a AccountName> {
         match self {
             Self::Door(door) => Some(&door.account),
-            Self::WrongKey(account) => Some(account),
+            Self::NotReady(account) | Self::WrongKey(account) => Some(account),
             Self::Nowhere => None,
         }
     }
@@ -265,9 +285,16 @@ fn rejected(status: StatusCode, reason: impl Into<String>) -> Judged {
     Judged { verdict: Verdict::Rejected, status, reason: reason.into(), decoded: None }
 }
 
+/// What cannot be checked yet: a 4xx would lose it for good.
+fn unchecked(why: &str) -> Judged {
+    let reason = format!("{why}, so it cannot be checked; the sender will try again");
+    rejected(StatusCode::SERVICE_UNAVAILABLE, reason)
+}
+
 fn judge(place: &Place<'_>, headers: &HeaderMap, taken: &Taken) -> Judged {
     let door = match place {
         Place::Door(door) => door,
+        Place::NotReady(_) => return unchecked("the key of the path is not read yet"),
         Place::WrongKey(_) => return rejected(StatusCode::NOT_FOUND, "wrong key in the path"),
         Place::Nowhere => return rejected(StatusCode::NOT_FOUND, "the path names no account configured here"),
     };
@@ -279,11 +306,13 @@ fn judge(place: &Place<'_>, headers: &HeaderMap, taken: &Taken) -> Judged {
         return rejected(StatusCode::PAYLOAD_TOO_LARGE, reason);
     }
     if door.secrets.is_empty() {
-        let reason = "no signing secret is loaded, so it cannot be checked; the sender will try again";
-        return rejected(StatusCode::SERVICE_UNAVAILABLE, reason);
+        return unchecked("no signing secret is loaded");
     }
     match signature::signer(&door.secrets, headers, &taken.bytes) {
         Ok(name) => decoded(door, name, &taken.bytes),
+        Err(signature::Refused::Wrong) if door.unread > 0 => {
+            unchecked("no secret that is loaded signed it, and not all that are configured are")
+        }
         Err(refused) => rejected(StatusCode::UNAUTHORIZED, refused.to_string()),
     }
 }

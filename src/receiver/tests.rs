@@ -84,6 +84,7 @@ fn observation(key: IncidentKey) -> Observation {
 struct House {
     dir: TempDir,
     app: Router,
+    receiver: Receiver,
     arrivals: mpsc::Receiver<Arrival>,
     missed: Arc<Notify>,
 }
@@ -96,16 +97,19 @@ fn account(name: &str) -> AccountName {
     AccountName::new(name).expect("account")
 }
 
+fn hook(secrets: Vec<NamedSecret>) -> Hook {
+    let url_key = Some(SecretString::from(KEY));
+    Hook { account: account("prod"), url_key, secrets, unread: 0, decode: Arc::new(TestDecoder) }
+}
+
 fn house_with(secrets: Vec<NamedSecret>, room: usize) -> House {
     let dir = tempfile::tempdir().expect("tempdir");
     let store = Store::open(dir.path()).expect("store");
     let (sender, arrivals) = mpsc::channel(room);
     let missed = Arc::new(Notify::new());
-    let url_key = SecretString::from(KEY);
-    let hook = Hook { account: account("prod"), url_key, secrets, decode: Arc::new(TestDecoder) };
     let now = || Timestamp::UNIX_EPOCH;
-    let app = router(Receiver::new(vec![hook], store, sender, Arc::clone(&missed), now));
-    House { dir, app, arrivals, missed }
+    let receiver = Receiver::new(vec![hook(secrets)], store, sender, Arc::clone(&missed), now);
+    House { dir, app: router(receiver.clone()), receiver, arrivals, missed }
 }
 
 fn house() -> House {
@@ -543,4 +547,25 @@ async fn what_is_no_proper_request_is_never_2xx() {
         assert!(!answer.starts_with(b"HTTP/1.1 2"), "{}", String::from_utf8_lossy(&answer));
     }
     assert!(house.log().iter().all(|line| line.verdict == Verdict::Rejected));
+}
+
+#[tokio::test]
+async fn while_the_key_of_the_path_cannot_be_read_every_sender_is_asked_to_retry() {
+    let house = house();
+    house.receiver.set_hooks(vec![Hook { url_key: None, ..hook(vec![named("env PD_SECRET", SECRET)]) }]);
+    assert_eq!(house.deliver(&event("e1")).await, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(house.last().0, Verdict::Rejected);
+
+    house.receiver.set_hooks(vec![hook(vec![named("env PD_SECRET", SECRET)])]);
+    assert_eq!(house.deliver(&event("e1")).await, StatusCode::ACCEPTED);
+}
+
+#[tokio::test]
+async fn a_signature_that_may_be_by_a_secret_not_read_yet_is_not_refused() {
+    let house = house();
+    house.receiver.set_hooks(vec![Hook { unread: 1, ..hook(vec![named("env PD_OLD", OLD_SECRET)]) }]);
+
+    assert_eq!(house.deliver(&event("e1")).await, StatusCode::SERVICE_UNAVAILABLE);
+    let unsigned = house.post("/hooks/prod/url-key", &[], event("e1")).await;
+    assert_eq!(unsigned, StatusCode::UNAUTHORIZED);
 }

@@ -5,6 +5,7 @@ pub mod actions;
 pub mod console;
 pub mod desk;
 pub mod door;
+mod hooks;
 pub mod hub;
 pub mod ingest;
 pub mod lease;
@@ -42,7 +43,7 @@ use crate::{
     },
     proto::Access,
     provider::pagerduty::Webhooks,
-    receiver::{self, Hook, NamedSecret, Receiver},
+    receiver::{self, Receiver},
     store::{Reader, Store, StoreError},
     template::{Library, Limits, Renderer},
 };
@@ -126,11 +127,15 @@ impl Server {
         if !options.receive {
             return Ok(());
         }
-        let hooks = hooks(&self.desk, &decode).await;
+        let (hooks, whole) = hooks::read(&self.desk, &decode).await;
         let (arrived, arrivals) = mpsc::channel(ARRIVALS);
         let missed = Arc::new(Notify::new());
         let receiver = Receiver::new(hooks, self.desk.store.clone(), arrived, Arc::clone(&missed), Timestamp::now);
-        let router = receiver::router(receiver);
+        let router = receiver::router(receiver.clone());
+        if !whole {
+            let reading = hooks::read_until_whole(Arc::clone(&self.desk), decode, receiver, self.stop.clone());
+            self.tasks.spawn(reading);
+        }
         let listen = options.settings.receiver.listen;
         self.tasks.spawn(ingest::run(Arc::clone(&self.desk), arrivals, missed, decoders, self.stop.clone()));
         self.tasks.spawn(door::keep(self.desk.hub.clone(), listen, router, self.stop.clone()));
@@ -198,37 +203,6 @@ fn first_look(settings: &AccountSettings) -> freshness::Account {
         poll_seconds: u32::try_from(settings.poll.as_secs()).unwrap_or(u32::MAX),
         push: Push { off: no_webhook, ..Push::default() },
     }
-}
-
-/// One hook an account. One whose secrets cannot be read answers 503, and the board says why.
-async fn hooks(desk: &Desk, decode: &Arc<dyn Decode>) -> Vec<Hook> {
-    let mut hooks = vec![];
-    for account in desk.accounts.values() {
-        let Some(webhook) = &account.settings.webhook else { continue };
-        let name = account.settings.name.clone();
-        let (mut secrets, mut wrong) = (vec![], None);
-        for secret in &webhook.secrets {
-            match secret.read().await {
-                Ok(value) => secrets.push(NamedSecret { name: secret.name(), value }),
-                Err(error) => wrong = Some(error.to_string()),
-            }
-        }
-        let url_key = match webhook.url_key.read().await {
-            Ok(key) => Some(key),
-            Err(error) => {
-                wrong = Some(error.to_string());
-                None
-            }
-        };
-        if let Some(wrong) = wrong {
-            tracing::error!(account = %name, "{wrong}");
-            desk.hub.account(&name, |account| account.push.off = Some(Shown::line(&wrong)));
-        }
-        if let Some(url_key) = url_key {
-            hooks.push(Hook { account: name, url_key, secrets, decode: Arc::clone(decode) });
-        }
-    }
-    hooks
 }
 
 /// Consoles of other processes. The kernel says whose they are.
