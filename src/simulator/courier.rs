@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// `PagerDuty` gives up after this.
-const LIFETIME: Duration = Duration::from_secs(48 * 3600);
+const LIFETIME: Duration = Duration::from_hours(48);
 const CONNECTIONS: usize = 16;
 /// With more waiting than this, further events are dropped.
 const WAITING: usize = 100_000;
