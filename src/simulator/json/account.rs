@@ -179,7 +179,7 @@ impl Account {
             "end": null,
             "rotation_virtual_start": write(layer.start),
             "rotation_turn_length_seconds": layer.turn_seconds,
-            "users": people,
+            "users": users,
             "restrictions": Vec::from_iter(restriction),
         })
     }

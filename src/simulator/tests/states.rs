@@ -295,7 +295,10 @@ fn nothing_resolves_by_itself_while_snoozed_and_another_hand_ends_the_snooze() {
     assert_eq!(world.incident(ix).status.word(), "acknowledged");
     world.acknowledge(ix, UserIx(3), clock::after(now, 4 * 3600 + 61));
 
-    assert!(!world.incident(ix).timers.snoozed);
+    let incident = world.incident(ix);
+    let after = |seconds: i64| Some(clock::after(now, 4 * 3600 + 61 + seconds));
+    assert!(!incident.timers.snoozed);
+    assert_eq!((incident.timers.unacknowledge, incident.timers.resolve), (after(30 * 60), after(4 * 3600)));
 }
 
 #[test]

@@ -120,9 +120,9 @@ impl World {
         }
         let timeout = self.account.service(self.incident(ix).service).acknowledgement_timeout;
         self.assign_keeping_via(ix, &[by], now);
+        self.end_snooze(ix, now);
         let incident = self.incident_mut(ix);
-        if incident.status != Status::Acknowledged || incident.timers.snoozed {
-            incident.timers.snoozed = false;
+        if incident.status != Status::Acknowledged {
             incident.timers.unacknowledge = timeout.map(|s| clock::after(now, s));
         }
         incident.timers.escalate = None;
@@ -136,10 +136,10 @@ impl World {
     /// Nobody has it any more: the time is up, the snooze is over, or somebody gave it back.
     pub(crate) fn unacknowledge(&mut self, ix: IncidentIx, agent: Agent, now: Timestamp) {
         let level = self.incident(ix).level;
+        self.end_snooze(ix, now);
         let incident = self.incident_mut(ix);
         incident.acknowledgements.clear();
         incident.timers.unacknowledge = None;
-        incident.timers.snoozed = false;
         self.stand(ix, Status::Triggered, agent, now);
         self.restart_escalation(ix, level, now);
         let by = self.by(agent);
@@ -193,6 +193,7 @@ impl World {
     /// Given to these people by hand. An acknowledgement of somebody else does not bind them: it is triggered again.
     pub(crate) fn reassign(&mut self, ix: IncidentIx, users: &[UserIx], agent: Agent, now: Timestamp) {
         self.assign(ix, users, Via::Direct, now);
+        self.end_snooze(ix, now);
         let incident = self.incident_mut(ix);
         incident.timers.escalate = None;
         let kept = incident.acknowledgements.iter().any(|(_, u)| users.contains(u));
@@ -200,10 +201,8 @@ impl World {
             incident.acknowledgements.clear();
             self.stand(ix, Status::Triggered, agent, now);
         }
-        let incident = self.incident_mut(ix);
-        if incident.timers.snoozed || !kept {
-            incident.timers.snoozed = false;
-            incident.timers.unacknowledge = None;
+        if !kept {
+            self.incident_mut(ix).timers.unacknowledge = None;
         }
         self.log_assigned(ix, agent, now);
         self.tell(ix, "incident.reassigned", agent, now);
@@ -236,10 +235,10 @@ impl World {
     }
 
     fn back_to_triggered(&mut self, ix: IncidentIx, agent: Agent, now: Timestamp) {
+        self.end_snooze(ix, now);
         let incident = self.incident_mut(ix);
         incident.acknowledgements.clear();
         incident.timers.unacknowledge = None;
-        incident.timers.snoozed = false;
         if incident.status != Status::Triggered {
             self.stand(ix, Status::Triggered, agent, now);
         }
@@ -253,6 +252,17 @@ impl World {
         let name = self.account.user(by).name;
         let summary = format!("Snoozed by {name} until {}.", clock::rest(until));
         self.log(ix, Entry::Snooze(until), Agent::User(by), summary, now);
+    }
+
+    /// A snooze holds the other time-outs back; from its end they run anew.
+    fn end_snooze(&mut self, ix: IncidentIx, now: Timestamp) {
+        let service = self.account.service(self.incident(ix).service);
+        let (forget, resolve) = (service.acknowledgement_timeout, service.auto_resolve_timeout);
+        let timers = &mut self.incident_mut(ix).timers;
+        if std::mem::take(&mut timers.snoozed) {
+            timers.unacknowledge = forget.map(|s| clock::after(now, s));
+            timers.resolve = resolve.map(|s| clock::after(now, s));
+        }
     }
 
     /// The sources' alerts go over to the target, and the sources are resolved. Those that are the target itself are left alone.
