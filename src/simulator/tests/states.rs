@@ -314,6 +314,33 @@ fn two_things_at_one_moment_are_told_one_after_the_other() {
 }
 
 #[test]
+fn the_last_webhook_of_each_incident_says_how_it_stands() {
+    let (_, now) = world();
+    let mut world = World::new(5, 20, now, Audience::Subscribed);
+    for n in 1..400 {
+        let at = clock::after(now, n * 20);
+        world.tick(at);
+        world.night_step(at);
+        let resolved = world.incidents().find(|(_, i)| i.resolved_at.is_some()).map(|(ix, _)| ix);
+        match (n % 9, resolved) {
+            (0, Some(ix)) => world.reopen(ix, Agent::User(UserIx(2)), at),
+            (4, Some(ix)) => world.acknowledge(ix, UserIx(0), at),
+            _ => {}
+        }
+    }
+
+    let events = told(&mut world);
+    let last: std::collections::HashMap<_, _> =
+        events.iter().map(|e| &e["data"]).filter(|d| d["type"] == "incident").map(|d| (text(&d["id"]), d)).collect();
+
+    assert!(last.len() > 50);
+    for (id, data) in last {
+        let ix = world.find(&id).unwrap();
+        assert_eq!(*data, crate::simulator::json::event::incident(&world, ix));
+    }
+}
+
+#[test]
 fn the_same_seed_lives_through_the_same_night() {
     let now: jiff::Timestamp = "2026-03-04T12:00:00Z".parse().unwrap();
     let night = |seed| {

@@ -114,7 +114,9 @@ impl World {
         let incident = self.incident(ix);
         let agent = Agent::User(by);
         if incident.status == Status::Resolved {
-            self.reopened(ix, agent, now);
+            self.open_again(ix, agent, now);
+            self.assign_keeping_via(ix, &[by], now);
+            self.log_reopened(ix, agent, now);
         } else if incident.acknowledgements.iter().any(|(_, user)| *user == by) {
             return;
         }
@@ -162,8 +164,8 @@ impl World {
         self.tell(ix, "incident.resolved", agent, now);
     }
 
-    /// A resolved incident is triggered again; whom it is assigned to is decided by the caller.
-    fn reopened(&mut self, ix: IncidentIx, agent: Agent, now: Timestamp) {
+    /// A resolved incident is triggered again; whom it is assigned to is decided by the caller, who then tells.
+    fn open_again(&mut self, ix: IncidentIx, agent: Agent, now: Timestamp) {
         let resolve_after = self.account.service(self.incident(ix).service).auto_resolve_timeout;
         self.open.insert(ix);
         let incident = self.incident_mut(ix);
@@ -172,10 +174,10 @@ impl World {
         incident.merged_into = None;
         incident.walked = 0;
         incident.timers.resolve = resolve_after.map(|s| clock::after(now, s));
-        if let Agent::User(user) = agent {
-            incident.assignments = vec![(now, user)];
-        }
         self.stand(ix, Status::Triggered, agent, now);
+    }
+
+    fn log_reopened(&mut self, ix: IncidentIx, agent: Agent, now: Timestamp) {
         let by = self.by(agent);
         self.log(ix, Entry::Reopen, agent, format!("Reopened {by}."), now);
         self.tell(ix, "incident.reopened", agent, now);
@@ -183,9 +185,10 @@ impl World {
 
     /// Opens a resolved incident for whoever its policy names now.
     pub(crate) fn reopen(&mut self, ix: IncidentIx, agent: Agent, now: Timestamp) {
-        self.reopened(ix, agent, now);
+        self.open_again(ix, agent, now);
         self.incident_mut(ix).via = Via::Policy;
         self.start_level(ix, 0, now);
+        self.log_reopened(ix, agent, now);
         self.log_assigned(ix, agent, now);
         self.notify(ix, now);
     }
