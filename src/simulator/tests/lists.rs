@@ -85,7 +85,6 @@ async fn ten_thousand_incidents_list_quickly() {
 
     assert_eq!((page.body["incidents"].as_array().unwrap().len(), &page.body["total"]), (100, &json!(10_000)));
     assert!(began.elapsed().as_secs() < 2, "{:?}", began.elapsed());
-    assert!(began.elapsed().as_secs() < 2, "{:?}", began.elapsed());
 }
 
 #[tokio::test]
