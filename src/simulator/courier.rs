@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// `PagerDuty` gives up after this.
-const LIFETIME: Duration = Duration::from_secs(48 * 3600);
+const LIFETIME: Duration = Duration::from_hours(48);
 const CONNECTIONS: usize = 16;
 /// With more waiting than this, further events are dropped.
 const WAITING: usize = 100_000;
@@ -55,12 +55,20 @@ struct LetterFaults {
     held_back: Option<Duration>,
 }
 
-/// Where to.
+/// Where to, and by whom.
 #[derive(Debug)]
 pub(crate) struct Address {
     pub(crate) url: Url,
-    pub(crate) secret: SecretString,
     pub(crate) subscription: String,
+    secret: SecretString,
+    client: reqwest::Client,
+}
+
+impl Address {
+    pub(crate) fn new(url: Url, secret: SecretString, subscription: String) -> Result<Self, reqwest::Error> {
+        let client = client(&url)?;
+        Ok(Self { url, subscription, secret, client })
+    }
 }
 
 #[derive(Debug)]
@@ -75,7 +83,6 @@ struct Mail {
 #[derive(Debug)]
 pub(crate) struct Courier {
     address: Option<Address>,
-    client: reqwest::Client,
     mail: Mutex<Mail>,
     pending: watch::Sender<u64>,
     connections: Semaphore,
@@ -99,23 +106,20 @@ pub(crate) fn signature(secret: &SecretString, body: &[u8]) -> String {
 }
 
 /// A client for webhooks: no redirects, `PagerDuty`'s patience, its name.
-fn client() -> Result<reqwest::Client, reqwest::Error> {
+fn client(url: &Url) -> Result<reqwest::Client, reqwest::Error> {
     // Fails only when somebody else has installed one already, which serves as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
+    let builder = reqwest::Client::builder()
         .timeout(PATIENCE)
         .redirect(redirect::Policy::none())
         .user_agent("PagerDuty-Webhook/V3.0")
-        .no_proxy()
-        .build()
+        .no_proxy();
+    // Reading the system's certificates takes longer than all the rest, and plain http needs none.
+    if url.scheme() == "https" { builder.build() } else { builder.tls_certs_only([]).build() }
 }
 
 impl Courier {
-    pub(crate) fn new(
-        address: Option<Address>,
-        dice: Dice,
-        stop: CancellationToken,
-    ) -> Result<Arc<Self>, reqwest::Error> {
+    pub(crate) fn new(address: Option<Address>, dice: Dice, stop: CancellationToken) -> Arc<Self> {
         let mail = Mail {
             queues: HashMap::new(),
             tally: Tally::default(),
@@ -123,15 +127,14 @@ impl Courier {
             dice,
             faults: WebhookFaults::default(),
         };
-        Ok(Arc::new(Self {
+        Arc::new(Self {
             address,
-            client: client()?,
             mail: Mutex::new(mail),
             pending: watch::Sender::new(0),
             connections: Semaphore::new(CONNECTIONS),
             tasks: TaskTracker::new(),
             stop,
-        }))
+        })
     }
 
     pub(crate) fn address(&self) -> Option<&Address> {
@@ -265,7 +268,7 @@ impl Courier {
     async fn attempt(&self, letter: &Letter) -> Option<StatusCode> {
         let address = self.address.as_ref()?;
         let _permit = self.connections.acquire().await.ok()?;
-        let sent = self
+        let sent = address
             .client
             .post(address.url.clone())
             .header(CONTENT_TYPE, "application/json")

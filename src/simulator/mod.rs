@@ -149,7 +149,7 @@ pub async fn start(options: Options) -> Result<Simulator, SimulatorError> {
     let address = webhook.map(|w| address(w, &world)).transpose()?;
     let (letters, faults, pace) = (world.dice.fork(), world.dice.fork(), world.dice.fork());
     let shared = Arc::new(Shared {
-        courier: Courier::new(address, letters, stop.clone())?,
+        courier: Courier::new(address, letters, stop.clone()),
         world: Mutex::new(world),
         record: Mutex::new(Record::default()),
         faults: Mutex::new((Faults::default(), faults)),
@@ -174,7 +174,7 @@ pub async fn start(options: Options) -> Result<Simulator, SimulatorError> {
 fn address(webhook: Webhook, world: &World) -> Result<Address, SimulatorError> {
     let url = Url::parse(&webhook.url).ok().filter(|u| matches!(u.scheme(), "http" | "https"));
     let url = url.ok_or(SimulatorError::WebhookUrl { url: webhook.url })?;
-    Ok(Address { url, secret: webhook.secret, subscription: world.account.subscription.clone() })
+    Ok(Address::new(url, webhook.secret, world.account.subscription.clone())?)
 }
 
 async fn serve(listener: TcpListener, shared: Arc<Shared>) {

@@ -172,12 +172,14 @@ impl Step {
             }
             What::Escalate if status == Status::Triggered => world.climb(ix, now),
             What::Reassign(to) if status.is_open() => {
-                let to = world.account.find_user(to);
-                to.into_iter().for_each(|to| world.reassign(ix, &[to], Agent::User(by), now));
+                if let Some(to) = world.account.find_user(to) {
+                    world.reassign(ix, &[to], Agent::User(by), now);
+                }
             }
             What::Delegate(to) if status.is_open() => {
-                let to = world.account.find_policy(to);
-                to.into_iter().for_each(|to| world.delegate(ix, to, Agent::User(by), now));
+                if let Some(to) = world.account.find_policy(to) {
+                    world.delegate(ix, to, Agent::User(by), now);
+                }
             }
             What::Snooze(seconds) if status == Status::Acknowledged => world.snooze(ix, *seconds, by, now),
             What::Resolve if status.is_open() => {

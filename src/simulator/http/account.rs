@@ -1,9 +1,13 @@
 //! Who am I, and the lists of people and things.
 
+use axum::http::StatusCode;
 use serde_json::json;
 
 use super::{
-    super::world::{PolicyIx, PriorityIx, ServiceIx, TeamIx, UserIx, World, account::Target},
+    super::{
+        json::with,
+        world::{PolicyIx, PriorityIx, ServiceIx, TeamIx, UserIx, World, account::Target},
+    },
     Answer, Call, Caller,
 };
 
@@ -24,14 +28,22 @@ const ABILITIES: &[&str] = &[
 const NO_IDENTITY: &str = "Because this request was made using an account-level access token, we were unable to determine \
 the user's identity. Please use a user-level token.";
 
-pub(super) fn abilities(_: &mut World, _: &Call) -> Answered {
-    Ok(Answer::ok(json!({"abilities": ABILITIES})))
+pub(super) fn abilities() -> Answer {
+    Answer::ok(json!({"abilities": ABILITIES}))
+}
+
+/// 204 without a body for one that the account has.
+pub(super) fn ability(_: &mut World, call: &Call) -> Answered {
+    if ABILITIES.contains(&call.id(0)) {
+        return Ok(Answer { status: StatusCode::NO_CONTENT, body: None });
+    }
+    Err(Answer::not_found())
 }
 
 pub(super) fn me(world: &mut World, call: &Call) -> Answered {
     match call.caller {
         Caller::User(user) => Ok(Answer::ok(json!({"user": world.account.user_json(user, &call.query.includes())}))),
-        Caller::Account { .. } => Err(Answer::new(axum::http::StatusCode::BAD_REQUEST, json!({"error": NO_IDENTITY}))),
+        Caller::Account { .. } => Err(Answer::new(StatusCode::BAD_REQUEST, json!({"error": NO_IDENTITY}))),
     }
 }
 
@@ -65,7 +77,11 @@ pub(super) fn users(world: &mut World, call: &Call) -> Answered {
 
 pub(super) fn user(world: &mut World, call: &Call) -> Answered {
     let at = world.account.users.iter().position(|u| u.id == call.id(0)).ok_or_else(Answer::not_found)?;
-    Ok(Answer::ok(json!({"user": world.account.user_json(UserIx(at), &call.query.includes())})))
+    let user = world.account.user_json(UserIx(at), &call.query.includes());
+    // Whoever knows these addresses reads the calendar without a key: they are secrets.
+    let feed = format!("webcal.pagerduty.com/private/{}/feed", world.account.users[at].notification_rule);
+    let feeds = json!({"http_cal_url": format!("https://{feed}"), "web_cal_url": format!("webcal://{feed}")});
+    Ok(Answer::ok(json!({"user": with(user, feeds)})))
 }
 
 pub(super) fn teams(world: &mut World, call: &Call) -> Answered {

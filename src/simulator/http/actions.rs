@@ -101,7 +101,7 @@ fn read_new(world: &World, item: &Value, agent: Agent) -> Result<Trigger, Answer
         service,
         urgency: item.get("urgency").and_then(Value::as_str).and_then(update::urgency).unwrap_or(Urgency::High),
         agent,
-        priority: world.read_priority(item)?.flatten(),
+        priority: world.read_priority(item)?.and_then(update::Ranking::priority),
         key,
         alert: None,
         policy,

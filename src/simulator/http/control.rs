@@ -1,6 +1,6 @@
 //! `/_sim/…`: the simulator's own knobs, beside the account's API. No key, no faults, no record.
 
-use std::{future::ready, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -104,26 +104,26 @@ struct Order {
     details: Value,
 }
 
-fn trigger(State(shared): State<Arc<Shared>>, body: Bytes) -> std::future::Ready<Response> {
+async fn trigger(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
     let made = shared.act(|world, now| {
         let order = serde_json::from_slice(&body).map_err(|e| e.to_string())?;
         let ix = world.trigger(read_order(world, order)?, now);
         Ok::<Value, String>(world.incident_json(ix, &Includes::default()))
     });
-    ready(match made {
+    match made {
         Ok(incident) => Answer::created(json!({"incident": incident})).into_response(),
         Err(reason) => (StatusCode::BAD_REQUEST, reason).into_response(),
-    })
+    }
 }
 
 fn read_order(world: &World, order: Order) -> Result<Trigger, String> {
     let service = match &order.service {
         None => ServiceIx(0),
-        Some(word) => world.account.find_service(word).ok_or_else(|| format!("no service {word}"))?,
+        Some(name) => world.account.find_service(name).ok_or_else(|| format!("no service {name}"))?,
     };
     let priority = match &order.priority {
         None => None,
-        Some(word) => Some(world.account.find_priority(word).ok_or_else(|| format!("no priority {word}"))?),
+        Some(name) => Some(world.account.find_priority(name).ok_or_else(|| format!("no priority {name}"))?),
     };
     let urgency = order.urgency.unwrap_or(Urgency::High);
     let severity = update::severity(urgency);

@@ -150,7 +150,8 @@ fn on(
 
 pub(crate) fn router(shared: &Arc<Shared>) -> Router {
     let api = Router::new()
-        .route("/abilities", get(on(account::abilities)))
+        .route("/abilities", get(|| ready(account::abilities().into_response())))
+        .route("/abilities/{name}", get(on(account::ability)))
         .route("/users/me", get(on(account::me)))
         .route("/users", get(on(account::users)))
         .route("/users/{id}", get(on(account::user)))

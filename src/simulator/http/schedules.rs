@@ -71,7 +71,7 @@ fn window_around(call: &Call, zone: &TimeZone) -> Result<Option<Window>, Answer>
         (Some(since), Some(until)) => (since, until),
     };
     let seconds = window.1.as_second().saturating_sub(window.0.as_second());
-    if seconds < 0 || seconds > 2 * AHEAD {
+    if !(0..=2 * AHEAD).contains(&seconds) {
         return Err(super::bad_request(2005, "Invalid Query Date Range"));
     }
     Ok(Some(window))

@@ -89,7 +89,7 @@ fn enable(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Ready<Re
 fn ping(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Ready<Response> {
     let sent = named(&shared, &id).map(|_| {
         shared.act(|world, now| {
-            let event = Event::ping(world.dice.event_id(), &id, now);
+            let event = Event::ping(&world.dice.event_id(), &id, now);
             world.outbox.push(event);
         });
         Answer { status: StatusCode::ACCEPTED, body: None }

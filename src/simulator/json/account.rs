@@ -38,7 +38,7 @@ impl Account {
                 "color": user.color,
                 "role": user.role,
                 "avatar_url": "https://pd-static-assets.pagerduty.com/users/blank-avatar.png",
-                "description": null,
+                "description": format!("{}, invented", user.job_title),
                 "invitation_sent": false,
                 "job_title": user.job_title,
                 "created_via_sso": false,
@@ -78,7 +78,7 @@ impl Account {
                 "acknowledgement_timeout": service.acknowledgement_timeout,
                 "created_at": clock::rest(service.created_at),
                 "alert_creation": "create_alerts_and_incidents",
-                "alert_grouping_parameters": {"type": null, "config": null},
+                "alert_grouping_parameters": {"type": "time", "config": {"timeout": 0}},
                 "integrations": [self.integration_ref(ix)],
                 "escalation_policy": policy,
                 "teams": [team],
@@ -145,17 +145,17 @@ impl Account {
         let uses = |p: &PolicyIx| self.policy(*p).rules.iter().any(|rule| rule.targets.contains(&Target::Schedule(ix)));
         let policies: Vec<Value> =
             (0..self.policies.len()).map(PolicyIx).filter(uses).map(|p| self.policy_ref(p)).collect();
-        let mut users: Vec<UserIx> = schedule.layers.iter().flat_map(|l| l.users.iter().copied()).collect();
-        users.sort_unstable();
-        users.dedup();
-        let users: Vec<Value> = users.into_iter().map(|u| self.user_ref(u)).collect();
+        let mut members: Vec<UserIx> = schedule.layers.iter().flat_map(|l| l.users.iter().copied()).collect();
+        members.sort_unstable();
+        members.dedup();
+        let people: Vec<Value> = members.into_iter().map(|u| self.user_ref(u)).collect();
         with(
             schedule_thing(schedule, "schedule"),
             json!({
                 "name": schedule.name,
                 "time_zone": schedule.zone,
                 "description": schedule.description,
-                "users": users,
+                "users": people,
                 "teams": [self.team_ref(schedule.team)],
                 "escalation_policies": policies,
             }),
@@ -194,7 +194,7 @@ impl World {
             None if open().next().is_some() => "warning",
             None => "active",
         };
-        let last = self.latest_of(ix).map(|at| clock::rest(at));
+        let last = self.latest_of(ix).map(clock::rest);
         with(self.account.service_parts(ix, includes), json!({"status": status, "last_incident_timestamp": last}))
     }
 }

@@ -14,6 +14,8 @@ use super::{
 
 /// Longer notes are cut in webhooks; REST has the whole.
 const NOTE_LIMIT: usize = 2000;
+/// Here, unlike in REST, priorities have a page.
+const PRIORITIES_PAGE: &str = "https://dogwatch.pagerduty.com/account/incident_priorities";
 
 #[derive(Debug)]
 pub(crate) struct Event {
@@ -37,20 +39,20 @@ impl Event {
             agent => account.agent_ref(agent, incident.service),
         };
         let (id, at) = signed;
-        let body = envelope(&id, kind, "incident", at, agent, data);
+        let body = envelope(&id, kind, "incident", at, [agent, data]);
         Self { incident: incident.id.clone(), body }
     }
 
     /// What `POST /webhook_subscriptions/{id}/ping` sends.
-    pub(crate) fn ping(id: String, subscription: &str, at: Timestamp) -> Self {
+    pub(crate) fn ping(id: &str, subscription: &str, at: Timestamp) -> Self {
         let agent = json!({"id": "PSYSTEM", "type": "user_reference"});
         let data = json!({"message": "Hello from your friend Pagey!", "type": "ping"});
-        let body = envelope(&id, "pagey.ping", "pagey", at, agent, data);
+        let body = envelope(id, "pagey.ping", "pagey", at, [agent, data]);
         Self { incident: format!("ping-{subscription}"), body }
     }
 }
 
-fn envelope(id: &str, kind: &str, resource: &str, at: Timestamp, agent: Value, data: Value) -> Vec<u8> {
+fn envelope(id: &str, kind: &str, resource: &str, at: Timestamp, [agent, data]: [Value; 2]) -> Vec<u8> {
     let event = json!({
         "event": {
             "id": id,
@@ -89,7 +91,7 @@ pub(crate) fn incident(world: &World, ix: IncidentIx) -> Value {
             "assignees": assignees,
             "escalation_policy": account.policy_ref(incident.policy),
             "teams": [account.team_ref(account.service(incident.service).team)],
-            "priority": incident.priority.map(|p| account.priority_ref(p)),
+            "priority": incident.priority.map(|p| with(account.priority_ref(p), json!({"html_url": PRIORITIES_PAGE}))),
             "urgency": super::incident::urgency(incident.urgency),
             "conference_bridge": incident.bridge,
             "resolve_reason": resolve_reason,

@@ -13,6 +13,8 @@ use super::{
 const ACCOUNT_ZONE: &str = "America/New_York";
 const DAY: i64 = 86_400;
 const WEEK: i64 = 7 * DAY;
+/// For how long there have been rotations, at least.
+const HISTORY: i64 = 400 * DAY;
 
 /// Name, zone, role, job title, team.
 const USERS: &[(&str, &str, &str, &str, usize)] = &[
@@ -36,16 +38,18 @@ const TEAMS: &[(&str, &str)] = &[
     ("Data", "Databases, search and reports"),
 ];
 
-/// Name, policy, team, minutes to forget an acknowledgement, minutes to resolve by itself, feed.
-const SERVICES: &[(&str, usize, usize, Option<i64>, Option<i64>, Feed)] = &[
-    ("Payments API", 0, 0, Some(30), Some(240), Feed::Datadog),
-    ("Checkout Web", 0, 0, Some(30), None, Feed::Prometheus),
-    ("Orders Database", 2, 2, None, None, Feed::CloudWatch),
-    ("Search Cluster", 2, 2, Some(60), Some(480), Feed::Prometheus),
-    ("Mail Relay", 1, 1, None, Some(240), Feed::Email),
-    ("Identity Provider", 1, 1, Some(30), None, Feed::Datadog),
-    ("Edge CDN", 1, 1, Some(30), Some(240), Feed::CloudWatch),
-    ("Batch Reports", 3, 2, None, Some(1440), Feed::Email),
+/// Name, policy, team, minutes to forget an acknowledgement and to resolve by itself, feed.
+type ServicePlan = (&'static str, usize, usize, [Option<i64>; 2], Feed);
+
+const SERVICES: &[ServicePlan] = &[
+    ("Payments API", 0, 0, [Some(30), Some(240)], Feed::Datadog),
+    ("Checkout Web", 0, 0, [Some(30), None], Feed::Prometheus),
+    ("Orders Database", 2, 2, [None, None], Feed::CloudWatch),
+    ("Search Cluster", 2, 2, [Some(60), Some(480)], Feed::Prometheus),
+    ("Mail Relay", 1, 1, [None, Some(240)], Feed::Email),
+    ("Identity Provider", 1, 1, [Some(30), None], Feed::Datadog),
+    ("Edge CDN", 1, 1, [Some(30), Some(240)], Feed::CloudWatch),
+    ("Batch Reports", 3, 2, [None, Some(1440)], Feed::Email),
 ];
 
 const PRIORITIES: &[(&str, &str)] = &[
@@ -97,20 +101,20 @@ fn email(name: &str) -> String {
 }
 
 fn services(dice: &mut Dice, now: Timestamp) -> Vec<Service> {
-    let one =
-        |&(name, policy, team, acknowledgement, resolve, feed): &(&'static str, _, _, Option<i64>, Option<i64>, _)| {
-            Service {
-                id: dice.short_id(),
-                name,
-                policy: PolicyIx(policy),
-                team: TeamIx(team),
-                created_at: clock::after(now, -dice.between(200, 900) * DAY),
-                acknowledgement_timeout: acknowledgement.map(|m| m * 60),
-                auto_resolve_timeout: resolve.map(|m| m * 60),
-                feed,
-                integration: dice.short_id(),
-            }
-        };
+    let one = |&(name, policy, team, minutes, feed): &ServicePlan| {
+        let [acknowledgement, resolve] = minutes.map(|m| m.map(|m| m * 60));
+        Service {
+            id: dice.short_id(),
+            name,
+            policy: PolicyIx(policy),
+            team: TeamIx(team),
+            created_at: clock::after(now, -dice.between(200, 900) * DAY),
+            acknowledgement_timeout: acknowledgement,
+            auto_resolve_timeout: resolve,
+            feed,
+            integration: dice.short_id(),
+        }
+    };
     SERVICES.iter().map(one).collect()
 }
 
@@ -124,7 +128,10 @@ fn monday(now: Timestamp, zone: &str, hour: i8) -> Timestamp {
     if at > now { clock::after(at, -WEEK) } else { at }
 }
 
+/// The first turn of `users` is the one that runs from `start`; the rotation itself is older, by whole rounds.
 fn layer(dice: &mut Dice, name: &'static str, start: Timestamp, turn_seconds: i64, users: &[usize]) -> Layer {
+    let round = turn_seconds.saturating_mul(i64::try_from(users.len()).unwrap_or(1));
+    let start = clock::after(start, -(HISTORY / round + 1) * round);
     let users = users.iter().copied().map(UserIx).collect();
     Layer { id: dice.short_id(), name, start, turn_seconds, users, daily: None }
 }
@@ -180,10 +187,14 @@ fn schedules(dice: &mut Dice, now: Timestamp) -> Vec<Schedule> {
     ]
 }
 
+/// Name, description, loops, team; then for each level the minutes until the next, and the targets.
+type PolicyPlan = (&'static str, &'static str, u32, usize, Vec<Level>);
+type Level = (i64, Vec<Target>);
+
 fn policies(dice: &mut Dice) -> Vec<Policy> {
     let schedule = |ix| Target::Schedule(ScheduleIx(ix));
     let user = |ix| Target::User(UserIx(ix));
-    let plan: [(&str, &str, u32, usize, Vec<(i64, Vec<Target>)>); 4] = [
+    let plan: [PolicyPlan; 4] = [
         (
             "Payments On-Call",
             "Primary, secondary, then the manager",

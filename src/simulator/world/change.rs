@@ -114,15 +114,17 @@ impl World {
         let incident = self.incident(ix);
         let agent = Agent::User(by);
         if incident.status == Status::Resolved {
-            self.reopened(ix, agent, now);
+            self.open_again(ix, agent, now);
+            self.assign_keeping_via(ix, &[by], now);
+            self.log_reopened(ix, agent, now);
         } else if incident.acknowledgements.iter().any(|(_, user)| *user == by) {
             return;
         }
         let timeout = self.account.service(self.incident(ix).service).acknowledgement_timeout;
         self.assign_keeping_via(ix, &[by], now);
+        self.end_snooze(ix, now);
         let incident = self.incident_mut(ix);
-        if incident.status != Status::Acknowledged || incident.timers.snoozed {
-            incident.timers.snoozed = false;
+        if incident.status != Status::Acknowledged {
             incident.timers.unacknowledge = timeout.map(|s| clock::after(now, s));
         }
         incident.timers.escalate = None;
@@ -136,10 +138,10 @@ impl World {
     /// Nobody has it any more: the time is up, the snooze is over, or somebody gave it back.
     pub(crate) fn unacknowledge(&mut self, ix: IncidentIx, agent: Agent, now: Timestamp) {
         let level = self.incident(ix).level;
+        self.end_snooze(ix, now);
         let incident = self.incident_mut(ix);
         incident.acknowledgements.clear();
         incident.timers.unacknowledge = None;
-        incident.timers.snoozed = false;
         self.stand(ix, Status::Triggered, agent, now);
         self.restart_escalation(ix, level, now);
         let by = self.by(agent);
@@ -162,8 +164,8 @@ impl World {
         self.tell(ix, "incident.resolved", agent, now);
     }
 
-    /// A resolved incident is triggered again; whom it is assigned to is decided by the caller.
-    fn reopened(&mut self, ix: IncidentIx, agent: Agent, now: Timestamp) {
+    /// A resolved incident is triggered again; whom it is assigned to is decided by the caller, who then tells.
+    fn open_again(&mut self, ix: IncidentIx, agent: Agent, now: Timestamp) {
         let resolve_after = self.account.service(self.incident(ix).service).auto_resolve_timeout;
         self.open.insert(ix);
         let incident = self.incident_mut(ix);
@@ -172,10 +174,10 @@ impl World {
         incident.merged_into = None;
         incident.walked = 0;
         incident.timers.resolve = resolve_after.map(|s| clock::after(now, s));
-        if let Agent::User(user) = agent {
-            incident.assignments = vec![(now, user)];
-        }
         self.stand(ix, Status::Triggered, agent, now);
+    }
+
+    fn log_reopened(&mut self, ix: IncidentIx, agent: Agent, now: Timestamp) {
         let by = self.by(agent);
         self.log(ix, Entry::Reopen, agent, format!("Reopened {by}."), now);
         self.tell(ix, "incident.reopened", agent, now);
@@ -183,9 +185,10 @@ impl World {
 
     /// Opens a resolved incident for whoever its policy names now.
     pub(crate) fn reopen(&mut self, ix: IncidentIx, agent: Agent, now: Timestamp) {
-        self.reopened(ix, agent, now);
+        self.open_again(ix, agent, now);
         self.incident_mut(ix).via = Via::Policy;
         self.start_level(ix, 0, now);
+        self.log_reopened(ix, agent, now);
         self.log_assigned(ix, agent, now);
         self.notify(ix, now);
     }
@@ -193,6 +196,7 @@ impl World {
     /// Given to these people by hand. An acknowledgement of somebody else does not bind them: it is triggered again.
     pub(crate) fn reassign(&mut self, ix: IncidentIx, users: &[UserIx], agent: Agent, now: Timestamp) {
         self.assign(ix, users, Via::Direct, now);
+        self.end_snooze(ix, now);
         let incident = self.incident_mut(ix);
         incident.timers.escalate = None;
         let kept = incident.acknowledgements.iter().any(|(_, u)| users.contains(u));
@@ -200,10 +204,8 @@ impl World {
             incident.acknowledgements.clear();
             self.stand(ix, Status::Triggered, agent, now);
         }
-        let incident = self.incident_mut(ix);
-        if incident.timers.snoozed || !kept {
-            incident.timers.snoozed = false;
-            incident.timers.unacknowledge = None;
+        if !kept {
+            self.incident_mut(ix).timers.unacknowledge = None;
         }
         self.log_assigned(ix, agent, now);
         self.tell(ix, "incident.reassigned", agent, now);
@@ -236,10 +238,10 @@ impl World {
     }
 
     fn back_to_triggered(&mut self, ix: IncidentIx, agent: Agent, now: Timestamp) {
+        self.end_snooze(ix, now);
         let incident = self.incident_mut(ix);
         incident.acknowledgements.clear();
         incident.timers.unacknowledge = None;
-        incident.timers.snoozed = false;
         if incident.status != Status::Triggered {
             self.stand(ix, Status::Triggered, agent, now);
         }
@@ -253,6 +255,17 @@ impl World {
         let name = self.account.user(by).name;
         let summary = format!("Snoozed by {name} until {}.", clock::rest(until));
         self.log(ix, Entry::Snooze(until), Agent::User(by), summary, now);
+    }
+
+    /// A snooze holds the other time-outs back; from its end they run anew.
+    fn end_snooze(&mut self, ix: IncidentIx, now: Timestamp) {
+        let service = self.account.service(self.incident(ix).service);
+        let (forget, resolve) = (service.acknowledgement_timeout, service.auto_resolve_timeout);
+        let timers = &mut self.incident_mut(ix).timers;
+        if std::mem::take(&mut timers.snoozed) {
+            timers.unacknowledge = forget.map(|s| clock::after(now, s));
+            timers.resolve = resolve.map(|s| clock::after(now, s));
+        }
     }
 
     /// The sources' alerts go over to the target, and the sources are resolved. Those that are the target itself are left alone.

@@ -179,11 +179,11 @@ impl Account {
                     final_shifts(self.schedule(ix), now, clock::after(now, 1)).iter().take(1).map(|s| s.user).collect()
                 }
             };
-            users.into_iter().for_each(|user| {
+            for user in users {
                 if !out.contains(&user) {
                     out.push(user);
                 }
-            });
+            }
         }
         out
     }

@@ -15,8 +15,7 @@ pub(crate) struct Update {
     resolution: Option<String>,
     title: Option<String>,
     urgency: Option<Urgency>,
-    /// `Some(None)` takes the priority away.
-    priority: Option<Option<PriorityIx>>,
+    priority: Option<Ranking>,
     /// Counted from 0.
     level: Option<usize>,
     assignees: Option<Vec<UserIx>>,
@@ -24,6 +23,22 @@ pub(crate) struct Update {
     kind: Option<String>,
     bridge: Option<Value>,
     service: Option<ServiceIx>,
+}
+
+/// What becomes of the priority.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Ranking {
+    Ranked(PriorityIx),
+    Unranked,
+}
+
+impl Ranking {
+    pub(crate) fn priority(self) -> Option<PriorityIx> {
+        match self {
+            Self::Ranked(priority) => Some(priority),
+            Self::Unranked => None,
+        }
+    }
 }
 
 /// A status by its word.
@@ -98,14 +113,14 @@ impl World {
     }
 
     /// An object with an id, or just the name.
-    pub(crate) fn read_priority(&self, item: &Value) -> Result<Option<Option<PriorityIx>>, Objection> {
+    pub(crate) fn read_priority(&self, item: &Value) -> Result<Option<Ranking>, Objection> {
         let word = match item.get("priority") {
             None => return Ok(None),
-            Some(Value::Null) => return Ok(Some(None)),
+            Some(Value::Null) => return Ok(Some(Ranking::Unranked)),
             Some(Value::String(name)) => name.as_str(),
             Some(other) => other.get("id").and_then(Value::as_str).ok_or(Objection::InvalidPriority)?,
         };
-        self.account.find_priority(word).map(|ix| Some(Some(ix))).ok_or(Objection::InvalidPriority)
+        self.account.find_priority(word).map(|ix| Some(Ranking::Ranked(ix))).ok_or(Objection::InvalidPriority)
     }
 
     pub(crate) fn read_assignees(&self, item: &Value) -> Result<Option<Vec<UserIx>>, Objection> {
@@ -186,8 +201,8 @@ impl World {
             let word = json::incident::urgency(urgency);
             self.log(ix, Entry::UrgencyChange, agent, format!("Urgency changed to {word}."), now);
         }
-        if let Some(priority) = update.priority {
-            self.incident_mut(ix).priority = priority;
+        if let Some(ranking) = update.priority {
+            self.incident_mut(ix).priority = ranking.priority();
             self.log(ix, Entry::FieldChange, agent, "Priority changed.".to_owned(), now);
             self.tell(ix, "incident.priority_updated", agent, now);
         }
