@@ -172,6 +172,8 @@ pub struct Model {
     pub oncall: oncall::State,
     pub webhooks: webhooks::State,
     pub templates: templates::State,
+    /// Quitting was asked for once while something is not saved.
+    leaving: bool,
     last_request: RequestId,
     /// The open question to the server to ask the providers now.
     refreshing: Option<RequestId>,
@@ -195,6 +197,7 @@ impl Model {
             oncall: oncall::State::default(),
             webhooks: webhooks::State::default(),
             templates: templates::State::default(),
+            leaving: false,
             last_request: 0,
             refreshing: None,
         }
@@ -322,8 +325,28 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
 }
 
 fn press(model: &mut Model, chord: Chord) -> Vec<Effect> {
-    if chord.ctrl && chord.key == Key::Char('c') {
+    let was_asked = model.leaving;
+    let effects = press_key(model, chord);
+    // Any key but quitting takes the question back.
+    model.leaving &= !was_asked;
+    effects
+}
+
+/// Quits; with unsaved templates only when asked twice.
+fn quit(model: &mut Model) -> Vec<Effect> {
+    let unsaved = model.templates.unsaved().join(", ");
+    if unsaved.is_empty() || model.leaving {
         return vec![Effect::Quit];
+    }
+    model.leaving = true;
+    model
+        .say(NoticeKind::Bad, &format!("not saved: {unsaved}. The same key again quits and loses it; any other stays"));
+    vec![]
+}
+
+fn press_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
+    if chord.ctrl && chord.key == Key::Char('c') {
+        return quit(model);
     }
     if chord.ctrl && chord.key == Key::Char('z') {
         return vec![Effect::Suspend];
@@ -343,9 +366,9 @@ fn press(model: &mut Model, chord: Chord) -> Vec<Effect> {
 }
 
 /// What cannot be seen cannot be worked: only leaving goes, and not while something may be half typed.
-fn press_unseen(model: &Model, chord: Chord) -> Vec<Effect> {
+fn press_unseen(model: &mut Model, chord: Chord) -> Vec<Effect> {
     let typing = model.prompt.is_some() || model.incidents.filtering || model.view == View::Templates;
-    if !typing && keys::resolve(chord, model.view) == Some(Action::Quit) { vec![Effect::Quit] } else { vec![] }
+    if !typing && keys::resolve(chord, model.view) == Some(Action::Quit) { quit(model) } else { vec![] }
 }
 
 fn press_view(model: &mut Model, chord: Chord) -> Vec<Effect> {
@@ -372,7 +395,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         model.notice.take_if(|notice| notice.kind == NoticeKind::Bad);
     }
     match action {
-        Action::Quit => return vec![Effect::Quit],
+        Action::Quit => return quit(model),
         Action::Suspend => return vec![Effect::Suspend],
         Action::Help => model.help = Some(0),
         Action::NextView => model.view = model.view.after(1),

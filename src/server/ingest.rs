@@ -236,7 +236,7 @@ mod tests {
             assert!(board.incidents.contains_key(&key("P1")));
             assert!(board.accounts[&fake::account_name()].account.push.last_delivery.is_some());
         });
-        let kept = desk.store.read(|reader| reader.incidents()).await.expect("incidents");
+        let kept = desk.store.read(crate::store::Reader::incidents).await.expect("incidents");
         assert_eq!(kept.len(), 1);
     }
 }

@@ -341,3 +341,15 @@ fn a_long_preview_scrolls_no_further_than_its_end() {
     press(&mut model, "alt-up");
     assert_eq!(model.templates.editor.as_ref().expect("open").scroll, end - 1);
 }
+
+#[test]
+fn quitting_with_unsaved_text_asks_once_and_any_other_key_stays() {
+    let (mut model, _) = editing("saved");
+    type_text(&mut model, "un");
+
+    assert_eq!(press(&mut model, "ctrl-c"), []);
+    assert!(notice(&model).contains("not saved: chat"), "{}", notice(&model));
+    press(&mut model, "x");
+    assert_eq!(press(&mut model, "ctrl-c"), []);
+    assert_eq!(press(&mut model, "ctrl-c"), [Effect::Quit]);
+}
