@@ -17,7 +17,7 @@ use crate::{
     core::words,
     provider::{Check, ProviderError},
     server::account::Account,
-    store::Reader,
+    store::{Reader, StoreError},
 };
 
 /// A clock that differs more than this makes ages and orders wrong.
@@ -116,8 +116,8 @@ fn store(places: &Places) -> Finding {
     match Reader::open(&dir).map(|reader| reader.check()) {
         Ok(Ok(())) => Finding::ok("store", dir.display().to_string()),
         Ok(Err(problem)) => Finding::wrong("store", problem, Exit::Failed),
-        Err(error) if !dir.join("dogwatch.db").exists() => {
-            Finding::note("store", format!("not there yet, the first start makes it ({error})"))
+        Err(StoreError::Missing { path }) => {
+            Finding::note("store", format!("{path} is not there yet: the first start makes it"))
         }
         Err(error) => Finding::wrong("store", error.to_string(), Exit::Failed),
     }

@@ -53,13 +53,14 @@ struct Round {
     on_call_due: Instant,
     schedules_due: Instant,
     resolved_seen: bool,
+    looked_before: bool,
 }
 
 impl Round {
     fn new(desk: Arc<Desk>, account: Arc<Account>) -> Self {
         let now = Instant::now();
         let name = account.settings.name.clone();
-        Self { desk, account, name, on_call_due: now, schedules_due: now, resolved_seen: false }
+        Self { desk, account, name, on_call_due: now, schedules_due: now, resolved_seen: false, looked_before: false }
     }
 
     /// One round; returns how long to wait for the next.
@@ -75,6 +76,7 @@ impl Round {
         };
         match self.everything_due(&*provider).await {
             Ok(()) => {
+                self.looked_before = true;
                 let now = Timestamp::now();
                 self.desk.hub.account(&self.name, |account| account.rest.succeeded(now));
                 snapshot::save(&self.desk, &self.name, now).await;
@@ -170,12 +172,8 @@ impl Round {
 
     async fn take(&self, seen: Vec<Observation>, asked_at: Timestamp) {
         let missed = self.desk.observe_all(&seen, |seen| asked_at.duration_since(seen.stamp.at) > PUSH_GRACE).await;
-        let first = self
-            .desk
-            .hub
-            .look(|b| b.accounts.get(&self.name).is_none_or(|account| account.account.rest.last_success.is_none()));
-        // What was there before the first poll was never promised by push.
-        if missed > 0 && !first {
+        // What changed before this process looked for the first time was never promised by push.
+        if missed > 0 && self.looked_before {
             self.desk.hub.account(&self.name, |account| {
                 if account.push.off.is_none() {
                     account.push.missed = account.push.missed.saturating_add(missed);
