@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use super::{Effect, Event, Model, Role, update};
 use crate::{
     core::{
-        action::{Action, Outcome, Verb},
+        action::{Action, Outcome, Target, Verb},
         board::{AccountBoard, Board, Change},
         delivery::{DeliverySummary, Direction, Verdict},
         detail::{Alert, Detail, Note, TimelineEntry},
@@ -85,6 +85,7 @@ pub(crate) fn account() -> Account {
         cannot_act: None,
         rest_off: None,
         rest: Freshness { last_success: Some(ago(12)), failure: None },
+        on_call: Freshness { last_success: Some(ago(12)), failure: None },
         poll_seconds: 30,
         push: Push { off: None, last_delivery: Some(ago(5)), rejected: 0, last_rejection: None, missed: 0 },
     }
@@ -349,4 +350,9 @@ pub(crate) fn requests(effects: &[Effect]) -> Vec<(u64, Request)> {
         Effect::Copy(_) | Effect::Suspend | Effect::Quit => None,
     };
     effects.iter().filter_map(request).collect()
+}
+
+/// An incident of [`board`], as an action on it would name it.
+pub(crate) fn target(id: &str) -> Target {
+    Target::at(&board().incidents[&key(id)])
 }

@@ -312,17 +312,19 @@ async fn act(client: &mut Client, which: Which, verb: Verb) -> CommandOutcome {
     let mut targets = vec![];
     for text in &which.incidents {
         let key = find(client, text)?;
-        let known = client.board.incidents.get(&key).map(|incident| incident.state.status);
+        let mut target = target(client, &key)?;
         // A command expects an open incident: one that is resolved gives a conflict, so that nothing is
         // reopened by a command typed from memory.
-        let seen = known.filter(|status| status.is_open()).unwrap_or(Status::Triggered);
-        targets.push(Target { key, seen });
+        if !target.seen.is_open() {
+            target.seen = Status::Triggered;
+        }
+        targets.push(target);
     }
     targets.sort_by(|a, b| a.key.cmp(&b.key));
     targets.dedup_by(|a, b| a.key == b.key);
     let mut action = client.act(targets, verb.clone()).await?;
     if which.even_if_changed {
-        let again = conflicts(&action);
+        let again = conflicts(client, &action)?;
         if !again.is_empty() {
             let second = client.act(again, verb).await?;
             for (key, outcome) in second.outcomes {
@@ -335,12 +337,20 @@ async fn act(client: &mut Client, which: Which, verb: Verb) -> CommandOutcome {
     report(&action, which.json)
 }
 
-fn conflicts(action: &Action) -> Vec<Target> {
-    let conflicts = action.outcomes.iter().filter_map(|(key, outcome)| match outcome {
-        Outcome::Conflict { now, .. } => Some(Target { key: key.clone(), seen: *now }),
-        _ => None,
-    });
-    conflicts.collect()
+fn target(client: &Client, key: &IncidentKey) -> Result<Target, Failure> {
+    let known = client.board.incidents.get(key).map(Target::at);
+    known.ok_or_else(|| Failure::new(Exit::Failed, format!("incident {key} is gone")))
+}
+
+/// What met a conflict, as it stands now.
+fn conflicts(client: &Client, action: &Action) -> Result<Vec<Target>, Failure> {
+    let mut targets = vec![];
+    for (key, outcome) in &action.outcomes {
+        if let Outcome::Conflict { now, .. } = outcome {
+            targets.push(Target { seen: *now, ..target(client, key)? });
+        }
+    }
+    Ok(targets)
 }
 
 fn report(action: &Action, json: bool) -> CommandOutcome {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     id::{ActionId, IncidentKey, PolicyId, UserId},
-    incident::{Named, Status},
+    incident::{Incident, Named, Status},
     text::Shown,
 };
 
@@ -48,12 +48,22 @@ impl Verb {
     }
 }
 
-/// One incident an action is meant for, and the status in which the person saw it. When it is another by
-/// the time of acting, nothing is sent and the outcome is a conflict.
+/// One incident an action is meant for, as the person saw it. When it stands otherwise by the time of acting,
+/// nothing is sent and the outcome is a conflict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     pub key: IncidentKey,
     pub seen: Status,
+    /// To whom it was assigned: what somebody else took meanwhile is not handed on unasked. In any order.
+    pub assignees: Vec<UserId>,
+}
+
+impl Target {
+    /// The incident as it is known now.
+    pub fn at(incident: &Incident) -> Self {
+        let assignees = incident.state.assignees.iter().map(|user| user.id.clone()).collect();
+        Self { key: incident.key.clone(), seen: incident.state.status, assignees }
+    }
 }
 
 /// What became of an action on one incident.

@@ -100,16 +100,28 @@ pub struct Account {
     pub cannot_act: Option<Shown>,
     /// No token: webhooks only.
     pub rest_off: Option<Shown>,
+    /// The incidents.
     pub rest: Freshness,
+    /// Who is on call, the schedules, and to whom can be handed off.
+    pub on_call: Freshness,
     /// Seconds between polls.
     pub poll_seconds: u32,
     pub push: Push,
 }
 
 impl Account {
-    /// How REST stands at `now`.
+    /// How the incidents asked for over REST stand at `now`.
     pub fn rest_standing(&self, now: Timestamp) -> Standing {
-        self.rest.standing(now, SignedDuration::from_secs(i64::from(self.poll_seconds)))
+        self.rest.standing(now, self.every())
+    }
+
+    /// How what is known of on-call stands at `now`.
+    pub fn on_call_standing(&self, now: Timestamp) -> Standing {
+        self.on_call.standing(now, self.every())
+    }
+
+    fn every(&self) -> SignedDuration {
+        SignedDuration::from_secs(i64::from(self.poll_seconds))
     }
 }
 

@@ -255,6 +255,7 @@ pub(super) fn desk(fake: &Fake, dir: &std::path::Path) -> Arc<Desk> {
         cannot_act: None,
         rest_off: None,
         rest: Freshness::default(),
+        on_call: Freshness::default(),
         poll_seconds: 30,
         push: Push::default(),
     };

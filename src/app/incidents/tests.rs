@@ -5,7 +5,7 @@ use crate::{
         Effect, Event, Model, NoticeKind, Role,
         fixtures::{
             action, ago, answer, attached, board, board_with, change, detail, incident, key, model, press, requests,
-            shown, type_text,
+            shown, target, type_text,
         },
         prompt::Ask,
         update,
@@ -33,7 +33,7 @@ fn acts(effects: &[Effect]) -> Vec<Request> {
 }
 
 fn act(targets: &[(&str, Status)], verb: Verb) -> Request {
-    let targets = targets.iter().map(|(id, seen)| Target { key: key(id), seen: *seen }).collect();
+    let targets = targets.iter().map(|(id, seen)| Target { seen: *seen, ..target(id) }).collect();
     Request::Act { targets, verb }
 }
 

@@ -57,7 +57,7 @@ impl Aim {
     pub fn at(incident: &Incident) -> Self {
         let state = &incident.state;
         Self {
-            target: Target { key: incident.key.clone(), seen: state.status },
+            target: Target::at(incident),
             number: state.number,
             title: state.title.clone(),
             assignees: state.assignees.iter().map(|user| user.name.clone()).collect(),

@@ -35,7 +35,7 @@ fn next(client: &Client, turn: usize) -> Option<(Target, Verb)> {
     let with = |status: Status| {
         let mut found: Vec<&Incident> = client.board.incidents.values().filter(|i| i.state.status == status).collect();
         found.sort_by_key(|i| (i.state.created_at, i.key.clone()));
-        found.first().map(|i| Target { key: i.key.clone(), seen: status })
+        found.first().map(|incident| Target::at(incident))
     };
     match turn % 4 {
         0 | 2 => Some((with(Status::Triggered)?, Verb::Acknowledge)),

@@ -19,7 +19,7 @@ fn setup() -> Setup {
 }
 
 fn target(id: &str, seen: Status) -> Target {
-    Target { key: key(id), seen }
+    Target { key: key(id), seen, assignees: vec![person("alice").id] }
 }
 
 fn alice() -> Access {
