@@ -9,7 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::worker_command;
+use super::{output, worker_command};
 use crate::{
     app,
     config::Settings,
@@ -33,9 +33,11 @@ impl Owned {
     /// Stops the server, if there is one, and waits for it.
     pub(super) async fn stop(&self) {
         let server = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(server) = server {
-            server.stop().await;
+        let Some(server) = server else { return };
+        if server.under_way() > 0 {
+            output::complain("finishing what was asked for…");
         }
+        server.stop().await;
     }
 }
 

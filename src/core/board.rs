@@ -123,7 +123,8 @@ impl Board {
                 put_newest_first(&mut self.deliveries, (**delivery).clone(), |d| d.id.0, LOG_LENGTH);
             }
             Change::Action(action) => {
-                put_newest_first(&mut self.actions, (**action).clone(), |a| a.id.0, ACTIONS_LENGTH);
+                put_newest_first(&mut self.actions, (**action).clone(), |a| a.id.0, usize::MAX);
+                self.drop_old_actions();
             }
             Change::Templates(templates) => self.templates.clone_from(templates),
             Change::Door(door) => self.door = door.clone(),
@@ -143,6 +144,14 @@ impl Board {
             policies: vec![],
         };
         self.accounts.insert(account.name.clone(), board);
+    }
+
+    /// Lets the oldest go, but none that is still under way.
+    fn drop_old_actions(&mut self) {
+        while self.actions.len() > ACTIONS_LENGTH {
+            let Some(oldest) = self.actions.iter().rposition(Action::is_final) else { return };
+            self.actions.remove(oldest);
+        }
     }
 
     pub fn counts(&self) -> Counts {
@@ -190,8 +199,9 @@ mod as_list {
 mod tests {
     use super::*;
     use crate::core::{
+        action::{Outcome, Verb},
         delivery::{Direction, Verdict},
-        id::DeliveryId,
+        id::{ActionId, DeliveryId},
         text::Shown,
     };
     use jiff::Timestamp;
@@ -226,6 +236,28 @@ mod tests {
         }
         assert_eq!(board.deliveries.len(), LOG_LENGTH);
         assert_eq!(board.deliveries[0].id.0, 1999);
+    }
+
+    #[test]
+    fn an_action_under_way_is_never_dropped_for_newer_ones() {
+        let action = |id: i64, outcome: Outcome| {
+            let key = IncidentKey { account: "prod".parse().expect("id"), id: "P1".parse().expect("id") };
+            Change::Action(Box::new(Action {
+                id: ActionId(id),
+                at: Timestamp::UNIX_EPOCH,
+                actor: "alice".into(),
+                verb: Verb::Resolve,
+                outcomes: vec![(key, outcome)],
+            }))
+        };
+        let mut board = Board::default();
+        board.apply(&action(0, Outcome::Sent));
+        for id in 1..=2 * i64::try_from(ACTIONS_LENGTH).expect("small") {
+            board.apply(&action(id, Outcome::Confirmed { notice: None }));
+        }
+
+        assert_eq!(board.actions.len(), ACTIONS_LENGTH);
+        assert_eq!(board.actions.back().map(|a| a.id), Some(ActionId(0)));
     }
 
     #[test]

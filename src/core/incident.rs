@@ -161,12 +161,12 @@ impl Incident {
         Self { key, stamp, state, extra: extra.map(|extra| (stamp, extra)) }
     }
 
-    /// Takes what is newer in `seen`; says whether anything changed. Takes any order, any repetition.
+    /// Takes what is newer in `seen`; says whether that says anything new. Takes any order, any repetition.
     pub fn merge(&mut self, seen: &Observation) -> bool {
         let newer = (seen.stamp, &seen.state) > (self.stamp, &self.state);
         let mut changed = false;
         if newer {
-            changed = self.state != seen.state || self.stamp != seen.stamp;
+            changed = self.state != seen.state;
             self.stamp = seen.stamp;
             self.state = seen.state.clone();
         }

@@ -92,8 +92,11 @@ fn is_harmless(name: &str) -> bool {
         "transfer-encoding",
         "user-agent",
         "via",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-port",
+        "x-forwarded-proto",
     ];
-    const FAMILIES: &[&str] =
-        &["accept", "content-", "x-pagerduty-", "x-webhook-", "x-forwarded-", "x-real-ip", "x-request-id"];
+    const FAMILIES: &[&str] = &["accept", "content-", "x-pagerduty-", "x-webhook-", "x-real-ip", "x-request-id"];
     NAMES.contains(&name) || FAMILIES.iter().any(|family| name.starts_with(family))
 }

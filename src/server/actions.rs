@@ -21,15 +21,18 @@ use crate::{
 
 /// Incidents of one action that are worked on at the same time.
 const AT_ONCE: usize = 4;
-/// When an answer is in doubt and cannot be read back either: how often and how long it is tried again.
-const READ_BACK: [Duration; 6] = [
+/// When the answer to a write is lost: the pauses between looks at what became of it. A provider that is slow
+/// may carry it out after we stopped waiting, so "not yet" is not "not done" before the last look.
+pub const READ_BACK: &[Duration] = &[
+    Duration::ZERO,
     Duration::from_secs(1),
     Duration::from_secs(2),
     Duration::from_secs(4),
     Duration::from_secs(8),
     Duration::from_secs(15),
-    Duration::from_secs(30),
 ];
+/// How often a provider that asks for patience (429) is waited for.
+const PATIENCE: usize = 5;
 
 /// Carries out `action` on each of `targets`, publishing each outcome as it is known.
 pub async fn carry_out(desk: Arc<Desk>, action: Action, targets: Vec<Target>) {
@@ -68,11 +71,7 @@ async fn settle_sent(desk: &Desk, provider: &dyn Provider, verb: &Verb, key: &In
     let outcome = read_back(desk, provider, verb, key, CAUSE).await;
     match (verb, &outcome) {
         (Verb::HandOff { note: Some(text), .. }, Outcome::Confirmed { .. }) => {
-            let note = match provider.note_texts(&key.id).await {
-                Ok(notes) => note_found(count(&notes, text) > 0, CAUSE),
-                Err(error) => Outcome::Unknown { reason: error.shown() },
-            };
-            with_note(outcome, note)
+            with_note(outcome, find_note(desk, provider, key, text, 0, CAUSE).await)
         }
         _ => outcome,
     }
@@ -83,12 +82,12 @@ async fn one(desk: &Desk, id: ActionId, verb: &Verb, target: &Target) -> Outcome
         Ok(provider) => provider,
         Err(reason) => return Outcome::Failed { reason },
     };
-    let now = match provider.incident(&target.key.id).await {
+    let now = match patiently(|| provider.incident(&target.key.id)).await {
         Ok(now) => now,
         Err(error) => return Outcome::Failed { reason: not_sent(&error) },
     };
     desk.observe(&now).await;
-    if let Some(outcome) = meanwhile(verb, target.seen, &now) {
+    if let Some(outcome) = meanwhile(verb, target, &now) {
         return outcome;
     }
     let before = match notes_before(&*provider, verb, &target.key).await {
@@ -108,12 +107,26 @@ async fn provider_of(desk: &Desk, key: &IncidentKey) -> Result<Arc<dyn Provider>
     account.provider().await.map_err(|e| e.shown())
 }
 
+/// Asks again after a 429, which nothing was done of, when the provider says so.
+async fn patiently<T, F>(mut ask: impl FnMut() -> F) -> Result<T, ProviderError>
+where
+    F: Future<Output = Result<T, ProviderError>>,
+{
+    for _ in 0..PATIENCE {
+        match ask().await {
+            Err(ProviderError::RateLimited { wait }) => sleep(wait).await,
+            answer => return answer,
+        }
+    }
+    ask().await
+}
+
 fn not_sent(error: &ProviderError) -> Shown {
     Shown::line(&format!("not sent, because the incident could not be looked at first: {error}"))
 }
 
 /// What to do when the incident is not as the person saw it: `None` is "go on".
-fn meanwhile(verb: &Verb, seen: Status, now: &Observation) -> Option<Outcome> {
+fn meanwhile(verb: &Verb, target: &Target, now: &Observation) -> Option<Outcome> {
     let status = now.state.status;
     let by = now.extra.as_ref().and_then(|extra| extra.changed_by.as_ref());
     let by = by.map(|name| format!(" by {name}")).unwrap_or_default();
@@ -123,7 +136,13 @@ fn meanwhile(verb: &Verb, seen: Status, now: &Observation) -> Option<Outcome> {
         (Verb::Resolve, Status::Resolved) => {
             Some(Outcome::Confirmed { notice: Some(Shown::line(&format!("was resolved already{by}"))) })
         }
-        _ if seen == status => None,
+        (Verb::HandOff { .. } | Verb::Resolve, _) if target.seen == status => {
+            let (seen, names) = (&target.assignees, &now.state.assignees);
+            let same = seen.len() == names.len() && names.iter().all(|name| seen.contains(&name.id));
+            let names: Vec<&str> = names.iter().map(|name| name.name.as_str()).collect();
+            if same { None } else { conflict(format!("it was assigned to {} meanwhile", names.join(", "))) }
+        }
+        _ if target.seen == status => None,
         (Verb::Acknowledge, Status::Resolved) => {
             conflict(format!("it was resolved{by} meanwhile; acknowledging would reopen it"))
         }
@@ -137,7 +156,7 @@ fn meanwhile(verb: &Verb, seen: Status, now: &Observation) -> Option<Outcome> {
 async fn notes_before(provider: &dyn Provider, verb: &Verb, key: &IncidentKey) -> Result<usize, ProviderError> {
     match note_of(verb) {
         None => Ok(0),
-        Some(text) => Ok(count(&provider.note_texts(&key.id).await?, text)),
+        Some(text) => Ok(count(&patiently(|| provider.note_texts(&key.id)).await?, text)),
     }
 }
 
@@ -155,10 +174,10 @@ fn count(notes: &[String], text: &str) -> usize {
 
 async fn send(desk: &Desk, provider: &dyn Provider, verb: &Verb, key: &IncidentKey, before: usize) -> Outcome {
     let changed = match verb {
-        Verb::Acknowledge => provider.set_status(&key.id, Status::Acknowledged).await,
-        Verb::Resolve => provider.set_status(&key.id, Status::Resolved).await,
-        Verb::HandOff { to, .. } => provider.hand_off(&key.id, to).await,
-        Verb::Note { text } => return post_note(provider, key, text, before).await,
+        Verb::Acknowledge => patiently(|| provider.set_status(&key.id, Status::Acknowledged)).await,
+        Verb::Resolve => patiently(|| provider.set_status(&key.id, Status::Resolved)).await,
+        Verb::HandOff { to, .. } => patiently(|| provider.hand_off(&key.id, to)).await,
+        Verb::Note { text } => return post_note(desk, provider, key, text, before).await,
     };
     let outcome = match changed {
         Ok(seen) => {
@@ -169,7 +188,9 @@ async fn send(desk: &Desk, provider: &dyn Provider, verb: &Verb, key: &IncidentK
         Err(error) => Outcome::Failed { reason: error.shown() },
     };
     match (&outcome, note_of(verb)) {
-        (Outcome::Confirmed { .. }, Some(text)) => with_note(outcome, post_note(provider, key, text, before).await),
+        (Outcome::Confirmed { .. }, Some(text)) => {
+            with_note(outcome, post_note(desk, provider, key, text, before).await)
+        }
         _ => outcome,
     }
 }
@@ -199,51 +220,70 @@ fn judge(verb: &Verb, seen: &Observation) -> Outcome {
     Outcome::Failed { reason: Shown::line(&reason) }
 }
 
-async fn post_note(provider: &dyn Provider, key: &IncidentKey, text: &str, before: usize) -> Outcome {
-    let doubt = match provider.add_note(&key.id, text).await {
+async fn post_note(desk: &Desk, provider: &dyn Provider, key: &IncidentKey, text: &str, before: usize) -> Outcome {
+    let doubt = match patiently(|| provider.add_note(&key.id, text)).await {
         Ok(()) => return Outcome::Confirmed { notice: None },
         Err(error) if error.leaves_doubt() => error,
         Err(error) => return Outcome::Failed { reason: error.shown() },
     };
-    for wait in READ_BACK {
-        if let Ok(notes) = provider.note_texts(&key.id).await {
-            return note_found(count(&notes, text) > before, &doubt.to_string());
-        }
-        sleep(wait).await;
-    }
-    Outcome::Unknown { reason: Shown::line(&format!("{doubt}; and the notes cannot be read back")) }
+    find_note(desk, provider, key, text, before, &doubt.to_string()).await
 }
 
-fn note_found(found: bool, cause: &str) -> Outcome {
-    if found {
-        Outcome::Confirmed { notice: Some("the answer was lost, but the note is there".into()) }
+/// Looks until there are more than `before` notes of this text.
+async fn find_note(
+    desk: &Desk,
+    provider: &dyn Provider,
+    key: &IncidentKey,
+    text: &str,
+    before: usize,
+    cause: &str,
+) -> Outcome {
+    let mut looked = false;
+    for wait in desk.read_back {
+        sleep(*wait).await;
+        if let Ok(notes) = provider.note_texts(&key.id).await {
+            looked = true;
+            if count(&notes, text) > before {
+                return Outcome::Confirmed {
+                    notice: Some("the answer was lost, but a note of this text is there".into()),
+                };
+            }
+        }
+    }
+    not_seen_done(looked, &format!("{cause}; the note is not there"))
+}
+
+/// Something that was sent and did not show itself as done in any look.
+fn not_seen_done(looked: bool, reason: &str) -> Outcome {
+    if looked {
+        Outcome::Failed { reason: Shown::line(reason) }
     } else {
-        Outcome::Failed { reason: Shown::line(&format!("the note is not there: {cause}")) }
+        Outcome::Unknown { reason: Shown::line(&format!("{reason}, or so: nothing could be read back")) }
     }
 }
 
 /// Finds out by reading what became of something that was sent.
 async fn read_back(desk: &Desk, provider: &dyn Provider, verb: &Verb, key: &IncidentKey, cause: &str) -> Outcome {
-    for wait in READ_BACK {
-        if let Verb::Note { text } = verb {
-            if let Ok(notes) = provider.note_texts(&key.id).await {
-                return note_found(count(&notes, text) > 0, cause);
-            }
-        } else if let Ok(seen) = provider.incident(&key.id).await {
-            desk.observe(&seen).await;
-            if let Outcome::Confirmed { .. } = judge(verb, &seen) {
-                return Outcome::Confirmed { notice: Some("the answer was lost; read back and found done".into()) };
-            }
-            let reason = format!("{cause}; read back: not done, still {}", seen.state.status.word());
-            return Outcome::Failed { reason: Shown::line(&reason) };
-        }
-        sleep(wait).await;
+    if let Verb::Note { text } = verb {
+        return find_note(desk, provider, key, text, 0, cause).await;
     }
-    Outcome::Unknown { reason: Shown::line(&format!("{cause}; and the incident cannot be read back")) }
+    let mut stands = None;
+    for wait in desk.read_back {
+        sleep(*wait).await;
+        let Ok(seen) = provider.incident(&key.id).await else { continue };
+        desk.observe(&seen).await;
+        if let Outcome::Confirmed { .. } = judge(verb, &seen) {
+            return Outcome::Confirmed { notice: Some("the answer was lost; read back and found done".into()) };
+        }
+        stands = Some(seen.state.status.word());
+    }
+    let found = stands.map_or_else(String::new, |word| format!("; read back: not done, still {word}"));
+    not_seen_done(stands.is_some(), &format!("{cause}{found}"))
 }
 
 /// Shows an outcome and writes it down. A final outcome is not replaced.
 async fn record(desk: &Desk, id: ActionId, key: &IncidentKey, outcome: Outcome) -> Result<(), StoreError> {
+    let _order = desk.order.lock().await;
     let changed = desk.hub.change(|board| {
         let Some(action) = board.actions.iter_mut().find(|a| a.id == id) else { return (vec![], None) };
         for (known, was) in &mut action.outcomes {

@@ -1,8 +1,10 @@
 //! Where a console's requests are answered. Every request is checked against what its sender may do.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use tokio::sync::Mutex;
+use tokio_util::task::TaskTracker;
 
 use super::{account::Account, actions, hub::Hub};
 use crate::{
@@ -32,6 +34,12 @@ pub struct Desk {
     pub accounts: BTreeMap<AccountName, Arc<Account>>,
     pub renderer: Renderer,
     pub library: Library,
+    /// Actions being carried out: the end waits for them.
+    pub under_way: TaskTracker,
+    /// Held from a change on the board until the store has it, so that both end with the same.
+    pub order: Mutex<()>,
+    /// The pauses between looks at what became of something whose answer was lost.
+    pub read_back: &'static [Duration],
 }
 
 impl Desk {
@@ -75,7 +83,7 @@ impl Desk {
             .map_err(|e| format!("nothing was sent: the action could not be written down: {e}"))?;
         let id = action.id;
         self.hub.publish(Change::Action(Box::new(action.clone())));
-        tokio::spawn(actions::carry_out(Arc::clone(self), action, targets));
+        self.under_way.spawn(actions::carry_out(Arc::clone(self), action, targets));
         Ok(Answer::Accepted { action: id })
     }
 
@@ -134,34 +142,38 @@ impl Desk {
 impl Desk {
     /// Takes in one look at an incident, shows and keeps what is new in it.
     pub async fn observe(&self, seen: &Observation) {
-        self.observe_all(std::slice::from_ref(seen), |_| false).await;
+        self.observe_all(std::slice::from_ref(seen)).await;
     }
 
-    /// Takes in several; returns how many told of a change of status that `late` says push should have told before.
-    pub async fn observe_all(&self, seen: &[Observation], late: impl Fn(&Observation) -> bool) -> u32 {
-        let (writes, missed) = self.hub.change(|board| {
-            let (mut changes, mut writes, mut missed) = (vec![], vec![], 0);
+    /// Takes in several; returns those whose status is another now.
+    pub async fn observe_all(&self, seen: &[Observation]) -> Vec<IncidentKey> {
+        let _order = self.order.lock().await;
+        let (writes, moved) = self.hub.change(|board| {
+            let (mut changes, mut writes, mut moved) = (vec![], vec![], vec![]);
             for seen in seen {
                 let before = board.incidents.get(&seen.key).map(|known| known.state.status);
                 let Some(change) = board.observe(seen) else { continue };
                 if let Change::Incident(incident) = &change {
-                    missed += u32::from(before != Some(incident.state.status) && late(seen));
+                    if before != Some(incident.state.status) {
+                        moved.push(incident.key.clone());
+                    }
                     writes.push(Write::Incident(incident.clone()));
                 }
                 changes.push(change);
             }
-            (changes, (writes, missed))
+            (changes, (writes, moved))
         });
         if !writes.is_empty()
             && let Err(error) = self.store.save(writes).await
         {
             tracing::warn!(%error, "incidents could not be kept; they are asked for again at the next start");
         }
-        missed
+        moved
     }
 
     /// The provider does not know this incident any more.
     pub async fn forget(&self, key: &IncidentKey) {
+        let _order = self.order.lock().await;
         self.hub.publish(Change::Forgotten(key.clone()));
         if let Err(error) = self.store.save(vec![Write::Forget(key.clone())]).await {
             tracing::warn!(%error, "a forgotten incident could not be removed");

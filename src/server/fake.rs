@@ -8,6 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use tokio_util::task::TaskTracker;
 
 use super::{account::Account, desk::Desk, hub::Hub};
 use crate::{
@@ -26,6 +27,9 @@ use crate::{
     store::Store,
     template::{Library, Limits, Renderer},
 };
+
+/// Looks of a test do not take half a minute.
+const READ_BACK: &[Duration] = &[Duration::ZERO, Duration::from_millis(1), Duration::from_millis(2)];
 
 /// What happens to the next call.
 #[derive(Debug, Clone)]
@@ -46,6 +50,7 @@ struct Inside {
     next_write: VecDeque<Spoil>,
     reads: Option<ProviderError>,
     failing_reads: usize,
+    on_calls: Option<ProviderError>,
 }
 
 /// The provider; a clone is the same one.
@@ -113,6 +118,11 @@ impl Fake {
         let mut inside = self.inside();
         inside.reads = Some(error);
         inside.failing_reads = times;
+    }
+
+    /// On-calls are refused from now on.
+    pub(super) fn fail_on_calls(&self, error: ProviderError) {
+        self.inside().on_calls = Some(error);
     }
 
     pub(super) fn writes(&self) -> usize {
@@ -202,7 +212,7 @@ impl Provider for Fake {
     }
 
     async fn on_calls(&self) -> Result<Vec<OnCall>, ProviderError> {
-        self.read(|_| Ok(vec![]))
+        self.read(|inside| inside.on_calls.clone().map_or(Ok(vec![]), Err))
     }
 
     async fn schedules(&self, _now: Timestamp) -> Result<Vec<Schedule>, ProviderError> {
@@ -267,5 +277,8 @@ pub(super) fn desk(fake: &Fake, dir: &std::path::Path) -> Arc<Desk> {
         accounts: [(account_name(), Arc::new(account))].into(),
         renderer: Renderer::new(vec!["false".into()], Limits::default()),
         library: Library::open(&dir.join("templates")),
+        under_way: TaskTracker::new(),
+        order: tokio::sync::Mutex::default(),
+        read_back: READ_BACK,
     })
 }

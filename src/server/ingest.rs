@@ -1,10 +1,13 @@
 //! From committed deliveries to the board. A delivery is applied after it is committed, and marked as applied
 //! with what it changed; whatever a crash left between the two is applied at the next start.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use tokio::sync::{Notify, mpsc};
+use tokio::{
+    sync::{Notify, mpsc},
+    time::sleep,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::desk::Desk;
@@ -20,6 +23,8 @@ use crate::{
     store::{StoreError, Write},
 };
 
+/// Before deliveries that could not be read back are tried again.
+const AGAIN: Duration = Duration::from_secs(1);
 /// Arrivals taken together.
 const BATCH: usize = 512;
 
@@ -44,6 +49,8 @@ pub async fn run(
             () = missed.notified() => {
                 if let Err(error) = catch_up(&desk, &decoders).await {
                     tracing::error!(%error, "deliveries wait to be applied");
+                    sleep(AGAIN).await;
+                    missed.notify_one();
                 }
             }
         }
@@ -52,6 +59,7 @@ pub async fn run(
 
 async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
     let arrived: Vec<Arrival> = std::mem::take(batch);
+    let _order = desk.order.lock().await;
     let (mut writes, applied, hidden) = desk.hub.change(|board| {
         let (mut changes, mut writes, mut applied, mut hidden) = (vec![], vec![], vec![], vec![]);
         for arrival in arrived {
@@ -125,10 +133,12 @@ pub async fn catch_up(desk: &Desk, decoders: &BTreeMap<AccountName, Arc<dyn Deco
     let mut seen: Vec<Observation> = vec![];
     let mut applied: Vec<DeliveryId> = vec![];
     for (id, account, body) in unapplied {
+        // Those of an account that is not configured now wait until it is again.
+        let Some(decoder) = decoders.get(&account) else { continue };
         applied.push(id);
-        let decoded = decoders.get(&account).and_then(|decoder| decoder.decode(&account, &body).ok());
-        seen.extend(decoded.and_then(|decoded| decoded.observation));
+        seen.extend(decoder.decode(&account, &body).ok().and_then(|decoded| decoded.observation));
     }
+    let _order = desk.order.lock().await;
     let mut writes = desk.hub.change(|board| {
         let (mut changes, mut writes) = (vec![], vec![]);
         for seen in &seen {
@@ -142,13 +152,15 @@ pub async fn catch_up(desk: &Desk, decoders: &BTreeMap<AccountName, Arc<dyn Deco
             board.apply(&change);
             changes.push(change);
         }
+        last_push(board);
+        changes.extend(board.accounts.values().map(|known| Change::Account(Box::new(known.account.clone()))));
         (changes, writes)
     });
     writes.push(Write::Applied(applied));
     desk.store.save(writes).await
 }
 
-/// When push last worked, from the log, for a board that is just being built.
+/// When push last worked, from the log.
 pub fn last_push(board: &mut Board) {
     let mut newest: BTreeMap<AccountName, Timestamp> = BTreeMap::new();
     for delivery in board.deliveries.iter().filter(|d| d.verdict != Verdict::Rejected) {

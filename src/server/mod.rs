@@ -22,7 +22,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{UnixListener, UnixStream},
-    sync::{Notify, mpsc},
+    sync::{Mutex, Notify, mpsc},
     time::timeout,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -52,7 +52,9 @@ use crate::{
 const ARRIVALS: usize = 4096;
 /// Resolved incidents older than this are not loaded.
 const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// How long the end of everything may take.
+/// How long the end waits for actions; what is not settled by then is settled at the next start.
+const ACTIONS: Duration = Duration::from_secs(30);
+/// How long the end of everything else may take.
 const DRAIN: Duration = Duration::from_secs(3);
 
 /// What a server is made of.
@@ -104,7 +106,16 @@ impl Server {
             .map(|settings| (settings.name.clone(), Arc::new(Account::new(settings.clone()))))
             .collect();
         let renderer = Renderer::new(options.worker.clone(), Limits::default());
-        let desk = Arc::new(Desk { hub: Hub::new(board), store, accounts, renderer, library });
+        let desk = Arc::new(Desk {
+            hub: Hub::new(board),
+            store,
+            accounts,
+            renderer,
+            library,
+            under_way: TaskTracker::new(),
+            order: Mutex::default(),
+            read_back: actions::READ_BACK,
+        });
         let server = Self { desk, tasks: TaskTracker::new(), stop: CancellationToken::new(), _lease: lease };
         server.open_the_door(&options).await?;
         for account in server.desk.accounts.values() {
@@ -156,9 +167,17 @@ impl Server {
         &self.desk.hub
     }
 
-    /// Stops everything, and waits until what was begun is done, for at most three seconds.
+    /// Actions that are not settled yet.
+    pub fn under_way(&self) -> usize {
+        self.desk.under_way.len()
+    }
+
+    /// Stops everything, and waits until what was begun is done: actions for at most half a minute, the rest
+    /// for three seconds.
     pub async fn stop(self) {
         self.stop.cancel();
+        self.desk.under_way.close();
+        let _ = timeout(ACTIONS, self.desk.under_way.wait()).await;
         self.tasks.close();
         let _ = timeout(DRAIN, self.tasks.wait()).await;
     }
@@ -168,7 +187,9 @@ impl Server {
 fn restore(reader: &Reader, mut board: Board) -> Result<(Board, Vec<crate::core::action::Action>), StoreError> {
     let oldest = Timestamp::now().checked_sub(KEPT).unwrap_or(Timestamp::UNIX_EPOCH);
     for incident in reader.incidents()? {
-        if incident.state.status.is_open() || incident.stamp.at >= oldest {
+        // An account that is not configured any more has nobody to tell what became of its incidents.
+        let configured = board.accounts.contains_key(&incident.key.account);
+        if configured && (incident.state.status.is_open() || incident.stamp.at >= oldest) {
             board.incidents.insert(incident.key.clone(), incident);
         }
     }

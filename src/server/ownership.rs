@@ -64,12 +64,21 @@ pub fn prepare(dir: &Path) -> Result<(), OwnershipError> {
         return Err(wrong(format!("belongs to uid {}, not to you (uid {uid})", meta.uid())));
     }
     if meta.mode() & 0o077 != 0 {
+        // Somebody's home or project named by mistake keeps its mode.
+        if !is_new_or_known(dir) {
+            return Err(wrong("others can enter it and it holds other things: name one of its own".into()));
+        }
         fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).map_err(|e| wrong(e.to_string()))?;
     }
     if socket_path(dir).as_os_str().len() > SOCKET_PATH_LIMIT {
         return Err(wrong("its path is too long for a socket; choose a shorter one".into()));
     }
     Ok(())
+}
+
+fn is_new_or_known(dir: &Path) -> bool {
+    let known = ["owner.lock", "dogwatch.db"].iter().any(|name| dir.join(name).exists());
+    known || fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none())
 }
 
 /// Connects to whoever serves on `path`; `None` when nobody does.
@@ -147,6 +156,16 @@ mod tests {
         let answer = attach_or_own(dir.path(), Duration::from_millis(100)).await;
 
         assert!(matches!(answer, Err(OwnershipError::Silent(_))));
+    }
+
+    #[test]
+    fn a_directory_with_other_things_in_it_keeps_its_mode() {
+        let temp = tempfile::tempdir().expect("tempdir");
+        fs::write(temp.path().join("thesis.txt"), "…").expect("file");
+        fs::set_permissions(temp.path(), fs::Permissions::from_mode(0o755)).expect("mode");
+
+        assert!(prepare(temp.path()).is_err());
+        assert_eq!(fs::metadata(temp.path()).expect("dir").mode() & 0o777, 0o755);
     }
 
     #[tokio::test]

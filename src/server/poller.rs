@@ -2,7 +2,11 @@
 //!
 //! A failed poll changes nothing but the freshness: the last list stays, with its age and the cause.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep};
@@ -16,15 +20,16 @@ use super::{
 use crate::{
     core::{
         board::Change,
-        freshness::Failure,
+        delivery::Verdict,
+        freshness::{self, Failure, Freshness},
         id::{AccountName, IncidentKey},
         incident::Observation,
     },
     provider::{Provider, ProviderError},
 };
 
-/// On-call changes by the clock and by overrides, which no webhook tells.
-const ON_CALL_EVERY: Duration = Duration::from_mins(1);
+/// On-call is asked for in each round, as it changes by the clock and by overrides; schedules and people change
+/// rarely, and take many requests.
 const SCHEDULES_EVERY: Duration = Duration::from_mins(10);
 /// How far back resolved incidents are asked for at the start.
 const RESOLVED_SINCE: SignedDuration = SignedDuration::from_hours(24);
@@ -41,7 +46,8 @@ pub async fn run(desk: Arc<Desk>, account: Arc<Account>, stop: CancellationToken
         tokio::select! {
             () = stop.cancelled() => return,
             () = sleep(pause) => {}
-            () = round.account.look.notified() => {}
+            // Somebody wants to know: everything is asked for.
+            () = round.account.look.notified() => round.schedules_due = Instant::now(),
         }
     }
 }
@@ -50,69 +56,96 @@ struct Round {
     desk: Arc<Desk>,
     account: Arc<Account>,
     name: AccountName,
-    on_call_due: Instant,
     schedules_due: Instant,
     resolved_seen: bool,
     looked_before: bool,
+    /// Changes that REST told first, and when: push has until the end of its grace to tell them too.
+    unpushed: BTreeMap<IncidentKey, Timestamp>,
+    push_grace: SignedDuration,
 }
 
 impl Round {
     fn new(desk: Arc<Desk>, account: Arc<Account>) -> Self {
-        let now = Instant::now();
         let name = account.settings.name.clone();
-        Self { desk, account, name, on_call_due: now, schedules_due: now, resolved_seen: false, looked_before: false }
+        Self {
+            desk,
+            account,
+            name,
+            schedules_due: Instant::now(),
+            resolved_seen: false,
+            looked_before: false,
+            unpushed: BTreeMap::new(),
+            push_grace: PUSH_GRACE,
+        }
     }
 
-    /// One round; returns how long to wait for the next.
+    /// One round; returns how long to wait for the next. Incidents and on-call fail each for itself.
     async fn poll(&mut self) -> Duration {
         let poll = self.account.settings.poll;
         let provider = match self.account.provider().await {
             Ok(provider) => provider,
             Err(NoProvider::NoToken) => return Duration::from_hours(1),
             Err(error) => {
-                self.failed(Failure { at: Timestamp::now(), cause: error.shown(), unauthorised: false });
+                let failure = Failure { at: Timestamp::now(), cause: error.shown(), unauthorised: false };
+                self.note(|account| {
+                    account.rest.failed(failure.clone());
+                    account.on_call.failed(failure);
+                });
                 return poll;
             }
         };
-        match self.everything_due(&*provider).await {
-            Ok(()) => {
-                self.looked_before = true;
-                let now = Timestamp::now();
-                self.desk.hub.account(&self.name, |account| account.rest.succeeded(now));
-                snapshot::save(&self.desk, &self.name, now).await;
-                poll
-            }
+        // Success is as of when it was asked for: an answer may take long.
+        let asked_at = Timestamp::now();
+        let incidents = self.incidents(&*provider, asked_at).await;
+        self.conclude(&incidents, asked_at, |account| &mut account.rest);
+        let on_call = self.on_call(&*provider, asked_at).await;
+        self.conclude(&on_call, asked_at, |account| &mut account.on_call);
+        if incidents.is_ok() || on_call.is_ok() {
+            snapshot::save(&self.desk, &self.name, asked_at).await;
+        }
+        match incidents.and(on_call) {
+            Ok(()) => poll,
             Err(error) => {
-                tracing::warn!(account = %self.name, %error, "poll failed");
                 if matches!(error, ProviderError::Unauthorised { .. }) {
                     self.account.forget().await;
+                    self.note(|account| account.identity = None);
                 }
-                self.failed(account::failure(&error, Timestamp::now()));
                 account::pause_after(&error, poll)
             }
         }
     }
 
-    fn failed(&self, failure: Failure) {
-        self.desk.hub.account(&self.name, |account| account.rest.failed(failure));
+    fn note(&self, change: impl FnOnce(&mut freshness::Account)) {
+        self.desk.hub.account(&self.name, change);
     }
 
-    async fn everything_due(&mut self, provider: &dyn Provider) -> Result<(), ProviderError> {
-        self.identify(provider).await?;
-        self.incidents(provider).await?;
-        if Instant::now() >= self.on_call_due {
-            let oncalls = provider.on_calls().await?;
-            self.desk.hub.publish(Change::OnCalls { account: self.name.clone(), oncalls });
-            self.on_call_due = Instant::now() + ON_CALL_EVERY;
+    fn conclude(
+        &self,
+        outcome: &Result<(), ProviderError>,
+        asked_at: Timestamp,
+        part: impl FnOnce(&mut freshness::Account) -> &mut Freshness,
+    ) {
+        if let Err(error) = outcome {
+            tracing::warn!(account = %self.name, %error, "poll failed");
         }
-        if Instant::now() >= self.schedules_due {
-            let schedules = provider.schedules(Timestamp::now()).await?;
-            self.desk.hub.publish(Change::Schedules { account: self.name.clone(), schedules });
-            let directory = provider.directory().await?;
-            let (people, policies) = (directory.people, directory.policies);
-            self.desk.hub.publish(Change::Directory { account: self.name.clone(), people, policies });
-            self.schedules_due = Instant::now() + SCHEDULES_EVERY;
+        self.note(|account| match outcome {
+            Ok(()) => part(account).succeeded(asked_at),
+            Err(error) => part(account).failed(account::failure(error, Timestamp::now())),
+        });
+    }
+
+    async fn on_call(&mut self, provider: &dyn Provider, asked_at: Timestamp) -> Result<(), ProviderError> {
+        let oncalls = provider.on_calls().await?;
+        self.desk.hub.publish(Change::OnCalls { account: self.name.clone(), oncalls });
+        if Instant::now() < self.schedules_due {
+            return Ok(());
         }
+        let schedules = permitted(provider.schedules(asked_at).await)?;
+        self.desk.hub.publish(Change::Schedules { account: self.name.clone(), schedules });
+        let directory = permitted(provider.directory().await)?;
+        let (people, policies) = (directory.people, directory.policies);
+        self.desk.hub.publish(Change::Directory { account: self.name.clone(), people, policies });
+        self.schedules_due = Instant::now() + SCHEDULES_EVERY;
         Ok(())
     }
 
@@ -121,20 +154,24 @@ impl Round {
         if known {
             return Ok(());
         }
-        let identity = provider.identity().await?;
+        let identity = match provider.identity().await {
+            // A key that may not say whose it is may still see incidents.
+            Err(ProviderError::Forbidden { .. }) => return Ok(()),
+            answer => answer?,
+        };
         let cannot_act = (identity.account_key && identity.user.is_none()).then(|| {
             "the key belongs to the account and `from` names none of its users: set `from` to your e-mail address"
                 .into()
         });
-        self.desk.hub.account(&self.name, |account| {
+        self.note(|account| {
             account.identity = Some(identity);
             account.cannot_act = cannot_act;
         });
         Ok(())
     }
 
-    async fn incidents(&mut self, provider: &dyn Provider) -> Result<(), ProviderError> {
-        let asked_at = Timestamp::now();
+    async fn incidents(&mut self, provider: &dyn Provider, asked_at: Timestamp) -> Result<(), ProviderError> {
+        self.identify(provider).await?;
         let open = provider.open_incidents().await?;
         let listed: BTreeSet<IncidentKey> = open.iter().map(|seen| seen.key.clone()).collect();
         self.take(open, asked_at).await;
@@ -145,13 +182,15 @@ impl Round {
             self.take(resolved, asked_at).await;
             self.resolved_seen = true;
         }
+        self.count_what_push_missed(asked_at);
+        self.looked_before = true;
         Ok(())
     }
 
     /// Incidents that were open and are not in the list any more: each is asked for, because gone from a list
     /// is not the same as resolved.
     async fn look_after_those_that_left(
-        &self,
+        &mut self,
         provider: &dyn Provider,
         listed: &BTreeSet<IncidentKey>,
     ) -> Result<(), ProviderError> {
@@ -163,23 +202,57 @@ impl Round {
             let asked_at = Timestamp::now();
             match provider.incident(&key.id).await {
                 Ok(seen) => self.take(vec![seen], asked_at).await,
-                Err(ProviderError::NotFound { .. }) => self.desk.forget(&key).await,
+                // Gone, or moved to where this key may not look: nothing more can be said of it.
+                Err(ProviderError::NotFound { .. } | ProviderError::Forbidden { .. }) => self.desk.forget(&key).await,
+                // One that cannot be read does not keep the others from being shown.
+                Err(error @ (ProviderError::Unreadable { .. } | ProviderError::Refused { .. })) => {
+                    tracing::warn!(incident.id = %key.id, %error, "an incident cannot be read");
+                }
                 Err(error) => return Err(error),
             }
         }
         Ok(())
     }
 
-    async fn take(&self, seen: Vec<Observation>, asked_at: Timestamp) {
-        let missed = self.desk.observe_all(&seen, |seen| asked_at.duration_since(seen.stamp.at) > PUSH_GRACE).await;
+    async fn take(&mut self, seen: Vec<Observation>, asked_at: Timestamp) {
+        let changed = self.desk.observe_all(&seen).await;
         // What changed before this process looked for the first time was never promised by push.
-        if missed > 0 && self.looked_before {
-            self.desk.hub.account(&self.name, |account| {
+        if self.looked_before {
+            self.unpushed.extend(changed.into_iter().map(|key| (key, asked_at)));
+        }
+    }
+
+    /// Counts the changes that push has not told within its grace.
+    fn count_what_push_missed(&mut self, now: Timestamp) {
+        let grace = self.push_grace;
+        let due: Vec<(IncidentKey, Timestamp)> =
+            self.unpushed.extract_if(.., |_, seen_at| now.duration_since(*seen_at) >= grace).collect();
+        let missed = self.desk.hub.look(|board| {
+            let pushed = |key: &IncidentKey, seen_at: Timestamp| {
+                let about_it = board.deliveries.iter().filter(|d| d.incident.as_ref() == Some(key));
+                about_it.filter(|d| d.verdict != Verdict::Rejected).any(|d| seen_at.duration_since(d.at) <= PUSH_GRACE)
+            };
+            due.iter().filter(|(key, seen_at)| !pushed(key, *seen_at)).count()
+        });
+        if missed > 0 {
+            self.note(|account| {
                 if account.push.off.is_none() {
+                    let missed = u32::try_from(missed).unwrap_or(u32::MAX);
                     account.push.missed = account.push.missed.saturating_add(missed);
                 }
             });
         }
+    }
+}
+
+/// What this key may not see is nothing to it, and no failure of the rest.
+fn permitted<T: Default>(answer: Result<T, ProviderError>) -> Result<T, ProviderError> {
+    match answer {
+        Err(error @ ProviderError::Forbidden { .. }) => {
+            tracing::info!(%error, "left out");
+            Ok(T::default())
+        }
+        answer => answer,
     }
 }
 
@@ -270,8 +343,25 @@ mod tests {
         setup.fake.put("P2", Status::Triggered, 10);
 
         setup.round.poll().await;
+        assert_eq!(setup.account().push.missed, 0, "push may still tell");
+        setup.round.push_grace = SignedDuration::ZERO;
+        setup.round.poll().await;
+        setup.round.poll().await;
 
         assert_eq!(setup.account().push.missed, 2);
+    }
+
+    #[tokio::test]
+    async fn on_call_that_cannot_be_had_does_not_make_incidents_stale() {
+        let mut setup = setup();
+        setup.fake.fail_on_calls(ProviderError::Forbidden { reason: "scope".into() });
+        setup.fake.put("P1", Status::Triggered, 0);
+
+        setup.round.poll().await;
+
+        let account = setup.account();
+        assert!(matches!(account.rest_standing(Timestamp::now()), Standing::Fresh { .. }));
+        assert!(matches!(account.on_call_standing(Timestamp::now()), Standing::Down { .. }));
     }
 
     #[tokio::test]

@@ -21,6 +21,7 @@ const KIND: &str = "account";
 struct Snapshot {
     identity: Option<Identity>,
     rest: Freshness,
+    on_call: Freshness,
     oncalls: Vec<OnCall>,
     schedules: Vec<Schedule>,
     people: Vec<Person>,
@@ -33,6 +34,7 @@ pub async fn save(desk: &Desk, account: &AccountName, at: Timestamp) {
         board.accounts.get(account).map(|known| Snapshot {
             identity: known.account.identity.clone(),
             rest: known.account.rest.clone(),
+            on_call: known.account.on_call.clone(),
             oncalls: known.oncalls.clone(),
             schedules: known.schedules.clone(),
             people: known.people.clone(),
@@ -52,6 +54,7 @@ pub fn restore(reader: &Reader, known: &mut AccountBoard) -> Result<(), StoreErr
     // One written by another version is worth nothing but a poll.
     let Ok(kept) = serde_json::from_str::<Snapshot>(&json) else { return Ok(()) };
     known.account.rest = Freshness { last_success: kept.rest.last_success, failure: None };
+    known.account.on_call = Freshness { last_success: kept.on_call.last_success, failure: None };
     known.oncalls = kept.oncalls;
     known.schedules = kept.schedules;
     known.people = kept.people;

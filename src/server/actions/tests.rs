@@ -84,6 +84,32 @@ async fn a_hand_off_of_what_somebody_took_meanwhile_asks_again() {
 }
 
 #[tokio::test]
+async fn a_hand_off_of_what_was_handed_to_somebody_else_meanwhile_asks_again() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put("P1", Status::Triggered, 0);
+    let seen = Target { assignees: vec![person("carol").id], ..target("P1", Status::Triggered) };
+
+    let outcomes = act(&desk, vec![seen], hand_off(None)).await;
+
+    let [Outcome::Conflict { reason, .. }] = outcomes.as_slice() else { panic!("{outcomes:?}") };
+    assert_eq!(reason.as_str(), "it was assigned to alice meanwhile");
+    assert_eq!(fake.writes(), 0);
+}
+
+#[tokio::test]
+async fn a_provider_that_asks_for_patience_gets_it() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put("P1", Status::Triggered, 0);
+    let wait = std::time::Duration::from_millis(1);
+    fake.fail_reads(ProviderError::RateLimited { wait }, 2);
+    fake.spoil_next_write(Spoil::Error(ProviderError::RateLimited { wait }));
+
+    let outcomes = act(&desk, vec![target("P1", Status::Triggered)], Verb::Acknowledge).await;
+
+    assert_eq!(outcomes, [Outcome::Confirmed { notice: None }]);
+}
+
+#[tokio::test]
 async fn resolving_what_is_resolved_sends_nothing_and_says_who_did_it() {
     let Setup { fake, desk, _dir } = setup();
     fake.put("P1", Status::Resolved, 0);
