@@ -14,8 +14,9 @@ use crate::{
     core::{
         action::{Action, Target, Verb},
         board::{Board, Change},
-        freshness::Standing,
-        id::{AccountName, ActionId},
+        freshness::{Account, Standing},
+        id::ActionId,
+        words,
     },
     proto::{
         Answer, FromConsole, FromServer, PROTOCOL, Request, RequestId,
@@ -62,7 +63,8 @@ impl Client {
     /// The same over a connector of one's own.
     pub(super) async fn over(mut connector: Connector) -> Result<Self, Failure> {
         let opened_at = Timestamp::now();
-        let connection = connector.connect().await.map_err(|e| Failure::new(Exit::Usage, e))?;
+        let exit = if connector.settings.is_err() { Exit::Usage } else { Exit::Failed };
+        let connection = connector.connect().await.map_err(|e| Failure::new(exit, e))?;
         let (role, mut line) = (connection.role, wire::line(connection.io));
         let version = env!("CARGO_PKG_VERSION").to_owned();
         wire::send(&mut line, &FromConsole::Hello { protocol: PROTOCOL, version }).await.map_err(broken)?;
@@ -111,28 +113,42 @@ impl Client {
     fn all_asked_since(&self, at: Timestamp) -> bool {
         self.board.accounts.values().map(|known| &known.account).filter(|account| account.rest_off.is_none()).all(
             |account| {
-                let failed = account.rest.failure.as_ref().is_some_and(|failure| failure.at >= at);
-                failed || account.rest.last_success.is_some_and(|success| success >= at)
+                [&account.rest, &account.on_call].iter().all(|part| {
+                    let failed = part.failure.as_ref().is_some_and(|failure| failure.at >= at);
+                    failed || part.last_success.is_some_and(|success| success >= at)
+                })
             },
         )
     }
 
-    /// How REST stands, for each account that has it.
-    pub(super) fn standings(&self) -> Vec<(AccountName, Standing)> {
-        let now = Timestamp::now();
-        let with_rest = self.board.accounts.values().map(|known| &known.account).filter(|a| a.rest_off.is_none());
-        with_rest.map(|account| (account.name.clone(), account.rest_standing(now))).collect()
+    /// Why the incidents cannot be trusted to be all there are, as they are; empty when they can.
+    pub(super) fn doubts(&self) -> Vec<String> {
+        self.doubts_of(Account::rest_standing, "incidents are not asked for, so only what webhooks told is known")
     }
 
-    /// Why the board cannot be trusted, one sentence for each account; empty when it can.
-    pub(super) fn doubts(&self) -> Vec<String> {
-        let doubts = self.standings().into_iter().filter_map(|(account, standing)| match standing {
-            Standing::Fresh { .. } => None,
-            Standing::Waiting => Some(format!("{account}: the provider has not answered yet")),
-            Standing::Stale { age, cause } => Some(format!("{account}: this is {} s old: {cause}", age.as_secs())),
-            Standing::Down { cause } => Some(format!("{account}: nothing is known: {cause}")),
-        });
-        doubts.collect()
+    /// The same of who is on call.
+    pub(super) fn on_call_doubts(&self) -> Vec<String> {
+        self.doubts_of(Account::on_call_standing, "who is on call is not asked for")
+    }
+
+    fn doubts_of(&self, standing: fn(&Account, Timestamp) -> Standing, off: &str) -> Vec<String> {
+        if self.board.accounts.is_empty() {
+            return vec!["no account is configured: nothing is known".to_owned()];
+        }
+        let now = Timestamp::now();
+        let doubt = |account: &Account| {
+            let name = &account.name;
+            if account.rest_off.is_some() {
+                return Some(format!("{name}: it has no token: {off}"));
+            }
+            match standing(account, now) {
+                Standing::Fresh { .. } => None,
+                Standing::Waiting => Some(format!("{name}: the provider has not answered yet")),
+                Standing::Stale { age, cause } => Some(format!("{name}: this is {} old: {cause}", words::age(age))),
+                Standing::Down { cause } => Some(format!("{name}: nothing is known: {cause}")),
+            }
+        };
+        self.board.accounts.values().filter_map(|known| doubt(&known.account)).collect()
     }
 
     /// Asks for something and waits for the answer.

@@ -3,7 +3,7 @@
 
 mod robot;
 
-use std::{net::SocketAddr, ops::ControlFlow, path::Path, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, ops::ControlFlow, path::Path, time::Duration};
 
 use secrecy::SecretString;
 use serde::Serialize;
@@ -19,10 +19,12 @@ use crate::{
     config::{AccountSettings, ProviderKind, ReceiverSettings, SecretRef, Settings, WebhookSettings},
     core::{
         action::Outcome,
+        delivery::Verdict,
         id::{AccountName, EventId},
     },
     simulator::{self, Night, Options, Simulator, Webhook},
     store::Reader,
+    term,
 };
 
 const URL_KEY: &str = "demo";
@@ -81,6 +83,9 @@ struct Actions {
 }
 
 pub(super) async fn run(args: Args) -> Result<i32, Failure> {
+    if !args.headless {
+        term::check().map_err(|unfit| Failure::new(Exit::Failed, unfit))?;
+    }
     let temp = tempfile::Builder::new().prefix("dogwatch-demo-").tempdir()?;
     let secret = SecretString::from(format!("demo-{:032x}", fastrand::u128(..)));
     let door = free_port()?;
@@ -165,14 +170,13 @@ async fn wait_until_applied(state_dir: &Path) -> Result<(), Failure> {
 fn count(client: &Client, simulator: &Simulator, state_dir: &Path) -> Result<Figures, Failure> {
     let stats = simulator.stats();
     let reader = Reader::open(state_dir)?;
-    let mut ids: Vec<EventId> = vec![];
+    let mut stored: BTreeSet<EventId> = BTreeSet::new();
     reader.event_ids(|id| {
-        ids.push(id.clone());
+        stored.insert(id.clone());
         ControlFlow::Continue(())
     })?;
-    let rows = ids.len();
-    ids.sort();
-    ids.dedup();
+    let unapplied = reader.unapplied()?.len();
+    let lost = simulator.accepted_events().iter().filter(|id| !stored.contains(*id)).count();
     let mut actions = Actions::default();
     for (_, outcome) in client.board.actions.iter().flat_map(|action| &action.outcomes) {
         match outcome {
@@ -183,10 +187,17 @@ fn count(client: &Client, simulator: &Simulator, state_dir: &Path) -> Result<Fig
     Ok(Figures {
         signed: stats.signed,
         delivered: stats.delivered,
-        applied: ids.len().saturating_sub(reader.unapplied()?.len()) as u64,
-        lost: stats.delivered.saturating_sub(ids.len() as u64),
-        duplicates_shown: rows - ids.len(),
+        applied: stored.len().saturating_sub(unapplied) as u64,
+        lost: lost as u64,
+        duplicates_shown: shown_twice(client),
         incidents: client.board.incidents.len(),
         actions,
     })
+}
+
+/// Events that the log on the board shows as accepted more than once.
+fn shown_twice(client: &Client) -> usize {
+    let accepted = client.board.deliveries.iter().filter(|delivery| delivery.verdict == Verdict::Accepted);
+    let ids: Vec<&EventId> = accepted.filter_map(|delivery| delivery.event_id.as_ref()).collect();
+    ids.len() - ids.iter().collect::<BTreeSet<_>>().len()
 }

@@ -13,8 +13,7 @@ use tokio::{
 use super::{Exit, Failure, Outcome, Places, output};
 use crate::{
     config::{AccountSettings, Settings},
-    core::text::Shown,
-    core::words,
+    core::{delivery::Verdict, text::Shown, words},
     provider::{Check, ProviderError},
     server::account::Account,
     store::{Reader, StoreError},
@@ -229,7 +228,11 @@ fn last_delivery(what: String, settings: &AccountSettings, places: &Places) -> F
         ),
         Some(delivery) => {
             let age = words::age(Timestamp::now().duration_since(delivery.at));
-            Finding::ok(what, format!("last delivery {age} ago: {} ({})", delivery.verdict.word(), delivery.reason))
+            let says = format!("last delivery {age} ago: {} ({})", delivery.verdict.word(), delivery.reason);
+            match delivery.verdict {
+                Verdict::Rejected => Finding::wrong(what, says, Exit::Failed),
+                Verdict::Accepted | Verdict::Duplicate | Verdict::Undecodable => Finding::ok(what, says),
+            }
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::{
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// The open incidents, newest first.
+    /// The open incidents: triggered before acknowledged, newest first.
     List {
         /// Resolved ones too, as far as they are kept.
         #[arg(long)]
@@ -208,7 +208,7 @@ fn find(client: &Client, text: &str) -> Result<IncidentKey, Failure> {
         .collect();
     match matches.as_slice() {
         [one] => Ok(one.key.clone()),
-        [] => Err(Failure::new(Exit::Failed, format!("there is no incident `{text}` among those known"))),
+        [] => Err(unknown(client, &format!("there is no incident `{text}` among those known"))),
         several => {
             let keys: Vec<String> = several.iter().map(|i| i.key.to_string()).collect();
             Err(Failure::new(Exit::Usage, format!("`{text}` names several incidents: {}", keys.join(", "))))
@@ -242,7 +242,8 @@ async fn show(client: &mut Client, text: &str, json: bool) -> CommandOutcome {
 
 fn print_detail(incident: &Incident, detail: &Detail) {
     let state = &incident.state;
-    output::line(&format!("{}  {}", incident.key, state.title));
+    let number = state.number.map(|number| format!("#{number}  ")).unwrap_or_default();
+    output::line(&format!("{number}{}  {}", incident.key, state.title));
     output::line(&format!("{}, {} urgency, since {}", state.status.word(), urgency(state.urgency), state.created_at));
     if let Some(service) = &state.service {
         output::line(&format!("service   {}", service.name));
@@ -288,23 +289,32 @@ fn person(client: &Client, text: &str) -> Result<Named<UserId>, Failure> {
         .filter(|p| p.user.id.as_str() == text || same(&p.user.name) || p.email.as_ref().is_some_and(same))
         .map(|p| p.user.clone())
         .collect();
-    exactly_one(found, "person", text)
+    exactly_one(client, found, "person", text)
 }
 
 fn escalation_policy(client: &Client, text: &str) -> Result<Named<PolicyId>, Failure> {
     let policies = client.board.accounts.values().flat_map(|known| &known.policies);
     let found: Vec<_> =
         policies.filter(|p| p.id.as_str() == text || p.name.as_str().eq_ignore_ascii_case(text)).cloned().collect();
-    exactly_one(found, "escalation policy", text)
+    exactly_one(client, found, "escalation policy", text)
 }
 
-fn exactly_one<T>(mut found: Vec<T>, what: &str, text: &str) -> Result<T, Failure> {
+fn exactly_one<T>(client: &Client, mut found: Vec<T>, what: &str, text: &str) -> Result<T, Failure> {
     match (found.pop(), found.len()) {
         (Some(one), 0) => Ok(one),
         (Some(_), more) => {
             Err(Failure::new(Exit::Usage, format!("`{text}` names {} of the kind {what}: use the id", more + 1)))
         }
-        (None, _) => Err(Failure::new(Exit::Failed, format!("no {what} is called `{text}`"))),
+        (None, _) => Err(unknown(client, &format!("no {what} is called `{text}`"))),
+    }
+}
+
+/// Something that is not there; when not all is known it may be there all the same.
+fn unknown(client: &Client, what: &str) -> Failure {
+    let doubts = client.doubts();
+    match doubts.first() {
+        None => Failure::new(Exit::Failed, what),
+        Some(doubt) => Failure::new(Exit::Stale, format!("{what}, but not all is known: {doubt}")),
     }
 }
 
@@ -334,7 +344,9 @@ async fn act(client: &mut Client, which: Which, verb: Verb) -> CommandOutcome {
             }
         }
     }
-    report(&action, which.json)
+    let exit = report(&action, which.json)?;
+    // Nothing done while the provider is in trouble: trying again later may help.
+    Ok(if exit == Exit::Failed && !client.doubts().is_empty() { Exit::Stale } else { exit })
 }
 
 fn target(client: &Client, key: &IncidentKey) -> Result<Target, Failure> {

@@ -29,7 +29,7 @@ async fn list(client: &mut Client, args: &Args) -> Outcome {
     rows.sort_by(|(a, x), (b, y)| {
         (a, &x.policy.name, x.level, &x.user.name).cmp(&(b, &y.policy.name, y.level, &y.user.name))
     });
-    let doubts = client.doubts();
+    let doubts = client.on_call_doubts();
     if args.json {
         let rows: Vec<_> =
             rows.iter().map(|(account, oncall)| json!({ "account": account, "on_call": oncall })).collect();

@@ -1,26 +1,29 @@
 //! `dogwatch serve`: the owner without a screen.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    net::UnixListener,
+    signal::unix::{SignalKind, signal},
+    time::{Instant, sleep},
+};
 
 use super::{Exit, Failure, Outcome, Places, logging, worker_command};
 use crate::server::{
     Options, Server,
+    lease::Lease,
     ownership::{self, Role},
 };
+
+/// How long another owner is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+const RETRY: Duration = Duration::from_millis(200);
 
 pub(super) async fn run(places: &Places) -> Outcome {
     let settings = places.settings()?;
     let state_dir = places.state_dir()?;
     logging::to_stderr();
-    let role = ownership::attach_or_own(&state_dir, Duration::from_secs(5))
-        .await
-        .map_err(|e| Failure::new(Exit::Failed, e))?;
-    let Role::Owner { lease, socket } = role else {
-        let running = format!("another dogwatch serves from {} already", state_dir.display());
-        return Err(Failure::new(Exit::Failed, running));
-    };
+    let (lease, socket) = own(&state_dir).await?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
@@ -33,4 +36,20 @@ pub(super) async fn run(places: &Places) -> Outcome {
     }
     server.stop().await;
     Ok(Exit::Done)
+}
+
+/// Becomes the owner. A command that owns for a moment is waited for; a console is not.
+async fn own(state_dir: &Path) -> Result<(Lease, UnixListener), Failure> {
+    let give_up = Instant::now() + PATIENCE;
+    loop {
+        let role = ownership::attach_or_own(state_dir, PATIENCE).await.map_err(|e| Failure::new(Exit::Failed, e))?;
+        match role {
+            Role::Owner { lease, socket } => return Ok((lease, socket)),
+            Role::Console(_) if Instant::now() < give_up => sleep(RETRY).await,
+            Role::Console(_) => {
+                let running = format!("another dogwatch serves from {} already", state_dir.display());
+                return Err(Failure::new(Exit::Failed, running));
+            }
+        }
+    }
 }

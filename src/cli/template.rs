@@ -6,7 +6,10 @@ use clap::Subcommand;
 
 use super::{Exit, Failure, Outcome, Places, output, worker_command};
 use crate::{
-    core::{id::AccountName, template::Preview},
+    core::{
+        id::AccountName,
+        template::{Fault, Preview},
+    },
     template::{self as templates, Library, Limits, Renderer},
 };
 
@@ -61,26 +64,16 @@ async fn render(template: &PathBuf, event: &PathBuf, json: bool) -> Outcome {
     let account: AccountName = "example".parse().map_err(|e| Failure::new(Exit::Failed, e))?;
     let context = templates::context(&account, &read(event)?);
     let renderer = Renderer::new(worker_command(), Limits { wall: WALL, ..Limits::default() });
-    let preview = renderer.preview(&source, &context).await;
     if json {
+        let preview = renderer.preview(&source, &context).await;
         output::json(&preview)?;
+        return Ok(if matches!(preview, Preview::Rendered { .. }) { Exit::Done } else { Exit::Failed });
     }
-    match preview {
-        Preview::Rendered { output: text, json: valid, .. } => {
-            if !json {
-                output::line(text.as_str());
-            }
-            if let Err(fault) = valid {
-                output::complain(&format!(
-                    "not JSON (line {}, column {}): {}",
-                    fault.line, fault.column, fault.message
-                ));
-            }
-            Ok(Exit::Done)
-        }
-        Preview::Broken(fault) => Err(Failure::new(
-            Exit::Failed,
-            format!("{}:{}:{}: {}", template.display(), fault.line, fault.column, fault.message),
-        )),
+    let at = |fault: &Fault| format!("{}:{}:{}: {}", template.display(), fault.line, fault.column, fault.message);
+    let made = renderer.render(&source, &context).await.map_err(|fault| Failure::new(Exit::Failed, at(&fault)))?;
+    output::verbatim(&made.output);
+    if let Err(fault) = made.json {
+        output::complain(&format!("not JSON (line {}, column {}): {}", fault.line, fault.column, fault.message));
     }
+    Ok(Exit::Done)
 }

@@ -83,6 +83,7 @@ struct Inner {
     store: Store,
     arrivals: mpsc::Sender<Arrival>,
     missed: Arc<Notify>,
+    trouble: Arc<Notify>,
     now: fn() -> Timestamp,
     rejections: Semaphore,
 }
@@ -116,7 +117,13 @@ impl Receiver {
     ) -> Self {
         let doors = RwLock::new(Arc::new(doors(hooks)));
         let (nobody, rejections) = (UrlKey::of_nobody(), Semaphore::new(REJECTIONS));
-        Self(Arc::new(Inner { doors, nobody, store, arrivals, missed, now, rejections }))
+        let trouble = Arc::default();
+        Self(Arc::new(Inner { doors, nobody, store, arrivals, missed, trouble, now, rejections }))
+    }
+
+    /// Notified whenever a genuine delivery could not be stored.
+    pub fn trouble(&self) -> Arc<Notify> {
+        Arc::clone(&self.0.trouble)
     }
 
     /// Takes other hooks from the next delivery on.
@@ -202,14 +209,13 @@ impl Inner {
 
     async fn accept(&self, new: NewDelivery, status: StatusCode, observation: Option<Observation>) -> Response {
         // From here to `tell` there is no await but this one: what was committed is told, or `missed` is notified.
-        match self.store.record_or_notify(new, Some(Arc::clone(&self.missed))).await {
-            Ok(recorded) => {
-                let fresh = recorded.summary.verdict == Verdict::Accepted;
-                self.tell(Arrival { summary: recorded.summary, observation: observation.filter(|_| fresh) });
-                status.into_response()
-            }
-            Err(_) => unavailable(&"it cannot be stored now"),
-        }
+        let Ok(recorded) = self.store.record_or_notify(new, Some(Arc::clone(&self.missed))).await else {
+            self.trouble.notify_one();
+            return unavailable(&"it cannot be stored now");
+        };
+        let fresh = recorded.summary.verdict == Verdict::Accepted;
+        self.tell(Arrival { summary: recorded.summary, observation: observation.filter(|_| fresh) });
+        status.into_response()
     }
 
     /// The answer does not depend on whether it could be written down.

@@ -1,18 +1,22 @@
 //! Keeping the port for webhooks: taken when it is free, waited for when somebody else has it.
 
-use std::{fs, io, net::SocketAddr, time::Duration};
+use std::{fs, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use tokio::{net::TcpListener, time::sleep};
+use tokio::{net::TcpListener, sync::Notify, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::hub::Hub;
 use crate::{
     core::{board::Change, freshness::Door, text::Shown},
     receiver::http::{self, Limits},
+    store::{Store, StoreError},
 };
 
 /// How often a taken port is tried again: a console that takes over must have it within two seconds.
 const RETRY: Duration = Duration::from_millis(250);
+
+/// Between two looks whether a store that failed works again.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Listens on `address` as soon as it is free, and serves `router` until `stop`.
 pub async fn keep(hub: Hub, address: SocketAddr, router: axum::Router, stop: CancellationToken) {
@@ -24,6 +28,40 @@ pub async fn keep(hub: Hub, address: SocketAddr, router: axum::Router, stop: Can
     hub.publish(Change::Door(Door::Open { address: open.to_string() }));
     tracing::info!(address = %open, "listening for webhooks");
     http::serve(listener, router, Limits::default(), stop).await;
+}
+
+/// Says on the board that the store cannot commit, from when a delivery met it until it can again.
+pub async fn watch_store(hub: Hub, store: Store, trouble: Arc<Notify>, stop: CancellationToken) {
+    let watch = async {
+        loop {
+            trouble.notified().await;
+            while let Err(error) = store.ready().await {
+                show(&hub, Some(&error));
+                sleep(LOOK).await;
+            }
+            show(&hub, None);
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = watch => {}
+    }
+}
+
+fn show(hub: &Hub, failure: Option<&StoreError>) {
+    hub.change(|board| {
+        let door = match (&board.door, failure) {
+            (Door::Open { address }, Some(error)) => {
+                tracing::error!(%error, "webhooks are answered 503");
+                Door::Failing { address: address.clone(), cause: Shown::line(&error.to_string()) }
+            }
+            (Door::Failing { address, .. }, None) => Door::Open { address: address.clone() },
+            _ => return (vec![], ()),
+        };
+        let change = Change::Door(door);
+        board.apply(&change);
+        (vec![change], ())
+    });
 }
 
 async fn bind(hub: &Hub, address: SocketAddr) -> TcpListener {

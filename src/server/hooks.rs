@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{account::Account, desk::Desk};
@@ -13,6 +13,8 @@ use crate::{
     receiver::{Hook, NamedSecret, Receiver},
 };
 
+/// How long the door waits for secrets before it opens.
+const MOMENT: Duration = Duration::from_millis(500);
 /// Between two tries to read what could not be read.
 const RETRY: Duration = Duration::from_secs(15);
 
@@ -32,6 +34,21 @@ pub(super) async fn read(desk: &Desk, decode: &Arc<dyn Decode>) -> (Vec<Hook>, b
     (hooks, whole)
 }
 
+/// Reads the secrets, but opens the door without those that take long: a key in a password store may have to be
+/// unlocked first, and senders are asked to retry meanwhile.
+pub(super) async fn read_for_a_moment(desk: &Desk, decode: &Arc<dyn Decode>) -> (Vec<Hook>, bool) {
+    if let Ok(read) = timeout(MOMENT, read(desk, decode)).await {
+        return read;
+    }
+    let unread = desk.accounts.values().filter_map(|account| {
+        let webhook = account.settings.webhook.as_ref()?;
+        let account = account.settings.name.clone();
+        let unread = webhook.secrets.len();
+        Some(Hook { account, url_key: None, secrets: vec![], unread, decode: Arc::clone(decode) })
+    });
+    (unread.collect(), false)
+}
+
 /// Reads again until all can be read, then lets the receiver have them.
 pub(super) async fn read_until_whole(
     desk: Arc<Desk>,
@@ -40,14 +57,17 @@ pub(super) async fn read_until_whole(
     stop: CancellationToken,
 ) {
     loop {
-        tokio::select! {
+        let (hooks, whole) = tokio::select! {
             () = stop.cancelled() => return,
-            () = sleep(RETRY) => {}
-        }
-        let (hooks, whole) = read(&desk, &decode).await;
+            read = read(&desk, &decode) => read,
+        };
         receiver.set_hooks(hooks);
         if whole {
             return;
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = sleep(RETRY) => {}
         }
     }
 }

@@ -138,11 +138,13 @@ impl Server {
         if !options.receive {
             return Ok(());
         }
-        let (hooks, whole) = hooks::read(&self.desk, &decode).await;
+        let (hooks, whole) = hooks::read_for_a_moment(&self.desk, &decode).await;
         let (arrived, arrivals) = mpsc::channel(ARRIVALS);
         let missed = Arc::new(Notify::new());
         let receiver = Receiver::new(hooks, self.desk.store.clone(), arrived, Arc::clone(&missed), Timestamp::now);
         let router = receiver::router(receiver.clone());
+        let (hub, store) = (self.desk.hub.clone(), self.desk.store.clone());
+        self.tasks.spawn(door::watch_store(hub, store, receiver.trouble(), self.stop.clone()));
         if !whole {
             let reading = hooks::read_until_whole(Arc::clone(&self.desk), decode, receiver, self.stop.clone());
             self.tasks.spawn(reading);

@@ -16,6 +16,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{dice::Dice, faults::WebhookFaults, json::event::Event};
+use crate::core::id::EventId;
 
 /// `PagerDuty`'s own limit for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -78,6 +79,8 @@ struct Mail {
     drops_in_a_row: u32,
     dice: Dice,
     faults: WebhookFaults,
+    /// Bodies answered with 2xx.
+    accepted: Vec<Bytes>,
 }
 
 #[derive(Debug)]
@@ -126,6 +129,7 @@ impl Courier {
             drops_in_a_row: 0,
             dice,
             faults: WebhookFaults::default(),
+            accepted: vec![],
         };
         Arc::new(Self {
             address,
@@ -205,7 +209,7 @@ impl Courier {
     async fn carry(self: Arc<Self>, incident: String) {
         while let Some(letter) = self.next_of(&incident) {
             let outcome = self.deliver(&letter).await;
-            self.settle(&outcome);
+            self.settle(&outcome, &letter);
         }
     }
 
@@ -213,7 +217,7 @@ impl Courier {
     async fn carry_late(self: Arc<Self>, letter: Arc<Letter>) {
         if self.pause(letter.faults.held_back.unwrap_or_default()).await {
             let outcome = self.deliver(&letter).await;
-            self.settle(&outcome);
+            self.settle(&outcome, &letter);
         }
     }
 
@@ -284,11 +288,12 @@ impl Courier {
         }
     }
 
-    fn settle(&self, outcome: &Outcome) {
+    fn settle(&self, outcome: &Outcome, letter: &Letter) {
         let mut mail = self.mail();
         match outcome {
             Outcome::Delivered => {
                 mail.tally.delivered += 1;
+                mail.accepted.push(letter.body.clone());
                 mail.drops_in_a_row = 0;
             }
             Outcome::Dropped => {
@@ -301,6 +306,16 @@ impl Courier {
         mail.tally.pending = mail.tally.pending.saturating_sub(1);
         // Under the lock, so that an older count never overwrites a newer one.
         self.pending.send_replace(mail.tally.pending);
+    }
+
+    /// The event ids answered with 2xx, in the order of the answers.
+    pub(crate) fn accepted(&self) -> Vec<EventId> {
+        let bodies = self.mail().accepted.clone();
+        let id = |body: &Bytes| {
+            let value: serde_json::Value = serde_json::from_slice(body).ok()?;
+            EventId::new(value.pointer("/event/id")?.as_str()?).ok()
+        };
+        bodies.iter().filter_map(id).collect()
     }
 
     /// Until nothing is waiting for delivery.

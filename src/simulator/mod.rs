@@ -45,7 +45,7 @@ use self::{
     record::Record,
     world::{Audience, World},
 };
-use crate::core::id::UserId;
+use crate::core::id::{EventId, UserId};
 
 /// How often time-outs of the account are looked at.
 const TICK: Duration = Duration::from_millis(250);
@@ -240,6 +240,11 @@ impl Simulator {
             disabled: tally.disabled,
             requests: locked(&self.shared.record).count(),
         }
+    }
+
+    /// The ids of the events that the receiver answered with 2xx: what it must not lose.
+    pub fn accepted_events(&self) -> Vec<EventId> {
+        self.shared.courier.accepted()
     }
 
     /// Everybody of the account; the first is the one that a plain key belongs to.
