@@ -2,6 +2,7 @@
 
 use std::{fs, io, net::SocketAddr, time::Duration};
 
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::{net::TcpListener, time::sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +24,23 @@ pub async fn keep(hub: Hub, address: SocketAddr, router: axum::Router, stop: Can
     let open = listener.local_addr().unwrap_or(address);
     hub.publish(Change::Door(Door::Open { address: open.to_string() }));
     tracing::info!(address = %open, "listening for webhooks");
-    http::serve(listener, router, Limits::default(), stop).await;
+    http::serve(listener, router, limits(open_files()), stop).await;
+}
+
+/// Connections take at most half of the open files: the store, consoles and render workers need some too.
+fn limits(open_files: usize) -> Limits {
+    let most = Limits::default();
+    let connections = most.connections.min(open_files / 2).max(2);
+    Limits { connections, per_peer: most.per_peer.min(connections / 2), ..most }
+}
+
+/// How many files this process may have open, after asking for as many as the system lets it ask for:
+/// a login often starts with 256 or 1024.
+fn open_files() -> usize {
+    let found = getrlimit(Resource::Nofile);
+    let raised = rustix::process::Rlimit { current: found.maximum, ..found };
+    let now = if setrlimit(Resource::Nofile, raised).is_ok() { found.maximum } else { found.current };
+    now.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX))
 }
 
 async fn bind(hub: &Hub, address: SocketAddr) -> TcpListener {
@@ -86,6 +103,25 @@ pub fn own_name() -> String {
 mod tests {
     use super::*;
     use crate::core::board::Board;
+
+    #[test]
+    fn connections_leave_files_for_the_rest() {
+        for (open_files, connections, per_peer) in [(64, 32, 16), (256, 128, 64), (1024, 512, 256)] {
+            let limits = limits(open_files);
+            assert_eq!((limits.connections, limits.per_peer), (connections, per_peer), "{open_files}");
+        }
+        assert_eq!(limits(usize::MAX).connections, Limits::default().connections);
+        assert_eq!(limits(0).connections, 2);
+    }
+
+    #[test]
+    fn as_many_files_as_the_system_allows_may_be_open() {
+        let allowed = open_files();
+
+        let found = getrlimit(Resource::Nofile);
+        assert_eq!(found.current, found.maximum);
+        assert_eq!(found.current.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX)), allowed);
+    }
 
     #[tokio::test]
     async fn a_taken_port_is_named_and_had_as_soon_as_it_is_free() {
