@@ -2,7 +2,7 @@
 
 use std::{fs, io, net::SocketAddr, time::Duration};
 
-use rustix::process::{Resource, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{net::TcpListener, time::sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -14,6 +14,8 @@ use crate::{
 
 /// How often a taken port is tried again: a console that takes over must have it within two seconds.
 const RETRY: Duration = Duration::from_millis(250);
+/// What macOS allows at most, though it names no limit (`OPEN_MAX`).
+const OPEN_MAX: u64 = 10_240;
 
 /// Listens on `address` as soon as it is free, and serves `router` until `stop`.
 pub async fn keep(hub: Hub, address: SocketAddr, router: axum::Router, stop: CancellationToken) {
@@ -27,19 +29,23 @@ pub async fn keep(hub: Hub, address: SocketAddr, router: axum::Router, stop: Can
     http::serve(listener, router, limits(open_files()), stop).await;
 }
 
-/// Connections take at most half of the open files: the store, consoles and render workers need some too.
+/// Connections leave a quarter of the open files to the store, consoles and render workers.
 fn limits(open_files: usize) -> Limits {
     let most = Limits::default();
-    let connections = most.connections.min(open_files / 2).max(2);
-    Limits { connections, per_peer: most.per_peer.min(connections / 2), ..most }
+    let connections = most.connections.min(three_quarters(open_files)).max(2);
+    Limits { connections, per_peer: most.per_peer.min(three_quarters(connections)), ..most }
 }
 
-/// How many files this process may have open, after asking for as many as the system lets it ask for:
-/// a login often starts with 256 or 1024.
+fn three_quarters(of: usize) -> usize {
+    of - of / 4
+}
+
+/// How many files this process may have open, after asking for as many as it may ask for: a login often
+/// starts with 256 or 1024.
 fn open_files() -> usize {
     let found = getrlimit(Resource::Nofile);
-    let raised = rustix::process::Rlimit { current: found.maximum, ..found };
-    let now = if setrlimit(Resource::Nofile, raised).is_ok() { found.maximum } else { found.current };
+    let allowed = |wanted: &Option<u64>| setrlimit(Resource::Nofile, Rlimit { current: *wanted, ..found }).is_ok();
+    let now = [found.maximum, Some(OPEN_MAX)].into_iter().find(allowed).unwrap_or(found.current);
     now.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX))
 }
 
@@ -106,7 +112,7 @@ mod tests {
 
     #[test]
     fn connections_leave_files_for_the_rest() {
-        for (open_files, connections, per_peer) in [(64, 32, 16), (256, 128, 64), (1024, 512, 256)] {
+        for (open_files, connections, per_peer) in [(64, 48, 36), (256, 192, 144), (1024, 512, 256)] {
             let limits = limits(open_files);
             assert_eq!((limits.connections, limits.per_peer), (connections, per_peer), "{open_files}");
         }
