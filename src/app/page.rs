@@ -36,6 +36,8 @@ impl Piece {
 
 /// Columns of the names in [`Page::field`].
 const NAMES: usize = 13;
+/// Columns by which an entry's further lines stand in.
+const HANG: usize = 4;
 
 /// Lines for a width.
 #[derive(Debug)]
@@ -70,6 +72,18 @@ impl Page {
         }
     }
 
+    /// A line of outside text among others. Its further lines stand in, so that none of them can pass for
+    /// a line of its own.
+    pub fn entry(&mut self, indent: usize, tone: Tone, text: &str) {
+        let text = text.trim_start();
+        let first = wrap(text, self.width.saturating_sub(indent)).swap_remove(0);
+        let rest = text.get(first.len()..).unwrap_or_default().trim_start();
+        self.lines.push(vec![Piece::new(tone, format!("{:indent$}{first}", ""))]);
+        if !rest.is_empty() {
+            self.text(indent + HANG, tone, rest);
+        }
+    }
+
     /// Several paragraphs.
     pub fn body(&mut self, indent: usize, tone: Tone, body: &ShownBody) {
         for line in body.lines() {
@@ -91,11 +105,22 @@ impl Page {
 mod tests {
     use super::*;
 
+    fn lines(page: &Page) -> Vec<String> {
+        page.lines.iter().map(|line| line.iter().map(|piece| piece.text.as_str()).collect()).collect()
+    }
+
     #[test]
     fn a_long_value_stays_in_its_column() {
         let mut page = Page::new(20);
         page.field("title", Tone::Plain, "disk full");
-        let lines: Vec<String> = page.lines.iter().map(|l| l.iter().map(|p| p.text.as_str()).collect()).collect();
-        assert_eq!(lines, ["title        disk", "             full"]);
+        assert_eq!(lines(&page), ["title        disk", "             full"]);
+    }
+
+    #[test]
+    fn an_entry_cannot_pass_for_two() {
+        let mut page = Page::new(24);
+        page.entry(0, Tone::Plain, &format!("disk full{:15}urgency      low, priority P5", ""));
+        page.entry(2, Tone::Plain, "disk full");
+        assert_eq!(lines(&page), ["disk full", "    urgency      low,", "    priority P5", "  disk full"]);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{fs, io, net::SocketAddr, sync::Arc, time::Duration};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{net::TcpListener, sync::Notify, time::sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -14,6 +15,8 @@ use crate::{
 
 /// How often a taken port is tried again: a console that takes over must have it within two seconds.
 const RETRY: Duration = Duration::from_millis(250);
+/// What macOS allows at most, though it names no limit (`OPEN_MAX`).
+const OPEN_MAX: u64 = 10_240;
 
 /// Between two looks whether a store that failed works again.
 const LOOK: Duration = Duration::from_secs(1);
@@ -27,7 +30,27 @@ pub async fn keep(hub: Hub, address: SocketAddr, router: axum::Router, stop: Can
     let open = listener.local_addr().unwrap_or(address);
     hub.publish(Change::Door(Door::Open { address: open.to_string() }));
     tracing::info!(address = %open, "listening for webhooks");
-    http::serve(listener, router, Limits::default(), stop).await;
+    http::serve(listener, router, limits(open_files()), stop).await;
+}
+
+/// Connections leave a quarter of the open files to the store, consoles and render workers.
+fn limits(open_files: usize) -> Limits {
+    let most = Limits::default();
+    let connections = most.connections.min(three_quarters(open_files)).max(2);
+    Limits { connections, per_peer: most.per_peer.min(three_quarters(connections)), ..most }
+}
+
+fn three_quarters(of: usize) -> usize {
+    of - of / 4
+}
+
+/// How many files this process may have open, after asking for as many as it may ask for: a login often
+/// starts with 256 or 1024.
+fn open_files() -> usize {
+    let found = getrlimit(Resource::Nofile);
+    let allowed = |wanted: &Option<u64>| setrlimit(Resource::Nofile, Rlimit { current: *wanted, ..found }).is_ok();
+    let now = [found.maximum, Some(OPEN_MAX)].into_iter().find(allowed).unwrap_or(found.current);
+    now.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX))
 }
 
 /// Says on the board that the store cannot commit, from when a delivery met it until it can again.
@@ -124,6 +147,25 @@ pub fn own_name() -> String {
 mod tests {
     use super::*;
     use crate::core::board::Board;
+
+    #[test]
+    fn connections_leave_files_for_the_rest() {
+        for (open_files, connections, per_peer) in [(64, 48, 36), (256, 192, 144), (1024, 512, 256)] {
+            let limits = limits(open_files);
+            assert_eq!((limits.connections, limits.per_peer), (connections, per_peer), "{open_files}");
+        }
+        assert_eq!(limits(usize::MAX).connections, Limits::default().connections);
+        assert_eq!(limits(0).connections, 2);
+    }
+
+    #[test]
+    fn as_many_files_as_the_system_allows_may_be_open() {
+        let allowed = open_files();
+
+        let found = getrlimit(Resource::Nofile);
+        assert_eq!(found.current, found.maximum);
+        assert_eq!(found.current.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX)), allowed);
+    }
 
     #[tokio::test]
     async fn a_taken_port_is_named_and_had_as_soon_as_it_is_free() {

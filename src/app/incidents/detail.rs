@@ -163,7 +163,7 @@ fn known(page: &mut Page, model: &Model, incident: &Incident) {
         Piece::new(Tone::Strong, format!("  {number}")),
         Piece::new(Tone::Faint, incident.key.to_string()),
     ]);
-    page.text(0, Tone::Strong, state.title.as_str());
+    page.entry(0, Tone::Strong, state.title.as_str());
     let priority = state.priority.as_ref().map(|p| format!(", priority {p}")).unwrap_or_default();
     page.field("urgency", Tone::Plain, &format!("{}{priority}", urgency_word(state.urgency)));
     let names = |names: Vec<&str>| if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
@@ -239,20 +239,20 @@ fn asked_for(page: &mut Page, model: &Model, detail: &Detail) {
     page.heading(&format!("Notes: {}", count(detail.notes.len())));
     for note in &detail.notes {
         let at = moment(note.at, model.now, &model.zone);
-        page.text(2, Tone::Accent, &format!("{at} {}", note.author));
+        page.entry(2, Tone::Accent, &format!("{at} {}", note.author));
         page.body(4, Tone::Plain, &note.content);
     }
     page.heading(&format!("Timeline, newest first: {}", count(detail.timeline.len())));
     for entry in &detail.timeline {
         let at = moment(entry.at, model.now, &model.zone);
-        page.text(2, Tone::Plain, &format!("{at} {}: {}", entry.kind, entry.summary));
+        page.entry(2, Tone::Plain, &format!("{at} {}: {}", entry.kind, entry.summary));
     }
 }
 
 fn alert(page: &mut Page, model: &Model, alert: &Alert) {
     let severity = alert.severity.as_ref().map(|severity| format!(" {severity}")).unwrap_or_default();
     let at = alert.created_at.map(|at| format!(" {}", moment(at, model.now, &model.zone))).unwrap_or_default();
-    page.text(2, Tone::Accent, &format!("{}{severity}{at}: {}", alert.status, alert.summary));
+    page.entry(2, Tone::Accent, &format!("{}{severity}{at}: {}", alert.status, alert.summary));
     for (path, value) in &alert.details {
         let text = if path.is_empty() { value.to_string() } else { format!("{path}: {value}") };
         for line in text.lines() {

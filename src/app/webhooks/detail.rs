@@ -81,7 +81,7 @@ fn headers(page: &mut Page, view: &DeliveryView) {
         page.text(0, Tone::Faint, "none");
     }
     for (name, value) in &view.headers {
-        page.text(0, Tone::Plain, &format!("{name}: {value}"));
+        page.entry(0, Tone::Plain, &format!("{name}: {value}"));
     }
 }
 
@@ -109,10 +109,10 @@ fn answered(line: &DeliverySummary) -> String {
     format!("{} after {} ms, body of {} bytes", line.status, milliseconds(line.latency_us), line.size)
 }
 
-/// Microseconds as milliseconds: `0.4`, `12`.
+/// Microseconds as milliseconds: `0.4`, `12.0`, from ten seconds on `10000`.
 pub fn milliseconds(microseconds: u64) -> String {
     match microseconds {
-        ..10_000 => format!("{}.{}", microseconds / 1000, microseconds % 1000 / 100),
+        ..10_000_000 => format!("{}.{}", microseconds / 1000, microseconds % 1000 / 100),
         _ => (microseconds / 1000).to_string(),
     }
 }
