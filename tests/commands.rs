@@ -89,9 +89,9 @@ async fn an_incident_is_acknowledged_handed_off_noted_and_resolved() {
     let noted = setup.run(&["incident", "note", id, "-m", "looking at the disk"]);
     assert_eq!(code(&noted), 0, "{noted:?}");
     let shown = setup.json(&["incident", "show", id, "--json"]);
-    let notes: Vec<&str> =
+    let texts: Vec<&str> =
         shown["detail"]["notes"].as_array().expect("notes").iter().filter_map(|n| n["content"].as_str()).collect();
-    assert!(notes.contains(&"yours now") && notes.contains(&"looking at the disk"), "{notes:?}");
+    assert!(texts.contains(&"yours now") && texts.contains(&"looking at the disk"), "{texts:?}");
     assert_eq!(shown["incident"]["assignees"][0]["id"], person.as_str());
     let resolved = setup.run(&["incident", "resolve", id]);
     assert_eq!(code(&resolved), 0, "{resolved:?}");

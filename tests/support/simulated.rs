@@ -32,11 +32,9 @@ pub(crate) fn set_faults(simulator: SocketAddr, faults: &str) {
 pub(crate) fn ask(to: SocketAddr, what: &str, headers: &[(&str, &str)], body: &[u8]) -> io::Result<(u16, String)> {
     let mut stream = TcpStream::connect_timeout(&to, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    let mut request = format!("{what} HTTP/1.1\r\nhost: {to}\r\nconnection: close\r\n");
-    for (name, value) in [("content-type", "application/json")].iter().chain(headers) {
-        request += &format!("{name}: {value}\r\n");
-    }
-    request += &format!("content-length: {}\r\n\r\n", body.len());
+    let own = format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len());
+    let more: String = headers.iter().flat_map(|(name, value)| [*name, ": ", *value, "\r\n"]).collect();
+    let request = format!("{what} HTTP/1.1\r\nhost: {to}\r\nconnection: close\r\n{own}{more}\r\n");
     stream.write_all(request.as_bytes())?;
     stream.write_all(body)?;
     let mut answer = vec![];
