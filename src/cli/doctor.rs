@@ -228,8 +228,8 @@ fn last_delivery(what: String, settings: &AccountSettings, places: &Places) -> F
             ),
         ),
         Some(delivery) => {
-            let age = words::age(Timestamp::now().duration_since(delivery.at));
-            Finding::ok(what, format!("last delivery {age} ago: {} ({})", delivery.verdict.word(), delivery.reason))
+            let age = words::ago(Timestamp::now().duration_since(delivery.at));
+            Finding::ok(what, format!("last delivery {age}: {} ({})", delivery.verdict.word(), delivery.reason))
         }
     }
 }
