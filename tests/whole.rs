@@ -3,307 +3,26 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
-    process::{self, Command, Output},
-    sync::atomic::{AtomicU16, Ordering},
+    net::TcpListener,
+    process::Command,
     time::{Duration, Instant},
 };
 
-use dogwatch::simulator::{Person, Simulator, Webhook};
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use portable_pty::CommandBuilder;
-use rustix::process::{Pid, Signal};
+use rustix::process::Signal;
 use serde_json::Value;
-use sha2::Sha256;
 use support::{
-    eventually, holds_in_time,
-    simulated::{self, TOKEN, ask},
-    terminal::{Reading, Terminal},
+    console::{COLUMNS, Console, ROWS, is_age},
+    eventually,
+    night::{BIN, Night, Push, night, triggered},
+    terminal::{Reading, waits_in},
 };
-use tokio::runtime::{self, Runtime};
 
 mod support;
 
-const BIN: &str = env!("CARGO_BIN_EXE_dogwatch");
-const SECRET: &str = "whole-night-long";
-const URL_KEY: &str = "4b1d";
-const ACCEPT: (&str, &str) = ("accept", "application/vnd.pagerduty+json;version=2");
-const ROWS: u16 = 30;
-const COLUMNS: u16 = 160;
 /// How soon somebody else must have the port after its owner is gone.
 const TAKEOVER: Duration = Duration::from_secs(2);
 /// Longer than any test: what is seen then came by push.
 const NEVER: &str = "1h";
-
-/// A provider, and one state directory with its configuration.
-struct Night {
-    simulator: Option<Simulator>,
-    provider: SocketAddr,
-    door: SocketAddr,
-    dir: tempfile::TempDir,
-    runtime: Runtime,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Push {
-    /// The provider sends webhooks.
-    Subscribed,
-    /// Only the tests send webhooks.
-    ByHand,
-}
-
-/// A port for webhooks that nothing else takes by chance, not even while its owner changes: outside the range from
-/// which the kernel gives ports to outgoing connections.
-fn reserve_port() -> SocketAddr {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = u16::try_from(process::id() % 12_000).expect("small");
-    loop {
-        let port = 16_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        if TcpListener::bind(address).is_ok() {
-            return address;
-        }
-    }
-}
-
-fn any_port() -> SocketAddr {
-    SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
-}
-
-fn night(incidents: usize, push: Push, poll: &str) -> Night {
-    let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("runtime");
-    let door = reserve_port();
-    let webhook = Webhook { url: format!("http://{door}/hooks/prod/{URL_KEY}"), secret: SECRET.into() };
-    let webhook = (push == Push::Subscribed).then_some(webhook);
-    let simulator = runtime.block_on(simulated::start(any_port(), incidents, webhook));
-    let provider = simulated::address(&simulator);
-    let dir = tempfile::tempdir().expect("tempdir");
-    let config = format!(
-        r#"
-        [receiver]
-        listen = "{door}"
-
-        [[account]]
-        name = "prod"
-        provider = "pagerduty"
-        base_url = "http://{provider}"
-        token = {{ env = "PD_TOKEN" }}
-        poll = "{poll}"
-
-        [account.webhook]
-        url_key = {{ env = "PD_URL_KEY" }}
-        secrets = [{{ env = "PD_SECRET" }}]
-        "#
-    );
-    fs::write(dir.path().join("config.toml"), config).expect("config");
-    let night = Night { simulator: Some(simulator), provider, door, dir, runtime };
-    night.let_nothing_happen_by_itself();
-    night
-}
-
-impl Night {
-    fn environment(&self) -> [(&'static str, String); 6] {
-        let home = self.dir.path().display().to_string();
-        [
-            ("HOME", home.clone()),
-            ("TERM", "xterm-256color".into()),
-            ("DOGWATCH_CONFIG", format!("{home}/config.toml")),
-            ("PD_TOKEN", TOKEN.into()),
-            ("PD_URL_KEY", URL_KEY.into()),
-            ("PD_SECRET", SECRET.into()),
-        ]
-    }
-
-    fn spawn(&self, reading: Reading) -> Console {
-        let mut command = CommandBuilder::new(BIN);
-        command.env_clear();
-        for (name, value) in self.environment() {
-            command.env(name, value);
-        }
-        command.arg("--state-dir");
-        command.arg(self.dir.path().join("state"));
-        Console(Terminal::open(command, ROWS, COLUMNS, reading))
-    }
-
-    /// A console whose server has heard all that the provider has to tell at first.
-    fn console(&self) -> Console {
-        let console = self.spawn(Reading::Always);
-        console.until("the provider has answered", |screen| {
-            let mut words = screen.split_whitespace().skip_while(|word| *word != "rest").skip(1);
-            words.next().is_some_and(is_age)
-        });
-        console
-    }
-
-    fn run(&self, args: &[&str]) -> Output {
-        let mut command = Command::new(BIN);
-        command.env_clear().envs(self.environment()).arg("--state-dir").arg(self.dir.path().join("state"));
-        command.args(args).output().expect("the binary runs")
-    }
-
-    fn stored_ids(&self) -> Vec<String> {
-        let output = self.run(&["delivery", "list", "--format", "ids"]);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).expect("UTF-8").lines().map(str::to_owned).collect()
-    }
-
-    fn simulator(&self) -> &Simulator {
-        self.simulator.as_ref().expect("runs")
-    }
-
-    fn let_nothing_happen_by_itself(&self) {
-        let (status, said) = ask(self.provider, "POST /_sim/quiet", &[], b"").expect("an answer");
-        assert_eq!(status, 204, "{said}");
-    }
-
-    fn people(&self) -> Vec<Person> {
-        self.simulator().users()
-    }
-
-    fn set_faults(&self, faults: &str) {
-        simulated::set_faults(self.provider, faults);
-    }
-
-    /// Something breaks at the provider's; the incident's id.
-    fn trigger(&self, title: &str) -> String {
-        let order = serde_json::json!({"title": title}).to_string();
-        let (status, made) = ask(self.provider, "POST /_sim/incidents", &[], order.as_bytes()).expect("an answer");
-        assert_eq!(status, 201, "{made}");
-        let made: Value = serde_json::from_str(&made).expect("json");
-        made["incident"]["id"].as_str().expect("an id").to_owned()
-    }
-
-    /// How an incident really stands.
-    fn truth(&self, id: &str) -> Value {
-        self.ledger().into_iter().find(|row| row["id"] == id).expect("known")
-    }
-
-    fn ledger(&self) -> Vec<Value> {
-        let (_, all) = ask(self.provider, "GET /_sim/incidents", &[], b"").expect("an answer");
-        let all: Value = serde_json::from_str(&all).expect("json");
-        all["incidents"].as_array().expect("incidents").clone()
-    }
-
-    fn open(&self) -> Vec<Value> {
-        self.ledger().into_iter().filter(|row| row["status"] != "resolved").collect()
-    }
-
-    /// What was sent to the provider to change something.
-    fn writes(&self) -> usize {
-        let (_, all) = ask(self.provider, "GET /_sim/requests", &[], b"").expect("an answer");
-        let all: Value = serde_json::from_str(&all).expect("json");
-        all["requests"].as_array().expect("requests").iter().filter(|request| request["method"] != "GET").count()
-    }
-
-    /// Somebody else resolves it, through the provider's own interface.
-    fn resolve_as(&self, person: &Person, id: &str) {
-        use secrecy::ExposeSecret as _;
-        let token = format!("Token token={}", person.token.expose_secret());
-        let body = serde_json::json!({"incident": {"type": "incident_reference", "status": "resolved"}}).to_string();
-        let headers = [ACCEPT, ("authorization", &token)];
-        let (status, said) =
-            ask(self.provider, &format!("PUT /incidents/{id}"), &headers, body.as_bytes()).expect("an answer");
-        assert_eq!(status, 200, "{said}");
-    }
-
-    /// Posts a signed webhook once; its answer's status, if there was an answer.
-    fn post(&self, body: &[u8]) -> Option<u16> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("hmac takes keys of any length");
-        mac.update(body);
-        let signature = format!("v1={}", hex::encode(mac.finalize().into_bytes()));
-        let headers = [("x-pagerduty-signature", signature.as_str())];
-        ask(self.door, &format!("POST /hooks/prod/{URL_KEY}"), &headers, body).ok().map(|(status, _)| status)
-    }
-
-    /// Posts again and again until it is accepted.
-    fn post_until_accepted(&self, body: &[u8]) {
-        eventually("the webhook is accepted", || self.post(body) == Some(202));
-    }
-
-    fn lose_the_provider(&mut self) {
-        self.runtime.block_on(self.simulator.take().expect("runs").stop());
-    }
-
-    fn bring_the_provider_back(&mut self, incidents: usize) {
-        self.simulator = Some(self.runtime.block_on(simulated::start(self.provider, incidents, None)));
-        self.let_nothing_happen_by_itself();
-    }
-}
-
-/// A webhook's body: that `incident` was triggered, under this title.
-fn triggered(event: &str, incident: &str, title: &str) -> Vec<u8> {
-    let mut body: Value =
-        serde_json::from_str(include_str!("fixtures/pagerduty/webhook_real.triggered.json")).expect("json");
-    body["event"]["id"] = event.into();
-    body["event"]["occurred_at"] = jiff::Timestamp::now().to_string().into();
-    body["event"]["data"]["id"] = incident.into();
-    body["event"]["data"]["title"] = title.into();
-    body.to_string().into_bytes()
-}
-
-/// A console in its terminal. Dropped, it is gone.
-struct Console(Terminal);
-
-impl Drop for Console {
-    fn drop(&mut self) {
-        if let Ok(None) = self.0.child.try_wait() {
-            self.signal(Signal::KILL);
-            // Nothing more to do about it, and the test may be failing already.
-            let _ = self.0.child.wait();
-        }
-    }
-}
-
-impl Console {
-    fn pid(&self) -> Pid {
-        let id = self.0.child.process_id().expect("runs");
-        Pid::from_raw(i32::try_from(id).expect("small")).expect("a process")
-    }
-
-    fn signal(&self, signal: Signal) {
-        rustix::process::kill_process(self.pid(), signal).expect("kill");
-    }
-
-    fn until(&self, what: &str, check: impl Fn(&str) -> bool) {
-        let holds = holds_in_time(|| check(&self.0.contents()));
-        assert!(holds, "gave up waiting: {what}; the screen is\n{}", self.0.contents());
-    }
-
-    fn shows(&self, text: &str) {
-        self.until(&format!("`{text}` is shown"), |screen| screen.contains(text));
-    }
-
-    fn shows_all(&self, texts: &[String]) {
-        for text in texts {
-            self.shows(text);
-        }
-    }
-
-    fn shows_no_more(&self, text: &str) {
-        self.until(&format!("`{text}` is not shown"), |screen| !screen.contains(text));
-    }
-
-    /// Presses keys, and waits for what they lead to: a key means another thing once the screen has changed.
-    fn press(&mut self, keys: &str, shows: &str) {
-        self.0.press(keys);
-        self.shows(shows);
-    }
-
-    /// The incidents as listed, without their ages and the mark of the selected one.
-    fn list(&self) -> Vec<String> {
-        let contents = self.0.contents();
-        let rows = contents.lines().skip_while(|line| !line.contains(" assignee ")).skip(1);
-        let plain = |word: &&str| !is_age(word) && *word != "▸";
-        rows.take_while(|row| !row.trim().is_empty())
-            .map(|row| row.split_whitespace().filter(plain).collect::<Vec<_>>().join(" "))
-            .collect()
-    }
-}
-
-fn is_age(word: &str) -> bool {
-    word == "now" || word.strip_suffix(['s', 'm', 'h', 'd']).is_some_and(|number| number.parse::<u32>().is_ok())
-}
 
 #[test]
 fn a_signed_webhook_is_in_the_list_the_log_and_the_store_without_being_asked_for() {
@@ -459,7 +178,7 @@ fn a_terminal_that_nobody_reads_does_not_hold_up_webhooks() {
         assert!(posted.elapsed() < Duration::from_secs(3), "webhook {n} took {:?}", posted.elapsed());
     }
 
-    assert_eq!(support::terminal::waits_in(console.pid()), "1 0x1", "still nobody reads");
+    assert_eq!(waits_in(console.pid()), "1 0x1", "still nobody reads");
     assert_eq!(night.stored_ids().len(), WEBHOOKS + 1);
     console.0.start_reading();
     console.0.resize(ROWS, COLUMNS);

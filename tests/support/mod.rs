@@ -2,6 +2,8 @@
 
 #![expect(dead_code, reason = "part of several test programs, of which none needs all of it")]
 
+pub(crate) mod console;
+pub(crate) mod night;
 pub(crate) mod simulated;
 pub(crate) mod terminal;
 
