@@ -2,17 +2,17 @@
 
 use std::{
     fs,
-    io::{Read as _, Write as _},
-    net::TcpStream,
     os::unix::fs::PermissionsExt as _,
     process::{Command, Output},
 };
 
-use dogwatch::simulator::{self, Night, Simulator};
+use dogwatch::simulator::Simulator;
 use serde_json::Value;
+use support::simulated::{self, TOKEN};
+
+mod support;
 
 const BIN: &str = env!("CARGO_BIN_EXE_dogwatch");
-const TOKEN: &str = "y_NbAkKc66ryYTWUXYEu";
 
 struct Setup {
     simulator: Simulator,
@@ -20,16 +20,7 @@ struct Setup {
 }
 
 async fn setup(incidents: usize) -> Setup {
-    let options = simulator::Options {
-        listen: ([127, 0, 0, 1], 0).into(),
-        seed: 7,
-        script: None,
-        incidents,
-        webhook: None,
-        token: None,
-        night: Night::Quiet,
-    };
-    let simulator = simulator::start(options).await.expect("simulator");
+    let simulator = simulated::start(([127, 0, 0, 1], 0).into(), incidents, None).await;
     let dir = tempfile::tempdir().expect("tempdir");
     let config = format!(
         "[[account]]\nname = \"prod\"\nprovider = \"pagerduty\"\nbase_url = \"{}\"\ntoken = {{ env = \"PD_TOKEN\" }}\n",
@@ -65,13 +56,7 @@ impl Setup {
     }
 
     fn faults(&self, faults: &str) {
-        let address = self.simulator.url().trim_start_matches("http://").to_owned();
-        let mut stream = TcpStream::connect(address).expect("connect");
-        let head = "POST /_sim/faults HTTP/1.1\r\nhost: sim\r\nconnection: close\r\ncontent-type: application/json\r\n";
-        write!(stream, "{head}content-length: {}\r\n\r\n{faults}", faults.len()).expect("write");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("read");
-        assert!(answer.starts_with("HTTP/1.1 20"), "{answer}");
+        simulated::set_faults(simulated::address(&self.simulator), faults);
     }
 }
 

@@ -3,17 +3,10 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Read as _, Write},
-    os::{
-        fd::OwnedFd,
-        unix::net::{UnixListener, UnixStream},
-    },
+    io::{self, BufRead as _, BufReader, Write as _},
+    ops::{Deref, DerefMut},
+    os::unix::net::{UnixListener, UnixStream},
     process::{Command, Stdio},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -21,14 +14,18 @@ use dogwatch::{
     core::board::Board,
     proto::{Access, FromServer, PROTOCOL},
 };
-use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
+use portable_pty::CommandBuilder;
 use rustix::{
-    fs::{Mode, OFlags},
     process::{Pid, Signal},
-    termios::{Action, LocalModes, OptionalActions, Termios, tcflow, tcgetattr, tcsetattr},
+    termios::{Action, LocalModes, OptionalActions, tcflow, tcsetattr},
+};
+use support::{
+    eventually,
+    terminal::{Reading, Terminal, settings, tty, waits_in},
 };
 
-const PATIENCE: Duration = Duration::from_secs(20);
+mod support;
+
 const RUN: &str = "echo $$ > $DIR/pid; exec $BIN --state-dir $DIR";
 /// As a child of the shell, which is told of a hang-up instead of it.
 const RUN_UNDER_A_SHELL: &str = "sh -c 'echo $$ > $DIR/pid; exec $BIN --state-dir $DIR'";
@@ -64,30 +61,28 @@ fn hello(stream: UnixStream) -> Option<UnixStream> {
 }
 
 struct Session {
-    master: Box<dyn MasterPty + Send>,
-    keyboard: Box<dyn Write + Send>,
-    child: Box<dyn Child + Send + Sync>,
-    screen: Arc<Mutex<vt100::Parser>>,
-    reader: Option<(Arc<AtomicBool>, JoinHandle<()>)>,
-    before: Termios,
+    terminal: Terminal,
     server: Server,
     dir: tempfile::TempDir,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Reading {
-    /// As a terminal does.
-    Always,
-    /// A stalled connection.
-    Never,
+impl Deref for Session {
+    type Target = Terminal;
+
+    fn deref(&self) -> &Terminal {
+        &self.terminal
+    }
+}
+
+impl DerefMut for Session {
+    fn deref_mut(&mut self) -> &mut Terminal {
+        &mut self.terminal
+    }
 }
 
 fn start(shell: &str, reading: Reading) -> Session {
     let dir = tempfile::tempdir().expect("tempdir");
     let server = Server(UnixListener::bind(dir.path().join("control.sock")).expect("bind"));
-    let size = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
-    let pair = native_pty_system().openpty(size).expect("openpty");
-    let before = settings(&*pair.master);
     let mut command = CommandBuilder::new("sh");
     command.args(["-c", shell]);
     command.env("BIN", env!("CARGO_BIN_EXE_dogwatch"));
@@ -96,46 +91,7 @@ fn start(shell: &str, reading: Reading) -> Session {
     command.env("XDG_CONFIG_HOME", dir.path());
     command.env("TERM", "xterm-256color");
     command.env("DOGWATCH_PANIC_KEY", "f2");
-    let child = pair.slave.spawn_command(command).expect("spawn");
-    let screen = Arc::new(Mutex::new(vt100::Parser::new(24, 80, 0)));
-    let reader = (reading == Reading::Always).then(|| read(&*pair.master, &screen));
-    let keyboard = pair.master.take_writer().expect("writer");
-    Session { master: pair.master, keyboard, child, screen, reader, before, server, dir }
-}
-
-fn read(master: &(dyn MasterPty + Send), screen: &Arc<Mutex<vt100::Parser>>) -> (Arc<AtomicBool>, JoinHandle<()>) {
-    let mut reader = master.try_clone_reader().expect("reader");
-    let screen = Arc::clone(screen);
-    let stop = Arc::new(AtomicBool::new(false));
-    let stopped = Arc::clone(&stop);
-    let thread = thread::spawn(move || {
-        let mut buffer = [0; 4096];
-        while let Ok(n @ 1..) = reader.read(&mut buffer) {
-            screen.lock().expect("lock").process(&buffer[..n]);
-            if stopped.load(Ordering::Relaxed) {
-                return;
-            }
-        }
-    });
-    (stop, thread)
-}
-
-fn settings(master: &(dyn MasterPty + Send)) -> Termios {
-    tcgetattr(tty(master)).expect("tcgetattr")
-}
-
-/// The program's side of the terminal, for as long as it is needed.
-fn tty(master: &(dyn MasterPty + Send)) -> OwnedFd {
-    let name = master.tty_name().expect("a terminal has a name");
-    rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).expect("open")
-}
-
-fn eventually(what: &str, mut check: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !check() {
-        assert!(start.elapsed() < PATIENCE, "gave up waiting: {what}");
-        thread::sleep(Duration::from_millis(10));
-    }
+    Session { terminal: Terminal::open(command, 24, 80, reading), server, dir }
 }
 
 fn written_pid(dir: &tempfile::TempDir) -> Pid {
@@ -144,23 +100,11 @@ fn written_pid(dir: &tempfile::TempDir) -> Pid {
 }
 
 impl Session {
-    fn is_on_screen(&self) -> bool {
-        self.screen.lock().expect("lock").screen().alternate_screen()
-    }
-
-    fn contents(&self) -> String {
-        self.screen.lock().expect("lock").screen().contents()
-    }
-
     /// Waits until the program draws, attached to our server.
     fn attach(&self) -> UnixStream {
         let console = self.server.accept();
         eventually("first frame", || self.is_on_screen());
         console
-    }
-
-    fn press(&mut self, keys: &str) {
-        self.keyboard.write_all(keys.as_bytes()).expect("write");
     }
 
     fn pid(&self) -> Pid {
@@ -171,67 +115,19 @@ impl Session {
         rustix::process::kill_process(self.pid(), signal).expect("kill");
     }
 
-    fn wait(&mut self) -> ExitStatus {
-        let mut ended = None;
-        eventually("the end", || {
-            ended = self.child.try_wait().expect("wait");
-            ended.is_some()
-        });
-        ended.expect("ended")
-    }
-
-    /// The terminal is as it was before, and shows what it showed then.
-    fn assert_given_back(&self, how: &str) {
-        eventually("main screen", || !self.is_on_screen());
-        let screen = self.screen.lock().expect("lock");
-        assert!(!screen.screen().hide_cursor(), "cursor hidden after {how}");
-        assert!(!screen.screen().bracketed_paste(), "pastes bracketed after {how}");
-        self.assert_settings_as_before(how);
-    }
-
-    fn assert_settings_as_before(&self, how: &str) {
-        let now = settings(&*self.master);
-        assert_eq!(format!("{now:?}"), format!("{:?}", self.before), "settings after {how}");
-    }
-
-    /// The system call that the screen's thread waits in, as the kernel numbers it.
-    fn waits_in(&self) -> String {
-        let call = fs::read_to_string(format!("/proc/{}/syscall", self.pid().as_raw_nonzero()));
-        call.unwrap_or_default().split(' ').take(2).collect::<Vec<_>>().join(" ")
-    }
-
-    /// Makes it draw until it waits for the terminal to take more.
-    fn block_drawing(&self) {
-        let mut cols = 200;
-        eventually("drawing blocks", || {
-            cols = if cols == 200 { 201 } else { 200 };
-            self.resize(60, cols);
-            // write(1, …)
-            self.waits_in() == "1 0x1"
-        });
-    }
-
-    fn resize(&self, rows: u16, cols: u16) {
-        self.master.resize(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).expect("resize");
-    }
-
     /// Closes every handle on the master side, which is what a dropped SSH connection does, while the
     /// program has nothing to draw.
-    fn hang_up(mut self) {
-        // Says ctrl-d on its way.
-        drop(self.keyboard);
-        if let Some((stop, reader)) = self.reader.take() {
-            stop.store(true, Ordering::Relaxed);
-            // Another size makes the program draw, which wakes the reader so that it can leave.
-            self.master.resize(PtySize { rows: 20, cols: 70, pixel_width: 0, pixel_height: 0 }).expect("resize");
-            reader.join().expect("reader");
-        }
-        let call = format!("/proc/{}/syscall", written_pid(&self.dir).as_raw_nonzero());
+    fn hang_up(self) {
+        let Self { mut terminal, dir, .. } = self;
+        // The old one says ctrl-d on its way.
+        terminal.keyboard = Box::new(io::sink());
+        terminal.stop_reading();
         eventually("idle", || {
-            let call = fs::read_to_string(&call).unwrap_or_default();
+            let call = waits_in(written_pid(&dir));
             // futex or epoll_wait
             call.starts_with("202 ") || call.starts_with("232 ")
         });
+        drop(terminal);
     }
 }
 
@@ -334,7 +230,7 @@ fn continued_after_a_stop_it_was_not_told_of_it_takes_the_terminal_again() {
     });
     // What a shell does.
     tcsetattr(tty(&*session.master), OptionalActions::Now, &session.before).expect("tcsetattr");
-    session.screen.lock().expect("lock").process(b"\x1b[2J");
+    session.output.lock().expect("lock").screen.process(b"\x1b[2J");
 
     session.kill(Signal::CONT);
 
@@ -349,7 +245,7 @@ fn continued_after_a_stop_it_was_not_told_of_it_takes_the_terminal_again() {
 fn a_terminal_that_nobody_reads_cannot_keep_it_from_ending() {
     let mut session = start(RUN, Reading::Never);
     let _console = session.server.accept();
-    session.block_drawing();
+    session.block_drawing(session.pid());
 
     session.kill(Signal::TERM);
 
@@ -364,7 +260,7 @@ fn a_terminal_that_is_held_cannot_keep_it_from_ending() {
     let mut session = start(RUN, Reading::Always);
     let _console = session.attach();
     tcflow(tty(&*session.master), Action::OOff).expect("hold");
-    session.block_drawing();
+    session.block_drawing(session.pid());
 
     session.kill(Signal::TERM);
 

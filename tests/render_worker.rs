@@ -176,7 +176,7 @@ async fn the_kernel_ends_a_template_that_nobody_watches() {
 
 #[tokio::test]
 async fn memory_and_output_are_bounded() {
-    let renderer = Renderer::new(command(), Limits { wall: PATIENCE, memory: 96 * 1024 * 1024, ..Limits::default() });
+    let renderer = Renderer::new(command(), Limits { wall: PATIENCE, memory: 256 * 1024 * 1024, ..Limits::default() });
     let big = "y".repeat(300_000);
     let context = json!({"s": big});
 
@@ -185,9 +185,9 @@ async fn memory_and_output_are_bounded() {
     assert_eq!(said, "the output is longer than 1048576 bytes");
 
     let lists = "{{#each (split s \"y\")}}{{#with (split @root.s \"y\")}}{{#with (split @root.s \"y\")}}{{/with}}{{/with}}{{/each}}";
-    let tight = Renderer::new(command(), Limits { wall: PATIENCE, memory: 48 * 1024 * 1024, ..Limits::default() });
+    let tight = Renderer::new(command(), Limits { wall: PATIENCE, memory: 128 * 1024 * 1024, ..Limits::default() });
     let said = preview(&tight, lists, &context).await.expect_err("too much memory");
-    assert!(said.contains("more than 48 MiB of memory"), "{said}");
+    assert!(said.contains("more than 128 MiB of memory"), "{said}");
     still_renders(&tight).await;
 }
 

@@ -5,7 +5,7 @@ use crate::{
     app::{Link, Model, page::Tone},
     core::{
         freshness::{Account, Door, Standing},
-        words::{age, count, moment, since, zone_name},
+        words::{ago, count, moment, since, zone_name},
     },
 };
 
@@ -43,14 +43,14 @@ fn rest(out: &mut Vec<Trouble>, model: &Model, account: &Account) {
         return;
     }
     if let Some(failure) = account.rest.failure.as_ref().filter(|failure| failure.unauthorised) {
-        let as_of = account.rest.last_success.map(|at| format!(", list as of {} ago", age(since(at, model.now))));
+        let as_of = account.rest.last_success.map(|at| format!(", list as of {}", ago(since(at, model.now))));
         let text = format!("{name}: the key is refused{}: {}", as_of.unwrap_or_default(), failure.cause);
         return out.push(trouble(Tone::Alarm, text));
     }
     match account.rest_standing(model.now) {
         Standing::Waiting | Standing::Fresh { .. } => {}
         Standing::Stale { age: old, cause } => {
-            out.push(trouble(Tone::Alarm, format!("{name}: STALE, as of {} ago: {cause}", age(old))));
+            out.push(trouble(Tone::Alarm, format!("{name}: STALE, as of {}: {cause}", ago(old))));
         }
         Standing::Down { cause } => out.push(trouble(Tone::Alarm, format!("{name}: no answer ever: {cause}"))),
     }
@@ -78,5 +78,26 @@ fn door(out: &mut Vec<Trouble>, door: &Door) {
         Door::Failing { address, cause } => {
             out.push(trouble(Tone::Alarm, format!("webhooks to {address} are refused with 503: {cause}")));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        app::fixtures::{model, now},
+        core::{freshness::Failure, text::Shown},
+    };
+
+    #[test]
+    fn a_failure_right_after_a_success_reads_as_a_sentence() {
+        let mut model = model(80, 24);
+        let account = &mut model.board.accounts.values_mut().next().expect("one").account;
+        account.rest.succeeded(now());
+        account.rest.failed(Failure { at: now(), cause: Shown::line("500"), unauthorised: false });
+
+        let said = troubles(&model).into_iter().map(|trouble| trouble.text).next();
+
+        assert_eq!(said.as_deref(), Some("prod: STALE, as of just now: 500"));
     }
 }

@@ -227,8 +227,8 @@ fn last_delivery(what: String, settings: &AccountSettings, places: &Places) -> F
             ),
         ),
         Some(delivery) => {
-            let age = words::age(Timestamp::now().duration_since(delivery.at));
-            let says = format!("last delivery {age} ago: {} ({})", delivery.verdict.word(), delivery.reason);
+            let age = words::ago(Timestamp::now().duration_since(delivery.at));
+            let says = format!("last delivery {age}: {} ({})", delivery.verdict.word(), delivery.reason);
             match delivery.verdict {
                 Verdict::Rejected => Finding::wrong(what, says, Exit::Failed),
                 Verdict::Accepted | Verdict::Duplicate | Verdict::Undecodable => Finding::ok(what, says),
