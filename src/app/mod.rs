@@ -88,6 +88,12 @@ pub enum Event {
         id: RequestId,
         answer: Result<Answer, String>,
     },
+    /// The request went out, and no answer will come: whether it was done is not known. What certainly was
+    /// not done is [`Event::Answered`] with an error.
+    Unanswered {
+        id: RequestId,
+        reason: String,
+    },
     /// The link to the server is gone; it is being looked for, or this process is taking over.
     Detached {
         reason: String,
@@ -103,7 +109,7 @@ pub enum Event {
 /// Whatever should happen next; the runner does it, and results come back as events.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
-    /// Ask the server; answered with [`Event::Answered`] of the same id.
+    /// Ask the server; answered with [`Event::Answered`] or [`Event::Unanswered`] of the same id.
     Send {
         id: RequestId,
         request: Request,
@@ -240,6 +246,7 @@ pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
         Event::Attached { board, access, role } => attach(model, *board, access, role),
         Event::Changed(change) => changed(model, &change),
         Event::Answered { id, answer } => answered(model, id, answer),
+        Event::Unanswered { id, reason } => unanswered(model, id, reason),
         Event::Detached { reason } => {
             // Every further try that fails says so too; the screen is as old as the first loss.
             let since = if let Link::Lost { since, .. } = model.link { since } else { model.now };
@@ -263,6 +270,7 @@ fn attach(model: &mut Model, board: Board, access: Access, role: Role) -> Vec<Ef
     model.access = access;
     model.link = Link::Up(role);
     let mut effects = incidents::attached(model);
+    templates::attached(model);
     effects.extend(settle_others(model));
     effects
 }
@@ -305,6 +313,13 @@ fn answered(model: &mut Model, id: RequestId, answer: Result<Answer, String>) ->
         .or_else(|| webhooks::answered(model, id, &answer))
         .or_else(|| templates::answered(model, id, &answer))
         .unwrap_or_default()
+}
+
+/// What only reads counts as refused, and may be asked again; what does something is in doubt.
+fn unanswered(model: &mut Model, id: RequestId, reason: String) -> Vec<Effect> {
+    incidents::unanswered(model, id, &reason)
+        .or_else(|| templates::unanswered(model, id, &reason))
+        .unwrap_or_else(|| answered(model, id, Err(reason)))
 }
 
 fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
