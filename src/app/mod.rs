@@ -88,6 +88,12 @@ pub enum Event {
         id: RequestId,
         answer: Result<Answer, String>,
     },
+    /// The request went out, and no answer will come: whether it was done is not known. What certainly was
+    /// not done is [`Event::Answered`] with an error.
+    Unanswered {
+        id: RequestId,
+        reason: String,
+    },
     /// The link to the server is gone; it is being looked for, or this process is taking over.
     Detached {
         reason: String,
@@ -103,7 +109,7 @@ pub enum Event {
 /// Whatever should happen next; the runner does it, and results come back as events.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
-    /// Ask the server; answered with [`Event::Answered`] of the same id.
+    /// Ask the server; answered with [`Event::Answered`] or [`Event::Unanswered`] of the same id.
     Send {
         id: RequestId,
         request: Request,
@@ -150,6 +156,13 @@ pub enum NoticeKind {
     Bad,
 }
 
+/// A way out that the person may have to ask for twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Leaving {
+    Quit,
+    Suspend,
+}
+
 /// Everything the screen shows.
 #[derive(Debug)]
 pub struct Model {
@@ -172,8 +185,8 @@ pub struct Model {
     pub oncall: oncall::State,
     pub webhooks: webhooks::State,
     pub templates: templates::State,
-    /// Quitting was asked for once while something is not saved.
-    leaving: bool,
+    /// Leaving was asked for once although something would be lost, and what was said to that.
+    leaving: Option<(Leaving, Shown)>,
     last_request: RequestId,
     /// The open question to the server to ask the providers now.
     refreshing: Option<RequestId>,
@@ -197,7 +210,7 @@ impl Model {
             oncall: oncall::State::default(),
             webhooks: webhooks::State::default(),
             templates: templates::State::default(),
-            leaving: false,
+            leaving: None,
             last_request: 0,
             refreshing: None,
         }
@@ -240,6 +253,7 @@ pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
         Event::Attached { board, access, role } => attach(model, *board, access, role),
         Event::Changed(change) => changed(model, &change),
         Event::Answered { id, answer } => answered(model, id, answer),
+        Event::Unanswered { id, reason } => unanswered(model, id, reason),
         Event::Detached { reason } => {
             // Every further try that fails says so too; the screen is as old as the first loss.
             let since = if let Link::Lost { since, .. } = model.link { since } else { model.now };
@@ -263,6 +277,7 @@ fn attach(model: &mut Model, board: Board, access: Access, role: Role) -> Vec<Ef
     model.access = access;
     model.link = Link::Up(role);
     let mut effects = incidents::attached(model);
+    templates::attached(model);
     effects.extend(settle_others(model));
     effects
 }
@@ -307,6 +322,13 @@ fn answered(model: &mut Model, id: RequestId, answer: Result<Answer, String>) ->
         .unwrap_or_default()
 }
 
+/// What only reads counts as refused, and may be asked again; what does something is in doubt.
+fn unanswered(model: &mut Model, id: RequestId, reason: String) -> Vec<Effect> {
+    incidents::unanswered(model, id, &reason)
+        .or_else(|| templates::unanswered(model, id, &reason))
+        .unwrap_or_else(|| answered(model, id, Err(reason)))
+}
+
 fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
     if geometry::is_too_small(model.size) || model.help.is_some() {
         return vec![];
@@ -325,23 +347,42 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
 }
 
 fn press(model: &mut Model, chord: Chord) -> Vec<Effect> {
-    let was_asked = model.leaving;
+    let before = model.leaving.clone();
     let effects = press_key(model, chord);
-    // Any key but quitting takes the question back.
-    model.leaving &= !was_asked;
+    // The same key again leaves; any other takes the question back.
+    if let Some((_, said)) = before.filter(|before| model.leaving.as_ref() == Some(before)) {
+        model.leaving = None;
+        model.notice.take_if(|notice| notice.text == said);
+    }
     effects
 }
 
 /// Quits; with unsaved templates only when asked twice.
 fn quit(model: &mut Model) -> Vec<Effect> {
     let unsaved = model.templates.unsaved().join(", ");
-    if unsaved.is_empty() || model.leaving {
-        return vec![Effect::Quit];
+    let warning = format!("not saved: {unsaved}. The same key again quits and loses it; any other stays");
+    leave(model, Leaving::Quit, (!unsaved.is_empty()).then_some(warning))
+}
+
+/// Suspends; the owner of the server, which stops with it, only when asked twice.
+fn suspend(model: &mut Model) -> Vec<Effect> {
+    let warning = "suspended, this dogwatch receives no webhooks: ctrl-z again suspends";
+    let owner = matches!(model.link, Link::Up(Role::Owner));
+    leave(model, Leaving::Suspend, owner.then(|| warning.to_owned()))
+}
+
+/// Leaves when there is nothing to warn of, or when it was warned of by the key before.
+fn leave(model: &mut Model, way: Leaving, warning: Option<String>) -> Vec<Effect> {
+    let warned = model.leaving.as_ref().is_some_and(|(warned, _)| *warned == way);
+    if let Some(warning) = warning.filter(|_| !warned) {
+        model.say(NoticeKind::Bad, &warning);
+        model.leaving = Some((way, Shown::line(&warning)));
+        return vec![];
     }
-    model.leaving = true;
-    model
-        .say(NoticeKind::Bad, &format!("not saved: {unsaved}. The same key again quits and loses it; any other stays"));
-    vec![]
+    match way {
+        Leaving::Quit => vec![Effect::Quit],
+        Leaving::Suspend => vec![Effect::Suspend],
+    }
 }
 
 fn press_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
@@ -349,7 +390,7 @@ fn press_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
         return quit(model);
     }
     if chord.ctrl && chord.key == Key::Char('z') {
-        return vec![Effect::Suspend];
+        return suspend(model);
     }
     if geometry::is_too_small(model.size) {
         return press_unseen(model, chord);
@@ -396,7 +437,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     }
     match action {
         Action::Quit => return quit(model),
-        Action::Suspend => return vec![Effect::Suspend],
+        Action::Suspend => return suspend(model),
         Action::Help => model.help = Some(0),
         Action::NextView => model.view = model.view.after(1),
         Action::PreviousView => model.view = model.view.after(View::ALL.len() - 1),

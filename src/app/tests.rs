@@ -1,7 +1,7 @@
 //! The console as a whole: keys in, effects out.
 
 use super::{
-    Effect, Event, Link, NoticeKind, View,
+    Effect, Event, Link, Model, NoticeKind, Role, View,
     fixtures::{ago, answer, model, now, press, requests},
     keys::{Action, BINDINGS},
     update,
@@ -11,10 +11,41 @@ use crate::proto::{Answer, Request};
 #[test]
 fn q_and_ctrl_c_quit_and_ctrl_z_suspends() {
     let mut model = model(80, 24);
+    model.link = Link::Up(Role::Attached);
     assert_eq!(press(&mut model, "q"), [Effect::Quit]);
     assert_eq!(press(&mut model, "ctrl-c"), [Effect::Quit]);
     assert_eq!(press(&mut model, "ctrl-z"), [Effect::Suspend]);
     assert_eq!(update(&mut model, Event::Ended), [Effect::Quit]);
+}
+
+#[test]
+fn the_owner_is_suspended_only_when_asked_twice_in_a_row() {
+    let told = |model: &Model| model.notice.as_ref().map(|notice| notice.text.to_string());
+    for place in ["", "n x", "/ x", "2", "?"] {
+        let mut model = model(80, 24);
+        press(&mut model, place);
+        assert_eq!(press(&mut model, "ctrl-z"), []);
+        let text = told(&model).expect("a warning");
+        assert!(text.contains("receives no webhooks") && text.contains("ctrl-z again"), "{text}");
+
+        press(&mut model, "down");
+        assert_eq!(told(&model), None, "{place}: taken back");
+        assert_eq!(press(&mut model, "ctrl-z"), [], "{place}");
+        assert_eq!(press(&mut model, "ctrl-z"), [Effect::Suspend], "{place}");
+
+        assert_eq!(told(&model), None, "{place}");
+        assert_eq!(press(&mut model, "ctrl-z"), [], "{place}: back in the foreground, it is asked anew");
+    }
+}
+
+#[test]
+fn asking_to_suspend_does_not_answer_the_question_whether_to_quit() {
+    let mut model = model(80, 24);
+    press(&mut model, "4 n x enter y");
+    assert_eq!(press(&mut model, "ctrl-c"), []);
+    assert_eq!(press(&mut model, "ctrl-z"), []);
+    assert_eq!(press(&mut model, "ctrl-c"), []);
+    assert_eq!(press(&mut model, "ctrl-c"), [Effect::Quit]);
 }
 
 #[test]

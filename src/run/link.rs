@@ -21,7 +21,7 @@ use crate::{
 
 /// A server that says nothing for so long is gone.
 const SILENCE: Duration = Duration::from_secs(3 * HEARTBEAT_SECONDS);
-/// A request that is not answered after so long is answered here; the server's own deadlines are shorter.
+/// A request that is not answered after so long is given up; the server's own deadlines are shorter.
 const ANSWER: Duration = Duration::from_mins(1);
 /// Between attempts, in milliseconds: an owner that died is replaced within two seconds, and not by all at once.
 const RETRY: std::ops::Range<u64> = 100..250;
@@ -31,8 +31,8 @@ const RETRY_REFUSED: Duration = Duration::from_secs(1);
 const HELD: Duration = Duration::from_secs(1);
 
 const NOT_CONNECTED: &str = "not connected to the server; nothing was sent";
-const UNANSWERED: &str = "the connection broke before the answer came; whether it was done is not known here";
-const LATE: &str = "no answer within a minute; whether it was done is not known here";
+const UNANSWERED: &str = "the connection broke before the answer came";
+const LATE: &str = "no answer within a minute";
 
 /// Why a link came to its end.
 #[derive(Debug)]
@@ -109,7 +109,7 @@ impl<C: Connect> Link<C> {
                     heard = Instant::now();
                 }
                 () = sleep_until(heard + SILENCE) => return Err(silent()),
-                () = sleep_until(overdue), if !self.open.is_empty() => self.answer_oldest(LATE).await?,
+                () = sleep_until(overdue), if !self.open.is_empty() => self.give_up_oldest(LATE).await?,
             }
         }
     }
@@ -138,10 +138,10 @@ impl<C: Connect> Link<C> {
         Ok(sent.map_err(|_| silent())??)
     }
 
-    /// Tells that there is no server, and answers what was left open.
+    /// Tells that there is no server, and gives up what was left open.
     async fn tell(&mut self, end: End) -> Result<(), End> {
         while !self.open.is_empty() {
-            self.answer_oldest(UNANSWERED).await?;
+            self.give_up_oldest(UNANSWERED).await?;
         }
         let (End::Lost(reason) | End::Refused(reason)) = end else { return Ok(()) };
         if self.told.as_ref() == Some(&reason) {
@@ -152,9 +152,10 @@ impl<C: Connect> Link<C> {
         self.send(Event::Detached { reason }).await
     }
 
-    async fn answer_oldest(&mut self, why: &str) -> Result<(), End> {
+    /// It went out, so it may be done all the same.
+    async fn give_up_oldest(&mut self, why: &str) -> Result<(), End> {
         match self.open.pop_front() {
-            Some((id, _)) => self.send(Event::Answered { id, answer: Err(why.to_owned()) }).await,
+            Some((id, _)) => self.send(Event::Unanswered { id, reason: why.to_owned() }).await,
             None => Ok(()),
         }
     }

@@ -16,7 +16,7 @@ use crate::{
     app::{
         Model,
         geometry::{self, inside},
-        incidents::status_mark,
+        incidents::{doubt, status_mark},
         page::{Page, Piece},
         prompt::{Aim, Ask, HandOff, Prompt, Stage, consequence},
     },
@@ -94,6 +94,7 @@ fn lines(model: &Model, prompt: &Prompt, width: usize, named: usize) -> Vec<Vec<
         } else {
             news(&mut page, model, aim);
         }
+        doubts(&mut page, model, aim);
     }
     let unnamed = prompt.aims.len().saturating_sub(named);
     if unnamed > 0 {
@@ -130,6 +131,13 @@ fn news(page: &mut Page, model: &Model, aim: &Aim) {
         Some(now) if now != aim.target.seen => page.text(2, Tone::Alarm, &format!("it is {} by now", now.word())),
         Some(_) => {}
         None => page.text(2, Tone::Alarm, "it is no longer known"),
+    }
+}
+
+/// What was asked for before, and may be done.
+fn doubts(page: &mut Page, model: &Model, aim: &Aim) {
+    if let Some(doubt) = doubt(model, &aim.target.key) {
+        page.text(2, Tone::Alarm, &doubt);
     }
 }
 
@@ -183,6 +191,7 @@ fn note(model: &Model, prompt: &Prompt, editor: &TextArea<'_>, title: &str, fram
     let mut page = Page::new(area.width.into());
     for aim in prompt.aims.iter().take(if area.height > 8 { NAMED } else { 1 }) {
         name(&mut page, aim, area.width.into());
+        doubts(&mut page, model, aim);
     }
     let named = page.lines.len();
     super::page(model, page.lines, 0, frame, area);

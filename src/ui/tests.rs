@@ -392,6 +392,35 @@ fn a_conflict() {
     });
 }
 
+/// Acknowledging and a note went out, and no answer came.
+fn in_doubt(width: u16, height: u16) -> Model {
+    let mut model = model(width, height);
+    press(&mut model, "n x");
+    for keys in ["ctrl-s", "a enter"] {
+        let effects = press(&mut model, keys);
+        let (id, _) = fixtures::requests(&effects)[0];
+        let reason = "the connection broke before the answer came".into();
+        update(&mut model, Event::Unanswered { id, reason });
+    }
+    model
+}
+
+#[test]
+fn an_action_without_an_answer() {
+    both("in_doubt", in_doubt);
+}
+
+#[test]
+fn asking_again_for_what_may_be_done() {
+    for (name, keys) in [("in_doubt_again", "esc a"), ("in_doubt_note", "esc n"), ("in_doubt_detail", "esc enter")] {
+        both(name, |width, height| {
+            let mut model = in_doubt(width, height);
+            press(&mut model, keys);
+            model
+        });
+    }
+}
+
 #[test]
 fn the_help_page() {
     keys("help", "?");

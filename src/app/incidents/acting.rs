@@ -18,7 +18,10 @@ use crate::{
     proto::{Access, Answer, Request, RequestId},
 };
 
-use super::detail;
+use super::{
+    detail,
+    doubts::{self, Asked, Doubts},
+};
 
 /// What this console asked for and has not heard the end of.
 #[derive(Debug, Default)]
@@ -29,13 +32,8 @@ pub(super) struct Tracking {
     ours: BTreeSet<ActionId>,
     /// Met another status than was seen; waiting to be asked about.
     conflicts: VecDeque<Action>,
-}
-
-#[derive(Debug)]
-struct Asked {
-    verb: Verb,
-    subject: String,
-    keys: Vec<IncidentKey>,
+    /// Sent to the server, and not known whether it was written down there.
+    pub(super) doubts: Doubts,
 }
 
 /// Opens the prompt for `wish` on the open incident, else the marked ones, else the selected one; or says
@@ -134,7 +132,9 @@ pub(in crate::app) fn send(model: &mut Model, aims: &[Aim], verb: Verb) -> Vec<E
     for key in &keys {
         model.incidents.marked.remove(key);
     }
-    model.incidents.tracking.asked.insert(id, Asked { verb, subject, keys });
+    let after = model.board.actions.front().map(|action| action.id);
+    let asked = Asked { verb, subject, keys, at: model.now, after };
+    model.incidents.tracking.asked.insert(id, asked);
     vec![effect]
 }
 
@@ -166,34 +166,79 @@ fn done(verb: &Verb) -> String {
 
 /// The server's answer to an action; `None`: not one of ours.
 pub(super) fn answered(model: &mut Model, id: RequestId, answer: &Result<Answer, String>) -> Option<Vec<Effect>> {
-    let asked = model.incidents.tracking.asked.remove(&id)?;
+    let asked = take(model, id)?;
     match answer {
         Ok(Answer::Accepted { action }) => {
-            model.incidents.tracking.ours.insert(*action);
+            own(model, *action, &asked);
             report(model, *action);
         }
-        Ok(_) => lost(model, &asked, "the server answered something else"),
+        Ok(_) => leave_in_doubt(model, id, asked, "the server answered something else"),
         Err(reason) => {
-            model.say(NoticeKind::Bad, &format!("{} {}: not done: {reason}", asked.verb.word(), asked.subject));
+            let again = keep_note(model, &asked);
+            let text = format!("{} {}: not done: {reason}{again}", asked.verb.word(), asked.subject);
+            model.say(NoticeKind::Bad, &text);
         }
     }
     Some(open_conflict(model))
 }
 
-fn lost(model: &mut Model, asked: &Asked, why: &str) {
-    let text = format!("{} {}: {why}; whether it is done is not known", asked.verb.word(), asked.subject);
-    model.say(NoticeKind::Bad, &text);
+/// An action went out, and no answer came; `None`: not one of ours.
+pub(super) fn unanswered(model: &mut Model, id: RequestId, why: &str) -> Option<Vec<Effect>> {
+    let asked = take(model, id)?;
+    leave_in_doubt(model, id, asked, why);
+    Some(open_conflict(model))
+}
+
+fn take(model: &mut Model, id: RequestId) -> Option<Asked> {
+    let tracking = &mut model.incidents.tracking;
+    tracking.asked.remove(&id).or_else(|| tracking.doubts.remove(id))
+}
+
+/// The board may show it already; else nobody here knows.
+fn leave_in_doubt(model: &mut Model, id: RequestId, asked: Asked, why: &str) {
+    let again = keep_note(model, &asked);
+    doubts::add(model, id, asked, &format!("{why}{again}"));
+    for action in settle_doubts(model) {
+        report(model, action);
+    }
+}
+
+/// The action is what came of `asked`.
+fn own(model: &mut Model, action: ActionId, asked: &Asked) {
+    doubts::unsay(model);
+    if let Verb::Note { text } = &asked.verb {
+        super::drop_draft(model, &asked.keys, text);
+    }
+    model.incidents.tracking.ours.insert(action);
+}
+
+/// Makes the actions ours of which it was not known whether they were written down, and which now show.
+fn settle_doubts(model: &mut Model) -> Vec<ActionId> {
+    let found = doubts::settle(model);
+    for (action, asked) in &found {
+        own(model, *action, asked);
+    }
+    found.into_iter().map(|(action, _)| action).collect()
+}
+
+/// A note that may not have arrived can be sent again; says how.
+fn keep_note(model: &mut Model, asked: &Asked) -> &'static str {
+    let Verb::Note { text } = &asked.verb else { return "" };
+    super::drop_draft(model, &asked.keys, text);
+    super::keep_draft(model, &asked.keys, text);
+    "; n brings the text back"
 }
 
 /// The link broke: what the server had not written down by then may or may not be done.
 pub(super) fn detached(model: &mut Model) {
-    for asked in std::mem::take(&mut model.incidents.tracking.asked).into_values() {
-        lost(model, &asked, "the link to the server broke");
+    for (id, asked) in std::mem::take(&mut model.incidents.tracking.asked) {
+        leave_in_doubt(model, id, asked, "the link to the server broke");
     }
 }
 
 /// A whole new board: hears what became of our actions meanwhile.
 pub(super) fn attached(model: &mut Model) {
+    settle_doubts(model);
     for id in std::mem::take(&mut model.incidents.tracking.ours) {
         if model.board.actions.iter().any(|action| action.id == id) {
             model.incidents.tracking.ours.insert(id);
@@ -204,6 +249,7 @@ pub(super) fn attached(model: &mut Model) {
 
 /// An action on the board changed.
 pub(super) fn changed(model: &mut Model, action: &Action) -> Vec<Effect> {
+    settle_doubts(model);
     report(model, action.id);
     let mut effects = vec![];
     if action.is_final() && action.outcomes.iter().any(|(key, _)| detail::shows(model, key)) {

@@ -18,7 +18,10 @@ use crate::{
     proto::{Answer, Request, RequestId},
 };
 
-use super::acting::{last_action, outcome_mark, outcome_words};
+use super::{
+    acting::{last_action, outcome_mark, outcome_words},
+    doubts::doubt,
+};
 
 /// The open incident, and what was heard about it.
 #[derive(Debug)]
@@ -142,6 +145,9 @@ pub fn page(model: &Model, opened: &Opened, width: usize) -> Vec<Vec<Piece>> {
     if let Some((action, outcome)) = last_action(&model.board, &opened.key) {
         let tone = outcome_mark(outcome).map_or(Tone::Calm, |(_, tone)| tone);
         page.field("last action", tone, &format!("{}: {}", action_words(model, action), outcome_words(outcome)));
+    }
+    if let Some(doubt) = doubt(model, &opened.key) {
+        page.field("in doubt", Tone::Caution, &doubt);
     }
     standing(&mut page, model, opened);
     if let Some(detail) = &opened.detail {

@@ -3,9 +3,10 @@
 
 mod acting;
 mod detail;
+mod doubts;
 mod rows;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use ratatui::layout::Rect;
@@ -13,6 +14,7 @@ use ratatui::layout::Rect;
 pub use acting::{last_action, outcome_mark};
 pub(super) use acting::{may_act, open_conflict, send};
 pub use detail::{Opened, page, status_mark, status_tone, urgency_word};
+pub use doubts::doubt;
 pub use rows::Rows;
 
 use super::{
@@ -44,8 +46,8 @@ pub struct State {
     /// Resolved incidents are listed however old.
     pub all_resolved: bool,
     pub opened: Option<Opened>,
-    /// A note that was left unsent, and the incidents it was for.
-    pub(super) draft: Option<(Vec<IncidentKey>, String)>,
+    /// Notes that did not arrive, by the incidents they were for.
+    drafts: BTreeMap<BTreeSet<IncidentKey>, String>,
     tracking: acting::Tracking,
     /// The first row was selected once; from then on the hand is moved by keys alone.
     started: bool,
@@ -199,6 +201,33 @@ fn refilter(model: &mut Model) {
 /// An answer; `None`: not asked here, or no longer waited for.
 pub(super) fn answered(model: &mut Model, id: RequestId, answer: &Result<Answer, String>) -> Option<Vec<Effect>> {
     acting::answered(model, id, answer).or_else(|| detail::answered(model, id, answer))
+}
+
+/// A request went out and no answer came; `None`: not asked here.
+pub(super) fn unanswered(model: &mut Model, id: RequestId, why: &str) -> Option<Vec<Effect>> {
+    acting::unanswered(model, id, why)
+}
+
+/// Keeps a note that was typed and did not arrive, below another one for the same incidents.
+pub(super) fn keep_draft(model: &mut Model, keys: &[IncidentKey], text: &str) {
+    let draft = model.incidents.drafts.entry(keys.iter().cloned().collect()).or_default();
+    if !draft.is_empty() {
+        draft.push('\n');
+    }
+    draft.push_str(text);
+}
+
+/// Takes out what was typed for these incidents.
+pub(super) fn take_draft(model: &mut Model, keys: &[IncidentKey]) -> Option<String> {
+    model.incidents.drafts.remove(&keys.iter().cloned().collect())
+}
+
+/// This note arrived.
+fn drop_draft(model: &mut Model, keys: &[IncidentKey], text: &str) {
+    let same = model.incidents.drafts.get(&keys.iter().cloned().collect()).is_some_and(|draft| draft == text);
+    if same {
+        take_draft(model, keys);
+    }
 }
 
 /// A whole new board has come.

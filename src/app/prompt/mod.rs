@@ -99,11 +99,12 @@ pub enum Ask {
 
 impl Prompt {
     pub(super) fn open(model: &mut Model, wish: Wish, aims: Vec<Aim>, left_out: Vec<String>) {
+        let keys: Vec<_> = aims.iter().map(|aim| aim.target.key.clone()).collect();
         let ask = match wish {
             Wish::Acknowledge => Ask::Acknowledge,
             Wish::Resolve => Ask::Resolve,
             Wish::HandOff => Ask::HandOff(Box::new(HandOff::new(model, &aims))),
-            Wish::Note => Ask::Note(Box::new(editor(draft_for(model, &aims)))),
+            Wish::Note => Ask::Note(Box::new(editor(incidents::take_draft(model, &keys).unwrap_or_default()))),
         };
         model.prompt = Some(Self { aims, left_out, ask });
     }
@@ -167,15 +168,6 @@ fn editor(text: String) -> TextArea<'static> {
     editor.set_wrap_mode(WrapMode::WordOrGlyph);
     editor.insert_str(text);
     editor
-}
-
-/// What was typed for the same incidents and not sent.
-fn draft_for(model: &mut Model, aims: &[Aim]) -> String {
-    let same = |keys: &[IncidentKey]| keys.iter().eq(aims.iter().map(|aim| &aim.target.key));
-    match model.incidents.draft.take_if(|(keys, _)| same(keys)) {
-        Some((_, text)) => text,
-        None => String::new(),
-    }
 }
 
 /// A key while a prompt is open. All keys belong to the prompt.
@@ -242,7 +234,7 @@ fn leave(model: &mut Model, prompt: &Prompt) {
     if let Ask::Note(editor) = &prompt.ask {
         let text = editor.lines().join("\n");
         if !text.trim().is_empty() {
-            model.incidents.draft = Some((prompt.keys(), text));
+            incidents::keep_draft(model, &prompt.keys(), &text);
             model.say(NoticeKind::Good, "not sent; n on the same incident brings the text back");
         }
     }

@@ -151,6 +151,29 @@ pub(super) fn answered(model: &mut Model, id: RequestId, answer: &Result<Answer,
     Some(settle(model))
 }
 
+/// A request went out and no answer came; `None`: not asked here. What only reads is told like a refusal,
+/// elsewhere.
+pub(super) fn unanswered(model: &mut Model, id: RequestId, why: &str) -> Option<Vec<Effect>> {
+    let state = &mut model.templates;
+    if let Some(saving) = state.saving.take_if(|saving| saving.wait.is(id)) {
+        let text = format!("whether {} was saved is not known: {why}", saving.name);
+        tell(model, NoticeKind::Bad, &text);
+        return Some(vec![]);
+    }
+    let preview = &mut state.editor.as_mut()?.preview;
+    preview.asked.take_if(|wait| wait.is(id))?;
+    preview.last = Some(Err(Shown::line(why)));
+    preview.wanted = true;
+    Some(vec![])
+}
+
+/// The link stands anew: what could not be asked is asked now.
+pub(super) fn attached(model: &mut Model) {
+    if let Some(preview) = model.templates.editor.as_mut().map(|editor| &mut editor.preview) {
+        preview.wanted |= matches!(preview.last, Some(Err(_)));
+    }
+}
+
 /// The cause of a refusal; also of an answer to another question, which no server of this protocol gives.
 fn why(answer: &Result<Answer, String>) -> &str {
     match answer {

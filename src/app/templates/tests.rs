@@ -353,3 +353,42 @@ fn quitting_with_unsaved_text_asks_once_and_any_other_key_stays() {
     assert_eq!(press(&mut model, "ctrl-c"), []);
     assert_eq!(press(&mut model, "ctrl-c"), [Effect::Quit]);
 }
+
+fn unanswered(model: &mut Model, effects: &[Effect]) {
+    let (id, _) = requests(effects).last().cloned().expect("a request");
+    let effects = update(model, Event::Unanswered { id, reason: "the connection broke".into() });
+    assert_eq!(effects, [], "there is nobody to ask yet");
+}
+
+#[test]
+fn a_save_without_an_answer_is_not_called_not_saved() {
+    let (mut model, _) = editing("old");
+    type_text(&mut model, "x");
+    let effects = press(&mut model, "ctrl-s");
+    unanswered(&mut model, &effects);
+
+    assert_eq!(notice(&model), "whether chat was saved is not known: the connection broke");
+    assert_eq!(model.templates.unsaved(), ["chat"]);
+}
+
+#[test]
+fn a_preview_that_the_broken_link_left_unanswered_is_asked_for_again_over_the_next() {
+    let (mut model, effects) = editing("old");
+    unanswered(&mut model, &effects);
+    update(&mut model, Event::Detached { reason: "closed".into() });
+
+    let board = Box::new(crate::app::fixtures::board());
+    let access = crate::proto::Access::Act { actor: "alice".into() };
+    let effects = update(&mut model, Event::Attached { board, access, role: crate::app::Role::Owner });
+
+    assert_eq!(asked(&effects), [render("old")]);
+}
+
+#[test]
+fn a_template_that_was_asked_for_without_an_answer_may_be_asked_for_again() {
+    let mut model = templates();
+    let effects = press(&mut model, "enter");
+    unanswered(&mut model, &effects);
+    assert_eq!(notice(&model), "chat was not opened: the connection broke");
+    assert_eq!(asked(&press(&mut model, "enter")), [Request::Template { name: "chat".into() }]);
+}

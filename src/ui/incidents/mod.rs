@@ -18,7 +18,7 @@ use crate::{
     app::{
         Model,
         geometry::{self, IncidentList},
-        incidents::{last_action, outcome_mark, page, status_mark, status_tone, urgency_word},
+        incidents::{doubt, last_action, outcome_mark, page, status_mark, status_tone, urgency_word},
         page::Piece,
         troubles::{Trouble, troubles},
     },
@@ -245,7 +245,10 @@ fn gutter(model: &Model, key: &IncidentKey) -> Line<'static> {
     let state = &model.incidents;
     let selected = if state.cursor.selected() == Some(key) { "▸" } else { " " };
     let marked = if state.marked.contains(key) { "*" } else { " " };
-    let mark = last_action(&model.board, key).and_then(|(_, outcome)| outcome_mark(outcome));
+    let mark = match doubt(model, key) {
+        Some(_) => Some(('?', Tone::Caution)),
+        None => last_action(&model.board, key).and_then(|(_, outcome)| outcome_mark(outcome)),
+    };
     let (mark, tone) = mark.unwrap_or((' ', Tone::Plain));
     Line::from(vec![
         Span::styled(format!("{selected}{marked}"), style(model, Tone::Accent)),
