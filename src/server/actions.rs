@@ -99,7 +99,15 @@ async fn one(desk: &Desk, id: ActionId, verb: &Verb, target: &Target) -> Outcome
             reason: Shown::line(&format!("not sent, because it could not be written down: {error}")),
         };
     }
-    send(desk, &*provider, verb, &target.key, before).await
+    let outcome = send(desk, &*provider, verb, &target.key, before).await;
+    if let Outcome::Failed { .. } = outcome
+        && let Ok(now) = provider.incident(&target.key.id).await
+    {
+        // Refused perhaps because somebody was faster by the blink between our look and our request.
+        desk.observe(&now).await;
+        return meanwhile(verb, target, &now).unwrap_or(outcome);
+    }
+    outcome
 }
 
 async fn provider_of(desk: &Desk, key: &IncidentKey) -> Result<Arc<dyn Provider>, Shown> {

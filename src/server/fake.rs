@@ -40,6 +40,8 @@ pub(super) enum Spoil {
     Silence,
     /// A clear refusal.
     Error(ProviderError),
+    /// Everything was given this status by somebody else a moment before, and the write is refused.
+    Overtaken(Status, ProviderError),
 }
 
 #[derive(Default)]
@@ -161,6 +163,13 @@ impl Fake {
             }
             Some(Spoil::Silence) => Err(timed_out()),
             Some(Spoil::Error(error)) => Err(error),
+            Some(Spoil::Overtaken(status, error)) => {
+                for known in inside.incidents.values_mut() {
+                    known.state.status = status;
+                    known.stamp.at = known.stamp.at.checked_add(SignedDuration::from_secs(1)).expect("small");
+                }
+                Err(error)
+            }
         }
     }
 

@@ -77,7 +77,7 @@ pub fn prepare(dir: &Path) -> Result<(), OwnershipError> {
 }
 
 fn is_new_or_known(dir: &Path) -> bool {
-    let known = ["owner.lock", "dogwatch.db"].iter().any(|name| dir.join(name).exists());
+    let known = ["owner.lock", "dogwatch.db", "control.sock"].iter().any(|name| dir.join(name).exists());
     known || fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none())
 }
 

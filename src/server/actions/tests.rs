@@ -110,6 +110,19 @@ async fn a_provider_that_asks_for_patience_gets_it() {
 }
 
 #[tokio::test]
+async fn refused_because_somebody_was_faster_is_a_conflict_that_says_so() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put("P1", Status::Triggered, 0);
+    let refused = ProviderError::Refused { status: 400, reason: "Cannot process reassign action".into() };
+    fake.spoil_next_write(Spoil::Overtaken(Status::Resolved, refused));
+
+    let outcomes = act(&desk, vec![target("P1", Status::Triggered)], hand_off(None)).await;
+
+    let [Outcome::Conflict { now: Status::Resolved, reason }] = outcomes.as_slice() else { panic!("{outcomes:?}") };
+    assert!(reason.as_str().contains("resolved by Bob"), "{reason}");
+}
+
+#[tokio::test]
 async fn resolving_what_is_resolved_sends_nothing_and_says_who_did_it() {
     let Setup { fake, desk, _dir } = setup();
     fake.put("P1", Status::Resolved, 0);
