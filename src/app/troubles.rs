@@ -27,6 +27,9 @@ pub fn troubles(model: &Model) -> Vec<Trouble> {
         let when = format!("{} {}", moment(*at, model.now, &model.zone), zone_name(*at, &model.zone));
         out.push(trouble(Tone::Alarm, format!("no link to the server since {when}, this is old: {reason}")));
     }
+    if let Door::Failing { cause, .. } = &model.board.door {
+        out.push(trouble(Tone::Alarm, format!("webhooks get 503: {cause}")));
+    }
     for board in model.board.accounts.values() {
         rest(&mut out, model, &board.account);
     }
@@ -70,14 +73,8 @@ fn push(out: &mut Vec<Trouble>, account: &Account) {
 }
 
 fn door(out: &mut Vec<Trouble>, door: &Door) {
-    match door {
-        Door::Closed | Door::Open { .. } => {}
-        Door::Taken { address, by } => {
-            out.push(trouble(Tone::Caution, format!("{address} is taken by {by}: polling only")));
-        }
-        Door::Failing { address, cause } => {
-            out.push(trouble(Tone::Alarm, format!("webhooks to {address} are refused with 503: {cause}")));
-        }
+    if let Door::Taken { address, by } = door {
+        out.push(trouble(Tone::Caution, format!("{address} is taken by {by}: polling only")));
     }
 }
 

@@ -9,6 +9,9 @@ use super::{
     text::Shown,
 };
 
+/// On-call is not asked for more often than this, however often the incidents are.
+const ON_CALL_EVERY: SignedDuration = SignedDuration::from_mins(1);
+
 /// Why a source fails.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
@@ -117,7 +120,7 @@ impl Account {
 
     /// How what is known of on-call stands at `now`.
     pub fn on_call_standing(&self, now: Timestamp) -> Standing {
-        self.on_call.standing(now, self.every())
+        self.on_call.standing(now, self.every().max(ON_CALL_EVERY))
     }
 
     fn every(&self) -> SignedDuration {

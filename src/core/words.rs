@@ -58,6 +58,14 @@ pub fn zone_name(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone()).strftime("%Z").to_string()
 }
 
+/// A zone's name in the time zone database as people say it: all its names of UTC are `UTC`.
+pub fn zone_called(name: &str) -> &str {
+    match name {
+        "Etc/UTC" | "Etc/UCT" | "Etc/Universal" | "Etc/Zulu" | "UCT" | "Universal" | "Zulu" => "UTC",
+        name => name,
+    }
+}
+
 /// `1 incident`, `2 incidents`.
 pub fn count(n: usize, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
@@ -140,6 +148,12 @@ mod tests {
         assert_eq!(moment(at("2025-06-09T06:00:00Z"), now, &zone), "Mon 08:00");
         assert_eq!(moment(at("2025-01-01T06:00:00Z"), now, &zone), "2025-01-01 07:00");
         assert_eq!(zone_name(now, &zone), "CEST");
+    }
+
+    #[test]
+    fn every_name_of_utc_is_said_as_utc_and_no_other() {
+        assert_eq!(["Etc/UTC", "Zulu", "UTC"].map(zone_called), ["UTC"; 3]);
+        assert_eq!(["Europe/Berlin", "Etc/GMT-2"].map(zone_called), ["Europe/Berlin", "Etc/GMT-2"]);
     }
 
     #[test]

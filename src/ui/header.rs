@@ -10,7 +10,7 @@ use ratatui::{
 
 use super::{
     theme::{Tone, style},
-    words::{age, moment, since, zone_name},
+    words::{age, ago, moment, since, zone_name},
 };
 use crate::{
     app::{Link, Model, Role, View, page::Piece},
@@ -112,40 +112,70 @@ enum Duty {
     On {
         level: u32,
         until: Option<Timestamp>,
+        as_of: AsOf,
     },
-    Off,
+    Off(AsOf),
     /// Not told who I am, or who is on call.
     Unknown,
 }
 
+/// How old the news of a duty is, when it is not fresh.
+type AsOf = Option<SignedDuration>;
+
 fn duty(board: &AccountBoard, now: Timestamp) -> Duty {
+    let as_of = match board.account.on_call_standing(now) {
+        Standing::Fresh { .. } => None,
+        Standing::Stale { age, .. } => Some(age),
+        Standing::Waiting | Standing::Down { .. } => return Duty::Unknown,
+    };
     let me = board.account.identity.as_ref().and_then(|identity| identity.user.as_ref());
     let running = |on: &&OnCall| on.end.is_none_or(|end| end > now);
     let current: Vec<_> = board.oncalls.iter().filter(running).collect();
     let (Some(me), false) = (me, current.is_empty()) else { return Duty::Unknown };
+    // Who came after a shift that ended, old news do not tell.
+    let told = as_of.is_none() || current.len() == board.oncalls.len();
     match current.iter().filter(|on| on.user.id == me.id).min_by_key(|on| on.level) {
-        Some(on) => Duty::On { level: on.level, until: on.end },
-        None => Duty::Off,
+        Some(on) => Duty::On { level: on.level, until: on.end, as_of },
+        None if told => Duty::Off(as_of),
+        None => Duty::Unknown,
     }
 }
 
 fn on_call(model: &Model) -> Part {
     let duties: Vec<_> = model.board.accounts.values().map(|board| duty(board, model.now)).collect();
     let on = duties.iter().filter_map(|duty| match duty {
-        Duty::On { level, until } => Some((*level, *until)),
-        Duty::Off | Duty::Unknown => None,
+        Duty::On { level, until, as_of } => Some((*level, *until, *as_of)),
+        Duty::Off(_) | Duty::Unknown => None,
     });
-    if let Some((level, until)) = on.min_by_key(|(level, _)| *level) {
-        let short = format!("ON CALL L{level}");
-        let Some(until) = until else { return Part::of(5, Tone::Strong, &[short]) };
+    if let Some((level, until, as_of)) = on.min_by_key(|(level, _, as_of)| (*as_of, *level)) {
+        return on_duty(model, level, until, as_of);
+    }
+    let off = |duty: &Duty| if let Duty::Off(as_of) = duty { Some(*as_of) } else { None };
+    let oldest = duties.iter().map(off).collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().max());
+    match oldest {
+        Some(None) => Part::of(5, Tone::Plain, &["not on call".into()]),
+        Some(Some(old)) => {
+            let (ago, age) = (ago(old), age(old));
+            let forms = [format!("not on call as of {ago}"), format!("not on call? {age}"), format!("off? {age}")];
+            Part::of(5, Tone::Caution, &forms)
+        }
+        None => Part::of(5, Tone::Caution, &["on call: not known".into(), "on call?".into()]),
+    }
+}
+
+fn on_duty(model: &Model, level: u32, until: Option<Timestamp>, as_of: AsOf) -> Part {
+    let (tone, short, old) = match as_of {
+        None => (Tone::Strong, format!("ON CALL L{level}"), String::new()),
+        Some(old) => (Tone::Caution, format!("on call L{level}"), format!(" as of {}", ago(old))),
+    };
+    let shortest = as_of.map_or_else(|| short.clone(), |old| format!("L{level}? {}", age(old)));
+    let mut forms = vec![format!("{short}{old}"), shortest];
+    if let Some(until) = until {
         let long = format!("{short} until {}", moment(until, model.now, &model.zone));
-        let zone = zone_name(until, &model.zone);
-        return Part::of(5, Tone::Strong, &[format!("{long} {zone}"), long, short]);
+        forms.splice(0..0, [format!("{long} {}{old}", zone_name(until, &model.zone)), format!("{long}{old}")]);
     }
-    if !duties.is_empty() && duties.iter().all(|duty| matches!(duty, Duty::Off)) {
-        return Part::of(5, Tone::Plain, &["not on call".into()]);
-    }
-    Part::of(5, Tone::Caution, &["on call: not known".into(), "on call?".into()])
+    forms.dedup();
+    Part::of(5, tone, &forms)
 }
 
 /// Whether a zero means "none": every source has answered, lately, and the link stands.

@@ -84,7 +84,7 @@ pub(super) fn remarks(model: &Model, frame: &mut Frame<'_>, area: Rect, paragrap
 /// The viewer's zone by its name, or by its letters where it has no name.
 pub(super) fn zone(model: &Model) -> String {
     match model.zone.iana_name() {
-        Some(name) => name.to_owned(),
+        Some(name) => words::zone_called(name).to_owned(),
         None => words::zone_name(model.now, &model.zone),
     }
 }

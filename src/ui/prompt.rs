@@ -100,6 +100,10 @@ fn lines(model: &Model, prompt: &Prompt, width: usize, named: usize) -> Vec<Vec<
     if unnamed > 0 {
         let text = if named == 0 { count(unnamed, "incident", "incidents") } else { format!("and {unnamed} more") };
         page.text(2, Tone::Plain, &text);
+        let doubtful = prompt.aims.iter().skip(named).filter(|aim| doubt(model, &aim.target.key).is_some()).count();
+        if doubtful > 0 {
+            page.text(2, Tone::Alarm, &format!("{doubtful} asked already, outcome not known"));
+        }
     }
     for reason in prompt.left_out.iter().take(2) {
         page.text(0, Tone::Faint, &fit(&format!("left out: {reason}"), width));

@@ -421,6 +421,72 @@ fn asking_again_for_what_may_be_done() {
     }
 }
 
+/// A board whose news of on-call are so old, or were never there.
+fn on_call_failing(success: Option<i64>) -> Board {
+    board_with(|account| {
+        account.on_call.last_success = success.map(ago);
+        account.on_call.failure = Some(failure("the provider answered 500: oops", false));
+    })
+}
+
+#[test]
+fn old_news_of_on_call_are_not_a_plain_claim() {
+    both("on_call_old", |width, height| attached(on_call_failing(Some(3 * 3600)), width, height));
+    both("on_call_old_hand_off", |width, height| {
+        let mut model = attached(on_call_failing(Some(3 * 3600)), width, height);
+        press(&mut model, "h");
+        model
+    });
+}
+
+#[test]
+fn whether_one_is_on_call_is_claimed_only_of_fresh_news() {
+    let mut not_mine = on_call_failing(Some(3 * 3600));
+    let oncalls = &mut not_mine.accounts.get_mut(&account_name()).expect("account").oncalls;
+    oncalls.retain(|on| on.user != fixtures::alice());
+    let mut ended = on_call_failing(Some(3 * 3600));
+    ended.accounts.get_mut(&account_name()).expect("account").oncalls[0].end = Some(ago(60));
+    let cases = [
+        (board(), "ON CALL L1 until 08:00 CEST"),
+        (on_call_failing(Some(3 * 3600)), "on call L1 until 08:00 CEST as of 3h ago"),
+        (not_mine, "not on call as of 3h ago"),
+        (ended, "on call: not known"),
+        (on_call_failing(None), "on call: not known"),
+    ];
+    for (board, claim) in cases {
+        let screen = screen(&attached(board, 160, 24), 160, 24);
+        assert!(screen.contains(claim), "{claim}: {screen}");
+        assert_eq!(screen.contains("ON CALL"), claim.starts_with("ON CALL"), "{claim}");
+    }
+}
+
+#[test]
+fn handing_off_claims_nothing_about_on_call_that_is_not_known() {
+    let mut model = attached(on_call_failing(None), 80, 24);
+    press(&mut model, "h");
+    let screen = screen(&model, 80, 24);
+    assert!(screen.contains("on call: not known") && !screen.contains("on call L1"), "{screen}");
+}
+
+#[test]
+fn a_store_that_cannot_commit_is_loud() {
+    let cause = "the database cannot be written: database or disk is full";
+    both("door_failing", |width, height| {
+        let mut board = board();
+        board.door = Door::Failing { address: "127.0.0.1:8484".into(), cause: shown(cause) };
+        attached(board, width, height)
+    });
+}
+
+#[test]
+fn a_priority_that_no_incident_has_takes_no_column() {
+    both("list_without_priorities", |width, height| {
+        let mut board = board();
+        board.incidents.values_mut().for_each(|incident| incident.state.priority = None);
+        attached(board, width, height)
+    });
+}
+
 #[test]
 fn the_help_page() {
     keys("help", "?");

@@ -115,11 +115,12 @@ fn is_moot(model: &Model, asked: &Asked, key: &IncidentKey) -> bool {
     }
 }
 
-/// What was asked for on this incident and may or may not be done, in words; the newest of it.
+/// What was asked for on this incident and may or may not be done, in words.
 pub fn doubt(model: &Model, key: &IncidentKey) -> Option<String> {
     let stands =
         |asked: &&Asked| asked.keys.contains(key) && !is_over(model, asked, key) && !is_moot(model, asked, key);
-    let asked = model.incidents.tracking.doubts.asked.values().rev().find(stands)?;
-    let at = clock(asked.at, &model.zone);
-    Some(format!("{} was asked for at {at} already; whether it is done is not known", asked.verb.word()))
+    let standing = model.incidents.tracking.doubts.asked.values().filter(stands);
+    let words = |asked: &Asked| format!("{} at {}", asked.verb.word(), clock(asked.at, &model.zone));
+    let words: Vec<_> = standing.map(words).collect();
+    (!words.is_empty()).then(|| format!("asked already, outcome not known: {}", words.join(", ")))
 }

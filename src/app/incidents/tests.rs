@@ -4,15 +4,15 @@ use crate::{
     app::{
         Effect, Event, Model, NoticeKind, Role,
         fixtures::{
-            action, ago, answer, attached, board, board_with, change, detail, incident, key, model, press, requests,
-            shown, target, type_text,
+            action, ago, answer, attached, board, board_with, bob, carol, change, detail, incident, key, model, press,
+            requests, shown, target, type_text,
         },
         incidents::doubt,
         prompt::Ask,
         update,
     },
     core::{
-        action::{Outcome, Target, Verb},
+        action::{Assignee, Outcome, Target, Verb},
         board::{Board, Change},
         id::ActionId,
         incident::Status,
@@ -304,7 +304,7 @@ fn asking_again_after_no_answer_says_that_the_first_attempt_may_be_done() {
     let mut model = model(80, 24);
     unanswered(&mut model, "a enter");
     let told = doubt(&model, &key("Q1DISK"));
-    let words = "acknowledge was asked for at 04:17:30 already; whether it is done is not known";
+    let words = "asked already, outcome not known: acknowledge at 04:17:30";
     assert_eq!(told.as_deref(), Some(words));
 
     let effects = press(&mut model, "a enter");
@@ -377,7 +377,7 @@ fn a_note_that_was_refused_or_not_answered_comes_back_until_it_is_known_to_have_
 
     let note = Verb::Note { text: "WAL".into() };
     let id = unanswered(&mut model, "n ctrl-s");
-    assert!(doubt(&model, &key("Q1DISK")).expect("a doubt").starts_with("note was asked for"));
+    assert!(doubt(&model, &key("Q1DISK")).expect("a doubt").contains("not known: note at"));
     let effects = press(&mut model, "n ctrl-s");
     assert_eq!(acts(&effects), [act(&[("Q1DISK", Status::Triggered)], note)]);
     press(&mut model, "n");
@@ -419,6 +419,23 @@ fn a_conflict_asks_again_and_goes_on_with_the_status_that_is_now() {
     let effects = press(&mut model, "y");
 
     assert_eq!(acts(&effects), [act(&[("Q1DISK", Status::Resolved)], Verb::Acknowledge)]);
+}
+
+#[test]
+fn a_hand_off_that_met_a_conflict_goes_on_with_those_who_are_assigned_now() {
+    let mut model = model(80, 24);
+    accepted(&mut model, "h down enter enter", 9);
+    let mut taken = incident("Q1DISK", 1201, Status::Triggered, "Disk", 100);
+    taken.state.assignees = vec![carol()];
+    change(&mut model, Change::Incident(Box::new(taken)));
+    let verb = Verb::HandOff { to: Assignee::User(bob()), note: None };
+    let outcome = Outcome::Conflict { now: Status::Acknowledged, reason: shown("assigned to Carol Lindqvist") };
+    change(&mut model, Change::Action(Box::new(action(9, verb.clone(), &[("Q1DISK", outcome)]))));
+
+    let effects = press(&mut model, "y");
+
+    let seen = Target { key: key("Q1DISK"), seen: Status::Acknowledged, assignees: vec![carol().id] };
+    assert_eq!(acts(&effects), [Request::Act { targets: vec![seen], verb }]);
 }
 
 #[test]

@@ -173,7 +173,7 @@ pub fn lines(model: &Model) -> Vec<Line<'_>> {
 
 /// The account's name, and how far what stands below can be trusted.
 fn heading<'a>(model: &Model, account: &'a Account, place: Place) -> Vec<Line<'a>> {
-    let (as_of, trouble) = match (&account.rest_off, account.rest_standing(model.now)) {
+    let (as_of, trouble) = match (&account.rest_off, account.on_call_standing(model.now)) {
         (Some(why), _) => (None, Some((Tone::Caution, format!("! not asked: {why}")))),
         (None, Standing::Waiting) => (None, Some((Tone::Faint, "waiting for the first answer…".into()))),
         (None, Standing::Fresh { age }) => (Some(age), None),
@@ -230,7 +230,7 @@ impl<'a> Builder<'a, '_> {
 
     /// Whether an empty list means that there is nothing, and not that nothing is known.
     fn empty_is_known(&self) -> bool {
-        let standing = self.board.account.rest_standing(self.model.now);
+        let standing = self.board.account.on_call_standing(self.model.now);
         self.board.account.rest_off.is_none() && matches!(standing, Standing::Fresh { .. } | Standing::Stale { .. })
     }
 

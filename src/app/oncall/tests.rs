@@ -130,9 +130,9 @@ fn nobody_is_said_only_when_the_provider_said_so() {
     let mut known = board();
     known.accounts.get_mut(&account_name()).expect("account").oncalls.clear();
     let mut unknown = known.clone();
-    let rest = &mut unknown.accounts.get_mut(&account_name()).expect("account").account.rest;
-    rest.last_success = None;
-    rest.failure = Some(Failure { at: now(), cause: Shown::line("401"), unauthorised: true });
+    let asked = &mut unknown.accounts.get_mut(&account_name()).expect("account").account.on_call;
+    asked.last_success = None;
+    asked.failure = Some(Failure { at: now(), cause: Shown::line("401"), unauthorised: true });
 
     assert!(says_nobody(&on_call(known)));
     assert!(!says_nobody(&on_call(unknown)));

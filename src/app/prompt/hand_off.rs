@@ -12,8 +12,9 @@ use crate::{
     core::{
         action::{Assignee, Verb},
         board::AccountBoard,
+        freshness::Standing,
         keys::{Chord, Key},
-        words::moment,
+        words::{ago, moment},
     },
 };
 
@@ -112,15 +113,28 @@ pub(super) fn height(model: &Model) -> usize {
     usize::from(geometry::hand_off(body).choices.height)
 }
 
+/// How certain it is who is on call: what to say before it; `None`: it is not known at all.
+fn as_of(model: &Model, board: &AccountBoard) -> Option<String> {
+    match board.account.on_call_standing(model.now) {
+        Standing::Fresh { .. } => Some(String::new()),
+        Standing::Stale { age, .. } => Some(format!("{}: ", ago(age))),
+        Standing::Waiting | Standing::Down { .. } => None,
+    }
+}
+
 /// People on call now by level, then everybody else by name, then the escalation policies.
 fn choices(model: &Model, board: &AccountBoard) -> Vec<Choice> {
     let mut out: Vec<Choice> = vec![];
-    let mut on_call: Vec<_> = board.oncalls.iter().filter(|on| on.end.is_none_or(|end| end > model.now)).collect();
+    let as_of = as_of(model, board);
+    let known = board.oncalls.iter().filter(|on| as_of.is_some() && on.end.is_none_or(|end| end > model.now));
+    let mut on_call: Vec<_> = known.collect();
+    let as_of_words = as_of.as_deref().unwrap_or_default();
+    let off = if as_of.is_some() { format!("{as_of_words}not on call") } else { "on call: not known".into() };
     on_call.sort_by(|a, b| (a.level, &a.user.name, &a.policy.name).cmp(&(b.level, &b.user.name, &b.policy.name)));
     for on in on_call {
         let to = Assignee::User(on.user.clone());
         let until = on.end.map(|end| format!(" until {}", moment(end, model.now, &model.zone))).unwrap_or_default();
-        let about = format!("on call L{} {}{until}", on.level, on.policy.name);
+        let about = format!("{as_of_words}on call L{} {}{until}", on.level, on.policy.name);
         match out.iter_mut().find(|choice| choice.to == to) {
             Some(known) => known.about = format!("{}, L{} {}", known.about, on.level, on.policy.name),
             None => out.push(Choice { to, about }),
@@ -133,7 +147,7 @@ fn choices(model: &Model, board: &AccountBoard) -> Vec<Choice> {
         let is_new = !out.iter().any(|known| matches!(&known.to, Assignee::User(user) if user.id == person.user.id));
         if is_new {
             let email = person.email.as_ref().map(|email| format!(", {email}")).unwrap_or_default();
-            out.push(Choice { to, about: format!("not on call{email}") });
+            out.push(Choice { to, about: format!("{off}{email}") });
         }
     }
     for policy in &board.policies {

@@ -23,6 +23,7 @@ use crate::{
         troubles::{Trouble, troubles},
     },
     core::{
+        board::Board,
         id::IncidentKey,
         incident::{Incident, Status, Urgency},
         text::{Shown, columns, fit},
@@ -122,7 +123,7 @@ struct Columns {
 const GUTTER: usize = 5;
 
 impl Columns {
-    fn for_width(width: usize, accounts: usize) -> Self {
+    fn for_width(width: usize, board: &Board) -> Self {
         let narrow = Self {
             account: 0,
             status: 9,
@@ -137,11 +138,14 @@ impl Columns {
         let mut columns = match width {
             0..60 => narrow,
             60..80 => Self { priority: 4, assignee: 12, ..narrow },
-            80..110 => Self { urgency: 4, priority: 4, service: 12, assignee: 12, ..narrow },
+            80..110 => Self { urgency: 4, priority: 4, service: 11, assignee: 10, ..narrow },
             _ => Self { status: 12, number: 7, urgency: 4, priority: 4, service: 20, assignee: 20, ..narrow },
         };
-        if accounts > 1 {
+        if board.accounts.len() > 1 {
             columns.account = if width < 60 { 4 } else { 8 };
+        }
+        if board.incidents.values().all(|incident| incident.state.priority.is_none()) {
+            columns.priority = 0;
         }
         let fixed: usize = columns.fixed().iter().filter(|w| **w > 0).map(|w| w + 1).sum();
         columns.title = width.saturating_sub(GUTTER + fixed);
@@ -155,7 +159,7 @@ impl Columns {
 }
 
 fn rows(model: &Model, frame: &mut Frame<'_>, at: &IncidentList) {
-    let widths = Columns::for_width(at.rows.width.into(), model.board.accounts.len());
+    let widths = Columns::for_width(at.rows.width.into(), &model.board);
     frame.render_widget(Line::styled(names(&widths), style(model, Tone::Faint)), at.columns);
     let state = &model.incidents;
     for (area, key) in at.rows.rows().zip(state.rows.keys().iter().skip(state.cursor.offset())) {

@@ -102,7 +102,9 @@ fn says<'a>(model: &Model, says: &Says<'a>, width: usize) -> Vec<Span<'a>> {
             ]
         }
         Says::Schedule { name, .. } if narrow => heading(model, name, "schedule", width),
-        Says::Schedule { name, zone } => heading(model, name, &format!("schedule, kept in {zone}"), width),
+        Says::Schedule { name, zone } => {
+            heading(model, name, &format!("schedule, kept in {}", words::zone_called(zone.as_str())), width)
+        }
         Says::Shift(stretch) => shift(model, stretch, width, narrow),
         Says::Who(stretch) => {
             let mut spans = vec![Span::raw("    ")];
@@ -121,7 +123,10 @@ fn says<'a>(model: &Model, says: &Says<'a>, width: usize) -> Vec<Span<'a>> {
             vec![span(model, Tone::Caution, words)]
         }
         Says::Nobody => vec![span(model, Tone::Plain, "nobody is on call, says the provider")],
-        Says::NoSchedules => vec![span(model, Tone::Plain, "no schedules")],
+        Says::NoSchedules if narrow => vec![span(model, Tone::Plain, "no layer schedules; shift ones unread")],
+        Says::NoSchedules => {
+            vec![span(model, Tone::Plain, "no layer-based schedules; shift-based ones are not read yet")]
+        }
         Says::Blank => vec![],
     }
 }

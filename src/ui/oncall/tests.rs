@@ -119,8 +119,8 @@ fn a_filter_that_finds_and_one_that_does_not() {
 #[test]
 fn old_data_says_so_and_why() {
     let board = board_with(|account| {
-        account.account.rest.last_success = Some(ago(20_000));
-        account.account.rest.failure = Some(failure("PagerDuty answered 500 Internal Server Error"));
+        account.account.on_call.last_success = Some(ago(20_000));
+        account.account.on_call.failure = Some(failure("PagerDuty answered 500 Internal Server Error"));
         account.oncalls[0].end = Some(ago(600));
     });
     both("on_call_stale", &board, "");
@@ -136,10 +136,10 @@ fn nothing_known_looks_other_than_nobody_on_call() {
         })
     };
     both("on_call_nobody", &empty(|_| {}), "");
-    both("on_call_waiting", &empty(|account| account.account.rest.last_success = None), "");
+    both("on_call_waiting", &empty(|account| account.account.on_call.last_success = None), "");
     let down = empty(|account| {
-        account.account.rest.last_success = None;
-        account.account.rest.failure = Some(failure("connection refused"));
+        account.account.on_call.last_success = None;
+        account.account.on_call.failure = Some(failure("connection refused"));
     });
     both("on_call_down", &down, "");
     both("on_call_no_token", &empty(|account| account.account.rest_off = Some(shown("no token is configured"))), "");
@@ -161,4 +161,26 @@ fn without_colour_every_meaning_is_in_words() {
     model.colour = false;
     press(&mut model, "2 j");
     insta::assert_snapshot!(screen(&model, 80, 24));
+}
+
+#[test]
+fn utc_is_called_utc_under_all_its_names() {
+    for name in ["Etc/UTC", "UTC", "Zulu"] {
+        let mut model = attached(board(), 80, 24);
+        model.zone = jiff::tz::TimeZone::get(name).expect("zone");
+        press(&mut model, "2");
+        let screen = screen(&model, 80, 24);
+        assert!(screen.contains("times in UTC\n"), "{screen}");
+    }
+}
+
+#[test]
+fn schedules_of_a_kind_that_is_not_read_are_not_called_none() {
+    for (width, words) in [(80, "shift-based ones are not read yet"), (40, "no layer schedules; shift ones unread")] {
+        let mut model = attached(board_with(|account| account.schedules.clear()), width, 24);
+        press(&mut model, "2");
+        let screen = screen(&model, width, 24);
+        assert!(screen.contains(words), "{screen}");
+        assert!(!screen.contains("no schedules"), "{screen}");
+    }
 }

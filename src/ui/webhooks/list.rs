@@ -20,7 +20,7 @@ use crate::{
     core::{
         delivery::{DeliverySummary, Direction},
         freshness::Door,
-        text::Shown,
+        text::{Shown, fit},
         words,
     },
 };
@@ -92,6 +92,13 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
 /// What the list is, and what to know about it: what came in above, the door, what happens at its end.
 fn title(model: &Model, frame: &mut Frame<'_>, area: Rect, rows: &[&DeliverySummary]) {
     let state = &model.webhooks;
+    // Nothing on this line matters as much as a door that takes nothing.
+    if let Door::Failing { cause, .. } = &model.board.door
+        && !rows.is_empty()
+    {
+        let text = fit(&format!("! webhooks get 503: {cause}"), area.width.into());
+        return parts::line(frame, area, Line::from(span(model, Tone::Alarm, text)));
+    }
     let mut spans = vec![span(model, Tone::Strong, "Webhooks")];
     match state.new_above(rows) {
         0 => {}
@@ -117,13 +124,12 @@ fn title(model: &Model, frame: &mut Frame<'_>, area: Rect, rows: &[&DeliverySumm
     parts::line(frame, area, Line::from(spans));
 }
 
-/// What is wrong with the door, in short.
+/// Why nothing comes in, in short.
 fn door(model: &Model) -> Option<(Tone, String)> {
     match (&model.board.door, &model.link) {
-        (Door::Open { .. }, _) | (_, Link::Connecting) => None,
+        (Door::Open { .. } | Door::Failing { .. }, _) | (_, Link::Connecting) => None,
         (Door::Closed, _) => Some((Tone::Caution, "! the door is closed".into())),
         (Door::Taken { by, .. }, _) => Some((Tone::Caution, format!("! the port belongs to {by}"))),
-        (Door::Failing { .. }, _) => Some((Tone::Alarm, "! answering 503".into())),
     }
 }
 
