@@ -191,11 +191,15 @@ fn schedules() -> Vec<Schedule> {
                 shift("2025-06-11T06:00:00Z", "2025-06-11T18:00:00Z", carol(), true),
                 shift("2025-06-12T06:00:00Z", "2025-06-13T06:00:00Z", alice(), false),
             ],
+            from: now(),
+            to: ago(-7 * 24 * 3600),
         },
         Schedule {
             schedule: schedule_name("PSCHED2", "Payments secondary"),
             zone: shown("America/New_York"),
             shifts: vec![shift("2025-06-06T06:00:00Z", "2025-06-13T06:00:00Z", bob(), false)],
+            from: now(),
+            to: ago(-7 * 24 * 3600),
         },
     ]
 }

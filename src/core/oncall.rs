@@ -41,6 +41,21 @@ pub struct Schedule {
     /// The schedule's own zone, as the provider names it.
     pub zone: Shown,
     pub shifts: Vec<Shift>,
+    /// The window that was asked for: providers cut shifts at its ends.
+    pub from: Timestamp,
+    pub to: Timestamp,
+}
+
+impl Schedule {
+    /// Whether `shift` may have begun earlier than it says: what starts before the window was not cut.
+    pub fn cuts_start_of(&self, shift: &Shift) -> bool {
+        shift.start == self.from
+    }
+
+    /// Whether `shift` may end later than it says: what ends behind the window was not cut.
+    pub fn cuts_end_of(&self, shift: &Shift) -> bool {
+        shift.end == self.to
+    }
 }
 
 /// A person who can be handed an incident.

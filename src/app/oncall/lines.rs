@@ -9,7 +9,7 @@ use crate::{
         board::AccountBoard,
         freshness::{Account, Standing},
         id::{AccountName, PolicyId, ScheduleId, UserId},
-        oncall::{OnCall, Schedule, Shift},
+        oncall::{OnCall, Schedule},
         text::Shown,
         words,
     },
@@ -45,7 +45,8 @@ pub enum Place {
     Shift {
         account: AccountName,
         schedule: ScheduleId,
-        start: Timestamp,
+        /// `None`: the one that runs, and began before what was asked for.
+        start: Option<Timestamp>,
     },
     /// Nobody, until then; its start moves with the clock.
     Gap {
@@ -127,7 +128,7 @@ pub enum Says<'a> {
     /// Shifts left out.
     More {
         shifts: usize,
-        until: Timestamp,
+        until: Edge,
     },
     /// No shift from here on; where the known ones ended, if there were any.
     NoShifts {
@@ -139,11 +140,29 @@ pub enum Says<'a> {
     Blank,
 }
 
+/// Where a stretch begins or ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edge {
+    /// There somebody takes over, or nobody does.
+    At(Timestamp),
+    /// Not known: the provider cut it there, and it reaches further.
+    Beyond(Timestamp),
+}
+
+impl Edge {
+    pub fn known(self) -> Option<Timestamp> {
+        match self {
+            Self::At(at) => Some(at),
+            Self::Beyond(_) => None,
+        }
+    }
+}
+
 /// A stretch of a schedule with somebody or nobody on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stretch<'a> {
-    pub start: Timestamp,
-    pub end: Timestamp,
+    pub start: Edge,
+    pub end: Edge,
     /// `None`: nobody.
     pub who: Option<&'a Shown>,
     pub me: bool,
@@ -303,7 +322,7 @@ impl<'a> Builder<'a, '_> {
             let word = if stretch.from_override { "override" } else { "" };
             self.words.admit(&[name.as_str(), stretch.who.map_or("nobody", Shown::as_str), word])
         };
-        let all = stretches(&schedule.shifts, self.model.now, |user| self.is_me(user));
+        let all = stretches(schedule, self.model.now, |user| self.is_me(user));
         let empty = all.is_empty();
         let shifts: Vec<_> = all.into_iter().filter(admitted).collect();
         if shifts.is_empty() && !(empty && self.words.admit(&[name.as_str()])) {
@@ -318,9 +337,9 @@ impl<'a> Builder<'a, '_> {
         }
         for stretch in shifts.iter().take(SHIFTS) {
             let (account, schedule) = (account.clone(), id.clone());
-            let place = match stretch.who {
-                Some(_) => Place::Shift { account, schedule, start: stretch.start },
-                None => Place::Gap { account, schedule, until: stretch.end },
+            let place = match (stretch.who, stretch.end) {
+                (None, Edge::At(until)) => Place::Gap { account, schedule, until },
+                _ => Place::Shift { account, schedule, start: stretch.start.known() },
             };
             self.push(place.clone(), Says::Shift(*stretch));
             if self.two_lines() {
@@ -333,18 +352,18 @@ impl<'a> Builder<'a, '_> {
     }
 }
 
-/// What is left of `shifts` at `now`, with the gaps between them.
-fn stretches(shifts: &[Shift], now: Timestamp, is_me: impl Fn(&UserId) -> bool) -> Vec<Stretch<'_>> {
+/// What is left of the shifts at `now`, with the gaps between them.
+fn stretches(schedule: &Schedule, now: Timestamp, is_me: impl Fn(&UserId) -> bool) -> Vec<Stretch<'_>> {
     let mut out = vec![];
     let mut reached = now;
-    for shift in shifts.iter().filter(|shift| shift.end > now) {
+    for shift in schedule.shifts.iter().filter(|shift| shift.end > now) {
         if shift.start > reached {
-            let now = reached == now;
-            out.push(Stretch { start: reached, end: shift.start, who: None, me: false, from_override: false, now });
+            let (now, start, end) = (reached == now, Edge::At(reached), Edge::At(shift.start));
+            out.push(Stretch { start, end, who: None, me: false, from_override: false, now });
         }
         out.push(Stretch {
-            start: shift.start,
-            end: shift.end,
+            start: edge(shift.start, schedule.cuts_start_of(shift)),
+            end: edge(shift.end, schedule.cuts_end_of(shift)),
             who: Some(&shift.user.name),
             me: is_me(&shift.user.id),
             from_override: shift.from_override,
@@ -353,4 +372,8 @@ fn stretches(shifts: &[Shift], now: Timestamp, is_me: impl Fn(&UserId) -> bool) 
         reached = reached.max(shift.end);
     }
     out
+}
+
+fn edge(at: Timestamp, is_cut: bool) -> Edge {
+    if is_cut { Edge::Beyond(at) } else { Edge::At(at) }
 }

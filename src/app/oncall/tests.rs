@@ -1,7 +1,7 @@
 //! What the on-call view promises.
 
 use super::{
-    lines::{Line, Place, Says, Stretch, lines},
+    lines::{Edge, Line, Place, Says, Stretch, lines},
     *,
 };
 use crate::{
@@ -99,13 +99,15 @@ fn a_gap_between_shifts_is_nobodys_and_past_shifts_are_gone() {
         schedule: schedule_name("PSCHED1", "Primary"),
         zone: Shown::line("UTC"),
         shifts: vec![shift(-20, -10), shift(1, 2), shift(2, 3), shift(5, 6)],
+        from: now(),
+        to: ago(-7 * 24 * 3600),
     };
     change(&mut model, Change::Schedules { account: account_name(), schedules: vec![schedule] });
 
     let lines = lines(&model);
     let who: Vec<_> = stretches(&lines).iter().map(|s| (s.who.is_some(), s.now)).collect();
     assert_eq!(who, [(false, true), (true, false), (true, false), (false, false), (true, false)]);
-    assert_eq!(stretches(&lines)[3].start, ago(-3 * 3600));
+    assert_eq!(stretches(&lines)[3].start, Edge::At(ago(-3 * 3600)));
 }
 
 #[test]
@@ -116,12 +118,14 @@ fn more_shifts_than_shown_are_counted() {
         schedule: schedule_name("PSCHED1", "Primary"),
         zone: Shown::line("UTC"),
         shifts: (0..9).map(shift).collect(),
+        from: now(),
+        to: ago(-7 * 24 * 3600),
     };
     change(&mut model, Change::Schedules { account: account_name(), schedules: vec![schedule] });
 
     let lines = lines(&model);
     assert_eq!(stretches(&lines).len(), 5);
-    assert_eq!(lines.last().map(|line| &line.says), Some(&Says::More { shifts: 4, until: ago(-9 * 3600) }));
+    assert_eq!(lines.last().map(|line| &line.says), Some(&Says::More { shifts: 4, until: Edge::At(ago(-9 * 3600)) }));
 }
 
 #[test]
@@ -182,4 +186,28 @@ fn the_filter_leaves_people_and_shifts_with_their_headings() {
 
     press(&mut model, "esc");
     assert_eq!(people(&model).len(), 3);
+}
+
+#[test]
+fn a_shift_that_was_cut_keeps_its_place_and_its_cuts_are_no_hand_overs() {
+    let shift = |from, to| Shift { start: from, end: to, user: bob(), from_override: false };
+    let cut_at = |from: jiff::Timestamp, to: jiff::Timestamp| {
+        let shifts = vec![shift(from, ago(-3600)), shift(ago(-3600), to)];
+        let schedule =
+            Schedule { schedule: schedule_name("PSCHED1", "Primary"), zone: Shown::line("UTC"), shifts, from, to };
+        Change::Schedules { account: account_name(), schedules: vec![schedule] }
+    };
+    let mut model = on_call(board());
+    change(&mut model, cut_at(now(), ago(-9000)));
+    let seen = lines(&model);
+    let edges: Vec<_> = stretches(&seen).iter().map(|s| (s.start, s.end)).collect();
+    let hand_over = Edge::At(ago(-3600));
+    assert_eq!(edges, [(Edge::Beyond(now()), hand_over), (hand_over, Edge::Beyond(ago(-9000)))]);
+    drop(seen);
+
+    press(&mut model, "G k");
+    let place = model.oncall.cursor.selected().cloned();
+    assert!(matches!(place, Some(Place::Shift { start: None, .. })));
+    change(&mut model, cut_at(ago(-60), ago(-9060)));
+    assert_eq!(model.oncall.cursor.selected(), place.as_ref(), "the next answer is cut elsewhere");
 }

@@ -16,6 +16,24 @@ use crate::{
     provider::{Directory, ProviderError},
 };
 
+/// The stretch of time that shifts are asked for, in whole seconds, as they are written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Window {
+    pub(super) from: Timestamp,
+    pub(super) to: Timestamp,
+}
+
+impl Window {
+    pub(super) fn ahead_of(now: Timestamp) -> Self {
+        let from = Timestamp::from_second(now.as_second()).unwrap_or(now);
+        Self { from, to: from.checked_add(AHEAD).unwrap_or(from) }
+    }
+
+    fn query(self) -> [(&'static str, String); 3] {
+        [("since", wire::time(self.from)), ("until", wire::time(self.to)), ("time_zone", "UTC".to_owned())]
+    }
+}
+
 /// How far ahead shifts are fetched.
 const AHEAD: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Schedules with their shifts in one page of the list.
@@ -50,18 +68,17 @@ fn on_call(row: Value) -> Result<Option<OnCall>, ProviderError> {
     }))
 }
 
-/// The schedules with the coming week. The list is asked to bring the shifts along; where it does not, each
-/// schedule is asked for by itself.
+/// The schedules with the coming week. The list is asked to bring the shifts along, cut at the ends of the
+/// week; where it does not, each schedule is asked for by itself, with its shifts whole.
 pub(super) async fn schedules(api: &Api, now: Timestamp) -> Result<Vec<Schedule>, ProviderError> {
-    let until = now.checked_add(AHEAD).unwrap_or(now);
-    let range = [("since", wire::time(now)), ("until", wire::time(until)), ("time_zone", "UTC".to_owned())];
-    let mut query = range.to_vec();
+    let window = Window::ahead_of(now);
+    let mut query = window.query().to_vec();
     query.extend(["final_schedule", "overrides_subschedule"].map(|part| ("include[]", part.to_owned())));
     let rows = api.list(&List::all(&["schedules"], "schedules", &query).pages_of(RENDERED_PAGE)).await?.rows;
     let (mut done, mut bare) = (vec![], vec![]);
     for row in rows {
         let (name, wire) = schedule(row)?;
-        if is_rendered(&wire) { done.push(rendered(name, wire)) } else { bare.push(name) }
+        if is_rendered(&wire) { done.push(rendered(name, wire, window)) } else { bare.push(name) }
     }
     if bare.len() > MOST_SINGLE {
         warn!(
@@ -70,19 +87,15 @@ pub(super) async fn schedules(api: &Api, now: Timestamp) -> Result<Vec<Schedule>
         );
         bare.truncate(MOST_SINGLE);
     }
-    done.extend(one_by_one(api, bare, &range).await?);
+    done.extend(one_by_one(api, bare, window).await?);
     done.sort_by(|a, b| a.schedule.name.cmp(&b.schedule.name));
     Ok(done)
 }
 
-async fn one_by_one(
-    api: &Api,
-    names: Vec<Named<ScheduleId>>,
-    range: &[(&str, String)],
-) -> Result<Vec<Schedule>, ProviderError> {
+async fn one_by_one(api: &Api, names: Vec<Named<ScheduleId>>, window: Window) -> Result<Vec<Schedule>, ProviderError> {
     let within = api.http.limits().list;
     let all = stream::iter(names)
-        .map(|name| async move { single(api, name, range).await })
+        .map(|name| async move { single(api, name, window).await })
         .buffered(AT_ONCE)
         .try_filter_map(|found| async move { Ok(found) })
         .try_collect();
@@ -91,18 +104,17 @@ async fn one_by_one(
 }
 
 /// `None` when the schedule was deleted meanwhile.
-async fn single(
-    api: &Api,
-    name: Named<ScheduleId>,
-    range: &[(&str, String)],
-) -> Result<Option<Schedule>, ProviderError> {
-    let answer = match api.get(&["schedules", name.id.as_str()], range).await {
+async fn single(api: &Api, name: Named<ScheduleId>, window: Window) -> Result<Option<Schedule>, ProviderError> {
+    let mut query = window.query().to_vec();
+    // Documented here and not for the list: shifts are not cut at the window's ends.
+    query.push(("overflow", "true".to_owned()));
+    let answer = match api.get(&["schedules", name.id.as_str()], &query).await {
         Ok(reply) => reply.json.get("schedule").cloned().unwrap_or_default(),
         Err(ProviderError::NotFound { .. }) => return Ok(None),
         Err(error) => return Err(error),
     };
     let (_, wire) = schedule(answer)?;
-    Ok(Some(rendered(name, wire)))
+    Ok(Some(rendered(name, wire, window)))
 }
 
 pub(super) fn schedule(row: Value) -> Result<(Named<ScheduleId>, wire::Schedule), ProviderError> {
@@ -120,7 +132,7 @@ fn is_rendered(wire: &wire::Schedule) -> bool {
         .is_some_and(|last| !last.rendered_schedule_entries.is_empty() || !last.rendered_coverage_percentage.is_null())
 }
 
-pub(super) fn rendered(schedule: Named<ScheduleId>, wire: wire::Schedule) -> Schedule {
+pub(super) fn rendered(schedule: Named<ScheduleId>, wire: wire::Schedule, window: Window) -> Schedule {
     let shifts_of = |part: Option<wire::Rendered>| {
         part.into_iter().flat_map(|part| part.rendered_schedule_entries).filter_map(shift).collect::<Vec<_>>()
     };
@@ -132,7 +144,8 @@ pub(super) fn rendered(schedule: Named<ScheduleId>, wire: wire::Schedule) -> Sch
             .any(|other| other.user.id == shift.user.id && other.start <= shift.start && shift.end <= other.end);
     }
     shifts.sort();
-    Schedule { schedule, zone: Shown::line(wire.time_zone.as_deref().unwrap_or("UTC")), shifts }
+    let zone = Shown::line(wire.time_zone.as_deref().unwrap_or("UTC"));
+    Schedule { schedule, zone, shifts, from: window.from, to: window.to }
 }
 
 fn shift(entry: wire::Entry) -> Option<Shift> {
@@ -181,7 +194,7 @@ mod tests {
         });
 
         let (name, wire) = schedule(row).expect("readable");
-        let schedule = rendered(name, wire);
+        let schedule = rendered(name, wire, Window::ahead_of(Timestamp::UNIX_EPOCH));
 
         let told: Vec<_> =
             schedule.shifts.iter().map(|shift| (shift.user.name.as_str(), shift.from_override)).collect();

@@ -54,7 +54,7 @@ fn listed(
     includes: &Includes,
     window: Option<Window>,
 ) -> Result<Value, Answer> {
-    let rendered = rendered(account, call, ix, window)?;
+    let rendered = rendered(account, call, ix, window, Ends::Cut)?;
     let keys = ["schedule_layers", "overrides_subschedule", "final_schedule"];
     let asked = keys.into_iter().filter(|key| includes.has(key));
     let more: serde_json::Map<String, Value> =
@@ -82,25 +82,41 @@ pub(super) fn one(world: &mut World, call: &Call) -> Answered {
     let ix = account.find_schedule(call.id(0)).ok_or_else(Answer::not_found)?;
     let zone = call.query.zone(account.schedule(ix).zone)?;
     let window = window_around(call, &zone)?;
-    let mut schedule = with(account.schedule_json(ix), rendered(account, call, ix, window)?);
+    let ends = if call.query.flag("overflow") { Ends::Whole } else { Ends::Cut };
+    let mut schedule = with(account.schedule_json(ix), rendered(account, call, ix, window, ends)?);
     if let Some(user) = call.query.one("include_next_oncall_for_user") {
         schedule["next_oncall_for_user"] = next_for(account, ix, user, call.now, &zone);
     }
     Ok(Answer::ok(json!({"schedule": schedule})))
 }
 
+/// Shifts that reach over the window's ends: only one schedule by itself can be asked for them whole.
+#[derive(Clone, Copy)]
+enum Ends {
+    Cut,
+    Whole,
+}
+
 /// The parts of a schedule that depend on the window.
-fn rendered(account: &Account, call: &Call, ix: ScheduleIx, window: Option<Window>) -> Result<Value, Answer> {
+fn rendered(
+    account: &Account,
+    call: &Call,
+    ix: ScheduleIx,
+    window: Option<Window>,
+    ends: Ends,
+) -> Result<Value, Answer> {
     let schedule = account.schedule(ix);
     let zone = call.query.zone(schedule.zone)?;
     let own_zone = rota::zone(schedule.zone);
-    let overflow = call.query.flag("overflow");
     let part = |shifts: &dyn Fn(Timestamp, Timestamp) -> Vec<Shift>| {
         let Some((since, until)) = window else {
             return json!({"rendered_schedule_entries": [], "rendered_coverage_percentage": null});
         };
         let shifts = shifts(since, until);
-        let shown = if overflow { shifts.clone() } else { rota::cut_to(&shifts, since, until) };
+        let shown = match ends {
+            Ends::Whole => shifts.clone(),
+            Ends::Cut => rota::cut_to(&shifts, since, until),
+        };
         let entries: Vec<Value> = shown.iter().map(|s| entry(account, s, &zone)).collect();
         json!({
             "rendered_schedule_entries": entries,

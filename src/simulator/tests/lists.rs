@@ -232,3 +232,21 @@ async fn it_serves_only_this_machine_and_says_what_is_wrong_with_its_options() {
     let wrong = start(Options { script: Some(script), ..options() }).await.unwrap_err();
     assert_eq!(wrong.to_string(), "script, line 1: no service No Such");
 }
+
+#[tokio::test]
+async fn one_schedule_can_be_asked_for_with_its_shifts_whole_and_the_list_cuts_them() {
+    let stage = Stage::empty().await;
+    let now = jiff::Timestamp::now();
+    let window = format!("since={now}&until={}&overflow=true", now + jiff::SignedDuration::from_secs(1));
+    let listed = stage.get(&format!("/schedules?include[]=final_schedule&{window}")).await.body;
+    let list = listed["schedules"].as_array().unwrap();
+    let covered = |s: &&Value| s["final_schedule"]["rendered_schedule_entries"][0].is_object();
+    let cut = list.iter().find(covered).expect("somebody is on call");
+    let single = stage.get(&format!("/schedules/{}?{window}", text(&cut["id"]))).await.body;
+
+    let start = |schedule: &Value| -> jiff::Timestamp {
+        text(&schedule["final_schedule"]["rendered_schedule_entries"][0]["start"]).parse().unwrap()
+    };
+    assert_eq!(start(cut).as_second(), now.as_second());
+    assert!(start(&single["schedule"]) < now - jiff::SignedDuration::from_secs(1));
+}

@@ -1,7 +1,7 @@
 //! The on-call view: people by policy and level, then the schedules' next shifts. Every time is in the
 //! viewer's zone, which the title names; old data says how old it is.
 
-use jiff::{Timestamp, Unit};
+use jiff::{SignedDuration, Timestamp};
 use ratatui::{
     Frame,
     layout::Rect,
@@ -13,7 +13,7 @@ use crate::{
         Link, Model, filter,
         oncall::{
             TITLE,
-            lines::{Says, Stretch, TWO_LINES, lines},
+            lines::{Edge, Says, Stretch, TWO_LINES, lines},
         },
         page::Tone,
     },
@@ -27,6 +27,8 @@ use super::parts::{self, cell, span};
 
 /// From this width on, times say how far away they are.
 const ROOMY: u16 = 100;
+/// Days this near are told without their year.
+const YEAR_UNSAID: SignedDuration = SignedDuration::from_hours(180 * 24);
 /// Columns of a time of another day: `Tue 10 Jun 08:00`, `10 Jun 08:00`.
 const MOMENT: usize = 16;
 const SHORT: usize = 12;
@@ -113,7 +115,11 @@ fn says<'a>(model: &Model, says: &Says<'a>, width: usize) -> Vec<Span<'a>> {
         }
         Says::More { shifts, until } => {
             let more = words::count(*shifts, "more stretch", "more stretches");
-            vec![span(model, Tone::Faint, format!("    … {more}, until {}", moment(model, *until)))]
+            let until = match *until {
+                Edge::At(at) => format!("until {}", moment(model, at)),
+                Edge::Beyond(at) => format!("beyond {}", day(model, at)),
+            };
+            vec![span(model, Tone::Faint, format!("    … {more}, {until}"))]
         }
         Says::NoShifts { after } => {
             let words = match after {
@@ -170,23 +176,39 @@ fn until(model: &Model, end: Option<Timestamp>) -> (String, Tone) {
 
 /// A time that cannot be mistaken for that of another day: `today 08:00`, `Tue 10 Jun 08:00`.
 fn moment(model: &Model, at: Timestamp) -> String {
-    let zoned = at.to_zoned(model.zone.clone());
+    format!("{} {}", day(model, at), at.to_zoned(model.zone.clone()).strftime("%H:%M"))
+}
+
+/// `today`, `Tue 10 Jun`; with the year when it could be meant otherwise.
+fn day(model: &Model, at: Timestamp) -> String {
+    let date = at.to_zoned(model.zone.clone()).date();
     let today = model.now.to_zoned(model.zone.clone()).date();
-    let form = match (zoned.date() == today, zoned.year() == today.year(), model.size.0 < TWO_LINES) {
-        (true, ..) => "today %H:%M",
-        (_, true, false) => "%a %-d %b %H:%M",
-        (_, false, false) => "%a %-d %b %Y %H:%M",
-        (_, true, true) => "%-d %b %H:%M",
-        (_, false, true) => "%-d %b %Y %H:%M",
+    let near = date.duration_since(today).abs() < YEAR_UNSAID;
+    let form = match (date == today, near, model.size.0 < TWO_LINES) {
+        (true, ..) => "today",
+        (_, true, false) => "%a %-d %b",
+        (_, false, false) => "%a %-d %b %Y",
+        (_, true, true) => "%-d %b",
+        (_, false, true) => "%-d %b %Y",
     };
-    zoned.strftime(form).to_string()
+    date.strftime(form).to_string()
+}
+
+/// When a stretch is, in the four columns before and the words behind. Where it was cut, no time is told.
+fn when(model: &Model, stretch: &Stretch<'_>, room: usize) -> (&'static str, String) {
+    let now = if stretch.now { "now " } else { "    " };
+    let start = stretch.start.known().filter(|_| stretch.who.is_some() || !stretch.now);
+    match (start.map(|start| moment(model, start)), stretch.end) {
+        (Some(start), Edge::At(end)) => (now, format!("{} – {}", cell(&start, room), moment(model, end))),
+        (Some(start), Edge::Beyond(end)) if stretch.now => (now, format!("{start}, beyond {}", day(model, end))),
+        (Some(start), Edge::Beyond(end)) => ("from", format!(" {start}, beyond {}", day(model, end))),
+        (None, Edge::At(end)) => (now, format!("until {}", moment(model, end))),
+        (None, Edge::Beyond(end)) => ("now,", format!(" beyond {}", day(model, end))),
+    }
 }
 
 fn shift<'a>(model: &Model, stretch: &Stretch<'a>, width: usize, narrow: bool) -> Vec<Span<'a>> {
-    let now = if stretch.now { "now " } else { "    " };
-    let from = if stretch.now && stretch.who.is_none() { String::new() } else { moment(model, stretch.start) };
-    let room = if narrow { SHORT } else { MOMENT };
-    let times = format!("{} – {}", cell(&from, room), moment(model, stretch.end));
+    let (now, times) = when(model, stretch, if narrow { SHORT } else { MOMENT });
     let mut spans = vec![span(model, Tone::Accent, now)];
     if narrow {
         spans.push(span(model, Tone::Plain, times));
@@ -199,13 +221,13 @@ fn shift<'a>(model: &Model, stretch: &Stretch<'a>, width: usize, narrow: bool) -
     spans
 }
 
-/// How long a stretch is: `12h`, `7d`.
+/// How long a stretch is: `12h`, `7d`; empty when that is not known.
 fn length(stretch: &Stretch<'_>) -> String {
-    let minutes = stretch.end.since((Unit::Minute, stretch.start)).map_or(0, |span| span.get_minutes());
-    match minutes {
-        ..60 => format!("{minutes}m"),
-        60..2880 => format!("{}h", minutes / 60),
-        _ => format!("{}d", minutes / 1440),
+    let (Some(start), Some(end)) = (stretch.start.known(), stretch.end.known()) else { return String::new() };
+    match end.duration_since(start).as_mins() {
+        minutes @ ..60 => format!("{minutes}m"),
+        minutes @ 60..2880 => format!("{}h", minutes / 60),
+        minutes => format!("{}d", minutes / 1440),
     }
 }
 

@@ -110,6 +110,49 @@ fn gaps_overrides_and_shifts_left_out() {
 }
 
 #[test]
+fn where_an_answer_was_cut_nobody_takes_over() {
+    let board = board_with(|account| {
+        let shift = |from: i64, to: i64| Shift { start: ago(from), end: ago(to), user: bob(), from_override: false };
+        let hours = 3600;
+        account.oncalls.truncate(1);
+        for schedule in &mut account.schedules {
+            (schedule.from, schedule.to) = (ago(60), ago(-160 * hours));
+        }
+        account.schedules[0].shifts = vec![shift(60, -30 * hours), shift(-30 * hours, -160 * hours)];
+        account.schedules[1].shifts = vec![shift(60, -160 * hours)];
+        let third = crate::core::oncall::Schedule {
+            schedule: schedule_name("PSCHED3", "Known whole"),
+            shifts: vec![shift(50 * hours, -30 * hours), shift(-30 * hours, -190 * hours)],
+            ..account.schedules[1].clone()
+        };
+        account.schedules.push(third);
+        let long = crate::core::oncall::Schedule {
+            schedule: schedule_name("PSCHED4", "Many"),
+            shifts: (0..6)
+                .map(|n| shift(if n == 0 { 60 } else { -n * hours }, if n == 5 { -160 } else { -n - 1 } * hours))
+                .collect(),
+            ..account.schedules[1].clone()
+        };
+        account.schedules.push(long);
+    });
+    both("on_call_cut", &board, "G");
+    let mut model = attached(board, 120, 40);
+    press(&mut model, "2");
+    insta::assert_snapshot!("on_call_cut_120x40", screen(&model, 120, 40));
+}
+
+#[test]
+fn at_the_turn_of_the_year_times_are_whole_and_a_far_year_is_named() {
+    let mut model = attached(board(), 80, 24);
+    let told = |model: &Model, at: &str| super::moment(model, at.parse().expect("time"));
+    model.now = "2025-12-30T12:00:00Z".parse().expect("time");
+    assert_eq!(told(&model, "2026-01-02T07:00:00Z"), "Fri 2 Jan 08:00");
+    assert_eq!(told(&model, "2026-12-29T07:00:00Z"), "Tue 29 Dec 2026 08:00");
+    model.size.0 = 40;
+    assert_eq!(told(&model, "2025-12-30T12:30:00Z"), "today 13:30");
+}
+
+#[test]
 fn a_filter_that_finds_and_one_that_does_not() {
     both("on_call_filter", &board(), "/ c a r o l");
     both("on_call_filter_kept", &board(), "/ s e c o n d enter");

@@ -233,8 +233,16 @@ async fn shifts_come_with_the_list_or_else_one_schedule_at_a_time() {
     let told: Vec<_> = found.iter().map(|one| (one.schedule.name.as_str(), one.shifts.len())).collect();
     assert_eq!(told, [("nobody", 0), ("with", 1), ("without", 1)]);
     let last = requests(&server).await.into_iter().find(|one| one.url.path() == "/schedules/S3").expect("asked");
-    let expected = [("since", "2026-01-01T00:00:00Z"), ("until", "2026-01-08T00:00:00Z"), ("time_zone", "UTC")];
+    let expected = [
+        ("since", "2026-01-01T00:00:00Z"),
+        ("until", "2026-01-08T00:00:00Z"),
+        ("time_zone", "UTC"),
+        ("overflow", "true"),
+    ];
     assert_eq!(pairs(&last), expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
+    let cut =
+        |one: &crate::core::oncall::Schedule| (one.cuts_start_of(&one.shifts[0]), one.cuts_end_of(&one.shifts[0]));
+    assert_eq!(cut(&found[1]), (true, false), "the window begins where it was asked for, to the second");
 }
 
 #[tokio::test]
