@@ -9,9 +9,6 @@ use super::{
     text::Shown,
 };
 
-/// On-call is not asked for more often than this, however often the incidents are.
-const ON_CALL_EVERY: SignedDuration = SignedDuration::from_mins(1);
-
 /// Why a source fails.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
@@ -120,7 +117,7 @@ impl Account {
 
     /// How what is known of on-call stands at `now`.
     pub fn on_call_standing(&self, now: Timestamp) -> Standing {
-        self.on_call.standing(now, self.every().max(ON_CALL_EVERY))
+        self.on_call.standing(now, self.every())
     }
 
     fn every(&self) -> SignedDuration {

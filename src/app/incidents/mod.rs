@@ -28,6 +28,7 @@ use super::{
 use crate::{
     core::{
         board::Change,
+        freshness::{Account, Freshness},
         id::IncidentKey,
         keys::{Chord, Key},
     },
@@ -49,7 +50,7 @@ pub struct State {
     /// Notes that did not arrive, by the incidents they were for.
     drafts: BTreeMap<BTreeSet<IncidentKey>, String>,
     tracking: acting::Tracking,
-    /// The first row was selected once; from then on the hand is moved by keys alone.
+    /// The first list is there, or a key was pressed; from then on the hand is moved by keys alone.
     started: bool,
     /// Rows of the list when it was last drawn up.
     height: usize,
@@ -69,6 +70,7 @@ impl State {
 
 /// A key of the table, pressed in this view.
 pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
+    model.incidents.started |= model.incidents.cursor.selected().is_some();
     match action {
         Action::Acknowledge => acting::begin(model, Wish::Acknowledge),
         Action::Resolve => acting::begin(model, Wish::Resolve),
@@ -297,14 +299,22 @@ fn rebuild(model: &mut Model) {
     find_place(model);
 }
 
+/// Whether the account's first list is still to come.
+fn is_awaited(account: &Account) -> bool {
+    account.rest_off.is_none() && account.rest == Freshness::default()
+}
+
 fn find_place(model: &mut Model) {
     let height = list_height(model);
     let state = &mut model.incidents;
     state.height = height;
     state.cursor.settle(state.rows.keys(), height);
     if !state.started {
+        // The first list comes in row by row; which came first means nothing.
+        state.cursor.select(None);
         state.cursor.select_first_if_none(state.rows.keys());
-        state.started = state.cursor.selected().is_some();
+        let waiting = model.board.accounts.values().any(|known| is_awaited(&known.account));
+        state.started = !waiting && state.cursor.selected().is_some();
     }
 }
 

@@ -137,8 +137,8 @@ impl Columns {
         };
         let mut columns = match width {
             0..60 => narrow,
-            60..80 => Self { priority: 4, assignee: 12, ..narrow },
-            80..110 => Self { urgency: 4, priority: 4, service: 11, assignee: 10, ..narrow },
+            60..80 => Self { number: 6, priority: 4, assignee: 10, ..narrow },
+            80..110 => Self { number: 6, urgency: 4, priority: 4, service: 11, assignee: 8, ..narrow },
             _ => Self { status: 12, number: 7, urgency: 4, priority: 4, service: 20, assignee: 20, ..narrow },
         };
         if board.accounts.len() > 1 {
