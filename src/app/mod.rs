@@ -447,6 +447,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::ShowTemplates => model.view = View::Templates,
         Action::Refresh => return refresh(model),
         Action::Back if had_news && model.notice.is_none() => {}
+        Action::Back if webhooks::returns(model) => {}
         _ => {
             return match model.view {
                 View::Incidents => incidents::act(model, action),

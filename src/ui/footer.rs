@@ -19,6 +19,7 @@ use crate::{
         Model, Notice, NoticeKind, View,
         filter::Filter,
         keys::{Action, BINDINGS, Scope},
+        oncall,
     },
     core::text::{columns, fit},
 };
@@ -80,7 +81,11 @@ fn hints(model: &Model) -> Vec<Hint> {
     if let Some(hints) = of_view(model) {
         return hints;
     }
-    let in_list = |action: &Action| !matches!(action, Action::Save | Action::PickDelivery);
+    let in_list = |action: &Action| match action {
+        Action::Save | Action::PickDelivery => false,
+        Action::Open => model.view != View::OnCall || oncall::opens(model).is_some(),
+        _ => true,
+    };
     let (help, mut out): (Vec<_>, Vec<_>) =
         bound(model.view).filter(|(action, _)| in_list(action)).partition(|(action, _)| *action == Action::Help);
     out.extend(help);

@@ -586,3 +586,21 @@ fn keys_cost_the_same_with_ten_thousand_incidents() {
     assert_eq!(selected(&model), Some("Q6LOGN"));
     assert_eq!(model.incidents.cursor.offset(), 10_006 - 19);
 }
+
+#[test]
+fn while_the_first_list_comes_in_the_hand_is_on_its_first_row_and_then_stays() {
+    let mut board = board_with(|account| account.rest = Freshness::default());
+    board.incidents.clear();
+    let mut model = attached(board, 80, 24);
+    let seen = |id: &str, age| Change::Incident(Box::new(incident(id, 1, Status::Triggered, "t", age)));
+    change(&mut model, seen("QOLD", 900));
+    change(&mut model, seen("QNEW", 60));
+    assert_eq!(selected(&model), Some("QNEW"));
+
+    let mut account = model.board.accounts.values().next().expect("account").account.clone();
+    account.rest.succeeded(ago(0));
+    change(&mut model, Change::Account(Box::new(account)));
+    change(&mut model, seen("QNEWER", 1));
+
+    assert_eq!(selected(&model), Some("QNEW"));
+}

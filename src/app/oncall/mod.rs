@@ -11,7 +11,7 @@ use crate::{
 };
 
 use super::{
-    Effect, Model,
+    Effect, Model, NoticeKind,
     filter::{self, Filter, Typed},
     keys::Action,
     list::{Cursor, Step},
@@ -98,12 +98,21 @@ fn step(model: &mut Model, by: Step) {
 
 /// From a person to the schedule that put them there.
 fn go_to_schedule(model: &mut Model) {
-    let Some(Place::Person { account, policy, level, user }) = model.oncall.cursor.selected() else { return };
-    let Some(board) = model.board.accounts.get(account) else { return };
-    let same = |on: &&OnCall| on.policy.id == *policy && on.level == *level && on.user.id == *user;
-    let Some(schedule) = board.oncalls.iter().filter(same).find_map(|on| on.schedule.as_ref()) else { return };
-    let place = Place::Schedule { account: account.clone(), id: schedule.id.clone() };
-    if places(model).contains(&place) {
-        model.oncall.cursor.select(Some(place));
+    match opens(model) {
+        Some(place) => model.oncall.cursor.select(Some(place)),
+        None => {
+            model.say(NoticeKind::Bad, "nothing to open here: enter goes from a person to the schedule they come from");
+        }
     }
+}
+
+/// The schedule that put the selected person there, when it is in the list.
+pub(crate) fn opens(model: &Model) -> Option<Place> {
+    let Place::Person { account, policy, level, user } = model.oncall.cursor.selected()? else { return None };
+    let board = model.board.accounts.get(account)?;
+    let same = |on: &&OnCall| on.policy.id == *policy && on.level == *level && on.user.id == *user;
+    let listed = places(model);
+    let schedules = board.oncalls.iter().filter(same).filter_map(|on| on.schedule.as_ref());
+    let mut places = schedules.map(|schedule| Place::Schedule { account: account.clone(), id: schedule.id.clone() });
+    places.find(|place| listed.contains(place))
 }

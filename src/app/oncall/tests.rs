@@ -174,6 +174,20 @@ fn enter_goes_from_a_person_to_their_schedule() {
 }
 
 #[test]
+fn enter_says_so_where_there_is_nothing_to_open() {
+    let mut model = model(80, 24);
+    press(&mut model, "2 j j j");
+    assert!(opens(&model).is_some());
+
+    press(&mut model, "G");
+    let place = model.oncall.cursor.selected().cloned();
+    assert_eq!(opens(&model), None);
+    press(&mut model, "enter");
+    assert_eq!(model.oncall.cursor.selected(), place.as_ref());
+    assert!(model.notice.as_ref().expect("a word").text.as_str().starts_with("nothing to open here"));
+}
+
+#[test]
 fn the_filter_leaves_people_and_shifts_with_their_headings() {
     let mut model = model(80, 24);
     press(&mut model, "2 / c a r o l");

@@ -17,7 +17,7 @@ use crate::{
 };
 
 use super::{
-    Effect, Model, NoticeKind,
+    Effect, Model, NoticeKind, View,
     filter::{self, Filter, Typed},
     incidents,
     keys::Action,
@@ -42,6 +42,8 @@ pub struct State {
     pub(crate) open: Option<Opened>,
     /// The newest line when the top was last in sight.
     seen: Option<DeliveryId>,
+    /// The incident to which one went from here: one step back from it leads here again.
+    left_for: Option<IncidentKey>,
 }
 
 /// What is known about lines older than the log.
@@ -258,29 +260,54 @@ fn open(model: &mut Model) -> Vec<Effect> {
             Reading::Asked(_) | Reading::Failed(_) => Some(opened.summary.clone()),
         }
     } else {
-        let selected = model.webhooks.cursor.selected().and_then(|id| model.webhooks.log.get(*id)).cloned();
-        if selected.is_none() && !model.webhooks.log.lines().is_empty() {
-            model.say(NoticeKind::Bad, "no delivery is selected: j and k select");
-        }
-        selected
+        select_newest(model);
+        at_hand(model).cloned()
     };
     summary.map(|summary| read(model, summary)).unwrap_or_default()
 }
 
-/// From the opened or selected delivery to its incident.
-fn go_to_incident(model: &mut Model) -> Vec<Effect> {
+/// With nothing selected, a key that needs a line means the newest.
+fn select_newest(model: &mut Model) {
+    let rows = ids(model);
+    model.webhooks.cursor.select_first_if_none(&rows);
+    settle(model);
+}
+
+/// The opened or selected delivery.
+fn at_hand(model: &Model) -> Option<&DeliverySummary> {
     let state = &model.webhooks;
     let selected = state.cursor.selected().and_then(|id| state.log.get(*id));
-    let Some(delivery) = state.open.as_ref().map(|opened| &opened.summary).or(selected) else {
-        model.say(NoticeKind::Bad, "no delivery is selected: j and k select");
+    state.open.as_ref().map(|opened| &opened.summary).or(selected)
+}
+
+/// From the opened or selected delivery to its incident.
+fn go_to_incident(model: &mut Model) -> Vec<Effect> {
+    select_newest(model);
+    let Some(delivery) = at_hand(model) else {
+        model.say(NoticeKind::Bad, "there is no delivery to go from");
         return vec![];
     };
     match delivery.incident.clone() {
-        Some(key) if model.board.incidents.contains_key(&key) => return incidents::show(model, key),
+        Some(key) if model.board.incidents.contains_key(&key) => {
+            model.webhooks.left_for = Some(key.clone());
+            return incidents::show(model, key);
+        }
         Some(key) => model.say(NoticeKind::Bad, &format!("{key} is not kept any more, or was never told to us")),
         None => model.say(NoticeKind::Bad, "this delivery belongs to no incident"),
     }
     vec![]
+}
+
+/// One step back from an incident to which one went from here; `false`: it was not such a step.
+pub(super) fn returns(model: &mut Model) -> bool {
+    let left_for = model.webhooks.left_for.take();
+    let shown = model.incidents.opened.as_ref().map(|opened| &opened.key);
+    if model.view != View::Incidents || left_for.is_none() || shown != left_for.as_ref() {
+        return false;
+    }
+    model.incidents.opened = None;
+    model.view = View::Webhooks;
+    true
 }
 
 fn read(model: &mut Model, summary: DeliverySummary) -> Vec<Effect> {

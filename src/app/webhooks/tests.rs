@@ -136,10 +136,35 @@ fn enter_reads_the_selected_delivery_and_esc_goes_back_to_it() {
 }
 
 #[test]
-fn enter_with_nothing_selected_opens_nothing() {
+fn with_nothing_selected_enter_opens_the_newest_line_that_the_filter_leaves() {
     let mut model = webhooks();
-    assert_eq!(press(&mut model, "enter"), vec![]);
-    assert!(model.webhooks.open.is_none() && model.notice.is_some());
+    let effects = press(&mut model, "enter");
+    assert_eq!(requests(&effects)[0].1, Request::Delivery { id: DeliveryId(6) });
+    assert_eq!(selected(&model), Some(6));
+
+    let mut model = webhooks();
+    let effects = press(&mut model, "/ r e j e c t enter enter");
+    assert_eq!(requests(&effects)[0].1, Request::Delivery { id: DeliveryId(5) });
+
+    let mut model = webhooks();
+    press(&mut model, "/ x y z enter");
+    assert_eq!(press(&mut model, "enter i"), vec![]);
+}
+
+#[test]
+fn from_the_incident_of_a_delivery_esc_leads_back_to_the_delivery() {
+    let mut model = webhooks();
+    press(&mut model, "enter i");
+    assert_eq!(model.view, View::Incidents);
+    press(&mut model, "esc");
+    assert_eq!(model.view, View::Webhooks);
+    assert_eq!(model.webhooks.open.as_ref().map(|opened| opened.summary.id), Some(DeliveryId(6)));
+    assert!(model.incidents.opened.is_none());
+
+    press(&mut model, "esc 1 enter");
+    assert!(model.incidents.opened.is_some());
+    press(&mut model, "esc");
+    assert_eq!(model.view, View::Incidents, "opened from the list, back to the list");
 }
 
 #[test]

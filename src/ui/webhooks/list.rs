@@ -18,9 +18,9 @@ use crate::{
         },
     },
     core::{
-        delivery::{DeliverySummary, Direction},
+        delivery::{DeliverySummary, Direction, Verdict},
         freshness::Door,
-        text::{Shown, fit},
+        text::{Shown, columns as columns_of, fit},
         words,
     },
 };
@@ -48,9 +48,9 @@ fn columns(model: &Model, width: usize, time: usize) -> Vec<(Column, usize)> {
     match width {
         ..60 => columns.push((Type, 0)),
         60..76 => columns.extend([(Type, 0), (Incident, 8)]),
-        76..100 => columns.extend([(Type, 20), (Incident, 8), (Subject, 0), (Latency, 6)]),
-        100..140 => columns.extend([(Type, 27), (Incident, 14), (Subject, 0), (Latency, 6), (Size, 8)]),
-        _ => columns.extend([(Type, 34), (Incident, 14), (Subject, 0), (Latency, 8), (Size, 8)]),
+        76..100 => columns.extend([(Type, 18), (Incident, 8), (Subject, 0), (Latency, 5)]),
+        100..140 => columns.extend([(Type, 24), (Incident, 14), (Subject, 0), (Latency, 5), (Size, 8)]),
+        _ => columns.extend([(Type, 28), (Incident, 14), (Subject, 0), (Latency, 5), (Size, 8)]),
     }
     if width >= 120 && model.board.accounts.len() > 1 {
         columns.insert(3, (Account, 12));
@@ -79,14 +79,29 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         }
         for (row, y) in shown.iter().zip(at.rows.y..) {
             let selected = state.cursor.selected() == Some(&row.id);
-            let mut spans = vec![parts::gutter(model, selected)];
-            spans.extend(columns.iter().flat_map(|(column, wide)| [value(model, *column, row, *wide), Span::raw(" ")]));
-            let line = parts::selected(Line::from(spans), selected);
+            let line = parts::selected(cells(model, &columns, row, selected), selected);
             parts::line(frame, Rect { y, height: 1, ..at.rows }, line);
         }
     }
     let left = format!("{} of {}", rows.len(), words::count(state.log.lines().len(), "delivery", "deliveries"));
     parts::filter(model, frame, at.filter, &state.filter, &left);
+}
+
+/// One row. What was not taken or not understood says why, in the room of what it would have said.
+fn cells<'a>(model: &Model, columns: &[(Column, usize)], row: &DeliverySummary, selected: bool) -> Line<'a> {
+    let untold = matches!(row.verdict, Verdict::Rejected | Verdict::Undecodable);
+    let gives_way = |column: Column| untold && matches!(column, Column::Type | Column::Incident | Column::Subject);
+    let room: usize = columns.iter().filter(|(column, _)| gives_way(*column)).map(|(_, wide)| wide + 1).sum();
+    let mut spans = vec![parts::gutter(model, selected)];
+    for (column, wide) in columns {
+        if !gives_way(*column) {
+            spans.extend([value(model, *column, row, *wide), Span::raw(" ")]);
+        } else if *column == Column::Type {
+            spans.push(span(model, Tone::Plain, cell(row.reason.as_str(), room.saturating_sub(1))));
+            spans.push(Span::raw(" "));
+        }
+    }
+    Line::from(spans)
 }
 
 /// What the list is, and what to know about it: what came in above, the door, what happens at its end.
@@ -118,10 +133,25 @@ fn title(model: &Model, frame: &mut Frame<'_>, area: Rect, rows: &[&DeliverySumm
     if let Some((tone, words)) = door(model).filter(|_| !rows.is_empty()) {
         spans.push(span(model, tone, format!("  {words}")));
     }
-    if !rows.is_empty() {
-        spans.push(span(model, Tone::Faint, format!("  times in {}", parts::zone(model))));
+    let line = if rows.is_empty() { Line::from(spans) } else { with_zone(model, spans, area.width.into()) };
+    parts::line(frame, area, line);
+}
+
+/// The title and its news, shortened so that the zone has room: by its letters, or better by its name.
+fn with_zone<'a>(model: &Model, title: Vec<Span<'a>>, width: usize) -> Line<'a> {
+    let letters = words::zone_name(model.now, &model.zone);
+    let mut room = width.saturating_sub(2 + columns_of(&letters));
+    let mut spans = vec![];
+    for part in title {
+        let text = fit(&part.content, room);
+        room -= columns_of(&text);
+        spans.push(Span::styled(text, part.style));
     }
-    parts::line(frame, area, Line::from(spans));
+    room += columns_of(&letters);
+    let roomy = [format!("times in {}", parts::zone(model)), format!("times in {letters}")];
+    let zone = roomy.into_iter().find(|words| columns_of(words) <= room).unwrap_or(letters);
+    spans.push(span(model, Tone::Faint, format!("  {zone}")));
+    Line::from(spans)
 }
 
 /// Why nothing comes in, in short.
@@ -143,6 +173,7 @@ fn heading<'a>(model: &Model, columns: &[(Column, usize)]) -> Line<'a> {
             Column::Account => cell("account", *wide),
             Column::Type => cell("event type", *wide),
             Column::Incident => cell("incident", *wide),
+            Column::Subject if *wide < "subject or reason".len() => cell("subject", *wide),
             Column::Subject => cell("subject or reason", *wide),
             Column::Latency => right("ms", *wide),
             Column::Size => right("bytes", *wide),
@@ -167,7 +198,8 @@ fn value<'a>(model: &Model, column: Column, row: &DeliverySummary, wide: usize) 
         }
         Column::Account => plain(row.account.as_ref().map_or("", |name| name.as_str())),
         Column::Type => match &row.event_type {
-            Some(kind) => plain(kind.as_str()),
+            // Nearly all are an incident's; the opened delivery has the whole word.
+            Some(kind) => plain(kind.as_str().strip_prefix("incident.").unwrap_or(kind.as_str())),
             None => span(model, Tone::Faint, cell("not known", wide)),
         },
         Column::Incident => {

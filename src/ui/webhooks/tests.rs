@@ -158,6 +158,25 @@ fn a_log_whose_door_fails_says_so_above() {
 }
 
 #[test]
+fn the_zone_is_never_cut() {
+    let mut board = board();
+    board.door = Door::Failing { address: address(), cause: shown("the disk is full") };
+    for (name, letters) in [("Etc/UTC", "UTC"), ("America/Argentina/Buenos_Aires", "-03")] {
+        for width in 40..120 {
+            let mut model = attached(board.clone(), width, 24);
+            model.zone = jiff::tz::TimeZone::get(name).expect("zone");
+            let effects = press(&mut model, "3 G");
+            answer(&mut model, &effects, Err("the store is busy".into()));
+
+            let text = screen(&model, width, 24);
+            let title = text.lines().nth(2).expect("a title");
+            let told = [name, letters].iter().any(|zone| title.ends_with(zone));
+            assert!(told, "{width}: {title}");
+        }
+    }
+}
+
+#[test]
 fn before_the_first_answer() {
     let mut model = Model::new(now(), zone(), (80, 24));
     press(&mut model, "3");
