@@ -14,6 +14,7 @@ use crate::{
     core::{
         action::{Assignee, Outcome, Target, Verb},
         board::{Board, Change},
+        freshness::Freshness,
         id::ActionId,
         incident::Status,
     },
