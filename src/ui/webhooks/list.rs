@@ -111,8 +111,8 @@ fn title(model: &Model, frame: &mut Frame<'_>, area: Rect, rows: &[&DeliverySumm
     if let Door::Failing { cause, .. } = &model.board.door
         && !rows.is_empty()
     {
-        let text = fit(&format!("! webhooks get 503: {cause}"), area.width.into());
-        return parts::line(frame, area, Line::from(span(model, Tone::Alarm, text)));
+        let alarm = span(model, Tone::Alarm, format!("! webhooks get 503: {cause}"));
+        return parts::line(frame, area, with_zone(model, vec![alarm], area.width.into()));
     }
     let mut spans = vec![span(model, Tone::Strong, "Webhooks")];
     match state.new_above(rows) {
