@@ -122,16 +122,23 @@ impl Client {
     }
 
     /// Why the incidents cannot be trusted to be all there are, as they are; empty when they can.
+    /// An account without a token is configured to know no more than webhooks tell: see [`Client::webhooks_only`].
     pub(super) fn doubts(&self) -> Vec<String> {
-        self.doubts_of(Account::rest_standing, "incidents are not asked for, so only what webhooks told is known")
+        self.doubts_of(Account::rest_standing, None)
+    }
+
+    /// The accounts of which only what webhooks told is known.
+    pub(super) fn webhooks_only(&self) -> Vec<String> {
+        let accounts = self.board.accounts.values().map(|known| &known.account);
+        accounts.filter(|account| account.rest_off.is_some()).map(|account| account.name.to_string()).collect()
     }
 
     /// The same of who is on call.
     pub(super) fn on_call_doubts(&self) -> Vec<String> {
-        self.doubts_of(Account::on_call_standing, "who is on call is not asked for")
+        self.doubts_of(Account::on_call_standing, Some("who is on call is not asked for"))
     }
 
-    fn doubts_of(&self, standing: fn(&Account, Timestamp) -> Standing, off: &str) -> Vec<String> {
+    fn doubts_of(&self, standing: fn(&Account, Timestamp) -> Standing, off: Option<&str>) -> Vec<String> {
         if self.board.accounts.is_empty() {
             return vec!["no account is configured: nothing is known".to_owned()];
         }
@@ -139,7 +146,7 @@ impl Client {
         let doubt = |account: &Account| {
             let name = &account.name;
             if account.rest_off.is_some() {
-                return Some(format!("{name}: it has no token: {off}"));
+                return off.map(|off| format!("{name}: it has no token: {off}"));
             }
             match standing(account, now) {
                 Standing::Fresh { .. } => None,

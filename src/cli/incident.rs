@@ -138,8 +138,13 @@ fn list(client: &Client, all: bool, format: Format) -> CommandOutcome {
 
 fn print_table(client: &Client, incidents: &[&Incident]) {
     if incidents.is_empty() {
-        if client.doubts().is_empty() {
-            output::line("no incidents");
+        match client.webhooks_only().as_slice() {
+            _ if !client.doubts().is_empty() => {}
+            [] => output::line("no incidents"),
+            only => {
+                let only = only.join(", ");
+                output::line(&format!("no incidents that webhooks told of; nothing else is known of {only}: no token"));
+            }
         }
         return;
     }
@@ -224,15 +229,20 @@ async fn show(client: &mut Client, text: &str, json: bool) -> CommandOutcome {
         return Err(Failure::new(Exit::Failed, format!("incident {key} is gone")));
     };
     let detail = match answer {
-        Ok(Answer::Detail { detail }) => *detail,
+        Ok(Answer::Detail { detail }) => Some(*detail),
         Ok(_) => return Err(Failure::new(Exit::Failed, "the server answered another question")),
-        Err(failure) => return Err(Failure::new(Exit::Stale, failure)),
+        Err(failure) => {
+            output::complain(&format!("alerts, notes and timeline are not known: {failure}"));
+            None
+        }
     };
     if json {
         output::json(&json!({ "incident": as_json(&incident), "detail": detail }))?;
     } else {
-        print_detail(&incident, &detail);
+        print_state(&incident);
+        detail.iter().for_each(print_detail);
     }
+    let Some(detail) = detail else { return Ok(Exit::Stale) };
     for missing in &detail.missing {
         output::complain(missing.as_str());
     }
@@ -240,7 +250,7 @@ async fn show(client: &mut Client, text: &str, json: bool) -> CommandOutcome {
     Ok(if detail.missing.is_empty() { trusted } else { Exit::Partly })
 }
 
-fn print_detail(incident: &Incident, detail: &Detail) {
+fn print_state(incident: &Incident) {
     let state = &incident.state;
     let number = state.number.map(|number| format!("#{number}  ")).unwrap_or_default();
     output::line(&format!("{number}{}  {}", incident.key, state.title));
@@ -255,6 +265,9 @@ fn print_detail(incident: &Incident, detail: &Detail) {
     if let Some(url) = &state.url {
         output::line(&format!("link      {url}"));
     }
+}
+
+fn print_detail(detail: &Detail) {
     for line in detail.description.iter().flat_map(ShownBody::lines) {
         output::line(&format!("  {line}"));
     }

@@ -38,7 +38,7 @@ use crate::{
         board::{Board, Change},
         delivery::Decode,
         freshness::{self, Freshness, Push},
-        id::AccountName,
+        id::{AccountName, IncidentKey},
         text::Shown,
     },
     proto::Access,
@@ -50,7 +50,9 @@ use crate::{
 
 /// Arrivals that wait to be applied; more stay in the store until there is room.
 const ARRIVALS: usize = 4096;
-/// Resolved incidents older than this are not loaded.
+/// Between two looks for what is too old to keep.
+const TIDY: Duration = Duration::from_hours(1);
+/// Resolved incidents older than this are not kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How long the end waits for actions; what is not settled by then is settled at the next start.
 const ACTIONS: Duration = Duration::from_secs(30);
@@ -124,6 +126,7 @@ impl Server {
                 server.tasks.spawn(polling);
             }
         }
+        server.tasks.spawn(tidy(Arc::clone(&server.desk), server.stop.clone()));
         server.tasks.spawn(actions::settle(Arc::clone(&server.desk), unsettled));
         server.tasks.spawn(accept(Arc::clone(&server.desk), socket, server.stop.clone()));
         Ok(server)
@@ -185,13 +188,30 @@ impl Server {
     }
 }
 
+/// Lets go of what was resolved long ago, so that a server that runs for months does not grow with them. Their
+/// deliveries stay in the log.
+async fn tidy(desk: Arc<Desk>, stop: CancellationToken) {
+    loop {
+        let oldest = Timestamp::now().checked_sub(KEPT).unwrap_or(Timestamp::UNIX_EPOCH);
+        let old: Vec<IncidentKey> = desk.hub.look(|board| {
+            let over = board.incidents.values().filter(|i| !i.state.status.is_open() && i.stamp.at < oldest);
+            over.map(|incident| incident.key.clone()).collect()
+        });
+        for key in old {
+            desk.forget(&key).await;
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(TIDY) => {}
+        }
+    }
+}
+
 /// Everything that earlier runs left, and the actions that are not settled.
 fn restore(reader: &Reader, mut board: Board) -> Result<(Board, Vec<crate::core::action::Action>), StoreError> {
-    let oldest = Timestamp::now().checked_sub(KEPT).unwrap_or(Timestamp::UNIX_EPOCH);
     for incident in reader.incidents()? {
         // An account that is not configured any more has nobody to tell what became of its incidents.
-        let configured = board.accounts.contains_key(&incident.key.account);
-        if configured && (incident.state.status.is_open() || incident.stamp.at >= oldest) {
+        if board.accounts.contains_key(&incident.key.account) {
             board.incidents.insert(incident.key.clone(), incident);
         }
     }
