@@ -15,6 +15,10 @@ pub fn page(view: View, width: usize) -> Vec<Vec<Piece>> {
     let mut page = Page::new(width);
     page.text(0, Tone::Strong, &format!("Keys in {}", view.name()));
     section(&mut page, width, Scope::In(view));
+    if view == View::Templates {
+        page.heading("Keys in the text of a template");
+        section(&mut page, width, Scope::Editor);
+    }
     page.heading("Keys everywhere");
     section(&mut page, width, Scope::Everywhere);
     page.heading("Marks");

@@ -41,6 +41,8 @@ pub enum Action {
     PreviewDown,
     PreviewUp,
     GoToIncident,
+    /// What the editor of a template does by itself.
+    Edit,
 }
 
 /// Where a binding holds.
@@ -48,6 +50,8 @@ pub enum Action {
 pub enum Scope {
     Everywhere,
     In(View),
+    /// While the text of a template is edited; these keys go to the editor, not through [`resolve`].
+    Editor,
 }
 
 /// One row of the table.
@@ -133,6 +137,15 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::PreviewDown, Scope::In(View::Templates), &["alt-down"], "", "scroll the preview down"),
     row(Action::PreviewUp, Scope::In(View::Templates), &["alt-up"], "", "scroll the preview up"),
     row(Action::GoToIncident, Scope::In(View::Webhooks), &["i"], "incident", "open the delivery's incident"),
+    row(Action::Edit, Scope::Editor, &["ctrl-u"], "", "undo"),
+    row(Action::Edit, Scope::Editor, &["ctrl-r"], "", "redo"),
+    row(Action::Edit, Scope::Editor, &["ctrl-w", "alt-d"], "", "delete the word before, behind"),
+    row(Action::Edit, Scope::Editor, &["ctrl-j", "ctrl-k"], "", "delete to the start, to the end of the line"),
+    row(Action::Edit, Scope::Editor, &["shift-left", "shift-right", "shift-up", "shift-down"], "", "select"),
+    row(Action::Edit, Scope::Editor, &["ctrl-x", "ctrl-y"], "", "cut what is selected, put it in"),
+    row(Action::Edit, Scope::Editor, &["ctrl-left", "ctrl-right"], "", "a word back, on"),
+    row(Action::Edit, Scope::Editor, &["home", "end"], "", "to the start, to the end of the line"),
+    row(Action::Edit, Scope::Editor, &["alt-<", "alt->"], "", "to the first, to the last line"),
 ];
 
 /// What `chord` means in `view`; a view's own bindings come before those that hold everywhere.

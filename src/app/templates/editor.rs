@@ -89,6 +89,18 @@ impl Previewed {
         self.asked.is_some_and(|wait| wait.overdue(now))
     }
 
+    /// What is wrong with the template on the screen or with what it gives, in words; `None`: nothing that is
+    /// known.
+    pub(super) fn wrong(&self) -> Option<String> {
+        match self.last.as_ref().filter(|_| self.is_current())?.as_ref().ok()? {
+            Preview::Broken(fault) => Some(format!("it is broken: {}", placed(fault))),
+            Preview::Rendered { output, json: Err(fault), .. } if is_meant_as_json(output.as_str()) => {
+                Some(format!("its output is not JSON: {}", placed(fault)))
+            }
+            Preview::Rendered { .. } => None,
+        }
+    }
+
     /// What is wrong with the template on the screen, and where.
     pub fn fault(&self) -> Option<&Fault> {
         match &self.last {
@@ -221,7 +233,7 @@ impl Previewed {
             Some(Ok(Preview::Broken(fault))) => said(&placed(fault), PreviewLine::Fault),
             Some(Ok(Preview::Rendered { output, json, .. })) => {
                 let mut out = vec![];
-                let fault = json.as_ref().err();
+                let fault = json.as_ref().err().filter(|_| is_meant_as_json(output.as_str()));
                 if let Some(fault) = fault {
                     out.extend(said(&format!("not JSON, {}", placed(fault)), PreviewLine::Fault));
                 }
@@ -236,6 +248,11 @@ impl Previewed {
             }
         }
     }
+}
+
+/// Whether output that is not JSON was meant to be: else it is text, and nothing is wrong with it.
+pub fn is_meant_as_json(output: &str) -> bool {
+    output.trim_start().starts_with(['{', '['])
 }
 
 /// What is wrong, after where.

@@ -22,6 +22,7 @@ use super::{
 
 /// The longest name of a template.
 const NAME_LIMIT: usize = 64;
+const NAME_RULE: &str = "a name has lower-case letters, digits, - and _ only";
 /// The longest text that is pasted at once, in bytes.
 const PASTE_LIMIT: usize = 256 * 1024;
 
@@ -29,7 +30,9 @@ pub(super) fn typed(model: &mut Model, chord: Chord) -> Option<Vec<Effect>> {
     if chord.ctrl && matches!(chord.key, Key::Char('c' | 'z')) {
         return None;
     }
-    hush(model);
+    if !name_was_refused(model) || matches!(chord.key, Key::Enter | Key::Esc) {
+        hush(model);
+    }
     if let Some(name) = model.templates.naming.take() {
         return Some(name_key(model, name, chord));
     }
@@ -46,6 +49,9 @@ pub(super) fn pasted(model: &mut Model, text: &str) -> bool {
     let state = &mut model.templates;
     if let Some(name) = &mut state.naming {
         name.insert(&text.chars().filter(|c| belongs_in_a_name(*c)).collect::<String>());
+        if !text.chars().all(belongs_in_a_name) {
+            tell(model, NoticeKind::Bad, &format!("some of it is left out: {NAME_RULE}"));
+        }
         return true;
     }
     let Some(editor) = &mut state.editor else { return state.filter.paste(text) };
@@ -70,6 +76,13 @@ fn hidden_words(hidden: usize) -> String {
     format!("{hidden} hidden {}", if hidden == 1 { "character" } else { "characters" })
 }
 
+/// Whether a character of the name being typed was left out. That is said until the name is given: what is
+/// typed next is not to hide it.
+fn name_was_refused(model: &Model) -> bool {
+    let state = &model.templates;
+    state.naming.is_some() && state.said.as_ref().is_some_and(|said| said.as_str().ends_with(NAME_RULE))
+}
+
 fn belongs_in_a_name(c: char) -> bool {
     matches!(c, 'a'..='z' | '0'..='9' | '-' | '_')
 }
@@ -79,7 +92,7 @@ fn name_key(model: &mut Model, mut name: TypedLine, chord: Chord) -> Vec<Effect>
         Key::Esc => return vec![],
         Key::Enter => return name_given(model, name),
         Key::Char(c) if !chord.ctrl && !chord.alt && !belongs_in_a_name(c) => {
-            tell(model, NoticeKind::Bad, "a name has lower-case letters, digits, - and _ only");
+            tell(model, NoticeKind::Bad, &format!("`{c}` is left out: {NAME_RULE}"));
         }
         _ => {
             name.take(chord);

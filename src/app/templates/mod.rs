@@ -147,6 +147,10 @@ pub(super) fn answered(model: &mut Model, id: RequestId, answer: &Result<Answer,
             Ok(Answer::Preview { preview }) => Ok(preview.clone()),
             other => Err(Shown::line(why(other))),
         });
+        let (name, text) = (editor.name.clone(), editor.base.clone());
+        if state.said.as_ref().is_some_and(|said| said.as_str() == saved_words(&name)) {
+            tell_saved(model, &name, text.as_deref().unwrap_or_default());
+        }
     }
     Some(settle(model))
 }
@@ -319,13 +323,26 @@ fn save(model: &mut Model, editor: &Editor) -> Vec<Effect> {
     vec![effect]
 }
 
+fn saved_words(name: &str) -> String {
+    format!("{name} is saved")
+}
+
+/// The server holds `text` now. A broken one is saved too, as one may want to go on tomorrow, but not in silence.
+fn tell_saved(model: &mut Model, name: &str, text: &str) {
+    let editor = model.templates.editor.as_ref().filter(|editor| editor.name == name && editor.text() == text);
+    match editor.and_then(|editor| editor.preview.wrong()) {
+        Some(wrong) => tell(model, NoticeKind::Bad, &format!("{}, but {wrong}", saved_words(name))),
+        None => tell(model, NoticeKind::Good, &saved_words(name)),
+    }
+}
+
 fn saved(model: &mut Model, saving: Saving, answer: &Result<Answer, String>) {
     let Saving { name, text, .. } = saving;
     let Ok(Answer::Saved { .. }) = answer else {
         tell(model, NoticeKind::Bad, &format!("{name} was not saved: {}", why(answer)));
         return;
     };
-    tell(model, NoticeKind::Good, &format!("{name} is saved"));
+    tell_saved(model, &name, &text);
     if let Some(editor) = model.templates.editor.as_mut().filter(|editor| editor.name == name) {
         editor.saved(&text);
     }

@@ -354,6 +354,92 @@ fn quitting_with_unsaved_text_asks_once_and_any_other_key_stays() {
     assert_eq!(press(&mut model, "ctrl-c"), [Effect::Quit]);
 }
 
+#[test]
+fn saving_a_broken_template_says_that_it_is_broken_and_where() {
+    let broken = || {
+        let fault = Fault { message: Shown::line("if takes an argument"), line: 1, column: 3 };
+        Ok(Answer::Preview { preview: Preview::Broken(fault) })
+    };
+    let said = "chat is saved, but it is broken: line 1, column 3: if takes an argument";
+    let saved = || Ok(Answer::Saved { name: "chat".into() });
+
+    let (mut model, effects) = editing("{{#if}}");
+    answer(&mut model, &effects, broken());
+    let preview = type_text(&mut model, "x");
+    answer(&mut model, &preview, broken());
+    let save = press(&mut model, "ctrl-s");
+    answer(&mut model, &save, saved());
+    assert_eq!(notice(&model), said);
+
+    let preview = type_text(&mut model, "y");
+    let save = press(&mut model, "ctrl-s");
+    answer(&mut model, &save, saved());
+    assert_eq!(notice(&model), "chat is saved", "not known yet");
+    answer(&mut model, &preview, broken());
+    assert_eq!(notice(&model), said);
+
+    let fault = Fault { message: Shown::line("expected `,`"), line: 2, column: 1 };
+    let not_json = Preview::Rendered { output: ShownBody::new("{\n"), json: Err(fault.clone()), bytes: 2 };
+    let preview = type_text(&mut model, "j");
+    answer(&mut model, &preview, Ok(Answer::Preview { preview: not_json }));
+    let save = press(&mut model, "ctrl-s");
+    answer(&mut model, &save, saved());
+    assert_eq!(notice(&model), "chat is saved, but its output is not JSON: line 2, column 1: expected `,`");
+
+    let plain = Preview::Rendered { output: ShownBody::new("z"), json: Err(fault), bytes: 1 };
+    let preview = type_text(&mut model, "z");
+    answer(&mut model, &preview, Ok(Answer::Preview { preview: plain }));
+    let save = press(&mut model, "ctrl-s");
+    answer(&mut model, &save, saved());
+    assert_eq!(notice(&model), "chat is saved");
+}
+
+#[test]
+fn a_character_left_out_of_a_name_is_told_until_the_name_is_given() {
+    let mut model = templates();
+    press(&mut model, "n");
+    type_text(&mut model, "Page");
+    assert_eq!(notice(&model), "`P` is left out: a name has lower-case letters, digits, - and _ only");
+    press(&mut model, "enter");
+    assert_eq!(notice(&model), "");
+
+    let mut model = templates();
+    press(&mut model, "n");
+    update(&mut model, Event::Pasted("page two".into()));
+    assert!(notice(&model).starts_with("some of it is left out"), "{}", notice(&model));
+    press(&mut model, "esc");
+    assert_eq!(notice(&model), "");
+}
+
+#[test]
+fn the_keys_of_the_text_do_what_the_help_says() {
+    let cases = [
+        ("x ctrl-u", "one two\nthree"),
+        ("x ctrl-u ctrl-r", "xone two\nthree"),
+        ("end ctrl-w", "one \nthree"),
+        ("alt-d", " two\nthree"),
+        ("ctrl-right ctrl-j", "two\nthree"),
+        ("ctrl-right ctrl-left x", "xone two\nthree"),
+        ("ctrl-right ctrl-k", "one \nthree"),
+        ("shift-right shift-right ctrl-x", "e two\nthree"),
+        ("end shift-left ctrl-x home ctrl-y", "oone tw\nthree"),
+        ("shift-down ctrl-x", "three"),
+        ("alt-> shift-up ctrl-x", "three"),
+        ("alt-> alt-< x", "xone two\nthree"),
+    ];
+    let mut pressed = vec![];
+    for (keys, expected) in cases {
+        let (mut model, _) = editing("one two\nthree");
+        press(&mut model, keys);
+        assert_eq!(open_text(&model), expected, "{keys}");
+        pressed.extend(keys.split(' '));
+    }
+    let told = crate::app::keys::BINDINGS.iter().filter(|binding| binding.scope == crate::app::keys::Scope::Editor);
+    for key in told.flat_map(|binding| binding.keys) {
+        assert!(pressed.contains(key), "{key} is not tried");
+    }
+}
+
 fn unanswered(model: &mut Model, effects: &[Effect]) {
     let (id, _) = requests(effects).last().cloned().expect("a request");
     let effects = update(model, Event::Unanswered { id, reason: "the connection broke".into() });

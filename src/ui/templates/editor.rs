@@ -11,7 +11,7 @@ use crate::{
         Link, Model,
         page::Tone,
         templates::{
-            editor::{Editor, PreviewLine, editor_areas},
+            editor::{Editor, PreviewLine, editor_areas, is_meant_as_json},
             source::{Pick, Source},
         },
         webhooks::incident_words,
@@ -113,11 +113,12 @@ fn verdict(model: &Model, editor: &Editor) -> (Tone, String) {
         None => (Tone::Faint, "rendering…".into()),
         Some(Err(_)) => (Tone::Alarm, "! none".into()),
         Some(Ok(Preview::Broken(_))) => (Tone::Alarm, "! template fault".into()),
-        Some(Ok(Preview::Rendered { json, bytes, .. })) => {
+        Some(Ok(Preview::Rendered { output, json, bytes })) => {
             let size = words::count(usize::try_from(*bytes).unwrap_or(usize::MAX), "byte", "bytes");
             match json {
                 Ok(()) => (Tone::Calm, format!("+ JSON ok, {size}")),
-                Err(_) => (Tone::Caution, format!("~ not JSON, {size}")),
+                Err(_) if is_meant_as_json(output.as_str()) => (Tone::Caution, format!("~ not JSON, {size}")),
+                Err(_) => (Tone::Plain, format!("text, not JSON, {size}")),
             }
         }
     }

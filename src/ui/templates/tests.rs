@@ -63,7 +63,7 @@ fn good() -> Preview {
 fn the_list() {
     keys("list", "j");
     keys("list_naming", "n p a g e");
-    keys("list_bad_name", "n P");
+    keys("list_bad_name", "n P a");
     keys("list_opening", "enter");
     keys("list_filter", "/ m a i l");
     keys("list_filter_none", "/ x y z enter");
@@ -110,6 +110,17 @@ fn the_editor_with_its_preview() {
 }
 
 #[test]
+fn a_broken_template_that_was_saved() {
+    let broken = Preview::Broken(fault("there is no helper `eech`", 3, 4));
+    editing("editor_saved_broken", &broken, |model| {
+        let effects = type_text(model, "x");
+        answer(model, &effects, Ok(Answer::Preview { preview: broken.clone() }));
+        let effects = press(model, "ctrl-s");
+        answer(model, &effects, Ok(Answer::Saved { name: "chat".into() }));
+    });
+}
+
+#[test]
 fn an_editor_without_colour() {
     let mut model = attached(board(), 80, 24);
     model.colour = false;
@@ -130,6 +141,8 @@ fn faults_say_where_they_are() {
     );
     editing("editor_not_json", &not_json, |_| {});
     editing("editor_nowhere", &Preview::Broken(fault("it ran for longer than 2 s", 0, 0)), |_| {});
+    let mail = rendered("Disk 97 % full on db-3\n\nSince 04:17.\n", Err(fault("expected value", 1, 1)));
+    editing("editor_plain_text", &mail, |_| {});
     editing("editor_empty", &rendered("", Err(fault("EOF while parsing a value", 1, 0))), |_| {});
 }
 
