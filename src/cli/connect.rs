@@ -22,6 +22,8 @@ use crate::{
 
 /// How long a server that is starting or leaving is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Waiting this long at the end needs no words.
+const UNREMARKABLE: Duration = Duration::from_millis(500);
 /// Bytes in the pipe between the two halves of one process.
 const PIPE: usize = 256 * 1024;
 
@@ -34,7 +36,7 @@ impl Owned {
     pub(super) async fn stop(&self) {
         let server = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(server) = server else { return };
-        if server.under_way() > 0 {
+        if !server.finish_actions(UNREMARKABLE).await {
             output::complain("finishing what was asked for…");
         }
         server.stop().await;

@@ -172,17 +172,17 @@ impl Server {
         &self.desk.hub
     }
 
-    /// Actions that are not settled yet.
-    pub fn under_way(&self) -> usize {
-        self.desk.under_way.len()
+    /// Waits for the actions under way, at most `within`; says whether all are settled.
+    pub async fn finish_actions(&self, within: Duration) -> bool {
+        self.desk.under_way.close();
+        timeout(within, self.desk.under_way.wait()).await.is_ok()
     }
 
     /// Stops everything, and waits until what was begun is done: actions for at most half a minute, the rest
     /// for three seconds.
     pub async fn stop(self) {
         self.stop.cancel();
-        self.desk.under_way.close();
-        let _ = timeout(ACTIONS, self.desk.under_way.wait()).await;
+        self.finish_actions(ACTIONS).await;
         self.tasks.close();
         let _ = timeout(DRAIN, self.tasks.wait()).await;
     }
