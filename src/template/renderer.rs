@@ -68,12 +68,20 @@ impl Renderer {
         let ask = Ask::Render { text: text.to_owned(), context: context.clone() };
         let frame = frame::encode(&ask).map_err(|_| at_large("the delivery is too large to render"))?;
         let mut warm = self.warm.lock().await;
-        let mut worker = match warm.take().and_then(Worker::alive) {
-            Some(worker) => worker,
-            None => self.start().await.map_err(|problem| at_large(&problem))?,
+        let asked = match warm.take().and_then(Worker::alive) {
+            None => None,
+            Some(worker) => match self.ask(worker, &frame).await {
+                // It may have been killed while it was idle: that says nothing of this template.
+                Err(Gone::Ended(signal)) if !is_by_template(signal) => None,
+                asked => Some(asked),
+            },
         };
-        match timeout(self.limits.wall, worker.ask(&frame)).await {
-            Ok(Ok(reply)) => {
+        let asked = match asked {
+            Some(asked) => asked,
+            None => self.ask(self.start().await.map_err(|problem| at_large(&problem))?, &frame).await,
+        };
+        match asked {
+            Ok((reply, worker)) => {
                 *warm = Some(worker);
                 match reply {
                     Reply::Rendered { output, json } => Ok(Rendered { output, json }),
@@ -81,10 +89,21 @@ impl Renderer {
                     Reply::Ready => Err(at_large("the render worker answered out of turn")),
                 }
             }
-            Ok(Err(_)) => Err(at_large(&worker.ending(&self.limits).await)),
+            Err(Gone::Ended(signal)) => Err(at_large(&ending(signal, &self.limits))),
+            Err(Gone::TooLong) => {
+                Err(at_large(&format!("the template takes longer than {} ms", self.limits.wall.as_millis())))
+            }
+        }
+    }
+
+    /// Has one frame answered; gives the worker back if it is still of use.
+    async fn ask(&self, mut worker: Worker, frame: &[u8]) -> Result<(Reply, Worker), Gone> {
+        match timeout(self.limits.wall, worker.ask(frame)).await {
+            Ok(Ok(reply)) => Ok((reply, worker)),
+            Ok(Err(_)) => Err(Gone::Ended(worker.ended_by().await)),
             Err(_) => {
                 worker.end().await;
-                Err(at_large(&format!("the template takes longer than {} ms", self.limits.wall.as_millis())))
+                Err(Gone::TooLong)
             }
         }
     }
@@ -158,17 +177,33 @@ impl Worker {
         let _ = self.child.kill().await;
     }
 
-    /// Why it is gone, in the template author's words.
-    async fn ending(mut self, limits: &Limits) -> String {
+    /// The signal that ended it, if one did.
+    async fn ended_by(mut self) -> Option<i32> {
         let ended = timeout(START_LIMIT, self.child.wait()).await;
-        let signal = ended.ok().and_then(Result::ok).and_then(|status| status.signal());
-        match signal {
-            Some(6 | 11) => format!(
-                "the template recurses without end, nests too deep, or needs more than {} MiB of memory",
-                limits.memory / (1024 * 1024)
-            ),
-            Some(24) => format!("the template takes longer than {} s of the processor", limits.cpu),
-            _ => "the render worker ended unexpectedly".to_owned(),
-        }
+        ended.ok().and_then(Result::ok).and_then(|status| status.signal())
+    }
+}
+
+/// Why a worker has no answer.
+enum Gone {
+    TooLong,
+    /// It ended, perhaps by a signal.
+    Ended(Option<i32>),
+}
+
+/// Whether a template brings a worker to end like this: abort, segmentation fault, processor time.
+fn is_by_template(signal: Option<i32>) -> bool {
+    matches!(signal, Some(6 | 11 | 24))
+}
+
+/// Why a worker is gone, in the template author's words.
+fn ending(signal: Option<i32>, limits: &Limits) -> String {
+    match signal {
+        Some(6 | 11) => format!(
+            "the template recurses without end, nests too deep, or needs more than {} MiB of memory",
+            limits.memory / (1024 * 1024)
+        ),
+        Some(24) => format!("the template takes longer than {} s of the processor", limits.cpu),
+        _ => "the render worker ended unexpectedly".to_owned(),
     }
 }
