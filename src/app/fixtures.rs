@@ -8,7 +8,7 @@ use crate::{
     core::{
         action::{Action, Outcome, Target, Verb},
         board::{AccountBoard, Board, Change},
-        delivery::{DeliverySummary, Direction, Verdict},
+        delivery::{DeliverySummary, Direction, Proof, Scheme, Verdict},
         detail::{Alert, Detail, Note, TimelineEntry},
         freshness::{Account, Door, Freshness, Identity, Push},
         id::{
@@ -226,6 +226,9 @@ pub(crate) fn delivery(id: i64, seconds_ago: i64, verdict: Verdict, event: &str)
         subject: event.starts_with("incident.").then(|| shown("Disk 97 % full on db-3")),
         latency_us: 1800,
         size: 2311,
+        proof: genuine.then(|| Proof { scheme: Scheme::PagerdutyV3, secret: shown("env PD_SECRET") }),
+        altered: false,
+        changed: None,
     }
 }
 

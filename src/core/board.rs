@@ -221,6 +221,9 @@ mod tests {
             subject: None,
             latency_us: 1,
             size: 1,
+            proof: None,
+            altered: false,
+            changed: None,
         }))
     }
 

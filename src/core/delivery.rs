@@ -42,6 +42,87 @@ impl Verdict {
     }
 }
 
+/// How a sender proves who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scheme {
+    /// `PagerDuty`'s webhooks v3: HMAC-SHA256 of the body in `X-PagerDuty-Signature`.
+    PagerdutyV3,
+    /// Standard Webhooks 1.0: HMAC-SHA256 of id, time and body.
+    StandardWebhooks,
+    /// Slack's way: HMAC-SHA256 of `v0`, time and body.
+    SlackV0,
+    /// An HMAC whose parts are told by the configuration.
+    Hmac,
+    /// Splunk On-Call: HMAC-SHA1 of the address and the sorted fields.
+    SplunkOncall,
+    /// User and password.
+    Basic,
+    /// `Authorization: Bearer`.
+    Bearer,
+    /// A header with a fixed secret.
+    Header,
+    /// Nothing but the secret part of the path.
+    SecretUrl,
+}
+
+impl Scheme {
+    /// Every scheme, in the order of the documentation.
+    pub const ALL: [Self; 9] = [
+        Self::PagerdutyV3,
+        Self::StandardWebhooks,
+        Self::SlackV0,
+        Self::Hmac,
+        Self::SplunkOncall,
+        Self::Basic,
+        Self::Bearer,
+        Self::Header,
+        Self::SecretUrl,
+    ];
+
+    /// Its name in configuration, log and help.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::PagerdutyV3 => "pagerduty-v3",
+            Self::StandardWebhooks => "standard-webhooks",
+            Self::SlackV0 => "slack-v0",
+            Self::Hmac => "hmac",
+            Self::SplunkOncall => "splunk-oncall",
+            Self::Basic => "basic",
+            Self::Bearer => "bearer",
+            Self::Header => "header",
+            Self::SecretUrl => "secret-url",
+        }
+    }
+
+    /// Whether the content itself is signed; if not, whoever learns the secret can say anything.
+    pub fn is_signed(self) -> bool {
+        match self {
+            Self::PagerdutyV3 | Self::StandardWebhooks | Self::SlackV0 | Self::Hmac | Self::SplunkOncall => true,
+            Self::Basic | Self::Bearer | Self::Header | Self::SecretUrl => false,
+        }
+    }
+}
+
+/// What showed that a delivery is genuine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    pub scheme: Scheme,
+    /// The name of the secret that matched: where it comes from, never its value.
+    pub secret: Shown,
+}
+
+/// Where the time of a delivery went, in microseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timings {
+    /// From the head of the request to the last byte of its body.
+    pub read_us: u64,
+    /// For checking and understanding it.
+    pub check_us: u64,
+    /// From there until it was committed, waiting for the writer included; known only of applied ones.
+    pub commit_us: Option<u64>,
+}
+
 /// A line of the webhook log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliverySummary {
@@ -64,6 +145,12 @@ pub struct DeliverySummary {
     pub latency_us: u64,
     /// Bytes of the body.
     pub size: u64,
+    /// What showed that it is genuine; `None` of rejected ones.
+    pub proof: Option<Proof>,
+    /// A duplicate whose body is not that of the first delivery of its event.
+    pub altered: bool,
+    /// What it changed, in words, once it was applied.
+    pub changed: Option<Shown>,
 }
 
 /// A delivery opened: everything, cleaned for the screen.
@@ -77,6 +164,7 @@ pub struct DeliveryView {
     /// Indented when it is JSON, else as it came.
     pub body: ShownBody,
     pub body_is_json: bool,
+    pub timings: Timings,
 }
 
 /// What a body says, as far as its provider's decoder understood it.

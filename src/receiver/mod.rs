@@ -15,7 +15,7 @@ use std::{
     net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, PoisonError, RwLock},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -34,7 +34,7 @@ pub use self::signature::NamedSecret;
 use self::{request::Taken, signature::UrlKey};
 use crate::{
     core::{
-        delivery::{Decode, Decoded, DeliverySummary, Verdict},
+        delivery::{Decode, Decoded, DeliverySummary, Proof, Scheme, Timings, Verdict},
         id::AccountName,
         incident::Observation,
         text::Shown,
@@ -169,7 +169,10 @@ async fn hook(
     let Ok(taken) = request::take(body, keep).await else {
         return (StatusCode::SERVICE_UNAVAILABLE, "the body broke off\n").into_response();
     };
+    let read = Instant::now();
     let judged = judge(&place, &head.headers, &taken);
+    let (read_us, check_us) = (microseconds(read.duration_since(started)), microseconds(read.elapsed()));
+    let timings = Timings { read_us, check_us, commit_us: None };
     let observation = judged.decoded.as_ref().and_then(|decoded| decoded.observation.clone());
     let status = judged.status;
     let new = NewDelivery {
@@ -179,6 +182,8 @@ async fn hook(
         verdict: judged.verdict,
         reason: Shown::line(&judged.reason),
         status: status.as_u16(),
+        proof: judged.proof,
+        timings,
         decoded: judged.decoded,
         peer: peer(&head.extensions),
         headers: request::loggable(&head.headers),
@@ -188,6 +193,10 @@ async fn hook(
         Verdict::Rejected => inner.reject(new, status).await,
         Verdict::Accepted | Verdict::Undecodable | Verdict::Duplicate => inner.accept(new, status, observation).await,
     }
+}
+
+fn microseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn peer(extensions: &axum::http::Extensions) -> String {
@@ -284,11 +293,12 @@ struct Judged {
     verdict: Verdict,
     status: StatusCode,
     reason: String,
+    proof: Option<Proof>,
     decoded: Option<Decoded>,
 }
 
 fn rejected(status: StatusCode, reason: impl Into<String>) -> Judged {
-    Judged { verdict: Verdict::Rejected, status, reason: reason.into(), decoded: None }
+    Judged { verdict: Verdict::Rejected, status, reason: reason.into(), proof: None, decoded: None }
 }
 
 /// What cannot be checked yet: a 4xx would lose it for good.
@@ -331,5 +341,6 @@ fn decoded(door: &Door, signer: &str, body: &[u8]) -> Judged {
         Ok(decoded) => (Verdict::Accepted, format!("signed with {signer}"), Some(decoded)),
         Err(cause) => (Verdict::Undecodable, format!("signed with {signer}, but {cause}"), None),
     };
-    Judged { verdict, status: StatusCode::ACCEPTED, reason, decoded }
+    let proof = Some(Proof { scheme: Scheme::PagerdutyV3, secret: Shown::line(signer) });
+    Judged { verdict, status: StatusCode::ACCEPTED, reason, proof, decoded }
 }

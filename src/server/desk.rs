@@ -210,5 +210,6 @@ pub fn view(stored: StoredDelivery) -> DeliveryView {
         headers: stored.headers.iter().map(|(name, value)| (Shown::line(name), Shown::line(value))).collect(),
         body,
         body_is_json: pretty.is_some(),
+        timings: stored.timings,
     }
 }

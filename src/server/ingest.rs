@@ -16,11 +16,11 @@ use crate::{
         board::{Board, Change},
         delivery::{Decode, Verdict},
         freshness::Push,
-        id::{AccountName, DeliveryId, IncidentKey},
+        id::{AccountName, IncidentKey},
         incident::Observation,
     },
     receiver::Arrival,
-    store::{StoreError, Write},
+    store::{Applied, StoreError, Write},
 };
 
 /// Before deliveries that could not be read back are tried again.
@@ -65,7 +65,7 @@ async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
         for arrival in arrived {
             hidden.extend(arrival.observation.as_ref().filter(|seen| is_hidden(board, seen)).map(|s| s.key.clone()));
             if arrival.summary.verdict == Verdict::Accepted {
-                applied.push(arrival.summary.id);
+                applied.push(Applied { id: arrival.summary.id, changed: None, commit_us: None });
             }
             if let Some(Change::Incident(incident)) = arrival.observation.and_then(|seen| board.observe(&seen)) {
                 writes.push(Write::Incident(incident.clone()));
@@ -131,11 +131,11 @@ pub async fn catch_up(desk: &Desk, decoders: &BTreeMap<AccountName, Arc<dyn Deco
     let waiting = desk.store.read(|reader| Ok((reader.unapplied()?, reader.recent(None, 500)?))).await?;
     let (unapplied, newest) = waiting;
     let mut seen: Vec<Observation> = vec![];
-    let mut applied: Vec<DeliveryId> = vec![];
+    let mut applied: Vec<Applied> = vec![];
     for (id, account, body) in unapplied {
         // Those of an account that is not configured now wait until it is again.
         let Some(decoder) = decoders.get(&account) else { continue };
-        applied.push(id);
+        applied.push(Applied { id, changed: None, commit_us: None });
         seen.extend(decoder.decode(&account, &body).ok().and_then(|decoded| decoded.observation));
     }
     let _order = desk.order.lock().await;
@@ -178,6 +178,7 @@ pub fn last_push(board: &mut Board) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::id::DeliveryId;
     use crate::{
         core::{
             delivery::{DeliverySummary, Direction},
@@ -202,6 +203,9 @@ mod tests {
             subject: None,
             latency_us: 1,
             size: 1,
+            proof: None,
+            altered: false,
+            changed: None,
         };
         Arrival { summary, observation: Some(seen) }
     }

@@ -33,7 +33,7 @@ pub use self::{
 };
 use crate::core::{
     action::{Action, Verb},
-    delivery::{Decoded, DeliverySummary, Verdict},
+    delivery::{Decoded, DeliverySummary, Proof, Timings, Verdict},
     id::{AccountName, DeliveryId, IncidentKey},
     incident::Incident,
     text::Shown,
@@ -56,6 +56,10 @@ pub struct NewDelivery {
     pub started: Instant,
     /// `None` when the path named no account of ours.
     pub account: Option<AccountName>,
+    /// What showed that it is genuine.
+    pub proof: Option<Proof>,
+    /// How long reading and checking took.
+    pub timings: Timings,
     /// As judged before looking for the event among the known ones.
     pub verdict: Verdict,
     pub reason: Shown,
@@ -81,7 +85,7 @@ pub struct Recorded {
 pub enum Write {
     Incident(Box<Incident>),
     /// Their content has reached the board. Every accepted delivery needs it, also one without observation.
-    Applied(Vec<DeliveryId>),
+    Applied(Vec<Applied>),
     Forget(IncidentKey),
     Action(Box<Action>),
     /// A provider's answer, for a start without network.
@@ -91,6 +95,16 @@ pub enum Write {
         at: Timestamp,
         json: String,
     },
+}
+
+/// An accepted delivery whose content has reached the board.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    pub id: DeliveryId,
+    /// What it changed, in words.
+    pub changed: Option<Shown>,
+    /// How long its commit took, in microseconds, if that is known.
+    pub commit_us: Option<u64>,
 }
 
 /// A handle to the store; the last one to go waits until the writer has finished.

@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use super::{StoreError, schema};
 use crate::core::{
     action::Action,
-    delivery::{DeliverySummary, Direction, Verdict},
+    delivery::{DeliverySummary, Direction, Proof, Scheme, Timings, Verdict},
     id::{AccountName, ActionId, DeliveryId, EventId, IncidentId, IncidentKey},
     incident::Incident,
     text::Shown,
@@ -33,6 +33,7 @@ pub struct StoredDelivery {
     /// The bytes as they came. Of rejected ones and duplicates only the first 64 KiB: cut when shorter than
     /// `summary.size`.
     pub body: Vec<u8>,
+    pub timings: Timings,
 }
 
 /// A read-only connection.
@@ -42,7 +43,8 @@ pub struct Reader {
 }
 
 const SUMMARY: &str =
-    "id, at, account, verdict, reason, status, event_id, event_type, incident, subject, latency_us, size";
+    "id, at, account, verdict, reason, status, event_id, event_type, incident, subject, latency_us, size, scheme,
+     secret, altered, changed";
 
 impl Reader {
     /// Opens the store of a state directory; fails when there is none, or one of another version.
@@ -63,13 +65,19 @@ impl Reader {
     }
 
     pub fn delivery(&self, id: DeliveryId) -> Result<Option<StoredDelivery>, StoreError> {
-        let sql = format!("SELECT {SUMMARY}, peer, headers, body FROM delivery WHERE id = ?1");
+        let sql =
+            format!("SELECT {SUMMARY}, peer, headers, body, read_us, check_us, commit_us FROM delivery WHERE id = ?1");
         let found = self.db.query_row(&sql, [id.0], |row| {
             Ok(StoredDelivery {
                 summary: summary(row)?,
                 peer: row.get("peer")?,
                 headers: parsed(row, "headers")?,
                 body: row.get("body")?,
+                timings: Timings {
+                    read_us: unsigned(row, "read_us")?,
+                    check_us: unsigned(row, "check_us")?,
+                    commit_us: row.get::<_, Option<i64>>("commit_us")?.and_then(|us| u64::try_from(us).ok()),
+                },
             })
         });
         found.optional().map_err(|error| self.failed(&error))
@@ -129,11 +137,19 @@ impl Reader {
         if found != ["ok"] {
             return Err(format!("{}: {}", self.path.display(), found.join("; ")));
         }
-        let orphans: Vec<String> = self.rows("PRAGMA foreign_key_check", [], |row| row.get(0)).map_err(failed)?;
-        if orphans.is_empty() {
+        let unknown: Vec<i64> = self
+            .rows(
+                "SELECT id FROM delivery WHERE verdict = 'accepted' AND NOT EXISTS (SELECT 1 FROM known_event
+                 WHERE account = delivery.account AND known_event.event_id = delivery.event_id)",
+                [],
+                |row| row.get(0),
+            )
+            .map_err(failed)?;
+        if unknown.is_empty() {
             return Ok(());
         }
-        Err(format!("{}: {} event ids belong to no delivery", self.path.display(), orphans.len()))
+        let count = unknown.len();
+        Err(format!("{}: the events of {count} deliveries would be taken a second time", self.path.display()))
     }
 
     fn rows<T>(
@@ -171,8 +187,20 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<DeliverySummary> {
         subject: shown("subject")?,
         latency_us: unsigned(row, "latency_us")?,
         size: unsigned(row, "size")?,
+        proof: proof(row)?,
+        altered: row.get("altered")?,
+        changed: shown("changed")?,
         account,
     })
+}
+
+fn proof(row: &Row<'_>) -> rusqlite::Result<Option<Proof>> {
+    let scheme = checked_if_any(row, "scheme", |word| {
+        let known = Scheme::ALL.into_iter().find(|scheme| scheme.word() == word);
+        known.ok_or_else(|| format!("no scheme is called {word}"))
+    })?;
+    let secret = row.get::<_, Option<String>>("secret")?.unwrap_or_default();
+    Ok(scheme.map(|scheme| Proof { scheme, secret: Shown::line(&secret) }))
 }
 
 fn action(row: &Row<'_>) -> rusqlite::Result<Action> {

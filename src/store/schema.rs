@@ -17,8 +17,10 @@ use super::{StoreError, files};
 /// - `applied` is 0 until the server has applied an accepted delivery; NULL for those without content.
 /// - `event` is what duplicates are known by: an event id, or for an undecodable body `body sha256:…` (with a
 ///   blank, so that no event id can be equal to it).
+/// - `known_event` outlives the deliveries it names. `digest` is the SHA-256 of the body that came first.
 /// - Times are nanoseconds since 1970, UTC.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE delivery (
         id INTEGER PRIMARY KEY,
         at INTEGER NOT NULL,
@@ -72,7 +74,26 @@ const MIGRATIONS: &[&str] = &["
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE probe (id INTEGER PRIMARY KEY CHECK (id = 1), commits INTEGER NOT NULL) STRICT;
     INSERT INTO probe VALUES (1, 0);
-"];
+",
+    "
+    ALTER TABLE delivery ADD COLUMN scheme TEXT;
+    ALTER TABLE delivery ADD COLUMN secret TEXT;
+    ALTER TABLE delivery ADD COLUMN altered INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE delivery ADD COLUMN changed TEXT;
+    ALTER TABLE delivery ADD COLUMN read_us INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE delivery ADD COLUMN check_us INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE delivery ADD COLUMN commit_us INTEGER;
+    CREATE TABLE known_event (
+        account TEXT NOT NULL,
+        event_id TEXT NOT NULL,
+        delivery INTEGER NOT NULL,
+        digest BLOB,
+        PRIMARY KEY (account, event_id)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO known_event (account, event_id, delivery) SELECT account, event_id, delivery FROM event;
+    DROP TABLE event;
+",
+];
 
 fn known() -> i64 {
     i64::try_from(MIGRATIONS.len()).expect("few migrations")

@@ -14,6 +14,7 @@ use tokio::runtime::Runtime;
 use super::*;
 use crate::core::{
     action::Outcome,
+    delivery::Scheme,
     id::{EventId, IncidentId},
     incident::{Observation, Stamp, State, Status, Urgency},
 };
@@ -46,6 +47,8 @@ fn delivery(verdict: Verdict, event: Option<&str>, body: &[u8]) -> NewDelivery {
             subject: Some(Shown::line("disk full")),
             observation: None,
         }),
+        proof: Some(Proof { scheme: Scheme::PagerdutyV3, secret: Shown::line("env PD_SECRET") }),
+        timings: Timings { read_us: 5, check_us: 7, commit_us: None },
         peer: "192.0.2.1:5000".to_owned(),
         headers: vec![("content-type".to_owned(), "application/json".to_owned())],
         body: body.to_vec(),
@@ -142,7 +145,11 @@ async fn a_reopened_store_has_everything_as_it_was() {
         Write::Incident(Box::new(incident("P1", Status::Resolved))),
         Write::Incident(Box::new(incident("P2", Status::Triggered))),
         Write::Forget(incident_key("P2")),
-        Write::Applied(vec![applied.id]),
+        Write::Applied(vec![Applied {
+            id: applied.id,
+            changed: Some(Shown::line("acknowledged")),
+            commit_us: Some(900),
+        }]),
         snapshot("old"),
         snapshot("[]"),
     ];
@@ -153,6 +160,7 @@ async fn a_reopened_store_has_everything_as_it_was() {
     let reader = store.reader().expect("reader");
     let log = reader.recent(None, 10).expect("recent");
     assert_eq!(log.iter().map(|line| line.verdict.word()).collect::<Vec<_>>(), ["undecodable", "accepted", "accepted"]);
+    let applied = DeliverySummary { changed: Some(Shown::line("acknowledged")), ..applied };
     assert_eq!(log[1..], [applied.clone(), accepted.clone()]);
     assert_eq!(reader.recent(Some(applied.id), 10).expect("older"), std::slice::from_ref(&accepted));
     let stored = reader.delivery(accepted.id).expect("delivery").expect("there");
@@ -441,7 +449,7 @@ fn a_store_of_another_version_is_refused_in_plain_words() {
     other(&dir).pragma_update(None, "user_version", 1_000).expect("version");
 
     let refused = Store::open(dir.path()).err().expect("refused");
-    assert!(refused.to_string().contains("newer dogwatch (schema 1000, this one knows 1)"), "{refused}");
+    assert!(refused.to_string().contains("newer dogwatch (schema 1000, this one knows 2)"), "{refused}");
     assert_eq!(Reader::open(dir.path()).err(), Some(refused));
 
     other(&dir).pragma_update(None, "user_version", 0).expect("version");
@@ -463,9 +471,9 @@ async fn damage_is_found_and_named() {
     let (dir, store) = store();
     store.record(event("E1")).await.expect("recorded");
     drop(store);
-    other(&dir).execute_batch("PRAGMA foreign_keys = off; DELETE FROM delivery").expect("delete");
+    other(&dir).execute_batch("PRAGMA foreign_keys = off; DELETE FROM known_event").expect("delete");
     let reader = Reader::open(dir.path()).expect("reader");
-    assert!(reader.check().expect_err("orphan").contains("1 event ids belong to no delivery"));
+    assert!(reader.check().expect_err("orphan").contains("the events of 1 deliveries would be taken a second time"));
     drop(reader);
 
     fs::write(files::path_in(dir.path()), vec![b'x'; 64 * 1024]).expect("write");

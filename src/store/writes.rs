@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, Result, named_params, params}
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::{NewDelivery, Write};
+use super::{Applied, NewDelivery, Write};
 use crate::core::{
     action::{Action, Outcome, Verb},
     delivery::{DeliverySummary, Direction, Verdict},
@@ -36,20 +36,20 @@ fn json(value: &impl Serialize) -> Result<String> {
 /// Writes the delivery down. An event that is known already makes it a duplicate.
 pub(super) fn record(db: &Connection, new: &NewDelivery) -> Result<DeliverySummary> {
     let event = event_of(new);
+    let digest: [u8; 32] = Sha256::digest(&new.body).into();
     let known = event.as_ref().map(|(account, id)| known_event(db, account, id)).transpose()?.flatten();
     let mut summary = summary(new);
-    if let Some(first) = known {
+    if let Some(first) = &known {
         summary.verdict = Verdict::Duplicate;
-        summary.reason = Shown::line(&format!("{}; the same event as delivery {first}", new.reason));
+        summary.altered = first.digest.is_some_and(|first| first != digest);
+        let but = if summary.altered { ", but with other content" } else { "" };
+        summary.reason = Shown::line(&format!("{}; the same event as delivery {}{but}", new.reason, first.delivery));
     }
     insert_delivery(db, &summary, new)?;
     summary.id = DeliveryId(db.last_insert_rowid());
     if let (Some((account, id)), None) = (event, known) {
-        db.prepare_cached("INSERT INTO event (account, event_id, delivery) VALUES (?1, ?2, ?3)")?.execute(params![
-            account.as_str(),
-            id,
-            summary.id.0
-        ])?;
+        db.prepare_cached("INSERT INTO known_event (account, event_id, delivery, digest) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![account.as_str(), id, summary.id.0, digest])?;
     }
     prune(db, summary.verdict)?;
     Ok(summary)
@@ -68,9 +68,16 @@ fn event_of(new: &NewDelivery) -> Option<(&AccountName, String)> {
     Some((new.account.as_ref()?, id))
 }
 
-fn known_event(db: &Connection, account: &AccountName, id: &str) -> Result<Option<i64>> {
-    db.prepare_cached("SELECT delivery FROM event WHERE account = ?1 AND event_id = ?2")?
-        .query_row([account.as_str(), id], |row| row.get(0))
+/// The delivery with which an event came first.
+struct First {
+    delivery: i64,
+    /// Of its body; `None` of those from before digests were kept.
+    digest: Option<[u8; 32]>,
+}
+
+fn known_event(db: &Connection, account: &AccountName, id: &str) -> Result<Option<First>> {
+    db.prepare_cached("SELECT delivery, digest FROM known_event WHERE account = ?1 AND event_id = ?2")?
+        .query_row([account.as_str(), id], |row| Ok(First { delivery: row.get(0)?, digest: row.get(1)? }))
         .optional()
 }
 
@@ -91,6 +98,9 @@ fn summary(new: &NewDelivery) -> DeliverySummary {
         subject: decoded.and_then(|decoded| decoded.subject.clone()),
         latency_us: u64::try_from(new.started.elapsed().as_micros()).unwrap_or(u64::MAX),
         size: u64::try_from(new.body.len()).unwrap_or(u64::MAX),
+        proof: new.proof.clone(),
+        altered: false,
+        changed: None,
     }
 }
 
@@ -103,9 +113,10 @@ fn insert_delivery(db: &Connection, line: &DeliverySummary, new: &NewDelivery) -
     let text = |shown: &Option<Shown>| shown.as_ref().map(|shown| shown.as_str().to_owned());
     db.prepare_cached(
         "INSERT INTO delivery (at, account, verdict, applied, reason, status, event_id, event_type, incident, subject,
-             latency_us, size, peer, headers, body)
+             latency_us, size, peer, headers, body, scheme, secret, altered, read_us, check_us)
          VALUES (:at, :account, :verdict, :applied, :reason, :status, :event_id, :event_type, :incident, :subject,
-             :latency_us, :size, :peer, :headers, :body)",
+             :latency_us, :size, :peer, :headers, :body, :scheme, :secret, :altered,
+             :read_us, :check_us)",
     )?
     .execute(named_params! {
         ":at": nanoseconds(line.at),
@@ -123,6 +134,11 @@ fn insert_delivery(db: &Connection, line: &DeliverySummary, new: &NewDelivery) -
         ":peer": new.peer,
         ":headers": json(&new.headers)?,
         ":body": new.body.get(..kept).unwrap_or_default(),
+        ":scheme": line.proof.as_ref().map(|proof| proof.scheme.word()),
+        ":secret": line.proof.as_ref().map(|proof| proof.secret.as_str()),
+        ":altered": line.altered,
+        ":read_us": signed(new.timings.read_us),
+        ":check_us": signed(new.timings.check_us),
     })?;
     Ok(())
 }
@@ -171,9 +187,13 @@ fn save_incident(db: &Connection, incident: &Incident) -> Result<()> {
     .map(drop)
 }
 
-fn applied(db: &Connection, deliveries: &[DeliveryId]) -> Result<()> {
-    let mut mark = db.prepare_cached("UPDATE delivery SET applied = 1 WHERE id = ?1 AND applied = 0")?;
-    deliveries.iter().try_for_each(|delivery| mark.execute([delivery.0]).map(drop))
+fn applied(db: &Connection, deliveries: &[Applied]) -> Result<()> {
+    let mut mark = db.prepare_cached(
+        "UPDATE delivery SET applied = 1, changed = ?2, commit_us = ?3 WHERE id = ?1 AND applied = 0",
+    )?;
+    deliveries.iter().try_for_each(|Applied { id, changed, commit_us }| {
+        mark.execute(params![id.0, changed.as_ref().map(Shown::as_str), commit_us.map(signed)]).map(drop)
+    })
 }
 
 fn forget(db: &Connection, key: &IncidentKey) -> Result<()> {

@@ -7,7 +7,11 @@ use crate::{
         fixtures::{answer, attached, board, change, delivery, key, model, press, requests, type_text},
         update,
     },
-    core::{board::Change, delivery::Verdict, text::ShownBody},
+    core::{
+        board::Change,
+        delivery::{Timings, Verdict},
+        text::ShownBody,
+    },
 };
 
 fn webhooks() -> Model {
@@ -35,6 +39,7 @@ fn view(id: i64, body: &str) -> Box<DeliveryView> {
         headers: vec![],
         body: ShownBody::new(body),
         body_is_json: true,
+        timings: Timings::default(),
     })
 }
 

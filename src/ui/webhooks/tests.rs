@@ -4,7 +4,7 @@ use crate::{
     app::{Event, Model, update},
     core::{
         board::{Board, Change},
-        delivery::{DeliveryView, Direction, Verdict},
+        delivery::{DeliveryView, Direction, Timings, Verdict},
         freshness::Door,
         text::ShownBody,
     },
@@ -59,6 +59,7 @@ fn view(verdict: Verdict, body: &str, body_is_json: bool) -> DeliveryView {
         peer: shown("203.0.113.7:50112"),
         headers: headers.map(|(name, value)| (shown(name), shown(value))).to_vec(),
         body: ShownBody::new(body),
+        timings: Timings { read_us: 400, check_us: 60, commit_us: Some(1300) },
         body_is_json,
     }
 }
