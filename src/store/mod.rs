@@ -6,6 +6,7 @@ mod error;
 mod files;
 mod reader;
 mod schema;
+mod search;
 mod writer;
 mod writes;
 
@@ -30,6 +31,7 @@ use self::writer::{Job, Pulse, Task, Writer};
 pub use self::{
     error::StoreError,
     reader::{Reader, StoredDelivery},
+    search::{Condition, Found, Pattern, Search},
 };
 use crate::core::{
     action::{Action, Verb},
