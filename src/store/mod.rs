@@ -4,6 +4,7 @@
 
 mod error;
 mod files;
+mod pack;
 mod reader;
 mod schema;
 mod search;
@@ -27,11 +28,14 @@ use tokio::{
     time::timeout,
 };
 
-use self::writer::{Job, Pulse, Task, Writer};
 pub use self::{
     error::StoreError,
     reader::{Reader, StoredDelivery},
     search::{Condition, Found, Pattern, Search},
+};
+use self::{
+    writer::{Job, Pulse, Task, Writer},
+    writes::Prepared,
 };
 use crate::core::{
     action::{Action, Verb},
@@ -172,6 +176,7 @@ impl Store {
             mpsc::error::TrySendError::Full(()) => StoreError::Busy,
             mpsc::error::TrySendError::Closed(()) => StoreError::Closed,
         })?;
+        let new = Prepared::new(new)?;
         let (job, waiting) = job(move |db| writes::record(db, &new), unheard);
         room.send(job);
         let summary = waiting.answer(self.waits.commit).await?;
