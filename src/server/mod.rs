@@ -27,7 +27,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use account::Account;
+use account::{Account, Accounts};
 use desk::Desk;
 use hub::Hub;
 use lease::Lease;
@@ -101,12 +101,7 @@ impl Server {
             board.apply(&Change::Account(Box::new(first_look(account))));
         }
         let (board, unsettled) = store.read(move |reader| restore(reader, board)).await?;
-        let accounts: BTreeMap<_, _> = options
-            .settings
-            .accounts
-            .iter()
-            .map(|settings| (settings.name.clone(), Arc::new(Account::new(settings.clone()))))
-            .collect();
+        let accounts = Accounts::new(options.settings.accounts.iter().cloned().map(Account::new));
         let renderer = Renderer::new(options.worker.clone(), Limits::default());
         let desk = Arc::new(Desk {
             hub: Hub::new(board),
@@ -120,7 +115,7 @@ impl Server {
         });
         let server = Self { desk, tasks: TaskTracker::new(), stop: CancellationToken::new(), _lease: lease };
         server.open_the_door(&options).await?;
-        for account in server.desk.accounts.values() {
+        for account in server.desk.accounts.all().values() {
             if account.has_rest().await {
                 let polling = poller::run(Arc::clone(&server.desk), Arc::clone(account), server.stop.clone());
                 server.tasks.spawn(polling);
@@ -136,7 +131,7 @@ impl Server {
     async fn open_the_door(&self, options: &Options) -> Result<(), ServerError> {
         let decode: Arc<dyn Decode> = Arc::new(Webhooks);
         let decoders: BTreeMap<AccountName, Arc<dyn Decode>> =
-            self.desk.accounts.keys().map(|name| (name.clone(), Arc::clone(&decode))).collect();
+            self.desk.accounts.all().keys().map(|name| (name.clone(), Arc::clone(&decode))).collect();
         ingest::catch_up(&self.desk, &decoders).await?;
         if !options.receive {
             return Ok(());
