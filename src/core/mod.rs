@@ -9,6 +9,7 @@ pub mod id;
 pub mod incident;
 pub mod keys;
 pub mod oncall;
+pub mod sender;
 pub mod template;
 pub mod text;
 pub mod words;

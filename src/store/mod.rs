@@ -29,7 +29,7 @@ use tokio::{
 use self::writer::{Job, Pulse, Task, Writer};
 pub use self::{
     error::StoreError,
-    reader::{Reader, StoredDelivery},
+    reader::{Reader, StoredDelivery, Unapplied},
 };
 use crate::core::{
     action::{Action, Verb},
