@@ -33,7 +33,7 @@ use hub::Hub;
 use lease::Lease;
 
 use crate::{
-    config::{AccountSettings, ProviderKind, Settings},
+    config::{AccountSettings, ProviderKind, ReceiverSettings, Settings},
     core::{
         board::{Board, Change},
         delivery::Decode,
@@ -43,7 +43,7 @@ use crate::{
     },
     proto::Access,
     provider::pagerduty::Webhooks,
-    receiver::{self, Receiver},
+    receiver::{self, Networks, Receiver},
     store::{Reader, Store, StoreError},
     template::{Library, Limits, Renderer},
 };
@@ -139,7 +139,10 @@ impl Server {
         let (hooks, whole) = hooks::read_for_a_moment(&self.desk, &decode).await;
         let (arrived, arrivals) = mpsc::channel(ARRIVALS);
         let missed = Arc::new(Notify::new());
-        let receiver = Receiver::new(hooks, self.desk.store.clone(), arrived, Arc::clone(&missed), Timestamp::now);
+        let ReceiverSettings { listen, allow, trusted_proxies } = options.settings.receiver.clone();
+        let networks = Networks::new(allow, trusted_proxies);
+        let (store, told) = (self.desk.store.clone(), Arc::clone(&missed));
+        let receiver = Receiver::new(hooks, networks.clone(), store, arrived, told, Timestamp::now);
         let router = receiver::router(receiver.clone());
         let (hub, store) = (self.desk.hub.clone(), self.desk.store.clone());
         self.tasks.spawn(door::watch_store(hub, store, receiver.trouble(), self.stop.clone()));
@@ -147,9 +150,8 @@ impl Server {
             let reading = hooks::read_until_whole(Arc::clone(&self.desk), decode, receiver, self.stop.clone());
             self.tasks.spawn(reading);
         }
-        let listen = options.settings.receiver.listen;
         self.tasks.spawn(ingest::run(Arc::clone(&self.desk), arrivals, missed, decoders, self.stop.clone()));
-        self.tasks.spawn(door::keep(self.desk.hub.clone(), listen, router, self.stop.clone()));
+        self.tasks.spawn(door::keep(self.desk.hub.clone(), listen, router, networks, self.stop.clone()));
         Ok(())
     }
 

@@ -30,7 +30,7 @@ use tokio::{
 
 pub use self::{
     error::StoreError,
-    reader::{Reader, StoredDelivery},
+    reader::{Reader, StoredDelivery, Unapplied},
     search::{Condition, Found, Pattern, Search},
 };
 use self::{
