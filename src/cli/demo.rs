@@ -138,6 +138,8 @@ fn settings(simulator: &Simulator, door: SocketAddr, secret: SecretString) -> Re
             webhook: Some(WebhookSettings {
                 url_key: SecretRef::Inline(SecretString::from(URL_KEY)),
                 secrets: vec![SecretRef::Inline(secret)],
+                public_url: Some(format!("http://{door}")),
+                ping: true,
             }),
         }],
     })

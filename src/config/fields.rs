@@ -14,7 +14,7 @@ pub(super) const SECTIONS: &[(&str, &[&str])] = &[
     ("", &["receiver", "account"]),
     ("receiver", &["listen"]),
     ("account", &["name", "provider", "region", "base_url", "token", "from", "poll", "webhook"]),
-    ("account.webhook", &["url_key", "secrets"]),
+    ("account.webhook", &["url_key", "secrets", "public_url", "ping"]),
 ];
 
 /// A value in the file and where it stands.
@@ -86,6 +86,16 @@ impl<'a> Section<'a> {
             return Some((text, value.span()));
         }
         to.add(value.span(), format!("`{key}` must be a text in quotes, this is {}", kind(value.get_ref())));
+        None
+    }
+
+    /// True or false, if there.
+    pub(super) fn flag(&self, key: &str, to: &mut Findings<'_>) -> Option<bool> {
+        let value = self.get(key)?;
+        if let DeValue::Boolean(flag) = value.get_ref() {
+            return Some(*flag);
+        }
+        to.add(value.span(), format!("`{key}` must be true or false, this is {}", kind(value.get_ref())));
         None
     }
 

@@ -136,7 +136,9 @@ impl Reading<'_, '_> {
     fn webhook(&mut self, section: &Section<'_>) -> Option<WebhookSettings> {
         let url_key = section.need("url_key", self.to).and_then(|value| self.secret("url_key", value));
         let secrets = section.need("secrets", self.to).map(|value| self.secrets(value));
-        Some(WebhookSettings { url_key: url_key?, secrets: secrets.filter(|s| !s.is_empty())? })
+        let public_url = self.value(section, "public_url", values::public_url);
+        let ping = section.flag("ping", self.to).unwrap_or(true);
+        Some(WebhookSettings { url_key: url_key?, secrets: secrets.filter(|s| !s.is_empty())?, public_url, ping })
     }
 
     fn secrets(&mut self, value: Field<'_>) -> Vec<SecretRef> {

@@ -65,6 +65,10 @@ pub struct WebhookSettings {
     pub url_key: SecretRef,
     /// At least one; a signature by any of them is genuine.
     pub secrets: Vec<SecretRef>,
+    /// What the provider reaches this door by, no slash at the end; `None`: not told.
+    pub public_url: Option<String>,
+    /// Whether a test delivery may be asked for when nothing came for long.
+    pub ping: bool,
 }
 
 /// Who the incidents come from.

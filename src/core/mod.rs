@@ -9,6 +9,8 @@ pub mod id;
 pub mod incident;
 pub mod keys;
 pub mod oncall;
+pub mod push;
+pub mod subscription;
 pub mod template;
 pub mod text;
 pub mod words;
