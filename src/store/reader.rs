@@ -20,6 +20,7 @@ use crate::core::{
     delivery::{DeliverySummary, Direction, Proof, Scheme, Timings, Verdict},
     id::{AccountName, ActionId, DeliveryId, EventId, IncidentId, IncidentKey},
     incident::Incident,
+    push::PING,
     text::Shown,
 };
 
@@ -95,6 +96,16 @@ impl Reader {
         found.optional().map_err(|error| self.failed(&error))
     }
 
+    /// When the last `limit` new and genuine deliveries of `account` came, test deliveries left out; newest first.
+    /// Looks no further back than some ten thousand deliveries of any kind.
+    pub fn rhythm(&self, account: &AccountName, limit: u32) -> Result<Vec<Timestamp>, StoreError> {
+        let sql = "SELECT at FROM delivery
+                   WHERE id > (SELECT COALESCE(MAX(id), 0) FROM delivery) - 20000
+                     AND account = ?1 AND verdict IN ('accepted', 'undecodable') AND event_type IS NOT ?2
+                   ORDER BY id DESC LIMIT ?3";
+        self.rows(sql, params![account.as_str(), PING, limit], |row| timestamp(row, "at"))
+    }
+
     /// Visits the event ids of all kept deliveries that are genuine and no duplicates, one a row, oldest first.
     pub fn event_ids(&self, mut visit: impl FnMut(&EventId) -> ControlFlow<()>) -> Result<(), StoreError> {
         let sql = "SELECT event_id FROM delivery
@@ -118,7 +129,8 @@ impl Reader {
 
     /// Accepted deliveries that were never marked [`Write::Applied`](super::Write::Applied), oldest first.
     pub fn unapplied(&self) -> Result<Vec<Unapplied>, StoreError> {
-        let sql = "SELECT id, at, account, scheme, secret, headers, body, packed FROM delivery WHERE applied = 0 ORDER BY id";
+        let sql =
+            "SELECT id, at, account, scheme, secret, headers, body, packed FROM delivery WHERE applied = 0 ORDER BY id";
         self.rows(sql, [], |row| {
             Ok(Unapplied {
                 id: DeliveryId(row.get("id")?),
