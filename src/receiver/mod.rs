@@ -39,7 +39,10 @@ use crate::{
         incident::Observation,
         text::Shown,
     },
-    store::{NewDelivery, Store},
+    store::{
+        NewDelivery, Store,
+        crash::{self, Point},
+    },
 };
 
 /// Seconds after which a sender may try again, where the trouble is ours.
@@ -170,7 +173,9 @@ async fn hook(
         return (StatusCode::SERVICE_UNAVAILABLE, "the body broke off\n").into_response();
     };
     let read = Instant::now();
+    crash::passing(Point::BeforeVerify);
     let judged = judge(&place, &head.headers, &taken);
+    crash::passing(Point::AfterVerify);
     let (read_us, check_us) = (microseconds(read.duration_since(started)), microseconds(read.elapsed()));
     let timings = Timings { read_us, check_us, commit_us: None };
     let observation = judged.decoded.as_ref().and_then(|decoded| decoded.observation.clone());
@@ -224,6 +229,7 @@ impl Inner {
         };
         let fresh = recorded.summary.verdict == Verdict::Accepted;
         self.tell(Arrival { summary: recorded.summary, observation: observation.filter(|_| fresh) });
+        crash::passing(Point::BeforeAnswer);
         status.into_response()
     }
 

@@ -20,7 +20,10 @@ use crate::{
         incident::Observation,
     },
     receiver::Arrival,
-    store::{Applied, StoreError, Write},
+    store::{
+        Applied, StoreError, Write,
+        crash::{self, Point},
+    },
 };
 
 /// Before deliveries that could not be read back are tried again.
@@ -58,6 +61,7 @@ pub async fn run(
 }
 
 async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
+    crash::passing(Point::BeforeApply);
     let arrived: Vec<Arrival> = std::mem::take(batch);
     let _order = desk.order.lock().await;
     let (mut writes, applied, hidden) = desk.hub.change(|board| {
@@ -76,13 +80,16 @@ async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
             changes.extend(note_push(board, &change));
             changes.push(change);
         }
+        crash::passing(Point::BeforePublish);
         (changes, (writes, applied, hidden))
     });
+    crash::passing(Point::AfterPublish);
     look_again(desk, hidden);
     writes.push(Write::Applied(applied));
     if let Err(error) = desk.store.save(writes).await {
         tracing::error!(%error, "applied deliveries could not be marked; they are applied again at the next start");
     }
+    crash::passing(Point::AfterMark);
 }
 
 /// Whether a change that was pushed loses only because REST had told of the same second.
@@ -138,6 +145,7 @@ pub async fn catch_up(desk: &Desk, decoders: &BTreeMap<AccountName, Arc<dyn Deco
         applied.push(Applied { id, changed: None, commit_us: None });
         seen.extend(decoder.decode(&account, &body).ok().and_then(|decoded| decoded.observation));
     }
+    crash::passing(Point::BeforeApply);
     let _order = desk.order.lock().await;
     let mut writes = desk.hub.change(|board| {
         let (mut changes, mut writes) = (vec![], vec![]);
@@ -154,10 +162,14 @@ pub async fn catch_up(desk: &Desk, decoders: &BTreeMap<AccountName, Arc<dyn Deco
         }
         last_push(board);
         changes.extend(board.accounts.values().map(|known| Change::Account(Box::new(known.account.clone()))));
+        crash::passing(Point::BeforePublish);
         (changes, writes)
     });
+    crash::passing(Point::AfterPublish);
     writes.push(Write::Applied(applied));
-    desk.store.save(writes).await
+    desk.store.save(writes).await?;
+    crash::passing(Point::AfterMark);
+    Ok(())
 }
 
 /// When push last worked, from the log.

@@ -2,6 +2,7 @@
 //!
 //! Ok means committed and synced. One thread writes, and commits what has queued as one transaction.
 
+pub mod crash;
 mod error;
 mod files;
 mod reader;

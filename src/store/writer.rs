@@ -11,7 +11,11 @@ use std::{
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use super::{StoreError, files, schema};
+use super::{
+    StoreError,
+    crash::{self, Point},
+    files, schema,
+};
 
 /// Jobs in one transaction at most: a bound on how long the first of them waits for the last.
 const BATCH: usize = 256;
@@ -124,9 +128,13 @@ impl Writer {
 }
 
 fn attempt(db: &mut Connection, jobs: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+    crash::passing(Point::BeforeWrite);
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for job in jobs {
         job.perform(&tx)?;
     }
-    tx.commit()
+    crash::passing(Point::BeforeCommit);
+    tx.commit()?;
+    crash::passing(Point::AfterCommit);
+    Ok(())
 }
