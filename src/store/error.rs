@@ -28,7 +28,10 @@ pub enum StoreError {
     Locked { path: String },
     #[error("{path} cannot be written ({cause}): see to the permissions of the file and its directory")]
     ReadOnly { path: String, cause: String },
-    #[error("{path} is damaged ({cause}): move it away together with its -wal and -shm, and start again")]
+    #[error(
+        "{path} is damaged ({cause}): move it aside together with its -wal and -shm, then start with a new one, which \
+         asks the providers for what is open, or put a copy made by `dogwatch backup` in its place"
+    )]
     Corrupt { path: String, cause: String },
     #[error("{path} was moved or deleted while in use: put it back, or restart to begin a new one")]
     Gone { path: String },

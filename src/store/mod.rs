@@ -2,7 +2,9 @@
 //!
 //! Ok means committed and synced. One thread writes, and commits what has queued as one transaction.
 
+mod backup;
 pub mod crash;
+mod damage;
 mod error;
 mod files;
 mod reader;
@@ -10,6 +12,8 @@ mod schema;
 mod writer;
 mod writes;
 
+#[cfg(test)]
+mod failures;
 #[cfg(test)]
 mod tests;
 
@@ -27,8 +31,9 @@ use tokio::{
     time::timeout,
 };
 
-use self::writer::{Job, Pulse, Task, Writer};
+use self::writer::{Job, Last, Pulse, Task, Writer};
 pub use self::{
+    backup::{Backup, BackupError},
     error::StoreError,
     reader::{Reader, StoredDelivery},
 };
@@ -44,8 +49,8 @@ use crate::core::{
 const QUEUE: usize = 1024;
 /// How long a request waits for its commit. Senders give up after 5 s.
 const COMMIT_WAIT: Duration = Duration::from_secs(4);
-/// How long `SQLite` waits for a lock of another process.
-const LOCK_WAIT: Duration = Duration::from_secs(5);
+/// How long `SQLite` waits for a lock of another process: less than a request waits, which is then told of the lock.
+const LOCK_WAIT: Duration = Duration::from_secs(3);
 /// How long ago a commit may have been to show that commits work.
 const LATELY: Duration = Duration::from_secs(5);
 
@@ -195,11 +200,18 @@ impl Store {
 
     /// Whether deliveries can be stored: a commit worked lately, or one tried now works.
     pub async fn ready(&self) -> Result<(), StoreError> {
-        let last = *self.pulse.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.is_some_and(|at| at.elapsed() < LATELY) {
+        if matches!(self.last(), Last::Worked(at) if at.elapsed() < LATELY) {
             return Ok(());
         }
-        self.ask(writes::probe).await
+        match (self.ask(writes::probe).await, self.last()) {
+            // Why it takes so long says more than that it does.
+            (Err(StoreError::Late { .. } | StoreError::Busy), Last::Failed(cause)) => Err(cause),
+            (outcome, _) => outcome,
+        }
+    }
+
+    fn last(&self) -> Last {
+        self.pulse.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A connection for reading, of its own.
