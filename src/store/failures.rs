@@ -228,3 +228,17 @@ async fn a_copy_never_takes_the_place_of_a_file_and_a_damaged_store_is_not_copie
     assert!(matches!(refused, BackupError::NotWhole(_)), "{refused}");
     assert!(!dir.path().join("copy").exists());
 }
+
+#[test]
+fn what_the_disk_suffers_from_is_found_out_where_sqlite_does_not_tell() {
+    let failure = |code| rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+    let io = failure(rusqlite::ffi::SQLITE_IOERR_WRITE);
+    let dir = tempfile::tempdir().expect("tempdir");
+
+    let nothing_else = StoreError::sqlite(&dir.path().join("dogwatch.db"), &io);
+    let read_only = StoreError::sqlite(Path::new("/sys/kernel/dogwatch.db"), &io);
+
+    assert!(matches!(nothing_else, StoreError::Disk { .. }), "{nothing_else}");
+    assert!(matches!(read_only, StoreError::ReadOnly { .. }), "{read_only}");
+    assert_eq!(fs::read_dir(dir.path()).expect("dir").count(), 0);
+}

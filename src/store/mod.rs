@@ -200,10 +200,12 @@ impl Store {
 
     /// Whether deliveries can be stored: a commit worked lately, or one tried now works.
     pub async fn ready(&self) -> Result<(), StoreError> {
-        if matches!(self.last(), Last::Worked(at) if at.elapsed() < LATELY) {
-            return Ok(());
-        }
-        match (self.ask(writes::probe).await, self.last()) {
+        let probe = match self.last() {
+            Last::Worked(at) if at.elapsed() < LATELY => return Ok(()),
+            Last::Worked(_) | Last::None => writes::probe,
+            Last::Failed(_) => writes::probe_with_weight,
+        };
+        match (self.ask(probe).await, self.last()) {
             // Why it takes so long says more than that it does.
             (Err(StoreError::Late { .. } | StoreError::Busy), Last::Failed(cause)) => Err(cause),
             (outcome, _) => outcome,

@@ -6,7 +6,10 @@ use std::{
     os::unix::process::ExitStatusExt as _,
     path::PathBuf,
     process::{Child, Command, ExitStatus, Output, Stdio},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -26,6 +29,8 @@ pub(crate) struct Door {
     dir: tempfile::TempDir,
     state: PathBuf,
     running: Mutex<Option<Child>>,
+    /// The state directory is a mount that only the server sees.
+    apart: AtomicBool,
 }
 
 impl Drop for Door {
@@ -63,12 +68,17 @@ pub(crate) fn door_on(dir: tempfile::TempDir, state: PathBuf) -> Arc<Door> {
         "#
     );
     fs::write(dir.path().join("config.toml"), config).expect("config");
-    Arc::new(Door { at, dir, state, running: Mutex::new(None) })
+    Arc::new(Door { at, dir, state, running: Mutex::new(None), apart: AtomicBool::new(false) })
 }
 
 impl Door {
     pub(crate) fn state(&self) -> &PathBuf {
         &self.state
+    }
+
+    /// Commands are run where the server is, too.
+    pub(crate) fn is_apart(&self) {
+        self.apart.store(true, Ordering::Relaxed);
     }
 
     /// `wrapper` is what the program is started by, if by anything.
@@ -137,7 +147,10 @@ impl Door {
     }
 
     pub(crate) fn run(&self, args: &[&str]) -> Output {
-        self.command(&[]).args(args).output().expect("the binary runs")
+        let pid =
+            if self.apart.load(Ordering::Relaxed) { self.pid().as_raw_nonzero().to_string() } else { String::new() };
+        let enter = ["nsenter", "-t", &pid, "-U", "-m", "--preserve-credentials"];
+        self.command(if pid.is_empty() { &[] } else { &enter }).args(args).output().expect("the binary runs")
     }
 
     fn printed(&self, args: &[&str]) -> Vec<String> {
