@@ -138,6 +138,20 @@ fn a_file_that_may_not_grow() {
 }
 
 #[test]
+fn a_log_that_cannot_be_written_stops_nothing() {
+    let door = door();
+    door.start_with_a_full_log();
+    let mut accepted = fill_some(&door, 3);
+    let mut other = Connection::open(door.state().join("dogwatch.db")).expect("connect");
+    let lock = other.transaction_with_behavior(TransactionBehavior::Exclusive).expect("lock");
+    assert_eq!(door.post(&life("QLOCKED").remove(0).body), Some(503));
+    lock.rollback().expect("unlock");
+
+    accepted.push(accepts_again(&door, "QLATER"));
+    assert_stored(&door, accepted);
+}
+
+#[test]
 fn a_file_size_limit_is_met_like_a_full_disk() {
     a_file_that_may_not_grow();
 }

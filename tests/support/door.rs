@@ -100,7 +100,18 @@ impl Door {
     pub(crate) fn start_by(&self, wrapper: &[&str], crash_at: Option<&str>) {
         let mut command = self.command(wrapper);
         command.arg("serve").envs(crash_at.map(|at| ("DOGWATCH_CRASH_AT", at)));
-        let log = File::options().create(true).append(true).open(self.dir.path().join("log")).expect("log");
+        let log = self.dir.path().join("log");
+        self.spawn(command, File::options().create(true).append(true).open(log).expect("log"));
+    }
+
+    /// Starts it with its log going where every write fails for want of room.
+    pub(crate) fn start_with_a_full_log(&self) {
+        let mut command = self.command(&[]);
+        command.arg("serve");
+        self.spawn(command, File::options().write(true).open("/dev/full").expect("a device"));
+    }
+
+    fn spawn(&self, mut command: Command, log: File) {
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("the binary runs");
         assert!(self.running().replace(child).is_none(), "one at a time");
     }
