@@ -20,7 +20,10 @@ use crate::{
         push::{REFUSALS_TO_DISABLE, Subscribed},
     },
     receiver::Arrival,
-    store::{Applied, StoreError, Unapplied, Write},
+    store::{
+        Applied, StoreError, Unapplied, Write,
+        crash::{self, Point},
+    },
 };
 
 /// Before deliveries that could not be read back are tried again.
@@ -58,6 +61,7 @@ pub async fn run(
 }
 
 async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
+    crash::passing(Point::BeforeApply);
     let arrived: Vec<Arrival> = std::mem::take(batch);
     let _order = desk.order.lock().await;
     let (mut writes, applied, hidden) = desk.hub.change(|board| {
@@ -76,14 +80,17 @@ async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
             changes.extend(note_push(board, &change));
             changes.push(change);
         }
+        crash::passing(Point::BeforePublish);
         (changes, (writes, applied, hidden))
     });
+    crash::passing(Point::AfterPublish);
     doubt_push(desk);
     look_again(desk, hidden);
     writes.push(Write::Applied(applied));
     if let Err(error) = desk.store.save(writes).await {
         tracing::error!(%error, "applied deliveries could not be marked; they are applied again at the next start");
     }
+    crash::passing(Point::AfterMark);
 }
 
 /// Has the provider's subscriptions looked at where so many were refused that it may have switched one off.
@@ -144,6 +151,7 @@ pub async fn catch_up(desk: &Desk, decoders: &BTreeMap<AccountName, Arc<dyn Deco
         let decoded = decoder.decode(&account, &body).ok().map(|decoded| decoded.shown_by(proof.as_ref(), at));
         seen.extend(decoded.and_then(|decoded| decoded.observation));
     }
+    crash::passing(Point::BeforeApply);
     let _order = desk.order.lock().await;
     let mut writes = desk.hub.change(|board| {
         let (mut changes, mut writes) = (vec![], vec![]);
@@ -160,10 +168,14 @@ pub async fn catch_up(desk: &Desk, decoders: &BTreeMap<AccountName, Arc<dyn Deco
         }
         last_push(board);
         changes.extend(board.accounts.values().map(|known| Change::Account(Box::new(known.account.clone()))));
+        crash::passing(Point::BeforePublish);
         (changes, writes)
     });
+    crash::passing(Point::AfterPublish);
     writes.push(Write::Applied(applied));
-    desk.store.save(writes).await
+    desk.store.save(writes).await?;
+    crash::passing(Point::AfterMark);
+    Ok(())
 }
 
 fn tell_push(push: &mut Push, summary: &DeliverySummary) {
