@@ -9,6 +9,7 @@ mod hooks;
 pub mod hub;
 pub mod ingest;
 pub mod lease;
+pub mod log;
 pub mod ownership;
 pub mod poller;
 pub mod snapshot;

@@ -24,6 +24,7 @@ use super::{
     prompt::Wish,
     troubles::troubles,
     typing::TypedLine,
+    webhooks,
 };
 use crate::{
     core::{
@@ -77,6 +78,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::HandOff => acting::begin(model, Wish::HandOff),
         Action::Note => acting::begin(model, Wish::Note),
         Action::Link => return link(model),
+        Action::GoToDeliveries => return deliveries(model),
         Action::Back => back(model),
         _ if model.incidents.opened.is_some() => detail::step(model, Step::of(action)),
         Action::Open => return open(model),
@@ -159,6 +161,17 @@ fn link(model: &mut Model) -> Vec<Effect> {
         }
     }
     vec![]
+}
+
+/// To the webhooks of the incident at hand.
+fn deliveries(model: &mut Model) -> Vec<Effect> {
+    match at_hand(model) {
+        Some(key) => webhooks::show_of(model, key),
+        None => {
+            model.say(NoticeKind::Bad, "no incident is selected: j and k select");
+            vec![]
+        }
+    }
 }
 
 /// A key while text is being typed in this view (the filter line); `None`: it is not.

@@ -2,7 +2,7 @@
 
 use super::{Condition, Truth, Wanted};
 use crate::core::{
-    delivery::{DeliverySummary, Verdict},
+    delivery::DeliverySummary,
     text::Shown,
 };
 
@@ -39,6 +39,9 @@ impl Glob {
     }
 }
 
+/// A last word of fewer characters is meant whole.
+const BEGINNING: usize = 2;
+
 /// Words that follow each other. Case and what stands between them do not count, and the last one may go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Phrase {
@@ -61,7 +64,10 @@ impl Phrase {
         let Some((last, before)) = self.words.split_last() else { return true };
         let there: Vec<String> = words(text).collect();
         there.windows(self.words.len()).any(|window| {
-            window.split_last().is_some_and(|(end, start)| end.starts_with(last.as_str()) && start == before)
+            let fits = |end: &String| {
+                if last.chars().count() < BEGINNING { end == last } else { end.starts_with(last.as_str()) }
+            };
+            window.split_last().is_some_and(|(end, start)| fits(end) && start == before)
         })
     }
 }
@@ -70,16 +76,12 @@ fn words(text: &str) -> impl Iterator<Item = String> {
     text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase)
 }
 
-/// A delivery, as far as it is at hand.
+/// A line of the log. The sender's address and the body are not in it.
 #[derive(Debug, Clone, Copy)]
 pub struct Record<'a> {
     pub line: &'a DeliverySummary,
     /// Of its incident, where that is known.
     pub number: Option<u64>,
-    /// Only with the whole delivery.
-    pub peer: Option<&'a str>,
-    /// Only with the whole delivery.
-    pub body: Option<&'a [u8]>,
 }
 
 /// Whether the delivery is one of those that are wanted.
@@ -92,7 +94,7 @@ fn holds(condition: &Condition, record: &Record<'_>) -> Truth {
     let is = match condition {
         Condition::Word(word) => stands_in_line(word, record),
         Condition::Text(phrase) => return stands(phrase, record),
-        Condition::From(glob) => return record.peer.map_or(Truth::Perhaps, |peer| glob.matches(peer).into()),
+        Condition::From(_) => return Truth::Perhaps,
         Condition::Verdict(verdict) => line.verdict == *verdict,
         Condition::EventType(glob) => line.event_type.as_ref().is_some_and(|kind| glob.matches(kind.as_str())),
         Condition::Account(name) => line.account.as_ref() == Some(name),
@@ -107,7 +109,7 @@ fn holds(condition: &Condition, record: &Record<'_>) -> Truth {
         Condition::Secret(glob) => line.proof.as_ref().is_some_and(|proof| glob.matches(proof.secret.as_str())),
         Condition::Altered => line.altered,
         Condition::Unsigned => line.proof.as_ref().is_some_and(|proof| !proof.scheme.is_signed()),
-        Condition::Changed => line.changed.as_ref().is_some_and(|changed| changes(changed.as_str())),
+        Condition::Changed => line.changed_something(),
         Condition::Since(at) => line.at >= *at,
         Condition::Until(at) => line.at < *at,
         Condition::Size(range) => range.contains(&line.size),
@@ -116,15 +118,8 @@ fn holds(condition: &Condition, record: &Record<'_>) -> Truth {
     is.into()
 }
 
-/// What [`DeliverySummary::changed`] begins with when nothing was changed.
-pub const NOTHING: &str = "nothing";
-
-fn changes(words: &str) -> bool {
-    !words.starts_with(NOTHING)
-}
-
-/// `word` is in lower case.
-fn stands_in_line(word: &str, record: &Record<'_>) -> bool {
+/// Whether `word`, in lower case, stands in what a line of the log shows, or is the number of its incident.
+pub fn stands_in_line(word: &str, record: &Record<'_>) -> bool {
     let line = record.line;
     let shown = |text: &Option<Shown>| text.as_ref().is_some_and(|text| contains(text.as_str(), word));
     let number = word.strip_prefix('#').unwrap_or(word).parse().ok();
@@ -148,17 +143,5 @@ fn stands(phrase: &Phrase, record: &Record<'_>) -> Truth {
         || shown(&line.subject)
         || phrase.stands_in(line.reason.as_str())
         || line.incident.as_ref().is_some_and(|key| phrase.stands_in(key.id.as_str()));
-    if in_line {
-        return Truth::Yes;
-    }
-    match record.body {
-        Some(body) => phrase.stands_in(&String::from_utf8_lossy(body)).into(),
-        None => Truth::Perhaps,
-    }
-}
-
-/// The verdicts whose word has `word` in it, for those who look for them by name.
-pub fn verdicts_with(word: &str) -> impl Iterator<Item = Verdict> {
-    let all = [Verdict::Accepted, Verdict::Duplicate, Verdict::Undecodable, Verdict::Rejected];
-    all.into_iter().filter(move |verdict| verdict.word().contains(word))
+    if in_line { Truth::Yes } else { Truth::Perhaps }
 }
