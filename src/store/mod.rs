@@ -4,8 +4,13 @@
 
 mod error;
 mod files;
+mod index;
+mod pack;
 mod reader;
+mod retention;
 mod schema;
+mod search;
+mod words;
 mod writer;
 mod writes;
 
@@ -26,10 +31,15 @@ use tokio::{
     time::timeout,
 };
 
-use self::writer::{Job, Pulse, Task, Writer};
 pub use self::{
     error::StoreError,
-    reader::{Reader, StoredDelivery},
+    reader::{Beginning, Count, Reader, StoredDelivery},
+    retention::{Keep, PrunedFor},
+    search::{Condition, Found, Pattern, Search},
+};
+use self::{
+    writer::{Job, Pulse, Task, Transaction, Writer},
+    writes::Prepared,
 };
 use crate::core::{
     action::{Action, Verb},
@@ -113,6 +123,7 @@ pub struct Store {
     dir: PathBuf,
     pulse: Pulse,
     waits: Waits,
+    grown: Arc<Notify>,
     // The sender stands before the thread: dropped first, it ends the thread that is then waited for.
     queue: mpsc::Sender<Box<dyn Job>>,
     _thread: Arc<WriterThread>,
@@ -150,7 +161,8 @@ impl Store {
             .name("store".to_owned())
             .spawn(move || writer.run(jobs))
             .map_err(|error| StoreError::io(dir, &error))?;
-        Ok(Self { dir: dir.to_owned(), pulse, waits, queue, _thread: Arc::new(WriterThread(Some(thread))) })
+        let grown = Arc::default();
+        Ok(Self { dir: dir.to_owned(), pulse, waits, grown, queue, _thread: Arc::new(WriterThread(Some(thread))) })
     }
 
     /// Writes a delivery down. When this is given up before it is done, by the deadline or by dropping the
@@ -170,9 +182,11 @@ impl Store {
             mpsc::error::TrySendError::Full(()) => StoreError::Busy,
             mpsc::error::TrySendError::Closed(()) => StoreError::Closed,
         })?;
-        let (job, waiting) = job(move |db| writes::record(db, &new), unheard);
+        let new = Prepared::new(new)?;
+        let (job, waiting) = job(move |db| writes::record(db, &new), Transaction::Shared, unheard);
         room.send(job);
         let summary = waiting.answer(self.waits.commit).await?;
+        self.grown.notify_one();
         Ok(Recorded { summary })
     }
 
@@ -201,6 +215,37 @@ impl Store {
         self.ask(writes::probe).await
     }
 
+    /// Notified when a delivery was recorded: there is something to index.
+    pub fn grown(&self) -> Arc<Notify> {
+        Arc::clone(&self.grown)
+    }
+
+    /// Takes some deliveries into the index of words that are not there yet, and some out that are pruned. Says whether
+    /// there may be more to do. A search finds all of them before that too, only not as fast.
+    pub async fn index_some(&self) -> Result<bool, StoreError> {
+        let (slice, gone) = self.read(|reader| Ok((index::Slice::read(reader)?, index::has_gone(reader)?))).await?;
+        if gone {
+            self.ask_apart(index::clear).await?;
+        }
+        if !slice.is_empty() {
+            self.ask_apart(move |db| index::add(db, &slice)).await?;
+        } else if !gone {
+            return Ok(false);
+        }
+        self.ask_apart(index::merge).await?;
+        Ok(true)
+    }
+
+    /// Lets go of some deliveries that are not to be kept any more; says whether there may be more of them.
+    pub async fn prune_some(&self, keep: Keep, now: Timestamp) -> Result<bool, StoreError> {
+        self.ask_apart(move |db| retention::prune(db, &keep, now)).await
+    }
+
+    /// Gives some of the room that pruning made back to the disk; says whether there is more to give.
+    pub async fn shrink_some(&self) -> Result<bool, StoreError> {
+        self.ask_apart(retention::shrink).await
+    }
+
     /// A connection for reading, of its own.
     pub fn reader(&self) -> Result<Reader, StoreError> {
         Reader::open_with(&self.dir, self.waits.lock)
@@ -216,12 +261,28 @@ impl Store {
         done.unwrap_or(Err(StoreError::Closed))
     }
 
-    /// Waits for a place in the queue too, all within the deadline.
     async fn ask<T: Send + 'static>(
         &self,
         work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (job, waiting) = job(work, None);
+        self.ask_for(work, Transaction::Shared).await
+    }
+
+    /// For work that no sender may have to wait for, and that may be lost with the power: it is done again then.
+    async fn ask_apart<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.ask_for(work, Transaction::Apart).await
+    }
+
+    /// Waits for a place in the queue too, all within the deadline.
+    async fn ask_for<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        transaction: Transaction,
+    ) -> Result<T, StoreError> {
+        let (job, waiting) = job(work, transaction, None);
         match timeout(self.waits.commit, self.queue.send(job)).await {
             Ok(Ok(())) => waiting.answer(self.waits.commit).await,
             Ok(Err(_)) => Err(StoreError::Closed),
@@ -232,10 +293,12 @@ impl Store {
 
 fn job<T: Send + 'static>(
     work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    transaction: Transaction,
     unheard: Option<Arc<Notify>>,
 ) -> (Box<dyn Job>, Waiting<T>) {
     let (answer, waiting) = oneshot::channel();
-    (Box::new(Task { work, made: None, answer, unheard: unheard.clone() }), Waiting { answer: waiting, unheard })
+    let task = Task { work, transaction, made: None, answer, unheard: unheard.clone() };
+    (Box::new(task), Waiting { answer: waiting, unheard })
 }
 
 /// Waits for an answer. Dropped with an answer that nobody took, it says so.

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params, types::Type};
 use serde::de::DeserializeOwned;
 
-use super::{StoreError, schema};
+use super::{PrunedFor, StoreError, pack, schema};
 use crate::core::{
     action::Action,
     delivery::{DeliverySummary, Direction, Proof, Scheme, Timings, Verdict},
@@ -36,13 +36,34 @@ pub struct StoredDelivery {
     pub timings: Timings,
 }
 
+/// How many deliveries of a verdict are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Count {
+    /// `None`: their paths named no account of ours.
+    pub account: Option<AccountName>,
+    pub verdict: Verdict,
+    pub deliveries: u64,
+}
+
+/// Where the log begins, and whether it began earlier once. Rejected ones and duplicates, of which only the newest
+/// are kept, do not count as pruned when a newer one takes their place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beginning {
+    /// The oldest delivery that is kept, and when it came.
+    pub first: Option<(DeliveryId, Timestamp)>,
+    /// Deliveries that are not kept any more.
+    pub pruned: u64,
+    /// Why the last of them went.
+    pub pruned_for: Option<PrunedFor>,
+}
+
 /// A read-only connection.
 pub struct Reader {
     db: Connection,
     path: PathBuf,
 }
 
-const SUMMARY: &str =
+pub(super) const SUMMARY: &str =
     "id, at, account, verdict, reason, status, event_id, event_type, incident, subject, latency_us, size, scheme,
      secret, altered, changed";
 
@@ -65,14 +86,16 @@ impl Reader {
     }
 
     pub fn delivery(&self, id: DeliveryId) -> Result<Option<StoredDelivery>, StoreError> {
-        let sql =
-            format!("SELECT {SUMMARY}, peer, headers, body, read_us, check_us, commit_us FROM delivery WHERE id = ?1");
+        let sql = format!(
+            "SELECT {SUMMARY}, peer, headers, body, packed, read_us, check_us, commit_us FROM delivery WHERE id = ?1"
+        );
         let found = self.db.query_row(&sql, [id.0], |row| {
+            let (headers, body) = content(row)?;
             Ok(StoredDelivery {
                 summary: summary(row)?,
                 peer: row.get("peer")?,
-                headers: parsed(row, "headers")?,
-                body: row.get("body")?,
+                headers: serde_json::from_str(&headers).map_err(|error| unusable("headers", error))?,
+                body,
                 timings: Timings {
                     read_us: unsigned(row, "read_us")?,
                     check_us: unsigned(row, "check_us")?,
@@ -83,12 +106,42 @@ impl Reader {
         found.optional().map_err(|error| self.failed(&error))
     }
 
+    /// How many deliveries are kept, by account and verdict; does not look at them.
+    pub fn counts(&self) -> Result<Vec<Count>, StoreError> {
+        let sql = "SELECT nullif(account, '') AS account, verdict, sum(deliveries) AS deliveries FROM tally
+                   GROUP BY 1, 2 HAVING sum(deliveries) > 0";
+        self.rows(sql, [], |row| {
+            Ok(Count {
+                account: checked_if_any(row, "account", AccountName::new)?,
+                verdict: checked(row, "verdict", |word| verdict(&word))?,
+                deliveries: unsigned(row, "deliveries")?,
+            })
+        })
+    }
+
+    /// Where the log begins.
+    pub fn beginning(&self) -> Result<Beginning, StoreError> {
+        self.look(|db| {
+            let first = "SELECT id, at FROM delivery ORDER BY id LIMIT 1";
+            let first =
+                db.prepare_cached(first)?.query_row([], |row| Ok((DeliveryId(row.get("id")?), timestamp(row, "at")?)));
+            let sql = "SELECT pruned, pruned_for FROM log";
+            db.prepare_cached(sql)?.query_row([], |row| {
+                Ok(Beginning {
+                    first: first.optional()?,
+                    pruned: unsigned(row, "pruned")?,
+                    pruned_for: checked_if_any(row, "pruned_for", |word| PrunedFor::of(&word))?,
+                })
+            })
+        })
+    }
+
     /// Visits the event ids of all kept deliveries that are genuine and no duplicates, one a row, oldest first.
     pub fn event_ids(&self, mut visit: impl FnMut(&EventId) -> ControlFlow<()>) -> Result<(), StoreError> {
         let sql = "SELECT event_id FROM delivery
                    WHERE verdict IN ('accepted', 'undecodable') AND event_id IS NOT NULL ORDER BY id";
-        let mut look = || {
-            let mut statement = self.db.prepare_cached(sql)?;
+        self.look(|db| {
+            let mut statement = db.prepare_cached(sql)?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
                 if visit(&checked(row, "event_id", EventId::new)?).is_break() {
@@ -96,8 +149,7 @@ impl Reader {
                 }
             }
             Ok(())
-        };
-        look().map_err(|error| self.failed(&error))
+        })
     }
 
     pub fn incidents(&self) -> Result<Vec<Incident>, StoreError> {
@@ -106,9 +158,9 @@ impl Reader {
 
     /// Accepted deliveries that were never marked [`Write::Applied`](super::Write::Applied), oldest first.
     pub fn unapplied(&self) -> Result<Vec<(DeliveryId, AccountName, Vec<u8>)>, StoreError> {
-        let sql = "SELECT id, account, body FROM delivery WHERE applied = 0 ORDER BY id";
+        let sql = "SELECT id, account, headers, body, packed FROM delivery WHERE applied = 0 ORDER BY id";
         self.rows(sql, [], |row| {
-            Ok((DeliveryId(row.get("id")?), checked(row, "account", AccountName::new)?, row.get("body")?))
+            Ok((DeliveryId(row.get("id")?), checked(row, "account", AccountName::new)?, content(row)?.1))
         })
     }
 
@@ -152,17 +204,18 @@ impl Reader {
         Err(format!("{}: the events of {count} deliveries would be taken a second time", self.path.display()))
     }
 
+    /// Runs statements that only read.
+    pub(super) fn look<T>(&self, look: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        look(&self.db).map_err(|error| self.failed(&error))
+    }
+
     fn rows<T>(
         &self,
         sql: &str,
         parameters: impl rusqlite::Params,
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, StoreError> {
-        let all = || -> rusqlite::Result<Vec<T>> {
-            let mut statement = self.db.prepare_cached(sql)?;
-            statement.query_map(parameters, read)?.collect()
-        };
-        all().map_err(|error| self.failed(&error))
+        self.look(|db| db.prepare_cached(sql)?.query_map(parameters, read)?.collect())
     }
 
     fn failed(&self, error: &rusqlite::Error) -> StoreError {
@@ -170,7 +223,7 @@ impl Reader {
     }
 }
 
-fn summary(row: &Row<'_>) -> rusqlite::Result<DeliverySummary> {
+pub(super) fn summary(row: &Row<'_>) -> rusqlite::Result<DeliverySummary> {
     let account = checked_if_any(row, "account", AccountName::new)?;
     let incident = checked_if_any(row, "incident", IncidentId::new)?;
     let shown = |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<String>>(column)?.map(|text| Shown::line(&text)));
@@ -192,6 +245,13 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<DeliverySummary> {
         changed: shown("changed")?,
         account,
     })
+}
+
+/// Headers as JSON, and the body.
+pub(super) fn content(row: &Row<'_>) -> rusqlite::Result<(String, Vec<u8>)> {
+    let column = |name| row.get_ref(name);
+    let unpacked = pack::unpack(row.get("packed")?, column("headers")?.as_str()?, column("body")?.as_blob()?);
+    unpacked.map_err(|error| unusable("body", error))
 }
 
 fn proof(row: &Row<'_>) -> rusqlite::Result<Option<Proof>> {

@@ -23,15 +23,15 @@ use crate::core::{
 const IMPATIENT: Waits = Waits { commit: Duration::from_millis(150), lock: Duration::from_millis(200) };
 const DEADLINE: Duration = Duration::from_secs(20);
 
-fn account(name: &str) -> AccountName {
+pub(super) fn account(name: &str) -> AccountName {
     AccountName::new(name).expect("account")
 }
 
-fn incident_key(id: &str) -> IncidentKey {
+pub(super) fn incident_key(id: &str) -> IncidentKey {
     IncidentKey { account: account("prod"), id: IncidentId::new(id).expect("id") }
 }
 
-fn delivery(verdict: Verdict, event: Option<&str>, body: &[u8]) -> NewDelivery {
+pub(super) fn delivery(verdict: Verdict, event: Option<&str>, body: &[u8]) -> NewDelivery {
     NewDelivery {
         at: Timestamp::new(1_700_000_000, 123_456_789).expect("time"),
         started: Instant::now(),
@@ -55,7 +55,7 @@ fn delivery(verdict: Verdict, event: Option<&str>, body: &[u8]) -> NewDelivery {
     }
 }
 
-fn event(id: &str) -> NewDelivery {
+pub(super) fn event(id: &str) -> NewDelivery {
     delivery(Verdict::Accepted, Some(id), id.as_bytes())
 }
 
@@ -79,7 +79,7 @@ fn incident(id: &str, status: Status) -> Incident {
 }
 
 /// A directory, and the store in it.
-fn store() -> (TempDir, Store) {
+pub(super) fn store() -> (TempDir, Store) {
     let dir = tempfile::tempdir().expect("tempdir");
     let store = Store::open(dir.path()).expect("open");
     (dir, store)
@@ -92,7 +92,7 @@ fn impatient_store() -> (TempDir, Store) {
 }
 
 /// A connection as another program could have it.
-fn other(dir: &TempDir) -> Connection {
+pub(super) fn other(dir: &TempDir) -> Connection {
     Connection::open(files::path_in(dir.path())).expect("connect")
 }
 
