@@ -136,7 +136,13 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::GoToIncident, Scope::In(View::Webhooks), &["i"], "incident", "open the delivery's incident"),
     row(Action::Follow, Scope::In(View::Webhooks), &["f"], "follow", "to the top, and follow what comes in"),
     row(Action::Replay, Scope::In(View::Webhooks), &["R"], "replay", "apply the delivery once more; asks first"),
-    row(Action::CopyCurl, Scope::In(View::Webhooks), &["c"], "curl", "copy a curl command that sends the delivery again"),
+    row(
+        Action::CopyCurl,
+        Scope::In(View::Webhooks),
+        &["c"],
+        "curl",
+        "copy a curl command that sends the delivery again",
+    ),
     row(
         Action::PickDelivery,
         Scope::In(View::Templates),

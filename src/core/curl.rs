@@ -2,6 +2,8 @@
 //! anything: values stand in single quotes, the body in a here-document, or in base64 where a terminal or a shell
 //! could trip over it.
 
+use std::fmt::Write as _;
+
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
 use super::{delivery::DeliverySummary, text::ShownBody};
@@ -51,10 +53,10 @@ pub fn command(
         .partition(|(_, value)| value == NOT_KEPT);
     let mut out = format!("# Delivery {} of {}, {} bytes.\n", line.id, line.at, body.len());
     let account = line.account.as_ref().map_or("ACCOUNT", |name| name.as_str());
-    out += &format!("# Set {ADDRESS} to http://127.0.0.1:8484/hooks/{account}/URL-KEY, or to where it shall go.\n");
+    let _ = write!(out, "# Set {ADDRESS} to http://127.0.0.1:8484/hooks/{account}/URL-KEY, or to where it shall go.\n");
     if !lost.is_empty() {
         let names: Vec<_> = lost.iter().map(|(name, _)| printable(name)).collect();
-        out += &format!("# Left out, because their values are not kept: {}\n", names.join(", "));
+        let _ = write!(out, "# Left out, because their values are not kept: {}\n", names.join(", "));
     }
     if fresh.is_empty() {
         out += "# Signatures are those it came with, if any; one that holds a time is refused when that is over.\n";
@@ -64,11 +66,11 @@ pub fn command(
         Some(text) => (format!("head -c {}", body.len()), format!("{text}\n")),
         None => ("base64 -d".to_owned(), in_lines(&BASE64_STANDARD.encode(body))),
     };
-    out += &format!("{feed} <<'{end}' | curl -sS --globoff --max-time 10 -X POST --data-binary @-");
+    let _ = write!(out, "{feed} <<'{end}' | curl -sS --globoff --max-time 10 -X POST --data-binary @-");
     for (name, value) in kept.into_iter().chain(fresh) {
-        out += &format!(" \\\n  -H {}", quoted(&format!("{name}: {value}")));
+        let _ = write!(out, " \\\n  -H {}", quoted(&format!("{name}: {value}")));
     }
-    out += &format!(" \\\n  \"${{{ADDRESS}:?is not set}}\"\n{document}{end}\n");
+    let _ = write!(out, " \\\n  \"${{{ADDRESS}:?is not set}}\"\n{document}{end}\n");
     out
 }
 

@@ -100,16 +100,37 @@ pub enum Request {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum Answer {
-    Accepted { action: ActionId },
-    Detail { detail: Box<Detail> },
-    Delivery { delivery: Box<DeliveryView> },
-    Deliveries { deliveries: Vec<DeliverySummary> },
+    Accepted {
+        action: ActionId,
+    },
+    Detail {
+        detail: Box<Detail>,
+    },
+    Delivery {
+        delivery: Box<DeliveryView>,
+    },
+    Deliveries {
+        deliveries: Vec<DeliverySummary>,
+    },
     /// `next`: what to ask with as `before` to look further back; `None`: the log was searched to its beginning.
-    Found { deliveries: Vec<DeliverySummary>, next: Option<DeliveryId> },
+    Found {
+        deliveries: Vec<DeliverySummary>,
+        next: Option<DeliveryId>,
+    },
     /// What applying it again changed, in words.
-    Replayed { id: DeliveryId, changed: Shown },
-    Template { name: String, text: String },
-    Saved { name: String },
-    Preview { preview: Preview },
+    Replayed {
+        id: DeliveryId,
+        changed: Shown,
+    },
+    Template {
+        name: String,
+        text: String,
+    },
+    Saved {
+        name: String,
+    },
+    Preview {
+        preview: Preview,
+    },
     Refreshing,
 }

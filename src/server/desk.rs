@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The most lines of the log that one request gets.
-const PAGE: u32 = 500;
+pub(super) const PAGE: u32 = 500;
 /// The most incidents that one action may name.
 const TARGETS: usize = 1000;
 
@@ -50,7 +50,7 @@ impl Desk {
             Request::Detail { key } => self.detail(key).await,
             Request::Delivery { id } => self.delivery(id).await,
             Request::Deliveries { before, limit } => self.deliveries(before, limit).await,
-            Request::SearchDeliveries { .. } => Err("TEMP".into()),
+            Request::SearchDeliveries { query, before, limit } => self.search(&query, before, limit).await,
             Request::Replay { id } => {
                 may_act(access)?;
                 self.replay(id).await

@@ -66,14 +66,14 @@ async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
         for mut arrival in arrived {
             hidden.extend(arrival.observation.as_ref().filter(|seen| is_hidden(board, seen)).map(|s| s.key.clone()));
             if arrival.summary.verdict == Verdict::Accepted {
-                let (change, changed) = merge(board, arrival.observation.as_ref());
+                let (change, told) = merge(board, arrival.observation.as_ref());
                 if let Some(Change::Incident(incident)) = change {
                     writes.push(Write::Incident(incident.clone()));
                     changes.push(Change::Incident(incident));
                 }
-                arrival.summary.changed = Some(changed.clone());
+                arrival.summary.changed = Some(told.clone());
                 let commit_us = Some(arrival.commit_us);
-                applied.push(Applied { id: arrival.summary.id, changed: Some(changed), commit_us });
+                applied.push(Applied { id: arrival.summary.id, changed: Some(told), commit_us });
             }
             let change = Change::Delivery(Box::new(arrival.summary));
             board.apply(&change);
@@ -152,12 +152,12 @@ pub async fn catch_up(desk: &Desk, decoders: &BTreeMap<AccountName, Arc<dyn Deco
     let (mut writes, applied) = desk.hub.change(|board| {
         let (mut changes, mut writes, mut applied) = (vec![], vec![], BTreeMap::new());
         for (id, told) in &seen {
-            let (change, changed) = merge(board, told.as_ref());
+            let (change, words) = merge(board, told.as_ref());
             if let Some(Change::Incident(incident)) = change {
                 writes.push(Write::Incident(incident.clone()));
                 changes.push(Change::Incident(incident));
             }
-            applied.insert(*id, changed);
+            applied.insert(*id, words);
         }
         for mut summary in newest {
             summary.changed = applied.get(&summary.id).cloned().or(summary.changed);

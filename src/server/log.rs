@@ -1,14 +1,36 @@
-//! The log of deliveries: one applied again.
+//! The log of deliveries: searched, and one of it applied again.
 
-use super::{desk::Desk, ingest};
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::{
+    desk::{Desk, PAGE},
+    ingest, search,
+};
 use crate::{
-    core::{board::Change, delivery::Decode as _, id::DeliveryId, text::Shown},
+    core::{
+        board::Change,
+        delivery::Decode as _,
+        id::DeliveryId,
+        query::{self, Clock},
+        text::Shown,
+    },
     proto::Answer,
     provider::pagerduty::Webhooks,
     store::{StoredDelivery, Write},
 };
 
 impl Desk {
+    /// What `query` finds before `before`; its times are told in UTC.
+    pub(super) async fn search(&self, query: &str, before: Option<DeliveryId>, limit: u32) -> Result<Answer, String> {
+        let clock = Clock { now: Timestamp::now(), zone: &TimeZone::UTC };
+        let wanted = query::delivery::read(query, clock).map_err(|wrong| wrong.to_string())?;
+        let search = self.hub.look(|board| search::of(&wanted, |number| search::numbered(board, number)));
+        let limit = limit.min(PAGE);
+        let found = self.store.read(move |reader| reader.search(&search, before, limit)).await;
+        let found = found.map_err(|error| error.to_string())?;
+        Ok(Answer::Found { deliveries: found.deliveries, next: found.next })
+    }
+
     /// Applies a delivery once more, by the ordinary rules: doing so twice changes nothing more than doing it once.
     pub(super) async fn replay(&self, id: DeliveryId) -> Result<Answer, String> {
         let found = self.store.read(move |reader| reader.delivery(id)).await.map_err(|error| error.to_string())?;

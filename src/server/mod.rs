@@ -12,6 +12,7 @@ pub mod lease;
 pub mod log;
 pub mod ownership;
 pub mod poller;
+pub mod search;
 pub mod snapshot;
 
 #[cfg(test)]

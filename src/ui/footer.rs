@@ -72,7 +72,8 @@ fn hints(model: &Model) -> Vec<Hint> {
         return vec![("enter", "keep"), ("esc", "clear")];
     }
     if model.view == View::Incidents && incidents.opened.is_some() {
-        let wanted = [Action::Acknowledge, Action::Resolve, Action::HandOff, Action::Note, Action::GoToDeliveries, Action::Link];
+        let wanted =
+            [Action::Acknowledge, Action::Resolve, Action::HandOff, Action::Note, Action::GoToDeliveries, Action::Link];
         let mut out = vec![("esc", "back")];
         out.extend(bound(model.view).filter(|(action, _)| wanted.contains(action)).map(|(_, hint)| hint));
         out.push(("?", "help"));

@@ -165,13 +165,11 @@ fn link(model: &mut Model) -> Vec<Effect> {
 
 /// To the webhooks of the incident at hand.
 fn deliveries(model: &mut Model) -> Vec<Effect> {
-    match at_hand(model) {
-        Some(key) => webhooks::show_of(model, key),
-        None => {
-            model.say(NoticeKind::Bad, "no incident is selected: j and k select");
-            vec![]
-        }
+    if let Some(key) = at_hand(model) {
+        return webhooks::show_of(model, key);
     }
+    model.say(NoticeKind::Bad, "no incident is selected: j and k select");
+    vec![]
 }
 
 /// A key while text is being typed in this view (the filter line); `None`: it is not.

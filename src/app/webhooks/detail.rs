@@ -177,7 +177,11 @@ fn in_hex(page: &mut Page, bytes: &[u8], width: usize) {
 fn timing(page: &mut Page, view: &DeliveryView) {
     let (line, times) = (&view.summary, &view.timings);
     let took = |microseconds: u64| format!("{} ms", milliseconds(microseconds));
-    page.field("read", Tone::Plain, &format!("{}, from its head to the last of {} bytes", took(times.read_us), line.size));
+    page.field(
+        "read",
+        Tone::Plain,
+        &format!("{}, from its head to the last of {} bytes", took(times.read_us), line.size),
+    );
     page.field("check", Tone::Plain, &format!("{}, for checking and understanding it", took(times.check_us)));
     match times.commit_us {
         Some(commit) => page.field("commit", Tone::Plain, &format!("{}, until it was on the disk", took(commit))),

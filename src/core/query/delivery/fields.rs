@@ -111,12 +111,12 @@ fn condition(field: &str, value: &str, clock: Clock<'_>) -> Result<Vec<Condition
         "since" => only(Condition::Since(moment(value, clock).ok_or_else(|| no_time(value))?)),
         "until" => only(Condition::Until(moment(value, clock).ok_or_else(|| no_time(value))?)),
         "age" => only(age(value, clock)?),
-        "size" => only(Condition::Size(Spans::of(value, bytes).ok_or_else(|| {
-            format!("`{value}` is no size; as `>64k`, `<1m` or `0`")
-        })?)),
-        _ => only(Condition::Took(Spans::of(value, microseconds).ok_or_else(|| {
-            format!("`{value}` is no time; as `>100ms` or `<2s`")
-        })?)),
+        "size" => only(Condition::Size(
+            Spans::of(value, bytes).ok_or_else(|| format!("`{value}` is no size; as `>64k`, `<1m` or `0`"))?,
+        )),
+        _ => only(Condition::Took(
+            Spans::of(value, microseconds).ok_or_else(|| format!("`{value}` is no time; as `>100ms` or `<2s`"))?,
+        )),
     }
 }
 
@@ -206,4 +206,3 @@ fn bytes(text: &str) -> Option<u64> {
 fn microseconds(text: &str) -> Option<u64> {
     number_with(text, &[("us", 1), ("ms", 1000), ("s", 1_000_000)])
 }
-

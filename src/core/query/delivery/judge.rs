@@ -1,10 +1,7 @@
 //! Judging one delivery.
 
 use super::{Condition, Truth, Wanted};
-use crate::core::{
-    delivery::DeliverySummary,
-    text::Shown,
-};
+use crate::core::{delivery::DeliverySummary, text::Shown};
 
 /// A text in which `*` stands for anything, also for nothing. Case does not count; all else stands for itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +36,7 @@ impl Glob {
     }
 }
 
-/// A last word of fewer characters is meant whole.
+/// A lone word of fewer characters is meant whole.
 const BEGINNING: usize = 2;
 
 /// Words that follow each other. Case and what stands between them do not count, and the last one may go on.
@@ -65,7 +62,11 @@ impl Phrase {
         let there: Vec<String> = words(text).collect();
         there.windows(self.words.len()).any(|window| {
             let fits = |end: &String| {
-                if last.chars().count() < BEGINNING { end == last } else { end.starts_with(last.as_str()) }
+                if before.is_empty() && last.chars().count() < BEGINNING {
+                    end == last
+                } else {
+                    end.starts_with(last.as_str())
+                }
             };
             window.split_last().is_some_and(|(end, start)| fits(end) && start == before)
         })
@@ -73,7 +74,8 @@ impl Phrase {
 }
 
 fn words(text: &str) -> impl Iterator<Item = String> {
-    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase)
+    let small = |word: &str| word.chars().flat_map(char::to_lowercase).filter(|c| c.is_alphanumeric()).collect();
+    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(small)
 }
 
 /// A line of the log. The sender's address and the body are not in it.

@@ -92,7 +92,10 @@ fn a_wrong_field_or_value_is_told_with_its_column_and_the_nearest_word() {
         ("verdict:accepted,rejeted", "column 18: verdict: `rejeted` is not known, perhaps `rejected`"),
         ("is:green", "column 4: is: `green` is not known; there are altered, unsigned, changed"),
         ("status:40x", "column 8: status: `40x` is no status; as `401`, `4xx` or `>=500`"),
-        ("since:yesterday", "column 7: since: `yesterday` is no time; as `1h`, `7d`, `2025-06-10` or `2025-06-10T04:00Z`"),
+        (
+            "since:yesterday",
+            "column 7: since: `yesterday` is no time; as `1h`, `7d`, `2025-06-10` or `2025-06-10T04:00Z`",
+        ),
         ("age:2h", "column 5: age: `2h` is no age; as `>2h` or `<30m`"),
         ("since:1h,2h", "column 10: `since:` takes one value"),
         ("from:10.0.0.0/8", "column 6: from: `10.0.0.0/8`: networks are written with *, as `203.0.113.*`"),
