@@ -16,7 +16,7 @@ use super::{
     console, output,
 };
 use crate::{
-    config::{AccountSettings, ProviderKind, ReceiverSettings, SecretRef, Settings, WebhookSettings},
+    config::{AccountSettings, ProviderKind, ReceiverSettings, SecretRef, Settings, StoreSettings, WebhookSettings},
     core::{
         action::Outcome,
         delivery::Verdict,
@@ -127,7 +127,8 @@ fn free_port() -> Result<SocketAddr, Failure> {
 fn settings(simulator: &Simulator, door: SocketAddr, secret: SecretString) -> Result<Settings, Failure> {
     let name: AccountName = "demo".parse().map_err(|e| Failure::new(Exit::Failed, e))?;
     Ok(Settings {
-        receiver: ReceiverSettings { listen: door },
+        receiver: ReceiverSettings { listen: door, ..ReceiverSettings::default() },
+        store: StoreSettings::default(),
         accounts: vec![AccountSettings {
             name,
             provider: ProviderKind::PagerDuty,
@@ -138,6 +139,8 @@ fn settings(simulator: &Simulator, door: SocketAddr, secret: SecretString) -> Re
             webhook: Some(WebhookSettings {
                 url_key: SecretRef::Inline(SecretString::from(URL_KEY)),
                 secrets: vec![SecretRef::Inline(secret)],
+                demand: Default::default(),
+                allow: None,
             }),
         }],
     })

@@ -21,7 +21,7 @@ use crate::{
         text::Shown,
     },
     receiver::Arrival,
-    store::{Applied, StoreError, Write},
+    store::{Applied, StoreError, Unapplied, Write},
 };
 
 /// Before deliveries that could not be read back are tried again.
@@ -143,10 +143,11 @@ pub async fn catch_up(desk: &Desk, decoders: &BTreeMap<AccountName, Arc<dyn Deco
     let waiting = desk.store.read(|reader| Ok((reader.unapplied()?, reader.recent(None, 500)?))).await?;
     let (unapplied, newest) = waiting;
     let mut seen: Vec<(DeliveryId, Option<Observation>)> = vec![];
-    for (id, account, body) in unapplied {
+    for Unapplied { id, at, account, proof, body } in unapplied {
         // Those of an account that is not configured now wait until it is again.
         let Some(decoder) = decoders.get(&account) else { continue };
-        seen.push((id, decoder.decode(&account, &body).ok().and_then(|decoded| decoded.observation)));
+        let decoded = decoder.decode(&account, &body).ok().map(|decoded| decoded.shown_by(proof.as_ref(), at));
+        seen.push((id, decoded.and_then(|decoded| decoded.observation)));
     }
     let _order = desk.order.lock().await;
     let (mut writes, applied) = desk.hub.change(|board| {

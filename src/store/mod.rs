@@ -33,7 +33,7 @@ use tokio::{
 
 pub use self::{
     error::StoreError,
-    reader::{Beginning, Count, Reader, StoredDelivery},
+    reader::{Beginning, Count, Reader, StoredDelivery, Unapplied},
     retention::{Keep, PrunedFor},
     search::{Condition, Found, Pattern, Search},
 };

@@ -57,6 +57,16 @@ pub struct Beginning {
     pub pruned_for: Option<PrunedFor>,
 }
 
+/// An accepted delivery whose content has not reached the board.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unapplied {
+    pub id: DeliveryId,
+    pub at: Timestamp,
+    pub account: AccountName,
+    pub proof: Option<Proof>,
+    pub body: Vec<u8>,
+}
+
 /// A read-only connection.
 pub struct Reader {
     db: Connection,
@@ -157,10 +167,17 @@ impl Reader {
     }
 
     /// Accepted deliveries that were never marked [`Write::Applied`](super::Write::Applied), oldest first.
-    pub fn unapplied(&self) -> Result<Vec<(DeliveryId, AccountName, Vec<u8>)>, StoreError> {
-        let sql = "SELECT id, account, headers, body, packed FROM delivery WHERE applied = 0 ORDER BY id";
+    pub fn unapplied(&self) -> Result<Vec<Unapplied>, StoreError> {
+        let sql =
+            "SELECT id, at, account, scheme, secret, headers, body, packed FROM delivery WHERE applied = 0 ORDER BY id";
         self.rows(sql, [], |row| {
-            Ok((DeliveryId(row.get("id")?), checked(row, "account", AccountName::new)?, content(row)?.1))
+            Ok(Unapplied {
+                id: DeliveryId(row.get("id")?),
+                at: timestamp(row, "at")?,
+                account: checked(row, "account", AccountName::new)?,
+                proof: proof(row)?,
+                body: content(row)?.1,
+            })
         })
     }
 
