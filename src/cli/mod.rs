@@ -176,7 +176,7 @@ async fn run(args: Args) -> Result<i32, Failure> {
         Some(Command::Serve) => serve::run(&places).await?,
         Some(Command::Incident(command)) => incident::run(&places, command).await?,
         Some(Command::Oncall(args)) => oncall::run(&places, args).await?,
-        Some(Command::Delivery(command)) => delivery::run(&places, &command)?,
+        Some(Command::Delivery(command)) => delivery::run(&places, command).await?,
         Some(Command::Template(command)) => template::run(&places, command).await?,
         Some(Command::Config(command)) => config::run(&places, command).await?,
         Some(Command::Doctor(args)) => doctor::run(&places, args).await?,
