@@ -57,7 +57,7 @@ pub(super) fn base_url(text: &str) -> Result<String, String> {
 }
 
 /// What a provider's webhooks reach this machine by, before `/hooks/…`.
-pub(super) fn public_url(text: &str) -> Result<String, String> {
+pub fn public_url(text: &str) -> Result<String, String> {
     let url = reqwest::Url::parse(text).map_err(|cause| format!("`public_url` is no web address: {cause}"))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("`public_url` must not hold a user or password".into());

@@ -55,7 +55,9 @@ pub enum Subscribed {
     /// No subscription leads to our door.
     Missing,
     /// Switched off by the provider after refusals, at the latest until then.
-    Disabled { until: Timestamp },
+    Disabled {
+        until: Timestamp,
+    },
     /// Switched off by somebody.
     Inactive,
 }
@@ -124,8 +126,11 @@ fn is_unproved(delivery: &DeliverySummary) -> bool {
 /// does not matter.
 pub fn usual_gap(mut deliveries: Vec<Timestamp>) -> Option<SignedDuration> {
     deliveries.sort_unstable();
-    let mut gaps: Vec<SignedDuration> =
-        deliveries.iter().zip(deliveries.iter().skip(1)).map(|(earlier, later)| later.duration_since(*earlier)).collect();
+    let mut gaps: Vec<SignedDuration> = deliveries
+        .iter()
+        .zip(deliveries.iter().skip(1))
+        .map(|(earlier, later)| later.duration_since(*earlier))
+        .collect();
     gaps.sort_unstable();
     if gaps.len() < GAPS {
         return None;

@@ -66,9 +66,7 @@ impl Subscriptions for PagerDuty {
                 let body = json!({ "webhook_subscription": { "active": true } });
                 self.api.arrange(Method::PUT, &[PATH, id], Some(body)).await?
             }
-            State::Active | State::Disabled => {
-                self.api.arrange(Method::POST, &[PATH, id, "enable"], None).await?
-            }
+            State::Active | State::Disabled => self.api.arrange(Method::POST, &[PATH, id, "enable"], None).await?,
         };
         only(&answer)
     }

@@ -66,8 +66,12 @@ async fn subscriptions_are_read_with_their_state_and_filter_and_others_are_left_
     .await;
 
     let read: Vec<String> = rows.iter().map(|s| format!("{} {} {}", s.id, s.state.word(), s.filter)).collect();
-    let wanted =
-        ["PY1OL64 active service:P393ZNQ", "P2 disabled account", "P3 inactive team:PT", "P5 active (planet_reference)"];
+    let wanted = [
+        "PY1OL64 active service:P393ZNQ",
+        "P2 disabled account",
+        "P3 inactive team:PT",
+        "P5 active (planet_reference)",
+    ];
     assert_eq!(read, wanted);
     assert_eq!(rows[3].description.as_str(), "a␛[2Jb");
     assert_eq!(rows[0].events.len(), 2);
