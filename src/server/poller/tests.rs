@@ -206,6 +206,8 @@ impl Control {
         let options =
             simulator::Options { listen, seed: 7, script: None, incidents, webhook: None, token: None, night };
         let simulator = simulator::start(options).await.expect("simulator");
+        // Fails only when there is one already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().build().expect("client");
         let control = Self { simulator, client };
         control.post("/_sim/quiet", Value::Null).await;
