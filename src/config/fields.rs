@@ -12,9 +12,27 @@ use super::Finding;
 /// The sections and their keys, as they stand in the file.
 pub(super) const SECTIONS: &[(&str, &[&str])] = &[
     ("", &["receiver", "account"]),
-    ("receiver", &["listen"]),
+    ("receiver", &["listen", "allow", "trusted_proxies"]),
     ("account", &["name", "provider", "region", "base_url", "token", "from", "poll", "webhook"]),
-    ("account.webhook", &["url_key", "secrets", "public_url", "ping"]),
+    (
+        "account.webhook",
+        &[
+            "url_key",
+            "secrets",
+            "scheme",
+            "header",
+            "prefix",
+            "algorithm",
+            "encoding",
+            "signed",
+            "timestamp_header",
+            "tolerance",
+            "user",
+            "public_url",
+            "ping",
+            "allow",
+        ],
+    ),
 ];
 
 /// A value in the file and where it stands.

@@ -10,6 +10,8 @@ pub mod incident;
 pub mod keys;
 pub mod oncall;
 pub mod push;
+pub mod query;
+pub mod sender;
 pub mod subscription;
 pub mod template;
 pub mod text;

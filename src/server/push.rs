@@ -199,12 +199,14 @@ mod tests {
         let webhook = WebhookSettings {
             url_key: SecretRef::Inline("4b1d".into()),
             secrets: vec![SecretRef::Inline("s3cret".into())],
+            demand: crate::core::sender::Demand::default(),
+            allow: None,
             public_url: None,
             ping: true,
         };
         let settings = AccountSettings { webhook: Some(webhook), ..fake::settings() };
         let desk = fake::desk_of(settings, Arc::new(fake.clone()), dir.path());
-        let account = Arc::clone(&desk.accounts[&fake::account_name()]);
+        let account = desk.accounts.get(&fake::account_name()).expect("known");
         let watch = Watch { name: fake::account_name(), desk, account, pinged: None };
         Setup { fake, watch, _dir: dir }
     }

@@ -28,7 +28,7 @@ pub async fn watch(desk: Arc<Desk>, wall: impl Fn() -> Timestamp, stop: Cancella
             continue;
         }
         tracing::info!(seconds = jump.as_secs(), "the clock jumped, or this machine slept: asking how things stand");
-        for account in desk.accounts.values() {
+        for account in desk.accounts.all().values() {
             account.look.notify_one();
             account.doubt.notify_one();
         }
@@ -68,7 +68,7 @@ mod tests {
             let fake = Fake::default();
             let settings = AccountSettings { poll: Duration::from_hours(1), ..fake::settings() };
             let desk = fake::desk_of(settings, Arc::new(fake.clone()), dir.path());
-            let account = Arc::clone(&desk.accounts[&fake::account_name()]);
+            let account = desk.accounts.get(&fake::account_name()).expect("known");
             let (stop, slept) = (CancellationToken::new(), Arc::new(AtomicI64::new(0)));
             fake.put("P1", Status::Triggered, 0);
             let (_, mut feed) = desk.hub.subscribe();

@@ -189,9 +189,9 @@ fn arrivals(what: &dyn Fn(&str) -> String, settings: &AccountSettings, places: &
 
 fn board(what: String, account: &AccountName, reader: &Reader, own: &[&DeliverySummary], now: Timestamp) -> Finding {
     let waiting = reader.unapplied().unwrap_or_default();
-    let late = waiting.iter().filter(|(id, name, _)| {
-        let known = own.iter().find(|delivery| delivery.id == *id);
-        name == account && known.is_none_or(|delivery| now.duration_since(delivery.at) > APPLIED)
+    let late = waiting.iter().filter(|waiting| {
+        let known = own.iter().find(|delivery| delivery.id == waiting.id);
+        waiting.account == *account && known.is_none_or(|delivery| now.duration_since(delivery.at) > APPLIED)
     });
     match late.count() {
         0 => Finding::ok(what, "everything taken is on it"),

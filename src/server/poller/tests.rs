@@ -22,7 +22,7 @@ fn setup() -> Setup {
     let dir = tempfile::tempdir().expect("tempdir");
     let fake = Fake::default();
     let desk = fake::desk(&fake, dir.path());
-    let account = Arc::clone(&desk.accounts[&fake::account_name()]);
+    let account = desk.accounts.get(&fake::account_name()).expect("known");
     Setup { fake, round: Round::new(desk, account), _dir: dir }
 }
 
@@ -250,7 +250,7 @@ async fn an_hour_without_the_provider_and_five_hundred_changes_leave_no_differen
     let dir = tempfile::tempdir().expect("tempdir");
     let settings = AccountSettings { base_url: control.simulator.url(), ..fake::settings() };
     let desk = fake::desk_of(settings, provider, dir.path());
-    let account = Arc::clone(&desk.accounts[&fake::account_name()]);
+    let account = desk.accounts.get(&fake::account_name()).expect("known");
     let mut round = Round::new(Arc::clone(&desk), account);
     round.poll().await;
     let open: Vec<IncidentId> = desk
