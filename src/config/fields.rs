@@ -108,6 +108,16 @@ impl<'a> Section<'a> {
         None
     }
 
+    /// True or false, if there.
+    pub(super) fn flag(&self, key: &str, to: &mut Findings<'_>) -> Option<bool> {
+        let value = self.get(key)?;
+        if let DeValue::Boolean(flag) = value.get_ref() {
+            return Some(*flag);
+        }
+        to.add(value.span(), format!("`{key}` must be true or false, this is {}", kind(value.get_ref())));
+        None
+    }
+
     /// A whole number, if there.
     pub(super) fn number(&self, key: &str, to: &mut Findings<'_>) -> Option<(u64, Range<usize>)> {
         let value = self.get(key)?;
@@ -119,16 +129,6 @@ impl<'a> Section<'a> {
             to.add(value.span(), format!("`{key}` must be a whole number without quotes"));
         }
         Some((number?, value.span()))
-    }
-
-    /// True or false, if there.
-    pub(super) fn flag(&self, key: &str, to: &mut Findings<'_>) -> Option<bool> {
-        let value = self.get(key)?;
-        if let DeValue::Boolean(flag) = value.get_ref() {
-            return Some(*flag);
-        }
-        to.add(value.span(), format!("`{key}` must be true or false, this is {}", kind(value.get_ref())));
-        None
     }
 
     /// A table within this one, if there.

@@ -18,6 +18,7 @@ pub use error::{ConfigError, Finding};
 pub use file::{load, parse};
 pub use places::{default_config_path, default_state_dir, init};
 pub use secret::{SecretError, SecretRef};
+pub use values::public_url;
 
 use ipnet::IpNet;
 

@@ -137,6 +137,16 @@ impl Reader {
         found.optional().map_err(|error| self.failed(&error))
     }
 
+    /// When the last `limit` new and genuine deliveries of `account` came, test deliveries left out; newest first.
+    /// Looks no further back than some ten thousand deliveries of any kind.
+    pub fn rhythm(&self, account: &AccountName, limit: u32) -> Result<Vec<Timestamp>, StoreError> {
+        let sql = "SELECT at FROM delivery
+                   WHERE id > (SELECT COALESCE(MAX(id), 0) FROM delivery) - 20000
+                     AND account = ?1 AND verdict IN ('accepted', 'undecodable') AND event_type IS NOT ?2
+                   ORDER BY id DESC LIMIT ?3";
+        self.rows(sql, params![account.as_str(), PING, limit], |row| timestamp(row, "at"))
+    }
+
     /// How many deliveries are kept, by account and verdict; does not look at them.
     pub fn counts(&self) -> Result<Vec<Count>, StoreError> {
         let sql = "SELECT nullif(account, '') AS account, verdict, sum(deliveries) AS deliveries FROM tally
@@ -165,16 +175,6 @@ impl Reader {
                 })
             })
         })
-    }
-
-    /// When the last `limit` new and genuine deliveries of `account` came, test deliveries left out; newest first.
-    /// Looks no further back than some ten thousand deliveries of any kind.
-    pub fn rhythm(&self, account: &AccountName, limit: u32) -> Result<Vec<Timestamp>, StoreError> {
-        let sql = "SELECT at FROM delivery
-                   WHERE id > (SELECT COALESCE(MAX(id), 0) FROM delivery) - 20000
-                     AND account = ?1 AND verdict IN ('accepted', 'undecodable') AND event_type IS NOT ?2
-                   ORDER BY id DESC LIMIT ?3";
-        self.rows(sql, params![account.as_str(), PING, limit], |row| timestamp(row, "at"))
     }
 
     /// Visits the event ids of all kept deliveries that are genuine and no duplicates, one a row, oldest first.
