@@ -61,16 +61,17 @@ pub fn parse(text: &str, path: &Path) -> Result<Settings, ConfigError> {
 }
 
 /// A value checked by one of `values`, with its complaint put where the value stands.
-struct Reading<'r, 't> {
+pub(super) struct Reading<'r, 't> {
     path: &'r Path,
-    to: &'r mut Findings<'t>,
+    pub(super) to: &'r mut Findings<'t>,
 }
 
 impl Reading<'_, '_> {
     fn settings(&mut self, root: &Section<'_>) -> Settings {
         let receiver = root.section("receiver", "receiver", self.to).map(|s| self.receiver(&s)).unwrap_or_default();
+        let server = root.section("server", "server", self.to).map(|s| self.server(&s)).unwrap_or_default();
         let mut accounts: Vec<AccountSettings> = vec![];
-        for section in self.account_sections(root) {
+        for section in self.sections(root, "account") {
             let Some(account) = self.account(&section) else { continue };
             if accounts.iter().any(|known| known.name == account.name) {
                 let at = section.get("name").map_or(section.at.clone(), toml::Spanned::span);
@@ -78,7 +79,9 @@ impl Reading<'_, '_> {
             }
             accounts.push(account);
         }
-        Settings { receiver, accounts }
+        let names: Vec<_> = accounts.iter().map(|account| account.name.clone()).collect();
+        let people = self.people(root, &names);
+        Settings { receiver, server, people, accounts }
     }
 
     fn receiver(&mut self, section: &Section<'_>) -> ReceiverSettings {
@@ -91,17 +94,18 @@ impl Reading<'_, '_> {
         }
     }
 
-    fn account_sections<'a>(&mut self, root: &Section<'a>) -> Vec<Section<'a>> {
-        let Some(value) = root.get("account") else { return vec![] };
+    /// Sections that there can be several of.
+    pub(super) fn sections<'a>(&mut self, root: &Section<'a>, name: &'static str) -> Vec<Section<'a>> {
+        let Some(value) = root.get(name) else { return vec![] };
         let DeValue::Array(items) = value.get_ref() else {
-            self.to.add(value.span(), "accounts are written [[account]], in two brackets each");
+            self.to.add(value.span(), format!("{name}s are written [[{name}]], in two brackets each"));
             return vec![];
         };
         let mut out = vec![];
         for item in items {
             match item.get_ref() {
-                DeValue::Table(table) => out.push(Section::new("account", item.span(), table, self.to)),
-                other => self.to.add(item.span(), format!("an account must be a section, this is {}", kind(other))),
+                DeValue::Table(table) => out.push(Section::new(name, item.span(), table, self.to)),
+                other => self.to.add(item.span(), format!("each {name} must be a section, this is {}", kind(other))),
             }
         }
         out
@@ -150,7 +154,7 @@ impl Reading<'_, '_> {
         items.iter().filter_map(|item| self.secret("secrets", item)).collect()
     }
 
-    fn secret(&mut self, key: &str, value: Field<'_>) -> Option<SecretRef> {
+    pub(super) fn secret(&mut self, key: &str, value: Field<'_>) -> Option<SecretRef> {
         let path = self.path;
         match secret::from_toml(value.get_ref(), |text| places::resolve(text, path)) {
             Ok(reference) => Some(reference),
@@ -161,7 +165,12 @@ impl Reading<'_, '_> {
         }
     }
 
-    fn value<T>(&mut self, section: &Section<'_>, key: &str, check: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+    pub(super) fn value<T>(
+        &mut self,
+        section: &Section<'_>,
+        key: &str,
+        check: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
         let (text, at) = section.text(key, self.to)?;
         check(text).map_err(|message| self.to.add(at, message)).ok()
     }

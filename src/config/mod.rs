@@ -8,6 +8,7 @@ mod fields;
 mod file;
 mod places;
 mod secret;
+mod shared;
 mod values;
 
 use std::{net::SocketAddr, time::Duration};
@@ -16,6 +17,7 @@ pub use error::{ConfigError, Finding};
 pub use file::{load, parse};
 pub use places::{default_config_path, default_state_dir, init};
 pub use secret::{SecretError, SecretRef};
+pub use shared::{Acts, PersonSettings, ServerSettings, User};
 
 use crate::core::id::AccountName;
 
@@ -26,6 +28,9 @@ pub const SAMPLE: &str = include_str!("../../assets/config.sample.toml");
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     pub receiver: ReceiverSettings,
+    pub server: ServerSettings,
+    /// In the order of the file; a user has one entry for an account at most.
+    pub people: Vec<PersonSettings>,
     /// In the order of the file; names are unique.
     pub accounts: Vec<AccountSettings>,
 }
@@ -93,6 +98,14 @@ impl Settings {
                 out.extend(webhook.secrets.iter().map(|s| (format!("webhook.secrets of {}", account.name), s)));
             }
         }
+        for person in &self.people {
+            let Acts::With { token } = &person.acts else { continue };
+            let name = match &person.user {
+                User::Login(name) => name.clone(),
+                User::Uid(uid) => format!("uid {uid}"),
+            };
+            out.push((format!("token of person {name}"), token));
+        }
         out
     }
 }
@@ -110,6 +123,7 @@ pub fn advice(settings: &Settings) -> Vec<String> {
     for account in &settings.accounts {
         advise(account, &mut out);
     }
+    shared::advise(&settings.server, &settings.people, &mut out);
     out
 }
 

@@ -5,19 +5,21 @@
 
 pub mod wire;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::core::{
-    action::{Target, Verb},
+    action::{Action, Target, Verb},
     board::{Board, Change},
     delivery::{DeliverySummary, DeliveryView},
     detail::Detail,
-    id::{ActionId, DeliveryId, IncidentKey},
+    id::{AccountName, ActionId, DeliveryId, IncidentKey},
     template::Preview,
 };
 
 /// Raised when a message changes its meaning. Server and console must be equal in it.
-pub const PROTOCOL: u16 = 1;
+pub const PROTOCOL: u16 = 2;
 
 /// The number of a request, chosen by the console, unique while it is open.
 pub type RequestId = u64;
@@ -65,8 +67,20 @@ pub const HEARTBEAT_SECONDS: u64 = 2;
 pub enum Access {
     /// Look and act, under this name in the action log.
     Act { actor: String },
+    /// The same on a shared server: at these accounts, each in the name given. At the others, look only.
+    ActAs { actor: String, names: BTreeMap<AccountName, String> },
     /// Look only, and why.
     Watch { reason: String },
+}
+
+impl Access {
+    /// The name under which this console's actions stand in the log.
+    pub fn actor(&self) -> Option<&str> {
+        match self {
+            Self::Act { actor } | Self::ActAs { actor, .. } => Some(actor),
+            Self::Watch { .. } => None,
+        }
+    }
 }
 
 /// What a console can ask for.
@@ -82,6 +96,8 @@ pub enum Request {
     Delivery { id: DeliveryId },
     /// Older lines of the log: up to `limit` before `before`, newest first.
     Deliveries { before: DeliveryId, limit: u32 },
+    /// The newest actions, newest first.
+    Actions { limit: u32 },
     /// The text of a template.
     Template { name: String },
     /// Writes a template. `base` is the text it was edited from: refused when another was saved meanwhile.
@@ -99,6 +115,7 @@ pub enum Answer {
     Detail { detail: Box<Detail> },
     Delivery { delivery: Box<DeliveryView> },
     Deliveries { deliveries: Vec<DeliverySummary> },
+    Actions { actions: Vec<Action> },
     Template { name: String, text: String },
     Saved { name: String },
     Preview { preview: Preview },

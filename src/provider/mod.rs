@@ -3,7 +3,7 @@
 pub mod http;
 pub mod pagerduty;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -113,4 +113,7 @@ pub trait Provider: Send + Sync {
     async fn add_note(&self, id: &IncidentId, text: &str) -> Result<(), ProviderError>;
     /// The texts of an incident's notes, to see whether one was posted.
     async fn note_texts(&self, id: &IncidentId) -> Result<Vec<String>, ProviderError>;
+
+    /// The same connection, whose writes are made in the name of `email` or not at all.
+    fn acting_as(&self, email: &str) -> Result<Arc<dyn Provider>, ProviderError>;
 }

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::task::TaskTracker;
 
-use super::{account::Account, desk::Desk, hub::Hub};
+use super::{account::Account, desk::Desk, hub::Hub, people::People};
 use crate::{
     config::{AccountSettings, ProviderKind},
     core::{
@@ -53,11 +53,13 @@ struct Inside {
     reads: Option<ProviderError>,
     failing_reads: usize,
     on_calls: Option<ProviderError>,
+    /// In whose name each write was made; `None`: the account's own.
+    names: Vec<Option<String>>,
 }
 
 /// The provider; a clone is the same one.
 #[derive(Clone, Default)]
-pub(super) struct Fake(Arc<Mutex<Inside>>);
+pub(super) struct Fake(Arc<Mutex<Inside>>, Option<String>);
 
 pub(super) fn account_name() -> AccountName {
     AccountName::new("prod").expect("id")
@@ -131,6 +133,10 @@ impl Fake {
         self.inside().writes
     }
 
+    pub(super) fn names(&self) -> Vec<Option<String>> {
+        self.inside().names.clone()
+    }
+
     pub(super) fn notes(&self) -> Vec<String> {
         self.inside().notes.clone()
     }
@@ -155,6 +161,7 @@ impl Fake {
     fn write<T>(&self, write: impl FnOnce(&mut Inside) -> T) -> Result<T, ProviderError> {
         let mut inside = self.inside();
         inside.writes += 1;
+        inside.names.push(self.1.clone());
         match inside.next_write.pop_front() {
             None => Ok(write(&mut inside)),
             Some(Spoil::AnswerLost) => {
@@ -250,6 +257,10 @@ impl Provider for Fake {
     async fn note_texts(&self, _id: &IncidentId) -> Result<Vec<String>, ProviderError> {
         self.read(|inside| Ok(inside.notes.clone()))
     }
+
+    fn acting_as(&self, email: &str) -> Result<Arc<dyn Provider>, ProviderError> {
+        Ok(Arc::new(Self(Arc::clone(&self.0), Some(email.to_owned()))))
+    }
 }
 
 pub(super) fn settings() -> AccountSettings {
@@ -289,5 +300,6 @@ pub(super) fn desk(fake: &Fake, dir: &std::path::Path) -> Arc<Desk> {
         under_way: TaskTracker::new(),
         order: tokio::sync::Mutex::default(),
         read_back: READ_BACK,
+        people: People::default(),
     })
 }

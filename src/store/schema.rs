@@ -92,6 +92,8 @@ const MIGRATIONS: &[&str] = &[
     ) STRICT, WITHOUT ROWID;
     INSERT INTO known_event (account, event_id, delivery) SELECT account, event_id, delivery FROM event;
     DROP TABLE event;
+    ALTER TABLE action ADD COLUMN uid INTEGER;
+    ALTER TABLE action ADD COLUMN name TEXT;
 ",
 ];
 

@@ -15,6 +15,8 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -82,6 +84,10 @@ impl PagerDuty {
         let http = Http::new(BaseUrl::parse(&settings.base_url)?, limits);
         let api = Api::new(http, &settings.token, settings.from)?;
         Ok(Self { account: settings.account, api })
+    }
+
+    fn named(&self, email: &str) -> Result<Self, SetupError> {
+        Ok(Self { account: self.account.clone(), api: self.api.acting_as(email)? })
     }
 
     /// The person whom the configured address names, if the key may look.
@@ -191,5 +197,12 @@ impl Provider for PagerDuty {
 
     async fn note_texts(&self, id: &IncidentId) -> Result<Vec<String>, ProviderError> {
         detail::note_texts(&self.api, id).await
+    }
+
+    fn acting_as(&self, email: &str) -> Result<Arc<dyn Provider>, ProviderError> {
+        match self.named(email) {
+            Ok(named) => Ok(Arc::new(named)),
+            Err(error) => Err(ProviderError::Forbidden { reason: error.to_string() }),
+        }
     }
 }
