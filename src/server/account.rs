@@ -21,10 +21,13 @@ pub struct Account {
     pub settings: AccountSettings,
     provider: Mutex<Option<Arc<dyn Provider>>>,
     /// The ways to the provider of those with a token of their own.
-    own: Mutex<Vec<(Arc<PersonSettings>, Arc<dyn Provider>)>>,
+    own: Mutex<Vec<Own>>,
     /// Asks the poller to look now.
     pub look: Notify,
 }
+
+/// A person with a token of their own, and their way to the provider.
+type Own = (Arc<PersonSettings>, Arc<dyn Provider>);
 
 /// Why there is no way to the provider just now.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -115,9 +115,15 @@ pub struct Guests {
 #[derive(Debug)]
 pub struct Seat {
     requests: Arc<Semaphore>,
-    /// `None`: of the server's own user, who is limited in consoles and requests only.
-    metered: Option<Option<u32>>,
-    taken: Option<(Option<u32>, Arc<Guests>)>,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// In the server's own process, and not counted.
+    Own,
+    /// Counted; the server's own user is not held to the rates.
+    Counted { caller: Caller, guests: Arc<Guests> },
 }
 
 impl Guests {
@@ -135,7 +141,6 @@ impl Guests {
         users.retain(|_, user| !user.is_idle());
         let all: usize = users.values().map(|user| user.consoles).sum();
         let (each, most) = (this.limits.consoles_each, this.limits.consoles);
-        let metered = (!caller.is_ours()).then_some(caller.uid);
         let user = users.entry(caller.uid).or_insert_with(|| User::new(&this.limits));
         if user.consoles >= each {
             return Err(format!("{} has {each} consoles attached already: end one first", caller.login));
@@ -143,11 +148,12 @@ impl Guests {
         if all >= most {
             return Err(format!("the server has {most} consoles attached, which is all it takes"));
         }
-        if metered.is_some() && !user.hellos.take() {
+        if !caller.is_ours() && !user.hellos.take() {
             return Err(format!("{} attached too often in a short time: wait a moment", caller.login));
         }
         user.consoles += 1;
-        Ok(Seat { requests: Arc::clone(&user.requests), metered, taken: Some((caller.uid, Arc::clone(this))) })
+        let kind = Kind::Counted { caller: caller.clone(), guests: Arc::clone(this) };
+        Ok(Seat { requests: Arc::clone(&user.requests), kind })
     }
 
     /// How many consoles are attached.
@@ -160,7 +166,7 @@ impl Seat {
     /// For the console in the server's own process.
     pub fn own() -> Self {
         let requests = Arc::new(Semaphore::new(Limits::default().requests_each));
-        Self { requests, metered: None, taken: None }
+        Self { requests, kind: Kind::Own }
     }
 
     /// Held while a request is answered; else why it is not.
@@ -171,9 +177,12 @@ impl Seat {
 
     /// One question to a provider; else why not now.
     pub fn question(&self) -> Result<(), String> {
-        let (Some(uid), Some((_, guests))) = (&self.metered, &self.taken) else { return Ok(()) };
+        let Kind::Counted { caller, guests } = &self.kind else { return Ok(()) };
+        if caller.is_ours() {
+            return Ok(());
+        }
         let mut users = guests.lock();
-        if users.get_mut(uid).is_none_or(|user| user.questions.take()) {
+        if users.get_mut(&caller.uid).is_none_or(|user| user.questions.take()) {
             return Ok(());
         }
         Err("you asked the provider too often in a short time: wait a moment".to_owned())
@@ -182,8 +191,8 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let Some((uid, guests)) = &self.taken else { return };
-        if let Some(user) = guests.lock().get_mut(uid) {
+        let Kind::Counted { caller, guests } = &self.kind else { return };
+        if let Some(user) = guests.lock().get_mut(&caller.uid) {
             user.consoles = user.consoles.saturating_sub(1);
         }
     }
