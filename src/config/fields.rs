@@ -12,11 +12,28 @@ use super::Finding;
 /// The sections and their keys, as they stand in the file.
 pub(super) const SECTIONS: &[(&str, &[&str])] = &[
     ("", &["receiver", "server", "account", "person"]),
-    ("receiver", &["listen"]),
+    ("receiver", &["listen", "allow", "trusted_proxies"]),
     ("server", &["socket", "group"]),
     ("person", &["user", "account", "email", "token"]),
     ("account", &["name", "provider", "region", "base_url", "token", "from", "poll", "webhook"]),
-    ("account.webhook", &["url_key", "secrets"]),
+    (
+        "account.webhook",
+        &[
+            "url_key",
+            "secrets",
+            "scheme",
+            "header",
+            "prefix",
+            "algorithm",
+            "encoding",
+            "signed",
+            "timestamp_header",
+            "tolerance",
+            "user",
+            "url",
+            "allow",
+        ],
+    ),
 ];
 
 /// A value in the file and where it stands.

@@ -10,9 +10,9 @@ use std::{
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    AccountSettings, ConfigError, ReceiverSettings, SecretRef, Settings, WebhookSettings,
+    AccountSettings, ConfigError, ReceiverSettings, SecretRef, Settings,
     fields::{Field, Findings, Section, kind},
-    places, secret, values,
+    networks, places, secret, values,
 };
 
 /// Reads and checks the file, and who else can open it.
@@ -88,9 +88,10 @@ impl Reading<'_, '_> {
         let parse = |text: &str| {
             text.parse().map_err(|_| "`listen` must be address and port, as in \"127.0.0.1:8484\"".to_owned())
         };
-        match self.value(section, "listen", parse) {
-            Some(listen) => ReceiverSettings { listen },
-            None => ReceiverSettings::default(),
+        ReceiverSettings {
+            listen: self.value(section, "listen", parse).unwrap_or(ReceiverSettings::default().listen),
+            allow: self.networks(section, "allow", networks::allowed),
+            trusted_proxies: self.networks(section, "trusted_proxies", networks::proxy).unwrap_or_default(),
         }
     }
 
@@ -137,13 +138,7 @@ impl Reading<'_, '_> {
         }
     }
 
-    fn webhook(&mut self, section: &Section<'_>) -> Option<WebhookSettings> {
-        let url_key = section.need("url_key", self.to).and_then(|value| self.secret("url_key", value));
-        let secrets = section.need("secrets", self.to).map(|value| self.secrets(value));
-        Some(WebhookSettings { url_key: url_key?, secrets: secrets.filter(|s| !s.is_empty())? })
-    }
-
-    fn secrets(&mut self, value: Field<'_>) -> Vec<SecretRef> {
+    pub(super) fn secrets(&mut self, value: Field<'_>) -> Vec<SecretRef> {
         let DeValue::Array(items) = value.get_ref() else {
             self.to.add(value.span(), "`secrets` must be a list, as in [{ env = \"PD_SECRET\" }]");
             return vec![];

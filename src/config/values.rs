@@ -56,6 +56,41 @@ pub(super) fn base_url(text: &str) -> Result<String, String> {
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
+/// What stands before the path in the address that a sender was given; the sender signs it.
+pub(super) fn public_url(text: &str) -> Result<String, String> {
+    let url = reqwest::Url::parse(text).map_err(|cause| format!("`url` is no web address: {cause}"))?;
+    let bare = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    if !matches!(url.scheme(), "https" | "http") || !bare || url.path().contains("/hooks/") {
+        return Err("`url` must be what stands before /hooks/ in the address that the sender was given, as in \"https://hooks.example.com\"".into());
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+/// The name of a header, in lower case.
+pub(super) fn header(text: &str) -> Result<String, String> {
+    let name = reqwest::header::HeaderName::try_from(text);
+    name.map(|name| name.as_str().to_owned()).map_err(|_| "a header's name is letters, digits and `-`".to_owned())
+}
+
+/// What stands before a signature or a secret in its header.
+pub(super) fn prefix(text: &str) -> Result<String, String> {
+    let fits = text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+    fits.then(|| text.to_owned()).ok_or_else(|| "`prefix` must be visible ASCII".to_owned())
+}
+
+/// The user of Basic.
+pub(super) fn user(text: &str) -> Result<String, String> {
+    let fits = !text.is_empty() && !text.contains(':') && !text.chars().any(char::is_control);
+    fits.then(|| text.to_owned()).ok_or_else(|| "`user` must not be empty and must not hold `:`".to_owned())
+}
+
+/// How far a signed time may lie from ours.
+pub(super) fn tolerance(text: &str) -> Result<Duration, String> {
+    let fits = |length: &Duration| (Duration::from_secs(1)..=Duration::from_hours(1)).contains(length);
+    let wrong = "`tolerance` must be a length of time from \"1s\" to \"1h\", as in \"5m\"";
+    duration(text).filter(fits).ok_or_else(|| wrong.to_owned())
+}
+
 fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())

@@ -9,6 +9,8 @@ pub mod id;
 pub mod incident;
 pub mod keys;
 pub mod oncall;
+pub mod query;
+pub mod sender;
 pub mod template;
 pub mod text;
 pub mod words;

@@ -33,12 +33,14 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
+use super::Networks;
+
 /// What one client, and all together, may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Connections at the same time.
     pub connections: usize,
-    /// Of these, from one address.
+    /// Of these, from one address. A trusted proxy stands for many, and may have all.
     pub per_peer: usize,
     /// Until a request's head is complete; also for the first byte of the next one.
     pub head: Duration,
@@ -67,8 +69,8 @@ impl Default for Limits {
 }
 
 /// Serves until `stop`, then finishes the requests in progress, for at most `limits.drain`.
-pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: CancellationToken) {
-    let places = Arc::new(Places::new(limits));
+pub async fn serve(listener: TcpListener, app: Router, limits: Limits, networks: Networks, stop: CancellationToken) {
+    let places = Arc::new(Places::new(limits, networks));
     let open = TaskTracker::new();
     loop {
         let (tcp, peer) = tokio::select! {
@@ -157,6 +159,7 @@ fn too_slow() -> Response {
 /// Who is connected.
 struct Places {
     limits: Limits,
+    networks: Networks,
     since: Instant,
     seated: Mutex<Seated>,
 }
@@ -187,8 +190,8 @@ struct Place {
 }
 
 impl Places {
-    fn new(limits: Limits) -> Self {
-        Self { limits, since: Instant::now(), seated: Mutex::default() }
+    fn new(limits: Limits, networks: Networks) -> Self {
+        Self { limits, networks, since: Instant::now(), seated: Mutex::default() }
     }
 
     fn now(&self) -> u64 {
@@ -201,8 +204,9 @@ impl Places {
 
     /// A place for a newcomer; if need be, that of the longest silent one.
     fn take(this: &Arc<Self>, peer: IpAddr) -> Place {
+        let alone = !this.networks.is_proxy(peer);
         let mut seated = this.lock();
-        if seated.places.values().filter(|entry| entry.peer == peer).count() >= this.limits.per_peer {
+        if alone && seated.places.values().filter(|entry| entry.peer == peer).count() >= this.limits.per_peer {
             seated.drop_longest_silent(|entry| entry.peer == peer);
         } else if seated.places.len() >= this.limits.connections {
             seated.drop_longest_silent(|_| true);
@@ -289,6 +293,11 @@ mod tests {
     }
 
     async fn served(limits: Limits) -> Served {
+        served_behind(limits, "192.0.2.1/32").await
+    }
+
+    async fn served_behind(limits: Limits, proxy: &str) -> Served {
+        let proxy = proxy.parse().expect("network");
         let (release, reached) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let held = {
             let (release, reached) = (Arc::clone(&release), Arc::clone(&reached));
@@ -305,7 +314,8 @@ mod tests {
             .route("/held", get(held));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
         let (at, stop) = (listener.local_addr().expect("address"), CancellationToken::new());
-        let ended = tokio::spawn(serve(listener, app, limits, stop.clone()));
+        let networks = Networks::new(None, vec![proxy]);
+        let ended = tokio::spawn(serve(listener, app, limits, networks, stop.clone()));
         Served { at, stop, ended, release, reached }
     }
 
@@ -395,6 +405,21 @@ mod tests {
         let _third = hello(server.at).await;
 
         assert_eq!(rest(first).await, "");
+    }
+
+    #[tokio::test]
+    async fn a_trusted_proxy_is_not_held_to_the_share_of_one_address() {
+        let limits = Limits { per_peer: 2, head: DEADLINE * 2, ..Limits::default() };
+        let server = served_behind(limits, "127.0.0.0/8").await;
+        let mut first = hello(server.at).await;
+        let mut others = vec![];
+        for _ in 0..10 {
+            others.push(hello(server.at).await);
+        }
+
+        first.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.expect("write");
+
+        assert!(rest(first).await.contains("hello"));
     }
 
     #[tokio::test]

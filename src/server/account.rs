@@ -1,7 +1,11 @@
 //! One configured account: its way to the provider, made when it is first needed and made anew when the
 //! credentials were refused.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify};
@@ -9,7 +13,7 @@ use tokio::sync::{Mutex, Notify};
 use super::people::Acting;
 use crate::{
     config::{AccountSettings, Acts, PersonSettings, ProviderKind, SecretRef},
-    core::{freshness::Failure, text::Shown},
+    core::{freshness::Failure, id::AccountName, text::Shown},
     provider::{
         Provider, ProviderError,
         pagerduty::{PagerDuty, Settings},
@@ -28,6 +32,37 @@ pub struct Account {
 
 /// A person with a token of their own, and their way to the provider.
 type Own = (Arc<PersonSettings>, Arc<dyn Provider>);
+/// The accounts that are configured now. Settings may be read again at any time, so whoever needs an account looks
+/// it up then; one that is held stays usable to its holder.
+#[derive(Default)]
+pub struct Accounts(RwLock<Arc<BTreeMap<AccountName, Arc<Account>>>>);
+
+impl Accounts {
+    pub fn new(accounts: impl IntoIterator<Item = Account>) -> Self {
+        let table = Self::default();
+        table.set(accounts.into_iter().map(Arc::new));
+        table
+    }
+
+    /// All of them, as they are at this moment.
+    pub fn all(&self) -> Arc<BTreeMap<AccountName, Arc<Account>>> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub fn get(&self, name: &AccountName) -> Option<Arc<Account>> {
+        self.all().get(name).cloned()
+    }
+
+    pub fn contains_key(&self, name: &AccountName) -> bool {
+        self.all().contains_key(name)
+    }
+
+    /// Puts these in the place of all others.
+    pub fn set(&self, accounts: impl IntoIterator<Item = Arc<Account>>) {
+        let table = accounts.into_iter().map(|account| (account.settings.name.clone(), account)).collect();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
+    }
+}
 
 /// Why there is no way to the provider just now.
 #[derive(Debug, Clone, thiserror::Error)]

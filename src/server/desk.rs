@@ -1,13 +1,13 @@
 //! Where a console's requests are answered. Every request is checked against what its sender may do.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    account::Account,
+    account::Accounts,
     actions,
     hub::Hub,
     people::{Acting, Caller, People},
@@ -71,7 +71,7 @@ pub fn asks_a_provider(request: &Request) -> bool {
 pub struct Desk {
     pub hub: Hub,
     pub store: Store,
-    pub accounts: BTreeMap<AccountName, Arc<Account>>,
+    pub accounts: Accounts,
     pub renderer: Renderer,
     pub library: Library,
     /// Actions being carried out: the end waits for them.
@@ -100,7 +100,7 @@ impl Desk {
             Request::SaveTemplate { name, text, base } => self.save_template(name, &text, base.as_deref()),
             Request::Render { text, delivery } => self.preview(&text, delivery).await,
             Request::Refresh => {
-                for account in self.accounts.values() {
+                for account in self.accounts.all().values() {
                     account.look.notify_one();
                 }
                 Ok(Answer::Refreshing)
@@ -110,7 +110,7 @@ impl Desk {
 
     /// What `caller` may do now.
     pub fn access(&self, caller: &Caller) -> Access {
-        self.people.access(caller, self.accounts.keys())
+        self.people.access(caller, self.accounts.all().keys())
     }
 
     async fn act(self: &Arc<Self>, caller: &Caller, targets: Vec<Target>, verb: Verb) -> Result<Answer, String> {
@@ -245,7 +245,7 @@ impl Desk {
 impl Desk {
     /// The account that a sample event is said to be of.
     fn any_account(&self) -> Result<AccountName, String> {
-        let first = self.accounts.keys().next().cloned();
+        let first = self.accounts.all().keys().next().cloned();
         first.map_or_else(|| "example".parse().map_err(|e: BadId| e.to_string()), Ok)
     }
 }

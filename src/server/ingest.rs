@@ -20,7 +20,7 @@ use crate::{
         incident::Observation,
     },
     receiver::Arrival,
-    store::{Applied, StoreError, Write},
+    store::{Applied, StoreError, Unapplied, Write},
 };
 
 /// Before deliveries that could not be read back are tried again.
@@ -132,11 +132,12 @@ pub async fn catch_up(desk: &Desk, decoders: &BTreeMap<AccountName, Arc<dyn Deco
     let (unapplied, newest) = waiting;
     let mut seen: Vec<Observation> = vec![];
     let mut applied: Vec<Applied> = vec![];
-    for (id, account, body) in unapplied {
+    for Unapplied { id, at, account, proof, body } in unapplied {
         // Those of an account that is not configured now wait until it is again.
         let Some(decoder) = decoders.get(&account) else { continue };
         applied.push(Applied { id, changed: None, commit_us: None });
-        seen.extend(decoder.decode(&account, &body).ok().and_then(|decoded| decoded.observation));
+        let decoded = decoder.decode(&account, &body).ok().map(|decoded| decoded.shown_by(proof.as_ref(), at));
+        seen.extend(decoded.and_then(|decoded| decoded.observation));
     }
     let _order = desk.order.lock().await;
     let mut writes = desk.hub.change(|board| {

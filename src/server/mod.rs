@@ -30,7 +30,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use account::Account;
+use account::{Account, Accounts};
 use console::Guest;
 use desk::Desk;
 use guests::{Guests, Seat};
@@ -39,7 +39,7 @@ use lease::Lease;
 use people::{Caller, People};
 
 use crate::{
-    config::{AccountSettings, ProviderKind, Settings},
+    config::{AccountSettings, ProviderKind, ReceiverSettings, Settings},
     core::{
         board::{Board, Change},
         delivery::Decode,
@@ -49,7 +49,7 @@ use crate::{
     },
     proto::wire::WireError,
     provider::pagerduty::Webhooks,
-    receiver::{self, Receiver},
+    receiver::{self, Networks, Receiver},
     store::{Reader, Store, StoreError},
     template::{Library, Limits, Renderer},
 };
@@ -130,12 +130,7 @@ impl Server {
             board.apply(&Change::Account(Box::new(first_look(account))));
         }
         let (board, unsettled) = store.read(move |reader| restore(reader, board)).await?;
-        let accounts: BTreeMap<_, _> = options
-            .settings
-            .accounts
-            .iter()
-            .map(|settings| (settings.name.clone(), Arc::new(Account::new(settings.clone()))))
-            .collect();
+        let accounts = Accounts::new(options.settings.accounts.iter().cloned().map(Account::new));
         let renderer = Renderer::new(options.worker.clone(), Limits::default());
         let desk = Arc::new(Desk {
             hub: Hub::new(board),
@@ -151,7 +146,7 @@ impl Server {
         let guests = Guests::new(guests::Limits::default());
         let server = Self { desk, tasks: TaskTracker::new(), stop: CancellationToken::new(), guests, _lease: lease };
         server.open_the_door(&options, given.door).await?;
-        for account in server.desk.accounts.values() {
+        for account in server.desk.accounts.all().values() {
             if account.has_rest().await {
                 let polling = poller::run(Arc::clone(&server.desk), Arc::clone(account), server.stop.clone());
                 server.tasks.spawn(polling);
@@ -180,14 +175,14 @@ impl Server {
             Door::Failing { cause, .. } => format!("webhooks are answered 503: {cause}"),
         });
         let consoles = self.guests.consoles();
-        format!("{door}; {} accounts, {consoles} consoles", self.desk.accounts.len())
+        format!("{door}; {} accounts, {consoles} consoles", self.desk.accounts.all().len())
     }
 
     /// Catches up with what is committed and not applied, then lets webhooks in.
     async fn open_the_door(&self, options: &Options, given: Option<TcpListener>) -> Result<(), ServerError> {
         let decode: Arc<dyn Decode> = Arc::new(Webhooks);
         let decoders: BTreeMap<AccountName, Arc<dyn Decode>> =
-            self.desk.accounts.keys().map(|name| (name.clone(), Arc::clone(&decode))).collect();
+            self.desk.accounts.all().keys().map(|name| (name.clone(), Arc::clone(&decode))).collect();
         ingest::catch_up(&self.desk, &decoders).await?;
         if !options.receive {
             return Ok(());
@@ -195,7 +190,10 @@ impl Server {
         let (hooks, whole) = hooks::read_for_a_moment(&self.desk, &decode).await;
         let (arrived, arrivals) = mpsc::channel(ARRIVALS);
         let missed = Arc::new(Notify::new());
-        let receiver = Receiver::new(hooks, self.desk.store.clone(), arrived, Arc::clone(&missed), Timestamp::now);
+        let ReceiverSettings { listen, allow, trusted_proxies } = options.settings.receiver.clone();
+        let networks = Networks::new(allow, trusted_proxies);
+        let (store, told) = (self.desk.store.clone(), Arc::clone(&missed));
+        let receiver = Receiver::new(hooks, networks.clone(), store, arrived, told, Timestamp::now);
         let router = receiver::router(receiver.clone());
         let (hub, store) = (self.desk.hub.clone(), self.desk.store.clone());
         self.tasks.spawn(door::watch_store(hub, store, receiver.trouble(), self.stop.clone()));
@@ -203,12 +201,11 @@ impl Server {
             let reading = hooks::read_until_whole(Arc::clone(&self.desk), decode, receiver, self.stop.clone());
             self.tasks.spawn(reading);
         }
-        let listen = options.settings.receiver.listen;
         self.tasks.spawn(ingest::run(Arc::clone(&self.desk), arrivals, missed, decoders, self.stop.clone()));
         let (hub, stop) = (self.desk.hub.clone(), self.stop.clone());
         match given {
-            Some(listener) => self.tasks.spawn(door::keep_given(hub, listener, router, stop)),
-            None => self.tasks.spawn(door::keep(hub, listen, router, stop)),
+            Some(listener) => self.tasks.spawn(door::keep_given(hub, listener, router, networks, stop)),
+            None => self.tasks.spawn(door::keep(hub, listen, router, networks, stop)),
         };
         Ok(())
     }

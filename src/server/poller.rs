@@ -274,7 +274,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("tempdir");
         let fake = Fake::default();
         let desk = fake::desk(&fake, dir.path());
-        let account = Arc::clone(&desk.accounts[&fake::account_name()]);
+        let account = desk.accounts.get(&fake::account_name()).expect("known");
         Setup { fake, round: Round::new(desk, account), _dir: dir }
     }
 

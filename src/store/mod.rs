@@ -4,8 +4,10 @@
 
 mod error;
 mod files;
+mod pack;
 mod reader;
 mod schema;
+mod search;
 mod writer;
 mod writes;
 
@@ -26,10 +28,14 @@ use tokio::{
     time::timeout,
 };
 
-use self::writer::{Job, Pulse, Task, Writer};
 pub use self::{
     error::StoreError,
-    reader::{Reader, StoredDelivery},
+    reader::{Reader, StoredDelivery, Unapplied},
+    search::{Condition, Found, Pattern, Search},
+};
+use self::{
+    writer::{Job, Pulse, Task, Writer},
+    writes::Prepared,
 };
 use crate::core::{
     action::{Action, By, Verb},
@@ -170,6 +176,7 @@ impl Store {
             mpsc::error::TrySendError::Full(()) => StoreError::Busy,
             mpsc::error::TrySendError::Closed(()) => StoreError::Closed,
         })?;
+        let new = Prepared::new(new)?;
         let (job, waiting) = job(move |db| writes::record(db, &new), unheard);
         room.send(job);
         let summary = waiting.answer(self.waits.commit).await?;

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params, types::Type};
 use serde::de::DeserializeOwned;
 
-use super::{StoreError, schema};
+use super::{StoreError, pack, schema};
 use crate::core::{
     action::{Action, By},
     delivery::{DeliverySummary, Direction, Proof, Scheme, Timings, Verdict},
@@ -34,6 +34,16 @@ pub struct StoredDelivery {
     /// `summary.size`.
     pub body: Vec<u8>,
     pub timings: Timings,
+}
+
+/// An accepted delivery whose content has not reached the board.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unapplied {
+    pub id: DeliveryId,
+    pub at: Timestamp,
+    pub account: AccountName,
+    pub proof: Option<Proof>,
+    pub body: Vec<u8>,
 }
 
 /// A read-only connection.
@@ -67,14 +77,16 @@ impl Reader {
     }
 
     pub fn delivery(&self, id: DeliveryId) -> Result<Option<StoredDelivery>, StoreError> {
-        let sql =
-            format!("SELECT {SUMMARY}, peer, headers, body, read_us, check_us, commit_us FROM delivery WHERE id = ?1");
+        let sql = format!(
+            "SELECT {SUMMARY}, peer, headers, body, packed, read_us, check_us, commit_us FROM delivery WHERE id = ?1"
+        );
         let found = self.db.query_row(&sql, [id.0], |row| {
+            let (headers, body) = content(row)?;
             Ok(StoredDelivery {
                 summary: summary(row)?,
                 peer: row.get("peer")?,
-                headers: parsed(row, "headers")?,
-                body: row.get("body")?,
+                headers: serde_json::from_str(&headers).map_err(|error| unusable("headers", error))?,
+                body,
                 timings: Timings {
                     read_us: unsigned(row, "read_us")?,
                     check_us: unsigned(row, "check_us")?,
@@ -107,10 +119,17 @@ impl Reader {
     }
 
     /// Accepted deliveries that were never marked [`Write::Applied`](super::Write::Applied), oldest first.
-    pub fn unapplied(&self) -> Result<Vec<(DeliveryId, AccountName, Vec<u8>)>, StoreError> {
-        let sql = "SELECT id, account, body FROM delivery WHERE applied = 0 ORDER BY id";
+    pub fn unapplied(&self) -> Result<Vec<Unapplied>, StoreError> {
+        let sql =
+            "SELECT id, at, account, scheme, secret, headers, body, packed FROM delivery WHERE applied = 0 ORDER BY id";
         self.rows(sql, [], |row| {
-            Ok((DeliveryId(row.get("id")?), checked(row, "account", AccountName::new)?, row.get("body")?))
+            Ok(Unapplied {
+                id: DeliveryId(row.get("id")?),
+                at: timestamp(row, "at")?,
+                account: checked(row, "account", AccountName::new)?,
+                proof: proof(row)?,
+                body: content(row)?.1,
+            })
         })
     }
 
@@ -194,6 +213,13 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<DeliverySummary> {
         changed: shown("changed")?,
         account,
     })
+}
+
+/// Headers as JSON, and the body.
+pub(super) fn content(row: &Row<'_>) -> rusqlite::Result<(String, Vec<u8>)> {
+    let column = |name| row.get_ref(name);
+    let unpacked = pack::unpack(row.get("packed")?, column("headers")?.as_str()?, column("body")?.as_blob()?);
+    unpacked.map_err(|error| unusable("body", error))
 }
 
 fn proof(row: &Row<'_>) -> rusqlite::Result<Option<Proof>> {
