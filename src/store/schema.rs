@@ -302,7 +302,7 @@ mod tests {
     #[tokio::test]
     async fn only_a_new_store_can_give_room_back_and_an_old_one_takes_no_harm_from_being_asked() {
         let mode = |dir: &tempfile::TempDir| {
-            let (db, _) = open_reader(dir.path(), Duration::from_secs(1)).expect("reader");
+            let db = open_reader(&files::path_in(dir.path()), Duration::from_secs(1)).expect("reader");
             db.pragma_query_value(None, "auto_vacuum", |row| row.get::<_, i64>(0)).expect("mode")
         };
         let (old, new) = (old_store(), tempfile::tempdir().expect("tempdir"));
