@@ -21,8 +21,9 @@ use super::{StoreError, files};
 /// - `packed` says how `body` is kept, and whether the headers are in it: see `pack`.
 /// - `tally` counts the deliveries that are kept; its triggers keep it true. An account or a type that is not there
 ///   is counted under ''.
-/// - `delivery_text` holds the words of the deliveries up to `log.indexed`; `word` all of its words that `words` calls
-///   common, to find them by their beginnings. Merging is done in slices, so `SQLite` is kept from doing it at a commit.
+/// - `delivery_text` holds the words of the deliveries up to `log.indexed`, and still those of the ones in `gone`;
+///   `word` those of its words that `words` calls common, to find them by their beginnings. Merging is done in slices,
+///   so `SQLite` is kept from doing it at a commit.
 /// - Times are nanoseconds since 1970, UTC.
 const MIGRATIONS: &[&str] = &[
     "
@@ -125,6 +126,10 @@ const MIGRATIONS: &[&str] = &[
         pruned_for TEXT
     ) STRICT;
     INSERT INTO log (id, indexed, pruned) VALUES (1, 0, 0);
+    CREATE TABLE gone (id INTEGER PRIMARY KEY) STRICT;
+    CREATE TRIGGER delivery_gone AFTER DELETE ON delivery WHEN OLD.id <= (SELECT indexed FROM log) BEGIN
+        INSERT OR IGNORE INTO gone VALUES (OLD.id);
+    END;
     CREATE TABLE word (word TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
     CREATE VIRTUAL TABLE delivery_text USING fts5
         (words, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii');

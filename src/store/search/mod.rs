@@ -2,6 +2,12 @@
 //!
 //! A search misses nothing that is committed, indexed or not: the index only ever says where to look.
 
+mod plan;
+mod run;
+
+#[cfg(test)]
+mod tests;
+
 use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
