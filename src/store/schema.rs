@@ -148,6 +148,11 @@ fn version(db: &Connection) -> rusqlite::Result<i64> {
     db.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
+/// Whether a later version of dogwatch wrote it.
+pub(super) fn is_newer(db: &Connection) -> rusqlite::Result<bool> {
+    Ok(version(db)? > known())
+}
+
 /// Opens the store for writing: creates and migrates it where needed. Returns its path too.
 pub(super) fn open_writer(dir: &Path, lock_wait: Duration) -> Result<(Connection, PathBuf), StoreError> {
     let path = files::prepare(dir)?;
