@@ -13,10 +13,11 @@ use std::{
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params, types::Type};
 use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
 
 use super::{PrunedFor, StoreError, files, pack, schema};
 use crate::core::{
-    action::Action,
+    action::{Action, By},
     delivery::{DeliverySummary, Direction, Proof, Scheme, Timings, Verdict},
     id::{AccountName, ActionId, DeliveryId, EventId, IncidentId, IncidentKey},
     incident::Incident,
@@ -35,6 +36,16 @@ pub struct StoredDelivery {
     /// `summary.size`.
     pub body: Vec<u8>,
     pub timings: Timings,
+}
+
+/// An accepted delivery whose content has not reached the board.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unapplied {
+    pub id: DeliveryId,
+    pub at: Timestamp,
+    pub account: AccountName,
+    pub proof: Option<Proof>,
+    pub body: Vec<u8>,
 }
 
 /// How many deliveries of a verdict are kept.
@@ -58,16 +69,6 @@ pub struct Beginning {
     pub pruned_for: Option<PrunedFor>,
 }
 
-/// An accepted delivery whose content has not reached the board.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unapplied {
-    pub id: DeliveryId,
-    pub at: Timestamp,
-    pub account: AccountName,
-    pub proof: Option<Proof>,
-    pub body: Vec<u8>,
-}
-
 /// A read-only connection.
 pub struct Reader {
     db: Connection,
@@ -77,6 +78,8 @@ pub struct Reader {
 pub(super) const SUMMARY: &str =
     "id, at, account, verdict, reason, status, event_id, event_type, incident, subject, latency_us, size, scheme,
      secret, altered, changed";
+
+const ACTION: &str = "id, at, actor, uid, name, verb, outcomes";
 
 impl Reader {
     /// Opens the store of a state directory; fails when there is none, or one of another version.
@@ -214,12 +217,12 @@ impl Reader {
 
     /// Newest first.
     pub fn actions(&self, limit: u32) -> Result<Vec<Action>, StoreError> {
-        self.rows("SELECT id, at, actor, verb, outcomes FROM action ORDER BY id DESC LIMIT ?1", [limit], action)
+        self.rows(&format!("SELECT {ACTION} FROM action ORDER BY id DESC LIMIT ?1"), [limit], action)
     }
 
     /// Those with an outcome that is not final, oldest first.
     pub fn unsettled_actions(&self) -> Result<Vec<Action>, StoreError> {
-        self.rows("SELECT id, at, actor, verb, outcomes FROM action WHERE settled = 0 ORDER BY id", [], action)
+        self.rows(&format!("SELECT {ACTION} FROM action WHERE settled = 0 ORDER BY id"), [], action)
     }
 
     /// What was saved of this kind, and when that was true.
@@ -245,11 +248,35 @@ impl Reader {
                 |row| row.get(0),
             )
             .map_err(failed)?;
-        if unknown.is_empty() {
-            return Ok(());
+        if !unknown.is_empty() {
+            let count = unknown.len();
+            let what = format!("the events of {count} deliveries would be taken a second time");
+            return Err(format!("{}: {what}", self.path.display()));
         }
-        let count = unknown.len();
-        Err(format!("{}: the events of {count} deliveries would be taken a second time", self.path.display()))
+        self.check_content().map_err(failed)
+    }
+
+    /// Compares what pages may be whole and yet not hold: bodies as they came, incidents under their own keys.
+    fn check_content(&self) -> Result<(), StoreError> {
+        self.look(|db| {
+            let sql = "SELECT delivery.id, headers, body, packed, digest FROM known_event
+                       JOIN delivery ON delivery.id = known_event.delivery WHERE digest IS NOT NULL";
+            let mut statement = db.prepare_cached(sql)?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                as_it_came(row.get("id")?, &content(row)?.1, row.get("digest")?)?;
+            }
+            let mut statement = db.prepare_cached("SELECT account, id, status, incident FROM incident")?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let Incident { key, state, .. } = parsed(row, "incident")?;
+                let columns: [String; 3] = [row.get("account")?, row.get("id")?, row.get("status")?];
+                if columns != [key.account.as_str(), key.id.as_str(), state.status.word()] {
+                    return Err(unusable("incident", format!("{key} is stored as another one")));
+                }
+            }
+            Ok(())
+        })
     }
 
     /// Runs statements that only read.
@@ -315,7 +342,11 @@ fn action(row: &Row<'_>) -> rusqlite::Result<Action> {
     Ok(Action {
         id: ActionId(row.get("id")?),
         at: checked(row, "at", |text| text.parse::<Timestamp>())?,
-        actor: Shown::line(&row.get::<_, String>("actor")?),
+        by: By {
+            actor: Shown::line(&row.get::<_, String>("actor")?),
+            uid: row.get("uid")?,
+            name: row.get::<_, Option<String>>("name")?.map(|name| Shown::line(&name)),
+        },
         verb: parsed(row, "verb")?,
         outcomes: parsed(row, "outcomes")?,
     })
@@ -324,6 +355,14 @@ fn action(row: &Row<'_>) -> rusqlite::Result<Action> {
 fn verdict(word: &str) -> Result<Verdict, String> {
     let all = [Verdict::Accepted, Verdict::Duplicate, Verdict::Undecodable, Verdict::Rejected];
     all.into_iter().find(|verdict| verdict.word() == word).ok_or_else(|| format!("no verdict is called {word}"))
+}
+
+/// Whether the body of delivery `id` is what its digest was made of.
+fn as_it_came(id: i64, body: &[u8], digest: [u8; 32]) -> rusqlite::Result<()> {
+    if <[u8; 32]>::from(Sha256::digest(body)) == digest {
+        return Ok(());
+    }
+    Err(unusable("body", format!("delivery {id} is not as it came")))
 }
 
 /// A failure to understand a column, as `SQLite`'s wrapper tells it.

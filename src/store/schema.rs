@@ -99,6 +99,8 @@ const MIGRATIONS: &[&str] = &[
     ) STRICT, WITHOUT ROWID;
     INSERT INTO known_event (account, event_id, delivery) SELECT account, event_id, delivery FROM event;
     DROP TABLE event;
+    ALTER TABLE action ADD COLUMN uid INTEGER;
+    ALTER TABLE action ADD COLUMN name TEXT;
     ALTER TABLE delivery ADD COLUMN packed INTEGER NOT NULL DEFAULT 0;
     CREATE INDEX delivery_incident ON delivery (incident, id) WHERE incident IS NOT NULL;
     CREATE INDEX delivery_type ON delivery (event_type, id) WHERE event_type IS NOT NULL;
@@ -146,6 +148,11 @@ fn known() -> i64 {
 
 fn version(db: &Connection) -> rusqlite::Result<i64> {
     db.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// Whether a later version of dogwatch wrote it.
+pub(super) fn is_newer(db: &Connection) -> rusqlite::Result<bool> {
+    Ok(version(db)? > known())
 }
 
 /// Opens the store for writing: creates and migrates it where needed. Returns its path too.
