@@ -1,6 +1,7 @@
 //! The commands, one file each. Printing is done here and nowhere else.
 
 mod action;
+mod backup;
 mod client;
 mod config;
 mod connect;
@@ -16,6 +17,7 @@ mod serve;
 mod service;
 mod simulate;
 mod template;
+mod webhook;
 
 use std::{ffi::OsString, fmt::Display, io, path::PathBuf, process::ExitCode};
 
@@ -139,6 +141,9 @@ enum Command {
     /// The webhook log.
     #[command(subcommand)]
     Delivery(delivery::Command),
+    /// The provider's subscriptions to its webhooks: list, make, switch on, test.
+    #[command(subcommand)]
+    Webhook(webhook::Command),
     /// Templates of outgoing webhooks.
     #[command(subcommand)]
     Template(template::Command),
@@ -147,6 +152,8 @@ enum Command {
     Config(config::Command),
     /// Test the connections, the credentials and the store, and say what to do.
     Doctor(doctor::Args),
+    /// Copy the store to a file, also while dogwatch runs.
+    Backup(backup::Args),
     /// A simulated PagerDuty on this machine.
     Simulate(simulate::Args),
     /// Renders templates for the server.
@@ -193,10 +200,12 @@ async fn run(args: Args) -> Result<i32, Failure> {
         Some(Command::Incident(command)) => incident::run(&places, command).await?,
         Some(Command::Action(command)) => action::run(&places, &command).await?,
         Some(Command::Oncall(args)) => oncall::run(&places, args).await?,
-        Some(Command::Delivery(command)) => delivery::run(&places, &command)?,
+        Some(Command::Delivery(command)) => delivery::run(&places, command).await?,
+        Some(Command::Webhook(command)) => webhook::run(&places, command).await?,
         Some(Command::Template(command)) => template::run(&places, command).await?,
         Some(Command::Config(command)) => config::run(&places, command).await?,
         Some(Command::Doctor(args)) => doctor::run(&places, args).await?,
+        Some(Command::Backup(args)) => backup::run(&places, &args)?,
         Some(Command::Simulate(args)) => simulate::run(args).await?,
         Some(Command::RenderWorker) => Exit::Failed,
     };

@@ -11,9 +11,10 @@ use super::Finding;
 
 /// The sections and their keys, as they stand in the file.
 pub(super) const SECTIONS: &[(&str, &[&str])] = &[
-    ("", &["receiver", "server", "account", "person"]),
+    ("", &["receiver", "server", "store", "account", "person"]),
     ("receiver", &["listen", "allow", "trusted_proxies"]),
     ("server", &["socket", "group"]),
+    ("store", &["keep", "keep_deliveries", "keep_size"]),
     ("person", &["user", "account", "email", "token"]),
     ("account", &["name", "provider", "region", "base_url", "token", "from", "poll", "webhook"]),
     (
@@ -30,7 +31,8 @@ pub(super) const SECTIONS: &[(&str, &[&str])] = &[
             "timestamp_header",
             "tolerance",
             "user",
-            "url",
+            "public_url",
+            "ping",
             "allow",
         ],
     ),
@@ -106,6 +108,29 @@ impl<'a> Section<'a> {
         }
         to.add(value.span(), format!("`{key}` must be a text in quotes, this is {}", kind(value.get_ref())));
         None
+    }
+
+    /// True or false, if there.
+    pub(super) fn flag(&self, key: &str, to: &mut Findings<'_>) -> Option<bool> {
+        let value = self.get(key)?;
+        if let DeValue::Boolean(flag) = value.get_ref() {
+            return Some(*flag);
+        }
+        to.add(value.span(), format!("`{key}` must be true or false, this is {}", kind(value.get_ref())));
+        None
+    }
+
+    /// A whole number, if there.
+    pub(super) fn number(&self, key: &str, to: &mut Findings<'_>) -> Option<(u64, Range<usize>)> {
+        let value = self.get(key)?;
+        let number = match value.get_ref() {
+            DeValue::Integer(number) => u64::from_str_radix(number.as_str(), number.radix()).ok(),
+            _ => None,
+        };
+        if number.is_none() {
+            to.add(value.span(), format!("`{key}` must be a whole number without quotes"));
+        }
+        Some((number?, value.span()))
     }
 
     /// A table within this one, if there.

@@ -20,6 +20,7 @@ pub use file::{load, parse};
 pub use places::{default_config_path, default_state_dir, init};
 pub use secret::{SecretError, SecretRef};
 pub use shared::{Acts, PersonSettings, ServerSettings, User};
+pub use values::public_url;
 
 use ipnet::IpNet;
 
@@ -35,6 +36,7 @@ pub struct Settings {
     pub server: ServerSettings,
     /// In the order of the file; a user has one entry for an account at most.
     pub people: Vec<PersonSettings>,
+    pub store: StoreSettings,
     /// In the order of the file; names are unique.
     pub accounts: Vec<AccountSettings>,
 }
@@ -52,6 +54,22 @@ pub struct ReceiverSettings {
 impl Default for ReceiverSettings {
     fn default() -> Self {
         Self { listen: SocketAddr::from(([127, 0, 0, 1], 8484)), allow: None, trusted_proxies: vec![] }
+    }
+}
+
+/// `[store]`: how much of the webhook log is kept. What fits all three is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoreSettings {
+    /// Since they came; 1 day to 10 years.
+    pub keep: Duration,
+    pub keep_deliveries: u64,
+    /// Bytes of the database.
+    pub keep_size: u64,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self { keep: Duration::from_hours(90 * 24), keep_deliveries: 1_000_000, keep_size: 2 * 1024 * 1024 * 1024 }
     }
 }
 
@@ -81,6 +99,10 @@ pub struct WebhookSettings {
     pub demand: Demand,
     /// Who may deliver, in place of the general list.
     pub allow: Option<Vec<IpNet>>,
+    /// What the provider reaches this door by, no slash at the end; `None`: not told.
+    pub public_url: Option<String>,
+    /// Whether a test delivery may be asked for when nothing came for long.
+    pub ping: bool,
 }
 
 /// Who the incidents come from.

@@ -56,13 +56,22 @@ pub(super) fn base_url(text: &str) -> Result<String, String> {
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
-/// What stands before the path in the address that a sender was given; the sender signs it.
-pub(super) fn public_url(text: &str) -> Result<String, String> {
-    let url = reqwest::Url::parse(text).map_err(|cause| format!("`url` is no web address: {cause}"))?;
-    let bare = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
-    if !matches!(url.scheme(), "https" | "http") || !bare || url.path().contains("/hooks/") {
-        return Err("`url` must be what stands before /hooks/ in the address that the sender was given, as in \"https://hooks.example.com\"".into());
+/// What senders reach this machine by, before `/hooks/…`.
+pub fn public_url(text: &str) -> Result<String, String> {
+    let url = reqwest::Url::parse(text).map_err(|cause| format!("`public_url` is no web address: {cause}"))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("`public_url` must not hold a user or password".into());
     }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("`public_url` must end after the path: no `?` or `#`".into());
+    }
+    if !matches!(url.scheme(), "https" | "http") {
+        return Err(format!("`public_url` must be https (or http), not {}", url.scheme()));
+    }
+    if url.path().split('/').any(|part| part == "hooks") {
+        return Err("`public_url` must end before /hooks: account and key are added to it".into());
+    }
+    // As typed: some senders sign it.
     Ok(text.trim_end_matches('/').to_owned())
 }
 
@@ -122,12 +131,48 @@ pub(super) fn poll(text: &str) -> Result<Duration, String> {
     Ok(length)
 }
 
+const KEEP_SHORTEST: Duration = Duration::from_hours(24);
+const KEEP_LONGEST: Duration = Duration::from_hours(3660 * 24);
+/// With fewer a single night would not fit.
+pub(super) const FEWEST_DELIVERIES: u64 = 1_000;
+const SMALLEST_SIZE: u64 = 64 * 1024 * 1024;
+
+/// How long deliveries are kept, such as `90d`.
+pub(super) fn keep(text: &str) -> Result<Duration, String> {
+    let length = duration(text).ok_or("`keep` must be a length of time, as in \"90d\"")?;
+    if !(KEEP_SHORTEST..=KEEP_LONGEST).contains(&length) {
+        return Err("`keep` must be from \"1d\" to \"3660d\"".into());
+    }
+    Ok(length)
+}
+
+/// How large the store may be, such as `2GiB`.
+pub(super) fn keep_size(text: &str) -> Result<u64, String> {
+    let size = size(text).ok_or("`keep_size` must be a size, as in \"500MiB\" or \"2GiB\"")?;
+    if size < SMALLEST_SIZE {
+        return Err("`keep_size` must be at least \"64MiB\"".into());
+    }
+    Ok(size)
+}
+
+/// A number of MiB, GiB or TiB.
+fn size(text: &str) -> Option<u64> {
+    let units = [("MiB", 20), ("GiB", 30), ("TiB", 40)];
+    let (digits, shift) =
+        units.into_iter().find_map(|(unit, shift)| Some((text.strip_suffix(unit)?.trim_end(), shift)))?;
+    if !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    // As many bytes as SQLite can count.
+    digits.parse::<u64>().ok()?.checked_mul(1 << shift).filter(|size| i64::try_from(*size).is_ok())
+}
+
 fn duration(text: &str) -> Option<Duration> {
     let (mut total, mut rest) = (0u64, text);
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit())?;
         let (number, tail) = rest.split_at_checked(digits)?;
-        let (seconds, after) = [("s", 1), ("m", 60), ("h", 3600)]
+        let (seconds, after) = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)]
             .into_iter()
             .find_map(|(unit, seconds)| Some((seconds, tail.strip_prefix(unit)?)))?;
         total = total.checked_add(number.parse::<u64>().ok()?.checked_mul(seconds)?)?;
@@ -151,6 +196,21 @@ mod tests {
     }
 
     #[test]
+    fn how_much_is_kept_is_read_and_bounded() {
+        assert_eq!(keep("90d"), Ok(Duration::from_hours(90 * 24)));
+        assert_eq!(keep("1d12h"), Ok(Duration::from_hours(36)));
+        for bad in ["", "90", "23h", "3661d", "1y", "-1d", "99999999999999999999d", "300000000000000000d"] {
+            assert!(keep(bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(keep_size("64MiB"), Ok(64 << 20));
+        assert_eq!(keep_size("2 GiB"), Ok(2 << 30));
+        for bad in ["", "GiB", "2", "2GB", "63MiB", "-2GiB", "+2GiB", "1.5GiB", "8388608TiB", "99999999999999999999TiB"]
+        {
+            assert!(keep_size(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
     fn a_token_never_goes_out_over_plain_http() {
         for good in ["http://127.0.0.1:9000", "http://[::1]:9000", "http://localhost:1/", "https://pd.example.com/x/"] {
             assert!(base_url(good).is_ok(), "{good}");
@@ -167,6 +227,21 @@ mod tests {
             "",
         ] {
             assert!(base_url(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_public_url_ends_before_the_path_of_the_hooks() {
+        assert_eq!(public_url("https://pager.example.com/").as_deref(), Ok("https://pager.example.com"));
+        assert_eq!(public_url("http://example.com:8080/behind/").as_deref(), Ok("http://example.com:8080/behind"));
+        for bad in [
+            "https://example.com/hooks/prod/4b1d",
+            "https://u:p@example.com",
+            "https://example.com/?a",
+            "ftp://example.com",
+            "example.com",
+        ] {
+            assert!(public_url(bad).is_err(), "{bad}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod board;
+pub mod curl;
 pub mod delivery;
 pub mod detail;
 pub mod freshness;
@@ -9,8 +10,10 @@ pub mod id;
 pub mod incident;
 pub mod keys;
 pub mod oncall;
+pub mod push;
 pub mod query;
 pub mod sender;
+pub mod subscription;
 pub mod template;
 pub mod text;
 pub mod words;

@@ -16,6 +16,7 @@ use crate::core::{
     detail::Detail,
     id::{AccountName, ActionId, DeliveryId, IncidentKey},
     template::Preview,
+    text::Shown,
 };
 
 /// Raised when a message changes its meaning. Server and console must be equal in it.
@@ -96,6 +97,10 @@ pub enum Request {
     Delivery { id: DeliveryId },
     /// Older lines of the log: up to `limit` before `before`, newest first.
     Deliveries { before: DeliveryId, limit: u32 },
+    /// Up to `limit` deliveries before `before` that the query finds, newest first; see [`crate::core::query`].
+    SearchDeliveries { query: String, before: Option<DeliveryId>, limit: u32 },
+    /// Apply a delivery once more, by the ordinary rules: an older state changes nothing.
+    Replay { id: DeliveryId },
     /// The newest actions, newest first.
     Actions { limit: u32 },
     /// The text of a template.
@@ -111,13 +116,40 @@ pub enum Request {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum Answer {
-    Accepted { action: ActionId },
-    Detail { detail: Box<Detail> },
-    Delivery { delivery: Box<DeliveryView> },
-    Deliveries { deliveries: Vec<DeliverySummary> },
-    Actions { actions: Vec<Action> },
-    Template { name: String, text: String },
-    Saved { name: String },
-    Preview { preview: Preview },
+    Accepted {
+        action: ActionId,
+    },
+    Detail {
+        detail: Box<Detail>,
+    },
+    Delivery {
+        delivery: Box<DeliveryView>,
+    },
+    Deliveries {
+        deliveries: Vec<DeliverySummary>,
+    },
+    Actions {
+        actions: Vec<Action>,
+    },
+    /// `next`: what to ask with as `before` to look further back; `None`: the log was searched to its beginning.
+    Found {
+        deliveries: Vec<DeliverySummary>,
+        next: Option<DeliveryId>,
+    },
+    /// What applying it again changed, in words.
+    Replayed {
+        id: DeliveryId,
+        changed: Shown,
+    },
+    Template {
+        name: String,
+        text: String,
+    },
+    Saved {
+        name: String,
+    },
+    Preview {
+        preview: Preview,
+    },
     Refreshing,
 }

@@ -10,7 +10,7 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify};
 
-use super::people::Acting;
+use super::{people::Acting, scope::Scope};
 use crate::{
     config::{AccountSettings, Acts, PersonSettings, ProviderKind, SecretRef},
     core::{freshness::Failure, id::AccountName, text::Shown},
@@ -28,6 +28,10 @@ pub struct Account {
     own: Mutex<Vec<Own>>,
     /// Asks the poller to look now.
     pub look: Notify,
+    /// Asks for a look at the provider's subscriptions.
+    pub doubt: Notify,
+    /// Of which incidents push tells.
+    pub scope: Scope,
 }
 
 /// A person with a token of their own, and their way to the provider.
@@ -77,12 +81,24 @@ pub enum NoProvider {
 
 impl Account {
     pub fn new(settings: AccountSettings) -> Self {
-        Self { settings, provider: Mutex::new(None), own: Mutex::default(), look: Notify::new() }
+        Self::holding(settings, None)
     }
 
     /// An account whose provider is at hand already.
     pub fn with_provider(settings: AccountSettings, provider: Arc<dyn Provider>) -> Self {
-        Self { settings, provider: Mutex::new(Some(provider)), own: Mutex::default(), look: Notify::new() }
+        Self::holding(settings, Some(provider))
+    }
+
+    fn holding(settings: AccountSettings, provider: Option<Arc<dyn Provider>>) -> Self {
+        let provider = Mutex::new(provider);
+        Self {
+            settings,
+            provider,
+            own: Mutex::default(),
+            look: Notify::new(),
+            doubt: Notify::new(),
+            scope: Scope::default(),
+        }
     }
 
     /// Whether REST can be used at all.
@@ -165,6 +181,7 @@ pub fn pause_after(error: &ProviderError, poll: Duration) -> Duration {
         ProviderError::RateLimited { wait } => *wait,
         // Asking again with the same credentials only fills the provider's log.
         ProviderError::Unauthorised { .. } => poll.max(Duration::from_mins(1)),
-        _ => poll,
+        // However seldom it is asked, what comes back is met soon.
+        _ => poll.min(Duration::from_mins(1)),
     }
 }

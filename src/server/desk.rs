@@ -16,7 +16,7 @@ use crate::{
     core::{
         action::{By, Target, Verb},
         board::Change,
-        delivery::DeliveryView,
+        delivery::{Bytes, DeliveryView, RAW_LIMIT},
         id::{AccountName, BadId, DeliveryId, IncidentKey},
         incident::Observation,
         template::Preview,
@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// The most lines of the log that one request gets.
-const PAGE: u32 = 500;
+pub(super) const PAGE: u32 = 500;
 /// The most incidents that one action may name.
 const TARGETS: usize = 1000;
 
@@ -45,11 +45,12 @@ pub fn need(request: &Request) -> Need {
         Request::Detail { .. }
         | Request::Delivery { .. }
         | Request::Deliveries { .. }
+        | Request::SearchDeliveries { .. }
         | Request::Actions { .. }
         | Request::Template { .. }
         | Request::Render { .. }
         | Request::Refresh => Need::Look,
-        Request::Act { .. } | Request::SaveTemplate { .. } => Need::Act,
+        Request::Act { .. } | Request::Replay { .. } | Request::SaveTemplate { .. } => Need::Act,
     }
 }
 
@@ -60,6 +61,8 @@ pub fn asks_a_provider(request: &Request) -> bool {
         Request::Act { .. }
         | Request::Delivery { .. }
         | Request::Deliveries { .. }
+        | Request::SearchDeliveries { .. }
+        | Request::Replay { .. }
         | Request::Actions { .. }
         | Request::Template { .. }
         | Request::SaveTemplate { .. }
@@ -95,6 +98,8 @@ impl Desk {
             Request::Detail { key } => self.detail(key).await,
             Request::Delivery { id } => self.delivery(id).await,
             Request::Deliveries { before, limit } => self.deliveries(before, limit).await,
+            Request::SearchDeliveries { query, before, limit } => self.search(&query, before, limit).await,
+            Request::Replay { id } => self.replay(id).await,
             Request::Actions { limit } => self.actions(limit).await,
             Request::Template { name } => self.template(name),
             Request::SaveTemplate { name, text, base } => self.save_template(name, &text, base.as_deref()),
@@ -279,6 +284,7 @@ pub fn view(stored: StoredDelivery) -> DeliveryView {
         headers: stored.headers.iter().map(|(name, value)| (Shown::line(name), Shown::line(value))).collect(),
         body,
         body_is_json: pretty.is_some(),
+        raw: Bytes(stored.body.iter().take(RAW_LIMIT).copied().collect()),
         timings: stored.timings,
     }
 }

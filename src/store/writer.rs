@@ -11,13 +11,28 @@ use std::{
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use super::{StoreError, files, schema};
+use super::{
+    StoreError,
+    crash::{self, Point},
+    damage, files, schema,
+};
 
 /// Jobs in one transaction at most: a bound on how long the first of them waits for the last.
 const BATCH: usize = 256;
 
+/// In which transaction something is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Transaction {
+    /// In that of all others that wait. It is synced before anybody is told.
+    Shared,
+    /// In one of its own behind it, so that nobody who shares one waits for this too. It is not synced: whatever it does
+    /// can be done again.
+    Apart,
+}
+
 /// Something to do within a transaction, and somebody who waits for it.
 pub(super) trait Job: Send {
+    fn transaction(&self) -> Transaction;
     /// May be called again after a rollback.
     fn perform(&mut self, db: &Connection) -> rusqlite::Result<()>;
     /// Called once, after the commit or when it is given up.
@@ -27,6 +42,7 @@ pub(super) trait Job: Send {
 /// A [`Job`] made of a closure.
 pub(super) struct Task<T, W> {
     pub work: W,
+    pub transaction: Transaction,
     pub made: Option<T>,
     pub answer: oneshot::Sender<Result<T, StoreError>>,
     /// Told when it was stored, but the one who asked no longer waits.
@@ -34,6 +50,10 @@ pub(super) struct Task<T, W> {
 }
 
 impl<T: Send, W: FnMut(&Connection) -> rusqlite::Result<T> + Send> Job for Task<T, W> {
+    fn transaction(&self) -> Transaction {
+        self.transaction
+    }
+
     fn perform(&mut self, db: &Connection) -> rusqlite::Result<()> {
         self.made = Some((self.work)(db)?);
         Ok(())
@@ -47,8 +67,16 @@ impl<T: Send, W: FnMut(&Connection) -> rusqlite::Result<T> + Send> Job for Task<
     }
 }
 
-/// When a commit worked last; `None` after one that did not.
-pub(super) type Pulse = Arc<Mutex<Option<Instant>>>;
+/// How the last commit went.
+#[derive(Debug, Clone, Default)]
+pub(super) enum Last {
+    #[default]
+    None,
+    Worked(Instant),
+    Failed(StoreError),
+}
+
+pub(super) type Pulse = Arc<Mutex<Last>>;
 
 pub(super) struct Writer {
     dir: PathBuf,
@@ -56,6 +84,8 @@ pub(super) struct Writer {
     lock_wait: Duration,
     /// `None` after a failure: opened anew for the next batch.
     open: Option<Open>,
+    /// The file that was found undamaged: device and inode. `None` when damage was met since.
+    sound: Option<(u64, u64)>,
     pulse: Pulse,
 }
 
@@ -66,30 +96,50 @@ struct Open {
 }
 
 impl Open {
-    fn new(dir: &Path, lock_wait: Duration) -> Result<(Self, PathBuf), StoreError> {
+    /// Looks for damage too, unless the file is the one that is known to be `sound`.
+    fn new(dir: &Path, lock_wait: Duration, sound: Option<(u64, u64)>) -> Result<(Self, PathBuf), StoreError> {
         let (db, path) = schema::open_writer(dir, lock_wait)?;
         let file = files::identity(&path).map_err(|error| StoreError::io(&path, &error))?;
+        if sound != Some(file) {
+            damage::look_quickly(&db, &path)?;
+        }
         Ok((Self { db, file }, path))
     }
 }
 
 impl Writer {
     pub(super) fn open(dir: &Path, lock_wait: Duration, pulse: Pulse) -> Result<Self, StoreError> {
-        let (open, path) = Open::new(dir, lock_wait)?;
-        Ok(Self { dir: dir.to_owned(), path, lock_wait, open: Some(open), pulse })
+        let (open, path) = Open::new(dir, lock_wait, None)?;
+        let sound = Some(open.file);
+        Ok(Self { dir: dir.to_owned(), path, lock_wait, open: Some(open), sound, pulse })
     }
 
     /// Works until the last sender is gone and everything queued is settled.
     pub(super) fn run(mut self, mut queue: mpsc::Receiver<Box<dyn Job>>) {
         let mut batch = Vec::with_capacity(BATCH);
         while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
-            self.commit(std::mem::take(&mut batch));
+            let apart: Vec<_> = batch.extract_if(.., |job| job.transaction() == Transaction::Apart).collect();
+            if !batch.is_empty() {
+                self.commit(std::mem::take(&mut batch));
+            }
+            for job in apart {
+                self.commit_apart(job);
+            }
+        }
+    }
+
+    /// What goes wrong here is no sign that deliveries cannot be stored.
+    fn commit_apart(&mut self, job: Box<dyn Job>) {
+        let mut jobs = [job];
+        let outcome = self.transact(&mut jobs, Transaction::Apart);
+        for job in jobs {
+            job.settle(outcome.clone());
         }
     }
 
     /// When one row spoils a batch, each job of it gets a transaction of its own.
     fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) {
-        let outcome = self.transact(&mut jobs);
+        let outcome = self.transact(&mut jobs, Transaction::Shared);
         if matches!(outcome, Err(StoreError::Unstorable { .. })) && jobs.len() > 1 {
             for job in jobs {
                 self.commit(vec![job]);
@@ -97,7 +147,10 @@ impl Writer {
             return;
         }
         if !matches!(outcome, Err(StoreError::Unstorable { .. })) {
-            *self.pulse.lock().unwrap_or_else(PoisonError::into_inner) = outcome.is_ok().then(Instant::now);
+            *self.pulse.lock().unwrap_or_else(PoisonError::into_inner) = match &outcome {
+                Ok(()) => Last::Worked(Instant::now()),
+                Err(error) => Last::Failed(error.clone()),
+            };
         }
         if let Err(error) = &outcome {
             tracing::error!(%error, jobs = jobs.len(), "not committed: {error}");
@@ -107,15 +160,28 @@ impl Writer {
         }
     }
 
-    fn transact(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+    fn transact(&mut self, jobs: &mut [Box<dyn Job>], transaction: Transaction) -> Result<(), StoreError> {
         let mut open = match self.open.take() {
             Some(open) => open,
-            None => Open::new(&self.dir, self.lock_wait)?.0,
+            None => Open::new(&self.dir, self.lock_wait, self.sound)?.0,
         };
         if files::identity(&self.path).ok() != Some(open.file) {
             return Err(StoreError::Gone { path: self.path.display().to_string() });
         }
-        let outcome = attempt(&mut open.db, jobs).map_err(|error| StoreError::sqlite(&self.path, &error));
+        self.sound = Some(open.file);
+        let failed = |error: rusqlite::Error| StoreError::sqlite(&self.path, &error);
+        let outcome = match transaction {
+            Transaction::Shared => attempt(&mut open.db, jobs).map_err(failed),
+            Transaction::Apart => {
+                open.db.pragma_update(None, "synchronous", "normal").map_err(failed)?;
+                let outcome = attempt(&mut open.db, jobs).map_err(failed);
+                open.db.pragma_update(None, "synchronous", "full").map_err(failed)?;
+                outcome
+            }
+        };
+        if matches!(outcome, Err(StoreError::Corrupt { .. })) {
+            self.sound = None;
+        }
         if matches!(outcome, Ok(()) | Err(StoreError::Unstorable { .. } | StoreError::Locked { .. })) {
             self.open = Some(open);
         }
@@ -124,9 +190,13 @@ impl Writer {
 }
 
 fn attempt(db: &mut Connection, jobs: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+    crash::passing(Point::BeforeWrite);
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for job in jobs {
         job.perform(&tx)?;
     }
-    tx.commit()
+    crash::passing(Point::BeforeCommit);
+    tx.commit()?;
+    crash::passing(Point::AfterCommit);
+    Ok(())
 }

@@ -17,18 +17,20 @@ use crate::core::{
     text::Shown,
 };
 
+/// Bytes written by a probe with weight.
+const PROBE: u32 = 64 * 1024;
 /// Rows kept of each kind that others can cause at will: rejected ones, and duplicates.
 pub(super) const RING: u32 = 2_000;
 /// Bytes kept of the body of such a row.
 pub(super) const RING_BODY: usize = 64 * 1024;
 
 /// Nanoseconds since 1970; the years 1677 to 2262.
-fn nanoseconds(at: Timestamp) -> i64 {
+pub(super) fn nanoseconds(at: Timestamp) -> i64 {
     let at = at.as_nanosecond();
     i64::try_from(at).unwrap_or(if at < 0 { i64::MIN } else { i64::MAX })
 }
 
-fn signed(number: impl TryInto<i64>) -> i64 {
+pub(super) fn signed(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
 }
 
@@ -275,4 +277,12 @@ fn put_action(db: &Connection, id: Option<ActionId>, action: &Action) -> Result<
 /// A commit for its own sake, to see whether one works.
 pub(super) fn probe(db: &Connection) -> Result<()> {
     db.execute("UPDATE probe SET commits = commits + 1", []).map(drop)
+}
+
+/// A commit as large as that of a delivery: on a full disk, one that is smaller may find room.
+pub(super) fn probe_with_weight(db: &Connection) -> Result<()> {
+    let weigh =
+        "INSERT OR REPLACE INTO snapshot (account, kind, at, json) VALUES ('', 'probe', 0, hex(randomblob(?1)))";
+    db.prepare_cached(weigh)?.execute([PROBE / 2])?;
+    probe(db)
 }

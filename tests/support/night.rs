@@ -46,7 +46,7 @@ pub(crate) enum Push {
 
 /// A port for webhooks that nothing else takes by chance, not even while its owner changes: outside the range from
 /// which the kernel gives ports to outgoing connections.
-fn reserve_port() -> SocketAddr {
+pub(crate) fn reserve_port() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = u16::try_from(process::id() % 12_000).expect("small");
     loop {
@@ -199,7 +199,11 @@ impl Night {
 
     /// Posts a signed webhook once; its answer's status, if there was an answer.
     pub(crate) fn post(&self, body: &[u8]) -> Option<u16> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("hmac takes keys of any length");
+        self.post_signed_with(SECRET, body)
+    }
+
+    pub(crate) fn post_signed_with(&self, secret: &str, body: &[u8]) -> Option<u16> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("hmac takes keys of any length");
         mac.update(body);
         let signature = format!("v1={}", hex::encode(mac.finalize().into_bytes()));
         let headers = [("x-pagerduty-signature", signature.as_str())];
