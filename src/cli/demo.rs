@@ -103,6 +103,7 @@ pub(super) async fn run(args: Args) -> Result<i32, Failure> {
     let connector = Connector {
         state_dir: temp.path().join("state"),
         shared: Shared::Never,
+        first: None,
         settings: Ok(settings(&simulator, door, secret)?),
         receive: true,
         owned: Owned::default(),
