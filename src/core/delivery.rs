@@ -163,6 +163,17 @@ pub struct DeliverySummary {
     pub changed: Option<Shown>,
 }
 
+impl DeliverySummary {
+    /// A word of caution about what it says, where it was let in all the same.
+    pub fn caution(&self) -> Option<&'static str> {
+        let unsigned = self.proof.as_ref().is_some_and(|proof| !proof.scheme.is_signed());
+        if self.altered {
+            return Some("altered");
+        }
+        unsigned.then_some("unsigned")
+    }
+}
+
 /// A delivery opened: everything, cleaned for the screen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryView {
