@@ -313,11 +313,8 @@ fn each_scheme_is_read_with_its_keys() {
     assert_eq!(demand(ONE_SECRET), Demand::PagerdutyV3);
     assert_eq!(demand("scheme = \"secret-url\""), Demand::SecretUrl);
     let with = |lines: &str| demand(&format!("{ONE_SECRET}{lines}"));
-    assert_eq!(
-        with("scheme = \"standard-webhooks\""),
-        Demand::StandardWebhooks { tolerance: Duration::from_secs(300) }
-    );
-    let slack = Demand::SlackV0 { tolerance: Duration::from_secs(60) };
+    assert_eq!(with("scheme = \"standard-webhooks\""), Demand::StandardWebhooks { tolerance: Duration::from_mins(5) });
+    let slack = Demand::SlackV0 { tolerance: Duration::from_mins(1) };
     assert_eq!(with("scheme = \"slack-v0\"\ntolerance = \"1m\""), slack);
     let splunk = Demand::SplunkOncall { url: "https://hooks.example.com".to_owned() };
     assert_eq!(with("scheme = \"splunk-oncall\"\nurl = \"https://hooks.example.com/\""), splunk);
@@ -347,7 +344,7 @@ signed = [\"v0:\", \"timestamp\", \".\", \"method\", \"path\", \"header:X-Id\", 
         algorithm: Algorithm::Sha512,
         encoding: Encoding::Base64,
         signed,
-        timestamp: Some(("x-t".to_owned(), Duration::from_secs(300))),
+        timestamp: Some(("x-t".to_owned(), Duration::from_mins(5))),
     };
     assert_eq!(with(timed), Demand::Hmac(expected));
 }

@@ -148,8 +148,8 @@ pub async fn catch_up(desk: &Desk, decoders: &BTreeMap<AccountName, Arc<dyn Deco
         // Those of an account that is not configured now wait until it is again.
         let Some(decoder) = decoders.get(&account) else { continue };
         applied.push(Applied { id, changed: None, commit_us: None });
-        let decoded = decoder.decode(&account, &body).ok().map(|decoded| decoded.shown_by(proof.as_ref(), at));
-        seen.extend(decoded.and_then(|decoded| decoded.observation));
+        let Ok(said) = decoder.decode(&account, &body) else { continue };
+        seen.extend(said.shown_by(proof.as_ref(), at).observation);
     }
     let _order = desk.order.lock().await;
     let mut writes = desk.hub.change(|board| {
