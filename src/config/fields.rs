@@ -28,7 +28,8 @@ pub(super) const SECTIONS: &[(&str, &[&str])] = &[
             "timestamp_header",
             "tolerance",
             "user",
-            "url",
+            "public_url",
+            "ping",
             "allow",
         ],
     ),
@@ -103,6 +104,16 @@ impl<'a> Section<'a> {
             return Some((text, value.span()));
         }
         to.add(value.span(), format!("`{key}` must be a text in quotes, this is {}", kind(value.get_ref())));
+        None
+    }
+
+    /// True or false, if there.
+    pub(super) fn flag(&self, key: &str, to: &mut Findings<'_>) -> Option<bool> {
+        let value = self.get(key)?;
+        if let DeValue::Boolean(flag) = value.get_ref() {
+            return Some(*flag);
+        }
+        to.add(value.span(), format!("`{key}` must be true or false, this is {}", kind(value.get_ref())));
         None
     }
 

@@ -317,7 +317,7 @@ fn each_scheme_is_read_with_its_keys() {
     let slack = Demand::SlackV0 { tolerance: Duration::from_mins(1) };
     assert_eq!(with("scheme = \"slack-v0\"\ntolerance = \"1m\""), slack);
     let splunk = Demand::SplunkOncall { url: "https://hooks.example.com".to_owned() };
-    assert_eq!(with("scheme = \"splunk-oncall\"\nurl = \"https://hooks.example.com/\""), splunk);
+    assert_eq!(with("scheme = \"splunk-oncall\"\npublic_url = \"https://hooks.example.com/\""), splunk);
     assert_eq!(with("scheme = \"basic\"\nuser = \"alice\""), Demand::Basic { user: "alice".to_owned() });
     assert_eq!(with("scheme = \"bearer\""), Demand::Bearer);
     let header = Demand::Header { name: "x-token".to_owned(), prefix: "Token ".to_owned() };
@@ -360,11 +360,7 @@ fn a_scheme_that_would_not_do_what_was_meant_is_complained_about() {
         ("scheme = \"basic\"\nuser = \"a:b\"", "8:8: `user` must not be empty and must not hold `:`"),
         ("scheme = \"header\"", "[account.webhook] needs `header`"),
         ("scheme = \"header\"\nheader = \"X Y\"", "8:10: a header's name is"),
-        ("scheme = \"splunk-oncall\"", "[account.webhook] needs `url`"),
-        (
-            "scheme = \"splunk-oncall\"\nurl = \"https://x/hooks/prod/key\"",
-            "8:7: `url` must be what stands before /hooks/",
-        ),
+        ("scheme = \"splunk-oncall\"", "[account.webhook] needs `public_url`"),
         ("scheme = \"slack-v0\"\ntolerance = \"2h\"", "8:13: `tolerance` must be a length of time"),
         ("scheme = \"hmac\"", "[account.webhook] needs `header`"),
         ("scheme = \"hmac\"\nheader = \"x-s\"\nalgorithm = \"md5\"", "9:13: `algorithm` must be"),

@@ -21,7 +21,7 @@ const RETRY: Duration = Duration::from_secs(15);
 /// Reads the secrets of every account with a webhook. The board says which cannot be read; `false`: there are some.
 pub(super) async fn read(desk: &Desk, decode: &Arc<dyn Decode>) -> (Vec<Hook>, bool) {
     let (mut hooks, mut whole) = (vec![], true);
-    for account in desk.accounts.values() {
+    for account in desk.accounts.all().values() {
         let Some(webhook) = &account.settings.webhook else { continue };
         let (hook, wrong) = read_one(account, webhook, decode).await;
         if let Some(wrong) = &wrong {
@@ -40,7 +40,8 @@ pub(super) async fn read_for_a_moment(desk: &Desk, decode: &Arc<dyn Decode>) -> 
     if let Ok(read) = timeout(MOMENT, read(desk, decode)).await {
         return read;
     }
-    let unread = desk.accounts.values().filter_map(|account| {
+    let accounts = desk.accounts.all();
+    let unread = accounts.values().filter_map(|account| {
         let webhook = account.settings.webhook.as_ref()?;
         let account = account.settings.name.clone();
         let (demand, unread, allow) = (webhook.demand.clone(), webhook.secrets.len(), webhook.allow.clone());

@@ -11,7 +11,10 @@ pub mod ingest;
 pub mod lease;
 pub mod ownership;
 pub mod poller;
+pub mod push;
+pub mod scope;
 pub mod snapshot;
+pub mod wake;
 
 #[cfg(test)]
 mod fake;
@@ -27,7 +30,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use account::Account;
+use account::{Account, Accounts};
 use desk::Desk;
 use hub::Hub;
 use lease::Lease;
@@ -101,12 +104,7 @@ impl Server {
             board.apply(&Change::Account(Box::new(first_look(account))));
         }
         let (board, unsettled) = store.read(move |reader| restore(reader, board)).await?;
-        let accounts: BTreeMap<_, _> = options
-            .settings
-            .accounts
-            .iter()
-            .map(|settings| (settings.name.clone(), Arc::new(Account::new(settings.clone()))))
-            .collect();
+        let accounts = Accounts::new(options.settings.accounts.iter().cloned().map(Account::new));
         let renderer = Renderer::new(options.worker.clone(), Limits::default());
         let desk = Arc::new(Desk {
             hub: Hub::new(board),
@@ -120,12 +118,16 @@ impl Server {
         });
         let server = Self { desk, tasks: TaskTracker::new(), stop: CancellationToken::new(), _lease: lease };
         server.open_the_door(&options).await?;
-        for account in server.desk.accounts.values() {
+        for account in server.desk.accounts.all().values() {
             if account.has_rest().await {
                 let polling = poller::run(Arc::clone(&server.desk), Arc::clone(account), server.stop.clone());
                 server.tasks.spawn(polling);
+                if options.receive && account.settings.webhook.is_some() {
+                    server.tasks.spawn(push::watch(Arc::clone(&server.desk), Arc::clone(account), server.stop.clone()));
+                }
             }
         }
+        server.tasks.spawn(wake::watch(Arc::clone(&server.desk), Timestamp::now, server.stop.clone()));
         server.tasks.spawn(tidy(Arc::clone(&server.desk), server.stop.clone()));
         server.tasks.spawn(actions::settle(Arc::clone(&server.desk), unsettled));
         server.tasks.spawn(accept(Arc::clone(&server.desk), socket, server.stop.clone()));
@@ -136,7 +138,7 @@ impl Server {
     async fn open_the_door(&self, options: &Options) -> Result<(), ServerError> {
         let decode: Arc<dyn Decode> = Arc::new(Webhooks);
         let decoders: BTreeMap<AccountName, Arc<dyn Decode>> =
-            self.desk.accounts.keys().map(|name| (name.clone(), Arc::clone(&decode))).collect();
+            self.desk.accounts.all().keys().map(|name| (name.clone(), Arc::clone(&decode))).collect();
         ingest::catch_up(&self.desk, &decoders).await?;
         if !options.receive {
             return Ok(());

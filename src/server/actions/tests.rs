@@ -304,10 +304,7 @@ async fn while_the_provider_cannot_confirm_it_nothing_is_sent() {
 async fn an_account_that_only_receives_says_so_instead_of_acting() {
     for verb in every_verb() {
         let Setup { fake, desk, _dir } = setup();
-        let mut desk = Arc::into_inner(desk).expect("nobody else has it");
-        let account = crate::server::account::Account::new(fake::settings());
-        desk.accounts.insert(fake::account_name(), Arc::new(account));
-        let desk = Arc::new(desk);
+        desk.accounts.set([Arc::new(crate::server::account::Account::new(fake::settings()))]);
         desk.observe(&hint(&fake, Status::Triggered)).await;
 
         let outcomes = act(&desk, vec![target("P1", Status::Triggered)], verb).await;
