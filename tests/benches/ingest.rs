@@ -21,10 +21,10 @@ use std::{
 
 use axum::{Router, body::Bytes, extract::State, http::HeaderMap, routing::post};
 use dogwatch::{
-    core::id::AccountName,
+    core::{id::AccountName, sender::Demand},
     provider::pagerduty::Webhooks,
     receiver::{
-        self, Hook, NamedSecret, Receiver,
+        self, Hook, NamedSecret, Networks, Receiver,
         http::{self, Limits},
     },
     store::Store,
