@@ -21,6 +21,7 @@ use crate::{
         action::Outcome,
         delivery::Verdict,
         id::{AccountName, EventId},
+        sender::Demand,
     },
     simulator::{self, Night, Options, Simulator, Webhook},
     store::Reader,
@@ -140,7 +141,7 @@ fn settings(simulator: &Simulator, door: SocketAddr, secret: SecretString) -> Re
             webhook: Some(WebhookSettings {
                 url_key: SecretRef::Inline(SecretString::from(URL_KEY)),
                 secrets: vec![SecretRef::Inline(secret)],
-                demand: Default::default(),
+                demand: Demand::PagerdutyV3,
                 allow: None,
                 public_url: Some(format!("http://{door}")),
                 ping: true,

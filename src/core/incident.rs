@@ -245,6 +245,12 @@ impl Incident {
         self.stamp.source == Source::Unsigned
     }
 
+    /// Its title, with a word before it where nobody vouches for what it says.
+    pub fn headline(&self) -> String {
+        let mark = if self.is_unconfirmed() { "(unsigned) " } else { "" };
+        format!("{mark}{}", self.state.title)
+    }
+
     /// REST's extra facts, while they still speak of the newest known state.
     pub fn extra(&self) -> Option<&Extra> {
         self.extra.as_ref().filter(|(stamp, _)| stamp.at >= self.stamp.at).map(|(_, extra)| extra)
@@ -337,9 +343,13 @@ mod tests {
 
     fn any_observation() -> impl Strategy<Value = Observation> {
         let status = prop_oneof![Just(Status::Triggered), Just(Status::Acknowledged), Just(Status::Resolved)];
-        (status, 0..6i64, any::<bool>(), "[ab]").prop_map(|(status, at, rest, title)| {
-            let at = seconds(at * 500);
-            observation(status, if rest { Stamp::rest(at, at) } else { Stamp::push(at) }, &title)
+        (status, 0..6i64, 0..6i64, 0..3, "[ab]").prop_map(|(status, at, ours, source, title)| {
+            let (at, ours) = (seconds(at * 500), seconds(ours * 500));
+            match source {
+                0 => observation(status, Stamp::rest(at, ours), &title),
+                1 => observation(status, Stamp::push(at), &title),
+                _ => observation(status, Stamp::push(at), &title).unsigned(ours),
+            }
         })
     }
 
@@ -359,6 +369,60 @@ mod tests {
             };
             prop_assert_eq!(fold(&history), fold(&shuffled));
         }
+    }
+
+    /// A hint about `at`, received at `received`.
+    fn hint(status: Status, at: i64, received: i64) -> Observation {
+        observation(status, Stamp::push(seconds(at)), "t").unsigned(seconds(received))
+    }
+
+    fn rest(status: Status, at: i64, asked: i64) -> Observation {
+        observation(status, Stamp::rest(seconds(at), seconds(asked)), "t")
+    }
+
+    #[test]
+    fn what_nobody_signed_is_shown_as_such_until_the_provider_was_asked() {
+        let mut incident = Incident::first(hint(Status::Triggered, 10_000, 10_100));
+        assert!(incident.is_unconfirmed());
+        assert_eq!(incident.headline(), "(unsigned) t");
+
+        assert!(incident.merge(&rest(Status::Triggered, 10_000, 10_200)), "the mark goes, and the screen hears of it");
+        assert!(!incident.is_unconfirmed());
+        assert_eq!(incident.headline(), "t");
+
+        assert!(incident.merge(&hint(Status::Acknowledged, 20_000, 20_100)));
+        assert_eq!((incident.state.status, incident.is_unconfirmed()), (Status::Acknowledged, true));
+    }
+
+    #[test]
+    fn a_lie_from_the_future_ends_with_the_provider_s_next_answer() {
+        let mut incident = Incident::first(rest(Status::Triggered, 1_000, 2_000));
+
+        assert!(incident.merge(&hint(Status::Resolved, 9_000_000, 3_000)));
+        assert!(incident.merge(&rest(Status::Triggered, 1_000, 4_000)));
+
+        assert_eq!((incident.state.status, incident.is_unconfirmed()), (Status::Triggered, false));
+        assert!(!incident.merge(&hint(Status::Resolved, 9_000_000, 3_000)));
+    }
+
+    #[test]
+    fn an_old_hint_changes_nothing_and_what_was_asked_before_it_came_does_not_confirm_it() {
+        let mut incident = Incident::first(rest(Status::Acknowledged, 5_000, 6_000));
+        assert!(!incident.merge(&hint(Status::Triggered, 4_000, 7_000)));
+        assert!(!incident.is_unconfirmed());
+
+        assert!(incident.merge(&hint(Status::Resolved, 8_000, 9_000)));
+        incident.merge(&rest(Status::Acknowledged, 5_000, 8_500));
+        assert_eq!((incident.state.status, incident.is_unconfirmed()), (Status::Resolved, true));
+    }
+
+    #[test]
+    fn an_incident_that_was_kept_before_there_were_hints_can_be_read() {
+        let incident = Incident::first(rest(Status::Triggered, 1_000, 2_000));
+        let text = serde_json::to_string(&incident).expect("json");
+
+        assert!(!text.contains("doubt"));
+        assert_eq!(serde_json::from_str::<Incident>(&text).expect("incident"), incident);
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! From committed deliveries to the board. A delivery is applied after it is committed, and marked as applied
 //! with what it changed; whatever a crash left between the two is applied at the next start.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     sync::{Notify, mpsc},
@@ -16,7 +20,7 @@ use crate::{
         delivery::{Decode, DeliverySummary, NOTHING, Verdict},
         freshness::Push,
         id::{AccountName, DeliveryId, IncidentKey},
-        incident::Observation,
+        incident::{Incident, Observation},
         push::{REFUSALS_TO_DISABLE, Subscribed},
         text::Shown,
     },
@@ -29,6 +33,9 @@ use crate::{
 
 /// Before deliveries that could not be read back are tried again.
 const AGAIN: Duration = Duration::from_secs(1);
+/// Unsigned incidents of one batch that the provider is asked about at once; the next poll asks about the others, so
+/// that a flood of them does not use up what may be asked.
+const LOOKS: usize = 32;
 /// Arrivals taken together.
 const BATCH: usize = 512;
 
@@ -65,10 +72,12 @@ async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
     crash::passing(Point::BeforeApply);
     let arrived: Vec<Arrival> = std::mem::take(batch);
     let _order = desk.order.lock().await;
-    let (mut writes, applied, hidden) = desk.hub.change(|board| {
-        let (mut changes, mut writes, mut applied, mut hidden) = (vec![], vec![], vec![], vec![]);
+    let (mut writes, applied, unclear) = desk.hub.change(|board| {
+        let (mut changes, mut writes, mut applied) = (vec![], vec![], vec![]);
+        let (mut hidden, mut doubted) = (BTreeSet::new(), BTreeSet::new());
         for mut arrival in arrived {
             hidden.extend(arrival.observation.as_ref().filter(|seen| is_hidden(board, seen)).map(|s| s.key.clone()));
+            let key = arrival.observation.as_ref().map(|seen| seen.key.clone());
             if arrival.summary.verdict == Verdict::Accepted {
                 let (change, told) = merge(board, arrival.observation.as_ref());
                 if let Some(Change::Incident(incident)) = change {
@@ -79,17 +88,19 @@ async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
                 let commit_us = Some(arrival.commit_us);
                 applied.push(Applied { id: arrival.summary.id, changed: Some(told), commit_us });
             }
+            doubted.extend(key.filter(|key| board.incidents.get(key).is_some_and(Incident::is_unconfirmed)));
             let change = Change::Delivery(Box::new(arrival.summary));
             board.apply(&change);
             changes.extend(note_push(board, &change));
             changes.push(change);
         }
+        hidden.extend(doubted.into_iter().take(LOOKS));
         crash::passing(Point::BeforePublish);
         (changes, (writes, applied, hidden))
     });
     crash::passing(Point::AfterPublish);
     doubt_push(desk);
-    look_again(desk, hidden);
+    look_again(desk, unclear);
     writes.push(Write::Applied(applied));
     if let Err(error) = desk.store.save(writes).await {
         tracing::error!(%error, "applied deliveries could not be marked; they are applied again at the next start");
@@ -125,8 +136,9 @@ fn is_hidden(board: &Board, seen: &Observation) -> bool {
         .is_some_and(|known| known.stamp.may_hide(&seen.stamp) && known.state.status != seen.state.status)
 }
 
-/// Asks the provider how these incidents stand: it alone can tell which of two changes in one second came last.
-fn look_again(desk: &Arc<Desk>, keys: Vec<IncidentKey>) {
+/// Asks the provider how these incidents stand: it alone can tell which of two changes in one second came last, and
+/// whether what nobody signed is so.
+fn look_again(desk: &Arc<Desk>, keys: BTreeSet<IncidentKey>) {
     for key in keys {
         let desk = Arc::clone(desk);
         tokio::spawn(async move {
@@ -158,8 +170,8 @@ pub async fn catch_up(desk: &Desk, decoders: &BTreeMap<AccountName, Arc<dyn Deco
     for Unapplied { id, at, account, proof, body } in unapplied {
         // Those of an account that is not configured now wait until it is again.
         let Some(decoder) = decoders.get(&account) else { continue };
-        let decoded = decoder.decode(&account, &body).ok().map(|decoded| decoded.shown_by(proof.as_ref(), at));
-        seen.push((id, decoded.and_then(|decoded| decoded.observation)));
+        let said = decoder.decode(&account, &body).ok().map(|said| said.shown_by(proof.as_ref(), at));
+        seen.push((id, said.and_then(|said| said.observation)));
     }
     crash::passing(Point::BeforeApply);
     let _order = desk.order.lock().await;
@@ -280,6 +292,27 @@ mod tests {
                 return;
             }
         }
+    }
+
+    #[tokio::test]
+    async fn what_nobody_signed_is_asked_about_at_once() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let fake = Fake::default();
+        let desk = fake::desk(&fake, dir.path());
+        let real = fake.put("P1", Status::Acknowledged, 0);
+        let received = real.stamp.asked.checked_sub(SignedDuration::from_millis(1)).expect("small");
+        let lie = pushed(&real, Status::Resolved, 3_600_000).unsigned(received);
+        let (_, mut feed) = desk.hub.subscribe();
+
+        apply(&desk, &mut vec![arrival(1, lie)]).await;
+
+        let mut shown = vec![];
+        while shown.last() != Some(&(Status::Acknowledged, false)) {
+            if let Change::Incident(incident) = &*feed.recv().await.expect("change") {
+                shown.push((incident.state.status, incident.is_unconfirmed()));
+            }
+        }
+        assert_eq!(shown, [(Status::Resolved, true), (Status::Acknowledged, false)]);
     }
 
     #[tokio::test]

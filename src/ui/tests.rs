@@ -12,7 +12,7 @@ use crate::{
         action::{Outcome, Verb},
         board::{Board, Change},
         freshness::{Door, Failure, Push},
-        incident::Status,
+        incident::{Observation, Stamp, Status},
         push::Subscribed,
     },
     proto::Answer,
@@ -632,4 +632,22 @@ fn the_other_views_have_the_same_header_and_footer() {
     model.view = View::OnCall;
     let text = screen(&model, 80, 24);
     assert!(text.contains("[2 On-call]") && text.contains("? help"), "{text}");
+}
+
+#[test]
+fn what_nobody_signed_has_a_word_in_the_list_and_in_the_incident() {
+    let told = || {
+        let mut board = board();
+        let known = board.incidents.get_mut(&key("Q1DISK")).expect("incident");
+        let seen =
+            Observation { key: known.key.clone(), stamp: Stamp::push(ago(1)), state: known.state.clone(), extra: None };
+        assert!(known.merge(&seen.unsigned(ago(1))));
+        board
+    };
+    both("unsigned_list", |width, height| attached(told(), width, height));
+    both("unsigned_incident", |width, height| {
+        let mut model = attached(told(), width, height);
+        press(&mut model, "enter");
+        model
+    });
 }

@@ -21,10 +21,10 @@ use std::{
 
 use axum::{Router, body::Bytes, extract::State, http::HeaderMap, routing::post};
 use dogwatch::{
-    core::id::AccountName,
+    core::{id::AccountName, sender::Demand},
     provider::pagerduty::Webhooks,
     receiver::{
-        self, Hook, NamedSecret, Receiver,
+        self, Hook, NamedSecret, Networks, Receiver,
         http::{self, Limits},
     },
     store::Store,
@@ -154,7 +154,7 @@ async fn open(variant: Variant, dir: &Path, stop: CancellationToken) -> SocketAd
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    tokio::spawn(http::serve(listener, router, Limits::default(), stop));
+    tokio::spawn(http::serve(listener, router, Limits::default(), Networks::default(), stop));
     address
 }
 
@@ -165,11 +165,14 @@ fn receiver(dir: &Path) -> Router {
     let hook = Hook {
         account: AccountName::new("prod").expect("a name"),
         url_key: Some("key".into()),
+        demand: Demand::PagerdutyV3,
         secrets: vec![NamedSecret { name: "bench".to_owned(), value: SECRET.into() }],
         unread: 0,
+        allow: None,
         decode: Arc::new(Webhooks),
     };
-    receiver::router(Receiver::new(vec![hook], store, arrived, Arc::new(Notify::new()), Timestamp::now))
+    let (networks, missed) = (Networks::default(), Arc::new(Notify::new()));
+    receiver::router(Receiver::new(vec![hook], networks, store, arrived, missed, Timestamp::now))
 }
 
 fn mac(body: &[u8]) -> Hmac<Sha256> {
