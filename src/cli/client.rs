@@ -54,6 +54,7 @@ impl Client {
             state_dir: places.state_dir()?,
             named: places.state_dir.is_some(),
             settings: settings.map_err(|failure| failure.message),
+            load: places.load_again(),
             receive: false,
             owned: Owned::default(),
         };

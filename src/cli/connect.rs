@@ -16,6 +16,7 @@ use crate::{
     run::{Connect, Connection},
     server::{
         Options, Server,
+        keeper::Load,
         ownership::{self, Role, SHARED_SOCKET},
     },
 };
@@ -50,6 +51,8 @@ pub(super) struct Connector {
     pub(super) named: bool,
     /// What to serve with if there is no server; or why that cannot be known.
     pub(super) settings: Result<Settings, String>,
+    /// How the settings are read again.
+    pub(super) load: Load,
     /// Whether to listen for webhooks when this process becomes the server.
     pub(super) receive: bool,
     pub(super) owned: Owned,
@@ -71,6 +74,7 @@ impl Connect for Connector {
             Role::Owner { lease, socket } => {
                 let options = Options {
                     settings: self.settings.clone()?,
+                    load: Arc::clone(&self.load),
                     state_dir: self.state_dir.clone(),
                     receive: self.receive,
                     worker: worker_command(),

@@ -26,13 +26,14 @@ pub(super) async fn run(places: &Places) -> Result<i32, Failure> {
         state_dir,
         named,
         settings: settings.map_err(|failure| failure.message),
+        load: places.load_again(),
         receive: true,
         owned: Owned::default(),
     };
     screen(connector).await
 }
 
-async fn someone_serves(state_dir: &std::path::Path, named: bool) -> bool {
+pub(super) async fn someone_serves(state_dir: &std::path::Path, named: bool) -> bool {
     let own = ownership::dial(&ownership::socket_path(state_dir)).await;
     let shared = if named { Ok(None) } else { ownership::dial(ownership::SHARED_SOCKET.as_ref()).await };
     matches!(own, Ok(Some(_))) || matches!(shared, Ok(Some(_)))

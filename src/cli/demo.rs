@@ -3,7 +3,7 @@
 
 mod robot;
 
-use std::{collections::BTreeSet, net::SocketAddr, ops::ControlFlow, path::Path, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, ops::ControlFlow, path::Path, sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 use serde::Serialize;
@@ -16,7 +16,7 @@ use super::{
     console, output,
 };
 use crate::{
-    config::{AccountSettings, ProviderKind, ReceiverSettings, SecretRef, Settings, WebhookSettings},
+    config::{AccountSettings, ProviderKind, ReceiverSettings, SecretRef, ServerSettings, Settings, WebhookSettings},
     core::{
         action::Outcome,
         delivery::Verdict,
@@ -104,6 +104,7 @@ pub(super) async fn run(args: Args) -> Result<i32, Failure> {
         state_dir: temp.path().join("state"),
         named: true,
         settings: Ok(settings(&simulator, door, secret)?),
+        load: Arc::new(|| Err("the demo has no configuration to read again".to_owned())),
         receive: true,
         owned: Owned::default(),
     };
@@ -127,7 +128,8 @@ fn free_port() -> Result<SocketAddr, Failure> {
 fn settings(simulator: &Simulator, door: SocketAddr, secret: SecretString) -> Result<Settings, Failure> {
     let name: AccountName = "demo".parse().map_err(|e| Failure::new(Exit::Failed, e))?;
     Ok(Settings {
-        receiver: ReceiverSettings { listen: door },
+        receiver: ReceiverSettings { listen: door, tls: None },
+        server: ServerSettings::default(),
         accounts: vec![AccountSettings {
             name,
             provider: ProviderKind::PagerDuty,

@@ -15,11 +15,14 @@ mod serve;
 mod simulate;
 mod template;
 
-use std::{ffi::OsString, fmt::Display, io, path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, fmt::Display, io, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{self as settings, ConfigError, Settings};
+use crate::{
+    config::{self as settings, ConfigError, Settings},
+    server::keeper::Load,
+};
 
 /// How a command ended, as scripts see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +99,12 @@ impl Places {
 
     fn settings(&self) -> Result<Settings, Failure> {
         Ok(settings::load(&self.config_path()?)?)
+    }
+
+    /// Reads the settings anew each time it is called.
+    fn load_again(&self) -> Load {
+        let places = self.clone();
+        Arc::new(move || places.settings().map_err(|failure| failure.message))
     }
 
     fn state_dir(&self) -> Result<PathBuf, Failure> {

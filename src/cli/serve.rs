@@ -27,12 +27,16 @@ pub(super) async fn run(places: &Places) -> Outcome {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
-    let options = Options { settings, state_dir, receive: true, worker: worker_command() };
+    let load = places.load_again();
+    let options = Options { settings, load, state_dir, receive: true, worker: worker_command() };
     let server = Server::start(options, lease, socket).await.map_err(|e| Failure::new(Exit::Failed, e))?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        _ = hang_up.recv() => {}
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            // What came of it stands in the log.
+            Some(()) = hang_up.recv() => drop(server.reload().await),
+        }
     }
     server.stop().await;
     Ok(Exit::Done)

@@ -11,8 +11,10 @@ use super::Finding;
 
 /// The sections and their keys, as they stand in the file.
 pub(super) const SECTIONS: &[(&str, &[&str])] = &[
-    ("", &["receiver", "account"]),
-    ("receiver", &["listen"]),
+    ("", &["receiver", "server", "account"]),
+    ("receiver", &["listen", "tls"]),
+    ("receiver.tls", &["certificate", "key"]),
+    ("server", &["metrics"]),
     ("account", &["name", "provider", "region", "base_url", "token", "from", "poll", "webhook"]),
     ("account.webhook", &["url_key", "secrets"]),
 ];

@@ -10,7 +10,7 @@ use std::{
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    AccountSettings, ConfigError, ReceiverSettings, SecretRef, Settings, WebhookSettings,
+    AccountSettings, ConfigError, ReceiverSettings, SecretRef, ServerSettings, Settings, TlsSettings, WebhookSettings,
     fields::{Field, Findings, Section, kind},
     places, secret, values,
 };
@@ -69,6 +69,7 @@ struct Reading<'r, 't> {
 impl Reading<'_, '_> {
     fn settings(&mut self, root: &Section<'_>) -> Settings {
         let receiver = root.section("receiver", "receiver", self.to).map(|s| self.receiver(&s)).unwrap_or_default();
+        let server = root.section("server", "server", self.to).map(|s| self.server(&s)).unwrap_or_default();
         let mut accounts: Vec<AccountSettings> = vec![];
         for section in self.account_sections(root) {
             let Some(account) = self.account(&section) else { continue };
@@ -78,17 +79,30 @@ impl Reading<'_, '_> {
             }
             accounts.push(account);
         }
-        Settings { receiver, accounts }
+        Settings { receiver, server, accounts }
     }
 
     fn receiver(&mut self, section: &Section<'_>) -> ReceiverSettings {
-        let parse = |text: &str| {
-            text.parse().map_err(|_| "`listen` must be address and port, as in \"127.0.0.1:8484\"".to_owned())
+        let usual = ReceiverSettings::default();
+        let listen = self.value(section, "listen", |text| values::listen("listen", text)).unwrap_or(usual.listen);
+        let tls = section.section("tls", "receiver.tls", self.to).and_then(|s| self.tls(&s));
+        ReceiverSettings { listen, tls }
+    }
+
+    fn tls(&mut self, section: &Section<'_>) -> Option<TlsSettings> {
+        section.need("certificate", self.to);
+        section.need("key", self.to);
+        let path = self.path;
+        let file = |text: &str| {
+            if text.is_empty() { Err("must name a file".to_owned()) } else { Ok(places::resolve(text, path)) }
         };
-        match self.value(section, "listen", parse) {
-            Some(listen) => ReceiverSettings { listen },
-            None => ReceiverSettings::default(),
-        }
+        let certificate = self.value(section, "certificate", file);
+        let key = self.value(section, "key", file);
+        Some(TlsSettings { certificate: certificate?, key: key? })
+    }
+
+    fn server(&mut self, section: &Section<'_>) -> ServerSettings {
+        ServerSettings { metrics: self.value(section, "metrics", |text| values::listen("metrics", text)) }
     }
 
     fn account_sections<'a>(&mut self, root: &Section<'a>) -> Vec<Section<'a>> {

@@ -8,6 +8,7 @@ mod fields;
 mod file;
 mod places;
 mod secret;
+mod tls;
 mod values;
 
 use std::{net::SocketAddr, time::Duration};
@@ -16,6 +17,7 @@ pub use error::{ConfigError, Finding};
 pub use file::{load, parse};
 pub use places::{default_config_path, default_state_dir, init};
 pub use secret::{SecretError, SecretRef};
+pub use tls::{Looks, TlsSettings};
 
 use crate::core::id::AccountName;
 
@@ -23,9 +25,10 @@ use crate::core::id::AccountName;
 pub const SAMPLE: &str = include_str!("../../assets/config.sample.toml");
 
 /// The whole configuration.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Settings {
     pub receiver: ReceiverSettings,
+    pub server: ServerSettings,
     /// In the order of the file; names are unique.
     pub accounts: Vec<AccountSettings>,
 }
@@ -34,16 +37,25 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceiverSettings {
     pub listen: SocketAddr,
+    /// `None`: plain HTTP.
+    pub tls: Option<TlsSettings>,
 }
 
 impl Default for ReceiverSettings {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8484)) }
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8484)), tls: None }
     }
 }
 
+/// `[server]`: what the server does beside its accounts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServerSettings {
+    /// Where figures for Prometheus can be had; `None`: nowhere.
+    pub metrics: Option<SocketAddr>,
+}
+
 /// `[[account]]`: one account at one provider.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct AccountSettings {
     pub name: AccountName,
     pub provider: ProviderKind,
@@ -60,7 +72,7 @@ pub struct AccountSettings {
 }
 
 /// `[account.webhook]`: `POST /hooks/<account>/<url_key>`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct WebhookSettings {
     pub url_key: SecretRef,
     /// At least one; a signature by any of them is genuine.
@@ -103,9 +115,14 @@ pub fn advice(settings: &Settings) -> Vec<String> {
     if settings.accounts.is_empty() {
         out.push("no [[account]]: nothing is watched".to_owned());
     }
-    if !settings.receiver.listen.ip().is_loopback() && settings.accounts.iter().any(|a| a.webhook.is_some()) {
-        let listen = settings.receiver.listen;
-        out.push(format!("receiver.listen {listen} is open to the network without TLS: put a TLS proxy before it"));
+    let listen = settings.receiver.listen;
+    let receives = settings.accounts.iter().any(|account| account.webhook.is_some());
+    if !listen.ip().is_loopback() && settings.receiver.tls.is_none() && receives {
+        let what = "set [receiver.tls], or put a TLS proxy before it";
+        out.push(format!("receiver.listen {listen} is open to the network without TLS: {what}"));
+    }
+    if let Some(metrics) = settings.server.metrics.filter(|metrics| !metrics.ip().is_loopback()) {
+        out.push(format!("server.metrics {metrics} is open to the network: anybody there can read the figures"));
     }
     for account in &settings.accounts {
         advise(account, &mut out);

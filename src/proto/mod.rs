@@ -90,17 +90,38 @@ pub enum Request {
     Render { text: String, delivery: Option<DeliveryId> },
     /// Ask the providers now.
     Refresh,
+    /// Read the settings and secrets again. Answered when they are in force, or are not because of what is wrong.
+    Reload,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum Answer {
-    Accepted { action: ActionId },
-    Detail { detail: Box<Detail> },
-    Delivery { delivery: Box<DeliveryView> },
-    Deliveries { deliveries: Vec<DeliverySummary> },
-    Template { name: String, text: String },
-    Saved { name: String },
-    Preview { preview: Preview },
+    Accepted {
+        action: ActionId,
+    },
+    Detail {
+        detail: Box<Detail>,
+    },
+    Delivery {
+        delivery: Box<DeliveryView>,
+    },
+    Deliveries {
+        deliveries: Vec<DeliverySummary>,
+    },
+    Template {
+        name: String,
+        text: String,
+    },
+    Saved {
+        name: String,
+    },
+    Preview {
+        preview: Preview,
+    },
     Refreshing,
+    /// What is different now, one sentence each.
+    Reloaded {
+        changes: Vec<String>,
+    },
 }

@@ -26,12 +26,19 @@ use axum::{
 };
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use prometheus_client::metrics::gauge::Gauge;
+use rustls::ServerConfig;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
+    sync::watch,
     time::{Instant, sleep, timeout},
 };
+use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
+
+use super::tls::Entrance;
 
 /// What one client, and all together, may take.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +47,8 @@ pub struct Limits {
     pub connections: usize,
     /// Of these, from one address.
     pub per_peer: usize,
-    /// Until a request's head is complete; also for the first byte of the next one.
+    /// Until a request's head is complete; also for the first byte of the next one, and for the handshake of TLS
+    /// before the first.
     pub head: Duration,
     /// From the head to the answer, the body included.
     pub request: Duration,
@@ -66,9 +74,25 @@ impl Default for Limits {
     }
 }
 
-/// Serves until `stop`, then finishes the requests in progress, for at most `limits.drain`.
-pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: CancellationToken) {
-    let places = Arc::new(Places::new(limits));
+/// What strangers meet first.
+#[derive(Clone)]
+pub struct Front {
+    pub entrance: watch::Receiver<Entrance>,
+    /// How many are connected.
+    pub connections: Gauge,
+}
+
+impl Front {
+    /// Plain HTTP, and nobody counts.
+    pub fn plain() -> Self {
+        Self { entrance: watch::channel(Entrance::Plain).1, connections: Gauge::default() }
+    }
+}
+
+/// Serves until `stop`, then finishes the requests in progress, for at most `limits.drain`. A connection begins as
+/// `front.entrance` says when it comes, and stays so.
+pub async fn serve(listener: TcpListener, app: Router, limits: Limits, front: Front, stop: CancellationToken) {
+    let places = Arc::new(Places::new(limits, front.connections));
     let open = TaskTracker::new();
     loop {
         let (tcp, peer) = tokio::select! {
@@ -76,7 +100,14 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: Can
             next = accept(&listener) => next,
         };
         let place = Places::take(&places, peer.ip().to_canonical());
-        open.spawn(converse(tcp, peer, app.clone(), limits, place, stop.clone()));
+        // Answers are one small packet; when this fails they only come a little later.
+        let _ = tcp.set_nodelay(true);
+        let talk = Talk { peer, app: app.clone(), limits, place, stop: stop.clone() };
+        match front.entrance.borrow().clone() {
+            Entrance::Plain => drop(open.spawn(talk.converse(tcp))),
+            Entrance::Tls(config) => drop(open.spawn(talk.converse_in_tls(tcp, config))),
+            Entrance::Shut => {}
+        }
     }
     drop(listener);
     open.close();
@@ -100,37 +131,53 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
 }
 
 /// One connection, from its first byte to its end.
-async fn converse(
-    tcp: TcpStream,
+struct Talk {
     peer: SocketAddr,
     app: Router,
     limits: Limits,
     place: Place,
     stop: CancellationToken,
-) {
-    // Answers are one small packet; when this fails they only come a little later.
-    let _ = tcp.set_nodelay(true);
-    let service = service_fn(|request| answer(app.clone(), request, peer, limits.request, &place));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head)
-        .max_buf_size(limits.head_size)
-        .serve_connection(TokioIo::new(tcp), service);
-    let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = place.lost.cancelled() => return,
-        () = async { tokio::select! { () = stop.cancelled() => {}, () = sleep(limits.lifetime) => {} } } => {
-            connection.as_mut().graceful_shutdown();
-            tokio::select! {
-                ended = connection.as_mut() => ended,
-                () = place.lost.cancelled() => return,
-                () = sleep(limits.request) => return,
-            }
+}
+
+impl Talk {
+    /// A handshake that does not come to its end in time, or speaks something else, ends the connection.
+    async fn converse_in_tls(self, tcp: TcpStream, config: Arc<ServerConfig>) {
+        let shaken = tokio::select! {
+            shaken = timeout(self.limits.head, TlsAcceptor::from(config).accept(tcp)) => shaken,
+            () = self.place.lost.cancelled() => return,
+            () = self.stop.cancelled() => return,
+        };
+        match shaken {
+            Ok(Ok(tls)) => self.converse(tls).await,
+            Ok(Err(error)) => tracing::debug!(%error, "no handshake: {error}"),
+            Err(_) => tracing::debug!("a handshake took too long"),
         }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "connection ended: {error}");
+    }
+
+    async fn converse(self, io: impl AsyncRead + AsyncWrite + Unpin) {
+        let Self { peer, app, limits, place, stop } = self;
+        let service = service_fn(|request| answer(app.clone(), request, peer, limits.request, &place));
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.head)
+            .max_buf_size(limits.head_size)
+            .serve_connection(TokioIo::new(io), service);
+        let mut connection = pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = place.lost.cancelled() => return,
+            () = async { tokio::select! { () = stop.cancelled() => {}, () = sleep(limits.lifetime) => {} } } => {
+                connection.as_mut().graceful_shutdown();
+                tokio::select! {
+                    ended = connection.as_mut() => ended,
+                    () = place.lost.cancelled() => return,
+                    () = sleep(limits.request) => return,
+                }
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "connection ended: {error}");
+        }
     }
 }
 
@@ -157,6 +204,7 @@ fn too_slow() -> Response {
 /// Who is connected.
 struct Places {
     limits: Limits,
+    connections: Gauge,
     since: Instant,
     seated: Mutex<Seated>,
 }
@@ -187,8 +235,8 @@ struct Place {
 }
 
 impl Places {
-    fn new(limits: Limits) -> Self {
-        Self { limits, since: Instant::now(), seated: Mutex::default() }
+    fn new(limits: Limits, connections: Gauge) -> Self {
+        Self { limits, connections, since: Instant::now(), seated: Mutex::default() }
     }
 
     fn now(&self) -> u64 {
@@ -212,6 +260,7 @@ impl Places {
         let (spoke, proven) = (Arc::new(AtomicU64::new(this.now())), Arc::default());
         let place = Place { number, places: Arc::clone(this), spoke, proven, lost: CancellationToken::new() };
         seated.places.insert(number, place.entry(peer));
+        this.connections.inc();
         place
     }
 
@@ -256,6 +305,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        self.places.connections.dec();
         self.places.lock().places.remove(&self.number);
     }
 }
@@ -289,6 +339,10 @@ mod tests {
     }
 
     async fn served(limits: Limits) -> Served {
+        served_behind(limits, Front::plain()).await
+    }
+
+    async fn served_behind(limits: Limits, front: Front) -> Served {
         let (release, reached) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let held = {
             let (release, reached) = (Arc::clone(&release), Arc::clone(&reached));
@@ -305,7 +359,7 @@ mod tests {
             .route("/held", get(held));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
         let (at, stop) = (listener.local_addr().expect("address"), CancellationToken::new());
-        let ended = tokio::spawn(serve(listener, app, limits, stop.clone()));
+        let ended = tokio::spawn(serve(listener, app, limits, front, stop.clone()));
         Served { at, stop, ended, release, reached }
     }
 

@@ -4,11 +4,15 @@
 //! what is wrong with the delivery; trouble of our own is 503.
 
 pub mod http;
+mod meter;
 mod request;
 mod signature;
+pub mod tls;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;
 
 use std::{
     collections::HashMap,
@@ -30,7 +34,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tower_http::catch_panic::CatchPanicLayer;
 
-pub use self::signature::NamedSecret;
+pub use self::{meter::Meter, signature::NamedSecret};
 use self::{request::Taken, signature::UrlKey};
 use crate::{
     core::{
@@ -86,6 +90,7 @@ struct Inner {
     trouble: Arc<Notify>,
     now: fn() -> Timestamp,
     rejections: Semaphore,
+    meter: Meter,
 }
 
 struct Door {
@@ -117,13 +122,18 @@ impl Receiver {
     ) -> Self {
         let doors = RwLock::new(Arc::new(doors(hooks)));
         let (nobody, rejections) = (UrlKey::of_nobody(), Semaphore::new(REJECTIONS));
-        let trouble = Arc::default();
-        Self(Arc::new(Inner { doors, nobody, store, arrivals, missed, trouble, now, rejections }))
+        let (trouble, meter) = (Arc::default(), Meter::default());
+        Self(Arc::new(Inner { doors, nobody, store, arrivals, missed, trouble, now, rejections, meter }))
     }
 
     /// Notified whenever a genuine delivery could not be stored.
     pub fn trouble(&self) -> Arc<Notify> {
         Arc::clone(&self.0.trouble)
+    }
+
+    /// What is counted at the door.
+    pub fn meter(&self) -> Meter {
+        self.0.meter.clone()
     }
 
     /// Takes other hooks from the next delivery on.
@@ -218,10 +228,13 @@ impl Inner {
 
     async fn accept(&self, new: NewDelivery, status: StatusCode, observation: Option<Observation>) -> Response {
         // From here to `tell` there is no await but this one: what was committed is told, or `missed` is notified.
+        let (account, asked) = (new.account.clone(), Instant::now());
         let Ok(recorded) = self.store.record_or_notify(new, Some(Arc::clone(&self.missed))).await else {
+            self.meter.turned_away(account.as_ref());
             self.trouble.notify_one();
             return unavailable(&"it cannot be stored now");
         };
+        self.meter.committed(account.as_ref(), recorded.summary.verdict, asked.elapsed());
         let fresh = recorded.summary.verdict == Verdict::Accepted;
         self.tell(Arrival { summary: recorded.summary, observation: observation.filter(|_| fresh) });
         status.into_response()
@@ -230,6 +243,7 @@ impl Inner {
     /// The answer does not depend on whether it could be written down.
     async fn reject(&self, new: NewDelivery, status: StatusCode) -> Response {
         let reason = new.reason.clone();
+        self.meter.rejected(new.account.as_ref());
         if let Ok(_turn) = self.rejections.try_acquire() {
             let account = new.account.clone();
             if let Ok(recorded) = self.store.record_or_notify(new, Some(Arc::clone(&self.missed))).await {

@@ -12,10 +12,10 @@ use tokio::sync::{Mutex, Notify};
 
 use crate::{
     config::{AccountSettings, ProviderKind},
-    core::{freshness::Failure, id::AccountName, text::Shown},
+    core::{delivery::Decode, freshness::Failure, id::AccountName, text::Shown},
     provider::{
         Provider, ProviderError,
-        pagerduty::{PagerDuty, Settings},
+        pagerduty::{PagerDuty, Settings, Webhooks},
     },
 };
 
@@ -78,6 +78,18 @@ impl Account {
     /// An account whose provider is at hand already.
     pub fn with_provider(settings: AccountSettings, provider: Arc<dyn Provider>) -> Self {
         Self { settings, provider: Mutex::new(Some(provider)), look: Notify::new() }
+    }
+
+    /// How this account's webhooks are read.
+    pub fn decode(&self) -> Arc<dyn Decode> {
+        match self.settings.provider {
+            ProviderKind::PagerDuty => Arc::new(Webhooks),
+        }
+    }
+
+    /// Requests that the provider still takes in its present window, if it says so.
+    pub fn budget(&self) -> Option<u64> {
+        self.provider.try_lock().ok()?.as_ref()?.budget()
     }
 
     /// Whether REST can be used at all.

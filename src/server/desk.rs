@@ -3,10 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
-use super::{account::Accounts, actions, hub::Hub};
+use super::{account::Accounts, actions, hub::Hub, keeper::Order, metrics::Metrics};
 use crate::{
     core::{
         action::{Target, Verb},
@@ -40,6 +40,9 @@ pub struct Desk {
     pub order: Mutex<()>,
     /// The pauses between looks at what became of something whose answer was lost.
     pub read_back: &'static [Duration],
+    /// Asks for the settings to be read again.
+    pub reload: mpsc::Sender<Order>,
+    pub metrics: Metrics,
 }
 
 impl Desk {
@@ -56,6 +59,10 @@ impl Desk {
                 self.save_template(name, &text, base.as_deref())
             }
             Request::Render { text, delivery } => self.preview(&text, delivery).await,
+            Request::Reload => {
+                may_act(access)?;
+                Ok(Answer::Reloaded { changes: self.reload().await? })
+            }
             Request::Refresh => {
                 for account in self.accounts.all().values() {
                     account.look.notify_one();
@@ -140,6 +147,14 @@ impl Desk {
 }
 
 impl Desk {
+    /// Reads settings and secrets again. `Ok`: what is different now; `Err`: why nothing is.
+    pub async fn reload(&self) -> Result<Vec<String>, String> {
+        const GONE: &str = "nothing changed: this dogwatch is about to end";
+        let (answer, answered) = oneshot::channel();
+        self.reload.send(answer).await.map_err(|_| GONE)?;
+        answered.await.map_err(|_| GONE)?
+    }
+
     /// Takes in one look at an incident, shows and keeps what is new in it.
     pub async fn observe(&self, seen: &Observation) {
         self.observe_all(std::slice::from_ref(seen)).await;
@@ -150,7 +165,7 @@ impl Desk {
         let _order = self.order.lock().await;
         let (writes, moved) = self.hub.change(|board| {
             let (mut changes, mut writes, mut moved) = (vec![], vec![], vec![]);
-            for seen in seen {
+            for seen in seen.iter().filter(|seen| board.accounts.contains_key(&seen.key.account)).collect::<Vec<_>>() {
                 let before = board.incidents.get(&seen.key).map(|known| known.state.status);
                 let Some(change) = board.observe(seen) else { continue };
                 if let Change::Incident(incident) = &change {

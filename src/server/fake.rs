@@ -293,5 +293,7 @@ pub(super) fn desk(fake: &Fake, dir: &std::path::Path) -> Arc<Desk> {
         under_way: TaskTracker::new(),
         order: tokio::sync::Mutex::default(),
         read_back: READ_BACK,
+        reload: tokio::sync::mpsc::channel(1).0,
+        metrics: super::metrics::Metrics::default(),
     })
 }

@@ -14,7 +14,7 @@ use super::desk::Desk;
 use crate::{
     core::{
         board::{Board, Change},
-        delivery::{Decode, Verdict},
+        delivery::Verdict,
         freshness::Push,
         id::{AccountName, IncidentKey},
         incident::Observation,
@@ -29,13 +29,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 const BATCH: usize = 512;
 
 /// Applies what arrives until `stop`. `missed` says that an arrival found no room and is only in the store.
-pub async fn run(
-    desk: Arc<Desk>,
-    mut arrivals: mpsc::Receiver<Arrival>,
-    missed: Arc<Notify>,
-    decoders: BTreeMap<AccountName, Arc<dyn Decode>>,
-    stop: CancellationToken,
-) {
+pub async fn run(desk: Arc<Desk>, mut arrivals: mpsc::Receiver<Arrival>, missed: Arc<Notify>, stop: CancellationToken) {
     let mut batch = Vec::with_capacity(BATCH);
     loop {
         tokio::select! {
@@ -47,7 +41,7 @@ pub async fn run(
                 apply(&desk, &mut batch).await;
             }
             () = missed.notified() => {
-                if let Err(error) = catch_up(&desk, &decoders).await {
+                if let Err(error) = catch_up(&desk).await {
                     tracing::error!(%error, "deliveries wait to be applied");
                     sleep(AGAIN).await;
                     missed.notify_one();
@@ -62,9 +56,12 @@ async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
     let _order = desk.order.lock().await;
     let (mut writes, applied, hidden) = desk.hub.change(|board| {
         let (mut changes, mut writes, mut applied, mut hidden) = (vec![], vec![], vec![], vec![]);
-        for arrival in arrived {
+        for mut arrival in arrived {
+            // Those of an account that left the board meanwhile wait in the store until it is configured again.
+            let known = arrival.summary.account.as_ref().is_some_and(|name| board.accounts.contains_key(name));
+            arrival.observation.take_if(|_| !known);
             hidden.extend(arrival.observation.as_ref().filter(|seen| is_hidden(board, seen)).map(|s| s.key.clone()));
-            if arrival.summary.verdict == Verdict::Accepted {
+            if known && arrival.summary.verdict == Verdict::Accepted {
                 applied.push(Applied { id: arrival.summary.id, changed: None, commit_us: None });
             }
             if let Some(Change::Incident(incident)) = arrival.observation.and_then(|seen| board.observe(&seen)) {
@@ -127,14 +124,14 @@ fn note_push(board: &mut Board, delivery: &Change) -> Option<Change> {
 }
 
 /// Applies everything that is committed and not applied yet.
-pub async fn catch_up(desk: &Desk, decoders: &BTreeMap<AccountName, Arc<dyn Decode>>) -> Result<(), StoreError> {
+pub async fn catch_up(desk: &Desk) -> Result<(), StoreError> {
     let waiting = desk.store.read(|reader| Ok((reader.unapplied()?, reader.recent(None, 500)?))).await?;
     let (unapplied, newest) = waiting;
     let mut seen: Vec<Observation> = vec![];
     let mut applied: Vec<Applied> = vec![];
     for (id, account, body) in unapplied {
         // Those of an account that is not configured now wait until it is again.
-        let Some(decoder) = decoders.get(&account) else { continue };
+        let Some(decoder) = desk.accounts.get(&account).map(|known| known.decode()) else { continue };
         applied.push(Applied { id, changed: None, commit_us: None });
         seen.extend(decoder.decode(&account, &body).ok().and_then(|decoded| decoded.observation));
     }

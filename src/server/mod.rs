@@ -2,13 +2,16 @@
 
 pub mod account;
 pub mod actions;
+pub mod certificate;
 pub mod console;
 pub mod desk;
 pub mod door;
 mod hooks;
 pub mod hub;
 pub mod ingest;
+pub mod keeper;
 pub mod lease;
+pub mod metrics;
 pub mod ownership;
 pub mod poller;
 pub mod snapshot;
@@ -16,7 +19,7 @@ pub mod snapshot;
 #[cfg(test)]
 mod fake;
 
-use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, sync::Arc, time::Duration};
+use std::{ffi::OsString, path::PathBuf, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::{
@@ -30,19 +33,19 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use account::{Account, Accounts};
 use desk::Desk;
 use hub::Hub;
+use keeper::{Keeper, Load};
 use lease::Lease;
+use metrics::Metrics;
 
 use crate::{
     config::{AccountSettings, ProviderKind, Settings},
     core::{
         board::{Board, Change},
-        delivery::Decode,
         freshness::{self, Freshness, Push},
-        id::{AccountName, IncidentKey},
+        id::IncidentKey,
         text::Shown,
     },
     proto::Access,
-    provider::pagerduty::Webhooks,
     receiver::{self, Receiver},
     store::{Reader, Store, StoreError},
     template::{Library, Limits, Renderer},
@@ -62,6 +65,8 @@ const DRAIN: Duration = Duration::from_secs(3);
 /// What a server is made of.
 pub struct Options {
     pub settings: Settings,
+    /// Where they come from, for when they are to be read again.
+    pub load: Load,
     pub state_dir: PathBuf,
     /// Whether to listen for webhooks; commands that run for a moment do not.
     pub receive: bool,
@@ -103,6 +108,7 @@ impl Server {
         let (board, unsettled) = store.read(move |reader| restore(reader, board)).await?;
         let accounts = Accounts::new(options.settings.accounts.iter().cloned().map(Account::new));
         let renderer = Renderer::new(options.worker.clone(), Limits::default());
+        let (reload, orders) = mpsc::channel(1);
         let desk = Arc::new(Desk {
             hub: Hub::new(board),
             store,
@@ -112,45 +118,44 @@ impl Server {
             under_way: TaskTracker::new(),
             order: Mutex::default(),
             read_back: actions::READ_BACK,
+            reload,
+            metrics: Metrics::default(),
         });
         let server = Self { desk, tasks: TaskTracker::new(), stop: CancellationToken::new(), _lease: lease };
-        server.open_the_door(&options).await?;
-        for account in server.desk.accounts.all().values() {
-            if account.has_rest().await {
-                let polling = poller::run(Arc::clone(&server.desk), Arc::clone(account), server.stop.clone());
-                server.tasks.spawn(polling);
-            }
+        let (tasks, stop) = (server.tasks.clone(), server.stop.clone());
+        let mut keeper = Keeper::new(Arc::clone(&server.desk), options.settings, options.load, tasks, stop);
+        ingest::catch_up(&server.desk).await?;
+        if options.receive {
+            server.open_the_door(&mut keeper).await;
         }
+        keeper.serve_metrics().await;
+        for account in server.desk.accounts.all().values() {
+            keeper.poll(account).await;
+        }
+        server.tasks.spawn(keeper.run(orders));
         server.tasks.spawn(tidy(Arc::clone(&server.desk), server.stop.clone()));
         server.tasks.spawn(actions::settle(Arc::clone(&server.desk), unsettled));
         server.tasks.spawn(accept(Arc::clone(&server.desk), socket, server.stop.clone()));
         Ok(server)
     }
 
-    /// Catches up with what is committed and not applied, then lets webhooks in.
-    async fn open_the_door(&self, options: &Options) -> Result<(), ServerError> {
-        let decode: Arc<dyn Decode> = Arc::new(Webhooks);
-        let decoders: BTreeMap<AccountName, Arc<dyn Decode>> =
-            self.desk.accounts.all().keys().map(|name| (name.clone(), Arc::clone(&decode))).collect();
-        ingest::catch_up(&self.desk, &decoders).await?;
-        if !options.receive {
-            return Ok(());
-        }
-        let (hooks, whole) = hooks::read_for_a_moment(&self.desk, &decode).await;
+    /// Lets webhooks in.
+    async fn open_the_door(&self, keeper: &mut Keeper) {
+        let (hooks, whole) = keeper::first_hooks(&self.desk).await;
         let (arrived, arrivals) = mpsc::channel(ARRIVALS);
         let missed = Arc::new(Notify::new());
         let receiver = Receiver::new(hooks, self.desk.store.clone(), arrived, Arc::clone(&missed), Timestamp::now);
         let router = receiver::router(receiver.clone());
         let (hub, store) = (self.desk.hub.clone(), self.desk.store.clone());
         self.tasks.spawn(door::watch_store(hub, store, receiver.trouble(), self.stop.clone()));
-        if !whole {
-            let reading = hooks::read_until_whole(Arc::clone(&self.desk), decode, receiver, self.stop.clone());
-            self.tasks.spawn(reading);
-        }
-        let listen = options.settings.receiver.listen;
-        self.tasks.spawn(ingest::run(Arc::clone(&self.desk), arrivals, missed, decoders, self.stop.clone()));
-        self.tasks.spawn(door::keep(self.desk.hub.clone(), listen, router, self.stop.clone()));
-        Ok(())
+        self.tasks.spawn(ingest::run(Arc::clone(&self.desk), arrivals, missed, self.stop.clone()));
+        keeper.open_the_door(receiver, router, whole).await;
+    }
+
+    /// Reads settings and secrets again. `Ok`: what is different now; `Err`: why nothing is. The log and the board
+    /// say so too.
+    pub async fn reload(&self) -> Result<Vec<String>, String> {
+        self.desk.reload().await
     }
 
     /// Serves the console at the other end of `io`, which is of this process.
@@ -284,6 +289,7 @@ async fn talk<Io>(io: Io, desk: Arc<Desk>, access: Access, stop: CancellationTok
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let _attached = desk.metrics.attached();
     tokio::select! {
         () = stop.cancelled() => {}
         ended = console::serve(io, desk, access) => {

@@ -201,6 +201,11 @@ impl Store {
         self.ask(writes::probe).await
     }
 
+    /// Requests that wait for the writer.
+    pub fn queued(&self) -> usize {
+        QUEUE - self.queue.capacity()
+    }
+
     /// A connection for reading, of its own.
     pub fn reader(&self) -> Result<Reader, StoreError> {
         Reader::open_with(&self.dir, self.waits.lock)

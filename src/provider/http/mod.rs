@@ -110,6 +110,11 @@ impl Http {
         self.base.address()
     }
 
+    /// Requests left in the provider's window, as far as it has told.
+    pub(crate) fn budget(&self) -> Option<u64> {
+        self.gate.left()
+    }
+
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
     }
@@ -162,7 +167,7 @@ impl Http {
             let wait = self.gate.refused(response.headers(), Instant::now());
             return Err(ProviderError::RateLimited { wait }.into());
         }
-        self.gate.passed();
+        self.gate.passed(response.headers());
         Ok(self.receive(response, within).await)
     }
 
