@@ -120,7 +120,7 @@ enum Command {
     /// A night on call with a simulated PagerDuty: no account, no configuration.
     Demo(demo::Args),
     /// Receive, poll and act without a screen.
-    Serve,
+    Serve(serve::Args),
     /// Incidents: list, show, and act on them.
     #[command(subcommand)]
     Incident(incident::Command),
@@ -179,7 +179,7 @@ async fn run(args: Args) -> Result<i32, Failure> {
     let exit = match args.command {
         None => return console::run(&places).await,
         Some(Command::Demo(args)) => return demo::run(args).await,
-        Some(Command::Serve) => serve::run(&places).await?,
+        Some(Command::Serve(args)) => serve::run(&places, &args).await?,
         Some(Command::Incident(command)) => incident::run(&places, command).await?,
         Some(Command::Oncall(args)) => oncall::run(&places, args).await?,
         Some(Command::Delivery(command)) => delivery::run(&places, &command)?,

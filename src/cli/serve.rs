@@ -8,7 +8,11 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{Exit, Failure, Outcome, Places, logging, worker_command};
+use super::{
+    Exit, Failure, Outcome, Places,
+    logging::{self, Format},
+    worker_command,
+};
 use crate::server::{
     Options, Server,
     lease::Lease,
@@ -19,10 +23,17 @@ use crate::server::{
 const PATIENCE: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_millis(200);
 
-pub(super) async fn run(places: &Places) -> Outcome {
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// How the log on standard error is written: for people, or one JSON object a line.
+    #[arg(long, value_enum, default_value_t = Format::Text, env = "DOGWATCH_LOG_FORMAT")]
+    log_format: Format,
+}
+
+pub(super) async fn run(places: &Places, args: &Args) -> Outcome {
     let settings = places.settings()?;
     let state_dir = places.state_dir()?;
-    logging::to_stderr();
+    logging::to_stderr(args.log_format);
     let (lease, socket) = own(&state_dir).await?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

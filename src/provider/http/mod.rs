@@ -5,13 +5,16 @@ mod backoff;
 mod base;
 mod gate;
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
 
 use reqwest::{
-    Client, Method, StatusCode,
+    Client, ClientBuilder, Method, StatusCode,
     header::{CONTENT_TYPE, HeaderMap, HeaderValue},
     redirect::Policy,
 };
@@ -239,6 +242,10 @@ fn not_found(call: &Call<'_>) -> ProviderError {
 }
 
 fn build(base: &BaseUrl, limits: &Limits) -> Result<Client, reqwest::Error> {
+    builder(base, limits).build()
+}
+
+fn builder(base: &BaseUrl, limits: &Limits) -> ClientBuilder {
     // Fails only when a provider of cryptography is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = Client::builder()
@@ -254,7 +261,7 @@ fn build(base: &BaseUrl, limits: &Limits) -> Result<Client, reqwest::Error> {
     if !base.is_encrypted() {
         builder = builder.tls_certs_only([]);
     }
-    builder.build()
+    builder
 }
 
 /// The innermost cause: the outer ones only say that a request failed.
