@@ -210,14 +210,14 @@ fn accounts_come_and_go_and_the_door_moves_without_a_restart() {
     assert!(said.contains("account second is new") && said.contains(&format!("the door is on {door} now")), "{said}");
     assert_eq!(post(door, "second", "other", &triggered("01SECOND", "QSECOND", "Of the second")), Some(202));
     eventually("the old port is given back", || ask(service.door, "GET /healthz", &[], b"").is_err());
-    let list = || String::from_utf8(service.run(&["incident", "list", "--format", "tsv"]).stdout).expect("UTF-8");
-    eventually("both are polled", || list().contains("second"));
+    let list = || String::from_utf8(service.run(&["incident", "list", "--json"]).stdout).expect("UTF-8");
+    eventually("both are polled", || list().contains("\"second\""));
 
     service.config(door, &both[..1]);
     let said = String::from_utf8(service.reload().stdout).expect("UTF-8");
 
     assert!(said.contains("account second is not configured any more: its "), "{said}");
-    assert!(!list().contains("second"), "{}", list());
+    assert!(!list().contains("\"second\""), "{}", list());
     assert_eq!(post(door, "second", "other", &triggered("01GONE", "QSECOND", "Nobody's")), Some(404));
 }
 
