@@ -128,7 +128,7 @@ fn free_port() -> Result<SocketAddr, Failure> {
 fn settings(simulator: &Simulator, door: SocketAddr, secret: SecretString) -> Result<Settings, Failure> {
     let name: AccountName = "demo".parse().map_err(|e| Failure::new(Exit::Failed, e))?;
     Ok(Settings {
-        receiver: ReceiverSettings { listen: door, tls: None },
+        receiver: ReceiverSettings { listen: door, ..ReceiverSettings::default() },
         server: ServerSettings::default(),
         accounts: vec![AccountSettings {
             name,
@@ -140,6 +140,10 @@ fn settings(simulator: &Simulator, door: SocketAddr, secret: SecretString) -> Re
             webhook: Some(WebhookSettings {
                 url_key: SecretRef::Inline(SecretString::from(URL_KEY)),
                 secrets: vec![SecretRef::Inline(secret)],
+                demand: Default::default(),
+                allow: None,
+                public_url: Some(format!("http://{door}")),
+                ping: true,
             }),
         }],
     })

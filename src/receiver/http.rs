@@ -38,14 +38,17 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
-use super::tls::Entrance;
+use super::{Networks, tls::Entrance};
+
+/// Before another try when no connection can be taken.
+const WITHOUT_FILES: Duration = Duration::from_millis(50);
 
 /// What one client, and all together, may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Connections at the same time.
     pub connections: usize,
-    /// Of these, from one address.
+    /// Of these, from one address. A trusted proxy stands for many, and may have all.
     pub per_peer: usize,
     /// Until a request's head is complete; also for the first byte of the next one, and for the handshake of TLS
     /// before the first.
@@ -80,24 +83,25 @@ pub struct Front {
     pub entrance: watch::Receiver<Entrance>,
     /// How many are connected.
     pub connections: Gauge,
+    pub networks: Networks,
 }
 
 impl Front {
     /// Plain HTTP, and nobody counts.
-    pub fn plain() -> Self {
-        Self { entrance: watch::channel(Entrance::Plain).1, connections: Gauge::default() }
+    pub fn plain(networks: Networks) -> Self {
+        Self { entrance: watch::channel(Entrance::Plain).1, connections: Gauge::default(), networks }
     }
 }
 
 /// Serves until `stop`, then finishes the requests in progress, for at most `limits.drain`. A connection begins as
 /// `front.entrance` says when it comes, and stays so.
 pub async fn serve(listener: TcpListener, app: Router, limits: Limits, front: Front, stop: CancellationToken) {
-    let places = Arc::new(Places::new(limits, front.connections));
+    let places = Arc::new(Places::new(limits, &front));
     let open = TaskTracker::new();
     loop {
         let (tcp, peer) = tokio::select! {
             () = stop.cancelled() => break,
-            next = accept(&listener) => next,
+            next = accept(&listener, &places) => next,
         };
         let place = Places::take(&places, peer.ip().to_canonical());
         // Answers are one small packet; when this fails they only come a little later.
@@ -117,15 +121,22 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, front: Fr
     }
 }
 
-async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+/// The next connection. When there are no files left for it, those that are silent longest give up theirs, one at a
+/// time; that it was so is logged once, and not for each.
+async fn accept(listener: &TcpListener, places: &Places) -> (TcpStream, SocketAddr) {
+    let mut said = false;
     loop {
         let error = match listener.accept().await {
             Ok(next) => return next,
             Err(error) => error,
         };
         if !matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
-            tracing::warn!(%error, "no connection can be taken: {error}");
-            sleep(Duration::from_millis(100)).await;
+            if !said {
+                tracing::warn!(%error, "no connection can be taken, the longest silent make room: {error}");
+            }
+            said = true;
+            places.lock().drop_longest_silent(|_| true);
+            sleep(WITHOUT_FILES).await;
         }
     }
 }
@@ -205,6 +216,7 @@ fn too_slow() -> Response {
 struct Places {
     limits: Limits,
     connections: Gauge,
+    networks: Networks,
     since: Instant,
     seated: Mutex<Seated>,
 }
@@ -235,8 +247,9 @@ struct Place {
 }
 
 impl Places {
-    fn new(limits: Limits, connections: Gauge) -> Self {
-        Self { limits, connections, since: Instant::now(), seated: Mutex::default() }
+    fn new(limits: Limits, front: &Front) -> Self {
+        let (connections, networks) = (front.connections.clone(), front.networks.clone());
+        Self { limits, connections, networks, since: Instant::now(), seated: Mutex::default() }
     }
 
     fn now(&self) -> u64 {
@@ -249,8 +262,9 @@ impl Places {
 
     /// A place for a newcomer; if need be, that of the longest silent one.
     fn take(this: &Arc<Self>, peer: IpAddr) -> Place {
+        let alone = !this.networks.is_proxy(peer);
         let mut seated = this.lock();
-        if seated.places.values().filter(|entry| entry.peer == peer).count() >= this.limits.per_peer {
+        if alone && seated.places.values().filter(|entry| entry.peer == peer).count() >= this.limits.per_peer {
             seated.drop_longest_silent(|entry| entry.peer == peer);
         } else if seated.places.len() >= this.limits.connections {
             seated.drop_longest_silent(|_| true);
@@ -339,10 +353,11 @@ mod tests {
     }
 
     async fn served(limits: Limits) -> Served {
-        served_behind(limits, Front::plain()).await
+        served_behind(limits, "192.0.2.1/32").await
     }
 
-    async fn served_behind(limits: Limits, front: Front) -> Served {
+    async fn served_behind(limits: Limits, proxy: &str) -> Served {
+        let proxy = proxy.parse().expect("network");
         let (release, reached) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let held = {
             let (release, reached) = (Arc::clone(&release), Arc::clone(&reached));
@@ -359,6 +374,7 @@ mod tests {
             .route("/held", get(held));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
         let (at, stop) = (listener.local_addr().expect("address"), CancellationToken::new());
+        let front = Front::plain(Networks::new(None, vec![proxy]));
         let ended = tokio::spawn(serve(listener, app, limits, front, stop.clone()));
         Served { at, stop, ended, release, reached }
     }
@@ -449,6 +465,21 @@ mod tests {
         let _third = hello(server.at).await;
 
         assert_eq!(rest(first).await, "");
+    }
+
+    #[tokio::test]
+    async fn a_trusted_proxy_is_not_held_to_the_share_of_one_address() {
+        let limits = Limits { per_peer: 2, head: DEADLINE * 2, ..Limits::default() };
+        let server = served_behind(limits, "127.0.0.0/8").await;
+        let mut first = hello(server.at).await;
+        let mut others = vec![];
+        for _ in 0..10 {
+            others.push(hello(server.at).await);
+        }
+
+        first.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.expect("write");
+
+        assert!(rest(first).await.contains("hello"));
     }
 
     #[tokio::test]

@@ -3,7 +3,6 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, http::StatusCode, routing::get};
-use prometheus_client::metrics::gauge::Gauge;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{
     ClientConfig, ProtocolVersion, RootCertStore, SupportedProtocolVersion,
@@ -21,6 +20,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    Networks,
     http::{Front, Limits, serve},
     tls::{Entrance, Pair},
 };
@@ -46,7 +46,7 @@ async fn house(limits: Limits, entrance: Entrance) -> House {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
     let (at, stop) = (listener.local_addr().expect("address"), CancellationToken::new());
     let entrance = watch::Sender::new(entrance);
-    let front = Front { entrance: entrance.subscribe(), connections: Gauge::default() };
+    let front = Front { entrance: entrance.subscribe(), ..Front::plain(Networks::default()) };
     tokio::spawn(serve(listener, app, limits, front, stop.clone()));
     House { at, entrance, _stop: stop.drop_guard() }
 }

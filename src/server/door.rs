@@ -178,7 +178,8 @@ mod tests {
         let address = other.local_addr().expect("address");
         let (hub, stop) = (Hub::new(Board::default()), CancellationToken::new());
         let (_, mut feed) = hub.subscribe();
-        let kept = tokio::spawn(keep(hub.clone(), address, axum::Router::new(), Front::plain(), stop.clone()));
+        let front = Front::plain(crate::receiver::Networks::default());
+        let kept = tokio::spawn(keep(hub.clone(), address, axum::Router::new(), front, stop.clone()));
 
         let Change::Door(Door::Taken { by, .. }) = &*feed.recv().await.expect("change") else { panic!("not taken") };
         assert_eq!(by.as_str(), "another program of yours");

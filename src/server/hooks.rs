@@ -7,9 +7,9 @@ use tokio::time::timeout;
 
 use super::{account::Account, desk::Desk};
 use crate::{
-    config::WebhookSettings,
-    core::{id::AccountName, text::Shown},
-    receiver::{Hook, NamedSecret},
+    config::{SecretRef, WebhookSettings},
+    core::{id::AccountName, sender::Demand, text::Shown},
+    receiver::{self, Hook, NamedSecret},
 };
 
 /// How long the door waits for secrets before it opens.
@@ -57,8 +57,9 @@ pub(super) async fn read_for_a_moment(accounts: &[Arc<Account>]) -> Option<Hooks
 pub(super) fn unread(accounts: &[Arc<Account>]) -> Vec<Hook> {
     let unread = accounts.iter().filter_map(|account| {
         let webhook = account.settings.webhook.as_ref()?;
-        let (name, unread) = (account.settings.name.clone(), webhook.secrets.len());
-        Some(Hook { account: name, url_key: None, secrets: vec![], unread, decode: account.decode() })
+        let name = account.settings.name.clone();
+        let (demand, unread, allow) = (webhook.demand.clone(), webhook.secrets.len(), webhook.allow.clone());
+        Some(Hook { account: name, url_key: None, demand, secrets: vec![], unread, allow, decode: account.decode() })
     });
     unread.collect()
 }
@@ -66,21 +67,36 @@ pub(super) fn unread(accounts: &[Arc<Account>]) -> Vec<Hook> {
 async fn read_one(account: &Account, webhook: &WebhookSettings) -> (Hook, Option<Shown>) {
     let (mut secrets, mut unread, mut wrong) = (vec![], 0, None);
     for secret in &webhook.secrets {
-        match secret.read().await {
-            Ok(value) => secrets.push(NamedSecret { name: secret.name(), value }),
-            Err(error) => {
+        match usable(&webhook.demand, secret).await {
+            Ok(secret) => secrets.push(secret),
+            Err(why) => {
                 unread += 1;
-                wrong = Some(Shown::line(&error.to_string()));
+                wrong = Some(why);
             }
         }
     }
-    let url_key = match webhook.url_key.read().await {
-        Ok(key) => Some(key),
-        Err(error) => {
-            wrong = Some(Shown::line(&error.to_string()));
+    let alone = webhook.demand == Demand::SecretUrl;
+    let of_key = if alone { &webhook.demand } else { &Demand::Bearer };
+    let url_key = match usable(of_key, &webhook.url_key).await {
+        Ok(key) => {
+            secrets.extend(alone.then(|| key.clone()));
+            Some(key.value)
+        }
+        Err(why) => {
+            wrong = Some(why);
             None
         }
     };
-    let name = account.settings.name.clone();
-    (Hook { account: name, url_key, secrets, unread, decode: account.decode() }, wrong)
+    let (name, demand, allow) = (account.settings.name.clone(), webhook.demand.clone(), webhook.allow.clone());
+    (Hook { account: name, url_key, demand, secrets, unread, allow, decode: account.decode() }, wrong)
+}
+
+/// A secret that is there and of the right form. One that is not is as good as unread: senders are asked to retry.
+async fn usable(demand: &Demand, secret: &SecretRef) -> Result<NamedSecret, Shown> {
+    let value = secret.read().await.map_err(|error| Shown::line(&error.to_string()))?;
+    let secret = NamedSecret { name: secret.name(), value };
+    match receiver::unusable(demand, &secret) {
+        None => Ok(secret),
+        Some(why) => Err(Shown::line(&why)),
+    }
 }

@@ -17,7 +17,7 @@ use super::{
     desk::Desk,
     door, first_look,
     hooks::{self, Hooks},
-    ingest, metrics, poller, snapshot,
+    ingest, metrics, poller, push, snapshot,
 };
 use crate::{
     config::Settings,
@@ -28,7 +28,7 @@ use crate::{
         text::Shown,
         words,
     },
-    receiver::{Receiver, http::Front, tls::Pair},
+    receiver::{Networks, Receiver, http::Front, tls::Pair},
 };
 
 /// Reads the settings from where they came from.
@@ -49,6 +49,7 @@ pub(super) struct Keeper {
     pub(super) door: Option<OpenDoor>,
     polling: BTreeMap<AccountName, CancellationToken>,
     certificate: Certificate,
+    pub(super) networks: Networks,
     metrics: Option<CancellationToken>,
     /// Why the settings that were last read are not in force.
     refused: Option<String>,
@@ -82,8 +83,20 @@ impl Keeper {
         tasks: TaskTracker,
         stop: CancellationToken,
     ) -> Self {
-        let (polling, certificate) = (BTreeMap::new(), Certificate::new());
-        Self { desk, settings, load, tasks, stop, door: None, polling, certificate, metrics: None, refused: None }
+        let networks = Networks::new(settings.receiver.allow.clone(), settings.receiver.trusted_proxies.clone());
+        Self {
+            desk,
+            settings,
+            load,
+            tasks,
+            stop,
+            door: None,
+            polling: BTreeMap::new(),
+            certificate: Certificate::new(),
+            networks,
+            metrics: None,
+            refused: None,
+        }
     }
 
     /// Lets webhooks in. `hooks`: `None` while their secrets are not read.
@@ -103,7 +116,11 @@ impl Keeper {
     }
 
     fn front(&self) -> Front {
-        Front { entrance: self.certificate.entrance(), connections: self.desk.metrics.connections.clone() }
+        Front {
+            entrance: self.certificate.entrance(),
+            connections: self.desk.metrics.connections.clone(),
+            networks: self.networks.clone(),
+        }
     }
 
     /// Serves the figures, if that is wanted; that they cannot be served keeps nothing else from running.
@@ -130,6 +147,9 @@ impl Keeper {
         if account.has_rest().await {
             let stop = self.stop.child_token();
             self.tasks.spawn(poller::run(Arc::clone(&self.desk), Arc::clone(account), stop.clone()));
+            if self.door.is_some() && account.settings.webhook.is_some() {
+                self.tasks.spawn(push::watch(Arc::clone(&self.desk), Arc::clone(account), stop.clone()));
+            }
             self.polling.insert(account.settings.name.clone(), stop);
         }
     }
@@ -249,6 +269,12 @@ impl Keeper {
             changes.push(
                 if now.receiver.tls.is_some() { "the door speaks TLS" } else { "the door speaks plain HTTP" }.into(),
             );
+        }
+        if (&former.receiver.allow, &former.receiver.trusted_proxies)
+            != (&now.receiver.allow, &now.receiver.trusted_proxies)
+        {
+            self.networks.set(now.receiver.allow.clone(), now.receiver.trusted_proxies.clone());
+            changes.push("who may deliver, or whose word on it is taken, is another".to_owned());
         }
         if former.server.metrics != now.server.metrics {
             changes.push("server.metrics is another".to_owned());

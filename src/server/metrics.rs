@@ -27,7 +27,7 @@ use crate::{
         id::AccountName,
     },
     receiver::{
-        Meter,
+        Meter, Networks,
         http::{self, Front, Limits},
     },
 };
@@ -198,5 +198,6 @@ pub async fn serve(listener: TcpListener, desk: Arc<Desk>, door: Option<Meter>, 
         }
     };
     let limits = Limits { connections: 16, per_peer: 8, drain: Duration::ZERO, ..Limits::default() };
-    http::serve(listener, Router::new().route("/metrics", get(show)), limits, Front::plain(), stop).await;
+    http::serve(listener, Router::new().route("/metrics", get(show)), limits, Front::plain(Networks::default()), stop)
+        .await;
 }

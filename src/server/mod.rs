@@ -14,7 +14,10 @@ pub mod lease;
 pub mod metrics;
 pub mod ownership;
 pub mod poller;
+pub mod push;
+pub mod scope;
 pub mod snapshot;
+pub mod wake;
 
 #[cfg(test)]
 mod fake;
@@ -133,6 +136,7 @@ impl Server {
             keeper.poll(account).await;
         }
         server.tasks.spawn(keeper.run(orders));
+        server.tasks.spawn(wake::watch(Arc::clone(&server.desk), Timestamp::now, server.stop.clone()));
         server.tasks.spawn(tidy(Arc::clone(&server.desk), server.stop.clone()));
         server.tasks.spawn(actions::settle(Arc::clone(&server.desk), unsettled));
         server.tasks.spawn(accept(Arc::clone(&server.desk), socket, server.stop.clone()));
@@ -144,7 +148,9 @@ impl Server {
         let (hooks, whole) = keeper::first_hooks(&self.desk).await;
         let (arrived, arrivals) = mpsc::channel(ARRIVALS);
         let missed = Arc::new(Notify::new());
-        let receiver = Receiver::new(hooks, self.desk.store.clone(), arrived, Arc::clone(&missed), Timestamp::now);
+        let networks = keeper.networks.clone();
+        let (store, told) = (self.desk.store.clone(), Arc::clone(&missed));
+        let receiver = Receiver::new(hooks, networks, store, arrived, told, Timestamp::now);
         let router = receiver::router(receiver.clone());
         let (hub, store) = (self.desk.hub.clone(), self.desk.store.clone());
         self.tasks.spawn(door::watch_store(hub, store, receiver.trouble(), self.stop.clone()));
