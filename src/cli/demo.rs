@@ -16,7 +16,7 @@ use super::{
     console, output,
 };
 use crate::{
-    config::{AccountSettings, ProviderKind, ReceiverSettings, SecretRef, ServerSettings, Settings, WebhookSettings},
+    config::{AccountSettings, ProviderKind, ReceiverSettings, SecretRef, Settings, WebhookSettings},
     core::{
         action::Outcome,
         delivery::Verdict,
@@ -129,7 +129,6 @@ fn settings(simulator: &Simulator, door: SocketAddr, secret: SecretString) -> Re
     let name: AccountName = "demo".parse().map_err(|e| Failure::new(Exit::Failed, e))?;
     Ok(Settings {
         receiver: ReceiverSettings { listen: door, ..ReceiverSettings::default() },
-        server: ServerSettings::default(),
         accounts: vec![AccountSettings {
             name,
             provider: ProviderKind::PagerDuty,
@@ -146,6 +145,7 @@ fn settings(simulator: &Simulator, door: SocketAddr, secret: SecretString) -> Re
                 ping: true,
             }),
         }],
+        ..Settings::default()
     })
 }
 

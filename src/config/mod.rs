@@ -20,6 +20,7 @@ pub use file::{load, parse};
 pub use places::{default_config_path, default_state_dir, init};
 pub use secret::{SecretError, SecretRef};
 pub use tls::{Looks, TlsSettings};
+pub use values::public_url;
 
 use ipnet::IpNet;
 
@@ -33,6 +34,7 @@ pub const SAMPLE: &str = include_str!("../../assets/config.sample.toml");
 pub struct Settings {
     pub receiver: ReceiverSettings,
     pub server: ServerSettings,
+    pub store: StoreSettings,
     /// In the order of the file; names are unique.
     pub accounts: Vec<AccountSettings>,
 }
@@ -61,6 +63,22 @@ impl Default for ReceiverSettings {
 pub struct ServerSettings {
     /// Where figures for Prometheus can be had; `None`: nowhere.
     pub metrics: Option<SocketAddr>,
+}
+
+/// `[store]`: how much of the webhook log is kept. What fits all three is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoreSettings {
+    /// Since they came; 1 day to 10 years.
+    pub keep: Duration,
+    pub keep_deliveries: u64,
+    /// Bytes of the database.
+    pub keep_size: u64,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self { keep: Duration::from_hours(90 * 24), keep_deliveries: 1_000_000, keep_size: 2 * 1024 * 1024 * 1024 }
+    }
 }
 
 /// `[[account]]`: one account at one provider.

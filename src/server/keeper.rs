@@ -17,7 +17,7 @@ use super::{
     desk::Desk,
     door, first_look,
     hooks::{self, Hooks},
-    ingest, metrics, poller, push, snapshot,
+    ingest, metrics, poller, push, snapshot, upkeep,
 };
 use crate::{
     config::Settings,
@@ -51,6 +51,8 @@ pub(super) struct Keeper {
     certificate: Certificate,
     pub(super) networks: Networks,
     metrics: Option<CancellationToken>,
+    /// Looking after the store, by the settings that hold now.
+    store: Option<CancellationToken>,
     /// Why the settings that were last read are not in force.
     refused: Option<String>,
 }
@@ -95,6 +97,7 @@ impl Keeper {
             certificate: Certificate::new(),
             networks,
             metrics: None,
+            store: None,
             refused: None,
         }
     }
@@ -120,6 +123,15 @@ impl Keeper {
             entrance: self.certificate.entrance(),
             connections: self.desk.metrics.connections.clone(),
             networks: self.networks.clone(),
+        }
+    }
+
+    /// Keeps as much of the log as the settings say.
+    pub(super) fn look_after_the_store(&mut self) {
+        let stop = self.stop.child_token();
+        self.tasks.spawn(upkeep::run(self.desk.store.clone(), self.settings.store, stop.clone()));
+        if let Some(former) = self.store.replace(stop) {
+            former.cancel();
         }
     }
 
@@ -281,6 +293,10 @@ impl Keeper {
             if let Some(stop) = self.metrics.take() {
                 stop.cancel();
             }
+        }
+        if former.store != self.settings.store {
+            changes.push("how much of the log is kept is another".to_owned());
+            self.look_after_the_store();
         }
         if self.door.is_some() {
             self.certificate.set(self.settings.receiver.tls.clone(), pair.map(Ok));

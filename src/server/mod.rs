@@ -11,12 +11,15 @@ pub mod hub;
 pub mod ingest;
 pub mod keeper;
 pub mod lease;
+pub mod log;
 pub mod metrics;
 pub mod ownership;
 pub mod poller;
 pub mod push;
 pub mod scope;
+pub mod search;
 pub mod snapshot;
+pub mod upkeep;
 pub mod wake;
 
 #[cfg(test)]
@@ -131,6 +134,7 @@ impl Server {
         if options.receive {
             server.open_the_door(&mut keeper).await;
         }
+        keeper.look_after_the_store();
         keeper.serve_metrics().await;
         for account in server.desk.accounts.all().values() {
             keeper.poll(account).await;

@@ -171,7 +171,14 @@ fn receiver(dir: &Path) -> Router {
         allow: None,
         decode: Arc::new(Webhooks),
     };
-    receiver::router(Receiver::new(vec![hook], Networks::default(), store, arrived, Arc::new(Notify::new()), Timestamp::now))
+    receiver::router(Receiver::new(
+        vec![hook],
+        Networks::default(),
+        store,
+        arrived,
+        Arc::new(Notify::new()),
+        Timestamp::now,
+    ))
 }
 
 fn mac(body: &[u8]) -> Hmac<Sha256> {

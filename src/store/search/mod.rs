@@ -2,6 +2,12 @@
 //!
 //! A search misses nothing that is committed, indexed or not: the index only ever says where to look.
 
+mod plan;
+mod run;
+
+#[cfg(test)]
+mod tests;
+
 use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
@@ -49,6 +55,8 @@ pub enum Condition {
     Altered,
     /// It changed something on the board.
     Changed,
+    /// This text, in small letters, stands somewhere in what its line in the log shows.
+    Line(String),
     /// At that time or later.
     Since(Timestamp),
     /// Before that time.
