@@ -47,7 +47,8 @@ pub(super) async fn run(places: &Places, command: Command) -> Outcome {
 
 /// Asks whoever runs; what is wrong with the new settings is said by it, who keeps the former ones then.
 async fn reload(places: &Places) -> Outcome {
-    if !super::console::someone_serves(&places.state_dir()?, places.state_dir.is_some()).await {
+    let shared = places.shared().dial().await.map_err(|refused| Failure::new(Exit::Failed, refused))?;
+    if shared.is_none() && !super::console::someone_serves(&places.state_dir()?).await {
         return Err(Failure::new(Exit::Failed, "no dogwatch is running: the next one reads the settings anyway"));
     }
     let mut client = Client::open(places).await?;

@@ -11,12 +11,16 @@ use tokio::{
 use super::{
     Exit, Failure, Outcome, Places,
     logging::{self, Format},
-    worker_command,
+    service, worker_command,
 };
-use crate::server::{
-    Options, Server,
-    lease::Lease,
-    ownership::{self, Role},
+use crate::{
+    config::ServerSettings,
+    server::{
+        Options, Server,
+        lease::Lease,
+        ownership::{self, Role},
+        shared::{self, Shared},
+    },
 };
 
 /// How long another owner is waited for.
@@ -34,23 +38,41 @@ pub(super) async fn run(places: &Places, args: &Args) -> Outcome {
     let settings = places.settings()?;
     let state_dir = places.state_dir()?;
     logging::to_stderr(args.log_format);
+    // Before anything else is opened: the sockets are known by their numbers.
+    let given = service::given()?;
     let (lease, socket) = own(&state_dir).await?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
+    let shared = if given.control.is_empty() { shared_socket(&settings.server)? } else { None };
     let load = places.load_again();
     let options = Options { settings, load, state_dir, receive: true, worker: worker_command() };
-    let server = Server::start(options, lease, socket).await.map_err(|e| Failure::new(Exit::Failed, e))?;
+    let server = Server::start_with(options, lease, socket, given).await.map_err(|e| Failure::new(Exit::Failed, e))?;
+    let _gone_at_the_end = shared.map(|(socket, shared)| {
+        server.let_in(socket);
+        shared
+    });
+    let mut report = Box::pin(service::report(&server));
     loop {
         tokio::select! {
+            () = report.as_mut() => break,
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             // What came of it stands in the log.
             Some(()) = hang_up.recv() => drop(server.reload().await),
         }
     }
+    drop(report);
+    service::stopping();
     server.stop().await;
     Ok(Exit::Done)
+}
+
+/// The configured socket for other users, if there is one.
+fn shared_socket(settings: &ServerSettings) -> Result<Option<(UnixListener, Shared)>, Failure> {
+    let Some(path) = &settings.socket else { return Ok(None) };
+    let bound = shared::bind(path, settings.group.as_deref());
+    bound.map(Some).map_err(|e| Failure::new(Exit::Failed, e))
 }
 
 /// Becomes the owner. A command that owns for a moment is waited for; a console is not.

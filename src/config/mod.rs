@@ -9,6 +9,7 @@ mod file;
 mod networks;
 mod places;
 mod secret;
+mod shared;
 mod tls;
 mod values;
 mod webhook;
@@ -19,6 +20,7 @@ pub use error::{ConfigError, Finding};
 pub use file::{load, parse};
 pub use places::{default_config_path, default_state_dir, init};
 pub use secret::{SecretError, SecretRef};
+pub use shared::{Acts, PersonSettings, ServerSettings, User};
 pub use tls::{Looks, TlsSettings};
 pub use values::public_url;
 
@@ -34,6 +36,8 @@ pub const SAMPLE: &str = include_str!("../../assets/config.sample.toml");
 pub struct Settings {
     pub receiver: ReceiverSettings,
     pub server: ServerSettings,
+    /// In the order of the file; a user has one entry for an account at most.
+    pub people: Vec<PersonSettings>,
     pub store: StoreSettings,
     /// In the order of the file; names are unique.
     pub accounts: Vec<AccountSettings>,
@@ -56,13 +60,6 @@ impl Default for ReceiverSettings {
         let listen = SocketAddr::from(([127, 0, 0, 1], 8484));
         Self { listen, allow: None, trusted_proxies: vec![], tls: None }
     }
-}
-
-/// `[server]`: what the server does beside its accounts.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ServerSettings {
-    /// Where figures for Prometheus can be had; `None`: nowhere.
-    pub metrics: Option<SocketAddr>,
 }
 
 /// `[store]`: how much of the webhook log is kept. What fits all three is.
@@ -139,6 +136,14 @@ impl Settings {
                 out.extend(webhook.secrets.iter().map(|s| (format!("webhook.secrets of {}", account.name), s)));
             }
         }
+        for person in &self.people {
+            let Acts::With { token } = &person.acts else { continue };
+            let name = match &person.user {
+                User::Login(name) => name.clone(),
+                User::Uid(uid) => format!("uid {uid}"),
+            };
+            out.push((format!("token of person {name}"), token));
+        }
         out
     }
 }
@@ -162,6 +167,7 @@ pub fn advice(settings: &Settings) -> Vec<String> {
         advise(account, &mut out);
         advise_on_senders(account, &settings.receiver, &mut out);
     }
+    shared::advise(&settings.server, &settings.people, &mut out);
     out
 }
 

@@ -20,7 +20,7 @@ use super::{
     ingest, metrics, poller, push, snapshot, upkeep,
 };
 use crate::{
-    config::Settings,
+    config::{Acts, Settings},
     core::{
         board::{AccountBoard, Board, Change},
         freshness::Upkeep,
@@ -63,6 +63,8 @@ pub(super) struct OpenDoor {
     pub(super) router: axum::Router,
     /// Ends the listening on the present address.
     listening: CancellationToken,
+    /// The port is held by a service manager, who alone can change it.
+    is_given: bool,
     /// When secrets that could not be read are tried again.
     retry: Option<Instant>,
 }
@@ -102,8 +104,14 @@ impl Keeper {
         }
     }
 
-    /// Lets webhooks in. `hooks`: `None` while their secrets are not read.
-    pub(super) async fn open_the_door(&mut self, receiver: Receiver, router: axum::Router, whole: bool) {
+    /// Lets webhooks in; not `whole`: some of their secrets are not read yet.
+    pub(super) async fn open_the_door(
+        &mut self,
+        receiver: Receiver,
+        router: axum::Router,
+        whole: bool,
+        given: Option<TcpListener>,
+    ) {
         let tls = self.settings.receiver.tls.clone();
         let pair = match tls.clone() {
             Some(files) => Some(certificate::load_aside(files).await),
@@ -112,9 +120,13 @@ impl Keeper {
         self.certificate.set(tls, pair);
         let listening = self.stop.child_token();
         let (hub, listen) = (self.desk.hub.clone(), self.settings.receiver.listen);
-        self.tasks.spawn(door::keep(hub, listen, router.clone(), self.front(), listening.clone()));
+        let (front, stop, is_given) = (self.front(), listening.clone(), given.is_some());
+        match given {
+            Some(listener) => self.tasks.spawn(door::open(hub, listener, router.clone(), front, stop)),
+            None => self.tasks.spawn(door::keep(hub, listen, router.clone(), front, stop)),
+        };
         let retry = (!whole).then(Instant::now);
-        self.door = Some(OpenDoor { receiver, router, listening, retry });
+        self.door = Some(OpenDoor { receiver, router, listening, is_given, retry });
         self.tell();
     }
 
@@ -244,6 +256,11 @@ impl Keeper {
                 token.read().await.map_err(|error| format!("account {}: {error}", account.settings.name))?;
             }
         }
+        for person in &settings.people {
+            if let Acts::With { token } = &person.acts {
+                token.read().await.map_err(|error| format!("a [[person]]: {error}"))?;
+            }
+        }
         let receives = self.door.is_some();
         let hooks = if receives { Hooks::read(&accounts).await } else { Hooks::default() };
         if let Some((account, wrong)) = hooks.wrong.first() {
@@ -263,7 +280,7 @@ impl Keeper {
 
     /// The port of a door that moves.
     async fn new_door(&self, listen: SocketAddr) -> Result<Option<TcpListener>, String> {
-        if listen == self.settings.receiver.listen {
+        if listen == self.settings.receiver.listen || self.door.as_ref().is_some_and(|door| door.is_given) {
             return Ok(None);
         }
         let bound = TcpListener::bind(listen).await;
@@ -287,6 +304,16 @@ impl Keeper {
         {
             self.networks.set(now.receiver.allow.clone(), now.receiver.trusted_proxies.clone());
             changes.push("who may deliver, or whose word on it is taken, is another".to_owned());
+        }
+        if former.people != now.people {
+            self.desk.people.set(&now.people);
+            changes.push("who acts as whom is another".to_owned());
+        }
+        if (&former.server.socket, &former.server.group) != (&now.server.socket, &now.server.group) {
+            changes.push("server.socket and server.group need a restart, and stay as they were".to_owned());
+        }
+        if former.receiver.listen != now.receiver.listen && door.is_none() {
+            changes.push("receiver.listen stays as it was: whoever started the service holds the port".to_owned());
         }
         if former.server.metrics != now.server.metrics {
             changes.push("server.metrics is another".to_owned());
