@@ -55,6 +55,7 @@ impl Client {
             shared: places.shared(),
             first: None,
             settings: settings.map_err(|failure| failure.message),
+            load: places.load_again(),
             receive: false,
             owned: Owned::default(),
         };

@@ -17,6 +17,7 @@ use crate::{
     run::{Connect, Connection},
     server::{
         Options, Server,
+        keeper::Load,
         ownership::{self, Role},
         shared::{self, SHARED_SOCKET, SharedError},
     },
@@ -78,6 +79,8 @@ pub(super) struct Connector {
     pub(super) first: Option<UnixStream>,
     /// What to serve with if there is no server; or why that cannot be known.
     pub(super) settings: Result<Settings, String>,
+    /// How the settings are read again.
+    pub(super) load: Load,
     /// Whether to listen for webhooks when this process becomes the server.
     pub(super) receive: bool,
     pub(super) owned: Owned,
@@ -106,6 +109,7 @@ impl Connect for Connector {
                 let options = Options {
                     // Who was to use the shared server has no settings: its refusal is the news.
                     settings: self.settings.clone().map_err(|why| refused.unwrap_or(why))?,
+                    load: Arc::clone(&self.load),
                     state_dir: self.state_dir.clone(),
                     receive: self.receive,
                     worker: worker_command(),

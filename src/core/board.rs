@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     action::Action,
     delivery::{DeliverySummary, NOTHING},
-    freshness::{Account, Door},
+    freshness::{Account, Door, Upkeep},
     id::{AccountName, IncidentKey, PolicyId},
     incident::{Incident, Named, Observation, Status},
     oncall::{OnCall, Person, Schedule},
@@ -46,6 +46,9 @@ pub enum Change {
     Action(Box<Action>),
     Templates(Vec<TemplateSummary>),
     Door(Door),
+    /// Not configured any more: the account leaves the board, and its incidents with it.
+    Unwatched(AccountName),
+    Upkeep(Upkeep),
 }
 
 /// What belongs to one account beside its incidents.
@@ -81,6 +84,8 @@ pub struct Board {
     pub actions: VecDeque<Action>,
     pub templates: Vec<TemplateSummary>,
     pub door: Door,
+    #[serde(default)]
+    pub upkeep: Upkeep,
 }
 
 impl Board {
@@ -146,6 +151,11 @@ impl Board {
             }
             Change::Templates(templates) => self.templates.clone_from(templates),
             Change::Door(door) => self.door = door.clone(),
+            Change::Unwatched(account) => {
+                self.accounts.remove(account);
+                self.incidents.retain(|key, _| key.account != *account);
+            }
+            Change::Upkeep(upkeep) => self.upkeep = upkeep.clone(),
         }
     }
 

@@ -91,6 +91,10 @@ pub struct Directory {
 /// One account at one provider. Reads are retried within their deadline; writes are sent once.
 #[async_trait]
 pub trait Provider: Send + Sync {
+    /// Requests left in the provider's present window, as far as it has told.
+    fn budget(&self) -> Option<u64> {
+        None
+    }
     /// Who the credentials belong to, and whether `from` names somebody.
     async fn identity(&self) -> Result<Identity, ProviderError>;
     /// Identity, abilities and clock, for `doctor`.

@@ -44,7 +44,7 @@ pub async fn carry_out(desk: Arc<Desk>, action: Action, targets: Vec<(Target, Ac
             let (desk, verb) = (&desk, &verb);
             async move {
                 let outcome = one(desk, id, verb, &target, &acting).await;
-                record_last(desk, id, &target.key, outcome).await;
+                record_last(desk, id, verb, &target.key, outcome).await;
             }
         })
         .await;
@@ -62,7 +62,7 @@ pub async fn settle(desk: Arc<Desk>, open: Vec<Action>) {
                 },
                 _ => continue,
             };
-            record_last(&desk, action.id, key, settled).await;
+            record_last(&desk, action.id, &action.verb, key, settled).await;
         }
     }
 }
@@ -317,7 +317,8 @@ async fn record(desk: &Desk, id: ActionId, key: &IncidentKey, outcome: Outcome) 
 }
 
 /// The same for an outcome that is known whether or not it can be written down.
-async fn record_last(desk: &Desk, id: ActionId, key: &IncidentKey, outcome: Outcome) {
+async fn record_last(desk: &Desk, id: ActionId, verb: &Verb, key: &IncidentKey, outcome: Outcome) {
+    desk.metrics.acted(verb, &outcome);
     tracing::info!(action.id = %id, incident.id = %key.id, "action {id}: {}", outcome.word());
     if let Err(error) = record(desk, id, key, outcome).await {
         tracing::error!(action.id = %id, incident.id = %key.id, %error, "an outcome could not be written down");

@@ -57,6 +57,7 @@ where
     if !greet(&mut line, &desk.access(&guest.caller)).await? {
         return Ok(());
     }
+    let _attached = desk.metrics.attached();
     let (answers, mut answered) = mpsc::channel::<Answered>(OPEN_REQUESTS);
     let mut beat = interval(Duration::from_secs(HEARTBEAT_SECONDS));
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -3,13 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
 use super::{
     account::Accounts,
     actions,
     hub::Hub,
+    keeper::Order,
+    metrics::Metrics,
     people::{Acting, Caller, People},
 };
 use crate::{
@@ -50,7 +52,7 @@ pub fn need(request: &Request) -> Need {
         | Request::Template { .. }
         | Request::Render { .. }
         | Request::Refresh => Need::Look,
-        Request::Act { .. } | Request::Replay { .. } | Request::SaveTemplate { .. } => Need::Act,
+        Request::Act { .. } | Request::Replay { .. } | Request::SaveTemplate { .. } | Request::Reload => Need::Act,
     }
 }
 
@@ -62,6 +64,7 @@ pub fn asks_a_provider(request: &Request) -> bool {
         | Request::Delivery { .. }
         | Request::Deliveries { .. }
         | Request::SearchDeliveries { .. }
+        | Request::Reload
         | Request::Replay { .. }
         | Request::Actions { .. }
         | Request::Template { .. }
@@ -85,6 +88,9 @@ pub struct Desk {
     pub read_back: &'static [Duration],
     /// Who acts as whom.
     pub people: People,
+    /// Asks for the settings to be read again.
+    pub reload: mpsc::Sender<Order>,
+    pub metrics: Metrics,
 }
 
 impl Desk {
@@ -104,6 +110,7 @@ impl Desk {
             Request::Template { name } => self.template(name),
             Request::SaveTemplate { name, text, base } => self.save_template(name, &text, base.as_deref()),
             Request::Render { text, delivery } => self.preview(&text, delivery).await,
+            Request::Reload => Ok(Answer::Reloaded { changes: self.reload().await? }),
             Request::Refresh => {
                 for account in self.accounts.all().values() {
                     account.look.notify_one();
@@ -206,6 +213,14 @@ impl Desk {
 }
 
 impl Desk {
+    /// Reads settings and secrets again. `Ok`: what is different now; `Err`: why nothing is.
+    pub async fn reload(&self) -> Result<Vec<String>, String> {
+        const GONE: &str = "nothing changed: this dogwatch is about to end";
+        let (answer, answered) = oneshot::channel();
+        self.reload.send(answer).await.map_err(|_| GONE)?;
+        answered.await.map_err(|_| GONE)?
+    }
+
     /// Takes in one look at an incident, shows and keeps what is new in it.
     pub async fn observe(&self, seen: &Observation) {
         self.observe_all(std::slice::from_ref(seen)).await;
@@ -216,7 +231,7 @@ impl Desk {
         let _order = self.order.lock().await;
         let (writes, moved) = self.hub.change(|board| {
             let (mut changes, mut writes, mut moved) = (vec![], vec![], vec![]);
-            for seen in seen {
+            for seen in seen.iter().filter(|seen| board.accounts.contains_key(&seen.key.account)).collect::<Vec<_>>() {
                 let before = board.incidents.get(&seen.key).map(|known| known.state.status);
                 let Some(change) = board.observe(seen) else { continue };
                 if let Change::Incident(incident) = &change {

@@ -397,5 +397,7 @@ pub(super) fn desk_of(settings: AccountSettings, provider: Arc<dyn Provider>, di
         order: tokio::sync::Mutex::default(),
         read_back: READ_BACK,
         people: People::default(),
+        reload: tokio::sync::mpsc::channel(1).0,
+        metrics: super::metrics::Metrics::default(),
     })
 }

@@ -17,7 +17,7 @@ use super::desk::Desk;
 use crate::{
     core::{
         board::{Board, Change},
-        delivery::{Decode, DeliverySummary, NOTHING, Verdict},
+        delivery::{DeliverySummary, NOTHING, Verdict},
         freshness::Push,
         id::{AccountName, DeliveryId, IncidentKey},
         incident::{Incident, Observation},
@@ -40,13 +40,7 @@ const LOOKS: usize = 32;
 const BATCH: usize = 512;
 
 /// Applies what arrives until `stop`. `missed` says that an arrival found no room and is only in the store.
-pub async fn run(
-    desk: Arc<Desk>,
-    mut arrivals: mpsc::Receiver<Arrival>,
-    missed: Arc<Notify>,
-    decoders: BTreeMap<AccountName, Arc<dyn Decode>>,
-    stop: CancellationToken,
-) {
+pub async fn run(desk: Arc<Desk>, mut arrivals: mpsc::Receiver<Arrival>, missed: Arc<Notify>, stop: CancellationToken) {
     let mut batch = Vec::with_capacity(BATCH);
     loop {
         tokio::select! {
@@ -58,7 +52,7 @@ pub async fn run(
                 apply(&desk, &mut batch).await;
             }
             () = missed.notified() => {
-                if let Err(error) = catch_up(&desk, &decoders).await {
+                if let Err(error) = catch_up(&desk).await {
                     tracing::error!(%error, "deliveries wait to be applied");
                     sleep(AGAIN).await;
                     missed.notify_one();
@@ -76,9 +70,11 @@ async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
         let (mut changes, mut writes, mut applied) = (vec![], vec![], vec![]);
         let (mut hidden, mut doubted) = (BTreeSet::new(), BTreeSet::new());
         for mut arrival in arrived {
+            // Those of an account that left the board meanwhile wait in the store until it is configured again.
+            let known = arrival.summary.account.as_ref().is_some_and(|name| board.accounts.contains_key(name));
             hidden.extend(arrival.observation.as_ref().filter(|seen| is_hidden(board, seen)).map(|s| s.key.clone()));
             let key = arrival.observation.as_ref().map(|seen| seen.key.clone());
-            if arrival.summary.verdict == Verdict::Accepted {
+            if known && arrival.summary.verdict == Verdict::Accepted {
                 let (change, told) = merge(board, arrival.observation.as_ref());
                 if let Some(Change::Incident(incident)) = change {
                     writes.push(Write::Incident(incident.clone()));
@@ -163,15 +159,15 @@ fn note_push(board: &mut Board, delivery: &Change) -> Option<Change> {
 }
 
 /// Applies everything that is committed and not applied yet.
-pub async fn catch_up(desk: &Desk, decoders: &BTreeMap<AccountName, Arc<dyn Decode>>) -> Result<(), StoreError> {
+pub async fn catch_up(desk: &Desk) -> Result<(), StoreError> {
     let waiting = desk.store.read(|reader| Ok((reader.unapplied()?, reader.recent(None, 500)?))).await?;
     let (unapplied, newest) = waiting;
     let mut seen: Vec<(DeliveryId, Option<Observation>)> = vec![];
     for Unapplied { id, at, account, proof, body } in unapplied {
         // Those of an account that is not configured now wait until it is again.
-        let Some(decoder) = decoders.get(&account) else { continue };
-        let said = decoder.decode(&account, &body).ok().map(|said| said.shown_by(proof.as_ref(), at));
-        seen.push((id, said.and_then(|said| said.observation)));
+        let Some(decoder) = desk.accounts.get(&account).map(|known| known.decode()) else { continue };
+        let decoded = decoder.decode(&account, &body).ok().map(|decoded| decoded.shown_by(proof.as_ref(), at));
+        seen.push((id, decoded.and_then(|decoded| decoded.observation)));
     }
     crash::passing(Point::BeforeApply);
     let _order = desk.order.lock().await;

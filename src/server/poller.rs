@@ -141,6 +141,7 @@ impl Round {
         part: impl FnOnce(&mut freshness::Account) -> &mut Freshness,
     ) {
         if let Err(error) = outcome {
+            self.desk.metrics.poll_failed(&self.name);
             tracing::warn!(account = %self.name, %error, "poll failed");
         }
         self.note(|account| match outcome {

@@ -230,6 +230,11 @@ impl Store {
         self.pulse.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Requests that wait for the writer.
+    pub fn queued(&self) -> usize {
+        QUEUE - self.queue.capacity()
+    }
+
     /// Notified when a delivery was recorded: there is something to index.
     pub fn grown(&self) -> Arc<Notify> {
         Arc::clone(&self.grown)

@@ -130,6 +130,10 @@ impl PagerDuty {
 
 #[async_trait]
 impl Provider for PagerDuty {
+    fn budget(&self) -> Option<u64> {
+        self.api.http.budget()
+    }
+
     async fn identity(&self) -> Result<Identity, ProviderError> {
         match self.api.owner().await? {
             Owner::Person(person) => {
