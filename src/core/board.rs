@@ -93,6 +93,12 @@ impl Board {
         Some(Change::Incident(Box::new(incident)))
     }
 
+    /// Whether only another look at the provider can tell if `seen` is newer than what is known. To be asked before
+    /// it is observed.
+    pub fn doubts(&self, seen: &Observation) -> bool {
+        self.incidents.get(&seen.key).is_some_and(|known| known.doubts(seen))
+    }
+
     /// Takes over a change as it is.
     pub fn apply(&mut self, change: &Change) {
         match change {

@@ -85,12 +85,12 @@ impl Stamp {
         Self { at, source: Source::Rest, asked }
     }
 
-    /// Whether REST, which tells whole seconds, may hide a change that is newer than it by less than one.
-    pub fn may_hide(&self, other: &Self) -> bool {
-        self.source == Source::Rest
-            && other.source == Source::Push
-            && self > other
-            && self.at.duration_since(other.at) < SignedDuration::from_secs(1)
+    /// Whether the two stamps do not tell which of two different states came last: a whole second of REST holds the
+    /// webhooks of that second, two answers that name one second may have overtaken each other, and so may two
+    /// webhooks of one millisecond. The merge decides all the same; only another look at REST knows.
+    pub fn leaves_open(&self, other: &Self) -> bool {
+        let one_second = self.at.as_second() == other.at.as_second();
+        self.at == other.at || (one_second && self.source != other.source)
     }
 }
 
@@ -178,6 +178,11 @@ impl Incident {
             }
         }
         changed
+    }
+
+    /// Whether `seen` tells another state, and the times do not tell which of the two came last.
+    pub fn doubts(&self, seen: &Observation) -> bool {
+        self.stamp.leaves_open(&seen.stamp) && self.state != seen.state
     }
 
     /// REST's extra facts, while they still speak of the newest known state.

@@ -247,8 +247,9 @@ impl Provider for Fake {
         self.write(|inside| inside.notes.push(text.to_owned()))
     }
 
-    async fn note_texts(&self, _id: &IncidentId) -> Result<Vec<String>, ProviderError> {
-        self.read(|inside| Ok(inside.notes.clone()))
+    async fn note_texts(&self, _id: &IncidentId, since: Option<Timestamp>) -> Result<Vec<String>, ProviderError> {
+        // Its notes are from long ago.
+        self.read(|inside| Ok(if since.is_none() { inside.notes.clone() } else { vec![] }))
     }
 }
 
@@ -288,6 +289,8 @@ pub(super) fn desk(fake: &Fake, dir: &std::path::Path) -> Arc<Desk> {
         library: Library::open(&dir.join("templates")),
         under_way: TaskTracker::new(),
         order: tokio::sync::Mutex::default(),
+        looks: super::look::Looks::default(),
+        now: Timestamp::now,
         read_back: READ_BACK,
     })
 }

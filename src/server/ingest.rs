@@ -16,7 +16,7 @@ use crate::{
         board::{Board, Change},
         delivery::{Decode, Verdict},
         freshness::Push,
-        id::{AccountName, IncidentKey},
+        id::AccountName,
         incident::Observation,
     },
     receiver::Arrival,
@@ -60,10 +60,10 @@ pub async fn run(
 async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
     let arrived: Vec<Arrival> = std::mem::take(batch);
     let _order = desk.order.lock().await;
-    let (mut writes, applied, hidden) = desk.hub.change(|board| {
-        let (mut changes, mut writes, mut applied, mut hidden) = (vec![], vec![], vec![], vec![]);
+    let (mut writes, applied, doubted) = desk.hub.change(|board| {
+        let (mut changes, mut writes, mut applied, mut doubted) = (vec![], vec![], vec![], vec![]);
         for arrival in arrived {
-            hidden.extend(arrival.observation.as_ref().filter(|seen| is_hidden(board, seen)).map(|s| s.key.clone()));
+            doubted.extend(arrival.observation.as_ref().filter(|seen| board.doubts(seen)).map(|s| s.key.clone()));
             if arrival.summary.verdict == Verdict::Accepted {
                 applied.push(Applied { id: arrival.summary.id, changed: None, commit_us: None });
             }
@@ -76,36 +76,12 @@ async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
             changes.extend(note_push(board, &change));
             changes.push(change);
         }
-        (changes, (writes, applied, hidden))
+        (changes, (writes, applied, doubted))
     });
-    look_again(desk, hidden);
+    desk.looks.ask(doubted);
     writes.push(Write::Applied(applied));
     if let Err(error) = desk.store.save(writes).await {
         tracing::error!(%error, "applied deliveries could not be marked; they are applied again at the next start");
-    }
-}
-
-/// Whether a change that was pushed loses only because REST had told of the same second.
-fn is_hidden(board: &Board, seen: &Observation) -> bool {
-    board
-        .incidents
-        .get(&seen.key)
-        .is_some_and(|known| known.stamp.may_hide(&seen.stamp) && known.state.status != seen.state.status)
-}
-
-/// Asks the provider how these incidents stand: it alone can tell which of two changes in one second came last.
-fn look_again(desk: &Arc<Desk>, keys: Vec<IncidentKey>) {
-    for key in keys {
-        let desk = Arc::clone(desk);
-        tokio::spawn(async move {
-            let Some(account) = desk.accounts.get(&key.account) else { return };
-            let Ok(provider) = account.provider().await else { return };
-            match provider.incident(&key.id).await {
-                Ok(seen) => desk.observe(&seen).await,
-                // The next poll asks again.
-                Err(error) => tracing::debug!(incident.id = %key.id, %error, "could not look again"),
-            }
-        });
     }
 }
 
@@ -139,9 +115,10 @@ pub async fn catch_up(desk: &Desk, decoders: &BTreeMap<AccountName, Arc<dyn Deco
         seen.extend(decoder.decode(&account, &body).ok().and_then(|decoded| decoded.observation));
     }
     let _order = desk.order.lock().await;
-    let mut writes = desk.hub.change(|board| {
-        let (mut changes, mut writes) = (vec![], vec![]);
+    let (mut writes, doubted) = desk.hub.change(|board| {
+        let (mut changes, mut writes, mut doubted) = (vec![], vec![], vec![]);
         for seen in &seen {
+            doubted.extend(board.doubts(seen).then(|| seen.key.clone()));
             if let Some(Change::Incident(incident)) = board.observe(seen) {
                 writes.push(Write::Incident(incident.clone()));
                 changes.push(Change::Incident(incident));
@@ -154,8 +131,9 @@ pub async fn catch_up(desk: &Desk, decoders: &BTreeMap<AccountName, Arc<dyn Deco
         }
         last_push(board);
         changes.extend(board.accounts.values().map(|known| Change::Account(Box::new(known.account.clone()))));
-        (changes, writes)
+        (changes, (writes, doubted))
     });
+    desk.looks.ask(doubted);
     writes.push(Write::Applied(applied));
     desk.store.save(writes).await
 }
@@ -228,6 +206,7 @@ mod tests {
         desk.observe(&acknowledged).await;
         let (_, mut feed) = desk.hub.subscribe();
         fake.put_again("P1", Status::Resolved);
+        tokio::spawn(super::super::look::run(Arc::clone(&desk), CancellationToken::new()));
 
         apply(&desk, &mut vec![arrival(1, pushed(&acknowledged, Status::Resolved, 800))]).await;
 

@@ -9,12 +9,15 @@ mod hooks;
 pub mod hub;
 pub mod ingest;
 pub mod lease;
+pub mod look;
 pub mod ownership;
 pub mod poller;
 pub mod snapshot;
 
 #[cfg(test)]
 mod fake;
+#[cfg(test)]
+mod simulation;
 
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, sync::Arc, time::Duration};
 
@@ -31,6 +34,7 @@ use account::Account;
 use desk::Desk;
 use hub::Hub;
 use lease::Lease;
+use look::Looks;
 
 use crate::{
     config::{AccountSettings, ProviderKind, Settings},
@@ -116,6 +120,8 @@ impl Server {
             library,
             under_way: TaskTracker::new(),
             order: Mutex::default(),
+            looks: Looks::default(),
+            now: Timestamp::now,
             read_back: actions::READ_BACK,
         });
         let server = Self { desk, tasks: TaskTracker::new(), stop: CancellationToken::new(), _lease: lease };
@@ -126,6 +132,7 @@ impl Server {
                 server.tasks.spawn(polling);
             }
         }
+        server.tasks.spawn(look::run(Arc::clone(&server.desk), server.stop.clone()));
         server.tasks.spawn(tidy(Arc::clone(&server.desk), server.stop.clone()));
         server.tasks.spawn(actions::settle(Arc::clone(&server.desk), unsettled));
         server.tasks.spawn(accept(Arc::clone(&server.desk), socket, server.stop.clone()));
@@ -144,7 +151,7 @@ impl Server {
         let (hooks, whole) = hooks::read_for_a_moment(&self.desk, &decode).await;
         let (arrived, arrivals) = mpsc::channel(ARRIVALS);
         let missed = Arc::new(Notify::new());
-        let receiver = Receiver::new(hooks, self.desk.store.clone(), arrived, Arc::clone(&missed), Timestamp::now);
+        let receiver = Receiver::new(hooks, self.desk.store.clone(), arrived, Arc::clone(&missed), self.desk.now);
         let router = receiver::router(receiver.clone());
         let (hub, store) = (self.desk.hub.clone(), self.desk.store.clone());
         self.tasks.spawn(door::watch_store(hub, store, receiver.trouble(), self.stop.clone()));
@@ -192,7 +199,7 @@ impl Server {
 /// deliveries stay in the log.
 async fn tidy(desk: Arc<Desk>, stop: CancellationToken) {
     loop {
-        let oldest = Timestamp::now().checked_sub(KEPT).unwrap_or(Timestamp::UNIX_EPOCH);
+        let oldest = (desk.now)().checked_sub(KEPT).unwrap_or(Timestamp::UNIX_EPOCH);
         let old: Vec<IncidentKey> = desk.hub.look(|board| {
             let over = board.incidents.values().filter(|i| !i.state.status.is_open() && i.stamp.at < oldest);
             over.map(|incident| incident.key.clone()).collect()

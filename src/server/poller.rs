@@ -31,6 +31,8 @@ use crate::{
 /// On-call is asked for in each round, as it changes by the clock and by overrides; schedules and people change
 /// rarely, and take many requests.
 const SCHEDULES_EVERY: Duration = Duration::from_mins(10);
+/// How far the provider's clock may lie behind ours: so much is asked for once more.
+const SKEW: SignedDuration = SignedDuration::from_mins(2);
 /// How far back resolved incidents are asked for at the start.
 const RESOLVED_SINCE: SignedDuration = SignedDuration::from_hours(24);
 /// A change this old at the provider should have been pushed by now.
@@ -57,7 +59,8 @@ struct Round {
     account: Arc<Account>,
     name: AccountName,
     schedules_due: Instant,
-    resolved_seen: bool,
+    /// When incidents were last asked for with success.
+    asked: Option<Timestamp>,
     looked_before: bool,
     /// Changes that REST told first, and when: push has until the end of its grace to tell them too.
     unpushed: BTreeMap<IncidentKey, Timestamp>,
@@ -72,7 +75,7 @@ impl Round {
             account,
             name,
             schedules_due: Instant::now(),
-            resolved_seen: false,
+            asked: None,
             looked_before: false,
             unpushed: BTreeMap::new(),
             push_grace: PUSH_GRACE,
@@ -86,7 +89,7 @@ impl Round {
             Ok(provider) => provider,
             Err(NoProvider::NoToken) => return Duration::from_hours(1),
             Err(error) => {
-                let failure = Failure { at: Timestamp::now(), cause: error.shown(), unauthorised: false };
+                let failure = Failure { at: (self.desk.now)(), cause: error.shown(), unauthorised: false };
                 self.note(|account| {
                     account.rest.failed(failure.clone());
                     account.on_call.failed(failure);
@@ -95,7 +98,7 @@ impl Round {
             }
         };
         // Success is as of when it was asked for: an answer may take long.
-        let asked_at = Timestamp::now();
+        let asked_at = (self.desk.now)();
         let incidents = self.incidents(&*provider, asked_at).await;
         self.conclude(&incidents, asked_at, |account| &mut account.rest);
         let on_call = self.on_call(&*provider, asked_at).await;
@@ -130,7 +133,7 @@ impl Round {
         }
         self.note(|account| match outcome {
             Ok(()) => part(account).succeeded(asked_at),
-            Err(error) => part(account).failed(account::failure(error, Timestamp::now())),
+            Err(error) => part(account).failed(account::failure(error, (self.desk.now)())),
         });
     }
 
@@ -176,12 +179,11 @@ impl Round {
         let listed: BTreeSet<IncidentKey> = open.iter().map(|seen| seen.key.clone()).collect();
         self.take(open, asked_at).await;
         self.look_after_those_that_left(provider, &listed).await?;
-        if !self.resolved_seen {
-            let since = asked_at.checked_sub(RESOLVED_SINCE).unwrap_or(Timestamp::UNIX_EPOCH);
-            let resolved = provider.resolved_incidents(since).await?;
-            self.take(resolved, asked_at).await;
-            self.resolved_seen = true;
-        }
+        // What began and was over between two rounds is in no list of open ones.
+        let since = self.asked.map_or(asked_at.checked_sub(RESOLVED_SINCE), |asked| asked.checked_sub(SKEW));
+        let resolved = provider.resolved_incidents(since.unwrap_or(Timestamp::UNIX_EPOCH)).await?;
+        self.take(resolved, asked_at).await;
+        self.asked = Some(asked_at);
         self.count_what_push_missed(asked_at);
         self.looked_before = true;
         Ok(())
@@ -199,7 +201,7 @@ impl Round {
             open.map(|i| i.key.clone()).filter(|key| !listed.contains(key)).take(LEFT_AT_ONCE).collect()
         });
         for key in left {
-            let asked_at = Timestamp::now();
+            let asked_at = (self.desk.now)();
             match provider.incident(&key.id).await {
                 Ok(seen) => self.take(vec![seen], asked_at).await,
                 // Gone, or moved to where this key may not look: nothing more can be said of it.

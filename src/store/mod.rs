@@ -14,7 +14,10 @@ mod tests;
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError},
+    sync::{
+        Arc, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -115,6 +118,7 @@ pub struct Store {
     waits: Waits,
     // The sender stands before the thread: dropped first, it ends the thread that is then waited for.
     queue: mpsc::Sender<Box<dyn Job>>,
+    calls: Arc<AtomicUsize>,
     _thread: Arc<WriterThread>,
 }
 
@@ -123,6 +127,15 @@ pub struct Store {
 struct Waits {
     commit: Duration,
     lock: Duration,
+}
+
+/// One call, until it is done, whether or not somebody still waits for it.
+struct Call(Arc<AtomicUsize>);
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 struct WriterThread(Option<JoinHandle<()>>);
@@ -150,7 +163,14 @@ impl Store {
             .name("store".to_owned())
             .spawn(move || writer.run(jobs))
             .map_err(|error| StoreError::io(dir, &error))?;
-        Ok(Self { dir: dir.to_owned(), pulse, waits, queue, _thread: Arc::new(WriterThread(Some(thread))) })
+        Ok(Self {
+            dir: dir.to_owned(),
+            pulse,
+            waits,
+            queue,
+            calls: Arc::default(),
+            _thread: Arc::new(WriterThread(Some(thread))),
+        })
     }
 
     /// Writes a delivery down. When this is given up before it is done, by the deadline or by dropping the
@@ -170,7 +190,14 @@ impl Store {
             mpsc::error::TrySendError::Full(()) => StoreError::Busy,
             mpsc::error::TrySendError::Closed(()) => StoreError::Closed,
         })?;
-        let (job, waiting) = job(move |db| writes::record(db, &new), unheard);
+        let call = self.call();
+        let (job, waiting) = job(
+            move |db| {
+                let _until_done = &call;
+                writes::record(db, &new)
+            },
+            unheard,
+        );
         room.send(job);
         let summary = waiting.answer(self.waits.commit).await?;
         Ok(Recorded { summary })
@@ -201,6 +228,16 @@ impl Store {
         self.ask(writes::probe).await
     }
 
+    /// Calls that are not done yet, also those that nobody waits for any more.
+    pub fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+
+    fn call(&self) -> Call {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        Call(Arc::clone(&self.calls))
+    }
+
     /// A connection for reading, of its own.
     pub fn reader(&self) -> Result<Reader, StoreError> {
         Reader::open_with(&self.dir, self.waits.lock)
@@ -212,16 +249,28 @@ impl Store {
         read: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (dir, lock) = (self.dir.clone(), self.waits.lock);
-        let done = tokio::task::spawn_blocking(move || read(&Reader::open_with(&dir, lock)?)).await;
+        let call = self.call();
+        let done = tokio::task::spawn_blocking(move || {
+            let _until_done = call;
+            read(&Reader::open_with(&dir, lock)?)
+        })
+        .await;
         done.unwrap_or(Err(StoreError::Closed))
     }
 
     /// Waits for a place in the queue too, all within the deadline.
     async fn ask<T: Send + 'static>(
         &self,
-        work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        mut work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (job, waiting) = job(work, None);
+        let call = self.call();
+        let (job, waiting) = job(
+            move |db| {
+                let _until_done = &call;
+                work(db)
+            },
+            None,
+        );
         match timeout(self.waits.commit, self.queue.send(job)).await {
             Ok(Ok(())) => waiting.answer(self.waits.commit).await,
             Ok(Err(_)) => Err(StoreError::Closed),

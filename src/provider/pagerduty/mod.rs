@@ -14,6 +14,8 @@ mod wire;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod world;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -189,7 +191,7 @@ impl Provider for PagerDuty {
         Err(ProviderError::Unreadable { cause: "no note in the answer to a new note".to_owned() })
     }
 
-    async fn note_texts(&self, id: &IncidentId) -> Result<Vec<String>, ProviderError> {
-        detail::note_texts(&self.api, id).await
+    async fn note_texts(&self, id: &IncidentId, since: Option<Timestamp>) -> Result<Vec<String>, ProviderError> {
+        detail::note_texts(&self.api, id, since).await
     }
 }
