@@ -63,6 +63,8 @@ pub(super) type Screen = Arc<Mutex<Option<Board>>>;
 
 /// One life of the server.
 pub(super) struct Owner {
+    /// While this is there, time stands still. It goes before the runtime, which waits for its threads.
+    _still: threads::Sender<()>,
     runtime: Runtime,
     parked: Parked,
     pub(super) desk: Arc<Desk>,
@@ -70,8 +72,6 @@ pub(super) struct Owner {
     pub(super) screens: Vec<Screen>,
     /// What must not end before the owner does.
     tasks: Vec<JoinHandle<()>>,
-    /// While this is there, time stands still.
-    _still: threads::Sender<()>,
 }
 
 /// The parts that are made within the runtime.
@@ -107,10 +107,6 @@ impl Owner {
     }
 
     /// Works until there is nothing to do at this moment.
-    pub(super) fn settle(&self) {
-        self.runtime.block_on(self.quiet());
-    }
-
     async fn quiet(&self) {
         loop {
             idle(&self.parked).await;
