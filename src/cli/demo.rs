@@ -127,7 +127,7 @@ fn free_port() -> Result<SocketAddr, Failure> {
 fn settings(simulator: &Simulator, door: SocketAddr, secret: SecretString) -> Result<Settings, Failure> {
     let name: AccountName = "demo".parse().map_err(|e| Failure::new(Exit::Failed, e))?;
     Ok(Settings {
-        receiver: ReceiverSettings { listen: door },
+        receiver: ReceiverSettings { listen: door, ..ReceiverSettings::default() },
         accounts: vec![AccountSettings {
             name,
             provider: ProviderKind::PagerDuty,
@@ -138,6 +138,10 @@ fn settings(simulator: &Simulator, door: SocketAddr, secret: SecretString) -> Re
             webhook: Some(WebhookSettings {
                 url_key: SecretRef::Inline(SecretString::from(URL_KEY)),
                 secrets: vec![SecretRef::Inline(secret)],
+                demand: Default::default(),
+                allow: None,
+                public_url: Some(format!("http://{door}")),
+                ping: true,
             }),
         }],
     })

@@ -12,9 +12,27 @@ use super::Finding;
 /// The sections and their keys, as they stand in the file.
 pub(super) const SECTIONS: &[(&str, &[&str])] = &[
     ("", &["receiver", "account"]),
-    ("receiver", &["listen"]),
+    ("receiver", &["listen", "allow", "trusted_proxies"]),
     ("account", &["name", "provider", "region", "base_url", "token", "from", "poll", "webhook"]),
-    ("account.webhook", &["url_key", "secrets"]),
+    (
+        "account.webhook",
+        &[
+            "url_key",
+            "secrets",
+            "scheme",
+            "header",
+            "prefix",
+            "algorithm",
+            "encoding",
+            "signed",
+            "timestamp_header",
+            "tolerance",
+            "user",
+            "public_url",
+            "ping",
+            "allow",
+        ],
+    ),
 ];
 
 /// A value in the file and where it stands.
@@ -86,6 +104,16 @@ impl<'a> Section<'a> {
             return Some((text, value.span()));
         }
         to.add(value.span(), format!("`{key}` must be a text in quotes, this is {}", kind(value.get_ref())));
+        None
+    }
+
+    /// True or false, if there.
+    pub(super) fn flag(&self, key: &str, to: &mut Findings<'_>) -> Option<bool> {
+        let value = self.get(key)?;
+        if let DeValue::Boolean(flag) = value.get_ref() {
+            return Some(*flag);
+        }
+        to.add(value.span(), format!("`{key}` must be true or false, this is {}", kind(value.get_ref())));
         None
     }
 

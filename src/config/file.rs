@@ -10,9 +10,9 @@ use std::{
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    AccountSettings, ConfigError, ReceiverSettings, SecretRef, Settings, WebhookSettings,
+    AccountSettings, ConfigError, ReceiverSettings, SecretRef, Settings,
     fields::{Field, Findings, Section, kind},
-    places, secret, values,
+    networks, places, secret, values,
 };
 
 /// Reads and checks the file, and who else can open it.
@@ -61,9 +61,9 @@ pub fn parse(text: &str, path: &Path) -> Result<Settings, ConfigError> {
 }
 
 /// A value checked by one of `values`, with its complaint put where the value stands.
-struct Reading<'r, 't> {
+pub(super) struct Reading<'r, 't> {
     path: &'r Path,
-    to: &'r mut Findings<'t>,
+    pub(super) to: &'r mut Findings<'t>,
 }
 
 impl Reading<'_, '_> {
@@ -85,9 +85,10 @@ impl Reading<'_, '_> {
         let parse = |text: &str| {
             text.parse().map_err(|_| "`listen` must be address and port, as in \"127.0.0.1:8484\"".to_owned())
         };
-        match self.value(section, "listen", parse) {
-            Some(listen) => ReceiverSettings { listen },
-            None => ReceiverSettings::default(),
+        ReceiverSettings {
+            listen: self.value(section, "listen", parse).unwrap_or(ReceiverSettings::default().listen),
+            allow: self.networks(section, "allow", networks::allowed),
+            trusted_proxies: self.networks(section, "trusted_proxies", networks::proxy).unwrap_or_default(),
         }
     }
 
@@ -133,13 +134,7 @@ impl Reading<'_, '_> {
         }
     }
 
-    fn webhook(&mut self, section: &Section<'_>) -> Option<WebhookSettings> {
-        let url_key = section.need("url_key", self.to).and_then(|value| self.secret("url_key", value));
-        let secrets = section.need("secrets", self.to).map(|value| self.secrets(value));
-        Some(WebhookSettings { url_key: url_key?, secrets: secrets.filter(|s| !s.is_empty())? })
-    }
-
-    fn secrets(&mut self, value: Field<'_>) -> Vec<SecretRef> {
+    pub(super) fn secrets(&mut self, value: Field<'_>) -> Vec<SecretRef> {
         let DeValue::Array(items) = value.get_ref() else {
             self.to.add(value.span(), "`secrets` must be a list, as in [{ env = \"PD_SECRET\" }]");
             return vec![];
@@ -150,7 +145,7 @@ impl Reading<'_, '_> {
         items.iter().filter_map(|item| self.secret("secrets", item)).collect()
     }
 
-    fn secret(&mut self, key: &str, value: Field<'_>) -> Option<SecretRef> {
+    pub(super) fn secret(&mut self, key: &str, value: Field<'_>) -> Option<SecretRef> {
         let path = self.path;
         match secret::from_toml(value.get_ref(), |text| places::resolve(text, path)) {
             Ok(reference) => Some(reference),
@@ -161,7 +156,12 @@ impl Reading<'_, '_> {
         }
     }
 
-    fn value<T>(&mut self, section: &Section<'_>, key: &str, check: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+    pub(super) fn value<T>(
+        &mut self,
+        section: &Section<'_>,
+        key: &str,
+        check: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
         let (text, at) = section.text(key, self.to)?;
         check(text).map_err(|message| self.to.add(at, message)).ok()
     }

@@ -6,9 +6,11 @@
 mod error;
 mod fields;
 mod file;
+mod networks;
 mod places;
 mod secret;
 mod values;
+mod webhook;
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -17,7 +19,9 @@ pub use file::{load, parse};
 pub use places::{default_config_path, default_state_dir, init};
 pub use secret::{SecretError, SecretRef};
 
-use crate::core::id::AccountName;
+use ipnet::IpNet;
+
+use crate::core::{id::AccountName, sender::Demand};
 
 /// The commented sample that [`init`] writes: every key, each with its default or an example.
 pub const SAMPLE: &str = include_str!("../../assets/config.sample.toml");
@@ -34,11 +38,15 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceiverSettings {
     pub listen: SocketAddr,
+    /// Who may deliver, unless an account says otherwise; `None` is everybody.
+    pub allow: Option<Vec<IpNet>>,
+    /// Whose word on where a request comes from is taken.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl Default for ReceiverSettings {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8484)) }
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8484)), allow: None, trusted_proxies: vec![] }
     }
 }
 
@@ -63,8 +71,15 @@ pub struct AccountSettings {
 #[derive(Debug, Clone)]
 pub struct WebhookSettings {
     pub url_key: SecretRef,
-    /// At least one; a signature by any of them is genuine.
+    /// Any of them will do; none where the key of the path is the only secret, else at least one.
     pub secrets: Vec<SecretRef>,
+    pub demand: Demand,
+    /// Who may deliver, in place of the general list.
+    pub allow: Option<Vec<IpNet>>,
+    /// What the provider reaches this door by, no slash at the end; `None`: not told.
+    pub public_url: Option<String>,
+    /// Whether a test delivery may be asked for when nothing came for long.
+    pub ping: bool,
 }
 
 /// Who the incidents come from.
@@ -109,6 +124,7 @@ pub fn advice(settings: &Settings) -> Vec<String> {
     }
     for account in &settings.accounts {
         advise(account, &mut out);
+        advise_on_senders(account, &settings.receiver, &mut out);
     }
     out
 }
@@ -126,6 +142,23 @@ fn advise(account: &AccountSettings, out: &mut Vec<String>) {
     }
     if account.token.is_some() && account.from.is_none() {
         out.push(format!("account {name} has no from: a token of the whole account can then look but not act"));
+    }
+}
+
+fn advise_on_senders(account: &AccountSettings, receiver: &ReceiverSettings, out: &mut Vec<String>) {
+    let Some(webhook) = &account.webhook else { return };
+    let (name, scheme) = (&account.name, webhook.demand.scheme());
+    if scheme.is_signed() {
+        return;
+    }
+    if !receiver.listen.ip().is_loopback() {
+        out.push(format!("account {name}: with scheme {} the secret itself comes over plain http", scheme.word()));
+    }
+    if account.token.is_none() {
+        out.push(format!(
+            "account {name}: scheme {} signs nothing, and without a token nothing confirms what comes",
+            scheme.word()
+        ));
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     delivery::DeliverySummary,
     freshness::{Account, Door},
     id::{AccountName, IncidentKey, PolicyId},
-    incident::{Incident, Named, Observation, Status},
+    incident::{Incident, Named, Observation, Source, Status},
     oncall::{OnCall, Person, Schedule},
     template::TemplateSummary,
 };
@@ -93,10 +93,10 @@ impl Board {
         Some(Change::Incident(Box::new(incident)))
     }
 
-    /// Whether only another look at the provider can tell if `seen` is newer than what is known. To be asked before
+    /// Whether only another look at the provider can tell if `seen` is true and newer than what is known. To be asked before
     /// it is observed.
     pub fn doubts(&self, seen: &Observation) -> bool {
-        self.incidents.get(&seen.key).is_some_and(|known| known.doubts(seen))
+        seen.stamp.source == Source::Unsigned || self.incidents.get(&seen.key).is_some_and(|known| known.doubts(seen))
     }
 
     /// Takes over a change as it is.

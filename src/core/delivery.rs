@@ -112,6 +112,16 @@ pub struct Proof {
     pub secret: Shown,
 }
 
+impl Proof {
+    /// How it was shown, for the reason of a verdict.
+    pub fn words(&self) -> String {
+        if self.scheme.is_signed() {
+            return format!("signed with {}", self.secret);
+        }
+        format!("unsigned, let in by {} ({})", self.secret, self.scheme.word())
+    }
+}
+
 /// Where the time of a delivery went, in microseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timings {
@@ -177,6 +187,17 @@ pub struct Decoded {
     pub subject: Option<Shown>,
     /// `None` for events that carry no incident state (notes, pings, unknown types).
     pub observation: Option<Observation>,
+}
+
+impl Decoded {
+    /// The same, as far as its `proof` goes: what nobody signed is only a hint, received at `received`.
+    #[must_use]
+    pub fn shown_by(mut self, proof: Option<&Proof>, received: Timestamp) -> Self {
+        if proof.is_some_and(|proof| !proof.scheme.is_signed()) {
+            self.observation = self.observation.map(|seen| seen.unsigned(received));
+        }
+        self
+    }
 }
 
 /// Reads bodies of one provider. Called after the signature was found right, on the raw bytes.

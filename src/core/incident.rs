@@ -52,6 +52,8 @@ pub struct Named<Id> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
+    /// A webhook that nobody signed: a hint, until REST was asked.
+    Unsigned,
     Push,
     Rest,
 }
@@ -62,7 +64,7 @@ pub struct Stamp {
     pub at: Timestamp,
     pub source: Source,
     /// When REST was asked, by our clock: decides between two answers that name the same second. For a
-    /// webhook the same as `at`.
+    /// webhook the same as `at`, for an unsigned one when it was received.
     pub asked: Timestamp,
 }
 
@@ -145,6 +147,15 @@ pub struct Observation {
     pub extra: Option<Extra>,
 }
 
+impl Observation {
+    /// The same as a hint, received at `received` by our clock.
+    #[must_use]
+    pub fn unsigned(mut self, received: Timestamp) -> Self {
+        self.stamp = Stamp { source: Source::Unsigned, asked: received, ..self.stamp };
+        self
+    }
+}
+
 /// An incident as it is known now: the newest of all observations, part by part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incident {
@@ -152,30 +163,66 @@ pub struct Incident {
     pub stamp: Stamp,
     pub state: State,
     pub extra: Option<(Stamp, Extra)>,
+    /// Only where unsigned deliveries told of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<Box<Doubt>>,
+}
+
+/// What an incident's shown state is chosen from. Each part only grows newer, and the choice depends on nothing
+/// else, so the order of arrival does not matter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doubt {
+    /// The newest unsigned one.
+    pub hint: (Stamp, State),
+    /// The newest that can be relied on.
+    pub known: Option<(Stamp, State)>,
+}
+
+impl Doubt {
+    /// Both parts, but not when REST was asked: asking again is no news.
+    fn told(&self) -> [Option<(Timestamp, Source, State)>; 2] {
+        let part = |(stamp, state): &(Stamp, State)| (stamp.at, stamp.source, state.clone());
+        [Some(part(&self.hint)), self.known.as_ref().map(part)]
+    }
+
+    /// A hint counts while it is newer than what is known, and while REST was not asked after it had come: whatever
+    /// time a hint claims, the provider's own answer ends it.
+    fn shown(&self, looked: Option<Timestamp>) -> &(Stamp, State) {
+        let open = looked.is_none_or(|looked| looked < self.hint.0.asked);
+        match &self.known {
+            Some(known) if !open || known.0 >= self.hint.0 => known,
+            _ => &self.hint,
+        }
+    }
 }
 
 impl Incident {
     /// The incident as first seen.
     pub fn first(seen: Observation) -> Self {
         let Observation { key, stamp, state, extra } = seen;
-        Self { key, stamp, state, extra: extra.map(|extra| (stamp, extra)) }
+        let hint = (stamp.source == Source::Unsigned).then(|| (stamp, state.clone()));
+        let doubt = hint.map(|hint| Box::new(Doubt { hint, known: None }));
+        Self { key, stamp, state, extra: extra.map(|extra| (stamp, extra)), doubt }
     }
 
     /// Takes what is newer in `seen`; says whether that says anything new. Takes any order, any repetition.
     pub fn merge(&mut self, seen: &Observation) -> bool {
-        let newer = (seen.stamp, &seen.state) > (self.stamp, &self.state);
         let mut changed = false;
-        if newer {
-            changed = self.state != seen.state;
-            self.stamp = seen.stamp;
-            self.state = seen.state.clone();
-        }
         if let Some(extra) = &seen.extra {
             let known = self.extra.as_ref().map(|(stamp, extra)| (*stamp, extra));
             if known.is_none_or(|known| (seen.stamp, extra) > known) {
-                changed |= known.is_none_or(|(_, old)| old != extra);
+                changed |= known.is_none_or(|(stamp, old)| old != extra || stamp.at != seen.stamp.at);
                 self.extra = Some((seen.stamp, extra.clone()));
             }
+        }
+        if seen.stamp.source == Source::Unsigned || self.doubt.is_some() {
+            return self.merge_doubted(seen) | changed;
+        }
+        if (seen.stamp, &seen.state) > (self.stamp, &self.state) {
+            // A later time of the same is news too: whoever takes it over must know what is older.
+            changed |= self.state != seen.state || self.stamp.at != seen.stamp.at;
+            self.stamp = seen.stamp;
+            self.state = seen.state.clone();
         }
         changed
     }
@@ -183,6 +230,31 @@ impl Incident {
     /// Whether `seen` tells another state, and the times do not tell which of the two came last.
     pub fn doubts(&self, seen: &Observation) -> bool {
         self.stamp.leaves_open(&seen.stamp) && self.state != seen.state
+    }
+
+    fn merge_doubted(&mut self, seen: &Observation) -> bool {
+        let new = (seen.stamp, seen.state.clone());
+        let shown = || (self.stamp, self.state.clone());
+        let before = self.doubt.as_ref().map(|doubt| doubt.told());
+        let mut doubt = match self.doubt.take() {
+            Some(doubt) => doubt,
+            None => Box::new(Doubt { hint: new.clone(), known: Some(shown()) }),
+        };
+        if seen.stamp.source == Source::Unsigned {
+            doubt.hint = new.max(doubt.hint);
+        } else {
+            doubt.known = Some(doubt.known.take().map_or_else(|| new.clone(), |known| known.max(new.clone())));
+        }
+        let looked = self.extra.as_ref().map(|(stamp, _)| stamp.asked);
+        let (stamp, state) = doubt.shown(looked).clone();
+        let changed = before != Some(doubt.told()) || self.state != state || self.stamp.source != stamp.source;
+        (self.stamp, self.state, self.doubt) = (stamp, state, Some(doubt));
+        changed
+    }
+
+    /// Whether nobody signed what it shows, and the provider was not asked since.
+    pub fn is_unconfirmed(&self) -> bool {
+        self.stamp.source == Source::Unsigned
     }
 
     /// REST's extra facts, while they still speak of the newest known state.

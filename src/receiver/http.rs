@@ -33,12 +33,17 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
+use super::Networks;
+
+/// Before another try when no connection can be taken.
+const WITHOUT_FILES: Duration = Duration::from_millis(50);
+
 /// What one client, and all together, may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Connections at the same time.
     pub connections: usize,
-    /// Of these, from one address.
+    /// Of these, from one address. A trusted proxy stands for many, and may have all.
     pub per_peer: usize,
     /// Until a request's head is complete; also for the first byte of the next one.
     pub head: Duration,
@@ -67,13 +72,13 @@ impl Default for Limits {
 }
 
 /// Serves until `stop`, then finishes the requests in progress, for at most `limits.drain`.
-pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: CancellationToken) {
-    let places = Arc::new(Places::new(limits));
+pub async fn serve(listener: TcpListener, app: Router, limits: Limits, networks: Networks, stop: CancellationToken) {
+    let places = Arc::new(Places::new(limits, networks));
     let open = TaskTracker::new();
     loop {
         let (tcp, peer) = tokio::select! {
             () = stop.cancelled() => break,
-            next = accept(&listener) => next,
+            next = accept(&listener, &places) => next,
         };
         let place = Places::take(&places, peer.ip().to_canonical());
         open.spawn(converse(tcp, peer, app.clone(), limits, place, stop.clone()));
@@ -86,15 +91,22 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: Can
     }
 }
 
-async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+/// The next connection. When there are no files left for it, those that are silent longest give up theirs, one at a
+/// time; that it was so is logged once, and not for each.
+async fn accept(listener: &TcpListener, places: &Places) -> (TcpStream, SocketAddr) {
+    let mut said = false;
     loop {
         let error = match listener.accept().await {
             Ok(next) => return next,
             Err(error) => error,
         };
         if !matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
-            tracing::warn!(%error, "no connection can be taken: {error}");
-            sleep(Duration::from_millis(100)).await;
+            if !said {
+                tracing::warn!(%error, "no connection can be taken, the longest silent make room: {error}");
+            }
+            said = true;
+            places.lock().drop_longest_silent(|_| true);
+            sleep(WITHOUT_FILES).await;
         }
     }
 }
@@ -157,6 +169,7 @@ fn too_slow() -> Response {
 /// Who is connected.
 struct Places {
     limits: Limits,
+    networks: Networks,
     since: Instant,
     seated: Mutex<Seated>,
 }
@@ -187,8 +200,8 @@ struct Place {
 }
 
 impl Places {
-    fn new(limits: Limits) -> Self {
-        Self { limits, since: Instant::now(), seated: Mutex::default() }
+    fn new(limits: Limits, networks: Networks) -> Self {
+        Self { limits, networks, since: Instant::now(), seated: Mutex::default() }
     }
 
     fn now(&self) -> u64 {
@@ -201,8 +214,9 @@ impl Places {
 
     /// A place for a newcomer; if need be, that of the longest silent one.
     fn take(this: &Arc<Self>, peer: IpAddr) -> Place {
+        let alone = !this.networks.is_proxy(peer);
         let mut seated = this.lock();
-        if seated.places.values().filter(|entry| entry.peer == peer).count() >= this.limits.per_peer {
+        if alone && seated.places.values().filter(|entry| entry.peer == peer).count() >= this.limits.per_peer {
             seated.drop_longest_silent(|entry| entry.peer == peer);
         } else if seated.places.len() >= this.limits.connections {
             seated.drop_longest_silent(|_| true);
@@ -289,6 +303,11 @@ mod tests {
     }
 
     async fn served(limits: Limits) -> Served {
+        served_behind(limits, "192.0.2.1/32").await
+    }
+
+    async fn served_behind(limits: Limits, proxy: &str) -> Served {
+        let proxy = proxy.parse().expect("network");
         let (release, reached) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let held = {
             let (release, reached) = (Arc::clone(&release), Arc::clone(&reached));
@@ -305,7 +324,8 @@ mod tests {
             .route("/held", get(held));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
         let (at, stop) = (listener.local_addr().expect("address"), CancellationToken::new());
-        let ended = tokio::spawn(serve(listener, app, limits, stop.clone()));
+        let networks = Networks::new(None, vec![proxy]);
+        let ended = tokio::spawn(serve(listener, app, limits, networks, stop.clone()));
         Served { at, stop, ended, release, reached }
     }
 
@@ -395,6 +415,21 @@ mod tests {
         let _third = hello(server.at).await;
 
         assert_eq!(rest(first).await, "");
+    }
+
+    #[tokio::test]
+    async fn a_trusted_proxy_is_not_held_to_the_share_of_one_address() {
+        let limits = Limits { per_peer: 2, head: DEADLINE * 2, ..Limits::default() };
+        let server = served_behind(limits, "127.0.0.0/8").await;
+        let mut first = hello(server.at).await;
+        let mut others = vec![];
+        for _ in 0..10 {
+            others.push(hello(server.at).await);
+        }
+
+        first.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.expect("write");
+
+        assert!(rest(first).await.contains("hello"));
     }
 
     #[tokio::test]

@@ -4,8 +4,9 @@
 //! what is wrong with the delivery; trouble of our own is 503.
 
 pub mod http;
+mod network;
 mod request;
-mod signature;
+mod scheme;
 
 #[cfg(test)]
 mod tests;
@@ -21,25 +22,37 @@ use std::{
 use axum::{
     Router,
     extract::{ConnectInfo, Path, Request, State, rejection::PathRejection},
-    http::{HeaderMap, StatusCode, header},
+    http::{StatusCode, header},
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
+use ipnet::IpNet;
 use jiff::Timestamp;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tower_http::catch_panic::CatchPanicLayer;
 
-pub use self::signature::NamedSecret;
-use self::{request::Taken, signature::UrlKey};
+pub use self::{
+    network::Networks,
+    scheme::{NamedSecret, unusable},
+};
+use self::{
+    network::{Client, Known},
+    request::Taken,
+    scheme::{Gate, Presented, Refused, UrlKey},
+};
 use crate::{
     core::{
-        delivery::{Decode, Decoded, DeliverySummary, Proof, Scheme, Timings, Verdict},
+        delivery::{Decode, Decoded, DeliverySummary, Proof, Timings, Verdict},
         id::AccountName,
         incident::Observation,
+        sender::Demand,
         text::Shown,
     },
-    store::{NewDelivery, Store},
+    store::{
+        NewDelivery, Store,
+        crash::{self, Point},
+    },
 };
 
 /// Seconds after which a sender may try again, where the trouble is ours.
@@ -55,11 +68,16 @@ pub struct Hook {
     pub account: AccountName,
     /// `None`: not read yet, and every sender is asked to retry.
     pub url_key: Option<SecretString>,
-    /// Any of them may have signed. Empty: not read yet, and senders are asked to retry.
+    /// What senders must show.
+    pub demand: Demand,
+    /// Any of them may have been used. Empty: not read yet, and senders are asked to retry. With
+    /// [`Demand::SecretUrl`] the key of the path under its name.
     pub secrets: Vec<NamedSecret>,
     /// Configured secrets that could not be read. While there are any, a signature that fits none of
     /// `secrets` may be by one of those: its sender is asked to retry, not refused.
     pub unread: usize,
+    /// Who may deliver, in place of the general list; `None` leaves it to that one.
+    pub allow: Option<Vec<IpNet>>,
     pub decode: Arc<dyn Decode>,
 }
 
@@ -80,6 +98,9 @@ type Doors = HashMap<AccountName, Door>;
 struct Inner {
     doors: RwLock<Arc<Doors>>,
     nobody: UrlKey,
+    /// What is checked where there is no account, so that this takes as long.
+    nothing: Gate,
+    networks: Networks,
     store: Store,
     arrivals: mpsc::Sender<Arrival>,
     missed: Arc<Notify>,
@@ -91,17 +112,24 @@ struct Inner {
 struct Door {
     account: AccountName,
     key: Option<UrlKey>,
-    secrets: Vec<NamedSecret>,
+    gate: Gate,
     unread: usize,
+    allow: Option<Vec<IpNet>>,
     decode: Arc<dyn Decode>,
 }
 
 impl From<Hook> for Door {
     fn from(hook: Hook) -> Self {
-        let Hook { account, url_key, mut secrets, unread, decode } = hook;
-        // With an empty secret anybody could sign.
-        secrets.retain(|secret| !secret.value.expose_secret().is_empty());
-        Self { account, key: url_key.as_ref().map(UrlKey::new), secrets, unread, decode }
+        let Hook { account, url_key, demand, secrets, unread, allow, decode } = hook;
+        let unread = unread + secrets.iter().filter(|secret| unusable(&demand, secret).is_some()).count();
+        Self {
+            account,
+            key: url_key.as_ref().map(UrlKey::new),
+            gate: Gate::new(&demand, &secrets),
+            unread,
+            allow,
+            decode,
+        }
     }
 }
 
@@ -110,6 +138,7 @@ impl Receiver {
     /// gone, `missed` is notified instead: whoever listens then reads the store again.
     pub fn new(
         hooks: Vec<Hook>,
+        networks: Networks,
         store: Store,
         arrivals: mpsc::Sender<Arrival>,
         missed: Arc<Notify>,
@@ -118,7 +147,8 @@ impl Receiver {
         let doors = RwLock::new(Arc::new(doors(hooks)));
         let (nobody, rejections) = (UrlKey::of_nobody(), Semaphore::new(REJECTIONS));
         let trouble = Arc::default();
-        Self(Arc::new(Inner { doors, nobody, store, arrivals, missed, trouble, now, rejections }))
+        let nothing = Gate::new(&Demand::PagerdutyV3, &[scheme::decoy()]);
+        Self(Arc::new(Inner { doors, nobody, nothing, networks, store, arrivals, missed, trouble, now, rejections }))
     }
 
     /// Notified whenever a genuine delivery could not be stored.
@@ -163,20 +193,26 @@ async fn hook(
     let Ok(Path((account, key))) = path else { return not_found() };
     let inner = &*receiver.0;
     let doors = Arc::clone(&inner.doors.read().unwrap_or_else(PoisonError::into_inner));
-    let place = inner.place(&doors, &account, &key);
+    let networks = inner.networks.now();
     let (head, body) = request.into_parts();
+    let client = networks.client(peer(&head.extensions), &head.headers);
+    let place = inner.place(&doors, &account, &key).or_barred(&networks, &client);
     let keep = place.door().map_or(STRAY_BODY, |_| usize::try_from(request::LIMIT).unwrap_or(usize::MAX));
     let Ok(taken) = request::take(body, keep).await else {
         return (StatusCode::SERVICE_UNAVAILABLE, "the body broke off\n").into_response();
     };
     let read = Instant::now();
-    let judged = judge(&place, &head.headers, &taken);
+    let at = (inner.now)();
+    crash::passing(Point::BeforeVerify);
+    let presented = Presented { method: &head.method, uri: &head.uri, headers: &head.headers, body: &taken.bytes };
+    let judged = inner.judge(&place, &client, &presented, &taken, at);
+    crash::passing(Point::AfterVerify);
     let (read_us, check_us) = (microseconds(read.duration_since(started)), microseconds(read.elapsed()));
     let timings = Timings { read_us, check_us, commit_us: None };
     let observation = judged.decoded.as_ref().and_then(|decoded| decoded.observation.clone());
     let status = judged.status;
     let new = NewDelivery {
-        at: (inner.now)(),
+        at,
         started,
         account: place.account().cloned(),
         verdict: judged.verdict,
@@ -185,8 +221,8 @@ async fn hook(
         proof: judged.proof,
         timings,
         decoded: judged.decoded,
-        peer: peer(&head.extensions),
-        headers: request::loggable(&head.headers),
+        peer: client.words(),
+        headers: request::loggable(&head.headers, place.known().map(|door| &door.gate)),
         body: taken.bytes,
     };
     match judged.verdict {
@@ -199,19 +235,19 @@ fn microseconds(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
-fn peer(extensions: &axum::http::Extensions) -> String {
-    extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.to_string()).unwrap_or_default()
+fn peer(extensions: &axum::http::Extensions) -> Option<SocketAddr> {
+    extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0)
 }
 
 impl Inner {
     /// Takes as long for an unknown account as for a wrong key.
     fn place<'a>(&self, doors: &'a Doors, account: &str, key: &str) -> Place<'a> {
         let door = doors.get(account);
-        let opens = door.and_then(|door| door.key.as_ref()).unwrap_or(&self.nobody).is(key);
+        let opens = door.and_then(|door| door.key.as_ref()).unwrap_or(&self.nobody).is(key.as_bytes());
         match door {
-            Some(door) if door.key.is_none() => Place::NotReady(&door.account),
+            Some(door) if door.key.is_none() => Place::NotReady(door),
             Some(door) if opens => Place::Door(door),
-            Some(door) => Place::WrongKey(&door.account),
+            Some(door) => Place::WrongKey(door),
             None => Place::Nowhere,
         }
     }
@@ -224,6 +260,7 @@ impl Inner {
         };
         let fresh = recorded.summary.verdict == Verdict::Accepted;
         self.tell(Arrival { summary: recorded.summary, observation: observation.filter(|_| fresh) });
+        crash::passing(Point::BeforeAnswer);
         status.into_response()
     }
 
@@ -233,9 +270,8 @@ impl Inner {
         if let Ok(_turn) = self.rejections.try_acquire() {
             let account = new.account.clone();
             if let Ok(recorded) = self.store.record_or_notify(new, Some(Arc::clone(&self.missed))).await {
-                if let Some(account) = account {
-                    tracing::warn!(%account, status = status.as_u16(), "refused a delivery: {reason}");
-                }
+                let account = account.as_ref().map_or("none", AccountName::as_str);
+                tracing::warn!(account, status = status.as_u16(), "refused a delivery: {reason}");
                 self.tell(Arrival { summary: recorded.summary, observation: None });
             }
         }
@@ -266,25 +302,38 @@ fn unavailable(cause: &impl std::fmt::Display) -> Response {
 enum Place<'a> {
     Door(&'a Door),
     /// The account's key is not read yet.
-    NotReady(&'a AccountName),
-    WrongKey(&'a AccountName),
+    NotReady(&'a Door),
+    WrongKey(&'a Door),
+    /// The right key, from an address that may not deliver. Who does not know the key is not told of the list.
+    Barred(&'a Door),
     Nowhere,
 }
 
 impl<'a> Place<'a> {
+    fn or_barred(self, networks: &Known, client: &Client) -> Self {
+        match self {
+            Self::Door(door) if !networks.allows(door.allow.as_deref(), client) => Self::Barred(door),
+            other => other,
+        }
+    }
+
     fn door(&self) -> Option<&'a Door> {
         match self {
             Self::Door(door) => Some(door),
-            Self::NotReady(_) | Self::WrongKey(_) | Self::Nowhere => None,
+            Self::NotReady(_) | Self::WrongKey(_) | Self::Barred(_) | Self::Nowhere => None,
+        }
+    }
+
+    /// The door of the account that the path names, open or not.
+    fn known(&self) -> Option<&'a Door> {
+        match self {
+            Self::Door(door) | Self::NotReady(door) | Self::WrongKey(door) | Self::Barred(door) => Some(door),
+            Self::Nowhere => None,
         }
     }
 
     fn account(&self) -> Option<&'a AccountName> {
-        match self {
-            Self::Door(door) => Some(&door.account),
-            Self::NotReady(account) | Self::WrongKey(account) => Some(account),
-            Self::Nowhere => None,
-        }
+        self.known().map(|door| &door.account)
     }
 }
 
@@ -307,40 +356,63 @@ fn unchecked(why: &str) -> Judged {
     rejected(StatusCode::SERVICE_UNAVAILABLE, reason)
 }
 
-fn judge(place: &Place<'_>, headers: &HeaderMap, taken: &Taken) -> Judged {
-    let door = match place {
-        Place::Door(door) => door,
-        Place::NotReady(_) => return unchecked("the key of the path is not read yet"),
-        Place::WrongKey(_) => return rejected(StatusCode::NOT_FOUND, "wrong key in the path"),
-        Place::Nowhere => return rejected(StatusCode::NOT_FOUND, "the path names no account configured here"),
-    };
-    if request::is_encoded(headers) {
-        return rejected(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body has a content encoding");
-    }
-    if taken.is_too_large() {
-        let reason = format!("the body is larger than {} bytes", request::LIMIT);
-        return rejected(StatusCode::PAYLOAD_TOO_LARGE, reason);
-    }
-    if door.secrets.is_empty() {
-        return unchecked("no signing secret is loaded");
-    }
-    match signature::signer(&door.secrets, headers, &taken.bytes) {
-        Ok(name) => decoded(door, name, &taken.bytes),
-        Err(signature::Refused::Wrong) if door.unread > 0 => {
-            unchecked("no secret that is loaded signed it, and not all that are configured are")
+impl Inner {
+    fn judge(
+        &self,
+        place: &Place<'_>,
+        client: &Client,
+        presented: &Presented<'_>,
+        taken: &Taken,
+        now: Timestamp,
+    ) -> Judged {
+        let door = match place {
+            Place::Door(door) => door,
+            Place::NotReady(_) => return unchecked("the key of the path is not read yet"),
+            // Checked for nothing, so that the time tells nothing.
+            Place::WrongKey(_) => {
+                let _ = self.nothing.check(presented, now);
+                return rejected(StatusCode::NOT_FOUND, "wrong key in the path");
+            }
+            Place::Nowhere => {
+                let _ = self.nothing.check(presented, now);
+                return rejected(StatusCode::NOT_FOUND, "the path names no account configured here");
+            }
+            // A 4xx loses the delivery for good. That is what a list of who may deliver is for.
+            Place::Barred(_) => {
+                let reason = format!("{} is not among the addresses that `allow` names", client.name());
+                return rejected(StatusCode::FORBIDDEN, reason);
+            }
+        };
+        if request::is_encoded(presented.headers) {
+            return rejected(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body has a content encoding");
         }
-        Err(refused) => rejected(StatusCode::UNAUTHORIZED, refused.to_string()),
+        if taken.is_too_large() {
+            let reason = format!("the body is larger than {} bytes", request::LIMIT);
+            return rejected(StatusCode::PAYLOAD_TOO_LARGE, reason);
+        }
+        if !door.gate.is_loaded() {
+            return unchecked("no secret is loaded");
+        }
+        match door.gate.check(presented, now) {
+            Ok(proof) => decoded(door, proof, presented.body, now),
+            Err(Refused::Wrong(_)) if door.unread > 0 => {
+                unchecked("no secret that is loaded fits, and not all that are configured are loaded")
+            }
+            // Genuine, so perhaps it is our clock: a sender that signs each try anew comes through once that is right.
+            Err(untimely @ Refused::Untimely { .. }) => rejected(StatusCode::SERVICE_UNAVAILABLE, untimely.to_string()),
+            Err(refused) => rejected(StatusCode::UNAUTHORIZED, refused.to_string()),
+        }
     }
 }
 
 /// A genuine delivery is taken whatever is in it: a 4xx would lose it for good.
-fn decoded(door: &Door, signer: &str, body: &[u8]) -> Judged {
+fn decoded(door: &Door, proof: Proof, body: &[u8], now: Timestamp) -> Judged {
     let read = catch_unwind(AssertUnwindSafe(|| door.decode.decode(&door.account, body)))
         .unwrap_or_else(|_| Err("reading it panicked".to_owned()));
+    let how = proof.words();
     let (verdict, reason, decoded) = match read {
-        Ok(decoded) => (Verdict::Accepted, format!("signed with {signer}"), Some(decoded)),
-        Err(cause) => (Verdict::Undecodable, format!("signed with {signer}, but {cause}"), None),
+        Ok(decoded) => (Verdict::Accepted, how, Some(decoded.shown_by(Some(&proof), now))),
+        Err(cause) => (Verdict::Undecodable, format!("{how}, but {cause}"), None),
     };
-    let proof = Some(Proof { scheme: Scheme::PagerdutyV3, secret: Shown::line(signer) });
-    Judged { verdict, status: StatusCode::ACCEPTED, reason, proof, decoded }
+    Judged { verdict, status: StatusCode::ACCEPTED, reason, proof: Some(proof), decoded }
 }

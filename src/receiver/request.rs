@@ -9,6 +9,8 @@ use axum::{
 use http_body_util::BodyExt as _;
 use tokio::time::timeout;
 
+use super::scheme::Gate;
+
 /// The largest body taken.
 pub(super) const LIMIT: u64 = 1024 * 1024;
 /// What a larger body is still read up to and thrown away, so that its sender gets to read the answer.
@@ -66,10 +68,11 @@ pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
 }
 
 /// The headers for the log. Only those known to carry no secret keep their values: senders let people configure
-/// headers of their own, and those are mostly keys.
-pub(super) fn loggable(headers: &HeaderMap) -> Vec<(String, String)> {
+/// headers of their own, and those are mostly keys. `gate` knows the account's own headers.
+pub(super) fn loggable(headers: &HeaderMap, gate: Option<&Gate>) -> Vec<(String, String)> {
     let line = |(name, value): (&HeaderName, &HeaderValue)| {
-        let value = if is_harmless(name.as_str()) {
+        let told = gate.and_then(|gate| gate.is_harmless(name));
+        let value = if told.unwrap_or_else(|| is_harmless(name.as_str())) {
             String::from_utf8_lossy(value.as_bytes()).into_owned()
         } else {
             "•••".to_owned()
@@ -92,11 +95,22 @@ fn is_harmless(name: &str) -> bool {
         "transfer-encoding",
         "user-agent",
         "via",
+        "webhook-id",
+        "webhook-signature",
+        "webhook-timestamp",
         "x-forwarded-for",
         "x-forwarded-host",
         "x-forwarded-port",
         "x-forwarded-proto",
+        "x-pagerduty-signature",
+        "x-real-ip",
+        "x-request-id",
+        "x-slack-request-timestamp",
+        "x-slack-signature",
+        "x-victorops-signature",
+        "x-webhook-id",
+        "x-webhook-subscription",
     ];
-    const FAMILIES: &[&str] = &["accept", "content-", "x-pagerduty-", "x-webhook-", "x-real-ip", "x-request-id"];
+    const FAMILIES: &[&str] = &["accept", "content-"];
     NAMES.contains(&name) || FAMILIES.iter().any(|family| name.starts_with(family))
 }

@@ -19,7 +19,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use super::{signature::HEADER, *};
+use super::{scheme::HEADER, *};
 use crate::{
     core::{
         id::{EventId, IncidentId, IncidentKey},
@@ -98,17 +98,26 @@ fn account(name: &str) -> AccountName {
 }
 
 fn hook(secrets: Vec<NamedSecret>) -> Hook {
+    hook_of(Demand::PagerdutyV3, secrets)
+}
+
+fn hook_of(demand: Demand, secrets: Vec<NamedSecret>) -> Hook {
     let url_key = Some(SecretString::from(KEY));
-    Hook { account: account("prod"), url_key, secrets, unread: 0, decode: Arc::new(TestDecoder) }
+    let account = account("prod");
+    Hook { account, url_key, demand, secrets, unread: 0, allow: None, decode: Arc::new(TestDecoder) }
 }
 
 fn house_with(secrets: Vec<NamedSecret>, room: usize) -> House {
+    house_of(hook(secrets), room, Networks::default())
+}
+
+fn house_of(hook: Hook, room: usize, networks: Networks) -> House {
     let dir = tempfile::tempdir().expect("tempdir");
     let store = Store::open(dir.path()).expect("store");
     let (sender, arrivals) = mpsc::channel(room);
     let missed = Arc::new(Notify::new());
     let now = || Timestamp::UNIX_EPOCH;
-    let receiver = Receiver::new(vec![hook(secrets)], store, sender, Arc::clone(&missed), now);
+    let receiver = Receiver::new(vec![hook], networks, store, sender, Arc::clone(&missed), now);
     House { dir, app: router(receiver.clone()), receiver, arrivals, missed }
 }
 
@@ -322,7 +331,7 @@ async fn without_a_loaded_secret_it_is_503_with_retry_after() {
         assert_eq!(answer.headers()["retry-after"], "5");
         let (verdict, status, reason) = house.last();
         assert_eq!((verdict, status), (Verdict::Rejected, 503));
-        assert!(reason.starts_with("no signing secret is loaded"), "{reason}");
+        assert!(reason.starts_with("no secret is loaded"), "{reason}");
     }
 }
 
@@ -480,7 +489,7 @@ async fn a_body_is_counted_while_it_comes() {
 async fn open_door(house: &House) -> (SocketAddr, CancellationToken) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
     let (at, stop) = (listener.local_addr().expect("address"), CancellationToken::new());
-    tokio::spawn(http::serve(listener, house.app.clone(), http::Limits::default(), stop.clone()));
+    tokio::spawn(http::serve(listener, house.app.clone(), http::Limits::default(), Networks::default(), stop.clone()));
     (at, stop)
 }
 

@@ -1,14 +1,19 @@
 //! One configured account: its way to the provider, made when it is first needed and made anew when the
 //! credentials were refused.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify};
 
+use super::scope::Scope;
 use crate::{
     config::{AccountSettings, ProviderKind},
-    core::{freshness::Failure, text::Shown},
+    core::{freshness::Failure, id::AccountName, text::Shown},
     provider::{
         Provider, ProviderError,
         pagerduty::{PagerDuty, Settings},
@@ -21,6 +26,42 @@ pub struct Account {
     provider: Mutex<Option<Arc<dyn Provider>>>,
     /// Asks the poller to look now.
     pub look: Notify,
+    /// Asks for a look at the provider's subscriptions.
+    pub doubt: Notify,
+    /// Of which incidents push tells.
+    pub scope: Scope,
+}
+
+/// The accounts that are configured now. Settings may be read again at any time, so whoever needs an account looks
+/// it up then; one that is held stays usable to its holder.
+#[derive(Default)]
+pub struct Accounts(RwLock<Arc<BTreeMap<AccountName, Arc<Account>>>>);
+
+impl Accounts {
+    pub fn new(accounts: impl IntoIterator<Item = Account>) -> Self {
+        let table = Self::default();
+        table.set(accounts.into_iter().map(Arc::new));
+        table
+    }
+
+    /// All of them, as they are at this moment.
+    pub fn all(&self) -> Arc<BTreeMap<AccountName, Arc<Account>>> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub fn get(&self, name: &AccountName) -> Option<Arc<Account>> {
+        self.all().get(name).cloned()
+    }
+
+    pub fn contains_key(&self, name: &AccountName) -> bool {
+        self.all().contains_key(name)
+    }
+
+    /// Puts these in the place of all others.
+    pub fn set(&self, accounts: impl IntoIterator<Item = Arc<Account>>) {
+        let table = accounts.into_iter().map(|account| (account.settings.name.clone(), account)).collect();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
+    }
 }
 
 /// Why there is no way to the provider just now.
@@ -36,12 +77,17 @@ pub enum NoProvider {
 
 impl Account {
     pub fn new(settings: AccountSettings) -> Self {
-        Self { settings, provider: Mutex::new(None), look: Notify::new() }
+        Self::holding(settings, None)
     }
 
     /// An account whose provider is at hand already.
     pub fn with_provider(settings: AccountSettings, provider: Arc<dyn Provider>) -> Self {
-        Self { settings, provider: Mutex::new(Some(provider)), look: Notify::new() }
+        Self::holding(settings, Some(provider))
+    }
+
+    fn holding(settings: AccountSettings, provider: Option<Arc<dyn Provider>>) -> Self {
+        let provider = Mutex::new(provider);
+        Self { settings, provider, look: Notify::new(), doubt: Notify::new(), scope: Scope::default() }
     }
 
     /// Whether REST can be used at all.

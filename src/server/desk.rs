@@ -1,12 +1,12 @@
 //! Where a console's requests are answered. Every request is checked against what its sender may do.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 use tokio_util::task::TaskTracker;
 
-use super::{account::Account, actions, hub::Hub, look::Looks};
+use super::{account::Accounts, actions, hub::Hub, look::Looks};
 use crate::{
     core::{
         action::{Target, Verb},
@@ -31,7 +31,7 @@ const TARGETS: usize = 1000;
 pub struct Desk {
     pub hub: Hub,
     pub store: Store,
-    pub accounts: BTreeMap<AccountName, Arc<Account>>,
+    pub accounts: Accounts,
     pub renderer: Renderer,
     pub library: Library,
     /// Actions being carried out: the end waits for them.
@@ -61,7 +61,7 @@ impl Desk {
             }
             Request::Render { text, delivery } => self.preview(&text, delivery).await,
             Request::Refresh => {
-                for account in self.accounts.values() {
+                for account in self.accounts.all().values() {
                     account.look.notify_one();
                 }
                 Ok(Answer::Refreshing)
@@ -190,7 +190,7 @@ impl Desk {
 impl Desk {
     /// The account that a sample event is said to be of.
     fn any_account(&self) -> Result<AccountName, String> {
-        let first = self.accounts.keys().next().cloned();
+        let first = self.accounts.all().keys().next().cloned();
         first.map_or_else(|| "example".parse().map_err(|e: BadId| e.to_string()), Ok)
     }
 }

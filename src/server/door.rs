@@ -9,7 +9,10 @@ use tokio_util::sync::CancellationToken;
 use super::hub::Hub;
 use crate::{
     core::{board::Change, freshness::Door, text::Shown},
-    receiver::http::{self, Limits},
+    receiver::{
+        Networks,
+        http::{self, Limits},
+    },
     store::{Store, StoreError},
 };
 
@@ -22,7 +25,7 @@ const OPEN_MAX: u64 = 10_240;
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Listens on `address` as soon as it is free, and serves `router` until `stop`.
-pub async fn keep(hub: Hub, address: SocketAddr, router: axum::Router, stop: CancellationToken) {
+pub async fn keep(hub: Hub, address: SocketAddr, router: axum::Router, networks: Networks, stop: CancellationToken) {
     let listener = tokio::select! {
         () = stop.cancelled() => return,
         listener = bind(&hub, address) => listener,
@@ -30,7 +33,7 @@ pub async fn keep(hub: Hub, address: SocketAddr, router: axum::Router, stop: Can
     let open = listener.local_addr().unwrap_or(address);
     hub.publish(Change::Door(Door::Open { address: open.to_string() }));
     tracing::info!(address = %open, "listening for webhooks");
-    http::serve(listener, router, limits(open_files()), stop).await;
+    http::serve(listener, router, limits(open_files()), networks, stop).await;
 }
 
 /// Connections leave a quarter of the open files to the store, consoles and render workers.
@@ -173,7 +176,7 @@ mod tests {
         let address = other.local_addr().expect("address");
         let (hub, stop) = (Hub::new(Board::default()), CancellationToken::new());
         let (_, mut feed) = hub.subscribe();
-        let kept = tokio::spawn(keep(hub.clone(), address, axum::Router::new(), stop.clone()));
+        let kept = tokio::spawn(keep(hub.clone(), address, axum::Router::new(), Networks::default(), stop.clone()));
 
         let Change::Door(Door::Taken { by, .. }) = &*feed.recv().await.expect("change") else { panic!("not taken") };
         assert_eq!(by.as_str(), "another program of yours");

@@ -10,7 +10,11 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::task::TaskTracker;
 
-use super::{account::Account, desk::Desk, hub::Hub};
+use super::{
+    account::{Account, Accounts},
+    desk::Desk,
+    hub::Hub,
+};
 use crate::{
     config::{AccountSettings, ProviderKind},
     core::{
@@ -284,7 +288,7 @@ pub(super) fn desk(fake: &Fake, dir: &std::path::Path) -> Arc<Desk> {
     Arc::new(Desk {
         hub: Hub::new(board),
         store: Store::open(dir).expect("store"),
-        accounts: [(account_name(), Arc::new(account))].into(),
+        accounts: Accounts::new([account]),
         renderer: Renderer::new(vec!["false".into()], Limits::default()),
         library: Library::open(&dir.join("templates")),
         under_way: TaskTracker::new(),

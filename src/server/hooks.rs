@@ -8,9 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{account::Account, desk::Desk};
 use crate::{
-    config::WebhookSettings,
-    core::{delivery::Decode, text::Shown},
-    receiver::{Hook, NamedSecret, Receiver},
+    config::{SecretRef, WebhookSettings},
+    core::{delivery::Decode, sender::Demand, text::Shown},
+    receiver::{self, Hook, NamedSecret, Receiver},
 };
 
 /// How long the door waits for secrets before it opens.
@@ -21,7 +21,7 @@ const RETRY: Duration = Duration::from_secs(15);
 /// Reads the secrets of every account with a webhook. The board says which cannot be read; `false`: there are some.
 pub(super) async fn read(desk: &Desk, decode: &Arc<dyn Decode>) -> (Vec<Hook>, bool) {
     let (mut hooks, mut whole) = (vec![], true);
-    for account in desk.accounts.values() {
+    for account in desk.accounts.all().values() {
         let Some(webhook) = &account.settings.webhook else { continue };
         let (hook, wrong) = read_one(account, webhook, decode).await;
         if let Some(wrong) = &wrong {
@@ -40,11 +40,12 @@ pub(super) async fn read_for_a_moment(desk: &Desk, decode: &Arc<dyn Decode>) -> 
     if let Ok(read) = timeout(MOMENT, read(desk, decode)).await {
         return read;
     }
-    let unread = desk.accounts.values().filter_map(|account| {
+    let accounts = desk.accounts.all();
+    let unread = accounts.values().filter_map(|account| {
         let webhook = account.settings.webhook.as_ref()?;
         let account = account.settings.name.clone();
-        let unread = webhook.secrets.len();
-        Some(Hook { account, url_key: None, secrets: vec![], unread, decode: Arc::clone(decode) })
+        let (demand, unread, allow) = (webhook.demand.clone(), webhook.secrets.len(), webhook.allow.clone());
+        Some(Hook { account, url_key: None, demand, secrets: vec![], unread, allow, decode: Arc::clone(decode) })
     });
     (unread.collect(), false)
 }
@@ -75,21 +76,36 @@ pub(super) async fn read_until_whole(
 async fn read_one(account: &Account, webhook: &WebhookSettings, decode: &Arc<dyn Decode>) -> (Hook, Option<Shown>) {
     let (mut secrets, mut unread, mut wrong) = (vec![], 0, None);
     for secret in &webhook.secrets {
-        match secret.read().await {
-            Ok(value) => secrets.push(NamedSecret { name: secret.name(), value }),
-            Err(error) => {
+        match usable(&webhook.demand, secret).await {
+            Ok(secret) => secrets.push(secret),
+            Err(why) => {
                 unread += 1;
-                wrong = Some(Shown::line(&error.to_string()));
+                wrong = Some(why);
             }
         }
     }
-    let url_key = match webhook.url_key.read().await {
-        Ok(key) => Some(key),
-        Err(error) => {
-            wrong = Some(Shown::line(&error.to_string()));
+    let alone = webhook.demand == Demand::SecretUrl;
+    let of_key = if alone { &webhook.demand } else { &Demand::Bearer };
+    let url_key = match usable(of_key, &webhook.url_key).await {
+        Ok(key) => {
+            secrets.extend(alone.then(|| key.clone()));
+            Some(key.value)
+        }
+        Err(why) => {
+            wrong = Some(why);
             None
         }
     };
-    let name = account.settings.name.clone();
-    (Hook { account: name, url_key, secrets, unread, decode: Arc::clone(decode) }, wrong)
+    let (account, demand, allow) = (account.settings.name.clone(), webhook.demand.clone(), webhook.allow.clone());
+    (Hook { account, url_key, demand, secrets, unread, allow, decode: Arc::clone(decode) }, wrong)
+}
+
+/// A secret that is there and of the right form. One that is not is as good as unread: senders are asked to retry.
+async fn usable(demand: &Demand, secret: &SecretRef) -> Result<NamedSecret, Shown> {
+    let value = secret.read().await.map_err(|error| Shown::line(&error.to_string()))?;
+    let secret = NamedSecret { name: secret.name(), value };
+    match receiver::unusable(demand, &secret) {
+        None => Ok(secret),
+        Some(why) => Err(Shown::line(&why)),
+    }
 }

@@ -12,7 +12,10 @@ pub mod lease;
 pub mod look;
 pub mod ownership;
 pub mod poller;
+pub mod push;
+pub mod scope;
 pub mod snapshot;
+pub mod wake;
 
 #[cfg(test)]
 mod fake;
@@ -30,14 +33,14 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use account::Account;
+use account::{Account, Accounts};
 use desk::Desk;
 use hub::Hub;
 use lease::Lease;
 use look::Looks;
 
 use crate::{
-    config::{AccountSettings, ProviderKind, Settings},
+    config::{AccountSettings, ProviderKind, ReceiverSettings, Settings},
     core::{
         board::{Board, Change},
         delivery::Decode,
@@ -47,7 +50,7 @@ use crate::{
     },
     proto::Access,
     provider::pagerduty::Webhooks,
-    receiver::{self, Receiver},
+    receiver::{self, Networks, Receiver},
     store::{Reader, Store, StoreError},
     template::{Library, Limits, Renderer},
 };
@@ -105,12 +108,7 @@ impl Server {
             board.apply(&Change::Account(Box::new(first_look(account))));
         }
         let (board, unsettled) = store.read(move |reader| restore(reader, board)).await?;
-        let accounts: BTreeMap<_, _> = options
-            .settings
-            .accounts
-            .iter()
-            .map(|settings| (settings.name.clone(), Arc::new(Account::new(settings.clone()))))
-            .collect();
+        let accounts = Accounts::new(options.settings.accounts.iter().cloned().map(Account::new));
         let renderer = Renderer::new(options.worker.clone(), Limits::default());
         let desk = Arc::new(Desk {
             hub: Hub::new(board),
@@ -126,13 +124,17 @@ impl Server {
         });
         let server = Self { desk, tasks: TaskTracker::new(), stop: CancellationToken::new(), _lease: lease };
         server.open_the_door(&options).await?;
-        for account in server.desk.accounts.values() {
+        for account in server.desk.accounts.all().values() {
             if account.has_rest().await {
                 let polling = poller::run(Arc::clone(&server.desk), Arc::clone(account), server.stop.clone());
                 server.tasks.spawn(polling);
+                if options.receive && account.settings.webhook.is_some() {
+                    server.tasks.spawn(push::watch(Arc::clone(&server.desk), Arc::clone(account), server.stop.clone()));
+                }
             }
         }
         server.tasks.spawn(look::run(Arc::clone(&server.desk), server.stop.clone()));
+        server.tasks.spawn(wake::watch(Arc::clone(&server.desk), server.desk.now, server.stop.clone()));
         server.tasks.spawn(tidy(Arc::clone(&server.desk), server.stop.clone()));
         server.tasks.spawn(actions::settle(Arc::clone(&server.desk), unsettled));
         server.tasks.spawn(accept(Arc::clone(&server.desk), socket, server.stop.clone()));
@@ -143,7 +145,7 @@ impl Server {
     async fn open_the_door(&self, options: &Options) -> Result<(), ServerError> {
         let decode: Arc<dyn Decode> = Arc::new(Webhooks);
         let decoders: BTreeMap<AccountName, Arc<dyn Decode>> =
-            self.desk.accounts.keys().map(|name| (name.clone(), Arc::clone(&decode))).collect();
+            self.desk.accounts.all().keys().map(|name| (name.clone(), Arc::clone(&decode))).collect();
         ingest::catch_up(&self.desk, &decoders).await?;
         if !options.receive {
             return Ok(());
@@ -151,7 +153,10 @@ impl Server {
         let (hooks, whole) = hooks::read_for_a_moment(&self.desk, &decode).await;
         let (arrived, arrivals) = mpsc::channel(ARRIVALS);
         let missed = Arc::new(Notify::new());
-        let receiver = Receiver::new(hooks, self.desk.store.clone(), arrived, Arc::clone(&missed), self.desk.now);
+        let ReceiverSettings { listen, allow, trusted_proxies } = options.settings.receiver.clone();
+        let networks = Networks::new(allow, trusted_proxies);
+        let (store, told) = (self.desk.store.clone(), Arc::clone(&missed));
+        let receiver = Receiver::new(hooks, networks.clone(), store, arrived, told, self.desk.now);
         let router = receiver::router(receiver.clone());
         let (hub, store) = (self.desk.hub.clone(), self.desk.store.clone());
         self.tasks.spawn(door::watch_store(hub, store, receiver.trouble(), self.stop.clone()));
@@ -159,9 +164,8 @@ impl Server {
             let reading = hooks::read_until_whole(Arc::clone(&self.desk), decode, receiver, self.stop.clone());
             self.tasks.spawn(reading);
         }
-        let listen = options.settings.receiver.listen;
         self.tasks.spawn(ingest::run(Arc::clone(&self.desk), arrivals, missed, decoders, self.stop.clone()));
-        self.tasks.spawn(door::keep(self.desk.hub.clone(), listen, router, self.stop.clone()));
+        self.tasks.spawn(door::keep(self.desk.hub.clone(), listen, router, networks, self.stop.clone()));
         Ok(())
     }
 

@@ -2,13 +2,20 @@
 //!
 //! Ok means committed and synced. One thread writes, and commits what has queued as one transaction.
 
+mod backup;
+pub mod crash;
+mod damage;
 mod error;
 mod files;
+mod pack;
 mod reader;
 mod schema;
+mod search;
 mod writer;
 mod writes;
 
+#[cfg(test)]
+mod failures;
 #[cfg(test)]
 mod tests;
 
@@ -29,10 +36,15 @@ use tokio::{
     time::timeout,
 };
 
-use self::writer::{Job, Pulse, Task, Writer};
 pub use self::{
+    backup::{Backup, BackupError},
     error::StoreError,
-    reader::{Reader, StoredDelivery},
+    reader::{Reader, StoredDelivery, Unapplied},
+    search::{Condition, Found, Pattern, Search},
+};
+use self::{
+    writer::{Job, Last, Pulse, Task, Writer},
+    writes::Prepared,
 };
 use crate::core::{
     action::{Action, Verb},
@@ -46,8 +58,8 @@ use crate::core::{
 const QUEUE: usize = 1024;
 /// How long a request waits for its commit. Senders give up after 5 s.
 const COMMIT_WAIT: Duration = Duration::from_secs(4);
-/// How long `SQLite` waits for a lock of another process.
-const LOCK_WAIT: Duration = Duration::from_secs(5);
+/// How long `SQLite` waits for a lock of another process: less than a request waits, which is then told of the lock.
+const LOCK_WAIT: Duration = Duration::from_secs(3);
 /// How long ago a commit may have been to show that commits work.
 const LATELY: Duration = Duration::from_secs(5);
 
@@ -190,6 +202,7 @@ impl Store {
             mpsc::error::TrySendError::Full(()) => StoreError::Busy,
             mpsc::error::TrySendError::Closed(()) => StoreError::Closed,
         })?;
+        let new = Prepared::new(new)?;
         let call = self.call();
         let (job, waiting) = job(
             move |db| {
@@ -221,11 +234,20 @@ impl Store {
 
     /// Whether deliveries can be stored: a commit worked lately, or one tried now works.
     pub async fn ready(&self) -> Result<(), StoreError> {
-        let last = *self.pulse.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.is_some_and(|at| at.elapsed() < LATELY) {
-            return Ok(());
+        let probe = match self.last() {
+            Last::Worked(at) if at.elapsed() < LATELY => return Ok(()),
+            Last::Worked(_) | Last::None => writes::probe,
+            Last::Failed(_) => writes::probe_with_weight,
+        };
+        match (self.ask(probe).await, self.last()) {
+            // Why it takes so long says more than that it does.
+            (Err(StoreError::Late { .. } | StoreError::Busy), Last::Failed(cause)) => Err(cause),
+            (outcome, _) => outcome,
         }
-        self.ask(writes::probe).await
+    }
+
+    fn last(&self) -> Last {
+        self.pulse.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Calls that are not done yet, also those that nobody waits for any more.

@@ -14,12 +14,13 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params, types::Type};
 use serde::de::DeserializeOwned;
 
-use super::{StoreError, schema};
+use super::{StoreError, files, pack, schema};
 use crate::core::{
     action::Action,
     delivery::{DeliverySummary, Direction, Proof, Scheme, Timings, Verdict},
     id::{AccountName, ActionId, DeliveryId, EventId, IncidentId, IncidentKey},
     incident::Incident,
+    push::PING,
     text::Shown,
 };
 
@@ -34,6 +35,16 @@ pub struct StoredDelivery {
     /// `summary.size`.
     pub body: Vec<u8>,
     pub timings: Timings,
+}
+
+/// An accepted delivery whose content has not reached the board.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unapplied {
+    pub id: DeliveryId,
+    pub at: Timestamp,
+    pub account: AccountName,
+    pub proof: Option<Proof>,
+    pub body: Vec<u8>,
 }
 
 /// A read-only connection.
@@ -53,8 +64,28 @@ impl Reader {
     }
 
     pub(super) fn open_with(dir: &Path, lock_wait: Duration) -> Result<Self, StoreError> {
-        let (db, path) = schema::open_reader(dir, lock_wait)?;
-        Ok(Self { db, path })
+        Self::open_file(&files::path_in(dir), lock_wait)
+    }
+
+    pub(super) fn open_file(path: &Path, lock_wait: Duration) -> Result<Self, StoreError> {
+        let db = schema::open_reader(path, lock_wait)?;
+        Ok(Self { db, path: path.to_owned() })
+    }
+
+    /// Writes a copy into the empty file `to`, as of now.
+    pub(super) fn copy_to(&self, to: &Path) -> Result<(), StoreError> {
+        let Some(name) = to.to_str() else {
+            let cause = "its name is not UTF-8: choose another".to_owned();
+            return Err(StoreError::Other { path: to.display().to_string(), cause });
+        };
+        let copied = self.db.execute("VACUUM INTO ?1", [name]);
+        copied.map(drop).map_err(|error| StoreError::sqlite(to, &error))
+    }
+
+    /// How many deliveries are kept.
+    pub(super) fn deliveries(&self) -> Result<u64, StoreError> {
+        let count = self.db.query_row("SELECT count(*) AS n FROM delivery", [], |row| unsigned(row, "n"));
+        count.map_err(|error| self.failed(&error))
     }
 
     /// Up to `limit` lines of the log older than `before`, newest first.
@@ -65,14 +96,16 @@ impl Reader {
     }
 
     pub fn delivery(&self, id: DeliveryId) -> Result<Option<StoredDelivery>, StoreError> {
-        let sql =
-            format!("SELECT {SUMMARY}, peer, headers, body, read_us, check_us, commit_us FROM delivery WHERE id = ?1");
+        let sql = format!(
+            "SELECT {SUMMARY}, peer, headers, body, packed, read_us, check_us, commit_us FROM delivery WHERE id = ?1"
+        );
         let found = self.db.query_row(&sql, [id.0], |row| {
+            let (headers, body) = content(row)?;
             Ok(StoredDelivery {
                 summary: summary(row)?,
                 peer: row.get("peer")?,
-                headers: parsed(row, "headers")?,
-                body: row.get("body")?,
+                headers: serde_json::from_str(&headers).map_err(|error| unusable("headers", error))?,
+                body,
                 timings: Timings {
                     read_us: unsigned(row, "read_us")?,
                     check_us: unsigned(row, "check_us")?,
@@ -81,6 +114,16 @@ impl Reader {
             })
         });
         found.optional().map_err(|error| self.failed(&error))
+    }
+
+    /// When the last `limit` new and genuine deliveries of `account` came, test deliveries left out; newest first.
+    /// Looks no further back than some ten thousand deliveries of any kind.
+    pub fn rhythm(&self, account: &AccountName, limit: u32) -> Result<Vec<Timestamp>, StoreError> {
+        let sql = "SELECT at FROM delivery
+                   WHERE id > (SELECT COALESCE(MAX(id), 0) FROM delivery) - 20000
+                     AND account = ?1 AND verdict IN ('accepted', 'undecodable') AND event_type IS NOT ?2
+                   ORDER BY id DESC LIMIT ?3";
+        self.rows(sql, params![account.as_str(), PING, limit], |row| timestamp(row, "at"))
     }
 
     /// Visits the event ids of all kept deliveries that are genuine and no duplicates, one a row, oldest first.
@@ -105,10 +148,17 @@ impl Reader {
     }
 
     /// Accepted deliveries that were never marked [`Write::Applied`](super::Write::Applied), oldest first.
-    pub fn unapplied(&self) -> Result<Vec<(DeliveryId, AccountName, Vec<u8>)>, StoreError> {
-        let sql = "SELECT id, account, body FROM delivery WHERE applied = 0 ORDER BY id";
+    pub fn unapplied(&self) -> Result<Vec<Unapplied>, StoreError> {
+        let sql =
+            "SELECT id, at, account, scheme, secret, headers, body, packed FROM delivery WHERE applied = 0 ORDER BY id";
         self.rows(sql, [], |row| {
-            Ok((DeliveryId(row.get("id")?), checked(row, "account", AccountName::new)?, row.get("body")?))
+            Ok(Unapplied {
+                id: DeliveryId(row.get("id")?),
+                at: timestamp(row, "at")?,
+                account: checked(row, "account", AccountName::new)?,
+                proof: proof(row)?,
+                body: content(row)?.1,
+            })
         })
     }
 
@@ -192,6 +242,13 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<DeliverySummary> {
         changed: shown("changed")?,
         account,
     })
+}
+
+/// Headers as JSON, and the body.
+pub(super) fn content(row: &Row<'_>) -> rusqlite::Result<(String, Vec<u8>)> {
+    let column = |name| row.get_ref(name);
+    let unpacked = pack::unpack(row.get("packed")?, column("headers")?.as_str()?, column("body")?.as_blob()?);
+    unpacked.map_err(|error| unusable("body", error))
 }
 
 fn proof(row: &Row<'_>) -> rusqlite::Result<Option<Proof>> {

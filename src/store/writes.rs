@@ -5,7 +5,10 @@ use rusqlite::{Connection, OptionalExtension as _, Result, named_params, params}
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::{Applied, NewDelivery, Write};
+use super::{
+    Applied, NewDelivery, StoreError, Write,
+    pack::{self, Packed},
+};
 use crate::core::{
     action::{Action, Outcome, Verb},
     delivery::{DeliverySummary, Direction, Verdict},
@@ -14,6 +17,8 @@ use crate::core::{
     text::Shown,
 };
 
+/// Bytes written by a probe with weight.
+const PROBE: u32 = 64 * 1024;
 /// Rows kept of each kind that others can cause at will: rejected ones, and duplicates.
 pub(super) const RING: u32 = 2_000;
 /// Bytes kept of the body of such a row.
@@ -33,19 +38,46 @@ fn json(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }
 
+/// A delivery with all that can be worked out before its transaction.
+pub(super) struct Prepared {
+    new: NewDelivery,
+    headers: String,
+    packed: Packed,
+    /// Of the body.
+    digest: [u8; 32],
+}
+
+impl Prepared {
+    pub(super) fn new(new: NewDelivery) -> std::result::Result<Self, StoreError> {
+        let headers =
+            serde_json::to_string(&new.headers).map_err(|error| StoreError::Unstorable { cause: error.to_string() })?;
+        let packed = pack::pack(headers.clone(), new.body.get(..kept(&new, new.verdict)).unwrap_or_default());
+        let digest = Sha256::digest(&new.body).into();
+        Ok(Self { new, headers, packed, digest })
+    }
+}
+
+/// Bytes kept of its body.
+fn kept(new: &NewDelivery, verdict: Verdict) -> usize {
+    match verdict {
+        Verdict::Accepted | Verdict::Undecodable => new.body.len(),
+        Verdict::Duplicate | Verdict::Rejected => new.body.len().min(RING_BODY),
+    }
+}
+
 /// Writes the delivery down. An event that is known already makes it a duplicate.
-pub(super) fn record(db: &Connection, new: &NewDelivery) -> Result<DeliverySummary> {
-    let event = event_of(new);
-    let digest: [u8; 32] = Sha256::digest(&new.body).into();
+pub(super) fn record(db: &Connection, prepared: &Prepared) -> Result<DeliverySummary> {
+    let Prepared { new, digest, .. } = prepared;
+    let event = event_of(prepared);
     let known = event.as_ref().map(|(account, id)| known_event(db, account, id)).transpose()?.flatten();
     let mut summary = summary(new);
     if let Some(first) = &known {
         summary.verdict = Verdict::Duplicate;
-        summary.altered = first.digest.is_some_and(|first| first != digest);
+        summary.altered = first.digest.is_some_and(|first| first != *digest);
         let but = if summary.altered { ", but with other content" } else { "" };
         summary.reason = Shown::line(&format!("{}; the same event as delivery {}{but}", new.reason, first.delivery));
     }
-    insert_delivery(db, &summary, new)?;
+    insert_delivery(db, &summary, prepared)?;
     summary.id = DeliveryId(db.last_insert_rowid());
     if let (Some((account, id)), None) = (event, known) {
         db.prepare_cached("INSERT INTO known_event (account, event_id, delivery, digest) VALUES (?1, ?2, ?3, ?4)")?
@@ -56,14 +88,14 @@ pub(super) fn record(db: &Connection, new: &NewDelivery) -> Result<DeliverySumma
 }
 
 /// What a genuine delivery is known by.
-fn event_of(new: &NewDelivery) -> Option<(&AccountName, String)> {
+fn event_of(Prepared { new, digest, .. }: &Prepared) -> Option<(&AccountName, String)> {
     match new.verdict {
         Verdict::Accepted | Verdict::Undecodable => {}
         Verdict::Duplicate | Verdict::Rejected => return None,
     }
     let id = match &new.decoded {
         Some(decoded) => decoded.event_id.as_str().to_owned(),
-        None => format!("body sha256:{}", hex::encode(Sha256::digest(&new.body))),
+        None => format!("body sha256:{}", hex::encode(digest)),
     };
     Some((new.account.as_ref()?, id))
 }
@@ -104,19 +136,21 @@ fn summary(new: &NewDelivery) -> DeliverySummary {
     }
 }
 
-fn insert_delivery(db: &Connection, line: &DeliverySummary, new: &NewDelivery) -> Result<()> {
-    let (applied, kept) = match line.verdict {
-        Verdict::Accepted => (Some(0), new.body.len()),
-        Verdict::Undecodable => (None, new.body.len()),
-        Verdict::Duplicate | Verdict::Rejected => (None, new.body.len().min(RING_BODY)),
-    };
+fn insert_delivery(db: &Connection, line: &DeliverySummary, prepared: &Prepared) -> Result<()> {
+    let Prepared { new, headers, packed, .. } = prepared;
+    let applied = (line.verdict == Verdict::Accepted).then_some(0);
+    let kept = kept(new, line.verdict);
+    // One that turned out a duplicate keeps less than was packed.
+    let cut = (kept < self::kept(new, new.verdict))
+        .then(|| pack::pack(headers.clone(), new.body.get(..kept).unwrap_or_default()));
+    let packed = cut.as_ref().unwrap_or(packed);
     let text = |shown: &Option<Shown>| shown.as_ref().map(|shown| shown.as_str().to_owned());
     db.prepare_cached(
         "INSERT INTO delivery (at, account, verdict, applied, reason, status, event_id, event_type, incident, subject,
-             latency_us, size, peer, headers, body, scheme, secret, altered, read_us, check_us)
+             latency_us, size, peer, headers, body, scheme, secret, altered, read_us, check_us, packed)
          VALUES (:at, :account, :verdict, :applied, :reason, :status, :event_id, :event_type, :incident, :subject,
              :latency_us, :size, :peer, :headers, :body, :scheme, :secret, :altered,
-             :read_us, :check_us)",
+             :read_us, :check_us, :packed)",
     )?
     .execute(named_params! {
         ":at": nanoseconds(line.at),
@@ -132,8 +166,9 @@ fn insert_delivery(db: &Connection, line: &DeliverySummary, new: &NewDelivery) -
         ":latency_us": signed(line.latency_us),
         ":size": signed(line.size),
         ":peer": new.peer,
-        ":headers": json(&new.headers)?,
-        ":body": new.body.get(..kept).unwrap_or_default(),
+        ":headers": packed.headers,
+        ":body": packed.body,
+        ":packed": packed.way,
         ":scheme": line.proof.as_ref().map(|proof| proof.scheme.word()),
         ":secret": line.proof.as_ref().map(|proof| proof.secret.as_str()),
         ":altered": line.altered,
@@ -235,4 +270,12 @@ fn save_action(db: &Connection, action: &Action) -> Result<()> {
 /// A commit for its own sake, to see whether one works.
 pub(super) fn probe(db: &Connection) -> Result<()> {
     db.execute("UPDATE probe SET commits = commits + 1", []).map(drop)
+}
+
+/// A commit as large as that of a delivery: on a full disk, one that is smaller may find room.
+pub(super) fn probe_with_weight(db: &Connection) -> Result<()> {
+    let weigh =
+        "INSERT OR REPLACE INTO snapshot (account, kind, at, json) VALUES ('', 'probe', 0, hex(randomblob(?1)))";
+    db.prepare_cached(weigh)?.execute([PROBE / 2])?;
+    probe(db)
 }

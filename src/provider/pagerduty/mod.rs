@@ -9,6 +9,7 @@ mod lenient;
 mod naming;
 mod oncall;
 mod paging;
+mod subscriptions;
 mod webhooks;
 mod wire;
 
@@ -29,7 +30,7 @@ use self::{
     paging::List,
 };
 use super::{
-    Check, Directory, Provider, ProviderError,
+    Check, Directory, Provider, ProviderError, Subscriptions,
     http::{BadAddress, BaseUrl, Http, Limits},
 };
 use crate::core::{
@@ -193,5 +194,9 @@ impl Provider for PagerDuty {
 
     async fn note_texts(&self, id: &IncidentId, since: Option<Timestamp>) -> Result<Vec<String>, ProviderError> {
         detail::note_texts(&self.api, id, since).await
+    }
+
+    fn subscriptions(&self) -> Option<&dyn Subscriptions> {
+        Some(self)
     }
 }

@@ -258,10 +258,11 @@ fn run(seed: u64) -> Simulation {
     checks::store_holds_the_board(owner);
     checks::actions_end_truthfully(owner, &life.provider);
     // The next owner finds the same.
-    let board = owner.desk.hub.look(|board| board.incidents.clone());
+    let incidents = |owner: &Owner| owner.desk.hub.look(|board| checks::told(board.incidents.values().cloned()));
+    let board = incidents(owner);
     life.owner = None;
     let next = Owner::start(dir.path(), &life.provider, None, &mut life.rng).expect("an owner");
-    assert_eq!(next.desk.hub.look(|board| board.incidents.clone()), board, "after a restart");
+    assert_eq!(incidents(&next), board, "after a restart");
     drop(next);
     life
 }

@@ -36,13 +36,20 @@ use crate::{
         board::{Board, Change},
         delivery::Decode,
         id::AccountName,
+        sender::Demand,
     },
     proto::{Access, FromConsole, FromServer, PROTOCOL, Request, wire},
     provider::pagerduty::{Webhooks, world::Push},
-    receiver::{self, Hook, NamedSecret, Receiver},
+    receiver::{self, Hook, NamedSecret, Networks, Receiver},
     server::{
-        account::Account, actions, console, desk::Desk, fake, first_look, hub::Hub, ingest, look, look::Looks, poller,
-        restore,
+        account::{Account, Accounts},
+        actions, console,
+        desk::Desk,
+        fake, first_look,
+        hub::Hub,
+        ingest, look,
+        look::Looks,
+        poller, restore,
     },
     store::Store,
     template::{Library, Limits, Renderer},
@@ -216,11 +223,12 @@ async fn start(dir: &Path, provider: &Simulated, slow: u64) -> Parts {
     let mut board = Board::default();
     board.apply(&Change::Account(Box::new(first_look(&settings))));
     let (board, unsettled) = store.read(move |reader| restore(reader, board)).await.expect("restored");
-    let account = Arc::new(Account::with_provider(settings, Arc::new(provider.clone())));
+    let accounts = Accounts::new([Account::with_provider(settings, Arc::new(provider.clone()))]);
+    let account = accounts.get(&fake::account_name()).expect("known");
     let desk = Arc::new(Desk {
         hub: Hub::new(board),
         store,
-        accounts: [(fake::account_name(), Arc::clone(&account))].into(),
+        accounts,
         renderer: Renderer::new(vec!["false".into()], Limits::default()),
         library: Library::open(&dir.join("templates")),
         under_way: TaskTracker::new(),
@@ -234,8 +242,9 @@ async fn start(dir: &Path, provider: &Simulated, slow: u64) -> Parts {
     ingest::catch_up(&desk, &decoders).await.expect("caught up");
     let (arrived, arrivals) = mpsc::channel(ARRIVALS);
     let missed = Arc::new(Notify::new());
+    let told = Arc::clone(&missed);
     let hooks = vec![hook(fake::account_name(), decode)];
-    let receiver = Receiver::new(hooks, desk.store.clone(), arrived, Arc::clone(&missed), clock::now);
+    let receiver = Receiver::new(hooks, Networks::new(None, vec![]), desk.store.clone(), arrived, told, clock::now);
     let stop = CancellationToken::new();
     let tasks = vec![
         tokio::spawn(ingest::run(Arc::clone(&desk), arrivals, missed, decoders, stop.clone())),
@@ -249,7 +258,7 @@ async fn start(dir: &Path, provider: &Simulated, slow: u64) -> Parts {
 
 fn hook(account: AccountName, decode: Arc<dyn Decode>) -> Hook {
     let secrets = vec![NamedSecret { name: "secret".into(), value: SECRET.into() }];
-    Hook { account, url_key: Some(URL_KEY.into()), secrets, unread: 0, decode }
+    Hook { account, url_key: Some(URL_KEY.into()), demand: Demand::default(), secrets, unread: 0, allow: None, decode }
 }
 
 /// A console that reads a message each `pause`, over a pipe of `room` bytes.

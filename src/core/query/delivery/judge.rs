@@ -1,0 +1,164 @@
+//! Judging one delivery.
+
+use super::{Condition, Truth, Wanted};
+use crate::core::{
+    delivery::{DeliverySummary, Verdict},
+    text::Shown,
+};
+
+/// A text in which `*` stands for anything, also for nothing. Case does not count; all else stands for itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Glob {
+    text: String,
+    parts: Vec<String>,
+}
+
+impl Glob {
+    pub fn new(text: &str) -> Self {
+        Self { text: text.to_owned(), parts: text.split('*').map(str::to_lowercase).collect() }
+    }
+
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub fn matches(&self, text: &str) -> bool {
+        let text = text.to_lowercase();
+        let (first, middle, last) = match self.parts.as_slice() {
+            [] => return false,
+            [only] => return *only == text,
+            [first, middle @ .., last] => (first, middle, last),
+        };
+        let Some(mut rest) = text.strip_prefix(first.as_str()) else { return false };
+        for part in middle {
+            let Some((_, after)) = rest.split_once(part.as_str()) else { return false };
+            rest = after;
+        }
+        rest.ends_with(last.as_str())
+    }
+}
+
+/// Words that follow each other. Case and what stands between them do not count, and the last one may go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Phrase {
+    text: String,
+    words: Vec<String>,
+}
+
+impl Phrase {
+    pub fn new(text: &str) -> Self {
+        Self { text: text.to_owned(), words: words(text).collect() }
+    }
+
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// A phrase without a letter or digit stands everywhere.
+    pub fn stands_in(&self, text: &str) -> bool {
+        let Some((last, before)) = self.words.split_last() else { return true };
+        let there: Vec<String> = words(text).collect();
+        there.windows(self.words.len()).any(|window| {
+            window.split_last().is_some_and(|(end, start)| end.starts_with(last.as_str()) && start == before)
+        })
+    }
+}
+
+fn words(text: &str) -> impl Iterator<Item = String> {
+    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase)
+}
+
+/// A delivery, as far as it is at hand.
+#[derive(Debug, Clone, Copy)]
+pub struct Record<'a> {
+    pub line: &'a DeliverySummary,
+    /// Of its incident, where that is known.
+    pub number: Option<u64>,
+    /// Only with the whole delivery.
+    pub peer: Option<&'a str>,
+    /// Only with the whole delivery.
+    pub body: Option<&'a [u8]>,
+}
+
+/// Whether the delivery is one of those that are wanted.
+pub fn judge(wanted: &Wanted, record: &Record<'_>) -> Truth {
+    wanted.truth(|any| any.iter().fold(Truth::No, |so_far, next| so_far.or(|| holds(next, record))))
+}
+
+fn holds(condition: &Condition, record: &Record<'_>) -> Truth {
+    let line = record.line;
+    let is = match condition {
+        Condition::Word(word) => stands_in_line(word, record),
+        Condition::Text(phrase) => return stands(phrase, record),
+        Condition::From(glob) => return record.peer.map_or(Truth::Perhaps, |peer| glob.matches(peer).into()),
+        Condition::Verdict(verdict) => line.verdict == *verdict,
+        Condition::EventType(glob) => line.event_type.as_ref().is_some_and(|kind| glob.matches(kind.as_str())),
+        Condition::Account(name) => line.account.as_ref() == Some(name),
+        Condition::Incident(id) => line.incident.as_ref().is_some_and(|key| key.id == *id),
+        Condition::IncidentOf(account, id) => {
+            line.incident.as_ref().is_some_and(|key| key.account == *account && key.id == *id)
+        }
+        Condition::Number(number) => line.incident.is_some() && record.number == Some(*number),
+        Condition::EventId(glob) => line.event_id.as_ref().is_some_and(|id| glob.matches(id.as_str())),
+        Condition::Status(range) => range.contains(&line.status),
+        Condition::Scheme(scheme) => line.proof.as_ref().map(|proof| proof.scheme) == *scheme,
+        Condition::Secret(glob) => line.proof.as_ref().is_some_and(|proof| glob.matches(proof.secret.as_str())),
+        Condition::Altered => line.altered,
+        Condition::Unsigned => line.proof.as_ref().is_some_and(|proof| !proof.scheme.is_signed()),
+        Condition::Changed => line.changed.as_ref().is_some_and(|changed| changes(changed.as_str())),
+        Condition::Since(at) => line.at >= *at,
+        Condition::Until(at) => line.at < *at,
+        Condition::Size(range) => range.contains(&line.size),
+        Condition::Took(range) => range.contains(&line.latency_us),
+    };
+    is.into()
+}
+
+/// What [`DeliverySummary::changed`] begins with when nothing was changed.
+pub const NOTHING: &str = "nothing";
+
+fn changes(words: &str) -> bool {
+    !words.starts_with(NOTHING)
+}
+
+/// `word` is in lower case.
+fn stands_in_line(word: &str, record: &Record<'_>) -> bool {
+    let line = record.line;
+    let shown = |text: &Option<Shown>| text.as_ref().is_some_and(|text| contains(text.as_str(), word));
+    let number = word.strip_prefix('#').unwrap_or(word).parse().ok();
+    line.verdict.word().contains(word)
+        || shown(&line.event_type)
+        || shown(&line.subject)
+        || contains(line.reason.as_str(), word)
+        || line.account.as_ref().is_some_and(|name| contains(name.as_str(), word))
+        || line.incident.as_ref().is_some_and(|key| contains(key.id.as_str(), word))
+        || (number.is_some() && line.incident.is_some() && record.number == number)
+}
+
+fn contains(text: &str, word: &str) -> bool {
+    text.to_lowercase().contains(word)
+}
+
+fn stands(phrase: &Phrase, record: &Record<'_>) -> Truth {
+    let line = record.line;
+    let shown = |text: &Option<Shown>| text.as_ref().is_some_and(|text| phrase.stands_in(text.as_str()));
+    let in_line = shown(&line.event_type)
+        || shown(&line.subject)
+        || phrase.stands_in(line.reason.as_str())
+        || line.incident.as_ref().is_some_and(|key| phrase.stands_in(key.id.as_str()));
+    if in_line {
+        return Truth::Yes;
+    }
+    match record.body {
+        Some(body) => phrase.stands_in(&String::from_utf8_lossy(body)).into(),
+        None => Truth::Perhaps,
+    }
+}
+
+/// The verdicts whose word has `word` in it, for those who look for them by name.
+pub fn verdicts_with(word: &str) -> impl Iterator<Item = Verdict> {
+    let all = [Verdict::Accepted, Verdict::Duplicate, Verdict::Undecodable, Verdict::Rejected];
+    all.into_iter().filter(move |verdict| verdict.word().contains(word))
+}
