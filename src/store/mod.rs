@@ -7,10 +7,13 @@ pub mod crash;
 mod damage;
 mod error;
 mod files;
+mod index;
 mod pack;
 mod reader;
+mod retention;
 mod schema;
 mod search;
+mod words;
 mod writer;
 mod writes;
 
@@ -39,11 +42,12 @@ use tokio::{
 pub use self::{
     backup::{Backup, BackupError},
     error::StoreError,
-    reader::{Reader, StoredDelivery, Unapplied},
+    reader::{Beginning, Count, Reader, StoredDelivery, Unapplied},
+    retention::{Keep, PrunedFor},
     search::{Condition, Found, Pattern, Search},
 };
 use self::{
-    writer::{Job, Last, Pulse, Task, Writer},
+    writer::{Job, Last, Pulse, Task, Transaction, Writer},
     writes::Prepared,
 };
 use crate::core::{
@@ -128,6 +132,7 @@ pub struct Store {
     dir: PathBuf,
     pulse: Pulse,
     waits: Waits,
+    grown: Arc<Notify>,
     // The sender stands before the thread: dropped first, it ends the thread that is then waited for.
     queue: mpsc::Sender<Box<dyn Job>>,
     calls: Arc<AtomicUsize>,
@@ -179,6 +184,7 @@ impl Store {
             dir: dir.to_owned(),
             pulse,
             waits,
+            grown: Arc::default(),
             queue,
             calls: Arc::default(),
             _thread: Arc::new(WriterThread(Some(thread))),
@@ -209,10 +215,12 @@ impl Store {
                 let _until_done = &call;
                 writes::record(db, &new)
             },
+            Transaction::Shared,
             unheard,
         );
         room.send(job);
         let summary = waiting.answer(self.waits.commit).await?;
+        self.grown.notify_one();
         Ok(Recorded { summary })
     }
 
@@ -260,6 +268,37 @@ impl Store {
         Call(Arc::clone(&self.calls))
     }
 
+    /// Notified when a delivery was recorded: there is something to index.
+    pub fn grown(&self) -> Arc<Notify> {
+        Arc::clone(&self.grown)
+    }
+
+    /// Takes some deliveries into the index of words that are not there yet, and some out that are pruned. Says whether
+    /// there may be more to do. A search finds all of them before that too, only not as fast.
+    pub async fn index_some(&self) -> Result<bool, StoreError> {
+        let (slice, gone) = self.read(|reader| Ok((index::Slice::read(reader)?, index::has_gone(reader)?))).await?;
+        if gone {
+            self.ask_apart(index::clear).await?;
+        }
+        if !slice.is_empty() {
+            self.ask_apart(move |db| index::add(db, &slice)).await?;
+        } else if !gone {
+            return Ok(false);
+        }
+        self.ask_apart(index::merge).await?;
+        Ok(true)
+    }
+
+    /// Lets go of some deliveries that are not to be kept any more; says whether there may be more of them.
+    pub async fn prune_some(&self, keep: Keep, now: Timestamp) -> Result<bool, StoreError> {
+        self.ask_apart(move |db| retention::prune(db, &keep, now)).await
+    }
+
+    /// Gives some of the room that pruning made back to the disk; says whether there is more to give.
+    pub async fn shrink_some(&self) -> Result<bool, StoreError> {
+        self.ask_apart(retention::shrink).await
+    }
+
     /// A connection for reading, of its own.
     pub fn reader(&self) -> Result<Reader, StoreError> {
         Reader::open_with(&self.dir, self.waits.lock)
@@ -280,10 +319,26 @@ impl Store {
         done.unwrap_or(Err(StoreError::Closed))
     }
 
-    /// Waits for a place in the queue too, all within the deadline.
     async fn ask<T: Send + 'static>(
         &self,
+        work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.ask_for(work, Transaction::Shared).await
+    }
+
+    /// For work that no sender may have to wait for, and that may be lost with the power: it is done again then.
+    async fn ask_apart<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.ask_for(work, Transaction::Apart).await
+    }
+
+    /// Waits for a place in the queue too, all within the deadline.
+    async fn ask_for<T: Send + 'static>(
+        &self,
         mut work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        transaction: Transaction,
     ) -> Result<T, StoreError> {
         let call = self.call();
         let (job, waiting) = job(
@@ -291,6 +346,7 @@ impl Store {
                 let _until_done = &call;
                 work(db)
             },
+            transaction,
             None,
         );
         match timeout(self.waits.commit, self.queue.send(job)).await {
@@ -303,10 +359,12 @@ impl Store {
 
 fn job<T: Send + 'static>(
     work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    transaction: Transaction,
     unheard: Option<Arc<Notify>>,
 ) -> (Box<dyn Job>, Waiting<T>) {
     let (answer, waiting) = oneshot::channel();
-    (Box::new(Task { work, made: None, answer, unheard: unheard.clone() }), Waiting { answer: waiting, unheard })
+    let task = Task { work, transaction, made: None, answer, unheard: unheard.clone() };
+    (Box::new(task), Waiting { answer: waiting, unheard })
 }
 
 /// Waits for an answer. Dropped with an answer that nobody took, it says so.

@@ -63,7 +63,7 @@ fn compress(bytes: &[u8]) -> io::Result<Vec<u8>> {
     PACKER.with_borrow_mut(|packer| {
         let packer = match packer {
             Some(packer) => packer,
-            None => packer.insert(Compressor::with_prepared_dictionary(&*FOR_PACKING)?),
+            None => packer.insert(Compressor::with_prepared_dictionary(&FOR_PACKING)?),
         };
         packer.compress(bytes)
     })
@@ -76,7 +76,7 @@ fn decompress(bytes: &[u8]) -> io::Result<Vec<u8>> {
     READER.with_borrow_mut(|reader| {
         let reader = match reader {
             Some(reader) => reader,
-            None => reader.insert(Decompressor::with_prepared_dictionary(&*FOR_READING)?),
+            None => reader.insert(Decompressor::with_prepared_dictionary(&FOR_READING)?),
         };
         reader.decompress(bytes, length)
     })

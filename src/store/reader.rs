@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params, types::Type};
 use serde::de::DeserializeOwned;
 
-use super::{StoreError, files, pack, schema};
+use super::{PrunedFor, StoreError, files, pack, schema};
 use crate::core::{
     action::Action,
     delivery::{DeliverySummary, Direction, Proof, Scheme, Timings, Verdict},
@@ -37,6 +37,27 @@ pub struct StoredDelivery {
     pub timings: Timings,
 }
 
+/// How many deliveries of a verdict are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Count {
+    /// `None`: their paths named no account of ours.
+    pub account: Option<AccountName>,
+    pub verdict: Verdict,
+    pub deliveries: u64,
+}
+
+/// Where the log begins, and whether it began earlier once. Rejected ones and duplicates, of which only the newest
+/// are kept, do not count as pruned when a newer one takes their place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beginning {
+    /// The oldest delivery that is kept, and when it came.
+    pub first: Option<(DeliveryId, Timestamp)>,
+    /// Deliveries that are not kept any more.
+    pub pruned: u64,
+    /// Why the last of them went.
+    pub pruned_for: Option<PrunedFor>,
+}
+
 /// An accepted delivery whose content has not reached the board.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unapplied {
@@ -53,7 +74,7 @@ pub struct Reader {
     path: PathBuf,
 }
 
-const SUMMARY: &str =
+pub(super) const SUMMARY: &str =
     "id, at, account, verdict, reason, status, event_id, event_type, incident, subject, latency_us, size, scheme,
      secret, altered, changed";
 
@@ -126,12 +147,42 @@ impl Reader {
         self.rows(sql, params![account.as_str(), PING, limit], |row| timestamp(row, "at"))
     }
 
+    /// How many deliveries are kept, by account and verdict; does not look at them.
+    pub fn counts(&self) -> Result<Vec<Count>, StoreError> {
+        let sql = "SELECT nullif(account, '') AS account, verdict, sum(deliveries) AS deliveries FROM tally
+                   GROUP BY 1, 2 HAVING sum(deliveries) > 0";
+        self.rows(sql, [], |row| {
+            Ok(Count {
+                account: checked_if_any(row, "account", AccountName::new)?,
+                verdict: checked(row, "verdict", |word| verdict(&word))?,
+                deliveries: unsigned(row, "deliveries")?,
+            })
+        })
+    }
+
+    /// Where the log begins.
+    pub fn beginning(&self) -> Result<Beginning, StoreError> {
+        self.look(|db| {
+            let first = "SELECT id, at FROM delivery ORDER BY id LIMIT 1";
+            let first =
+                db.prepare_cached(first)?.query_row([], |row| Ok((DeliveryId(row.get("id")?), timestamp(row, "at")?)));
+            let sql = "SELECT pruned, pruned_for FROM log";
+            db.prepare_cached(sql)?.query_row([], |row| {
+                Ok(Beginning {
+                    first: first.optional()?,
+                    pruned: unsigned(row, "pruned")?,
+                    pruned_for: checked_if_any(row, "pruned_for", |word| PrunedFor::of(&word))?,
+                })
+            })
+        })
+    }
+
     /// Visits the event ids of all kept deliveries that are genuine and no duplicates, one a row, oldest first.
     pub fn event_ids(&self, mut visit: impl FnMut(&EventId) -> ControlFlow<()>) -> Result<(), StoreError> {
         let sql = "SELECT event_id FROM delivery
                    WHERE verdict IN ('accepted', 'undecodable') AND event_id IS NOT NULL ORDER BY id";
-        let mut look = || {
-            let mut statement = self.db.prepare_cached(sql)?;
+        self.look(|db| {
+            let mut statement = db.prepare_cached(sql)?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
                 if visit(&checked(row, "event_id", EventId::new)?).is_break() {
@@ -139,8 +190,7 @@ impl Reader {
                 }
             }
             Ok(())
-        };
-        look().map_err(|error| self.failed(&error))
+        })
     }
 
     pub fn incidents(&self) -> Result<Vec<Incident>, StoreError> {
@@ -202,17 +252,18 @@ impl Reader {
         Err(format!("{}: the events of {count} deliveries would be taken a second time", self.path.display()))
     }
 
+    /// Runs statements that only read.
+    pub(super) fn look<T>(&self, look: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        look(&self.db).map_err(|error| self.failed(&error))
+    }
+
     fn rows<T>(
         &self,
         sql: &str,
         parameters: impl rusqlite::Params,
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, StoreError> {
-        let all = || -> rusqlite::Result<Vec<T>> {
-            let mut statement = self.db.prepare_cached(sql)?;
-            statement.query_map(parameters, read)?.collect()
-        };
-        all().map_err(|error| self.failed(&error))
+        self.look(|db| db.prepare_cached(sql)?.query_map(parameters, read)?.collect())
     }
 
     fn failed(&self, error: &rusqlite::Error) -> StoreError {
@@ -220,7 +271,7 @@ impl Reader {
     }
 }
 
-fn summary(row: &Row<'_>) -> rusqlite::Result<DeliverySummary> {
+pub(super) fn summary(row: &Row<'_>) -> rusqlite::Result<DeliverySummary> {
     let account = checked_if_any(row, "account", AccountName::new)?;
     let incident = checked_if_any(row, "incident", IncidentId::new)?;
     let shown = |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<String>>(column)?.map(|text| Shown::line(&text)));

@@ -27,11 +27,11 @@ pub(super) fn account(name: &str) -> AccountName {
     AccountName::new(name).expect("account")
 }
 
-fn incident_key(id: &str) -> IncidentKey {
+pub(super) fn incident_key(id: &str) -> IncidentKey {
     IncidentKey { account: account("prod"), id: IncidentId::new(id).expect("id") }
 }
 
-fn delivery(verdict: Verdict, event: Option<&str>, body: &[u8]) -> NewDelivery {
+pub(super) fn delivery(verdict: Verdict, event: Option<&str>, body: &[u8]) -> NewDelivery {
     NewDelivery {
         at: Timestamp::new(1_700_000_000, 123_456_789).expect("time"),
         started: Instant::now(),

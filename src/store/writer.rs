@@ -20,8 +20,19 @@ use super::{
 /// Jobs in one transaction at most: a bound on how long the first of them waits for the last.
 const BATCH: usize = 256;
 
+/// In which transaction something is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Transaction {
+    /// In that of all others that wait. It is synced before anybody is told.
+    Shared,
+    /// In one of its own behind it, so that nobody who shares one waits for this too. It is not synced: whatever it does
+    /// can be done again.
+    Apart,
+}
+
 /// Something to do within a transaction, and somebody who waits for it.
 pub(super) trait Job: Send {
+    fn transaction(&self) -> Transaction;
     /// May be called again after a rollback.
     fn perform(&mut self, db: &Connection) -> rusqlite::Result<()>;
     /// Called once, after the commit or when it is given up.
@@ -31,6 +42,7 @@ pub(super) trait Job: Send {
 /// A [`Job`] made of a closure.
 pub(super) struct Task<T, W> {
     pub work: W,
+    pub transaction: Transaction,
     pub made: Option<T>,
     pub answer: oneshot::Sender<Result<T, StoreError>>,
     /// Told when it was stored, but the one who asked no longer waits.
@@ -38,6 +50,10 @@ pub(super) struct Task<T, W> {
 }
 
 impl<T: Send, W: FnMut(&Connection) -> rusqlite::Result<T> + Send> Job for Task<T, W> {
+    fn transaction(&self) -> Transaction {
+        self.transaction
+    }
+
     fn perform(&mut self, db: &Connection) -> rusqlite::Result<()> {
         self.made = Some((self.work)(db)?);
         Ok(())
@@ -102,13 +118,28 @@ impl Writer {
     pub(super) fn run(mut self, mut queue: mpsc::Receiver<Box<dyn Job>>) {
         let mut batch = Vec::with_capacity(BATCH);
         while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
-            self.commit(std::mem::take(&mut batch));
+            let apart: Vec<_> = batch.extract_if(.., |job| job.transaction() == Transaction::Apart).collect();
+            if !batch.is_empty() {
+                self.commit(std::mem::take(&mut batch));
+            }
+            for job in apart {
+                self.commit_apart(job);
+            }
+        }
+    }
+
+    /// What goes wrong here is no sign that deliveries cannot be stored.
+    fn commit_apart(&mut self, job: Box<dyn Job>) {
+        let mut jobs = [job];
+        let outcome = self.transact(&mut jobs, Transaction::Apart);
+        for job in jobs {
+            job.settle(outcome.clone());
         }
     }
 
     /// When one row spoils a batch, each job of it gets a transaction of its own.
     fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) {
-        let outcome = self.transact(&mut jobs);
+        let outcome = self.transact(&mut jobs, Transaction::Shared);
         if matches!(outcome, Err(StoreError::Unstorable { .. })) && jobs.len() > 1 {
             for job in jobs {
                 self.commit(vec![job]);
@@ -129,7 +160,7 @@ impl Writer {
         }
     }
 
-    fn transact(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+    fn transact(&mut self, jobs: &mut [Box<dyn Job>], transaction: Transaction) -> Result<(), StoreError> {
         let mut open = match self.open.take() {
             Some(open) => open,
             None => Open::new(&self.dir, self.lock_wait, self.sound)?.0,
@@ -138,7 +169,16 @@ impl Writer {
             return Err(StoreError::Gone { path: self.path.display().to_string() });
         }
         self.sound = Some(open.file);
-        let outcome = attempt(&mut open.db, jobs).map_err(|error| StoreError::sqlite(&self.path, &error));
+        let failed = |error: rusqlite::Error| StoreError::sqlite(&self.path, &error);
+        let outcome = match transaction {
+            Transaction::Shared => attempt(&mut open.db, jobs).map_err(failed),
+            Transaction::Apart => {
+                open.db.pragma_update(None, "synchronous", "normal").map_err(failed)?;
+                let outcome = attempt(&mut open.db, jobs).map_err(failed);
+                open.db.pragma_update(None, "synchronous", "full").map_err(failed)?;
+                outcome
+            }
+        };
         if matches!(outcome, Err(StoreError::Corrupt { .. })) {
             self.sound = None;
         }

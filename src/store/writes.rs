@@ -25,12 +25,12 @@ pub(super) const RING: u32 = 2_000;
 pub(super) const RING_BODY: usize = 64 * 1024;
 
 /// Nanoseconds since 1970; the years 1677 to 2262.
-fn nanoseconds(at: Timestamp) -> i64 {
+pub(super) fn nanoseconds(at: Timestamp) -> i64 {
     let at = at.as_nanosecond();
     i64::try_from(at).unwrap_or(if at < 0 { i64::MIN } else { i64::MAX })
 }
 
-fn signed(number: impl TryInto<i64>) -> i64 {
+pub(super) fn signed(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
 }
 

@@ -176,7 +176,7 @@ impl Incident {
         Some(self.push(event, data, at))
     }
 
-    fn can(&self, step: Step) -> bool {
+    pub(crate) fn can(&self, step: Step) -> bool {
         match step {
             Step::Acknowledge => self.status == Status::Triggered,
             Step::Unacknowledge => self.status == Status::Acknowledged,

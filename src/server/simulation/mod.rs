@@ -31,7 +31,7 @@ use crate::{
     provider::pagerduty::world::{PEOPLE, Push, Step, person},
 };
 
-const SEEDS: u64 = 24;
+const SEEDS: u64 = 16;
 /// Things that happen in one life.
 const STEPS: usize = 120;
 /// Incidents at most.

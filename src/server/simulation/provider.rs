@@ -140,6 +140,9 @@ impl Simulated {
     async fn write(&self, id: &IncidentId, deed: Deed) -> Result<Observation, ProviderError> {
         let (asked, fate) = (now(), self.fate());
         sleep(fate.before).await;
+        if !self.inside().allows(id, &deed) {
+            return Err(ProviderError::Refused { status: 400, reason: "it is resolved already".into() });
+        }
         match fate.spoil {
             // Done, but who asked never hears of it.
             Some(0) => {
@@ -192,7 +195,20 @@ impl Inside {
         versions.push(Version { at: now(), incident });
     }
 
+    fn allows(&self, id: &IncidentId, deed: &Deed) -> bool {
+        let step = match deed {
+            Deed::Status(Status::Acknowledged) => Step::Acknowledge,
+            Deed::Status(_) => Step::Resolve,
+            Deed::HandOff(_) => Step::Reassign,
+            Deed::Note(_) => return true,
+        };
+        self.at(id, now()).is_some_and(|incident| incident.can(step))
+    }
+
     fn carry_out(&mut self, id: &IncidentId, deed: &Deed) {
+        if !self.allows(id, deed) {
+            return;
+        }
         self.ledger.push(Done { at: now(), id: id.clone(), deed: deed.clone() });
         self.change(id, |incident| match deed {
             Deed::Status(Status::Acknowledged) => incident.take(Step::Acknowledge, 0, now()),
