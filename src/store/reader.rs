@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 
 use super::{PrunedFor, StoreError, files, pack, schema};
 use crate::core::{
-    action::Action,
+    action::{Action, By},
     delivery::{DeliverySummary, Direction, Proof, Scheme, Timings, Verdict},
     id::{AccountName, ActionId, DeliveryId, EventId, IncidentId, IncidentKey},
     incident::Incident,
@@ -77,6 +77,8 @@ pub struct Reader {
 pub(super) const SUMMARY: &str =
     "id, at, account, verdict, reason, status, event_id, event_type, incident, subject, latency_us, size, scheme,
      secret, altered, changed";
+
+const ACTION: &str = "id, at, actor, uid, name, verb, outcomes";
 
 impl Reader {
     /// Opens the store of a state directory; fails when there is none, or one of another version.
@@ -214,12 +216,12 @@ impl Reader {
 
     /// Newest first.
     pub fn actions(&self, limit: u32) -> Result<Vec<Action>, StoreError> {
-        self.rows("SELECT id, at, actor, verb, outcomes FROM action ORDER BY id DESC LIMIT ?1", [limit], action)
+        self.rows(&format!("SELECT {ACTION} FROM action ORDER BY id DESC LIMIT ?1"), [limit], action)
     }
 
     /// Those with an outcome that is not final, oldest first.
     pub fn unsettled_actions(&self) -> Result<Vec<Action>, StoreError> {
-        self.rows("SELECT id, at, actor, verb, outcomes FROM action WHERE settled = 0 ORDER BY id", [], action)
+        self.rows(&format!("SELECT {ACTION} FROM action WHERE settled = 0 ORDER BY id"), [], action)
     }
 
     /// What was saved of this kind, and when that was true.
@@ -315,7 +317,11 @@ fn action(row: &Row<'_>) -> rusqlite::Result<Action> {
     Ok(Action {
         id: ActionId(row.get("id")?),
         at: checked(row, "at", |text| text.parse::<Timestamp>())?,
-        actor: Shown::line(&row.get::<_, String>("actor")?),
+        by: By {
+            actor: Shown::line(&row.get::<_, String>("actor")?),
+            uid: row.get("uid")?,
+            name: row.get::<_, Option<String>>("name")?.map(|name| Shown::line(&name)),
+        },
         verb: parsed(row, "verb")?,
         outcomes: parsed(row, "outcomes")?,
     })

@@ -22,10 +22,10 @@ use sha2::Sha256;
 use tokio::{
     io::duplex,
     runtime::{Builder, Runtime},
-    sync::{Mutex as AsyncMutex, Notify, mpsc},
+    sync::{Notify, mpsc},
     task::{JoinHandle, yield_now},
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::{clock, provider::Simulated};
@@ -38,27 +38,30 @@ use crate::{
         id::AccountName,
         sender::Demand,
     },
-    proto::{Access, FromConsole, FromServer, PROTOCOL, Request, wire},
+    proto::{FromConsole, FromServer, PROTOCOL, Request, wire},
     provider::pagerduty::{Webhooks, world::Push},
     receiver::{self, Hook, NamedSecret, Networks, Receiver},
     server::{
         account::{Account, Accounts},
-        actions, console,
+        actions,
+        console::{self, Guest},
         desk::Desk,
         fake, first_look,
+        guests::Seat,
         hub::Hub,
         ingest, look,
-        look::Looks,
+        people::Caller,
         poller, restore,
     },
     store::Store,
-    template::{Library, Limits, Renderer},
 };
 
 const SECRET: &str = "a signing secret";
 const URL_KEY: &str = "0123456789abcdef0123456789abcdef";
 /// Arrivals that wait to be applied: so few that some find no room.
 const ARRIVALS: usize = 3;
+/// Changes that a console may lie behind: so few that the slow one needs snapshots.
+const FEED: usize = 8;
 /// No timer is late by more than this.
 const GRAIN: Duration = Duration::from_millis(250);
 
@@ -169,7 +172,7 @@ impl Owner {
         let desk = Arc::clone(&self.desk);
         self.runtime.spawn(async move {
             let request = Request::Act { targets: vec![target], verb };
-            let _ = desk.answer(&Access::Act { actor: "alice".into() }, request).await;
+            let _ = desk.answer(&Caller::ourselves(), request).await;
         });
     }
 
@@ -225,18 +228,8 @@ async fn start(dir: &Path, provider: &Simulated, slow: u64) -> Parts {
     let (board, unsettled) = store.read(move |reader| restore(reader, board)).await.expect("restored");
     let accounts = Accounts::new([Account::with_provider(settings, Arc::new(provider.clone()))]);
     let account = accounts.get(&fake::account_name()).expect("known");
-    let desk = Arc::new(Desk {
-        hub: Hub::new(board),
-        store,
-        accounts,
-        renderer: Renderer::new(vec!["false".into()], Limits::default()),
-        library: Library::open(&dir.join("templates")),
-        under_way: TaskTracker::new(),
-        order: AsyncMutex::default(),
-        looks: Looks::default(),
-        now: clock::now,
-        read_back: actions::READ_BACK,
-    });
+    let parts = fake::parts(Hub::with_feed(board, FEED), store, accounts, dir);
+    let desk = Arc::new(Desk { now: clock::now, read_back: actions::READ_BACK, ..parts });
     let decode: Arc<dyn Decode> = Arc::new(Webhooks);
     let decoders = [(fake::account_name(), Arc::clone(&decode))].into();
     ingest::catch_up(&desk, &decoders).await.expect("caught up");
@@ -264,7 +257,8 @@ fn hook(account: AccountName, decode: Arc<dyn Decode>) -> Hook {
 /// A console that reads a message each `pause`, over a pipe of `room` bytes.
 fn attach(desk: &Arc<Desk>, room: usize, pause: Duration) -> Screen {
     let (ours, theirs) = duplex(room);
-    tokio::spawn(console::serve(theirs, Arc::clone(desk), Access::Watch { reason: "simulated".into() }));
+    let guest = Guest { caller: Caller::ourselves(), seat: Seat::own() };
+    tokio::spawn(console::serve(theirs, Arc::clone(desk), guest));
     let screen = Screen::default();
     let shown = Arc::clone(&screen);
     tokio::spawn(async move {

@@ -189,15 +189,6 @@ impl AtHand<'_> {
             Condition::Until(at) => self.row.get::<_, i64>("at")? < nanoseconds(*at),
             Condition::Size(range) => range.contains(&number("size")?),
             Condition::Latency(range) => range.contains(&number("latency_us")?),
-            Condition::Line(part) => {
-                let part = part.to_lowercase();
-                for column in ["verdict", "account", "event_type", "incident", "subject", "reason"] {
-                    if text(column)?.is_some_and(|is| is.to_lowercase().contains(&part)) {
-                        return Ok(true);
-                    }
-                }
-                false
-            }
             Condition::Text(text) => match Needle::new(text) {
                 Some(needle) => self.says(&needle)?,
                 None => true,
