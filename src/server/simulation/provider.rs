@@ -306,6 +306,10 @@ impl Provider for Simulated {
         Ok(Directory::default())
     }
 
+    fn acting_as(&self, _email: &str) -> Result<Arc<dyn Provider>, ProviderError> {
+        Ok(Arc::new(self.clone()))
+    }
+
     async fn set_status(&self, id: &IncidentId, status: Status) -> Result<Observation, ProviderError> {
         self.write(id, Deed::Status(status)).await
     }
