@@ -43,6 +43,12 @@ impl Filter {
         self.typing || self.is_set()
     }
 
+    /// Puts other words in, as if they had been typed and kept.
+    pub(super) fn set(&mut self, text: &str) {
+        *self = Self::default();
+        self.line.insert(text);
+    }
+
     pub(super) fn open(&mut self) {
         self.typing = true;
     }

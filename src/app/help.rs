@@ -5,7 +5,7 @@ use super::{
     keys::{BINDINGS, Binding, Scope},
     page::{Page, Piece, Tone},
 };
-use crate::core::words::wrap;
+use crate::core::{query::delivery::FIELDS, words::wrap};
 
 /// Columns for the keys.
 const KEYS: usize = 14;
@@ -19,6 +19,12 @@ pub fn page(view: View, width: usize) -> Vec<Vec<Piece>> {
         page.heading("Keys in the text of a template");
         section(&mut page, width, Scope::Editor);
     }
+    if view == View::Webhooks {
+        page.heading("What / looks for");
+        for (example, meaning) in LANGUAGE.iter().chain(FIELDS) {
+            row(&mut page, width, example, meaning);
+        }
+    }
     page.heading("Keys everywhere");
     section(&mut page, width, Scope::Everywhere);
     page.heading("Marks");
@@ -27,6 +33,14 @@ pub fn page(view: View, width: usize) -> Vec<Vec<Piece>> {
     }
     page.lines
 }
+
+const LANGUAGE: &[(&str, &str)] = &[
+    ("disk full", "both words, in what the log shows"),
+    ("\"disk full\"", "one after the other, also in the body"),
+    ("!disk", "not this; ! goes before anything"),
+    ("a or b", "either side of it"),
+    ("field:a,b", "the field is one of these:"),
+];
 
 const MARKS: &[(&str, &str)] = &[
     ("▸", "the selected line"),

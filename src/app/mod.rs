@@ -248,7 +248,7 @@ pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
         Event::Ticked(now) => {
             model.now = now;
             incidents::ticked(model, now);
-            vec![]
+            webhooks::ticked(model)
         }
         Event::Attached { board, access, role } => attach(model, *board, access, role),
         Event::Changed(change) => changed(model, &change),

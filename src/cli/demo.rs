@@ -16,7 +16,7 @@ use super::{
     console, output,
 };
 use crate::{
-    config::{AccountSettings, ProviderKind, ReceiverSettings, SecretRef, Settings, WebhookSettings},
+    config::{AccountSettings, ProviderKind, ReceiverSettings, SecretRef, Settings, StoreSettings, WebhookSettings},
     core::{
         action::Outcome,
         delivery::Verdict,
@@ -128,6 +128,7 @@ fn settings(simulator: &Simulator, door: SocketAddr, secret: SecretString) -> Re
     let name: AccountName = "demo".parse().map_err(|e| Failure::new(Exit::Failed, e))?;
     Ok(Settings {
         receiver: ReceiverSettings { listen: door, ..ReceiverSettings::default() },
+        store: StoreSettings::default(),
         accounts: vec![AccountSettings {
             name,
             provider: ProviderKind::PagerDuty,

@@ -15,6 +15,7 @@ mod output;
 mod serve;
 mod simulate;
 mod template;
+mod webhook;
 
 use std::{ffi::OsString, fmt::Display, io, path::PathBuf, process::ExitCode};
 
@@ -121,6 +122,9 @@ enum Command {
     /// The webhook log.
     #[command(subcommand)]
     Delivery(delivery::Command),
+    /// The provider's subscriptions to its webhooks: list, make, switch on, test.
+    #[command(subcommand)]
+    Webhook(webhook::Command),
     /// Templates of outgoing webhooks.
     #[command(subcommand)]
     Template(template::Command),
@@ -176,7 +180,8 @@ async fn run(args: Args) -> Result<i32, Failure> {
         Some(Command::Serve) => serve::run(&places).await?,
         Some(Command::Incident(command)) => incident::run(&places, command).await?,
         Some(Command::Oncall(args)) => oncall::run(&places, args).await?,
-        Some(Command::Delivery(command)) => delivery::run(&places, &command)?,
+        Some(Command::Delivery(command)) => delivery::run(&places, command).await?,
+        Some(Command::Webhook(command)) => webhook::run(&places, command).await?,
         Some(Command::Template(command)) => template::run(&places, command).await?,
         Some(Command::Config(command)) => config::run(&places, command).await?,
         Some(Command::Doctor(args)) => doctor::run(&places, args).await?,

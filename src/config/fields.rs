@@ -11,8 +11,9 @@ use super::Finding;
 
 /// The sections and their keys, as they stand in the file.
 pub(super) const SECTIONS: &[(&str, &[&str])] = &[
-    ("", &["receiver", "account"]),
+    ("", &["receiver", "store", "account"]),
     ("receiver", &["listen", "allow", "trusted_proxies"]),
+    ("store", &["keep", "keep_deliveries", "keep_size"]),
     ("account", &["name", "provider", "region", "base_url", "token", "from", "poll", "webhook"]),
     (
         "account.webhook",
@@ -115,6 +116,19 @@ impl<'a> Section<'a> {
         }
         to.add(value.span(), format!("`{key}` must be true or false, this is {}", kind(value.get_ref())));
         None
+    }
+
+    /// A whole number, if there.
+    pub(super) fn number(&self, key: &str, to: &mut Findings<'_>) -> Option<(u64, Range<usize>)> {
+        let value = self.get(key)?;
+        let number = match value.get_ref() {
+            DeValue::Integer(number) => u64::from_str_radix(number.as_str(), number.radix()).ok(),
+            _ => None,
+        };
+        if number.is_none() {
+            to.add(value.span(), format!("`{key}` must be a whole number without quotes"));
+        }
+        Some((number?, value.span()))
     }
 
     /// A table within this one, if there.

@@ -10,7 +10,7 @@ use std::{
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    AccountSettings, ConfigError, ReceiverSettings, SecretRef, Settings,
+    AccountSettings, ConfigError, ReceiverSettings, SecretRef, Settings, StoreSettings,
     fields::{Field, Findings, Section, kind},
     networks, places, secret, values,
 };
@@ -78,7 +78,24 @@ impl Reading<'_, '_> {
             }
             accounts.push(account);
         }
-        Settings { receiver, accounts }
+        let store = root.section("store", "store", self.to).map(|s| self.store(&s)).unwrap_or_default();
+        Settings { receiver, store, accounts }
+    }
+
+    fn store(&mut self, section: &Section<'_>) -> StoreSettings {
+        let usual = StoreSettings::default();
+        let keep_deliveries =
+            section.number("keep_deliveries", self.to).map_or(usual.keep_deliveries, |(number, at)| {
+                if number < values::FEWEST_DELIVERIES {
+                    self.to.add(at, format!("`keep_deliveries` must be at least {}", values::FEWEST_DELIVERIES));
+                }
+                number
+            });
+        StoreSettings {
+            keep: self.value(section, "keep", values::keep).unwrap_or(usual.keep),
+            keep_deliveries,
+            keep_size: self.value(section, "keep_size", values::keep_size).unwrap_or(usual.keep_size),
+        }
     }
 
     fn receiver(&mut self, section: &Section<'_>) -> ReceiverSettings {

@@ -18,6 +18,7 @@ pub use error::{ConfigError, Finding};
 pub use file::{load, parse};
 pub use places::{default_config_path, default_state_dir, init};
 pub use secret::{SecretError, SecretRef};
+pub use values::public_url;
 
 use ipnet::IpNet;
 
@@ -30,6 +31,7 @@ pub const SAMPLE: &str = include_str!("../../assets/config.sample.toml");
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     pub receiver: ReceiverSettings,
+    pub store: StoreSettings,
     /// In the order of the file; names are unique.
     pub accounts: Vec<AccountSettings>,
 }
@@ -47,6 +49,22 @@ pub struct ReceiverSettings {
 impl Default for ReceiverSettings {
     fn default() -> Self {
         Self { listen: SocketAddr::from(([127, 0, 0, 1], 8484)), allow: None, trusted_proxies: vec![] }
+    }
+}
+
+/// `[store]`: how much of the webhook log is kept. What fits all three is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoreSettings {
+    /// Since they came; 1 day to 10 years.
+    pub keep: Duration,
+    pub keep_deliveries: u64,
+    /// Bytes of the database.
+    pub keep_size: u64,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self { keep: Duration::from_hours(90 * 24), keep_deliveries: 1_000_000, keep_size: 2 * 1024 * 1024 * 1024 }
     }
 }
 

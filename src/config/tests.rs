@@ -79,6 +79,25 @@ fn the_documented_file_is_read_as_documented() {
 }
 
 #[test]
+fn the_store_keeps_what_the_file_says_and_a_wrong_limit_has_its_place() {
+    let settings = read("[store]\nkeep = \"30d\"\nkeep_deliveries = 5_000\n").expect("valid");
+    let thirty_days = Duration::from_hours(30 * 24);
+    assert_eq!(settings.store, StoreSettings { keep: thirty_days, keep_deliveries: 5_000, ..StoreSettings::default() });
+
+    let said = complaints("[store]\nkeep = 90\nkeep_deliveries = \"many\"\nkeep_size = \"2\"\n");
+    assert_eq!(
+        said,
+        [
+            "2:8: `keep` must be a text in quotes, this is a number",
+            "3:19: `keep_deliveries` must be a whole number without quotes",
+            "4:13: `keep_size` must be a size, as in \"500MiB\" or \"2GiB\"",
+        ]
+    );
+    assert_eq!(complaints("[store]\nkeep_deliveries = 999\n"), ["2:19: `keep_deliveries` must be at least 1000"]);
+    assert_eq!(complaints("[store]\nkeep_deliveries = -1\n").len(), 1);
+}
+
+#[test]
 fn an_empty_file_has_the_defaults() {
     let settings = read("").expect("valid");
 

@@ -56,6 +56,25 @@ pub(super) fn base_url(text: &str) -> Result<String, String> {
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
+/// What senders reach this machine by, before `/hooks/…`.
+pub fn public_url(text: &str) -> Result<String, String> {
+    let url = reqwest::Url::parse(text).map_err(|cause| format!("`public_url` is no web address: {cause}"))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("`public_url` must not hold a user or password".into());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("`public_url` must end after the path: no `?` or `#`".into());
+    }
+    if !matches!(url.scheme(), "https" | "http") {
+        return Err(format!("`public_url` must be https (or http), not {}", url.scheme()));
+    }
+    if url.path().split('/').any(|part| part == "hooks") {
+        return Err("`public_url` must end before /hooks: account and key are added to it".into());
+    }
+    // As typed: some senders sign it.
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
 /// The name of a header, in lower case.
 pub(super) fn header(text: &str) -> Result<String, String> {
     let name = reqwest::header::HeaderName::try_from(text);
@@ -79,24 +98,6 @@ pub(super) fn tolerance(text: &str) -> Result<Duration, String> {
     let fits = |length: &Duration| (Duration::from_secs(1)..=Duration::from_hours(1)).contains(length);
     let wrong = "`tolerance` must be a length of time from \"1s\" to \"1h\", as in \"5m\"";
     duration(text).filter(fits).ok_or_else(|| wrong.to_owned())
-}
-
-/// What a provider's webhooks reach this machine by, before `/hooks/…`.
-pub(super) fn public_url(text: &str) -> Result<String, String> {
-    let url = reqwest::Url::parse(text).map_err(|cause| format!("`public_url` is no web address: {cause}"))?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("`public_url` must not hold a user or password".into());
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err("`public_url` must end after the path: no `?` or `#`".into());
-    }
-    if !matches!(url.scheme(), "https" | "http") {
-        return Err(format!("`public_url` must be https (or http), not {}", url.scheme()));
-    }
-    if url.path().split('/').any(|part| part == "hooks") {
-        return Err("`public_url` must end before /hooks: account and key are added to it".into());
-    }
-    Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -125,12 +126,48 @@ pub(super) fn poll(text: &str) -> Result<Duration, String> {
     Ok(length)
 }
 
+const KEEP_SHORTEST: Duration = Duration::from_hours(24);
+const KEEP_LONGEST: Duration = Duration::from_hours(3660 * 24);
+/// With fewer a single night would not fit.
+pub(super) const FEWEST_DELIVERIES: u64 = 1_000;
+const SMALLEST_SIZE: u64 = 64 * 1024 * 1024;
+
+/// How long deliveries are kept, such as `90d`.
+pub(super) fn keep(text: &str) -> Result<Duration, String> {
+    let length = duration(text).ok_or("`keep` must be a length of time, as in \"90d\"")?;
+    if !(KEEP_SHORTEST..=KEEP_LONGEST).contains(&length) {
+        return Err("`keep` must be from \"1d\" to \"3660d\"".into());
+    }
+    Ok(length)
+}
+
+/// How large the store may be, such as `2GiB`.
+pub(super) fn keep_size(text: &str) -> Result<u64, String> {
+    let size = size(text).ok_or("`keep_size` must be a size, as in \"500MiB\" or \"2GiB\"")?;
+    if size < SMALLEST_SIZE {
+        return Err("`keep_size` must be at least \"64MiB\"".into());
+    }
+    Ok(size)
+}
+
+/// A number of MiB, GiB or TiB.
+fn size(text: &str) -> Option<u64> {
+    let units = [("MiB", 20), ("GiB", 30), ("TiB", 40)];
+    let (digits, shift) =
+        units.into_iter().find_map(|(unit, shift)| Some((text.strip_suffix(unit)?.trim_end(), shift)))?;
+    if !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    // As many bytes as SQLite can count.
+    digits.parse::<u64>().ok()?.checked_mul(1 << shift).filter(|size| i64::try_from(*size).is_ok())
+}
+
 fn duration(text: &str) -> Option<Duration> {
     let (mut total, mut rest) = (0u64, text);
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit())?;
         let (number, tail) = rest.split_at_checked(digits)?;
-        let (seconds, after) = [("s", 1), ("m", 60), ("h", 3600)]
+        let (seconds, after) = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)]
             .into_iter()
             .find_map(|(unit, seconds)| Some((seconds, tail.strip_prefix(unit)?)))?;
         total = total.checked_add(number.parse::<u64>().ok()?.checked_mul(seconds)?)?;
@@ -150,6 +187,21 @@ mod tests {
         assert_eq!(poll("1h"), Ok(Duration::from_hours(1)));
         for bad in ["", "30", "s", "4s", "61m", "2h", "-5s", "1.5m", "30 s", "99999999999999999999s", "30sm"] {
             assert!(poll(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn how_much_is_kept_is_read_and_bounded() {
+        assert_eq!(keep("90d"), Ok(Duration::from_hours(90 * 24)));
+        assert_eq!(keep("1d12h"), Ok(Duration::from_hours(36)));
+        for bad in ["", "90", "23h", "3661d", "1y", "-1d", "99999999999999999999d", "300000000000000000d"] {
+            assert!(keep(bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(keep_size("64MiB"), Ok(64 << 20));
+        assert_eq!(keep_size("2 GiB"), Ok(2 << 30));
+        for bad in ["", "GiB", "2", "2GB", "63MiB", "-2GiB", "+2GiB", "1.5GiB", "8388608TiB", "99999999999999999999TiB"]
+        {
+            assert!(keep_size(bad).is_err(), "{bad:?}");
         }
     }
 

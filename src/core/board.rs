@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     action::Action,
-    delivery::DeliverySummary,
+    delivery::{DeliverySummary, NOTHING},
     freshness::{Account, Door},
     id::{AccountName, IncidentKey, PolicyId},
     incident::{Incident, Named, Observation, Status},
     oncall::{OnCall, Person, Schedule},
     template::TemplateSummary,
+    text::Shown,
 };
 
 /// Lines of the webhook log kept on the board; older ones are asked for.
@@ -91,6 +92,23 @@ impl Board {
         let incident = Incident::first(seen.clone());
         self.incidents.insert(seen.key.clone(), incident.clone());
         Some(Change::Incident(Box::new(incident)))
+    }
+
+    /// Merges an observation like [`observe`](Self::observe), and says what that did, in words.
+    pub fn observe_told(&mut self, seen: &Observation) -> (Option<Change>, Shown) {
+        let before = self.incidents.get(&seen.key).cloned();
+        let change = self.observe(seen);
+        let told = match (&before, &change) {
+            (None, _) => format!("new incident, {}", seen.state.status.word()),
+            (Some(known), Some(_)) => {
+                let now = self.incidents.get(&seen.key).map_or(&known.state, |incident| &incident.state);
+                let difference = known.state.difference(now);
+                if difference.is_empty() { "what only REST tells".to_owned() } else { difference }
+            }
+            (Some(known), None) if known.state == seen.state => format!("{NOTHING}: this was known already"),
+            (Some(_), None) => format!("{NOTHING}: a newer state was known"),
+        };
+        (change, Shown::line(&told))
     }
 
     /// Takes over a change as it is.
@@ -202,7 +220,6 @@ mod tests {
         action::{Outcome, Verb},
         delivery::{Direction, Verdict},
         id::{ActionId, DeliveryId},
-        text::Shown,
     };
     use jiff::Timestamp;
 

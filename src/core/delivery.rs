@@ -1,7 +1,8 @@
 //! Webhook deliveries: what came in (or went out), what was made of it, and what it says.
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
     id::{AccountName, DeliveryId, EventId, IncidentKey},
@@ -163,6 +164,26 @@ pub struct DeliverySummary {
     pub changed: Option<Shown>,
 }
 
+/// What [`DeliverySummary::changed`] begins with when nothing was changed.
+pub const NOTHING: &str = "nothing";
+
+impl DeliverySummary {
+    /// Why it cannot be applied again, as far as its line tells.
+    pub fn cannot_be_replayed(&self) -> Option<&'static str> {
+        match (self.verdict, self.direction) {
+            (_, Direction::Outgoing) => Some("it went out, there is nothing to apply"),
+            (Verdict::Rejected, _) => Some("it was rejected, so nobody knows whether it is genuine"),
+            _ if self.altered => Some("its content is not that of the first delivery of its event"),
+            (Verdict::Accepted | Verdict::Duplicate | Verdict::Undecodable, Direction::Incoming) => None,
+        }
+    }
+
+    /// Whether it changed anything on the board.
+    pub fn changed_something(&self) -> bool {
+        self.changed.as_ref().is_some_and(|changed| !changed.as_str().starts_with(NOTHING))
+    }
+}
+
 /// A delivery opened: everything, cleaned for the screen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryView {
@@ -174,7 +195,29 @@ pub struct DeliveryView {
     /// Indented when it is JSON, else as it came.
     pub body: ShownBody,
     pub body_is_json: bool,
+    /// The first bytes of the body as they came.
+    pub raw: Bytes,
     pub timings: Timings,
+}
+
+/// The most bytes of a body that are shown as they came.
+pub const RAW_LIMIT: usize = 256 * 1024;
+
+/// Bytes as they came; base64 on the wire.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Bytes(pub Vec<u8>);
+
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&BASE64_STANDARD.encode(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        BASE64_STANDARD.decode(text).map(Self).map_err(serde::de::Error::custom)
+    }
 }
 
 /// What a body says, as far as its provider's decoder understood it.

@@ -251,6 +251,45 @@ impl Incident {
     }
 }
 
+impl State {
+    /// What is different in `after`, in words: `triggered -> acknowledged, title "disk full"`. Empty when nothing is.
+    pub fn difference(&self, after: &Self) -> String {
+        let mut words = vec![];
+        if self.status != after.status {
+            words.push(format!("{} -> {}", self.status.word(), after.status.word()));
+        }
+        if self.title != after.title {
+            words.push(format!("title \"{}\"", after.title));
+        }
+        let others = [
+            ("urgency", self.urgency != after.urgency),
+            ("priority", self.priority != after.priority),
+            ("service", self.service != after.service),
+            ("escalation policy", self.escalation_policy != after.escalation_policy),
+            ("assigned", self.assignees != after.assignees),
+            ("teams", self.teams != after.teams),
+            ("number", self.number != after.number),
+            ("link", self.url != after.url),
+            ("key", self.dedup_key != after.dedup_key),
+            ("created", self.created_at != after.created_at),
+        ];
+        for (what, _) in others.iter().filter(|(_, differs)| *differs) {
+            words.push(match *what {
+                "assigned" => format!("assigned to {}", after.assigned()),
+                "urgency" => format!("urgency {}", if after.urgency == Urgency::High { "high" } else { "low" }),
+                what => what.to_owned(),
+            });
+        }
+        words.join(", ")
+    }
+
+    /// Who has it, by name.
+    fn assigned(&self) -> String {
+        let names: Vec<&str> = self.assignees.iter().map(|user| user.name.as_str()).collect();
+        if names.is_empty() { "nobody".to_owned() } else { names.join(" and ") }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -277,6 +316,19 @@ mod tests {
             },
             extra: (stamp.source == Source::Rest).then(Extra::default),
         }
+    }
+
+    #[test]
+    fn a_difference_is_told_in_words() {
+        let before = observation(Status::Triggered, Stamp::push(seconds(0)), "a").state;
+        let mut after = before.clone();
+        assert_eq!(before.difference(&after), "");
+
+        after.status = Status::Acknowledged;
+        after.title = Shown::line("b");
+        after.service = None;
+        after.teams = vec![Named { id: TeamId::new("T1").expect("id"), name: "Payments".into() }];
+        assert_eq!(before.difference(&after), "triggered -> acknowledged, title \"b\", teams");
     }
 
     fn seconds(ms: i64) -> Timestamp {

@@ -14,10 +14,11 @@ use crate::core::{
     detail::Detail,
     id::{ActionId, DeliveryId, IncidentKey},
     template::Preview,
+    text::Shown,
 };
 
 /// Raised when a message changes its meaning. Server and console must be equal in it.
-pub const PROTOCOL: u16 = 1;
+pub const PROTOCOL: u16 = 2;
 
 /// The number of a request, chosen by the console, unique while it is open.
 pub type RequestId = u64;
@@ -82,6 +83,10 @@ pub enum Request {
     Delivery { id: DeliveryId },
     /// Older lines of the log: up to `limit` before `before`, newest first.
     Deliveries { before: DeliveryId, limit: u32 },
+    /// Up to `limit` deliveries before `before` that the query finds, newest first; see [`crate::core::query`].
+    SearchDeliveries { query: String, before: Option<DeliveryId>, limit: u32 },
+    /// Apply a delivery once more, by the ordinary rules: an older state changes nothing.
+    Replay { id: DeliveryId },
     /// The text of a template.
     Template { name: String },
     /// Writes a template. `base` is the text it was edited from: refused when another was saved meanwhile.
@@ -95,12 +100,37 @@ pub enum Request {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum Answer {
-    Accepted { action: ActionId },
-    Detail { detail: Box<Detail> },
-    Delivery { delivery: Box<DeliveryView> },
-    Deliveries { deliveries: Vec<DeliverySummary> },
-    Template { name: String, text: String },
-    Saved { name: String },
-    Preview { preview: Preview },
+    Accepted {
+        action: ActionId,
+    },
+    Detail {
+        detail: Box<Detail>,
+    },
+    Delivery {
+        delivery: Box<DeliveryView>,
+    },
+    Deliveries {
+        deliveries: Vec<DeliverySummary>,
+    },
+    /// `next`: what to ask with as `before` to look further back; `None`: the log was searched to its beginning.
+    Found {
+        deliveries: Vec<DeliverySummary>,
+        next: Option<DeliveryId>,
+    },
+    /// What applying it again changed, in words.
+    Replayed {
+        id: DeliveryId,
+        changed: Shown,
+    },
+    Template {
+        name: String,
+        text: String,
+    },
+    Saved {
+        name: String,
+    },
+    Preview {
+        preview: Preview,
+    },
     Refreshing,
 }

@@ -87,6 +87,8 @@ pub struct Arrival {
     pub summary: DeliverySummary,
     /// Only of accepted ones.
     pub observation: Option<Observation>,
+    /// How long the store took to commit it, in microseconds.
+    pub commit_us: u64,
 }
 
 /// The state behind the routes; cheap to clone.
@@ -254,12 +256,14 @@ impl Inner {
 
     async fn accept(&self, new: NewDelivery, status: StatusCode, observation: Option<Observation>) -> Response {
         // From here to `tell` there is no await but this one: what was committed is told, or `missed` is notified.
+        let handed = Instant::now();
         let Ok(recorded) = self.store.record_or_notify(new, Some(Arc::clone(&self.missed))).await else {
             self.trouble.notify_one();
             return unavailable(&"it cannot be stored now");
         };
         let fresh = recorded.summary.verdict == Verdict::Accepted;
-        self.tell(Arrival { summary: recorded.summary, observation: observation.filter(|_| fresh) });
+        let (observation, commit_us) = (observation.filter(|_| fresh), microseconds(handed.elapsed()));
+        self.tell(Arrival { summary: recorded.summary, observation, commit_us });
         crash::passing(Point::BeforeAnswer);
         status.into_response()
     }
@@ -268,11 +272,12 @@ impl Inner {
     async fn reject(&self, new: NewDelivery, status: StatusCode) -> Response {
         let reason = new.reason.clone();
         if let Ok(_turn) = self.rejections.try_acquire() {
-            let account = new.account.clone();
+            let (account, handed) = (new.account.clone(), Instant::now());
             if let Ok(recorded) = self.store.record_or_notify(new, Some(Arc::clone(&self.missed))).await {
                 let account = account.as_ref().map_or("none", AccountName::as_str);
                 tracing::warn!(account, status = status.as_u16(), "refused a delivery: {reason}");
-                self.tell(Arrival { summary: recorded.summary, observation: None });
+                let commit_us = microseconds(handed.elapsed());
+                self.tell(Arrival { summary: recorded.summary, observation: None, commit_us });
             }
         }
         match status {

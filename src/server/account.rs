@@ -143,6 +143,7 @@ pub fn pause_after(error: &ProviderError, poll: Duration) -> Duration {
         ProviderError::RateLimited { wait } => *wait,
         // Asking again with the same credentials only fills the provider's log.
         ProviderError::Unauthorised { .. } => poll.max(Duration::from_mins(1)),
-        _ => poll,
+        // However seldom it is asked, what comes back is met soon.
+        _ => poll.min(Duration::from_mins(1)),
     }
 }

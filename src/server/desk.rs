@@ -11,7 +11,7 @@ use crate::{
     core::{
         action::{Target, Verb},
         board::Change,
-        delivery::DeliveryView,
+        delivery::{Bytes, DeliveryView, RAW_LIMIT},
         id::{AccountName, BadId, DeliveryId, IncidentKey},
         incident::Observation,
         template::Preview,
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The most lines of the log that one request gets.
-const PAGE: u32 = 500;
+pub(super) const PAGE: u32 = 500;
 /// The most incidents that one action may name.
 const TARGETS: usize = 1000;
 
@@ -50,6 +50,11 @@ impl Desk {
             Request::Detail { key } => self.detail(key).await,
             Request::Delivery { id } => self.delivery(id).await,
             Request::Deliveries { before, limit } => self.deliveries(before, limit).await,
+            Request::SearchDeliveries { query, before, limit } => self.search(&query, before, limit).await,
+            Request::Replay { id } => {
+                may_act(access)?;
+                self.replay(id).await
+            }
             Request::Template { name } => self.template(name),
             Request::SaveTemplate { name, text, base } => {
                 may_act(access)?;
@@ -210,6 +215,7 @@ pub fn view(stored: StoredDelivery) -> DeliveryView {
         headers: stored.headers.iter().map(|(name, value)| (Shown::line(name), Shown::line(value))).collect(),
         body,
         body_is_json: pretty.is_some(),
+        raw: Bytes(stored.body.iter().take(RAW_LIMIT).copied().collect()),
         timings: stored.timings,
     }
 }

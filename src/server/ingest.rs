@@ -13,11 +13,12 @@ use super::desk::Desk;
 use crate::{
     core::{
         board::{Board, Change},
-        delivery::{Decode, DeliverySummary, Verdict},
+        delivery::{Decode, DeliverySummary, NOTHING, Verdict},
         freshness::Push,
-        id::{AccountName, IncidentKey},
+        id::{AccountName, DeliveryId, IncidentKey},
         incident::Observation,
         push::{REFUSALS_TO_DISABLE, Subscribed},
+        text::Shown,
     },
     receiver::Arrival,
     store::{
@@ -66,14 +67,17 @@ async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
     let _order = desk.order.lock().await;
     let (mut writes, applied, hidden) = desk.hub.change(|board| {
         let (mut changes, mut writes, mut applied, mut hidden) = (vec![], vec![], vec![], vec![]);
-        for arrival in arrived {
+        for mut arrival in arrived {
             hidden.extend(arrival.observation.as_ref().filter(|seen| is_hidden(board, seen)).map(|s| s.key.clone()));
             if arrival.summary.verdict == Verdict::Accepted {
-                applied.push(Applied { id: arrival.summary.id, changed: None, commit_us: None });
-            }
-            if let Some(Change::Incident(incident)) = arrival.observation.and_then(|seen| board.observe(&seen)) {
-                writes.push(Write::Incident(incident.clone()));
-                changes.push(Change::Incident(incident));
+                let (change, told) = merge(board, arrival.observation.as_ref());
+                if let Some(Change::Incident(incident)) = change {
+                    writes.push(Write::Incident(incident.clone()));
+                    changes.push(Change::Incident(incident));
+                }
+                arrival.summary.changed = Some(told.clone());
+                let commit_us = Some(arrival.commit_us);
+                applied.push(Applied { id: arrival.summary.id, changed: Some(told), commit_us });
             }
             let change = Change::Delivery(Box::new(arrival.summary));
             board.apply(&change);
@@ -102,6 +106,14 @@ fn doubt_push(desk: &Desk) {
     });
     for account in stopped.iter().filter_map(|name| desk.accounts.get(name)) {
         account.doubt.notify_one();
+    }
+}
+
+/// Merges what a delivery tells into the board; says what that changed.
+pub(super) fn merge(board: &mut Board, told: Option<&Observation>) -> (Option<Change>, Shown) {
+    match told {
+        Some(seen) => board.observe_told(seen),
+        None => (None, Shown::line(&format!("{NOTHING}: it does not tell how an incident stands"))),
     }
 }
 
@@ -142,26 +154,27 @@ fn note_push(board: &mut Board, delivery: &Change) -> Option<Change> {
 pub async fn catch_up(desk: &Desk, decoders: &BTreeMap<AccountName, Arc<dyn Decode>>) -> Result<(), StoreError> {
     let waiting = desk.store.read(|reader| Ok((reader.unapplied()?, reader.recent(None, 500)?))).await?;
     let (unapplied, newest) = waiting;
-    let mut seen: Vec<Observation> = vec![];
-    let mut applied: Vec<Applied> = vec![];
+    let mut seen: Vec<(DeliveryId, Option<Observation>)> = vec![];
     for Unapplied { id, at, account, proof, body } in unapplied {
         // Those of an account that is not configured now wait until it is again.
         let Some(decoder) = decoders.get(&account) else { continue };
-        applied.push(Applied { id, changed: None, commit_us: None });
         let decoded = decoder.decode(&account, &body).ok().map(|decoded| decoded.shown_by(proof.as_ref(), at));
-        seen.extend(decoded.and_then(|decoded| decoded.observation));
+        seen.push((id, decoded.and_then(|decoded| decoded.observation)));
     }
     crash::passing(Point::BeforeApply);
     let _order = desk.order.lock().await;
-    let mut writes = desk.hub.change(|board| {
-        let (mut changes, mut writes) = (vec![], vec![]);
-        for seen in &seen {
-            if let Some(Change::Incident(incident)) = board.observe(seen) {
+    let (mut writes, applied) = desk.hub.change(|board| {
+        let (mut changes, mut writes, mut applied) = (vec![], vec![], BTreeMap::new());
+        for (id, told) in &seen {
+            let (change, words) = merge(board, told.as_ref());
+            if let Some(Change::Incident(incident)) = change {
                 writes.push(Write::Incident(incident.clone()));
                 changes.push(Change::Incident(incident));
             }
+            applied.insert(*id, words);
         }
-        for summary in newest {
+        for mut summary in newest {
+            summary.changed = applied.get(&summary.id).cloned().or(summary.changed);
             let change = Change::Delivery(Box::new(summary));
             board.apply(&change);
             changes.push(change);
@@ -169,10 +182,11 @@ pub async fn catch_up(desk: &Desk, decoders: &BTreeMap<AccountName, Arc<dyn Deco
         last_push(board);
         changes.extend(board.accounts.values().map(|known| Change::Account(Box::new(known.account.clone()))));
         crash::passing(Point::BeforePublish);
-        (changes, writes)
+        (changes, (writes, applied))
     });
     crash::passing(Point::AfterPublish);
-    writes.push(Write::Applied(applied));
+    let applied = applied.into_iter().map(|(id, changed)| Applied { id, changed: Some(changed), commit_us: None });
+    writes.push(Write::Applied(applied.collect()));
     desk.store.save(writes).await?;
     crash::passing(Point::AfterMark);
     Ok(())
@@ -208,7 +222,6 @@ pub fn last_push(board: &mut Board) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::id::DeliveryId;
     use crate::{
         core::{
             delivery::Direction,
@@ -237,7 +250,7 @@ mod tests {
             altered: false,
             changed: None,
         };
-        Arrival { summary, observation: Some(seen) }
+        Arrival { summary, observation: Some(seen), commit_us: 1300 }
     }
 
     /// The incident as a webhook tells of it, some milliseconds into the second of REST's answer.
@@ -284,5 +297,92 @@ mod tests {
         });
         let kept = desk.store.read(crate::store::Reader::incidents).await.expect("incidents");
         assert_eq!(kept.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_delivery_says_in_the_log_what_it_changed() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let fake = Fake::default();
+        let desk = fake::desk(&fake, dir.path());
+        let rest = fake.put("P1", Status::Triggered, 0);
+        let triggered = pushed(&rest, Status::Triggered, 100);
+        let acknowledged = pushed(&rest, Status::Acknowledged, 5000);
+        let mut ping = arrival(4, triggered.clone());
+        ping.observation = None;
+        let order = [arrival(1, triggered.clone()), arrival(2, acknowledged), arrival(3, triggered), ping];
+
+        apply(&desk, &mut order.into()).await;
+
+        let said: Vec<_> = desk.hub.look(|board| board.deliveries.iter().rev().map(|d| d.changed.clone()).collect());
+        let said: Vec<_> = said.iter().flatten().map(Shown::as_str).collect();
+        assert_eq!(
+            said,
+            [
+                "new incident, triggered",
+                "triggered -> acknowledged",
+                "nothing: a newer state was known",
+                "nothing: it does not tell how an incident stands"
+            ]
+        );
+    }
+
+    fn refusal(id: i64, status: u16) -> Arrival {
+        let seen = Fake::default().put("P1", Status::Triggered, 0);
+        let mut refused = Arrival { observation: None, ..arrival(id, seen) };
+        refused.summary.verdict = Verdict::Rejected;
+        refused.summary.status = status;
+        refused
+    }
+
+    fn push_of(desk: &Desk) -> Push {
+        desk.hub.look(|board| board.accounts[&fake::account_name()].account.push.clone())
+    }
+
+    #[tokio::test]
+    async fn the_first_refusal_at_the_right_path_says_wrong_secret_until_a_genuine_delivery_comes() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let desk = fake::desk(&Fake::default(), dir.path());
+        apply(&desk, &mut vec![refusal(1, 404)]).await;
+        assert!(!push_of(&desk).has_wrong_secret(), "a stranger tried a path");
+
+        apply(&desk, &mut vec![refusal(2, 401)]).await;
+        assert!(push_of(&desk).has_wrong_secret());
+        let seen = pushed(&Fake::default().put("P1", Status::Triggered, 0), Status::Triggered, 1);
+        apply(&desk, &mut vec![arrival(3, seen)]).await;
+
+        assert_eq!((push_of(&desk).has_wrong_secret(), push_of(&desk).rejected), (false, 0));
+    }
+
+    #[tokio::test]
+    async fn what_was_refused_since_the_last_genuine_delivery_is_known_after_a_restart_too() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let desk = fake::desk(&Fake::default(), dir.path());
+        let seen = pushed(&Fake::default().put("P1", Status::Triggered, 0), Status::Triggered, 1);
+        apply(&desk, &mut vec![refusal(1, 401), arrival(2, seen), refusal(3, 401), refusal(4, 404)]).await;
+        let before = push_of(&desk);
+
+        desk.hub.change(|board| {
+            board.accounts.get_mut(&fake::account_name()).expect("account").account.push = Push::default();
+            last_push(board);
+            (vec![], ())
+        });
+
+        assert_eq!((before.rejected, before.unproved), (2, 1));
+        assert_eq!(push_of(&desk), before);
+    }
+
+    #[tokio::test]
+    async fn three_refusals_in_a_row_have_the_subscription_looked_at() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let desk = fake::desk(&Fake::default(), dir.path());
+        desk.hub.account(&fake::account_name(), |account| account.push.subscribed = Subscribed::Active);
+        let account = desk.accounts.get(&fake::account_name()).expect("known");
+        let doubt = &account.doubt;
+
+        apply(&desk, &mut vec![refusal(1, 401), refusal(2, 401)]).await;
+        assert!(tokio::time::timeout(Duration::ZERO, doubt.notified()).await.is_err());
+        apply(&desk, &mut vec![refusal(3, 401)]).await;
+
+        tokio::time::timeout(Duration::from_secs(5), doubt.notified()).await.expect("looked at");
     }
 }

@@ -9,11 +9,14 @@ mod hooks;
 pub mod hub;
 pub mod ingest;
 pub mod lease;
+pub mod log;
 pub mod ownership;
 pub mod poller;
 pub mod push;
 pub mod scope;
+pub mod search;
 pub mod snapshot;
+pub mod upkeep;
 pub mod wake;
 
 #[cfg(test)]
@@ -129,6 +132,8 @@ impl Server {
         }
         server.tasks.spawn(wake::watch(Arc::clone(&server.desk), Timestamp::now, server.stop.clone()));
         server.tasks.spawn(tidy(Arc::clone(&server.desk), server.stop.clone()));
+        let (store, keep) = (server.desk.store.clone(), options.settings.store);
+        server.tasks.spawn(upkeep::run(store, keep, server.stop.clone()));
         server.tasks.spawn(actions::settle(Arc::clone(&server.desk), unsettled));
         server.tasks.spawn(accept(Arc::clone(&server.desk), socket, server.stop.clone()));
         Ok(server)

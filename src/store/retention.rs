@@ -130,3 +130,155 @@ pub(super) fn shrink(db: &Connection) -> Result<bool> {
     while pages.next()?.is_some() {}
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+    use tokio::runtime::Runtime;
+
+    use super::*;
+    use crate::{
+        core::{delivery::Verdict, id::DeliveryId},
+        store::{
+            Applied, NewDelivery, Reader, Store, Write,
+            tests::{delivery, event, other, store},
+        },
+    };
+
+    const DAY: SignedDuration = SignedDuration::from_hours(24);
+    const ALL: Keep = Keep { age: Duration::MAX, deliveries: u64::MAX, size: u64::MAX };
+
+    fn day(n: i32) -> Timestamp {
+        Timestamp::UNIX_EPOCH + DAY * n
+    }
+
+    /// Accepted deliveries of the first ten days, one a day, all but the third applied.
+    async fn ten_days() -> (TempDir, Store) {
+        let (dir, store) = store();
+        for n in 1..=10 {
+            record_at(&store, event(&format!("E{n}")), n).await;
+        }
+        let applied =
+            (1..=10).filter(|n| *n != 3).map(|n| Applied { id: DeliveryId(n), changed: None, commit_us: None });
+        store.save(vec![Write::Applied(applied.collect())]).await.expect("saved");
+        (dir, store)
+    }
+
+    async fn record_at(store: &Store, new: NewDelivery, n: i32) -> Verdict {
+        store.record(NewDelivery { at: day(n), ..new }).await.expect("recorded").summary.verdict
+    }
+
+    async fn prune_all(store: &Store, keep: Keep, now: Timestamp) {
+        while store.prune_some(keep, now).await.expect("pruned") {}
+    }
+
+    fn kept(store: &Store) -> Vec<i64> {
+        let reader = store.reader().expect("reader");
+        reader.recent(None, 10_000).expect("recent").iter().map(|line| line.id.0).collect()
+    }
+
+    fn counted(reader: &Reader) -> u64 {
+        reader.counts().expect("counts").iter().map(|count| count.deliveries).sum()
+    }
+
+    #[tokio::test]
+    async fn what_is_too_old_goes_but_not_what_waits_to_be_applied() {
+        let (_dir, store) = ten_days().await;
+
+        prune_all(&store, Keep { age: Duration::from_hours(5 * 24), ..ALL }, day(12)).await;
+
+        assert_eq!(kept(&store), [10, 9, 8, 7, 3]);
+        let reader = store.reader().expect("reader");
+        let beginning = reader.beginning().expect("beginning");
+        assert_eq!(beginning.first, Some((DeliveryId(3), day(3))));
+        assert_eq!((beginning.pruned, beginning.pruned_for), (5, Some(PrunedFor::Age)));
+        assert_eq!(counted(&reader), 5);
+        assert_eq!(reader.check(), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn no_more_than_so_many_are_kept_the_newest_of_them() {
+        let (_dir, store) = ten_days().await;
+
+        prune_all(&store, Keep { deliveries: 4, ..ALL }, day(12)).await;
+
+        assert_eq!(kept(&store), [10, 9, 8, 3]);
+        assert_eq!(store.reader().expect("reader").beginning().expect("beginning").pruned_for, Some(PrunedFor::Number));
+    }
+
+    #[tokio::test]
+    async fn the_event_of_a_pruned_delivery_stays_known_and_its_number_is_not_given_again() {
+        let (dir, store) = ten_days().await;
+        let applied = vec![Applied { id: DeliveryId(3), changed: None, commit_us: None }];
+        store.save(vec![Write::Applied(applied)]).await.expect("saved");
+
+        prune_all(&store, Keep { age: Duration::ZERO, ..ALL }, day(1_000)).await;
+        assert_eq!(kept(&store), [10]);
+        drop(store);
+
+        let store = Store::open(dir.path()).expect("reopened");
+        assert_eq!(record_at(&store, event("E1"), 1_001).await, Verdict::Duplicate);
+        assert_eq!(kept(&store), [11, 10]);
+    }
+
+    #[tokio::test]
+    async fn nothing_goes_while_all_limits_hold() {
+        let (_dir, store) = ten_days().await;
+
+        for keep in [ALL, Keep { deliveries: 10, age: Duration::from_hours(24 * 20), size: 64 * 1024 * 1024 }] {
+            assert_eq!(store.prune_some(keep, day(12)).await, Ok(false));
+        }
+
+        assert_eq!(kept(&store).len(), 10);
+        let reader = store.reader().expect("reader");
+        assert_eq!(reader.beginning().expect("beginning").pruned_for, None);
+    }
+
+    /// Random bytes, which no packing makes smaller.
+    fn large(n: u64, length: usize) -> NewDelivery {
+        let mut body = vec![0; length];
+        fastrand::Rng::with_seed(n).fill(&mut body);
+        NewDelivery { body, ..delivery(Verdict::Undecodable, None, b"") }
+    }
+
+    fn pages(dir: &TempDir) -> (i64, i64) {
+        let db = other(dir);
+        (pragma(&db, "page_count").expect("pages"), pragma(&db, "freelist_count").expect("free"))
+    }
+
+    #[test]
+    fn a_store_that_is_too_large_shrinks_on_disk_and_keeps_the_newest_thousand() {
+        let (dir, store) = store();
+        let runtime = Runtime::new().expect("runtime");
+        // Two hundred large ones, then a thousand small ones, as many at once as find room.
+        for some in 0..12 {
+            let length = if some < 2 { 40_000 } else { 10 };
+            let all = (some * 100..(some + 1) * 100).map(|n| store.record(large(n, length)));
+            let recorded = runtime.block_on(futures_util::future::join_all(all));
+            assert!(recorded.iter().all(Result::is_ok));
+        }
+        let before = pages(&dir);
+
+        runtime.block_on(prune_all(&store, Keep { size: 1024 * 1024, ..ALL }, day(1)));
+        assert_eq!(kept(&store).len(), 1_000);
+        assert_eq!(pages(&dir).0, before.0);
+        runtime.block_on(async { while store.shrink_some().await.expect("shrunk") {} });
+
+        let after = pages(&dir);
+        assert!(after.0 < before.0 && after.1 <= SPARE.max(after.0 / 10), "{before:?} {after:?}");
+        assert_eq!(store.reader().expect("reader").check(), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn pruning_waits_for_nobody_and_goes_on_by_itself_when_the_store_was_locked() {
+        let (dir, store) = ten_days().await;
+        let mut db = other(&dir);
+        let lock = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).expect("lock");
+        let keep = Keep { deliveries: 4, ..ALL };
+
+        let (pruned, ()) = tokio::join!(store.prune_some(keep, day(12)), async { lock.rollback().expect("unlock") });
+
+        assert_eq!(pruned, Ok(true));
+        store.ready().await.expect("ready");
+    }
+}

@@ -216,3 +216,104 @@ fn migrate(db: &mut Connection) -> rusqlite::Result<()> {
     tx.pragma_update(None, "user_version", known())?;
     tx.commit()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        core::{delivery::Verdict, id::DeliveryId},
+        store::{Condition, Search, Store, tests::event},
+    };
+
+    /// A store as the first release left it: five deliveries, of which the fourth is not applied.
+    const FIRST_RELEASE: &str = r#"
+        INSERT INTO delivery (id, at, account, verdict, applied, reason, status, event_id, event_type, incident, subject,
+            latency_us, size, peer, headers, body) VALUES
+        (1, 1000, 'prod', 'accepted', 1, 'signed with env PD_SECRET', 202, 'E1', 'incident.triggered', 'P1', 'disk full',
+            900, 18, '192.0.2.1:1', '[["user-agent","PagerDuty-Webhook/V3.0"]]', CAST('{"title":"db-01"} ' AS BLOB)),
+        (2, 2000, 'prod', 'duplicate', NULL, 'the same event as delivery 1', 202, 'E1', 'incident.triggered', 'P1', NULL,
+            900, 2, '192.0.2.1:1', '[]', x'7b7d'),
+        (3, 3000, NULL, 'rejected', NULL, 'the path names no account', 404, NULL, NULL, NULL, NULL,
+            900, 3, '198.51.100.1:1', '[]', x'fffe00'),
+        (4, 4000, 'prod', 'accepted', 0, 'signed', 202, 'E4', 'incident.resolved', 'P1', NULL,
+            900, 2, '192.0.2.1:1', '[]', x'7b7d'),
+        (9, 5000, 'lab', 'undecodable', NULL, 'signed, but no JSON', 202, NULL, NULL, NULL, NULL,
+            900, 1, '192.0.2.1:1', '[]', x'7b');
+        INSERT INTO event VALUES ('prod', 'E1', 1), ('prod', 'E4', 4), ('lab', 'body sha256:00', 9);
+        INSERT INTO snapshot VALUES ('prod', 'account', 7, '{}');
+        INSERT INTO action VALUES (3, '2026-01-01T00:00:00Z', 'alice', '"acknowledge"', '[]', 1);
+    "#;
+
+    fn old_store() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let db = Connection::open(files::path_in(dir.path())).expect("create");
+        db.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(())).expect("wal");
+        db.execute_batch(MIGRATIONS[0]).expect("first schema");
+        db.execute_batch(FIRST_RELEASE).expect("rows");
+        db.pragma_update(None, "user_version", 1).expect("version");
+        dir
+    }
+
+    #[tokio::test]
+    async fn a_store_of_the_first_release_is_brought_up_to_date_with_all_that_is_in_it() {
+        let dir = old_store();
+
+        let store = Store::open(dir.path()).expect("migrated");
+
+        let reader = store.reader().expect("reader");
+        let verdicts = |lines: &[crate::core::delivery::DeliverySummary]| -> Vec<(i64, Verdict)> {
+            lines.iter().map(|line| (line.id.0, line.verdict)).collect()
+        };
+        let log = reader.recent(None, 10).expect("recent");
+        assert_eq!(
+            verdicts(&log),
+            [
+                (9, Verdict::Undecodable),
+                (4, Verdict::Accepted),
+                (3, Verdict::Rejected),
+                (2, Verdict::Duplicate),
+                (1, Verdict::Accepted)
+            ]
+        );
+        let first = reader.delivery(DeliveryId(1)).expect("delivery").expect("there");
+        assert_eq!(first.body, br#"{"title":"db-01"} "#);
+        assert_eq!(first.headers, [("user-agent".to_owned(), "PagerDuty-Webhook/V3.0".to_owned())]);
+        assert_eq!((first.summary.proof, first.summary.altered, first.timings.commit_us), (None, false, None));
+        assert_eq!(reader.delivery(DeliveryId(3)).expect("delivery").expect("there").body, [0xff, 0xfe, 0]);
+        assert_eq!(reader.unapplied().expect("unapplied").iter().map(|one| one.id.0).collect::<Vec<_>>(), [4]);
+        let counts = reader.counts().expect("counts");
+        assert_eq!(counts.iter().map(|count| count.deliveries).collect::<Vec<_>>(), [1, 1, 2, 1]);
+        assert_eq!(reader.actions(5).expect("actions").len(), 1);
+        assert_eq!(reader.check(), Ok(()));
+
+        let text = |words: &str| Search::Is(Condition::Text(words.to_owned()));
+        let find = |words: &str| verdicts(&reader.search(&text(words), None, 10).expect("search").deliveries);
+        for _ in ["before it is indexed", "and after"] {
+            assert_eq!(find("disk full"), [(1, Verdict::Accepted)]);
+            assert_eq!(find("db-01"), [(1, Verdict::Accepted)]);
+            assert_eq!(find("p1"), [(4, Verdict::Accepted), (2, Verdict::Duplicate), (1, Verdict::Accepted)]);
+            while store.index_some().await.expect("indexed") {}
+        }
+
+        let again = store.record(event("E1")).await.expect("recorded").summary;
+        assert_eq!((again.verdict, again.id, again.altered), (Verdict::Duplicate, DeliveryId(10), false));
+        assert_eq!(store.record(event("E5")).await.expect("recorded").summary.verdict, Verdict::Accepted);
+        drop(store);
+        Store::open(dir.path()).expect("opened again");
+    }
+
+    #[tokio::test]
+    async fn only_a_new_store_can_give_room_back_and_an_old_one_takes_no_harm_from_being_asked() {
+        let mode = |dir: &tempfile::TempDir| {
+            let db = open_reader(&files::path_in(dir.path()), Duration::from_secs(1)).expect("reader");
+            db.pragma_query_value(None, "auto_vacuum", |row| row.get::<_, i64>(0)).expect("mode")
+        };
+        let (old, new) = (old_store(), tempfile::tempdir().expect("tempdir"));
+        let stores = [&old, &new].map(|dir| Store::open(dir.path()).expect("open"));
+
+        assert_eq!((mode(&old), mode(&new)), (0, 2));
+        for store in stores {
+            assert_eq!(store.shrink_some().await, Ok(false));
+        }
+    }
+}

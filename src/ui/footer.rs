@@ -72,7 +72,8 @@ fn hints(model: &Model) -> Vec<Hint> {
         return vec![("enter", "keep"), ("esc", "clear")];
     }
     if model.view == View::Incidents && incidents.opened.is_some() {
-        let wanted = [Action::Acknowledge, Action::Resolve, Action::HandOff, Action::Note, Action::Link];
+        let wanted =
+            [Action::Acknowledge, Action::Resolve, Action::HandOff, Action::Note, Action::GoToDeliveries, Action::Link];
         let mut out = vec![("esc", "back")];
         out.extend(bound(model.view).filter(|(action, _)| wanted.contains(action)).map(|(_, hint)| hint));
         out.push(("?", "help"));
@@ -83,6 +84,7 @@ fn hints(model: &Model) -> Vec<Hint> {
     }
     let in_list = |action: &Action| match action {
         Action::Save | Action::PickDelivery => false,
+        action if webhooks::is_for_opened(*action) => false,
         Action::Open => model.view != View::OnCall || oncall::opens(model).is_some(),
         _ => true,
     };
@@ -107,7 +109,7 @@ fn filtering(filter: &Filter) -> Option<Vec<Hint>> {
 }
 
 /// The hints of the table that hold in `view`.
-fn bound(view: View) -> impl Iterator<Item = (Action, Hint)> {
+pub(super) fn bound(view: View) -> impl Iterator<Item = (Action, Hint)> {
     let holds = move |scope| scope == Scope::In(view) || scope == Scope::Everywhere;
     let shown = BINDINGS.iter().filter(move |binding| holds(binding.scope) && !binding.hint.is_empty());
     shown.map(|binding| (binding.action, (binding.keys[0], binding.hint)))

@@ -22,6 +22,7 @@ use crate::{
     },
     core::{
         action::{Assignee, Verb},
+        delivery::DeliverySummary,
         text::{Shown, fit},
     },
 };
@@ -32,7 +33,9 @@ const NAMED: usize = 6;
 pub(super) fn draw(model: &Model, prompt: &Prompt, frame: &mut Frame<'_>, body: Rect) {
     let title = title(prompt);
     match &prompt.ask {
-        Ask::Acknowledge | Ask::Resolve | Ask::Conflict { .. } => question(model, prompt, &title, frame, body),
+        Ask::Acknowledge | Ask::Resolve | Ask::Conflict { .. } | Ask::Replay(_) => {
+            question(model, prompt, &title, frame, body);
+        }
         Ask::Note(editor) => note(model, prompt, editor, &title, frame, body),
         Ask::HandOff(hand_off) if hand_off.stage == Stage::Confirming => question(model, prompt, &title, frame, body),
         Ask::HandOff(hand_off) => choice(model, hand_off, &title, frame, body),
@@ -50,6 +53,7 @@ fn title(prompt: &Prompt) -> String {
         Ask::HandOff(hand_off) if hand_off.stage == Stage::Confirming => format!("Hand off {what}?"),
         Ask::HandOff(_) => format!("Hand off {what} to whom?"),
         Ask::Note(_) => format!("Note on {what}"),
+        Ask::Replay(delivery) => format!("Replay delivery {}?", delivery.id),
         Ask::Conflict { verb, .. } => format!("{} {what} all the same?", capital(verb.word())),
     }
 }
@@ -166,8 +170,17 @@ fn noticed(prompt: &Prompt) -> String {
         Ask::Resolve => format!("Closes it for everybody ({assigned})."),
         Ask::HandOff(hand_off) => handing(hand_off, &assigned),
         Ask::Conflict { .. } => "Nothing was sent.".into(),
+        Ask::Replay(delivery) => replaying(delivery),
         Ask::Note(_) => "Everybody who can see the incident can read the note.".into(),
     }
+}
+
+fn replaying(delivery: &DeliverySummary) -> String {
+    let kind = delivery.event_type.as_ref().map_or("an unknown event", Shown::as_str);
+    format!(
+        "{kind} is applied once more, by the ordinary rules: where a newer state is known, nothing changes. Nobody is \
+         told."
+    )
 }
 
 fn handing(hand_off: &HandOff, assigned: &str) -> String {

@@ -77,7 +77,10 @@ fn reads(stores: &[(std::path::PathBuf, u64); 2], say: &impl Fn(&str)) {
     type Read<'r> = (&'r str, Box<dyn Fn(&Reader, i64) -> usize>);
     let all: [Read<'_>; 12] = [
         ("newest page", Box::new(|reader, _| reader.recent(None, PAGE).expect("page").len())),
-        ("page in the middle", Box::new(|reader, of| reader.recent(Some(DeliveryId(of / 2)), PAGE).expect("page").len())),
+        (
+            "page in the middle",
+            Box::new(|reader, of| reader.recent(Some(DeliveryId(of / 2)), PAGE).expect("page").len()),
+        ),
         ("one incident's deliveries", Box::new(one)),
         ("counts", Box::new(|reader, _| reader.counts().expect("counts").len())),
         ("event type incident.*", Box::new(page(types))),
@@ -173,9 +176,7 @@ fn prune(runtime: &Runtime, (path, deliveries): &(std::path::PathBuf, u64), say:
         while timed(&mut clearing, store.index_some()).await {}
         while timed(&mut shrinking, store.shrink_some()).await {}
     });
-    for (name, mut times) in
-        [("pruning", pruning), ("out of the index", clearing), ("giving pages back", shrinking)]
-    {
+    for (name, mut times) in [("pruning", pruning), ("out of the index", clearing), ("giving pages back", shrinking)] {
         times.sort_unstable();
         let (median, most) = (times[times.len() / 2], times[times.len() - 1]);
         say(&format!("{name}: {} slices, median {median:.1?}, longest {most:.1?}", times.len()));
@@ -204,7 +205,8 @@ async fn index(path: &Path) -> Duration {
 fn build(path: &Path, deliveries: u64) {
     drop(Store::open(path).expect("create"));
     let mut db = Connection::open(path.join("dogwatch.db")).expect("database");
-    db.execute_batch("PRAGMA journal_mode = off; PRAGMA synchronous = off; PRAGMA cache_size = -200000").expect("pragmas");
+    db.execute_batch("PRAGMA journal_mode = off; PRAGMA synchronous = off; PRAGMA cache_size = -200000")
+        .expect("pragmas");
     let mut packer = zstd::bulk::Compressor::with_dictionary(1, DICTIONARY).expect("packer");
     let tx = db.transaction().expect("transaction");
     {
@@ -260,7 +262,8 @@ fn delivery(n: u64) -> NewDelivery {
 
 fn headers(n: u64) -> Vec<(String, String)> {
     let mut dice = fastrand::Rng::with_seed(n ^ 0xdead);
-    let mut hex = |length| (0..length).map(|_| char::from_digit(dice.u32(..16), 16).expect("digit")).collect::<String>();
+    let mut hex =
+        |length| (0..length).map(|_| char::from_digit(dice.u32(..16), 16).expect("digit")).collect::<String>();
     [
         ("host", "hooks.example.net".to_owned()),
         ("user-agent", "PagerDuty-Webhook/V3.0".to_owned()),

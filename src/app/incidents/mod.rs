@@ -24,6 +24,7 @@ use super::{
     prompt::Wish,
     troubles::troubles,
     typing::TypedLine,
+    webhooks,
 };
 use crate::{
     core::{
@@ -77,6 +78,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::HandOff => acting::begin(model, Wish::HandOff),
         Action::Note => acting::begin(model, Wish::Note),
         Action::Link => return link(model),
+        Action::GoToDeliveries => return deliveries(model),
         Action::Back => back(model),
         _ if model.incidents.opened.is_some() => detail::step(model, Step::of(action)),
         Action::Open => return open(model),
@@ -158,6 +160,15 @@ fn link(model: &mut Model) -> Vec<Effect> {
             return vec![Effect::Copy(url.as_str().to_owned())];
         }
     }
+    vec![]
+}
+
+/// To the webhooks of the incident at hand.
+fn deliveries(model: &mut Model) -> Vec<Effect> {
+    if let Some(key) = at_hand(model) {
+        return webhooks::show_of(model, key);
+    }
+    model.say(NoticeKind::Bad, "no incident is selected: j and k select");
     vec![]
 }
 

@@ -10,9 +10,11 @@ pub use hand_off::{Choice, HandOff, Stage};
 use super::{
     Effect, Model, NoticeKind, incidents,
     typing::{editor_input, pasted_text},
+    webhooks,
 };
 use crate::core::{
     action::{Action, Outcome, Target, Verb},
+    delivery::DeliverySummary,
     id::IncidentKey,
     incident::{Incident, Status},
     keys::{Chord, Key},
@@ -76,7 +78,7 @@ impl Aim {
 /// An open prompt.
 #[derive(Debug)]
 pub struct Prompt {
-    /// Never empty.
+    /// Empty only where it is not about incidents.
     pub aims: Vec<Aim>,
     /// Marked too, but not touched, and why.
     pub left_out: Vec<String>,
@@ -95,6 +97,8 @@ pub enum Ask {
         verb: Verb,
         reasons: Vec<Shown>,
     },
+    /// Whether to apply a delivery once more. It aims at no incident.
+    Replay(Box<DeliverySummary>),
 }
 
 impl Prompt {
@@ -144,6 +148,7 @@ impl Prompt {
             Ask::Resolve => &[("enter", "resolve"), ("esc", "leave it")],
             Ask::Note(_) => &[("ctrl-s", "send"), ("enter", "line"), ("esc", "leave it")],
             Ask::Conflict { .. } => &[("y", "do it anyway"), ("esc", "leave it")],
+            Ask::Replay(_) => &[("enter", "replay"), ("esc", "leave it")],
             Ask::HandOff(hand_off) => hand_off.hints(),
         }
     }
@@ -179,6 +184,11 @@ pub(super) fn press(model: &mut Model, mut prompt: Prompt, chord: Chord) -> Vec<
         Ask::Conflict { verb, .. } => confirm(chord, Key::Char('y'), verb),
         Ask::Note(editor) => note(model, editor, chord),
         Ask::HandOff(hand_off) => hand_off::press(model, hand_off, chord),
+        Ask::Replay(delivery) => match chord.key {
+            Key::Enter => return webhooks::replay(model, delivery.id),
+            Key::Esc => Step::Leave,
+            _ => Step::Stay,
+        },
     };
     match step {
         Step::Stay => model.prompt = Some(prompt),
@@ -245,7 +255,7 @@ pub(super) fn pasted(prompt: &mut Prompt, text: &str) {
     match &mut prompt.ask {
         Ask::Note(editor) => drop(editor.insert_str(pasted_text(text))),
         Ask::HandOff(hand_off) => hand_off.pasted(text),
-        Ask::Acknowledge | Ask::Resolve | Ask::Conflict { .. } => {}
+        Ask::Acknowledge | Ask::Resolve | Ask::Conflict { .. } | Ask::Replay(_) => {}
     }
 }
 

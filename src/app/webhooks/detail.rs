@@ -1,5 +1,7 @@
-//! One delivery as text: what it was, what was made of it and why, its headers, its body. Nothing is left
+//! One delivery as text, from four sides: what it was and says, its bytes, its headers, its times. Nothing is left
 //! out: long lines go on below.
+
+use std::fmt::Write as _;
 
 use crate::{
     app::{
@@ -8,7 +10,7 @@ use crate::{
     },
     core::{
         delivery::{DeliverySummary, DeliveryView, Direction, Verdict},
-        text::{Shown, pieces},
+        text::{Shown, ShownBody, pieces},
     },
 };
 
@@ -16,6 +18,32 @@ use super::{Opened, Reading, incident_words};
 
 /// Lines above the text: which delivery it is.
 pub const TITLE: u16 = 1;
+
+/// What is shown of an opened delivery.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Side {
+    /// What was made of it, and its body, indented where it is JSON.
+    #[default]
+    Pretty,
+    /// The body as it came.
+    Raw,
+    Headers,
+    /// Where its time went, what it changed, what proved it genuine.
+    Timing,
+}
+
+impl Side {
+    pub const ALL: [Self; 4] = [Self::Pretty, Self::Raw, Self::Headers, Self::Timing];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pretty => "pretty",
+            Self::Raw => "raw",
+            Self::Headers => "headers",
+            Self::Timing => "timing",
+        }
+    }
+}
 
 /// How a verdict is marked and toned, in the list and here.
 pub fn mark(verdict: Verdict) -> (&'static str, Tone) {
@@ -31,11 +59,15 @@ pub fn mark(verdict: Verdict) -> (&'static str, Tone) {
 pub fn page(model: &Model, opened: &Opened, width: usize) -> Page {
     let mut page = Page::new(width);
     match &opened.reading {
-        Reading::Read(view) => {
-            facts(&mut page, model, &view.summary, Some(view));
-            headers(&mut page, view);
-            body(&mut page, view, width);
-        }
+        Reading::Read(view) => match opened.side {
+            Side::Pretty => {
+                facts(&mut page, model, &view.summary, Some(view));
+                body(&mut page, view, width);
+            }
+            Side::Raw => raw(&mut page, view, width, opened.in_hex()),
+            Side::Headers => headers(&mut page, view),
+            Side::Timing => timing(&mut page, view),
+        },
         Reading::Asked(wait) => {
             if wait.overdue(model.now) {
                 page.text(0, Tone::Alarm, "! no answer from the server; enter asks again");
@@ -73,10 +105,15 @@ fn facts(page: &mut Page, model: &Model, line: &DeliverySummary, view: Option<&D
     if let Some(subject) = &line.subject {
         page.field("subject", Tone::Plain, subject.as_str());
     }
+    if let Some(changed) = &line.changed {
+        page.field("changed", Tone::Plain, changed.as_str());
+    }
+    if line.altered {
+        page.field("altered", Tone::Alarm, "! another content than the first delivery of this event");
+    }
 }
 
 fn headers(page: &mut Page, view: &DeliveryView) {
-    page.heading("Headers");
     if view.headers.is_empty() {
         page.text(0, Tone::Faint, "none");
     }
@@ -90,8 +127,85 @@ fn body(page: &mut Page, view: &DeliveryView, width: usize) {
     if view.body.is_empty() {
         page.text(0, Tone::Faint, "empty");
     }
+    cut(page, view);
     for piece in view.body.lines().flat_map(|line| pieces(line, width)) {
         page.line(vec![Piece::new(Tone::Plain, piece)]);
+    }
+}
+
+/// Says when not all of the body is there.
+fn cut(page: &mut Page, view: &DeliveryView) {
+    let here = view.raw.0.len();
+    if u64::try_from(here).is_ok_and(|here| here < view.summary.size) {
+        page.text(0, Tone::Caution, &format!("the first {here} of {} bytes", view.summary.size));
+    }
+}
+
+/// The bytes exactly; what would act on the terminal is shown by its picture, or byte by byte.
+fn raw(page: &mut Page, view: &DeliveryView, width: usize, hex: bool) {
+    let bytes = &view.raw.0;
+    if bytes.is_empty() {
+        page.text(0, Tone::Faint, "empty");
+    }
+    cut(page, view);
+    if hex {
+        return in_hex(page, bytes, width);
+    }
+    let text = ShownBody::new(&String::from_utf8_lossy(bytes));
+    for piece in text.lines().flat_map(|line| pieces(line, width)) {
+        page.line(vec![Piece::new(Tone::Plain, piece)]);
+    }
+}
+
+/// Place, bytes, and their characters where they are plain.
+fn in_hex(page: &mut Page, bytes: &[u8], width: usize) {
+    let each = [16, 8, 4].into_iter().find(|each| 13 + 4 * each <= width).unwrap_or(4);
+    for (at, line) in bytes.chunks(each).enumerate() {
+        let (mut hex, mut text) = (String::new(), String::new());
+        for byte in line {
+            let _ = write!(hex, "{byte:02x} ");
+            text.push(if byte.is_ascii_graphic() || *byte == b' ' { char::from(*byte) } else { '.' });
+        }
+        page.line(vec![
+            Piece::new(Tone::Faint, format!("{:08x}  ", at * each)),
+            Piece::new(Tone::Plain, format!("{hex:<wide$}", wide = 3 * each)),
+            Piece::new(Tone::Accent, format!(" |{text}|")),
+        ]);
+    }
+}
+
+fn timing(page: &mut Page, view: &DeliveryView) {
+    let (line, times) = (&view.summary, &view.timings);
+    let took = |microseconds: u64| format!("{} ms", milliseconds(microseconds));
+    page.field(
+        "read",
+        Tone::Plain,
+        &format!("{}, from its head to the last of {} bytes", took(times.read_us), line.size),
+    );
+    page.field("check", Tone::Plain, &format!("{}, for checking and understanding it", took(times.check_us)));
+    match times.commit_us {
+        Some(commit) => page.field("commit", Tone::Plain, &format!("{}, until it was on the disk", took(commit))),
+        None => page.field("commit", Tone::Faint, "not known: only of those that were applied at once"),
+    }
+    page.field("answer", Tone::Plain, &format!("{} after {}", line.status, took(line.latency_us)));
+    page.blank();
+    match &line.changed {
+        Some(changed) => page.field("changed", Tone::Plain, changed.as_str()),
+        None if line.verdict == Verdict::Accepted => page.field("changed", Tone::Caution, "not applied yet"),
+        None => page.field("changed", Tone::Faint, "nothing: only accepted ones are applied"),
+    }
+    match &line.proof {
+        Some(proof) => {
+            let signed = if proof.scheme.is_signed() { "" } else { "; the content is not signed" };
+            page.field("proof", Tone::Plain, &format!("{} with {}{signed}", proof.scheme.word(), proof.secret));
+        }
+        None if line.verdict == Verdict::Rejected => page.field("proof", Tone::Alarm, "none"),
+        None => page.field("proof", Tone::Faint, "not kept: it came before proofs were kept"),
+    }
+    if line.altered {
+        page.field("altered", Tone::Alarm, "! another content than the first delivery of this event");
+    } else {
+        page.field("altered", Tone::Plain, "no");
     }
 }
 

@@ -18,6 +18,10 @@ impl Log {
         &self.lines
     }
 
+    pub fn newest(&self) -> Option<DeliveryId> {
+        self.lines.front().map(|line| line.id)
+    }
+
     pub fn oldest(&self) -> Option<DeliveryId> {
         self.lines.back().map(|line| line.id)
     }

@@ -2,15 +2,18 @@
 //! followed; a selection stays on its delivery whatever comes in above.
 
 pub mod detail;
+pub mod hunt;
 pub mod log;
+mod opened;
 #[cfg(test)]
 mod tests;
 
 use crate::{
     core::{
-        delivery::{DeliverySummary, DeliveryView},
+        delivery::DeliverySummary,
         id::{DeliveryId, IncidentKey},
         keys::Chord,
+        query::{Kind, Value},
         text::Shown,
     },
     proto::{Answer, Request, RequestId},
@@ -21,10 +24,14 @@ use super::{
     filter::{self, Filter, Typed},
     incidents,
     keys::Action,
-    list::{self, Cursor, Step},
+    list::{Cursor, Step},
     wait::Wait,
 };
+use detail::Side;
+use hunt::{Hunt, Reach};
 use log::Log;
+pub(super) use opened::replay;
+pub use opened::{Opened, Reading};
 
 /// Lines asked for at a time.
 const PAGE: u32 = 200;
@@ -38,12 +45,17 @@ pub struct State {
     pub(crate) log: Log,
     pub(crate) cursor: Cursor<DeliveryId>,
     pub(crate) filter: Filter,
+    pub(crate) hunt: Hunt,
     pub(crate) older: Older,
     pub(crate) open: Option<Opened>,
-    /// The newest line when the top was last in sight.
+    /// The newest line when it was last followed.
     seen: Option<DeliveryId>,
     /// The incident to which one went from here: one step back from it leads here again.
     left_for: Option<IncidentKey>,
+    /// The incident from which one came to see its deliveries: one step back leads there again.
+    came_from: Option<IncidentKey>,
+    /// The delivery that the server is applying again.
+    replaying: Option<(Wait, DeliveryId)>,
 }
 
 /// What is known about lines older than the log.
@@ -61,53 +73,34 @@ pub enum Older {
     Failed(Shown),
 }
 
-/// A delivery that was opened.
-#[derive(Debug)]
-pub struct Opened {
-    pub summary: DeliverySummary,
-    pub reading: Reading,
-    /// Lines scrolled by.
-    pub scroll: usize,
-    /// The width for which the lines were counted, and how many they are.
-    measured: Option<(usize, usize)>,
-}
-
-#[derive(Debug)]
-pub enum Reading {
-    Asked(Wait),
-    Read(Box<DeliveryView>),
-    Failed(Shown),
-}
-
 impl State {
-    /// How many of `rows` came in above since the top was last in sight.
-    pub(crate) fn new_above(&self, rows: &[&DeliverySummary]) -> usize {
+    /// Whether the newest lines are kept in sight as they come in.
+    pub(crate) fn follows(&self) -> bool {
+        self.cursor.selected().is_none() && self.cursor.offset() == 0
+    }
+
+    /// How many of `rows` came in since the log was last followed.
+    pub(crate) fn news(&self, rows: &[&DeliverySummary]) -> usize {
         match self.seen {
-            Some(seen) if self.cursor.offset() > 0 => rows.iter().take_while(|row| row.id > seen).count(),
+            Some(seen) if !self.follows() => rows.iter().take_while(|row| row.id > seen).count(),
             _ => 0,
         }
     }
 }
 
-/// The lines that the filter leaves, newest first.
+/// The lines that are wanted, newest first: what is loaded, and what the server found beyond.
 pub(crate) fn rows(model: &Model) -> Vec<&DeliverySummary> {
-    let words = model.webhooks.filter.words();
-    model.webhooks.log.lines().iter().filter(|line| admits(model, &words, line)).collect()
+    let State { log, hunt, .. } = &model.webhooks;
+    if hunt.is_empty() {
+        return log.lines().iter().collect();
+    }
+    let admitted = |line: &&DeliverySummary| hunt.admits(line, number(model, line));
+    log.lines().iter().filter(admitted).chain(hunt.older(log.oldest()).filter(admitted)).collect()
 }
 
-fn admits(model: &Model, words: &filter::Words, line: &DeliverySummary) -> bool {
-    if words.is_empty() {
-        return true;
-    }
-    let number = line.incident.as_ref().map(|key| incident_words(model, key)).unwrap_or_default();
-    words.admit(&[
-        line.verdict.word(),
-        line.event_type.as_ref().map_or("", Shown::as_str),
-        line.subject.as_ref().map_or("", Shown::as_str),
-        line.account.as_ref().map_or("", |name| name.as_str()),
-        line.incident.as_ref().map_or("", |key| key.id.as_str()),
-        &number,
-    ])
+/// The number of a delivery's incident, where it is known.
+fn number(model: &Model, line: &DeliverySummary) -> Option<u64> {
+    model.board.incidents.get(line.incident.as_ref()?)?.state.number
 }
 
 /// The incident as people call it: its number where it is known, else its id.
@@ -119,33 +112,83 @@ pub fn incident_words(model: &Model, key: &IncidentKey) -> String {
 /// A key of the table, pressed in this view.
 pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     match action {
-        Action::Open => return open(model),
+        Action::Open => return opened::open(model),
         Action::GoToIncident => return go_to_incident(model),
+        Action::ShowPretty => return opened::turn(model, Side::Pretty),
+        Action::ShowRaw => return opened::turn(model, Side::Raw),
+        Action::ShowHeaders => return opened::turn(model, Side::Headers),
+        Action::ShowTiming => return opened::turn(model, Side::Timing),
+        Action::Hex => return opened::toggle_hex(model),
+        Action::CopyCurl => return opened::copy(model),
+        Action::Replay => opened::begin_replay(model),
+        Action::Follow => {
+            model.webhooks.open = None;
+            model.webhooks.cursor = Cursor::default();
+        }
         Action::Filter if model.webhooks.open.is_none() => model.webhooks.filter.open(),
-        Action::Back => back(&mut model.webhooks),
+        Action::Back => back(model),
         _ => {}
     }
     let Some(by) = Step::of(action) else { return settle(model) };
     if model.webhooks.open.is_some() {
-        scroll(model, Some(by));
+        opened::scroll(model, Some(by));
         return vec![];
     }
     step(model, by)
 }
 
-/// One step back: out of the delivery, out of the filter, to the top.
-fn back(state: &mut State) {
-    if state.open.take().is_none() && !state.filter.clear() {
+/// One step back: out of the delivery, to the incident one came from, out of the query, to the top.
+fn back(model: &mut Model) {
+    let state = &mut model.webhooks;
+    if state.open.take().is_some() {
+        return;
+    }
+    let cleared = state.filter.clear();
+    if state.came_from.take().is_some() && cleared {
+        state.cursor = Cursor::default();
+        model.view = View::Incidents;
+    } else if !cleared {
         state.cursor = Cursor::default();
     }
+}
+
+/// Shows the deliveries of an incident.
+pub(super) fn show_of(model: &mut Model, key: IncidentKey) -> Vec<Effect> {
+    let value = Value { column: 1, text: key.to_string() };
+    let query = Kind::Field { name: "incident".into(), values: vec![value] };
+    model.view = View::Webhooks;
+    let state = &mut model.webhooks;
+    (state.open, state.left_for, state.cursor) = (None, None, Cursor::default());
+    state.filter.set(&query.to_string());
+    state.came_from = Some(key);
+    let mut effects = settle(model);
+    effects.extend(hunt::further(model));
+    effects
 }
 
 /// A key while text is being typed in this view (a filter line, the editor); `None`: it is not.
 pub(super) fn typed(model: &mut Model, chord: Chord) -> Option<Vec<Effect>> {
     match model.webhooks.filter.take(chord)? {
         Typed::Step(by) => Some(step(model, by)),
-        Typed::Changed | Typed::Nothing => Some(settle(model)),
+        Typed::Changed => {
+            model.webhooks.came_from = None;
+            let mut effects = settle(model);
+            if !model.webhooks.filter.is_typing() {
+                effects.extend(entered(model));
+            }
+            Some(effects)
+        }
+        Typed::Nothing => Some(settle(model)),
     }
+}
+
+/// The query stands: the server is asked for what is not loaded.
+fn entered(model: &mut Model) -> Vec<Effect> {
+    if let Some(wrong) = model.webhooks.hunt.wrong.clone() {
+        model.say(NoticeKind::Bad, &wrong.to_string());
+        return vec![];
+    }
+    if model.webhooks.hunt.reach == Reach::Nowhere { hunt::further(model) } else { vec![] }
 }
 
 /// Pasted text; `false`: nothing is being typed here.
@@ -171,13 +214,18 @@ pub(super) fn answered(model: &mut Model, id: RequestId, answer: &Result<Answer,
         };
         return Some(settle(model));
     }
-    let opened = state.open.as_mut().filter(|open| matches!(&open.reading, Reading::Asked(wait) if wait.is(id)))?;
-    opened.measured = None;
-    opened.reading = match answer {
-        Ok(Answer::Delivery { delivery }) => Reading::Read(delivery.clone()),
-        other => Reading::Failed(why(other)),
-    };
-    Some(settle(model))
+    if hunt::answered(&mut model.webhooks.hunt, id, answer) {
+        let mut effects = settle(model);
+        effects.extend(fill(model));
+        return Some(effects);
+    }
+    opened::answered(model, id, answer)
+}
+
+/// A search that ended early goes on until the screen is full.
+fn fill(model: &mut Model) -> Vec<Effect> {
+    let wanting = rows(model).len() < height(model);
+    if wanting && model.webhooks.hunt.reach == Reach::Part { hunt::further(model) } else { vec![] }
 }
 
 /// The cause of a refusal; also of an answer to another question, which no server of this protocol gives.
@@ -194,10 +242,13 @@ pub(super) fn detached(model: &mut Model) {
     if matches!(state.older, Older::Asked { .. }) {
         state.older = Older::Perhaps;
     }
-    if let Some(opened) = state.open.as_mut().filter(|opened| matches!(opened.reading, Reading::Asked(_))) {
-        opened.reading = Reading::Failed(Shown::line("the link to the server broke"));
-        opened.measured = None;
-    }
+    state.hunt.detached();
+    opened::detached(model);
+}
+
+/// Time has passed: what is meant by `since:1h` is something else now.
+pub(super) fn ticked(model: &mut Model) -> Vec<Effect> {
+    if model.webhooks.hunt.is_empty() { vec![] } else { settle(model) }
 }
 
 /// Rows or sizes changed.
@@ -205,6 +256,7 @@ pub(super) fn settle(model: &mut Model) -> Vec<Effect> {
     if model.webhooks.log.follow(&model.board.deliveries) {
         model.webhooks.older = Older::Perhaps;
     }
+    read_query(model);
     let (rows, height) = (ids(model), height(model));
     let state = &mut model.webhooks;
     let held = state.cursor.selected().is_some();
@@ -212,11 +264,18 @@ pub(super) fn settle(model: &mut Model) -> Vec<Effect> {
     if held && state.cursor.selected().is_none() {
         state.cursor = Cursor::default();
     }
-    if state.cursor.offset() == 0 {
-        state.seen = state.log.lines().front().map(|line| line.id);
+    if state.follows() {
+        state.seen = state.log.newest();
     }
-    scroll(model, None);
-    vec![]
+    opened::refresh(model);
+    opened::scroll(model, None);
+    hunt::news(model)
+}
+
+fn read_query(model: &mut Model) {
+    let mut hunt = std::mem::take(&mut model.webhooks.hunt);
+    hunt.read(model.webhooks.filter.as_str(), hunt::clock(model));
+    model.webhooks.hunt = hunt;
 }
 
 fn ids(model: &Model) -> Vec<DeliveryId> {
@@ -231,10 +290,13 @@ fn height(model: &Model) -> usize {
 fn step(model: &mut Model, by: Step) -> Vec<Effect> {
     let (rows, height) = (ids(model), height(model));
     model.webhooks.cursor.step(by, &rows, height);
-    settle(model);
+    let mut effects = settle(model);
     let at_end = model.webhooks.cursor.selected() == rows.last();
     let down = matches!(by, Step::Down | Step::PageDown | Step::Bottom);
-    if at_end && down { ask_older(model) } else { vec![] }
+    if at_end && down {
+        effects.extend(if model.webhooks.hunt.is_empty() { ask_older(model) } else { hunt::further(model) });
+    }
+    effects
 }
 
 fn ask_older(model: &mut Model) -> Vec<Effect> {
@@ -251,21 +313,6 @@ fn ask_older(model: &mut Model) -> Vec<Effect> {
     vec![effect]
 }
 
-/// Opens the selected delivery; on an opened one that could not be read, asks again.
-fn open(model: &mut Model) -> Vec<Effect> {
-    let summary = if let Some(opened) = &model.webhooks.open {
-        match &opened.reading {
-            Reading::Asked(wait) if !wait.overdue(model.now) => None,
-            Reading::Read(_) => None,
-            Reading::Asked(_) | Reading::Failed(_) => Some(opened.summary.clone()),
-        }
-    } else {
-        select_newest(model);
-        at_hand(model).cloned()
-    };
-    summary.map(|summary| read(model, summary)).unwrap_or_default()
-}
-
 /// With nothing selected, a key that needs a line means the newest.
 fn select_newest(model: &mut Model) {
     let rows = ids(model);
@@ -276,7 +323,7 @@ fn select_newest(model: &mut Model) {
 /// The opened or selected delivery.
 fn at_hand(model: &Model) -> Option<&DeliverySummary> {
     let state = &model.webhooks;
-    let selected = state.cursor.selected().and_then(|id| state.log.get(*id));
+    let selected = state.cursor.selected().and_then(|id| state.log.get(*id).or_else(|| state.hunt.found(*id)));
     state.open.as_ref().map(|opened| &opened.summary).or(selected)
 }
 
@@ -308,29 +355,4 @@ pub(super) fn returns(model: &mut Model) -> bool {
     model.incidents.opened = None;
     model.view = View::Webhooks;
     true
-}
-
-fn read(model: &mut Model, summary: DeliverySummary) -> Vec<Effect> {
-    let Some((wait, effect)) = Wait::ask_aloud(model, Request::Delivery { id: summary.id }) else { return vec![] };
-    model.webhooks.open = Some(Opened { summary, reading: Reading::Asked(wait), scroll: 0, measured: None });
-    settle(model);
-    vec![effect]
-}
-
-/// Moves within the opened delivery, and keeps the place within its text.
-fn scroll(model: &mut Model, by: Option<Step>) {
-    let body = filter::body(model);
-    let (width, height) = (usize::from(body.width), usize::from(body.height.saturating_sub(detail::TITLE)));
-    let Some(opened) = &model.webhooks.open else { return };
-    let lines = match opened.measured {
-        Some((at, lines)) if at == width => lines,
-        _ => detail::page(model, opened, width).lines.len(),
-    };
-    if let Some(opened) = &mut model.webhooks.open {
-        opened.measured = Some((width, lines));
-        opened.scroll = match by {
-            Some(by) => list::scroll(opened.scroll, by, lines, height),
-            None => opened.scroll.min(lines.saturating_sub(height)),
-        };
-    }
 }

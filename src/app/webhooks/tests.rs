@@ -9,7 +9,7 @@ use crate::{
     },
     core::{
         board::Change,
-        delivery::{Timings, Verdict},
+        delivery::{Bytes, DeliveryView, Timings, Verdict},
         text::ShownBody,
     },
 };
@@ -33,12 +33,15 @@ fn shown(model: &Model) -> Vec<i64> {
 }
 
 fn view(id: i64, body: &str) -> Box<DeliveryView> {
+    let size = body.len().try_into().expect("small");
+    let summary = DeliverySummary { size, ..delivery(id, 5, Verdict::Accepted, "incident.triggered") };
     Box::new(DeliveryView {
-        summary: delivery(id, 5, Verdict::Accepted, "incident.triggered"),
+        summary,
         peer: Shown::line("203.0.113.7"),
         headers: vec![],
         body: ShownBody::new(body),
         body_is_json: true,
+        raw: Bytes(body.as_bytes().to_vec()),
         timings: Timings::default(),
     })
 }
@@ -59,15 +62,15 @@ fn nothing_selected_follows_the_top_and_a_selection_never_moves() {
 }
 
 #[test]
-fn what_comes_in_above_a_scrolled_list_is_counted_until_the_top_is_seen() {
+fn what_comes_in_while_the_log_is_paused_is_counted_until_it_is_followed_again() {
     let mut model = webhooks();
     (7..60).for_each(|id| arrives(&mut model, id));
     press(&mut model, "G");
     (60..63).for_each(|id| arrives(&mut model, id));
 
-    assert_eq!(model.webhooks.new_above(&rows(&model)), 3);
-    press(&mut model, "esc");
-    assert_eq!((model.webhooks.new_above(&rows(&model)), selected(&model)), (0, None));
+    assert_eq!(model.webhooks.news(&rows(&model)), 3);
+    press(&mut model, "f");
+    assert_eq!((model.webhooks.news(&rows(&model)), selected(&model)), (0, None));
 }
 
 #[test]
@@ -118,12 +121,193 @@ fn the_filter_is_live_over_verdict_type_incident_and_subject() {
     }
 }
 
+fn found(ids: impl Iterator<Item = i64>, next: Option<i64>) -> Answer {
+    let deliveries = ids.map(|id| delivery(id, 9999, Verdict::Rejected, "")).collect();
+    Answer::Found { deliveries, next: next.map(DeliveryId) }
+}
+
+fn look_for(model: &mut Model, query: &str) -> Vec<Effect> {
+    press(model, "/");
+    type_text(model, query);
+    press(model, "enter")
+}
+
+fn asked(effects: &[Effect]) -> Vec<(String, Option<i64>)> {
+    let search = |(_, request)| match request {
+        Request::SearchDeliveries { query, before, .. } => (query, before.map(|id| id.0)),
+        other => panic!("{other:?}"),
+    };
+    requests(effects).into_iter().map(search).collect()
+}
+
 #[test]
-fn a_filter_with_no_match_looks_further_back_on_demand() {
+fn a_query_is_judged_here_while_typed_and_by_the_server_when_entered() {
     let mut model = webhooks();
-    press(&mut model, "/ x y z enter");
+    press(&mut model, "/");
+    assert_eq!(type_text(&mut model, "verdict:rejected since:1h"), vec![], "nothing is asked while typing");
+    assert_eq!(shown(&model), [5]);
+
+    let effects = press(&mut model, "enter");
+    assert_eq!(asked(&effects), [("verdict:rejected since:2025-06-10T01:17:30Z".into(), None)]);
+    answer(&mut model, &effects, Ok(found([5, -4].into_iter(), None)));
+    assert_eq!(shown(&model), [5], "what is older than an hour does not become younger by being found");
+}
+
+#[test]
+fn a_search_goes_on_by_itself_until_the_screen_is_full_and_then_on_demand() {
+    let mut model = webhooks();
+    let effects = look_for(&mut model, "verdict:rejected");
+    let on = answer(&mut model, &effects, Ok(found([].into_iter(), Some(-100))));
+    assert_eq!(asked(&on), [("verdict:rejected".into(), Some(-100))]);
+
+    let effects = answer(&mut model, &on, Ok(found((-200..-150).rev(), Some(-200))));
+    assert_eq!(effects, vec![], "the screen is full");
+    let on = press(&mut model, "G");
+    assert_eq!((selected(&model), asked(&on)), (Some(-200), vec![("verdict:rejected".into(), Some(-200))]));
+    answer(&mut model, &on, Ok(found([-300].into_iter(), None)));
+    assert_eq!(model.webhooks.hunt.reach, Reach::Whole);
+    assert_eq!(press(&mut model, "G j"), vec![], "nothing is older");
+
+    let effects = press(&mut model, "enter");
+    assert_eq!(requests(&effects)[0].1, Request::Delivery { id: DeliveryId(-300) }, "what was found can be opened");
+    press(&mut model, "esc esc");
+    assert_eq!(shown(&model), [6, 5, 4, 3, 2, 1], "without a query, the log as it is");
+}
+
+#[test]
+fn a_refused_search_says_why_and_can_be_asked_again() {
+    let mut model = webhooks();
+    let effects = look_for(&mut model, "xyz");
+    answer(&mut model, &effects, Err("the store is busy".into()));
+    assert_eq!(model.webhooks.hunt.reach, Reach::Failed(Shown::line("the store is busy")));
     assert_eq!(shown(&model), Vec::<i64>::new());
-    assert_eq!(requests(&press(&mut model, "j")).len(), 1);
+
+    assert_eq!(asked(&press(&mut model, "j")).len(), 1);
+    update(&mut model, Event::Detached { reason: "gone".into() });
+    assert!(matches!(model.webhooks.hunt.reach, Reach::Failed(_)));
+}
+
+#[test]
+fn what_cannot_be_understood_is_told_and_hides_nothing_more() {
+    let mut model = webhooks();
+    press(&mut model, "/");
+    type_text(&mut model, "verdict:rejected fro");
+    let before = shown(&model);
+    type_text(&mut model, "m:");
+
+    assert_eq!(model.webhooks.hunt.wrong.as_ref().map(|wrong| wrong.column), Some(18));
+    assert_eq!(shown(&model), before);
+    assert_eq!(press(&mut model, "enter"), vec![], "it is not sent");
+    assert!(model.notice.as_ref().is_some_and(|notice| notice.text.as_str().starts_with("column 18")));
+}
+
+#[test]
+fn what_only_the_server_can_judge_shows_once_it_has() {
+    let mut model = webhooks();
+    let effects = look_for(&mut model, "from:203.0.113.7");
+    assert_eq!(shown(&model), Vec::<i64>::new());
+    answer(&mut model, &effects, Ok(found([5].into_iter(), None)));
+    assert_eq!(shown(&model), [5]);
+
+    arrives(&mut model, 7);
+    assert_eq!(shown(&model), [5], "nobody has judged it");
+    let later = model.now + jiff::SignedDuration::from_secs(3);
+    let effects = update(&mut model, Event::Ticked(later));
+    assert_eq!(asked(&effects), [("from:203.0.113.7".into(), None)]);
+    assert_eq!(update(&mut model, Event::Ticked(later)), vec![], "asked once");
+    answer(&mut model, &effects, Ok(found([7, 5].into_iter(), None)));
+    assert_eq!(shown(&model), [7, 5]);
+}
+
+#[test]
+fn from_an_incident_to_its_deliveries_and_back() {
+    let mut model = webhooks();
+    press(&mut model, "1 g enter");
+    let incident = model.incidents.opened.as_ref().expect("open").key.clone();
+
+    let effects = press(&mut model, "w");
+    assert_eq!((model.view, asked(&effects)), (View::Webhooks, vec![(format!("incident:{incident}"), None)]));
+    assert_eq!(shown(&model), [6, 4, 2]);
+    press(&mut model, "enter esc esc");
+    assert_eq!(model.view, View::Incidents);
+    assert_eq!(model.incidents.opened.as_ref().map(|opened| &opened.key), Some(&incident), "as it was left");
+    press(&mut model, "3");
+    assert_eq!(shown(&model).len(), 6, "the query is gone with it");
+}
+
+fn reads(model: &mut Model, keys: &str, body: &str) {
+    let effects = press(model, keys);
+    answer(model, &effects, Ok(Answer::Delivery { delivery: view(6, body) }));
+}
+
+#[test]
+fn an_opened_delivery_turns_its_sides_and_starts_each_at_its_top() {
+    let mut model = webhooks();
+    reads(&mut model, "enter", &"line\n".repeat(100));
+    press(&mut model, "G r");
+
+    let opened = model.webhooks.open.as_ref().expect("open");
+    assert_eq!((opened.side, opened.scroll, opened.in_hex()), (Side::Raw, 0, false));
+    press(&mut model, "x");
+    assert!(model.webhooks.open.as_ref().expect("open").in_hex());
+    press(&mut model, "h t p");
+    assert_eq!(model.webhooks.open.as_ref().expect("open").side, Side::Pretty);
+}
+
+#[test]
+fn bytes_that_are_no_text_are_shown_one_by_one_unless_wished_otherwise() {
+    let mut model = webhooks();
+    let effects = press(&mut model, "r");
+    let mut binary = view(6, "");
+    binary.raw = Bytes(vec![0xff, 0, 0x1b]);
+    answer(&mut model, &effects, Ok(Answer::Delivery { delivery: binary }));
+    assert!(model.webhooks.open.as_ref().expect("open").in_hex());
+
+    press(&mut model, "x");
+    assert!(!model.webhooks.open.as_ref().expect("open").in_hex());
+}
+
+#[test]
+fn a_replay_asks_first_runs_once_and_says_what_it_changed() {
+    let mut model = webhooks();
+    assert_eq!(press(&mut model, "R esc"), vec![]);
+    let effects = press(&mut model, "R enter enter");
+    assert_eq!(requests(&effects)[0].1, Request::Replay { id: DeliveryId(6) });
+    assert_eq!(requests(&effects).iter().filter(|(_, r)| matches!(r, Request::Replay { .. })).count(), 1);
+
+    let (id, _) = requests(&effects)[0].clone();
+    let changed = Shown::line("nothing: this was known already");
+    update(&mut model, Event::Answered { id, answer: Ok(Answer::Replayed { id: DeliveryId(6), changed }) });
+    let said = model.notice.as_ref().expect("notice").text.to_string();
+    assert_eq!(said, "delivery 6 applied again: nothing: this was known already");
+}
+
+#[test]
+fn what_was_rejected_or_may_not_be_done_is_not_replayed() {
+    let mut model = webhooks();
+    assert_eq!(press(&mut model, "j j R"), vec![]);
+    assert!(model.prompt.is_none());
+
+    let mut model = webhooks();
+    model.access = crate::proto::Access::Watch { reason: "not yours".into() };
+    press(&mut model, "R");
+    assert!(model.prompt.is_none());
+    assert!(model.notice.as_ref().is_some_and(|notice| notice.text.as_str().contains("not yours")));
+}
+
+#[test]
+fn the_curl_command_is_copied_as_soon_as_the_delivery_is_read() {
+    let mut model = webhooks();
+    let effects = press(&mut model, "c");
+    let copied = answer(&mut model, &effects, Ok(Answer::Delivery { delivery: view(6, "{}") }));
+    assert!(matches!(copied.as_slice(), [Effect::Copy(text)] if text.contains("curl")), "no size, all is there");
+
+    let mut cut = view(6, "{}");
+    cut.summary.size = 99;
+    let mut model = webhooks();
+    let effects = press(&mut model, "c");
+    assert_eq!(answer(&mut model, &effects, Ok(Answer::Delivery { delivery: cut })), vec![]);
+    assert!(model.notice.as_ref().is_some_and(|notice| notice.text.as_str().contains("only 2 of its 99 bytes")));
 }
 
 #[test]
@@ -149,7 +333,7 @@ fn with_nothing_selected_enter_opens_the_newest_line_that_the_filter_leaves() {
 
     let mut model = webhooks();
     let effects = press(&mut model, "/ r e j e c t enter enter");
-    assert_eq!(requests(&effects)[0].1, Request::Delivery { id: DeliveryId(5) });
+    assert_eq!(requests(&effects)[1].1, Request::Delivery { id: DeliveryId(5) });
 
     let mut model = webhooks();
     press(&mut model, "/ x y z enter");

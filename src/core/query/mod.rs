@@ -137,6 +137,7 @@ impl std::ops::Not for Truth {
 }
 
 impl Truth {
+    #[must_use]
     pub fn and(self, other: impl FnOnce() -> Self) -> Self {
         match self {
             Self::No => Self::No,
@@ -148,6 +149,7 @@ impl Truth {
         }
     }
 
+    #[must_use]
     pub fn or(self, other: impl FnOnce() -> Self) -> Self {
         !(!self).and(|| !other())
     }
@@ -241,7 +243,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn read(text: &str) -> String {
-        parse(text).map(|query| query.to_string()).unwrap_or_else(|bad| bad.to_string())
+        parse(text).map_or_else(|bad| bad.to_string(), |query| query.to_string())
     }
 
     #[test]

@@ -52,10 +52,18 @@ impl Plan {
 }
 
 /// Of the conditions that all hold, the one with the fewest alternatives that all are of one kind.
-fn best<T>(all: &[&Search], kind: impl Fn(&Condition) -> Option<T> + Copy) -> Option<Vec<T>> {
+fn best<T: PartialEq>(all: &[&Search], kind: impl Fn(&Condition) -> Option<T> + Copy) -> Option<Vec<T>> {
     let alternatives =
         all.iter().filter_map(|one| one.alternatives(kind)).filter(|any| (1..=WAYS).contains(&any.len()));
-    alternatives.min_by_key(Vec::len)
+    let best = alternatives.min_by_key(Vec::len)?;
+    // Two ways to the same deliveries would find them twice.
+    let mut distinct = vec![];
+    for one in best {
+        if !distinct.contains(&one) {
+            distinct.push(one);
+        }
+    }
+    Some(distinct)
 }
 
 fn incident(condition: &Condition) -> Option<String> {

@@ -6,7 +6,11 @@ use rusqlite::{Connection, OptionalExtension as _, Result, Row, params_from_iter
 
 use super::{Condition, Found, Search, plan::Plan};
 use crate::{
-    core::id::DeliveryId,
+    core::{
+        delivery::NOTHING,
+        id::DeliveryId,
+        query::delivery::{Record, stands_in_line},
+    },
     store::{
         StoreError, index,
         reader::{Reader, SUMMARY, summary},
@@ -24,6 +28,16 @@ impl Reader {
     /// Up to `limit` deliveries older than `before` that fit, newest first; see [`Found::next`].
     pub fn search(&self, search: &Search, before: Option<DeliveryId>, limit: u32) -> Result<Found, StoreError> {
         self.search_within(PATIENCE, search, before, limit)
+    }
+
+    /// Whether this delivery fits; `false` when it is not kept any more.
+    pub fn fits(&self, search: &Search, id: DeliveryId) -> Result<bool, StoreError> {
+        self.look(|db| {
+            let sql = format!("SELECT {SUMMARY}, peer FROM delivery WHERE id = ?1");
+            let mut statement = db.prepare_cached(&sql)?;
+            let mut rows = statement.query([id.0])?;
+            rows.next()?.map_or(Ok(false), |row| AtHand { db, row }.fits(search))
+        })
     }
 
     pub(in crate::store) fn search_within(
@@ -169,7 +183,8 @@ impl AtHand<'_> {
             Condition::Scheme(scheme) => text("scheme")? == scheme.map(crate::core::delivery::Scheme::word),
             Condition::Secret(pattern) => text("secret")?.is_some_and(|is| pattern.matches(is)),
             Condition::Altered => self.row.get("altered")?,
-            Condition::Changed => text("changed")?.is_some(),
+            Condition::Changed => text("changed")?.is_some_and(|changed| !changed.starts_with(NOTHING)),
+            Condition::Line(word) => stands_in_line(word, &Record { line: &summary(self.row)?, number: None }),
             Condition::Since(at) => self.row.get::<_, i64>("at")? >= nanoseconds(*at),
             Condition::Until(at) => self.row.get::<_, i64>("at")? < nanoseconds(*at),
             Condition::Size(range) => range.contains(&number("size")?),

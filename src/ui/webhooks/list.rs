@@ -5,6 +5,7 @@ use ratatui::{
     Frame,
     layout::Rect,
     text::{Line, Span},
+    widgets::Clear,
 };
 
 use crate::{
@@ -14,6 +15,7 @@ use crate::{
         webhooks::{
             Older, TITLE,
             detail::{mark, milliseconds},
+            hunt::Reach,
             incident_words, rows,
         },
     },
@@ -83,8 +85,64 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
             parts::line(frame, Rect { y, height: 1, ..at.rows }, line);
         }
     }
-    let left = format!("{} of {}", rows.len(), words::count(state.log.lines().len(), "delivery", "deliveries"));
-    parts::filter(model, frame, at.filter, &state.filter, &left);
+    query(model, frame, at.filter, rows.len());
+    wrong(model, frame, at.rows);
+}
+
+/// The query, what is wrong in it marked; how many were found, and how far was looked.
+fn query(model: &Model, frame: &mut Frame<'_>, area: Rect, found: usize) {
+    let (filter, hunt) = (&model.webhooks.filter, &model.webhooks.hunt);
+    let Some(wrong) = &hunt.wrong else {
+        return parts::filter(model, frame, area, filter, &reach(model, found));
+    };
+    let right: String = filter.as_str().chars().take(wrong.column - 1).collect();
+    let rest: String = filter.as_str().chars().skip(wrong.column - 1).collect();
+    let cursor = if filter.is_typing() { "▏" } else { "" };
+    let spans = vec![
+        span(model, Tone::Accent, "/"),
+        span(model, Tone::Strong, Shown::line(&right).as_str()),
+        span(model, Tone::Alarm, format!("{}{cursor}", Shown::line(&rest))),
+    ];
+    if area.height > 0 {
+        parts::line(frame, area, Line::from(spans));
+    }
+}
+
+/// How many are listed, and whether these are all there are.
+fn reach(model: &Model, found: usize) -> String {
+    let (hunt, log) = (&model.webhooks.hunt, &model.webhooks.log);
+    if hunt.is_empty() {
+        return words::count(found, "delivery", "deliveries");
+    }
+    match &hunt.reach {
+        Reach::Nowhere if model.webhooks.filter.is_typing() => {
+            format!("{found} of {} read; enter searches the log", log.lines().len())
+        }
+        Reach::Nowhere => format!("{found} of {} read", log.lines().len()),
+        Reach::Asked(wait) if wait.overdue(model.now) => format!("{found}; ! no answer, down asks again"),
+        Reach::Asked(_) => format!("{found}, searching{}…", oldest_seen(model)),
+        Reach::Part => format!("{found}, searched{}; down goes on", oldest_seen(model)),
+        Reach::Whole => format!("{found} in the whole log"),
+        Reach::Failed(why) => format!("{found}; ! not searched: {why}"),
+    }
+}
+
+/// ` back to delivery 41`.
+fn oldest_seen(model: &Model) -> String {
+    model.webhooks.hunt.next.map_or_else(String::new, |id| format!(" back to delivery {id}"))
+}
+
+/// What is wrong in the query, in the last rows above it.
+fn wrong(model: &Model, frame: &mut Frame<'_>, rows: Rect) {
+    let Some(wrong) = model.webhooks.hunt.wrong.as_ref().filter(|_| model.webhooks.filter.is_shown()) else { return };
+    let mut lines = words::wrap(&format!("! {}", Shown::line(&wrong.to_string())), rows.width.into());
+    lines.truncate(3);
+    let height = u16::try_from(lines.len()).unwrap_or(1).min(rows.height);
+    let area = Rect { y: rows.bottom() - height, height, ..rows };
+    frame.render_widget(Clear, area);
+    for (row, text) in area.rows().zip(lines) {
+        parts::line(frame, row, Line::from(span(model, Tone::Alarm, text)));
+    }
 }
 
 /// One row. What was not taken or not understood says why, in the room of what it would have said.
@@ -115,9 +173,13 @@ fn title(model: &Model, frame: &mut Frame<'_>, area: Rect, rows: &[&DeliverySumm
         return parts::line(frame, area, with_zone(model, vec![alarm], area.width.into()));
     }
     let mut spans = vec![span(model, Tone::Strong, "Webhooks")];
-    match state.new_above(rows) {
-        0 => {}
-        new => spans.push(span(model, Tone::Accent, format!("  ↑ {new} new above"))),
+    if !rows.is_empty() {
+        let (tone, words) = match state.news(rows) {
+            _ if state.follows() => (Tone::Calm, "following".to_owned()),
+            0 => (Tone::Faint, "paused".to_owned()),
+            new => (Tone::Accent, format!("paused, {new} new")),
+        };
+        spans.push(span(model, tone, format!("  {words}")));
     }
     let at_end = state.cursor.selected().is_some() && state.cursor.selected() == rows.last().map(|row| &row.id);
     let end = match &state.older {
@@ -226,11 +288,12 @@ fn time(model: &Model, at: Timestamp) -> String {
 /// Why the list is empty, and what can be done about it.
 fn nothing(model: &Model) -> Vec<(Tone, String)> {
     if !model.webhooks.log.lines().is_empty() {
-        return match model.webhooks.older {
-            Older::None => vec![(Tone::Plain, "No delivery has these words.".into())],
-            Older::Perhaps | Older::Asked { .. } | Older::Failed(_) => vec![
-                (Tone::Plain, "No delivery read so far has these words.".into()),
-                (Tone::Faint, "The down key looks further back.".into()),
+        return match model.webhooks.hunt.reach {
+            Reach::Whole => vec![(Tone::Plain, "No delivery in the whole log is like this.".into())],
+            Reach::Asked(_) => vec![(Tone::Plain, "None so far; searching further back…".into())],
+            Reach::Nowhere | Reach::Part | Reach::Failed(_) => vec![
+                (Tone::Plain, "None of the deliveries read so far is like this.".into()),
+                (Tone::Faint, "The enter or down key searches the log further back.".into()),
             ],
         };
     }

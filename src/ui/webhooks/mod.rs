@@ -5,31 +5,43 @@ mod list;
 use ratatui::{Frame, layout::Rect, text::Line};
 
 use crate::app::{
-    Model,
+    Model, View,
+    keys::Action,
     page::Tone,
     webhooks::{
         Opened, Reading,
-        detail::{self, TITLE},
+        detail::{self, Side, TITLE},
     },
 };
 
-use super::{footer::Hint, parts::span};
+use super::{
+    footer::{Hint, bound},
+    parts::span,
+};
+
+/// Whether the action of a key is for an opened delivery only.
+pub(super) fn is_for_opened(action: Action) -> bool {
+    matches!(action, Action::ShowPretty | Action::ShowRaw | Action::ShowHeaders | Action::ShowTiming | Action::Hex)
+}
 
 /// What the keys do in an opened delivery.
 pub(super) fn hints(model: &Model) -> Option<Vec<Hint>> {
     let opened = model.webhooks.open.as_ref()?;
-    let mut hints = vec![("j/k", "scroll"), ("esc", "back")];
     let again = match &opened.reading {
         Reading::Read(_) => false,
         Reading::Asked(wait) => wait.overdue(model.now),
         Reading::Failed(_) => true,
     };
-    if again {
-        hints.insert(0, ("enter", "ask again"));
-    }
-    if opened.summary.incident.is_some() {
-        hints.insert(hints.len() - 1, ("i", "incident"));
-    }
+    let wanted = |action: Action| match action {
+        Action::GoToIncident => opened.summary.incident.is_some(),
+        Action::Hex => opened.side == Side::Raw,
+        Action::Replay => opened.summary.cannot_be_replayed().is_none(),
+        Action::CopyCurl => true,
+        action => is_for_opened(action),
+    };
+    let mut hints: Vec<Hint> = if again { vec![("enter", "ask again")] } else { vec![] };
+    hints.extend(bound(View::Webhooks).filter(|(action, _)| wanted(*action)).map(|(_, hint)| hint));
+    hints.push(("esc", "back"));
     Some(hints)
 }
 
@@ -45,10 +57,17 @@ fn delivery(model: &Model, frame: &mut Frame<'_>, area: Rect, opened: &Opened) {
     let below = Rect { y: area.y + above.height, height: area.height - above.height, ..area };
     let page = detail::page(model, opened, area.width.into());
     let last = page.lines.len().min(opened.scroll + usize::from(below.height));
-    let title = vec![
-        span(model, Tone::Strong, format!("Delivery {}", opened.summary.id)),
-        span(model, Tone::Faint, format!("  lines {}–{last} of {}", opened.scroll + 1, page.lines.len())),
-    ];
+    let mut title = vec![span(model, Tone::Strong, format!("Delivery {}  ", opened.summary.id))];
+    for side in Side::ALL {
+        let (tone, name) = if side == opened.side {
+            (Tone::Strong, format!("[{}]", side.name()))
+        } else {
+            (Tone::Faint, format!(" {} ", side.name()))
+        };
+        title.push(span(model, tone, name));
+    }
+    let lines = page.lines.len();
+    title.push(span(model, Tone::Faint, format!("  lines {}–{last} of {lines}", opened.scroll + 1)));
     frame.render_widget(Line::from(title), above);
     super::page(model, page.lines, opened.scroll, frame, below);
 }

@@ -4,7 +4,7 @@ use crate::{
     app::{Event, Model, update},
     core::{
         board::{Board, Change},
-        delivery::{DeliveryView, Direction, Timings, Verdict},
+        delivery::{Bytes, DeliveryView, Direction, Timings, Verdict},
         freshness::Door,
         text::ShownBody,
     },
@@ -59,6 +59,7 @@ fn view(verdict: Verdict, body: &str, body_is_json: bool) -> DeliveryView {
         peer: shown("203.0.113.7:50112"),
         headers: headers.map(|(name, value)| (shown(name), shown(value))).to_vec(),
         body: ShownBody::new(body),
+        raw: Bytes(body.as_bytes().to_vec()),
         timings: Timings { read_us: 400, check_us: 60, commit_us: Some(1300) },
         body_is_json,
     }
@@ -188,6 +189,66 @@ fn before_the_first_answer() {
 fn a_delivery_opened() {
     opened("delivery", &view(Verdict::Accepted, BODY, true), "");
     opened("delivery_end", &view(Verdict::Accepted, BODY, true), "G");
+}
+
+#[test]
+fn the_sides_of_a_delivery() {
+    let mut told = view(Verdict::Accepted, BODY, true);
+    told.summary.changed = Some(shown("triggered -> acknowledged, title \"Disk 97 % full on db-3\""));
+    let raw = "{\"title\":\"a\u{1b}[2J\u{202e}b\"}";
+    told.raw = Bytes(raw.as_bytes().to_vec());
+    told.summary.size = told.raw.0.len() as u64;
+    opened("delivery_raw", &told, "r");
+    opened("delivery_hex", &told, "x");
+    opened("delivery_headers", &told, "h");
+    opened("delivery_timing", &told, "t");
+    let mut altered = view(Verdict::Duplicate, BODY, true);
+    altered.summary.altered = true;
+    altered.timings.commit_us = None;
+    altered.raw.0.truncate(40);
+    opened("delivery_altered_timing", &altered, "t");
+    opened("delivery_altered_raw", &altered, "r");
+}
+
+#[test]
+fn a_replay_is_asked_about() {
+    keys("replay", &board(), "R");
+}
+
+#[test]
+fn a_query_that_cannot_be_understood() {
+    for (name, query) in [("wrong_field", "rejected verdct:x"), ("wrong_value", "scheme:hmca")] {
+        both(&format!("log_{name}"), &board(), |model| {
+            press(model, "/");
+            type_text(model, query);
+        });
+    }
+}
+
+#[test]
+fn how_far_was_searched() {
+    let search = |model: &mut Model| {
+        press(model, "/");
+        type_text(model, "verdict:rejected");
+        press(model, "enter")
+    };
+    let found = |next: Option<i64>| {
+        let deliveries = vec![delivery(-7, 90_000, Verdict::Rejected, "")];
+        Ok(Answer::Found { deliveries, next: next.map(crate::core::id::DeliveryId) })
+    };
+    both("log_searching", &board(), |model| drop(search(model)));
+    both("log_searched_part", &board(), |model| {
+        let effects = search(model);
+        answer(model, &effects, found(Some(-40)));
+    });
+    both("log_searched_whole", &board(), |model| {
+        let effects = search(model);
+        answer(model, &effects, found(None));
+    });
+    both("log_search_failed", &board(), |model| {
+        let effects = search(model);
+        answer(model, &effects, Err("the store is busy".into()));
+    });
 }
 
 #[test]

@@ -83,7 +83,7 @@ fn unknown_field(column: usize, name: &str) -> BadQuery {
         Some(near) => format!("perhaps `{near}:`"),
         None => format!("there are {}", known.join(", ")),
     };
-    BadQuery::new(column, format!("no field is called `{name}`; {meant}; to look for the text, put it in quotes"))
+    BadQuery::new(column, format!("no field `{name}`, {meant}; what is no field goes into quotes"))
 }
 
 /// What one value of a field asks for; more than one: any of it. The error says what is wrong with the value.
@@ -127,7 +127,7 @@ fn word(value: &str, known: &[(&str, Condition)]) -> Result<Vec<Condition>, Stri
     }
     let words: Vec<&str> = known.iter().map(|(word, _)| *word).collect();
     Err(match nearest(value, &words) {
-        Some(near) => format!("`{value}` is not known; perhaps `{near}`"),
+        Some(near) => format!("`{value}` is not known, perhaps `{near}`"),
         None => format!("`{value}` is not known; there are {}", words.join(", ")),
     })
 }

@@ -1,10 +1,7 @@
 //! Judging one delivery.
 
 use super::{Condition, Truth, Wanted};
-use crate::core::{
-    delivery::{DeliverySummary, Verdict},
-    text::Shown,
-};
+use crate::core::{delivery::DeliverySummary, text::Shown};
 
 /// A text in which `*` stands for anything, also for nothing. Case does not count; all else stands for itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +36,9 @@ impl Glob {
     }
 }
 
+/// A lone word of fewer characters is meant whole.
+const BEGINNING: usize = 2;
+
 /// Words that follow each other. Case and what stands between them do not count, and the last one may go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Phrase {
@@ -61,25 +61,29 @@ impl Phrase {
         let Some((last, before)) = self.words.split_last() else { return true };
         let there: Vec<String> = words(text).collect();
         there.windows(self.words.len()).any(|window| {
-            window.split_last().is_some_and(|(end, start)| end.starts_with(last.as_str()) && start == before)
+            let fits = |end: &String| {
+                if before.is_empty() && last.chars().count() < BEGINNING {
+                    end == last
+                } else {
+                    end.starts_with(last.as_str())
+                }
+            };
+            window.split_last().is_some_and(|(end, start)| fits(end) && start == before)
         })
     }
 }
 
 fn words(text: &str) -> impl Iterator<Item = String> {
-    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase)
+    let small = |word: &str| word.chars().flat_map(char::to_lowercase).filter(|c| c.is_alphanumeric()).collect();
+    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(small)
 }
 
-/// A delivery, as far as it is at hand.
+/// A line of the log. The sender's address and the body are not in it.
 #[derive(Debug, Clone, Copy)]
 pub struct Record<'a> {
     pub line: &'a DeliverySummary,
     /// Of its incident, where that is known.
     pub number: Option<u64>,
-    /// Only with the whole delivery.
-    pub peer: Option<&'a str>,
-    /// Only with the whole delivery.
-    pub body: Option<&'a [u8]>,
 }
 
 /// Whether the delivery is one of those that are wanted.
@@ -92,7 +96,7 @@ fn holds(condition: &Condition, record: &Record<'_>) -> Truth {
     let is = match condition {
         Condition::Word(word) => stands_in_line(word, record),
         Condition::Text(phrase) => return stands(phrase, record),
-        Condition::From(glob) => return record.peer.map_or(Truth::Perhaps, |peer| glob.matches(peer).into()),
+        Condition::From(_) => return Truth::Perhaps,
         Condition::Verdict(verdict) => line.verdict == *verdict,
         Condition::EventType(glob) => line.event_type.as_ref().is_some_and(|kind| glob.matches(kind.as_str())),
         Condition::Account(name) => line.account.as_ref() == Some(name),
@@ -107,7 +111,7 @@ fn holds(condition: &Condition, record: &Record<'_>) -> Truth {
         Condition::Secret(glob) => line.proof.as_ref().is_some_and(|proof| glob.matches(proof.secret.as_str())),
         Condition::Altered => line.altered,
         Condition::Unsigned => line.proof.as_ref().is_some_and(|proof| !proof.scheme.is_signed()),
-        Condition::Changed => line.changed.as_ref().is_some_and(|changed| changes(changed.as_str())),
+        Condition::Changed => line.changed_something(),
         Condition::Since(at) => line.at >= *at,
         Condition::Until(at) => line.at < *at,
         Condition::Size(range) => range.contains(&line.size),
@@ -116,15 +120,8 @@ fn holds(condition: &Condition, record: &Record<'_>) -> Truth {
     is.into()
 }
 
-/// What [`DeliverySummary::changed`] begins with when nothing was changed.
-pub const NOTHING: &str = "nothing";
-
-fn changes(words: &str) -> bool {
-    !words.starts_with(NOTHING)
-}
-
-/// `word` is in lower case.
-fn stands_in_line(word: &str, record: &Record<'_>) -> bool {
+/// Whether `word`, in lower case, stands in what a line of the log shows, or is the number of its incident.
+pub fn stands_in_line(word: &str, record: &Record<'_>) -> bool {
     let line = record.line;
     let shown = |text: &Option<Shown>| text.as_ref().is_some_and(|text| contains(text.as_str(), word));
     let number = word.strip_prefix('#').unwrap_or(word).parse().ok();
@@ -148,17 +145,5 @@ fn stands(phrase: &Phrase, record: &Record<'_>) -> Truth {
         || shown(&line.subject)
         || phrase.stands_in(line.reason.as_str())
         || line.incident.as_ref().is_some_and(|key| phrase.stands_in(key.id.as_str()));
-    if in_line {
-        return Truth::Yes;
-    }
-    match record.body {
-        Some(body) => phrase.stands_in(&String::from_utf8_lossy(body)).into(),
-        None => Truth::Perhaps,
-    }
-}
-
-/// The verdicts whose word has `word` in it, for those who look for them by name.
-pub fn verdicts_with(word: &str) -> impl Iterator<Item = Verdict> {
-    let all = [Verdict::Accepted, Verdict::Duplicate, Verdict::Undecodable, Verdict::Rejected];
-    all.into_iter().filter(move |verdict| verdict.word().contains(word))
+    if in_line { Truth::Yes } else { Truth::Perhaps }
 }

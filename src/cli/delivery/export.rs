@@ -1,0 +1,108 @@
+//! Deliveries for elsewhere: lines of JSON, or a curl command.
+
+use std::io::{self, BufWriter, Write as _};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use serde::Serialize;
+
+use super::{Query, list, sign};
+use crate::{
+    cli::{Exit, Failure, Outcome, Places, output},
+    core::{
+        curl,
+        delivery::{DeliverySummary, Timings},
+        id::DeliveryId,
+    },
+    server::log,
+    store::{Reader, StoredDelivery},
+};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// A query, or the number of one delivery.
+    #[command(flatten)]
+    query: Query,
+    /// A curl command that sends the delivery again, byte for byte.
+    #[arg(long)]
+    curl: bool,
+    /// Sign it anew, with the first secret of its account.
+    #[arg(long, requires = "curl")]
+    sign: bool,
+}
+
+/// A delivery as a line of JSON.
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    summary: &'a DeliverySummary,
+    peer: &'a str,
+    headers: &'a [(String, String)],
+    timings: &'a Timings,
+    /// Whether some of the body is not kept.
+    cut: bool,
+    #[serde(flatten)]
+    body: Body<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Body<'a> {
+    Text { body: &'a str },
+    Bytes { body_base64: String },
+}
+
+pub(super) async fn run(places: &Places, reader: &Reader, args: Args) -> Outcome {
+    let one = args.query.text().trim().parse().ok().map(DeliveryId);
+    match one {
+        Some(id) if args.curl => {
+            let command = command(places, &super::stored(reader, id)?, args.sign).await?;
+            output::line(command.trim_end());
+        }
+        _ if args.curl => {
+            return Err(Failure::new(Exit::Usage, "a curl command is made of one delivery: give its number"));
+        }
+        Some(id) => output::line(&output::json_line(&line(&super::stored(reader, id)?))?),
+        None => export(reader, &args.query)?,
+    }
+    Ok(Exit::Done)
+}
+
+fn export(reader: &Reader, query: &Query) -> Result<(), Failure> {
+    let ids: Vec<DeliveryId> = list::all(reader, &query.search(reader)?)?.iter().map(|line| line.id).collect();
+    let mut out = BufWriter::new(io::stdout().lock());
+    for id in ids.into_iter().rev() {
+        // One that was pruned since is no more.
+        let Some(stored) = reader.delivery(id)? else { continue };
+        let text = output::json_line(&line(&stored))?;
+        // A reader that has left (`| head`) wants no more.
+        if writeln!(out, "{text}").is_err() {
+            return Ok(());
+        }
+    }
+    let _ = out.flush();
+    Ok(())
+}
+
+fn line(stored: &StoredDelivery) -> Line<'_> {
+    let body = match std::str::from_utf8(&stored.body) {
+        Ok(body) => Body::Text { body },
+        Err(_) => Body::Bytes { body_base64: BASE64_STANDARD.encode(&stored.body) },
+    };
+    Line {
+        summary: &stored.summary,
+        peer: &stored.peer,
+        headers: &stored.headers,
+        timings: &stored.timings,
+        cut: log::all_bytes(stored).is_err(),
+        body,
+    }
+}
+
+async fn command(places: &Places, stored: &StoredDelivery, sign: bool) -> Result<String, Failure> {
+    let failed = |reason: &dyn std::fmt::Display| {
+        Failure::new(Exit::Failed, format!("delivery {}: {reason}", stored.summary.id))
+    };
+    let body = log::all_bytes(stored).map_err(|reason| failed(&reason))?;
+    let fresh = if sign { sign::headers(places, &stored.summary, body).await? } else { vec![] };
+    Ok(curl::command(&stored.summary, &stored.headers, body, &fresh))
+}

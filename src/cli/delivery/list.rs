@@ -1,0 +1,104 @@
+//! Lines of the log, all or those that a query finds.
+
+use std::{
+    io::{self, BufWriter, Write as _},
+    ops::ControlFlow,
+};
+
+use super::{Format, Output, Query};
+use crate::{
+    cli::{Exit, Outcome, output},
+    core::{delivery::DeliverySummary, id::DeliveryId},
+    store::{Reader, Search, StoreError},
+};
+
+/// Deliveries read at a time.
+const PAGE: u32 = 500;
+
+const HEADINGS: [&str; 8] = ["NUMBER", "TIME (UTC)", "VERDICT", "ANSWER", "ACCOUNT", "EVENT", "INCIDENT", "REASON"];
+
+pub(super) fn run(reader: &Reader, query: &Query, shape: &Output) -> Outcome {
+    let format = if shape.json { Format::Json } else { shape.format };
+    let search = query.search(reader)?;
+    match format {
+        Format::Ids if search == Search::default() => ids(reader)?,
+        Format::Ids => {
+            let mut found = all(reader, &search)?;
+            found.reverse();
+            for id in found.iter().filter_map(|line| line.event_id.as_ref()) {
+                output::line(id.as_str());
+            }
+        }
+        Format::Json => output::json(&newest(reader, &search, shape.limit)?)?,
+        Format::Table => {
+            let rows: Vec<Vec<String>> = newest(reader, &search, shape.limit)?.iter().map(row).collect();
+            output::table(&HEADINGS, &rows);
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn ids(reader: &Reader) -> Result<(), StoreError> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    // A reader that has left (`| head`) wants no more.
+    reader.event_ids(|id| match writeln!(out, "{id}") {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(_) => ControlFlow::Break(()),
+    })
+}
+
+/// Up to `limit` that fit, newest first, from anywhere in the log.
+pub(super) fn newest(reader: &Reader, search: &Search, limit: u32) -> Result<Vec<DeliverySummary>, StoreError> {
+    let (mut lines, mut before) = (vec![], None);
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    while lines.len() < limit {
+        let left = u32::try_from(limit - lines.len()).unwrap_or(PAGE).min(PAGE);
+        let found = reader.search(search, before, left)?;
+        lines.extend(found.deliveries);
+        before = found.next;
+        if before.is_none() {
+            break;
+        }
+    }
+    Ok(lines)
+}
+
+/// All that fit, newest first.
+pub(super) fn all(reader: &Reader, search: &Search) -> Result<Vec<DeliverySummary>, StoreError> {
+    newest(reader, search, u32::MAX)
+}
+
+/// Those that came in after `after`, oldest first.
+pub(super) fn since(reader: &Reader, after: DeliveryId) -> Result<Vec<DeliverySummary>, StoreError> {
+    let mut lines: Vec<DeliverySummary> = vec![];
+    loop {
+        let page = reader.recent(lines.last().map(|line| line.id), PAGE)?;
+        let (read, kept) = (page.len(), lines.len());
+        lines.extend(page.into_iter().take_while(|line| line.id > after));
+        if lines.len() - kept < read || read == 0 {
+            lines.reverse();
+            return Ok(lines);
+        }
+    }
+}
+
+fn row(line: &DeliverySummary) -> Vec<String> {
+    vec![
+        line.id.to_string(),
+        line.at.to_string(),
+        line.verdict.word().to_owned(),
+        line.status.to_string(),
+        line.account.as_ref().map(ToString::to_string).unwrap_or_default(),
+        line.event_type.as_ref().map(ToString::to_string).unwrap_or_default(),
+        line.incident.as_ref().map(|key| key.id.to_string()).unwrap_or_default(),
+        line.reason.to_string(),
+    ]
+}
+
+/// One line for those who follow the log.
+pub(super) fn sentence(line: &DeliverySummary) -> String {
+    let mut words = row(line);
+    words.extend(line.changed.as_ref().map(|changed| format!("({changed})")));
+    words.retain(|word| !word.is_empty());
+    words.join("  ")
+}

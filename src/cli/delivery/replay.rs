@@ -1,0 +1,105 @@
+//! A kept delivery once more: applied by the server, by the ordinary rules; or sent to an address.
+
+use std::time::Duration;
+
+use reqwest::{Url, redirect};
+
+use super::sign;
+use crate::{
+    cli::{Exit, Failure, Outcome, Places, client::Client, output},
+    core::{
+        curl::{self, NOT_KEPT},
+        id::DeliveryId,
+        text::Shown,
+    },
+    proto::{Answer, Request},
+    server::log,
+    store::{Reader, StoredDelivery},
+};
+
+/// How long the other side may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// Characters of its answer that are shown.
+const ANSWER: usize = 2048;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The delivery's number.
+    id: i64,
+    /// Send it there instead, with a fresh signature by the first secret of its account.
+    #[arg(long, value_name = "URL", value_parser = address)]
+    to: Option<Url>,
+}
+
+fn address(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|cause| format!("no web address: {cause}"))?;
+    match url.scheme() {
+        "http" | "https" => Ok(url),
+        other => Err(format!("must be http or https, not {other}")),
+    }
+}
+
+pub(super) async fn run(places: &Places, args: Args) -> Outcome {
+    let id = DeliveryId(args.id);
+    match args.to {
+        None => apply(places, id).await,
+        Some(url) => {
+            let stored = super::stored(&Reader::open(&places.state_dir()?)?, id)?;
+            send(places, &stored, url).await
+        }
+    }
+}
+
+async fn apply(places: &Places, id: DeliveryId) -> Outcome {
+    let mut client = Client::open(places).await?;
+    let answer = client.ask(Request::Replay { id }).await;
+    client.close().await;
+    match answer? {
+        Answer::Replayed { changed, .. } => output::line(&format!("delivery {id} applied again: {changed}")),
+        _ => return Err(Failure::new(Exit::Failed, "the server answered something else")),
+    }
+    Ok(Exit::Done)
+}
+
+async fn send(places: &Places, stored: &StoredDelivery, url: Url) -> Outcome {
+    let id = stored.summary.id;
+    let failed = |reason: &dyn std::fmt::Display| Failure::new(Exit::Failed, format!("delivery {id}: {reason}"));
+    let body = log::whole(stored).map_err(|reason| failed(&reason))?;
+    let fresh = sign::headers(places, &stored.summary, body).await?;
+    let client = reqwest::Client::builder()
+        .redirect(redirect::Policy::none())
+        .timeout(DEADLINE)
+        .user_agent(concat!("dogwatch/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| failed(&error))?;
+    let mut request = client.post(url).body(body.to_vec());
+    let is_fresh = |name: &str| fresh.iter().any(|(new, _)| new.eq_ignore_ascii_case(name));
+    let again = |(name, value): &&(String, String)| {
+        curl::is_repeated(name) && name != "user-agent" && !is_fresh(name) && value != NOT_KEPT
+    };
+    for (name, value) in stored.headers.iter().filter(again).chain(&fresh) {
+        request = request.header(name, value);
+    }
+    let answer = request.send().await.map_err(|error| failed(&reason(error)))?;
+    let status = answer.status();
+    let said = answer.text().await.map_err(|error| failed(&reason(error)))?;
+    let said: String = said.trim().chars().take(ANSWER).collect();
+    let said = if said.is_empty() { String::new() } else { format!(": {}", Shown::line(&said)) };
+    output::line(&format!("delivery {id} sent, {} bytes; answered {status}{said}", body.len()));
+    Ok(if status.is_success() { Exit::Done } else { Exit::Failed })
+}
+
+/// Why it did not arrive. Never the address, whose path may be secret.
+fn reason(error: reqwest::Error) -> String {
+    if error.is_timeout() {
+        return format!("no answer within {} s", DEADLINE.as_secs());
+    }
+    let error = error.without_url();
+    let mut words = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(next) = cause {
+        words = format!("{words}: {next}");
+        cause = next.source();
+    }
+    words
+}

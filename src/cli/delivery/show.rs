@@ -1,0 +1,95 @@
+//! One delivery, from one of its sides.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use crate::{
+    cli::{Exit, Outcome, output},
+    core::{delivery::DeliveryView, id::DeliveryId, text::ShownBody},
+    server::desk,
+    store::Reader,
+};
+
+#[derive(clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "one flag a side, of which clap takes one")]
+pub(crate) struct Args {
+    /// The delivery's number.
+    id: i64,
+    /// The body's bytes as they came; cleaned when a terminal reads them.
+    #[arg(long, group = "side")]
+    raw: bool,
+    /// The headers alone.
+    #[arg(long, group = "side")]
+    headers: bool,
+    /// Where its time went, what it changed, what proved it genuine.
+    #[arg(long, group = "side")]
+    timing: bool,
+    #[arg(long, group = "side")]
+    json: bool,
+}
+
+pub(super) fn run(reader: &Reader, args: &Args) -> Outcome {
+    let stored = super::stored(reader, DeliveryId(args.id))?;
+    if args.raw {
+        raw(&stored.body)?;
+        return Ok(Exit::Done);
+    }
+    let view = desk::view(stored);
+    if args.json {
+        output::json(&view)?;
+    } else if args.headers {
+        headers(&view);
+    } else if args.timing {
+        timing(&view);
+    } else {
+        whole(&view);
+    }
+    Ok(Exit::Done)
+}
+
+/// The bytes and nothing else. A reader that has left is no error.
+fn raw(body: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if out.is_terminal() {
+        output::line(ShownBody::new(&String::from_utf8_lossy(body)).as_str());
+        return Ok(());
+    }
+    match out.write_all(body).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        ended => ended,
+    }
+}
+
+fn whole(view: &DeliveryView) {
+    let line = &view.summary;
+    output::line(&format!("{}  {}  {} ({})", line.id, line.at, line.verdict.word(), line.status));
+    output::line(&format!("{}  from {}, {} us", line.reason, view.peer, line.latency_us));
+    if let Some(changed) = &line.changed {
+        output::line(&format!("changed: {changed}"));
+    }
+    headers(view);
+    output::line("");
+    output::line(view.body.as_str());
+}
+
+fn headers(view: &DeliveryView) {
+    for (name, value) in &view.headers {
+        output::line(&format!("{name}: {value}"));
+    }
+}
+
+fn timing(view: &DeliveryView) {
+    let (line, times) = (&view.summary, &view.timings);
+    let commit = times.commit_us.map_or_else(|| "not known".to_owned(), |commit| format!("{commit} us"));
+    let proof = line.proof.as_ref().map(|proof| format!("{} with {}", proof.scheme.word(), proof.secret));
+    for (name, value) in [
+        ("read", format!("{} us", times.read_us)),
+        ("check", format!("{} us", times.check_us)),
+        ("commit", commit),
+        ("answer", format!("{} after {} us", line.status, line.latency_us)),
+        ("changed", line.changed.as_ref().map_or_else(|| "not applied".to_owned(), ToString::to_string)),
+        ("proof", proof.unwrap_or_else(|| "none".to_owned())),
+        ("altered", if line.altered { "yes" } else { "no" }.to_owned()),
+    ] {
+        output::line(&format!("{name:<9}{value}"));
+    }
+}

@@ -1,0 +1,116 @@
+//! The log as it grows. Each delivery is told once and none is left out: what is new is read by its number, which only
+//! rises.
+
+use std::{
+    io::{self, Write as _},
+    time::Duration,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use tokio::time::sleep;
+
+use super::{Query, list};
+use crate::{
+    cli::{Exit, Failure, Outcome, output},
+    core::{
+        delivery::{DeliverySummary, Verdict},
+        id::DeliveryId,
+    },
+    store::{Reader, Search, StoreError},
+};
+
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(200);
+/// How long an accepted delivery is held back until it is known what it changed.
+const APPLYING: SignedDuration = SignedDuration::from_secs(2);
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    query: Query,
+    /// How many of those that are there already.
+    #[arg(long, short = 'n', default_value_t = 10)]
+    lines: u32,
+    /// A line of JSON for each.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Ends with ctrl-c, or when nobody reads any more.
+pub(super) async fn run(reader: Reader, args: Args) -> Outcome {
+    let mut tail = Tail { search: args.query.search(&reader)?, json: args.json, told: newest(&reader)? };
+    let mut first: Vec<DeliverySummary> = list::newest(&reader, &tail.search, args.lines)?;
+    first.retain(|line| line.id <= tail.told);
+    first.reverse();
+    if !tail.print(&first)? {
+        return Ok(Exit::Done);
+    }
+    tokio::select! {
+        ended = follow(&reader, &mut tail) => ended,
+        _ = tokio::signal::ctrl_c() => Ok(Exit::Done),
+    }
+}
+
+fn newest(reader: &Reader) -> Result<DeliveryId, StoreError> {
+    Ok(reader.recent(None, 1)?.first().map_or(DeliveryId(0), |line| line.id))
+}
+
+async fn follow(reader: &Reader, tail: &mut Tail) -> Outcome {
+    loop {
+        sleep(LOOK).await;
+        if nobody_reads() {
+            return Ok(Exit::Done);
+        }
+        let new = settled(list::since(reader, tail.told)?, Timestamp::now());
+        let Some(last) = new.last().map(|line| line.id) else { continue };
+        let mut wanted = vec![];
+        for line in new {
+            if tail.search == Search::default() || reader.fits(&tail.search, line.id)? {
+                wanted.push(line);
+            }
+        }
+        tail.told = last;
+        if !tail.print(&wanted)? {
+            return Ok(Exit::Done);
+        }
+    }
+}
+
+/// Up to the first one of which it will be known in a moment what it changed.
+fn settled(new: Vec<DeliverySummary>, now: Timestamp) -> Vec<DeliverySummary> {
+    let applying = |line: &DeliverySummary| {
+        let young = now.duration_since(line.at).abs() < APPLYING;
+        line.verdict == Verdict::Accepted && line.changed.is_none() && young
+    };
+    new.into_iter().take_while(|line| !applying(line)).collect()
+}
+
+/// Whether the other end of a pipe is closed: the next line may be long in coming.
+fn nobody_reads() -> bool {
+    let out = io::stdout();
+    let mut asked = [PollFd::new(&out, PollFlags::empty())];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut asked, Some(&now)).is_ok() && asked[0].revents().intersects(PollFlags::ERR | PollFlags::NVAL)
+}
+
+struct Tail {
+    search: Search,
+    json: bool,
+    /// The newest delivery that was looked at.
+    told: DeliveryId,
+}
+
+impl Tail {
+    /// `false`: nobody reads any more.
+    fn print(&self, lines: &[DeliverySummary]) -> Result<bool, Failure> {
+        let mut out = io::stdout().lock();
+        for line in lines {
+            let text = if self.json { output::json_line(line)? } else { list::sentence(line) };
+            if writeln!(out, "{text}").is_err() {
+                return Ok(false);
+            }
+        }
+        Ok(out.flush().is_ok())
+    }
+}

@@ -1,0 +1,166 @@
+//! The log of deliveries: searched, and one of it applied again.
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::{
+    desk::{Desk, PAGE},
+    ingest, search,
+};
+use crate::{
+    core::{
+        board::Change,
+        delivery::Decode as _,
+        id::DeliveryId,
+        query::{self, Clock},
+        text::Shown,
+    },
+    proto::Answer,
+    provider::pagerduty::Webhooks,
+    store::{StoredDelivery, Write},
+};
+
+impl Desk {
+    /// What `query` finds before `before`; its times are told in UTC.
+    pub(super) async fn search(&self, query: &str, before: Option<DeliveryId>, limit: u32) -> Result<Answer, String> {
+        let clock = Clock { now: Timestamp::now(), zone: &TimeZone::UTC };
+        let wanted = query::delivery::read(query, clock).map_err(|wrong| wrong.to_string())?;
+        let search = self.hub.look(|board| search::of(&wanted, |number| search::numbered(board, number)));
+        let limit = limit.min(PAGE);
+        let found = self.store.read(move |reader| reader.search(&search, before, limit)).await;
+        let found = found.map_err(|error| error.to_string())?;
+        Ok(Answer::Found { deliveries: found.deliveries, next: found.next })
+    }
+
+    /// Applies a delivery once more, by the ordinary rules: doing so twice changes nothing more than doing it once.
+    pub(super) async fn replay(&self, id: DeliveryId) -> Result<Answer, String> {
+        let found = self.store.read(move |reader| reader.delivery(id)).await.map_err(|error| error.to_string())?;
+        let stored = found.ok_or_else(|| format!("delivery {id} is not kept any more"))?;
+        let whole = whole(&stored).map_err(|reason| format!("delivery {id} cannot be replayed: {reason}"))?;
+        let account = stored.summary.account.clone().ok_or_else(|| format!("delivery {id} belongs to no account"))?;
+        if !self.accounts.contains_key(&account) {
+            return Err(format!("delivery {id} is of the account `{account}`, which is not configured any more"));
+        }
+        let decoded = Webhooks.decode(&account, whole).map_err(|cause| format!("delivery {id}: {cause}"))?;
+        let changed = {
+            let _order = self.order.lock().await;
+            let (change, changed) = self.hub.change(|board| {
+                let (change, changed) = ingest::merge(board, decoded.observation.as_ref());
+                (change.clone().into_iter().collect(), (change, changed))
+            });
+            if let Some(Change::Incident(incident)) = change {
+                let kept = self.store.save(vec![Write::Incident(incident)]).await;
+                kept.map_err(|error| format!("{changed}; this could not be kept: {error}"))?;
+            }
+            changed
+        };
+        tracing::info!(delivery = %id, "replayed delivery {id}: {changed}");
+        Ok(Answer::Replayed { id, changed })
+    }
+}
+
+/// The body, if it may be applied and all of it is there.
+pub fn whole(stored: &StoredDelivery) -> Result<&[u8], Shown> {
+    if let Some(reason) = stored.summary.cannot_be_replayed() {
+        return Err(Shown::line(reason));
+    }
+    all_bytes(stored)
+}
+
+/// The body, if all of it is there.
+pub fn all_bytes(stored: &StoredDelivery) -> Result<&[u8], Shown> {
+    let (kept, size) = (stored.body.len(), stored.summary.size);
+    if u64::try_from(kept).is_ok_and(|kept| kept < size) {
+        return Err(Shown::line(&format!("only the first {kept} of its {size} bytes are kept")));
+    }
+    Ok(&stored.body)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use jiff::Timestamp;
+
+    use crate::{
+        core::{
+            delivery::{Decode as _, Timings, Verdict},
+            id::DeliveryId,
+            incident::Status,
+        },
+        proto::{Access, Answer, Request},
+        provider::pagerduty::Webhooks,
+        server::{
+            desk::Desk,
+            fake::{self, Fake},
+        },
+        store::NewDelivery,
+    };
+
+    const TRIGGERED: &str = include_str!("../../tests/fixtures/pagerduty/webhook_real.triggered.json");
+
+    fn act() -> Access {
+        Access::Act { actor: "alice".into() }
+    }
+
+    async fn stored(desk: &Desk, verdict: Verdict, body: &[u8]) -> DeliveryId {
+        let account = fake::account_name();
+        let decoded = Webhooks.decode(&account, body).ok();
+        let new = NewDelivery {
+            at: Timestamp::now(),
+            started: Instant::now(),
+            account: Some(account),
+            proof: None,
+            timings: Timings::default(),
+            verdict,
+            reason: "as the test says".into(),
+            status: 202,
+            decoded,
+            peer: "127.0.0.1:1".into(),
+            headers: vec![],
+            body: body.to_vec(),
+        };
+        desk.store.record(new).await.expect("stored").summary.id
+    }
+
+    #[tokio::test]
+    async fn a_delivery_replayed_twice_changes_nothing_more() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let desk = std::sync::Arc::new(fake::desk(&Fake::default(), dir.path()));
+        let id = stored(&desk, Verdict::Accepted, TRIGGERED.as_bytes()).await;
+
+        let mut said = vec![];
+        for _ in 0..2 {
+            match desk.answer(&act(), Request::Replay { id }).await {
+                Ok(Answer::Replayed { changed, .. }) => said.push(changed.to_string()),
+                other => panic!("{other:?}"),
+            }
+        }
+
+        assert_eq!(said, ["new incident, triggered", "nothing: this was known already"]);
+        let kept = desk.store.read(crate::store::Reader::incidents).await.expect("incidents");
+        assert_eq!(kept.iter().map(|incident| incident.state.status).collect::<Vec<_>>(), [Status::Triggered]);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_genuine_not_whole_or_not_allowed_is_not_replayed() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let desk = std::sync::Arc::new(fake::desk(&Fake::default(), dir.path()));
+        let rejected = stored(&desk, Verdict::Rejected, TRIGGERED.as_bytes()).await;
+        let long = format!("{TRIGGERED}{}", " ".repeat(70_000));
+        stored(&desk, Verdict::Accepted, long.as_bytes()).await;
+        let cut = stored(&desk, Verdict::Accepted, long.as_bytes()).await;
+        let altered = stored(&desk, Verdict::Accepted, TRIGGERED.as_bytes()).await;
+        let watch = Access::Watch { reason: "not yours".into() };
+
+        for (access, id, word) in [
+            (act(), rejected, "rejected"),
+            (act(), cut, "only the first 65536"),
+            (act(), altered, "not that of the first"),
+            (act(), DeliveryId(99), "not kept"),
+            (watch, cut, "not act"),
+        ] {
+            let answer = desk.answer(&access, Request::Replay { id }).await;
+            assert!(answer.as_ref().is_err_and(|said| said.contains(word)), "{word}: {answer:?}");
+        }
+    }
+}
