@@ -87,7 +87,7 @@ pub(crate) fn account() -> Account {
         rest: Freshness { last_success: Some(ago(12)), failure: None },
         on_call: Freshness { last_success: Some(ago(12)), failure: None },
         poll_seconds: 30,
-        push: Push { off: None, last_delivery: Some(ago(5)), rejected: 0, last_rejection: None, missed: 0 },
+        push: Push { last_delivery: Some(ago(5)), ..Push::default() },
     }
 }
 

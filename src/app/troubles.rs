@@ -5,6 +5,7 @@ use crate::{
     app::{Link, Model, page::Tone},
     core::{
         freshness::{Account, Door, Standing},
+        push::{REFUSALS_TO_DISABLE, Subscribed, Witness},
         words::{ago, count, moment, since, zone_name},
     },
 };
@@ -34,7 +35,7 @@ pub fn troubles(model: &Model) -> Vec<Trouble> {
         rest(&mut out, model, &board.account);
     }
     for board in model.board.accounts.values() {
-        push(&mut out, &board.account);
+        push(&mut out, model, &board.account);
     }
     door(&mut out, &model.board.door);
     out
@@ -59,16 +60,39 @@ fn rest(out: &mut Vec<Trouble>, model: &Model, account: &Account) {
     }
 }
 
-fn push(out: &mut Vec<Trouble>, account: &Account) {
-    let name = &account.name;
-    if account.push.rejected > 0 {
-        let last = account.push.last_rejection.as_ref().map_or("no reason told", |reason| reason.as_str());
-        let webhooks = count(account.push.rejected as usize, "webhook", "webhooks");
-        out.push(trouble(Tone::Caution, format!("{name}: {webhooks} refused, the last: {last}")));
+/// What is wrong with the way of webhooks: the cause first, where it is known, then what it leads to.
+fn push(out: &mut Vec<Trouble>, model: &Model, account: &Account) {
+    let (name, push) = (&account.name, &account.push);
+    let when = |at| format!("{} {}", moment(at, model.now, &model.zone), zone_name(at, &model.zone));
+    let last = push.last_rejection.as_ref().map_or("no reason told", |reason| reason.as_str());
+    if push.has_wrong_secret() {
+        let webhooks = count(push.unproved as usize, "webhook", "webhooks");
+        let text = format!(
+            "{name}: WRONG SECRET? {webhooks} refused, {REFUSALS_TO_DISABLE} in a row stop push for a day: {last}"
+        );
+        out.push(trouble(Tone::Alarm, text));
     }
-    if account.push.missed > 0 {
-        let changes = count(account.push.missed as usize, "change", "changes");
-        out.push(trouble(Tone::Caution, format!("{name}: push is silent, {changes} came by polling alone")));
+    let provider = &account.provider;
+    let subscribed = match push.subscribed {
+        Subscribed::Unknown | Subscribed::Active => None,
+        Subscribed::Missing => Some("no webhook subscription leads here".to_owned()),
+        Subscribed::Inactive => Some(format!("the webhook subscription is switched off at {provider}")),
+        Subscribed::Disabled { until } => Some(format!("webhooks DISABLED at {provider} until {}", when(until))),
+    };
+    if let Some(subscribed) = subscribed {
+        out.push(trouble(Tone::Alarm, format!("{name}: {subscribed}: dogwatch doctor --fix")));
+    }
+    if let Some(silence) = push.silence() {
+        let witness = match silence.witness {
+            Witness::Changes(changes) => format!("{} only polled", count(changes as usize, "change", "changes")),
+            Witness::Ping(_) => "a ping did not come".to_owned(),
+        };
+        let text = format!("{name}: push SILENT since {}, {witness}: dogwatch doctor", when(silence.since));
+        out.push(trouble(Tone::Alarm, text));
+    }
+    if push.rejected > push.unproved {
+        let webhooks = count(push.rejected as usize, "webhook", "webhooks");
+        out.push(trouble(Tone::Caution, format!("{name}: {webhooks} refused, the last: {last}")));
     }
 }
 

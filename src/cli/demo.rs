@@ -141,6 +141,8 @@ fn settings(simulator: &Simulator, door: SocketAddr, secret: SecretString) -> Re
                 secrets: vec![SecretRef::Inline(secret)],
                 demand: Default::default(),
                 allow: None,
+                public_url: Some(format!("http://{door}")),
+                ping: true,
             }),
         }],
     })

@@ -127,8 +127,11 @@ async fn receiver(settings: &Settings) -> Finding {
     let listen = settings.receiver.listen;
     let what = format!("receiver {listen}");
     match timeout(Duration::from_secs(5), ready(listen)).await {
-        Ok(Ok(answer)) if answer.contains(" 200 ") => Finding::ok(what, "listens, and can commit"),
-        Ok(Ok(answer)) => Finding::wrong(what, format!("answers, but is not ready: {answer}"), Exit::Failed),
+        Ok(Ok((head, _))) if head.contains(" 200 ") => Finding::ok(what, "listens, and can commit"),
+        Ok(Ok((head, cause))) if head.contains(" 503 ") => {
+            Finding::wrong(what, format!("asks senders to retry: {cause}"), Exit::Failed)
+        }
+        Ok(Ok((head, _))) => Finding::wrong(what, format!("is no dogwatch, it answers {head}"), Exit::Failed),
         Ok(Err(error)) => {
             Finding::note(what, format!("nobody listens ({error}): start `dogwatch` or `dogwatch serve`"))
         }
@@ -136,12 +139,15 @@ async fn receiver(settings: &Settings) -> Finding {
     }
 }
 
-async fn ready(listen: std::net::SocketAddr) -> std::io::Result<String> {
+/// The first line of the answer, and what it says.
+async fn ready(listen: std::net::SocketAddr) -> std::io::Result<(String, String)> {
     let mut stream = TcpStream::connect(listen).await?;
     stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: dogwatch\r\nconnection: close\r\n\r\n").await?;
     let mut answer = vec![];
     stream.take(4096).read_to_end(&mut answer).await?;
-    Ok(String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned())
+    let answer = String::from_utf8_lossy(&answer);
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    Ok((head.lines().next().unwrap_or_default().to_owned(), body.trim().to_owned()))
 }
 
 async fn provider(settings: &AccountSettings) -> Vec<Finding> {

@@ -1,4 +1,7 @@
 //! Where the log goes: a file under the screen, standard error for the server and the commands.
+//!
+//! A line that cannot be written, to a full disk for example, is dropped: complaining of it to standard error panics
+//! when that is the one that is full.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -19,7 +22,12 @@ fn filter() -> EnvFilter {
 
 /// Logs to standard error, from `DOGWATCH_LOG`'s level on (default `dogwatch=info`).
 pub(super) fn to_stderr() {
-    let _ = tracing_subscriber::fmt().with_env_filter(filter()).with_writer(io::stderr).with_ansi(false).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter())
+        .with_writer(io::stderr)
+        .with_ansi(false)
+        .log_internal_errors(false)
+        .try_init();
 }
 
 /// Logs to `dogwatch.log` in `dir`, so that nothing is written over the screen.
@@ -29,7 +37,11 @@ pub(super) fn to_file(dir: &Path) -> io::Result<()> {
         fs::rename(&path, dir.join("dogwatch.log.1"))?;
     }
     let file: File = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
-    let _ =
-        tracing_subscriber::fmt().with_env_filter(filter()).with_writer(Mutex::new(file)).with_ansi(false).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter())
+        .with_writer(Mutex::new(file))
+        .with_ansi(false)
+        .log_internal_errors(false)
+        .try_init();
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The commands, one file each. Printing is done here and nowhere else.
 
+mod backup;
 mod client;
 mod config;
 mod connect;
@@ -128,6 +129,8 @@ enum Command {
     Config(config::Command),
     /// Test the connections, the credentials and the store, and say what to do.
     Doctor(doctor::Args),
+    /// Copy the store to a file, also while dogwatch runs.
+    Backup(backup::Args),
     /// A simulated PagerDuty on this machine.
     Simulate(simulate::Args),
     /// Renders templates for the server.
@@ -177,6 +180,7 @@ async fn run(args: Args) -> Result<i32, Failure> {
         Some(Command::Template(command)) => template::run(&places, command).await?,
         Some(Command::Config(command)) => config::run(&places, command).await?,
         Some(Command::Doctor(args)) => doctor::run(&places, args).await?,
+        Some(Command::Backup(args)) => backup::run(&places, &args)?,
         Some(Command::Simulate(args)) => simulate::run(args).await?,
         Some(Command::RenderWorker) => Exit::Failed,
     };

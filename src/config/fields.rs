@@ -29,7 +29,8 @@ pub(super) const SECTIONS: &[(&str, &[&str])] = &[
             "timestamp_header",
             "tolerance",
             "user",
-            "url",
+            "public_url",
+            "ping",
             "allow",
         ],
     ),
@@ -118,6 +119,16 @@ impl<'a> Section<'a> {
             to.add(value.span(), format!("`{key}` must be a whole number without quotes"));
         }
         Some((number?, value.span()))
+    }
+
+    /// True or false, if there.
+    pub(super) fn flag(&self, key: &str, to: &mut Findings<'_>) -> Option<bool> {
+        let value = self.get(key)?;
+        if let DeValue::Boolean(flag) = value.get_ref() {
+            return Some(*flag);
+        }
+        to.add(value.span(), format!("`{key}` must be true or false, this is {}", kind(value.get_ref())));
+        None
     }
 
     /// A table within this one, if there.

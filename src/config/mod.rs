@@ -93,6 +93,10 @@ pub struct WebhookSettings {
     pub demand: Demand,
     /// Who may deliver, in place of the general list.
     pub allow: Option<Vec<IpNet>>,
+    /// What the provider reaches this door by, no slash at the end; `None`: not told.
+    pub public_url: Option<String>,
+    /// Whether a test delivery may be asked for when nothing came for long.
+    pub ping: bool,
 }
 
 /// Who the incidents come from.

@@ -56,16 +56,6 @@ pub(super) fn base_url(text: &str) -> Result<String, String> {
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
-/// What stands before the path in the address that a sender was given; the sender signs it.
-pub(super) fn public_url(text: &str) -> Result<String, String> {
-    let url = reqwest::Url::parse(text).map_err(|cause| format!("`url` is no web address: {cause}"))?;
-    let bare = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
-    if !matches!(url.scheme(), "https" | "http") || !bare || url.path().contains("/hooks/") {
-        return Err("`url` must be what stands before /hooks/ in the address that the sender was given, as in \"https://hooks.example.com\"".into());
-    }
-    Ok(text.trim_end_matches('/').to_owned())
-}
-
 /// The name of a header, in lower case.
 pub(super) fn header(text: &str) -> Result<String, String> {
     let name = reqwest::header::HeaderName::try_from(text);
@@ -89,6 +79,24 @@ pub(super) fn tolerance(text: &str) -> Result<Duration, String> {
     let fits = |length: &Duration| (Duration::from_secs(1)..=Duration::from_hours(1)).contains(length);
     let wrong = "`tolerance` must be a length of time from \"1s\" to \"1h\", as in \"5m\"";
     duration(text).filter(fits).ok_or_else(|| wrong.to_owned())
+}
+
+/// What a provider's webhooks reach this machine by, before `/hooks/…`.
+pub(super) fn public_url(text: &str) -> Result<String, String> {
+    let url = reqwest::Url::parse(text).map_err(|cause| format!("`public_url` is no web address: {cause}"))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("`public_url` must not hold a user or password".into());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("`public_url` must end after the path: no `?` or `#`".into());
+    }
+    if !matches!(url.scheme(), "https" | "http") {
+        return Err(format!("`public_url` must be https (or http), not {}", url.scheme()));
+    }
+    if url.path().split('/').any(|part| part == "hooks") {
+        return Err("`public_url` must end before /hooks: account and key are added to it".into());
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -213,6 +221,21 @@ mod tests {
             "",
         ] {
             assert!(base_url(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_public_url_ends_before_the_path_of_the_hooks() {
+        assert_eq!(public_url("https://pager.example.com/").as_deref(), Ok("https://pager.example.com"));
+        assert_eq!(public_url("http://example.com:8080/behind/").as_deref(), Ok("http://example.com:8080/behind"));
+        for bad in [
+            "https://example.com/hooks/prod/4b1d",
+            "https://u:p@example.com",
+            "https://example.com/?a",
+            "ftp://example.com",
+            "example.com",
+        ] {
+            assert!(public_url(bad).is_err(), "{bad}");
         }
     }
 

@@ -19,7 +19,7 @@ use crate::core::{
 
 /// The keys that only some schemes have.
 const OWN_KEYS: &[&str] =
-    &["secrets", "header", "prefix", "algorithm", "encoding", "signed", "timestamp_header", "tolerance", "user", "url"];
+    &["secrets", "header", "prefix", "algorithm", "encoding", "signed", "timestamp_header", "tolerance", "user"];
 
 /// The keys of a scheme.
 fn keys(scheme: Scheme) -> &'static [&'static str] {
@@ -29,7 +29,7 @@ fn keys(scheme: Scheme) -> &'static [&'static str] {
         Scheme::Hmac => {
             &["secrets", "header", "prefix", "algorithm", "encoding", "signed", "timestamp_header", "tolerance"]
         }
-        Scheme::SplunkOncall => &["secrets", "url"],
+        Scheme::SplunkOncall => &["secrets"],
         Scheme::Basic => &["secrets", "user"],
         Scheme::Header => &["secrets", "header", "prefix"],
         Scheme::SecretUrl => &[],
@@ -53,19 +53,21 @@ impl Reading<'_, '_> {
             Scheme::SecretUrl => Some(vec![]),
             _ => section.need("secrets", self.to).map(|value| self.secrets(value)).filter(|all| !all.is_empty()),
         };
-        let demand = self.demand(section, scheme);
-        Some(WebhookSettings { url_key: url_key?, secrets: secrets?, demand: demand?, allow })
+        let public_url = self.value(section, "public_url", values::public_url);
+        let ping = section.flag("ping", self.to).unwrap_or(true);
+        let demand = self.demand(section, scheme, public_url.clone());
+        Some(WebhookSettings { url_key: url_key?, secrets: secrets?, demand: demand?, allow, public_url, ping })
     }
 
-    fn demand(&mut self, section: &Section<'_>, scheme: Scheme) -> Option<Demand> {
+    fn demand(&mut self, section: &Section<'_>, scheme: Scheme, public_url: Option<String>) -> Option<Demand> {
         Some(match scheme {
             Scheme::PagerdutyV3 => Demand::PagerdutyV3,
             Scheme::StandardWebhooks => Demand::StandardWebhooks { tolerance: self.tolerance(section) },
             Scheme::SlackV0 => Demand::SlackV0 { tolerance: self.tolerance(section) },
             Scheme::Hmac => Demand::Hmac(self.hmac(section)?),
             Scheme::SplunkOncall => {
-                section.need("url", self.to);
-                Demand::SplunkOncall { url: self.value(section, "url", values::public_url)? }
+                section.need("public_url", self.to);
+                Demand::SplunkOncall { url: public_url? }
             }
             Scheme::Basic => {
                 section.need("user", self.to);

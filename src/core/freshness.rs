@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub use super::push::Push;
 use super::{
     id::{AccountName, UserId},
     incident::Named,
@@ -73,20 +74,6 @@ pub struct Identity {
     pub user: Option<Named<UserId>>,
     /// A key of the whole account: acts as the `from` address.
     pub account_key: bool,
-}
-
-/// The webhook side of an account.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Push {
-    /// Whether `[account.webhook]` is configured and its secrets are loaded; else why not.
-    pub off: Option<Shown>,
-    /// The last genuine delivery, by our clock.
-    pub last_delivery: Option<Timestamp>,
-    /// Refused since the last genuine one, and the last reason.
-    pub rejected: u32,
-    pub last_rejection: Option<Shown>,
-    /// Changes that polling found and push had not delivered by then, since the last genuine delivery.
-    pub missed: u32,
 }
 
 /// An account on the board.

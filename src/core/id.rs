@@ -81,6 +81,8 @@ ids! {
     TeamId;
     /// A schedule's id at the provider.
     ScheduleId;
+    /// A webhook subscription's id at the provider.
+    SubscriptionId;
     /// The signed id of one webhook event (`event.id` at `PagerDuty`): what duplicates are known by.
     EventId;
 }

@@ -12,9 +12,10 @@ use crate::core::{
     action::Assignee,
     detail::Detail,
     freshness::Identity,
-    id::{IncidentId, PolicyId},
+    id::{IncidentId, PolicyId, SubscriptionId},
     incident::{Named, Observation, Status},
     oncall::{OnCall, Person, Schedule},
+    subscription::{Created, NewSubscription, Subscription},
     text::Shown,
 };
 
@@ -113,4 +114,25 @@ pub trait Provider: Send + Sync {
     async fn add_note(&self, id: &IncidentId, text: &str) -> Result<(), ProviderError>;
     /// The texts of an incident's notes, to see whether one was posted.
     async fn note_texts(&self, id: &IncidentId) -> Result<Vec<String>, ProviderError>;
+
+    /// The subscriptions to its webhooks; nothing where they can only be looked after by hand.
+    fn subscriptions(&self) -> Option<&dyn Subscriptions> {
+        None
+    }
+}
+
+/// Where a provider sends its webhooks.
+#[async_trait]
+pub trait Subscriptions: Send + Sync {
+    /// The event types that a subscription to the door should have.
+    fn needed_events(&self) -> &'static [&'static str];
+    /// Every subscription that the key may see, also those of others.
+    async fn list(&self) -> Result<Vec<Subscription>, ProviderError>;
+    /// Makes a subscription; it sends from then on.
+    async fn create(&self, new: &NewSubscription) -> Result<Created, ProviderError>;
+    /// Switches it on again, whoever switched it off. What happened meanwhile is not sent.
+    async fn enable(&self, subscription: &Subscription) -> Result<Subscription, ProviderError>;
+    async fn delete(&self, id: &SubscriptionId) -> Result<(), ProviderError>;
+    /// Asks for a test delivery, which follows soon if the subscription sends at all.
+    async fn ping(&self, id: &SubscriptionId) -> Result<(), ProviderError>;
 }

@@ -35,6 +35,9 @@ use tower::ServiceExt as _;
 
 use super::Networks;
 
+/// Before another try when no connection can be taken.
+const WITHOUT_FILES: Duration = Duration::from_millis(50);
+
 /// What one client, and all together, may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -75,7 +78,7 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, networks:
     loop {
         let (tcp, peer) = tokio::select! {
             () = stop.cancelled() => break,
-            next = accept(&listener) => next,
+            next = accept(&listener, &places) => next,
         };
         let place = Places::take(&places, peer.ip().to_canonical());
         open.spawn(converse(tcp, peer, app.clone(), limits, place, stop.clone()));
@@ -88,15 +91,22 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, networks:
     }
 }
 
-async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+/// The next connection. When there are no files left for it, those that are silent longest give up theirs, one at a
+/// time; that it was so is logged once, and not for each.
+async fn accept(listener: &TcpListener, places: &Places) -> (TcpStream, SocketAddr) {
+    let mut said = false;
     loop {
         let error = match listener.accept().await {
             Ok(next) => return next,
             Err(error) => error,
         };
         if !matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
-            tracing::warn!(%error, "no connection can be taken: {error}");
-            sleep(Duration::from_millis(100)).await;
+            if !said {
+                tracing::warn!(%error, "no connection can be taken, the longest silent make room: {error}");
+            }
+            said = true;
+            places.lock().drop_longest_silent(|_| true);
+            sleep(WITHOUT_FILES).await;
         }
     }
 }

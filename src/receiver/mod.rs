@@ -49,7 +49,10 @@ use crate::{
         sender::Demand,
         text::Shown,
     },
-    store::{NewDelivery, Store},
+    store::{
+        NewDelivery, Store,
+        crash::{self, Point},
+    },
 };
 
 /// Seconds after which a sender may try again, where the trouble is ours.
@@ -202,8 +205,10 @@ async fn hook(
     };
     let read = Instant::now();
     let at = (inner.now)();
+    crash::passing(Point::BeforeVerify);
     let presented = Presented { method: &head.method, uri: &head.uri, headers: &head.headers, body: &taken.bytes };
     let judged = inner.judge(&place, &client, &presented, &taken, at);
+    crash::passing(Point::AfterVerify);
     let (read_us, check_us) = (microseconds(read.duration_since(started)), microseconds(read.elapsed()));
     let timings = Timings { read_us, check_us, commit_us: None };
     let observation = judged.decoded.as_ref().and_then(|decoded| decoded.observation.clone());
@@ -259,6 +264,7 @@ impl Inner {
         let fresh = recorded.summary.verdict == Verdict::Accepted;
         let (observation, commit_us) = (observation.filter(|_| fresh), microseconds(handed.elapsed()));
         self.tell(Arrival { summary: recorded.summary, observation, commit_us });
+        crash::passing(Point::BeforeAnswer);
         status.into_response()
     }
 

@@ -10,6 +10,7 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify};
 
+use super::scope::Scope;
 use crate::{
     config::{AccountSettings, ProviderKind},
     core::{freshness::Failure, id::AccountName, text::Shown},
@@ -25,6 +26,10 @@ pub struct Account {
     provider: Mutex<Option<Arc<dyn Provider>>>,
     /// Asks the poller to look now.
     pub look: Notify,
+    /// Asks for a look at the provider's subscriptions.
+    pub doubt: Notify,
+    /// Of which incidents push tells.
+    pub scope: Scope,
 }
 
 /// The accounts that are configured now. Settings may be read again at any time, so whoever needs an account looks
@@ -72,12 +77,17 @@ pub enum NoProvider {
 
 impl Account {
     pub fn new(settings: AccountSettings) -> Self {
-        Self { settings, provider: Mutex::new(None), look: Notify::new() }
+        Self::holding(settings, None)
     }
 
     /// An account whose provider is at hand already.
     pub fn with_provider(settings: AccountSettings, provider: Arc<dyn Provider>) -> Self {
-        Self { settings, provider: Mutex::new(Some(provider)), look: Notify::new() }
+        Self::holding(settings, Some(provider))
+    }
+
+    fn holding(settings: AccountSettings, provider: Option<Arc<dyn Provider>>) -> Self {
+        let provider = Mutex::new(provider);
+        Self { settings, provider, look: Notify::new(), doubt: Notify::new(), scope: Scope::default() }
     }
 
     /// Whether REST can be used at all.

@@ -3,7 +3,6 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use jiff::Timestamp;
 use tokio::{
     sync::{Notify, mpsc},
     time::sleep,
@@ -14,14 +13,18 @@ use super::desk::Desk;
 use crate::{
     core::{
         board::{Board, Change},
-        delivery::{Decode, NOTHING, Verdict},
+        delivery::{Decode, DeliverySummary, NOTHING, Verdict},
         freshness::Push,
         id::{AccountName, DeliveryId, IncidentKey},
         incident::Observation,
+        push::{REFUSALS_TO_DISABLE, Subscribed},
         text::Shown,
     },
     receiver::Arrival,
-    store::{Applied, StoreError, Unapplied, Write},
+    store::{
+        Applied, StoreError, Unapplied, Write,
+        crash::{self, Point},
+    },
 };
 
 /// Before deliveries that could not be read back are tried again.
@@ -59,6 +62,7 @@ pub async fn run(
 }
 
 async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
+    crash::passing(Point::BeforeApply);
     let arrived: Vec<Arrival> = std::mem::take(batch);
     let _order = desk.order.lock().await;
     let (mut writes, applied, hidden) = desk.hub.change(|board| {
@@ -80,12 +84,28 @@ async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
             changes.extend(note_push(board, &change));
             changes.push(change);
         }
+        crash::passing(Point::BeforePublish);
         (changes, (writes, applied, hidden))
     });
+    crash::passing(Point::AfterPublish);
+    doubt_push(desk);
     look_again(desk, hidden);
     writes.push(Write::Applied(applied));
     if let Err(error) = desk.store.save(writes).await {
         tracing::error!(%error, "applied deliveries could not be marked; they are applied again at the next start");
+    }
+    crash::passing(Point::AfterMark);
+}
+
+/// Has the provider's subscriptions looked at where so many were refused that it may have switched one off.
+fn doubt_push(desk: &Desk) {
+    let stopped = desk.hub.look(|board| {
+        let doubted = |push: &Push| push.unproved >= REFUSALS_TO_DISABLE && push.subscribed == Subscribed::Active;
+        let accounts = board.accounts.iter().filter(|(_, known)| doubted(&known.account.push));
+        accounts.map(|(name, _)| name.clone()).collect::<Vec<_>>()
+    });
+    for account in stopped.iter().filter_map(|name| desk.accounts.get(name)) {
+        account.doubt.notify_one();
     }
 }
 
@@ -126,15 +146,7 @@ fn note_push(board: &mut Board, delivery: &Change) -> Option<Change> {
     let Change::Delivery(summary) = delivery else { return None };
     let known = &mut board.accounts.get_mut(summary.account.as_ref()?)?.account;
     let push = &mut known.push;
-    match summary.verdict {
-        Verdict::Accepted | Verdict::Duplicate | Verdict::Undecodable => {
-            *push = Push { off: push.off.take(), last_delivery: Some(summary.at), ..Push::default() };
-        }
-        Verdict::Rejected => {
-            push.rejected = push.rejected.saturating_add(1);
-            push.last_rejection = Some(summary.reason.clone());
-        }
-    }
+    tell_push(push, summary);
     Some(Change::Account(Box::new(known.clone())))
 }
 
@@ -146,9 +158,10 @@ pub async fn catch_up(desk: &Desk, decoders: &BTreeMap<AccountName, Arc<dyn Deco
     for Unapplied { id, at, account, proof, body } in unapplied {
         // Those of an account that is not configured now wait until it is again.
         let Some(decoder) = decoders.get(&account) else { continue };
-        let decoded = decoder.decode(&account, &body).ok().map(|decoded| decoded.shown_by(proof.as_ref(), at));
-        seen.push((id, decoded.and_then(|decoded| decoded.observation)));
+        let told = decoder.decode(&account, &body).ok().map(|told| told.shown_by(proof.as_ref(), at));
+        seen.push((id, told.and_then(|told| told.observation)));
     }
+    crash::passing(Point::BeforeApply);
     let _order = desk.order.lock().await;
     let (mut writes, applied) = desk.hub.change(|board| {
         let (mut changes, mut writes, mut applied) = (vec![], vec![], BTreeMap::new());
@@ -168,25 +181,41 @@ pub async fn catch_up(desk: &Desk, decoders: &BTreeMap<AccountName, Arc<dyn Deco
         }
         last_push(board);
         changes.extend(board.accounts.values().map(|known| Change::Account(Box::new(known.account.clone()))));
+        crash::passing(Point::BeforePublish);
         (changes, (writes, applied))
     });
+    crash::passing(Point::AfterPublish);
     let applied = applied.into_iter().map(|(id, changed)| Applied { id, changed: Some(changed), commit_us: None });
     writes.push(Write::Applied(applied.collect()));
-    desk.store.save(writes).await
+    desk.store.save(writes).await?;
+    crash::passing(Point::AfterMark);
+    Ok(())
 }
 
-/// When push last worked, from the log.
+fn tell_push(push: &mut Push, summary: &DeliverySummary) {
+    match summary.verdict {
+        Verdict::Accepted | Verdict::Duplicate | Verdict::Undecodable => push.delivered(summary.at),
+        Verdict::Rejected => push.refused(summary),
+    }
+}
+
+/// When push last worked and what was refused since, from the log.
 pub fn last_push(board: &mut Board) {
-    let mut newest: BTreeMap<AccountName, Timestamp> = BTreeMap::new();
-    for delivery in board.deliveries.iter().filter(|d| d.verdict != Verdict::Rejected) {
+    let mut told: BTreeMap<AccountName, Push> = BTreeMap::new();
+    for delivery in board.deliveries.iter().rev() {
         if let Some(account) = &delivery.account {
-            newest.entry(account.clone()).or_insert(delivery.at);
+            tell_push(told.entry(account.clone()).or_default(), delivery);
         }
     }
-    for (name, at) in newest {
-        if let Some(known) = board.accounts.get_mut(&name) {
-            known.account.push.last_delivery = Some(at);
+    for (name, told) in told {
+        let Some(known) = board.accounts.get_mut(&name) else { continue };
+        let push = &mut known.account.push;
+        if let Some(at) = told.last_delivery.filter(|at| push.last_delivery.is_none_or(|known| known < *at)) {
+            push.delivered(at);
         }
+        push.rejected = told.rejected;
+        push.unproved = told.unproved;
+        push.last_rejection = told.last_rejection;
     }
 }
 
@@ -195,12 +224,12 @@ mod tests {
     use super::*;
     use crate::{
         core::{
-            delivery::{DeliverySummary, Direction},
+            delivery::Direction,
             incident::{Stamp, Status},
         },
         server::fake::{self, Fake, key},
     };
-    use jiff::SignedDuration;
+    use jiff::{SignedDuration, Timestamp};
 
     fn arrival(id: i64, seen: Observation) -> Arrival {
         let summary = DeliverySummary {

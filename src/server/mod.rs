@@ -12,9 +12,12 @@ pub mod lease;
 pub mod log;
 pub mod ownership;
 pub mod poller;
+pub mod push;
+pub mod scope;
 pub mod search;
 pub mod snapshot;
 pub mod upkeep;
+pub mod wake;
 
 #[cfg(test)]
 mod fake;
@@ -122,8 +125,12 @@ impl Server {
             if account.has_rest().await {
                 let polling = poller::run(Arc::clone(&server.desk), Arc::clone(account), server.stop.clone());
                 server.tasks.spawn(polling);
+                if options.receive && account.settings.webhook.is_some() {
+                    server.tasks.spawn(push::watch(Arc::clone(&server.desk), Arc::clone(account), server.stop.clone()));
+                }
             }
         }
+        server.tasks.spawn(wake::watch(Arc::clone(&server.desk), Timestamp::now, server.stop.clone()));
         server.tasks.spawn(tidy(Arc::clone(&server.desk), server.stop.clone()));
         let (store, keep) = (server.desk.store.clone(), options.settings.store);
         server.tasks.spawn(upkeep::run(store, keep, server.stop.clone()));

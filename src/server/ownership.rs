@@ -101,7 +101,11 @@ pub async fn attach_or_own(dir: &Path, patience: Duration) -> Result<Role, Owner
         if let Some(stream) = dial(&path).await? {
             return Ok(Role::Console(stream));
         }
-        if let Some(lease) = Lease::acquire(&dir.join("owner.lock")).map_err(failed)? {
+        let lease = Lease::acquire(&dir.join("owner.lock")).map_err(|error| OwnershipError::Directory {
+            path: dir.to_owned(),
+            reason: format!("no lock can be had in it ({error}): see that it can be written, or name another one"),
+        })?;
+        if let Some(lease) = lease {
             // Only the holder of the lease gets here, so a socket that is still there is a dead one.
             match fs::remove_file(&path) {
                 Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(e)),

@@ -227,21 +227,24 @@ impl Round {
         let grace = self.push_grace;
         let due: Vec<(IncidentKey, Timestamp)> =
             self.unpushed.extract_if(.., |_, seen_at| now.duration_since(*seen_at) >= grace).collect();
-        let missed = self.desk.hub.look(|board| {
+        let missed: Vec<Timestamp> = self.desk.hub.look(|board| {
             let pushed = |key: &IncidentKey, seen_at: Timestamp| {
                 let about_it = board.deliveries.iter().filter(|d| d.incident.as_ref() == Some(key));
                 about_it.filter(|d| d.verdict != Verdict::Rejected).any(|d| seen_at.duration_since(d.at) <= PUSH_GRACE)
             };
-            due.iter().filter(|(key, seen_at)| !pushed(key, *seen_at)).count()
+            let promised = |key: &IncidentKey| {
+                board.incidents.get(key).is_some_and(|incident| self.account.scope.covers(&incident.state))
+            };
+            let due = due.iter().filter(|(key, seen_at)| promised(key) && !pushed(key, *seen_at));
+            due.map(|(_, seen_at)| *seen_at).collect()
         });
-        if missed > 0 {
-            self.note(|account| {
-                if account.push.off.is_none() {
-                    let missed = u32::try_from(missed).unwrap_or(u32::MAX);
-                    account.push.missed = account.push.missed.saturating_add(missed);
-                }
-            });
-        }
+        let Some(first) = missed.iter().min() else { return };
+        self.account.doubt.notify_one();
+        self.note(|account| {
+            if account.push.off.is_none() {
+                account.push.missed(u32::try_from(missed.len()).unwrap_or(u32::MAX), *first);
+            }
+        });
     }
 }
 

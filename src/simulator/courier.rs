@@ -11,6 +11,7 @@ use axum::body::Bytes;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use reqwest::{StatusCode, Url, header::CONTENT_TYPE, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
 use sha2::Sha256;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -28,6 +29,7 @@ const CONNECTIONS: usize = 16;
 /// With more waiting than this, further events are dropped.
 const WAITING: usize = 100_000;
 const DROPS_TO_DISABLE: u32 = 3;
+const DISABLED_FOR: Duration = Duration::from_hours(24);
 
 /// What became of the webhooks so far. Events are counted once, however often they were sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -57,35 +59,71 @@ struct LetterFaults {
 }
 
 /// Where to, and by whom.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Address {
     pub(crate) url: Url,
     pub(crate) subscription: String,
+    /// What of it can be changed.
+    pub(crate) form: Form,
     secret: SecretString,
     client: reqwest::Client,
 }
 
+/// How a subscription is described. Only `active` has an effect: everything is sent to everybody.
+#[derive(Debug, Clone)]
+pub(crate) struct Form {
+    pub(crate) description: String,
+    pub(crate) events: Vec<String>,
+    pub(crate) filter: Value,
+    pub(crate) active: bool,
+}
+
 impl Address {
-    pub(crate) fn new(url: Url, secret: SecretString, subscription: String) -> Result<Self, reqwest::Error> {
+    pub(crate) fn new(
+        url: Url,
+        secret: SecretString,
+        subscription: String,
+        form: Form,
+    ) -> Result<Self, reqwest::Error> {
         let client = client(&url)?;
-        Ok(Self { url, subscription, secret, client })
+        Ok(Self { url, subscription, form, secret, client })
     }
 }
 
 #[derive(Debug)]
 struct Mail {
     queues: HashMap<String, VecDeque<Arc<Letter>>>,
+    address: Option<Arc<Address>>,
     tally: Tally,
     drops_in_a_row: u32,
+    disabled_at: Option<Instant>,
     dice: Dice,
     faults: WebhookFaults,
     /// Bodies answered with 2xx.
     accepted: Vec<Bytes>,
 }
 
+impl Mail {
+    /// Whether the drops have switched the subscription off, and not too long ago.
+    fn is_disabled(&self, now: Instant) -> bool {
+        self.disabled_at.is_some_and(|at| now.duration_since(at) < DISABLED_FOR)
+    }
+
+    fn sends(&self, now: Instant) -> bool {
+        self.address.as_ref().is_some_and(|address| address.form.active) && !self.is_disabled(now)
+    }
+
+    fn dropped(&mut self, now: Instant) {
+        self.tally.dropped += 1;
+        self.drops_in_a_row += 1;
+        if self.drops_in_a_row >= DROPS_TO_DISABLE && !self.is_disabled(now) {
+            self.disabled_at = Some(now);
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Courier {
-    address: Option<Address>,
     mail: Mutex<Mail>,
     pending: watch::Sender<u64>,
     connections: Semaphore,
@@ -125,14 +163,15 @@ impl Courier {
     pub(crate) fn new(address: Option<Address>, dice: Dice, stop: CancellationToken) -> Arc<Self> {
         let mail = Mail {
             queues: HashMap::new(),
+            address: address.map(Arc::new),
             tally: Tally::default(),
             drops_in_a_row: 0,
+            disabled_at: None,
             dice,
             faults: WebhookFaults::default(),
             accepted: vec![],
         };
         Arc::new(Self {
-            address,
             mail: Mutex::new(mail),
             pending: watch::Sender::new(0),
             connections: Semaphore::new(CONNECTIONS),
@@ -141,8 +180,19 @@ impl Courier {
         })
     }
 
-    pub(crate) fn address(&self) -> Option<&Address> {
-        self.address.as_ref()
+    pub(crate) fn address(&self) -> Option<Arc<Address>> {
+        self.mail().address.clone()
+    }
+
+    /// Takes another address, or none. One that is new begins without drops.
+    pub(crate) fn set_address(&self, address: Option<Address>) {
+        let mut mail = self.mail();
+        let same = |known: &Arc<Address>| address.as_ref().is_some_and(|new| new.subscription == known.subscription);
+        if !mail.address.as_ref().is_some_and(same) {
+            mail.drops_in_a_row = 0;
+            mail.disabled_at = None;
+        }
+        mail.address = address.map(Arc::new);
     }
 
     fn mail(&self) -> MutexGuard<'_, Mail> {
@@ -154,19 +204,20 @@ impl Courier {
     }
 
     pub(crate) fn tally(&self) -> Tally {
-        self.mail().tally
+        let mail = self.mail();
+        Tally { disabled: mail.is_disabled(Instant::now()), ..mail.tally }
     }
 
     /// Switches a disabled subscription on again; what came in between stays lost.
     pub(crate) fn enable(&self) {
         let mut mail = self.mail();
-        mail.tally.disabled = false;
+        mail.disabled_at = None;
         mail.drops_in_a_row = 0;
     }
 
     /// Takes events for delivery, in this order.
     pub(crate) fn post(self: &Arc<Self>, events: Vec<Event>) {
-        let Some(address) = &self.address else { return };
+        let Some(address) = self.address() else { return };
         for event in events {
             let signature = signature(&address.secret, &event.body);
             self.accept(event, signature);
@@ -178,7 +229,7 @@ impl Courier {
         mail.tally.signed += 1;
         let faults = mail.faults;
         let full = mail.tally.pending >= u64::try_from(WAITING).unwrap_or(u64::MAX);
-        if mail.tally.disabled || full || mail.dice.percent(faults.drop) {
+        if !mail.sends(Instant::now()) || full || mail.dice.percent(faults.drop) {
             mail.tally.dropped += 1;
             return;
         }
@@ -244,7 +295,7 @@ impl Courier {
             if self.stop.is_cancelled() {
                 return Outcome::Stopped;
             }
-            if self.tally().disabled || letter.written.elapsed() > LIFETIME {
+            if !self.mail().sends(Instant::now()) || letter.written.elapsed() > LIFETIME {
                 return Outcome::Dropped;
             }
             match self.attempt(letter).await {
@@ -270,7 +321,7 @@ impl Courier {
 
     /// The answer's status; nothing when there was none in time.
     async fn attempt(&self, letter: &Letter) -> Option<StatusCode> {
-        let address = self.address.as_ref()?;
+        let address = self.address()?;
         let _permit = self.connections.acquire().await.ok()?;
         let sent = address
             .client
@@ -297,9 +348,7 @@ impl Courier {
                 mail.drops_in_a_row = 0;
             }
             Outcome::Dropped => {
-                mail.tally.dropped += 1;
-                mail.drops_in_a_row += 1;
-                mail.tally.disabled |= mail.drops_in_a_row >= DROPS_TO_DISABLE;
+                mail.dropped(Instant::now());
             }
             Outcome::Stopped => return,
         }
@@ -329,5 +378,29 @@ impl Courier {
     pub(crate) async fn finished(&self) {
         self.tasks.close();
         self.tasks.wait().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_subscription_is_off_for_a_day_after_the_third_drop_in_a_row() {
+        let url = Url::parse("http://127.0.0.1:1/hooks").expect("url");
+        let form = Form { description: String::new(), events: vec![], filter: Value::Null, active: true };
+        let address = Address::new(url, "secret".into(), "PSUB001".to_owned(), form).expect("address");
+        let courier = Courier::new(Some(address), Dice::new(1), CancellationToken::new());
+        let mut mail = courier.mail();
+        let now = Instant::now();
+        mail.dropped(now);
+        mail.dropped(now);
+        assert!(mail.sends(now));
+
+        mail.dropped(now);
+
+        let day = Duration::from_hours(24);
+        assert!(!mail.sends(now) && !mail.sends(now + day - Duration::from_secs(1)));
+        assert!(mail.sends(now + day));
     }
 }

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 const BASE36: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 /// Crockford's alphabet, as in ULIDs.
 const BASE32: &[u8] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const BASE64: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const HEX: &[u8] = b"0123456789abcdef";
 
 #[derive(Debug)]
@@ -44,6 +45,11 @@ impl Dice {
     /// 32 hex digits, as real `incident_key`s are.
     pub(crate) fn key(&mut self) -> String {
         self.text(HEX, 32)
+    }
+
+    /// 64 characters, as real signing secrets are.
+    pub(crate) fn signing_secret(&mut self) -> String {
+        self.text(BASE64, 64)
     }
 
     pub(crate) fn uuid(&mut self) -> String {

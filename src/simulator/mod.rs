@@ -174,7 +174,8 @@ pub async fn start(options: Options) -> Result<Simulator, SimulatorError> {
 fn address(webhook: Webhook, world: &World) -> Result<Address, SimulatorError> {
     let url = Url::parse(&webhook.url).ok().filter(|u| matches!(u.scheme(), "http" | "https"));
     let url = url.ok_or(SimulatorError::WebhookUrl { url: webhook.url })?;
-    Ok(Address::new(url, webhook.secret, world.account.subscription.clone())?)
+    let form = http::subscriptions::usual_form();
+    Ok(Address::new(url, webhook.secret, world.account.subscription.clone(), form)?)
 }
 
 async fn serve(listener: TcpListener, shared: Arc<Shared>) {

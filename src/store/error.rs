@@ -2,9 +2,16 @@
 //!
 //! Cloneable, because all requests of a failed commit get the same answer.
 
-use std::{io, path::Path, time::Duration};
+use std::{
+    io::{self, Write as _},
+    path::Path,
+    time::Duration,
+};
 
 use rusqlite::{Error as Sqlite, ErrorCode};
+
+/// Bytes written to find out what is wrong with a disk: more than a commit usually takes.
+const TRIAL: usize = 256 * 1024;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -28,8 +35,13 @@ pub enum StoreError {
     Locked { path: String },
     #[error("{path} cannot be written ({cause}): see to the permissions of the file and its directory")]
     ReadOnly { path: String, cause: String },
-    #[error("{path} is damaged ({cause}): move it away together with its -wal and -shm, and start again")]
+    #[error(
+        "{path} is damaged ({cause}): move it aside together with its -wal and -shm, then start with a new one, which \
+         asks the providers for what is open, or put a copy made by `dogwatch backup` in its place"
+    )]
     Corrupt { path: String, cause: String },
+    #[error("{path}: {cause}: the disk or its file system fails, see the system's log")]
+    Disk { path: String, cause: String },
     #[error("{path} was moved or deleted while in use: put it back, or restart to begin a new one")]
     Gone { path: String },
     #[error("{path}: {cause}")]
@@ -66,7 +78,22 @@ impl StoreError {
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::ReadOnly { path, cause },
             // Without a code it is a row that cannot be read back.
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) | None => Self::Corrupt { path, cause },
+            Some(ErrorCode::SystemIoFailure) => Self::disk(Path::new(&path), cause),
             Some(_) => Self::Other { path, cause },
+        }
+    }
+
+    /// `SQLite` says only "disk I/O error" where the system would say what it is: a quota, a file system that was
+    /// mounted read-only after an error. Writing something beside the database tells.
+    fn disk(path: &Path, cause: String) -> Self {
+        let dir = path.parent().unwrap_or(path);
+        let tried = tempfile::tempfile_in(dir).and_then(|mut file| {
+            file.write_all(&[0; TRIAL])?;
+            file.sync_all()
+        });
+        match tried {
+            Err(error) => Self::io(path, &error),
+            Ok(()) => Self::Disk { path: path.display().to_string(), cause },
         }
     }
 }

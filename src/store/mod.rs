@@ -2,6 +2,9 @@
 //!
 //! Ok means committed and synced. One thread writes, and commits what has queued as one transaction.
 
+mod backup;
+pub mod crash;
+mod damage;
 mod error;
 mod files;
 mod index;
@@ -14,6 +17,8 @@ mod words;
 mod writer;
 mod writes;
 
+#[cfg(test)]
+mod failures;
 #[cfg(test)]
 mod tests;
 
@@ -32,13 +37,14 @@ use tokio::{
 };
 
 pub use self::{
+    backup::{Backup, BackupError},
     error::StoreError,
     reader::{Beginning, Count, Reader, StoredDelivery, Unapplied},
     retention::{Keep, PrunedFor},
     search::{Condition, Found, Pattern, Search},
 };
 use self::{
-    writer::{Job, Pulse, Task, Transaction, Writer},
+    writer::{Job, Last, Pulse, Task, Transaction, Writer},
     writes::Prepared,
 };
 use crate::core::{
@@ -53,8 +59,8 @@ use crate::core::{
 const QUEUE: usize = 1024;
 /// How long a request waits for its commit. Senders give up after 5 s.
 const COMMIT_WAIT: Duration = Duration::from_secs(4);
-/// How long `SQLite` waits for a lock of another process.
-const LOCK_WAIT: Duration = Duration::from_secs(5);
+/// How long `SQLite` waits for a lock of another process: less than a request waits, which is then told of the lock.
+const LOCK_WAIT: Duration = Duration::from_secs(3);
 /// How long ago a commit may have been to show that commits work.
 const LATELY: Duration = Duration::from_secs(5);
 
@@ -208,11 +214,20 @@ impl Store {
 
     /// Whether deliveries can be stored: a commit worked lately, or one tried now works.
     pub async fn ready(&self) -> Result<(), StoreError> {
-        let last = *self.pulse.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.is_some_and(|at| at.elapsed() < LATELY) {
-            return Ok(());
+        let probe = match self.last() {
+            Last::Worked(at) if at.elapsed() < LATELY => return Ok(()),
+            Last::Worked(_) | Last::None => writes::probe,
+            Last::Failed(_) => writes::probe_with_weight,
+        };
+        match (self.ask(probe).await, self.last()) {
+            // Why it takes so long says more than that it does.
+            (Err(StoreError::Late { .. } | StoreError::Busy), Last::Failed(cause)) => Err(cause),
+            (outcome, _) => outcome,
         }
-        self.ask(writes::probe).await
+    }
+
+    fn last(&self) -> Last {
+        self.pulse.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Notified when a delivery was recorded: there is something to index.

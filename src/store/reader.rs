@@ -14,12 +14,13 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params, types::Type};
 use serde::de::DeserializeOwned;
 
-use super::{PrunedFor, StoreError, pack, schema};
+use super::{PrunedFor, StoreError, files, pack, schema};
 use crate::core::{
     action::Action,
     delivery::{DeliverySummary, Direction, Proof, Scheme, Timings, Verdict},
     id::{AccountName, ActionId, DeliveryId, EventId, IncidentId, IncidentKey},
     incident::Incident,
+    push::PING,
     text::Shown,
 };
 
@@ -84,8 +85,28 @@ impl Reader {
     }
 
     pub(super) fn open_with(dir: &Path, lock_wait: Duration) -> Result<Self, StoreError> {
-        let (db, path) = schema::open_reader(dir, lock_wait)?;
-        Ok(Self { db, path })
+        Self::open_file(&files::path_in(dir), lock_wait)
+    }
+
+    pub(super) fn open_file(path: &Path, lock_wait: Duration) -> Result<Self, StoreError> {
+        let db = schema::open_reader(path, lock_wait)?;
+        Ok(Self { db, path: path.to_owned() })
+    }
+
+    /// Writes a copy into the empty file `to`, as of now.
+    pub(super) fn copy_to(&self, to: &Path) -> Result<(), StoreError> {
+        let Some(name) = to.to_str() else {
+            let cause = "its name is not UTF-8: choose another".to_owned();
+            return Err(StoreError::Other { path: to.display().to_string(), cause });
+        };
+        let copied = self.db.execute("VACUUM INTO ?1", [name]);
+        copied.map(drop).map_err(|error| StoreError::sqlite(to, &error))
+    }
+
+    /// How many deliveries are kept.
+    pub(super) fn deliveries(&self) -> Result<u64, StoreError> {
+        let count = self.db.query_row("SELECT count(*) AS n FROM delivery", [], |row| unsigned(row, "n"));
+        count.map_err(|error| self.failed(&error))
     }
 
     /// Up to `limit` lines of the log older than `before`, newest first.
@@ -144,6 +165,16 @@ impl Reader {
                 })
             })
         })
+    }
+
+    /// When the last `limit` new and genuine deliveries of `account` came, test deliveries left out; newest first.
+    /// Looks no further back than some ten thousand deliveries of any kind.
+    pub fn rhythm(&self, account: &AccountName, limit: u32) -> Result<Vec<Timestamp>, StoreError> {
+        let sql = "SELECT at FROM delivery
+                   WHERE id > (SELECT COALESCE(MAX(id), 0) FROM delivery) - 20000
+                     AND account = ?1 AND verdict IN ('accepted', 'undecodable') AND event_type IS NOT ?2
+                   ORDER BY id DESC LIMIT ?3";
+        self.rows(sql, params![account.as_str(), PING, limit], |row| timestamp(row, "at"))
     }
 
     /// Visits the event ids of all kept deliveries that are genuine and no duplicates, one a row, oldest first.

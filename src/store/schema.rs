@@ -162,21 +162,20 @@ pub(super) fn open_writer(dir: &Path, lock_wait: Duration) -> Result<(Connection
 }
 
 /// Opens an existing store for reading only; also while another process writes to it.
-pub(super) fn open_reader(dir: &Path, lock_wait: Duration) -> Result<(Connection, PathBuf), StoreError> {
-    let path = files::path_in(dir);
+pub(super) fn open_reader(path: &Path, lock_wait: Duration) -> Result<Connection, StoreError> {
     let named = || path.display().to_string();
     if !path.exists() {
         return Err(StoreError::Missing { path: named() });
     }
-    let failed = |error: rusqlite::Error| StoreError::sqlite(&path, &error);
+    let failed = |error: rusqlite::Error| StoreError::sqlite(path, &error);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(&path, flags).map_err(failed)?;
+    let db = Connection::open_with_flags(path, flags).map_err(failed)?;
     db.busy_timeout(lock_wait).map_err(failed)?;
     db.pragma_update(None, "temp_store", "memory").map_err(failed)?;
     match version(&db).map_err(failed)? {
         found if found > known() => Err(StoreError::Newer { path: named(), found, known: known() }),
         found if found < known() => Err(StoreError::Older { path: named(), found, known: known() }),
-        _ => Ok((db, path)),
+        _ => Ok(db),
     }
 }
 
@@ -301,7 +300,7 @@ mod tests {
     #[tokio::test]
     async fn only_a_new_store_can_give_room_back_and_an_old_one_takes_no_harm_from_being_asked() {
         let mode = |dir: &tempfile::TempDir| {
-            let (db, _) = open_reader(dir.path(), Duration::from_secs(1)).expect("reader");
+            let db = open_reader(dir.path(), Duration::from_secs(1)).expect("reader");
             db.pragma_query_value(None, "auto_vacuum", |row| row.get::<_, i64>(0)).expect("mode")
         };
         let (old, new) = (old_store(), tempfile::tempdir().expect("tempdir"));

@@ -21,7 +21,7 @@ use crate::core::{
 
 /// For tests in which something has to take too long.
 const IMPATIENT: Waits = Waits { commit: Duration::from_millis(150), lock: Duration::from_millis(200) };
-const DEADLINE: Duration = Duration::from_secs(20);
+pub(super) const DEADLINE: Duration = Duration::from_secs(20);
 
 pub(super) fn account(name: &str) -> AccountName {
     AccountName::new(name).expect("account")
@@ -59,7 +59,7 @@ pub(super) fn event(id: &str) -> NewDelivery {
     delivery(Verdict::Accepted, Some(id), id.as_bytes())
 }
 
-fn incident(id: &str, status: Status) -> Incident {
+pub(super) fn incident(id: &str, status: Status) -> Incident {
     let state = State {
         status,
         urgency: Urgency::High,
@@ -96,7 +96,7 @@ pub(super) fn other(dir: &TempDir) -> Connection {
     Connection::open(files::path_in(dir.path())).expect("connect")
 }
 
-fn event_ids(reader: &Reader) -> Vec<String> {
+pub(super) fn event_ids(reader: &Reader) -> Vec<String> {
     let mut ids = vec![];
     let visit = |id: &EventId| {
         ids.push(id.to_string());
@@ -106,16 +106,16 @@ fn event_ids(reader: &Reader) -> Vec<String> {
     ids
 }
 
-fn mode(path: &Path) -> u32 {
+pub(super) fn mode(path: &Path) -> u32 {
     fs::metadata(path).expect("metadata").permissions().mode() & 0o777
 }
 
-async fn verdict(store: &Store, new: NewDelivery) -> Verdict {
+pub(super) async fn verdict(store: &Store, new: NewDelivery) -> Verdict {
     store.record(new).await.expect("recorded").summary.verdict
 }
 
 /// Tries until it is recorded.
-async fn recorded_at_last(store: &Store, id: &str) -> Recorded {
+pub(super) async fn recorded_at_last(store: &Store, id: &str) -> Recorded {
     let tries = async {
         loop {
             if let Ok(recorded) = store.record(event(id)).await {

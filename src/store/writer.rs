@@ -11,7 +11,11 @@ use std::{
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use super::{StoreError, files, schema};
+use super::{
+    StoreError,
+    crash::{self, Point},
+    damage, files, schema,
+};
 
 /// Jobs in one transaction at most: a bound on how long the first of them waits for the last.
 const BATCH: usize = 256;
@@ -63,8 +67,16 @@ impl<T: Send, W: FnMut(&Connection) -> rusqlite::Result<T> + Send> Job for Task<
     }
 }
 
-/// When a commit worked last; `None` after one that did not.
-pub(super) type Pulse = Arc<Mutex<Option<Instant>>>;
+/// How the last commit went.
+#[derive(Debug, Clone, Default)]
+pub(super) enum Last {
+    #[default]
+    None,
+    Worked(Instant),
+    Failed(StoreError),
+}
+
+pub(super) type Pulse = Arc<Mutex<Last>>;
 
 pub(super) struct Writer {
     dir: PathBuf,
@@ -72,6 +84,8 @@ pub(super) struct Writer {
     lock_wait: Duration,
     /// `None` after a failure: opened anew for the next batch.
     open: Option<Open>,
+    /// The file that was found undamaged: device and inode. `None` when damage was met since.
+    sound: Option<(u64, u64)>,
     pulse: Pulse,
 }
 
@@ -82,17 +96,22 @@ struct Open {
 }
 
 impl Open {
-    fn new(dir: &Path, lock_wait: Duration) -> Result<(Self, PathBuf), StoreError> {
+    /// Looks for damage too, unless the file is the one that is known to be `sound`.
+    fn new(dir: &Path, lock_wait: Duration, sound: Option<(u64, u64)>) -> Result<(Self, PathBuf), StoreError> {
         let (db, path) = schema::open_writer(dir, lock_wait)?;
         let file = files::identity(&path).map_err(|error| StoreError::io(&path, &error))?;
+        if sound != Some(file) {
+            damage::look_quickly(&db, &path)?;
+        }
         Ok((Self { db, file }, path))
     }
 }
 
 impl Writer {
     pub(super) fn open(dir: &Path, lock_wait: Duration, pulse: Pulse) -> Result<Self, StoreError> {
-        let (open, path) = Open::new(dir, lock_wait)?;
-        Ok(Self { dir: dir.to_owned(), path, lock_wait, open: Some(open), pulse })
+        let (open, path) = Open::new(dir, lock_wait, None)?;
+        let sound = Some(open.file);
+        Ok(Self { dir: dir.to_owned(), path, lock_wait, open: Some(open), sound, pulse })
     }
 
     /// Works until the last sender is gone and everything queued is settled.
@@ -128,7 +147,10 @@ impl Writer {
             return;
         }
         if !matches!(outcome, Err(StoreError::Unstorable { .. })) {
-            *self.pulse.lock().unwrap_or_else(PoisonError::into_inner) = outcome.is_ok().then(Instant::now);
+            *self.pulse.lock().unwrap_or_else(PoisonError::into_inner) = match &outcome {
+                Ok(()) => Last::Worked(Instant::now()),
+                Err(error) => Last::Failed(error.clone()),
+            };
         }
         if let Err(error) = &outcome {
             tracing::error!(%error, jobs = jobs.len(), "not committed: {error}");
@@ -141,12 +163,13 @@ impl Writer {
     fn transact(&mut self, jobs: &mut [Box<dyn Job>], transaction: Transaction) -> Result<(), StoreError> {
         let mut open = match self.open.take() {
             Some(open) => open,
-            None => Open::new(&self.dir, self.lock_wait)?.0,
+            None => Open::new(&self.dir, self.lock_wait, self.sound)?.0,
         };
         if files::identity(&self.path).ok() != Some(open.file) {
             return Err(StoreError::Gone { path: self.path.display().to_string() });
         }
         let failed = |error: rusqlite::Error| StoreError::sqlite(&self.path, &error);
+        self.sound = Some(open.file);
         let outcome = match transaction {
             Transaction::Shared => attempt(&mut open.db, jobs).map_err(failed),
             Transaction::Apart => {
@@ -156,6 +179,9 @@ impl Writer {
                 outcome
             }
         };
+        if matches!(outcome, Err(StoreError::Corrupt { .. })) {
+            self.sound = None;
+        }
         if matches!(outcome, Ok(()) | Err(StoreError::Unstorable { .. } | StoreError::Locked { .. })) {
             self.open = Some(open);
         }
@@ -164,9 +190,13 @@ impl Writer {
 }
 
 fn attempt(db: &mut Connection, jobs: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+    crash::passing(Point::BeforeWrite);
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for job in jobs {
         job.perform(&tx)?;
     }
-    tx.commit()
+    crash::passing(Point::BeforeCommit);
+    tx.commit()?;
+    crash::passing(Point::AfterCommit);
+    Ok(())
 }

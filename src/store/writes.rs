@@ -17,6 +17,8 @@ use crate::core::{
     text::Shown,
 };
 
+/// Bytes written by a probe with weight.
+const PROBE: u32 = 64 * 1024;
 /// Rows kept of each kind that others can cause at will: rejected ones, and duplicates.
 pub(super) const RING: u32 = 2_000;
 /// Bytes kept of the body of such a row.
@@ -268,4 +270,12 @@ fn save_action(db: &Connection, action: &Action) -> Result<()> {
 /// A commit for its own sake, to see whether one works.
 pub(super) fn probe(db: &Connection) -> Result<()> {
     db.execute("UPDATE probe SET commits = commits + 1", []).map(drop)
+}
+
+/// A commit as large as that of a delivery: on a full disk, one that is smaller may find room.
+pub(super) fn probe_with_weight(db: &Connection) -> Result<()> {
+    let weigh =
+        "INSERT OR REPLACE INTO snapshot (account, kind, at, json) VALUES ('', 'probe', 0, hex(randomblob(?1)))";
+    db.prepare_cached(weigh)?.execute([PROBE / 2])?;
+    probe(db)
 }

@@ -16,8 +16,9 @@ use crate::{
     app::{Link, Model, Role, View, page::Piece},
     core::{
         board::AccountBoard,
-        freshness::{Account, Door, Standing},
+        freshness::{Account, Door, Push, Standing},
         oncall::OnCall,
+        push::{Subscribed, Witness},
         text::{Shown, columns},
     },
 };
@@ -297,9 +298,9 @@ fn rest(model: &Model, several: bool) -> Option<Part> {
 fn push(model: &Model, several: bool) -> Option<Part> {
     let rank = |account: &Account| {
         let push = &account.push;
-        let trouble = push.rejected.saturating_add(push.missed);
+        let alarmed = push.off.is_none() && push_alarm(model, push).is_some();
         let silent_for = push.last_delivery.map_or(i64::MAX, |at| since(at, model.now).as_secs());
-        (trouble, push.off.is_none(), silent_for)
+        (alarmed, push.rejected, push.off.is_none(), silent_for)
     };
     let account = worst(model, rank)?;
     let name = |text: &str| named(account, several, text);
@@ -307,19 +308,44 @@ fn push(model: &Model, several: bool) -> Option<Part> {
     if let Some(reason) = &push.off {
         return Some(Part::of(4, Tone::Caution, &[name(&format!("push off: {reason}")), name("push off")]));
     }
+    if let Some([long, short]) = push_alarm(model, push) {
+        return Some(Part::of(7, Tone::Alarm, &[name(&long), short]));
+    }
     let last = match push.last_delivery {
         Some(at) => format!("push {}", age(since(at, model.now))),
         None => "push none yet".into(),
     };
     let last = name(&last);
-    Some(match (push.rejected, push.missed) {
-        (0, 0) if push.last_delivery.is_none() => Part::of(4, Tone::Caution, &[last]),
-        (0, 0) => Part::of(4, Tone::Calm, &[last]),
-        (0, missed) => Part::of(4, Tone::Caution, &[format!("{last}, {missed} missed"), format!("push -{missed}")]),
-        (rejected, _) => {
+    Some(match push.rejected {
+        0 if push.last_delivery.is_none() => Part::of(4, Tone::Caution, &[last]),
+        0 => Part::of(4, Tone::Calm, &[last]),
+        rejected => {
             Part::of(4, Tone::Caution, &[format!("{last}, {rejected} refused"), format!("push {rejected} refused")])
         }
     })
+}
+
+/// What cannot wait until somebody wonders, long and short: the cause, where it is known.
+fn push_alarm(model: &Model, push: &Push) -> Option<[String; 2]> {
+    if push.has_wrong_secret() {
+        return Some([format!("push SECRET? {} refused", push.unproved), "push SECRET?".into()]);
+    }
+    match push.subscribed {
+        Subscribed::Disabled { until } => {
+            let until = moment(until, model.now, &model.zone);
+            return Some([format!("push DISABLED until {until}"), "push DISABLED".into()]);
+        }
+        Subscribed::Missing => return Some(["push NOT SUBSCRIBED".into(), "push NONE".into()]),
+        Subscribed::Inactive => return Some(["push SWITCHED OFF".into(), "push OFF".into()]),
+        Subscribed::Unknown | Subscribed::Active => {}
+    }
+    let silence = push.silence()?;
+    let short = format!("push SILENT {}", age(since(silence.since, model.now)));
+    let witness = match silence.witness {
+        Witness::Changes(changes) => format!("{changes} missed"),
+        Witness::Ping(_) => "no ping".to_owned(),
+    };
+    Some([format!("{short}, {witness}"), short])
 }
 
 /// Whose server it is, and how its door for webhooks stands.

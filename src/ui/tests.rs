@@ -11,8 +11,9 @@ use crate::{
     core::{
         action::{Outcome, Verb},
         board::{Board, Change},
-        freshness::{Door, Failure},
+        freshness::{Door, Failure, Push},
         incident::Status,
+        push::Subscribed,
     },
     proto::Answer,
 };
@@ -242,12 +243,57 @@ fn everything_is_wrong_at_once() {
             account.rest.failure = Some(failure("rate limit reached, next request in 40 s", false));
             account.push.rejected = 3;
             account.push.last_rejection = Some(shown("no signature matches any configured secret"));
-            account.push.missed = 2;
+            account.push.missed(2, ago(90));
             account.cannot_act = Some(shown("from is not set"));
         });
         board.door = Door::Taken { address: "127.0.0.1:8484".into(), by: shown("another program") };
         attached(board, width, height)
     });
+}
+
+/// A night on which something is wrong with push alone.
+fn pushed(name: &str, wrong: impl Fn(&mut Push)) {
+    both(name, |width, height| attached(board_with(|account| wrong(&mut account.push)), width, height));
+}
+
+#[test]
+fn push_is_silent_though_polling_found_changes() {
+    pushed("push_silent", |push| {
+        push.last_delivery = Some(ago(7500));
+        push.missed(3, ago(90));
+    });
+}
+
+#[test]
+fn a_ping_went_unanswered() {
+    pushed("push_no_ping", |push| {
+        push.last_delivery = Some(ago(90_000));
+        push.unanswered = Some(ago(60));
+    });
+}
+
+#[test]
+fn the_first_webhook_that_no_secret_fits() {
+    pushed("push_wrong_secret", |push| {
+        push.rejected = 1;
+        push.unproved = 1;
+        push.last_rejection = Some(shown("the signature was not made with the secret configured here"));
+    });
+}
+
+#[test]
+fn the_provider_has_disabled_the_subscription() {
+    pushed("push_disabled", |push| push.subscribed = Subscribed::Disabled { until: ago(-80_000) });
+}
+
+#[test]
+fn no_subscription_leads_here() {
+    pushed("push_missing", |push| push.subscribed = Subscribed::Missing);
+}
+
+#[test]
+fn the_subscription_is_switched_off() {
+    pushed("push_inactive", |push| push.subscribed = Subscribed::Inactive);
 }
 
 #[test]

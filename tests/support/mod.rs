@@ -3,6 +3,7 @@
 #![expect(dead_code, reason = "part of several test programs, of which none needs all of it")]
 
 pub(crate) mod console;
+pub(crate) mod door;
 pub(crate) mod night;
 pub(crate) mod simulated;
 pub(crate) mod terminal;

@@ -46,7 +46,7 @@ pub(crate) enum Push {
 
 /// A port for webhooks that nothing else takes by chance, not even while its owner changes: outside the range from
 /// which the kernel gives ports to outgoing connections.
-fn reserve_port() -> SocketAddr {
+pub(crate) fn reserve_port() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = u16::try_from(process::id() % 12_000).expect("small");
     loop {

@@ -96,6 +96,17 @@ impl Api {
         self.http.write(&call, |answer| self.judge(segments, answer)).await.map(|reply| reply.json)
     }
 
+    /// A write that is nobody's action, and so without `From`.
+    pub(super) async fn arrange(
+        &self,
+        method: Method,
+        segments: &[&str],
+        body: Option<Value>,
+    ) -> Result<Value, ProviderError> {
+        let call = Call { method, segments, query: &[], headers: self.headers(), body };
+        self.http.write(&call, |answer| self.judge(segments, answer)).await.map(|reply| reply.json)
+    }
+
     fn headers(&self) -> HeaderMap {
         HeaderMap::from_iter([(AUTHORIZATION, self.authorization.clone()), (ACCEPT, VERSION)])
     }

@@ -9,6 +9,7 @@ mod lenient;
 mod naming;
 mod oncall;
 mod paging;
+mod subscriptions;
 mod webhooks;
 mod wire;
 
@@ -27,7 +28,7 @@ use self::{
     paging::List,
 };
 use super::{
-    Check, Directory, Provider, ProviderError,
+    Check, Directory, Provider, ProviderError, Subscriptions,
     http::{BadAddress, BaseUrl, Http, Limits},
 };
 use crate::core::{
@@ -191,5 +192,9 @@ impl Provider for PagerDuty {
 
     async fn note_texts(&self, id: &IncidentId) -> Result<Vec<String>, ProviderError> {
         detail::note_texts(&self.api, id).await
+    }
+
+    fn subscriptions(&self) -> Option<&dyn Subscriptions> {
+        Some(self)
     }
 }

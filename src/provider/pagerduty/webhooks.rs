@@ -1,10 +1,10 @@
 //! Version 3 webhooks. Whatever has a usable `event.id` is decoded; what else is understood of it is a gain.
 
-use serde_json::Value;
+use serde::de::DeserializeOwned;
 
 use super::{
     incidents::{incident_id, state},
-    wire,
+    lenient, wire,
 };
 use crate::core::{
     delivery::{Decode, Decoded},
@@ -19,15 +19,12 @@ pub struct Webhooks;
 
 impl Decode for Webhooks {
     fn decode(&self, account: &AccountName, body: &[u8]) -> Result<Decoded, String> {
-        let mut json: Value = serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))?;
-        let event = json.get_mut("event").map(Value::take).filter(Value::is_object);
-        let event = event.ok_or("the body has no `event`")?;
-        let event: wire::Event = serde_json::from_value(event).map_err(|error| format!("the event: {error}"))?;
+        let event: wire::Event<wire::Subject> = event(body)?.ok_or("the body has no `event`")?;
         let id = event.id.as_deref().ok_or("the event has no `id`")?;
         let event_id = EventId::new(id).map_err(|error| format!("the event's id: {error}"))?;
-        let subject: wire::Subject = serde_json::from_value(event.data.clone()).unwrap_or_default();
+        let subject = event.data.unwrap_or_default();
         let is_incident = subject.kind.as_deref() == Some("incident");
-        let incident = if is_incident { whole(&event.data) } else { None };
+        let incident = if is_incident { whole(body) } else { None };
         let key = named_incident(&subject, incident.as_ref()).map(|id| IncidentKey { account: account.clone(), id });
         Ok(Decoded {
             event_id,
@@ -40,8 +37,23 @@ impl Decode for Webhooks {
     }
 }
 
-fn whole(data: &Value) -> Option<wire::Incident> {
-    serde_json::from_value(data.clone()).ok()
+/// The `event` of a body, if it is an object, with its `data` read as a `D`.
+fn event<D: DeserializeOwned>(body: &[u8]) -> Result<Option<wire::Event<D>>, String> {
+    let read = |json: &[u8]| serde_json::from_slice::<lenient::Object<wire::Body<D>>>(json);
+    let found = match read(body) {
+        Ok(found) => found,
+        // Broken, or a key stands twice in an object.
+        Err(_) => again(body).map_err(|error| format!("the body is not JSON: {error}"))?,
+    };
+    Ok(found.0.and_then(|body| body.event))
+}
+
+fn again<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
+    serde_json::from_value(serde_json::from_slice(body)?)
+}
+
+fn whole(body: &[u8]) -> Option<wire::Incident> {
+    event(body).ok()??.data
 }
 
 /// Which incident an event is about: itself, one it refers to, or that of its first role assignment.

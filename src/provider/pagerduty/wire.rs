@@ -231,18 +231,31 @@ pub(super) struct Entry {
     pub(super) user: Option<Reference>,
 }
 
+/// A webhook's body.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(bound = "D: Deserialize<'de>")]
+pub(super) struct Body<D> {
+    #[serde(default = "nothing", deserialize_with = "lenient::part")]
+    pub(super) event: Option<Event<D>>,
+}
+
 /// `event` of a webhook's body.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Event {
-    #[serde(deserialize_with = "lenient::text")]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(bound = "D: Deserialize<'de>")]
+pub(super) struct Event<D> {
+    #[serde(default, deserialize_with = "lenient::text")]
     pub(super) id: Option<String>,
-    #[serde(rename = "event_type", deserialize_with = "lenient::text")]
+    #[serde(default, rename = "event_type", deserialize_with = "lenient::text")]
     pub(super) kind: Option<String>,
-    #[serde(deserialize_with = "lenient::time")]
+    #[serde(default, deserialize_with = "lenient::time")]
     pub(super) occurred_at: Option<Timestamp>,
-    /// Read by its `type`.
-    pub(super) data: Value,
+    /// First read as what all have in common, then by its `type`.
+    #[serde(default = "nothing", deserialize_with = "lenient::part")]
+    pub(super) data: Option<D>,
+}
+
+fn nothing<T>() -> Option<T> {
+    None
 }
 
 /// What webhooks' `data` have in common, whatever their `type`.

@@ -10,7 +10,7 @@ mod gate;
 mod incidents;
 mod query;
 mod schedules;
-mod subscriptions;
+pub(crate) mod subscriptions;
 
 use std::{
     future::{Ready, ready},

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{SECRET, Stage, ids, options, text};
 use crate::simulator::{Options, Webhook, courier::signature, start};
@@ -130,4 +130,36 @@ async fn a_receiver_that_is_not_there_is_waited_for() {
     simulator.drain(super::PATIENCE).await;
     assert_eq!(simulator.stats().delivered, 1);
     late.abort();
+}
+
+#[tokio::test]
+async fn a_subscription_is_made_pinged_changed_and_deleted_and_its_secret_is_told_once() {
+    let stage = Stage::empty().await;
+    let old = text(&stage.get("/webhook_subscriptions").await.body["webhook_subscriptions"][0]["id"]);
+    let url = format!("{}mine", stage.simulator.shared.courier.address().unwrap().url);
+    let order = |events: Value| {
+        let method = json!({"type": "http_delivery_method", "url": url});
+        let filter = json!({"type": "account_reference"});
+        json!({"webhook_subscription": {"events": events, "filter": filter, "delivery_method": method}})
+    };
+    let events = json!(["incident.triggered"]);
+    assert_eq!(stage.post("/webhook_subscriptions", order(events.clone())).await.code(), 2019, "one is all there is");
+    assert_eq!(stage.delete(&format!("/webhook_subscriptions/{old}")).await.status, 204);
+    assert_eq!(stage.post("/webhook_subscriptions", order(json!([]))).await.code(), 2001);
+
+    let made = stage.post("/webhook_subscriptions", order(events)).await.body["webhook_subscription"].take();
+
+    let secret = text(&made["delivery_method"]["secret"]);
+    assert_eq!(secret.len(), 64);
+    let path = format!("/webhook_subscriptions/{}", text(&made["id"]));
+    assert!(stage.get(&path).await.body["webhook_subscription"]["delivery_method"]["secret"].is_null());
+    assert_eq!(stage.post(&format!("{path}/ping"), json!({})).await.status, 202);
+    let ping = stage.inbox.first(1).await.remove(0);
+    assert_eq!(ping.kind(), "pagey.ping");
+    assert_eq!(ping.headers["x-pagerduty-signature"], signature(&secret.into(), &ping.body));
+
+    let off = json!({"webhook_subscription": {"active": false}});
+    assert_eq!(stage.put(&path, off).await.body["webhook_subscription"]["active"], false);
+    stage.trigger("unheard").await;
+    assert_eq!(stage.simulator.stats().dropped, 1);
 }

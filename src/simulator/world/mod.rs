@@ -64,6 +64,10 @@ impl World {
         world
     }
 
+    pub(crate) fn set_audience(&mut self, audience: Audience) {
+        self.audience = audience;
+    }
+
     pub(crate) fn incident(&self, ix: IncidentIx) -> &Incident {
         &self.incidents[ix.0]
     }

@@ -55,8 +55,6 @@ pub enum Condition {
     Altered,
     /// It changed something on the board.
     Changed,
-    /// This text, in small letters, stands somewhere in what its line in the log shows.
-    Line(String),
     /// At that time or later.
     Since(Timestamp),
     /// Before that time.

@@ -6,11 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, Result, Row, params_from_iter
 
 use super::{Condition, Found, Search, plan::Plan};
 use crate::{
-    core::{
-        delivery::NOTHING,
-        id::DeliveryId,
-        query::delivery::{Record, stands_in_line},
-    },
+    core::{delivery::NOTHING, id::DeliveryId},
     store::{
         StoreError, index,
         reader::{Reader, SUMMARY, summary},
@@ -184,7 +180,6 @@ impl AtHand<'_> {
             Condition::Secret(pattern) => text("secret")?.is_some_and(|is| pattern.matches(is)),
             Condition::Altered => self.row.get("altered")?,
             Condition::Changed => text("changed")?.is_some_and(|changed| !changed.starts_with(NOTHING)),
-            Condition::Line(word) => stands_in_line(word, &Record { line: &summary(self.row)?, number: None }),
             Condition::Since(at) => self.row.get::<_, i64>("at")? >= nanoseconds(*at),
             Condition::Until(at) => self.row.get::<_, i64>("at")? < nanoseconds(*at),
             Condition::Size(range) => range.contains(&number("size")?),

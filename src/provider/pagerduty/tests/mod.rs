@@ -3,6 +3,7 @@
 mod actions;
 mod examples;
 mod lists;
+mod subscriptions;
 mod talk;
 mod webhooks;
 

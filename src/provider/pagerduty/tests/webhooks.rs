@@ -114,3 +114,33 @@ fn a_body_that_is_no_event_is_refused_with_a_sentence() {
     }
     assert!(decode(&"[".repeat(100_000)).is_err());
 }
+
+#[test]
+fn of_a_key_that_stands_twice_the_last_counts() {
+    let twice = r#"{"event":{"id":"E1","id":"E2","event_type":"pagey.ping","data":{"type":"pagey_ping","message":"a","message":"b"}}}"#;
+
+    let decoded = decode(twice).expect("decoded");
+
+    assert_eq!((decoded.event_id.as_str(), decoded.subject.expect("subject").as_str()), ("E2", "b"));
+}
+
+proptest::proptest! {
+    /// The quick way through a body and the way through a tree of values tell the same.
+    #[test]
+    fn a_body_means_the_same_however_it_is_read(
+        which in 0..3_usize,
+        at in 0..4000_usize,
+        with in proptest::sample::select(vec!["null", "7", "-1", "1.5", "\"x\"", "true", "[]", "{}", "[{\"id\":\"P\"},3]", ",", "\"id\":\"Q\","]),
+    ) {
+        let name = ["triggered", "annotated", "ping"][which];
+        let mut body = fixture(&format!("webhook_real.{name}.json"));
+        // A value of another kind, in place of what stands between two commas or colons.
+        let places: Vec<usize> = body.match_indices([',', ':', '{', '[']).map(|(at, _)| at + 1).collect();
+        let start = places[at % places.len()];
+        let end = body[start..].find([',', '}', ']']).map_or(body.len(), |length| start + length);
+        body.replace_range(start..end, with);
+        let Ok(tree) = serde_json::from_str::<Value>(&body) else { return Ok(()) };
+
+        proptest::prop_assert_eq!(decode(&body), decode(&tree.to_string()), "{}", body);
+    }
+}

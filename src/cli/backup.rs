@@ -1,0 +1,30 @@
+//! `dogwatch backup FILE`: a copy of the store, read beside a running server.
+
+use std::path::PathBuf;
+
+use super::{Exit, Failure, Outcome, Places, output};
+use crate::{
+    core::words,
+    store::{BackupError, Reader},
+};
+
+/// To restore it: end dogwatch, move `dogwatch.db`, `dogwatch.db-wal` and `dogwatch.db-shm` of the state directory
+/// aside, copy FILE to `dogwatch.db`, and start dogwatch.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The copy; a file that is not there yet.
+    #[arg(value_name = "FILE")]
+    to: PathBuf,
+}
+
+pub(super) fn run(places: &Places, args: &Args) -> Outcome {
+    let made = Reader::open(&places.state_dir()?)?.backup(&args.to).map_err(|error| match error {
+        BackupError::Exists(_) => Failure::new(Exit::Usage, error),
+        BackupError::Target { .. } | BackupError::Store(_) | BackupError::NotWhole(_) => {
+            Failure::new(Exit::Failed, error)
+        }
+    })?;
+    let deliveries = words::count(usize::try_from(made.deliveries).unwrap_or(usize::MAX), "delivery", "deliveries");
+    output::line(&format!("{}: {deliveries}, {} bytes, checked", args.to.display(), made.bytes));
+    Ok(Exit::Done)
+}

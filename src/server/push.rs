@@ -1,0 +1,174 @@
+//! Looking after push: how the subscription stands at the provider, and whether a long silence is one.
+//!
+//! It only looks and asks for a test delivery; it never changes a subscription.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::{account::Account, desk::Desk};
+use crate::{
+    core::{
+        delivery::{DeliverySummary, Verdict},
+        freshness::Push,
+        id::AccountName,
+        push::{self, DISABLED_FOR, Subscribed},
+        subscription::{State, Subscription},
+    },
+    provider::{ProviderError, Subscriptions},
+};
+
+/// Between two looks at the provider's subscriptions.
+const LOOK: Duration = Duration::from_mins(15);
+/// However great the doubts, not sooner than this after the last look.
+const SOONEST: Duration = Duration::from_mins(1);
+/// Between two test deliveries.
+const PING: SignedDuration = SignedDuration::from_hours(6);
+/// How long a test delivery may take before it counts as lost.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// Deliveries from which the usual gap is learned.
+const RHYTHM: u32 = 200;
+
+/// Looks after the push side of one account until `stop`.
+pub async fn watch(desk: Arc<Desk>, account: Arc<Account>, stop: CancellationToken) {
+    let mut watch = Watch { name: account.settings.name.clone(), desk, account, pinged: None };
+    let account = Arc::clone(&watch.account);
+    loop {
+        let looked = Instant::now();
+        let pause = tokio::select! {
+            () = stop.cancelled() => return,
+            pause = watch.look() => pause,
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = sleep(pause) => {}
+            () = async { account.doubt.notified().await; sleep_until(looked + SOONEST).await } => {}
+        }
+    }
+}
+
+struct Watch {
+    desk: Arc<Desk>,
+    account: Arc<Account>,
+    name: AccountName,
+    /// When the last test delivery was asked for.
+    pinged: Option<Timestamp>,
+}
+
+impl Watch {
+    /// One look; returns how long to wait for the next. What goes wrong here is told by the poller if it matters.
+    async fn look(&mut self) -> Duration {
+        let Ok(provider) = self.account.provider().await else { return LOOK };
+        let Some(subscriptions) = provider.subscriptions() else { return LOOK };
+        match self.look_at(subscriptions).await {
+            Ok(()) => LOOK,
+            Err(ProviderError::RateLimited { wait }) => wait.max(LOOK),
+            Err(error) => {
+                tracing::info!(account = %self.name, %error, "how push is subscribed cannot be seen");
+                LOOK
+            }
+        }
+    }
+
+    async fn look_at(&mut self, subscriptions: &dyn Subscriptions) -> Result<(), ProviderError> {
+        let Some(webhook) = &self.account.settings.webhook else { return Ok(()) };
+        // What keeps a secret from being read stands on the screen already.
+        let Ok(url_key) = webhook.url_key.read().await else { return Ok(()) };
+        let all = subscriptions.list().await?;
+        let ours: Vec<Subscription> = all.into_iter().filter(|one| one.leads_to(&self.name, &url_key)).collect();
+        if !ours.is_empty() {
+            self.account.scope.set(ours.iter().map(|one| one.filter.clone()).collect());
+        }
+        let now = Timestamp::now();
+        self.desk.hub.change(|board| {
+            let refused = last_refusal(board.deliveries.iter(), &self.name);
+            let Some(known) = board.accounts.get_mut(&self.name) else { return (vec![], ()) };
+            let subscribed = judge(&ours, &known.account.push, refused, now);
+            if subscribed == known.account.push.subscribed {
+                return (vec![], ());
+            }
+            tracing::info!(account = %self.name, ?subscribed, "the webhook subscription");
+            known.account.push.subscribed = subscribed;
+            (vec![crate::core::board::Change::Account(Box::new(known.account.clone()))], ())
+        });
+        if let Some(active) = ours.iter().find(|one| one.state == State::Active).filter(|_| webhook.ping)
+            && self.is_overdue(now).await
+        {
+            self.ping(subscriptions, active, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether nothing came for much longer than usual, and no test was made lately.
+    async fn is_overdue(&self, now: Timestamp) -> bool {
+        if self.pinged.is_some_and(|at| now.duration_since(at) < PING) {
+            return false;
+        }
+        let Some(last) = self.last_delivery() else { return false };
+        let name = self.name.clone();
+        let times = self.desk.store.read(move |reader| reader.rhythm(&name, RHYTHM)).await.unwrap_or_default();
+        now.duration_since(last) > push::long_silence(push::usual_gap(times))
+    }
+
+    fn last_delivery(&self) -> Option<Timestamp> {
+        self.desk.hub.look(|board| board.accounts.get(&self.name)?.account.push.last_delivery)
+    }
+
+    /// Asks for a test delivery and waits for it; the board says if it does not come.
+    async fn ping(
+        &mut self,
+        subscriptions: &dyn Subscriptions,
+        active: &Subscription,
+        now: Timestamp,
+    ) -> Result<(), ProviderError> {
+        self.pinged = Some(now);
+        match subscriptions.ping(&active.id).await {
+            // A key that may look but not change is no sign of anything.
+            Err(ProviderError::Forbidden { .. }) => return Ok(()),
+            asked => asked?,
+        }
+        tracing::info!(account = %self.name, "nothing was pushed for long: asked for a test delivery");
+        sleep(PATIENCE).await;
+        if self.last_delivery().is_none_or(|at| at < now) {
+            tracing::warn!(account = %self.name, "a test delivery was asked for and did not come");
+            self.desk.hub.account(&self.name, |account| account.push.unanswered = Some(now));
+        }
+        Ok(())
+    }
+}
+
+/// How we are subscribed. One subscription of ours that the provider disabled is worth an alarm whatever the others
+/// do; one that somebody switched off beside an active one is meant so. That none leads here is told only where
+/// nothing arrives: there may be something in between that passes deliveries on.
+fn judge(ours: &[Subscription], push: &Push, refused: Option<Timestamp>, now: Timestamp) -> Subscribed {
+    let some = |state: State| ours.iter().any(|one| one.state == state);
+    if some(State::Disabled) {
+        let told = if let Subscribed::Disabled { until } = push.subscribed { Some(until) } else { None };
+        let after_refusal = refused.and_then(|at| at.checked_add(DISABLED_FOR).ok());
+        let until = [after_refusal, told].into_iter().flatten().find(|until| *until > now);
+        let latest = || now.checked_add(DISABLED_FOR).unwrap_or(Timestamp::MAX);
+        return Subscribed::Disabled { until: until.unwrap_or_else(latest) };
+    }
+    if some(State::Active) {
+        return Subscribed::Active;
+    }
+    if !ours.is_empty() {
+        return Subscribed::Inactive;
+    }
+    let arrives = push.last_delivery.is_some() && push.silence().is_none();
+    if arrives { Subscribed::Unknown } else { Subscribed::Missing }
+}
+
+/// When a delivery was last refused in the way that makes a provider drop it.
+fn last_refusal<'a>(
+    mut newest_first: impl Iterator<Item = &'a DeliverySummary>,
+    account: &AccountName,
+) -> Option<Timestamp> {
+    let dropped = |status: u16| (400..500).contains(&status) && status != 429;
+    let refused = newest_first.find(|delivery| {
+        delivery.account.as_ref() == Some(account) && delivery.verdict == Verdict::Rejected && dropped(delivery.status)
+    });
+    refused.map(|delivery| delivery.at)
+}
