@@ -76,8 +76,8 @@ fn push(out: &mut Vec<Trouble>, model: &Model, account: &Account) {
     let subscribed = match push.subscribed {
         Subscribed::Unknown | Subscribed::Active => None,
         Subscribed::Missing => Some("no webhook subscription leads here".to_owned()),
-        Subscribed::Inactive => Some(format!("the webhook subscription is switched off at {provider}")),
-        Subscribed::Disabled { until } => Some(format!("webhooks DISABLED at {provider} until {}", when(until))),
+        Subscribed::Inactive => Some(format!("the webhook subscription is switched off")),
+        Subscribed::Disabled { until } => Some(format!("webhooks OFF at {provider} until {}", when(until))),
     };
     if let Some(subscribed) = subscribed {
         out.push(trouble(Tone::Alarm, format!("{name}: {subscribed}: dogwatch doctor --fix")));

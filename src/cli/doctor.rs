@@ -1,5 +1,7 @@
 //! `dogwatch doctor`: tries every link, and says what is wrong and what to do about it.
 
+mod push;
+
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -10,10 +12,11 @@ use tokio::{
     time::timeout,
 };
 
+use self::push::Consent;
 use super::{Exit, Failure, Outcome, Places, output};
 use crate::{
     config::{AccountSettings, Settings},
-    core::{delivery::Verdict, text::Shown, words},
+    core::text::Shown,
     provider::{Check, ProviderError},
     server::account::Account,
     store::{Reader, StoreError},
@@ -27,12 +30,15 @@ pub(super) struct Args {
     /// Only check the store; prints `ok`.
     #[arg(long)]
     store: bool,
+    /// Enable or make the webhook subscription where that is what is broken, and test it.
+    #[arg(long, conflicts_with = "store")]
+    fix: bool,
     #[arg(long)]
     json: bool,
 }
 
 /// One thing that was looked at.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 struct Finding {
     what: String,
     state: State,
@@ -71,12 +77,24 @@ pub(super) async fn run(places: &Places, args: Args) -> Outcome {
     let path = places.config_path()?;
     let settings = places.settings()?;
     let mut findings = vec![Finding::ok("configuration", path.display().to_string()), store(places)];
-    findings.push(receiver(&settings).await);
+    let door = receiver(&settings).await;
+    findings.push(door.clone());
+    let mut remedies = vec![];
     for account in &settings.accounts {
         findings.extend(provider(account).await);
-        findings.extend(webhook(account, places).await);
+        let (links, remedy) = push::chain(account, places, &door).await;
+        findings.extend(links);
+        remedies.extend(remedy);
     }
-    report(&findings, args.json)
+    report(&findings, args.json)?;
+    let consent = Consent::of(args.fix, args.json);
+    for remedy in remedies {
+        let Some((account, mended)) = push::mend(remedy, consent).await else { continue };
+        mended?;
+        findings.retain(|finding| !push::is_of(finding, &account));
+    }
+    let worst = findings.iter().map(|finding| finding.exit).max_by_key(|exit| *exit as i32);
+    Ok(worst.unwrap_or(Exit::Done))
 }
 
 fn check_store_only(places: &Places) -> Outcome {
@@ -90,21 +108,19 @@ fn check_store_only(places: &Places) -> Outcome {
     }
 }
 
-fn report(findings: &[Finding], json: bool) -> Outcome {
+fn report(findings: &[Finding], json: bool) -> Result<(), Failure> {
     if json {
-        output::json(&findings)?;
-    } else {
-        for finding in findings {
-            let mark = match finding.state {
-                State::Ok => "ok   ",
-                State::Note => "note ",
-                State::Wrong => "WRONG",
-            };
-            output::line(&format!("{mark}  {:<28} {}", finding.what, Shown::line(&finding.says)));
-        }
+        return output::json(&findings);
     }
-    let worst = findings.iter().map(|finding| finding.exit).max_by_key(|exit| *exit as i32);
-    Ok(worst.unwrap_or(Exit::Done))
+    for finding in findings {
+        let mark = match finding.state {
+            State::Ok => "ok   ",
+            State::Note => "note ",
+            State::Wrong => "WRONG",
+        };
+        output::line(&format!("{mark}  {:<28} {}", finding.what, Shown::line(&finding.says)));
+    }
+    Ok(())
 }
 
 fn store(places: &Places) -> Finding {
@@ -202,43 +218,4 @@ fn checked(what: &str, settings: &AccountSettings, check: &Check) -> Vec<Finding
         });
     }
     findings
-}
-
-async fn webhook(settings: &AccountSettings, places: &Places) -> Vec<Finding> {
-    let what = format!("account {}: webhook", settings.name);
-    let Some(webhook) = &settings.webhook else {
-        return vec![Finding::note(what, "not configured: changes show only when polled")];
-    };
-    let mut findings = vec![];
-    for secret in std::iter::once(&webhook.url_key).chain(&webhook.secrets) {
-        if let Err(error) = secret.read().await {
-            findings.push(Finding::wrong(what.clone(), error.to_string(), Exit::Usage));
-        }
-    }
-    if findings.is_empty() {
-        findings.push(last_delivery(what, settings, places));
-    }
-    findings
-}
-
-fn last_delivery(what: String, settings: &AccountSettings, places: &Places) -> Finding {
-    let recent = places.state_dir().ok().and_then(|dir| Reader::open(&dir).ok()).and_then(|r| r.recent(None, 500).ok());
-    let newest = recent.into_iter().flatten().find(|delivery| delivery.account.as_ref() == Some(&settings.name));
-    match newest {
-        None => Finding::note(
-            what,
-            format!(
-                "no delivery yet: point the subscription at http(s)://<this host>/hooks/{}/<url_key>",
-                settings.name
-            ),
-        ),
-        Some(delivery) => {
-            let age = words::ago(Timestamp::now().duration_since(delivery.at));
-            let says = format!("last delivery {age}: {} ({})", delivery.verdict.word(), delivery.reason);
-            match delivery.verdict {
-                Verdict::Rejected => Finding::wrong(what, says, Exit::Failed),
-                Verdict::Accepted | Verdict::Duplicate | Verdict::Undecodable => Finding::ok(what, says),
-            }
-        }
-    }
 }

@@ -56,6 +56,25 @@ pub(super) fn base_url(text: &str) -> Result<String, String> {
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
+/// What senders reach this machine by, before `/hooks/…`.
+pub fn public_url(text: &str) -> Result<String, String> {
+    let url = reqwest::Url::parse(text).map_err(|cause| format!("`public_url` is no web address: {cause}"))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("`public_url` must not hold a user or password".into());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("`public_url` must end after the path: no `?` or `#`".into());
+    }
+    if !matches!(url.scheme(), "https" | "http") {
+        return Err(format!("`public_url` must be https (or http), not {}", url.scheme()));
+    }
+    if url.path().split('/').any(|part| part == "hooks") {
+        return Err("`public_url` must end before /hooks: account and key are added to it".into());
+    }
+    // As typed: some senders sign it.
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
 /// The name of a header, in lower case.
 pub(super) fn header(text: &str) -> Result<String, String> {
     let name = reqwest::header::HeaderName::try_from(text);
@@ -81,37 +100,24 @@ pub(super) fn tolerance(text: &str) -> Result<Duration, String> {
     duration(text).filter(fits).ok_or_else(|| wrong.to_owned())
 }
 
-/// What a provider's webhooks reach this machine by, before `/hooks/…`.
-pub(super) fn public_url(text: &str) -> Result<String, String> {
-    let url = reqwest::Url::parse(text).map_err(|cause| format!("`public_url` is no web address: {cause}"))?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("`public_url` must not hold a user or password".into());
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err("`public_url` must end after the path: no `?` or `#`".into());
-    }
-    if !matches!(url.scheme(), "https" | "http") {
-        return Err(format!("`public_url` must be https (or http), not {}", url.scheme()));
-    }
-    if url.path().split('/').any(|part| part == "hooks") {
-        return Err("`public_url` must end before /hooks: account and key are added to it".into());
-    }
-    Ok(url.as_str().trim_end_matches('/').to_owned())
-}
-
 fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// The address for the `From` header: visible ASCII with one `@` between two parts.
+/// The address for the `From` header.
 pub(super) fn from(text: &str) -> Result<String, String> {
+    address("from", text)
+}
+
+/// An e-mail address: visible ASCII with one `@` between two parts.
+pub(super) fn address(key: &str, text: &str) -> Result<String, String> {
     let parts = text.split_once('@').filter(|(user, host)| {
         !user.is_empty() && !host.is_empty() && !host.contains('@') && !host.starts_with('.') && !host.ends_with('.')
     });
     let plain = text.bytes().all(|b| b.is_ascii_graphic() && !b"<>,;\"()".contains(&b));
     if parts.is_none() || !plain || text.len() > 254 {
-        return Err("`from` must be an e-mail address, as in \"alice@example.com\"".into());
+        return Err(format!("`{key}` must be an e-mail address, as in \"alice@example.com\""));
     }
     Ok(text.to_owned())
 }

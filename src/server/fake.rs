@@ -14,6 +14,7 @@ use super::{
     account::{Account, Accounts},
     desk::Desk,
     hub::Hub,
+    people::People,
 };
 use crate::{
     config::{AccountSettings, ProviderKind},
@@ -22,12 +23,13 @@ use crate::{
         board::{Board, Change},
         detail::Detail,
         freshness::{self, Freshness, Identity, Push},
-        id::{AccountName, IncidentId, IncidentKey, UserId},
+        id::{AccountName, IncidentId, IncidentKey, SubscriptionId, UserId},
         incident::{Extra, Named, Observation, Stamp, State, Status, Urgency},
         oncall::{OnCall, Schedule},
+        subscription::{self, Created, Filter, NewSubscription, Subscription},
         text::Shown,
     },
-    provider::{Check, Directory, Provider, ProviderError},
+    provider::{Check, Directory, Provider, ProviderError, Subscriptions},
     store::Store,
     template::{Library, Limits, Renderer},
 };
@@ -48,7 +50,6 @@ pub(super) enum Spoil {
     Overtaken(Status, ProviderError),
 }
 
-#[derive(Default)]
 struct Inside {
     incidents: BTreeMap<IncidentId, Observation>,
     notes: Vec<String>,
@@ -57,11 +58,34 @@ struct Inside {
     reads: Option<ProviderError>,
     failing_reads: usize,
     on_calls: Option<ProviderError>,
+    subscriptions: Result<Vec<Subscription>, ProviderError>,
+    pings: usize,
+    looks: usize,
+    /// In whose name each write was made; `None`: the account's own.
+    names: Vec<Option<String>>,
+}
+
+impl Default for Inside {
+    fn default() -> Self {
+        Self {
+            incidents: BTreeMap::new(),
+            notes: vec![],
+            writes: 0,
+            next_write: VecDeque::new(),
+            reads: None,
+            failing_reads: 0,
+            on_calls: None,
+            subscriptions: Ok(vec![]),
+            pings: 0,
+            looks: 0,
+            names: vec![],
+        }
+    }
 }
 
 /// The provider; a clone is the same one.
 #[derive(Clone, Default)]
-pub(super) struct Fake(Arc<Mutex<Inside>>);
+pub(super) struct Fake(Arc<Mutex<Inside>>, Option<String>);
 
 pub(super) fn account_name() -> AccountName {
     AccountName::new("prod").expect("id")
@@ -111,6 +135,34 @@ impl Fake {
         known.stamp.asked = known.stamp.asked.checked_add(SignedDuration::from_millis(900)).expect("small");
     }
 
+    /// An incident that began at `created_at`.
+    pub(super) fn put_created(&self, id: &str, status: Status, created_at: Timestamp) {
+        self.put(id, status, 0);
+        let mut inside = self.inside();
+        inside.incidents.get_mut(id).expect("incident").state.created_at = created_at;
+    }
+
+    /// A subscription to webhooks in this state, as the only one.
+    pub(super) fn subscribe(&self, url: &str, state: subscription::State) {
+        let id = SubscriptionId::new("PSUB001").expect("id");
+        let (url, description, events) = (url.into(), Shown::default(), vec![]);
+        let one = Subscription { id, url, description, state, filter: Filter::Account, events };
+        self.inside().subscriptions = Ok(vec![one]);
+    }
+
+    /// Subscriptions are refused from now on.
+    pub(super) fn fail_subscriptions(&self, error: ProviderError) {
+        self.inside().subscriptions = Err(error);
+    }
+
+    pub(super) fn pings(&self) -> usize {
+        self.inside().pings
+    }
+
+    pub(super) fn looks(&self) -> usize {
+        self.inside().looks
+    }
+
     pub(super) fn remove(&self, id: &str) {
         self.inside().incidents.remove(id);
     }
@@ -133,6 +185,10 @@ impl Fake {
 
     pub(super) fn writes(&self) -> usize {
         self.inside().writes
+    }
+
+    pub(super) fn names(&self) -> Vec<Option<String>> {
+        self.inside().names.clone()
     }
 
     pub(super) fn notes(&self) -> Vec<String> {
@@ -159,6 +215,7 @@ impl Fake {
     fn write<T>(&self, write: impl FnOnce(&mut Inside) -> T) -> Result<T, ProviderError> {
         let mut inside = self.inside();
         inside.writes += 1;
+        inside.names.push(self.1.clone());
         match inside.next_write.pop_front() {
             None => Ok(write(&mut inside)),
             Some(Spoil::AnswerLost) => {
@@ -203,8 +260,11 @@ impl Provider for Fake {
         self.read(|i| Ok(i.incidents.values().filter(|seen| seen.state.status.is_open()).cloned().collect()))
     }
 
-    async fn resolved_incidents(&self, _since: Timestamp) -> Result<Vec<Observation>, ProviderError> {
-        self.read(|_| Ok(vec![]))
+    async fn resolved_incidents(&self, since: Timestamp) -> Result<Vec<Observation>, ProviderError> {
+        self.read(|i| {
+            let resolved = |seen: &&Observation| !seen.state.status.is_open() && seen.state.created_at >= since;
+            Ok(i.incidents.values().filter(resolved).cloned().collect())
+        })
     }
 
     async fn incident(&self, id: &IncidentId) -> Result<Observation, ProviderError> {
@@ -254,6 +314,44 @@ impl Provider for Fake {
     async fn note_texts(&self, _id: &IncidentId) -> Result<Vec<String>, ProviderError> {
         self.read(|inside| Ok(inside.notes.clone()))
     }
+
+    fn subscriptions(&self) -> Option<&dyn Subscriptions> {
+        Some(self)
+    }
+
+    fn acting_as(&self, email: &str) -> Result<Arc<dyn Provider>, ProviderError> {
+        Ok(Arc::new(Self(Arc::clone(&self.0), Some(email.to_owned()))))
+    }
+}
+
+#[async_trait]
+impl Subscriptions for Fake {
+    fn needed_events(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    async fn list(&self) -> Result<Vec<Subscription>, ProviderError> {
+        let mut inside = self.inside();
+        inside.looks += 1;
+        inside.subscriptions.clone()
+    }
+
+    async fn create(&self, _new: &NewSubscription) -> Result<Created, ProviderError> {
+        Err(timed_out())
+    }
+
+    async fn enable(&self, subscription: &Subscription) -> Result<Subscription, ProviderError> {
+        Ok(subscription.clone())
+    }
+
+    async fn delete(&self, _id: &SubscriptionId) -> Result<(), ProviderError> {
+        Err(timed_out())
+    }
+
+    async fn ping(&self, _id: &SubscriptionId) -> Result<(), ProviderError> {
+        self.inside().pings += 1;
+        Ok(())
+    }
 }
 
 pub(super) fn settings() -> AccountSettings {
@@ -270,6 +368,11 @@ pub(super) fn settings() -> AccountSettings {
 
 /// A desk over `fake` with a store in `dir`.
 pub(super) fn desk(fake: &Fake, dir: &std::path::Path) -> Arc<Desk> {
+    desk_of(settings(), Arc::new(fake.clone()), dir)
+}
+
+/// The same for other settings and another provider.
+pub(super) fn desk_of(settings: AccountSettings, provider: Arc<dyn Provider>, dir: &std::path::Path) -> Arc<Desk> {
     let mut board = Board::default();
     let account = freshness::Account {
         name: account_name(),
@@ -283,7 +386,7 @@ pub(super) fn desk(fake: &Fake, dir: &std::path::Path) -> Arc<Desk> {
         push: Push::default(),
     };
     board.apply(&Change::Account(Box::new(account)));
-    let account = Account::with_provider(settings(), Arc::new(fake.clone()));
+    let account = Account::with_provider(settings, provider);
     Arc::new(Desk {
         hub: Hub::new(board),
         store: Store::open(dir).expect("store"),
@@ -293,5 +396,6 @@ pub(super) fn desk(fake: &Fake, dir: &std::path::Path) -> Arc<Desk> {
         under_way: TaskTracker::new(),
         order: tokio::sync::Mutex::default(),
         read_back: READ_BACK,
+        people: People::default(),
     })
 }

@@ -325,4 +325,64 @@ mod tests {
             ]
         );
     }
+
+    fn refusal(id: i64, status: u16) -> Arrival {
+        let seen = Fake::default().put("P1", Status::Triggered, 0);
+        let mut refused = Arrival { observation: None, ..arrival(id, seen) };
+        refused.summary.verdict = Verdict::Rejected;
+        refused.summary.status = status;
+        refused
+    }
+
+    fn push_of(desk: &Desk) -> Push {
+        desk.hub.look(|board| board.accounts[&fake::account_name()].account.push.clone())
+    }
+
+    #[tokio::test]
+    async fn the_first_refusal_at_the_right_path_says_wrong_secret_until_a_genuine_delivery_comes() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let desk = fake::desk(&Fake::default(), dir.path());
+        apply(&desk, &mut vec![refusal(1, 404)]).await;
+        assert!(!push_of(&desk).has_wrong_secret(), "a stranger tried a path");
+
+        apply(&desk, &mut vec![refusal(2, 401)]).await;
+        assert!(push_of(&desk).has_wrong_secret());
+        let seen = pushed(&Fake::default().put("P1", Status::Triggered, 0), Status::Triggered, 1);
+        apply(&desk, &mut vec![arrival(3, seen)]).await;
+
+        assert_eq!((push_of(&desk).has_wrong_secret(), push_of(&desk).rejected), (false, 0));
+    }
+
+    #[tokio::test]
+    async fn what_was_refused_since_the_last_genuine_delivery_is_known_after_a_restart_too() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let desk = fake::desk(&Fake::default(), dir.path());
+        let seen = pushed(&Fake::default().put("P1", Status::Triggered, 0), Status::Triggered, 1);
+        apply(&desk, &mut vec![refusal(1, 401), arrival(2, seen), refusal(3, 401), refusal(4, 404)]).await;
+        let before = push_of(&desk);
+
+        desk.hub.change(|board| {
+            board.accounts.get_mut(&fake::account_name()).expect("account").account.push = Push::default();
+            last_push(board);
+            (vec![], ())
+        });
+
+        assert_eq!((before.rejected, before.unproved), (2, 1));
+        assert_eq!(push_of(&desk), before);
+    }
+
+    #[tokio::test]
+    async fn three_refusals_in_a_row_have_the_subscription_looked_at() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let desk = fake::desk(&Fake::default(), dir.path());
+        desk.hub.account(&fake::account_name(), |account| account.push.subscribed = Subscribed::Active);
+        let account = desk.accounts.get(&fake::account_name()).expect("known");
+        let doubt = &account.doubt;
+
+        apply(&desk, &mut vec![refusal(1, 401), refusal(2, 401)]).await;
+        assert!(tokio::time::timeout(Duration::ZERO, doubt.notified()).await.is_err());
+        apply(&desk, &mut vec![refusal(3, 401)]).await;
+
+        tokio::time::timeout(Duration::from_secs(5), doubt.notified()).await.expect("looked at");
+    }
 }

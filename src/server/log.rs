@@ -88,20 +88,17 @@ mod tests {
             id::DeliveryId,
             incident::Status,
         },
-        proto::{Access, Answer, Request},
+        proto::{Answer, Request},
         provider::pagerduty::Webhooks,
         server::{
             desk::Desk,
             fake::{self, Fake},
+            people::Caller,
         },
         store::NewDelivery,
     };
 
     const TRIGGERED: &str = include_str!("../../tests/fixtures/pagerduty/webhook_real.triggered.json");
-
-    fn act() -> Access {
-        Access::Act { actor: "alice".into() }
-    }
 
     async fn stored(desk: &Desk, verdict: Verdict, body: &[u8]) -> DeliveryId {
         let account = fake::account_name();
@@ -131,7 +128,7 @@ mod tests {
 
         let mut said = vec![];
         for _ in 0..2 {
-            match desk.answer(&act(), Request::Replay { id }).await {
+            match desk.answer(&Caller::ourselves(), Request::Replay { id }).await {
                 Ok(Answer::Replayed { changed, .. }) => said.push(changed.to_string()),
                 other => panic!("{other:?}"),
             }
@@ -151,16 +148,16 @@ mod tests {
         stored(&desk, Verdict::Accepted, long.as_bytes()).await;
         let cut = stored(&desk, Verdict::Accepted, long.as_bytes()).await;
         let altered = stored(&desk, Verdict::Accepted, TRIGGERED.as_bytes()).await;
-        let watch = Access::Watch { reason: "not yours".into() };
+        let stranger = Caller::of(Some(4_000_002));
 
-        for (access, id, word) in [
-            (act(), rejected, "rejected"),
-            (act(), cut, "only the first 65536"),
-            (act(), altered, "not that of the first"),
-            (act(), DeliveryId(99), "not kept"),
-            (watch, cut, "not act"),
+        for (caller, id, word) in [
+            (Caller::ourselves(), rejected, "rejected"),
+            (Caller::ourselves(), cut, "only the first 65536"),
+            (Caller::ourselves(), altered, "not that of the first"),
+            (Caller::ourselves(), DeliveryId(99), "not kept"),
+            (stranger, cut, "not act"),
         ] {
-            let answer = desk.answer(&access, Request::Replay { id }).await;
+            let answer = desk.answer(&caller, Request::Replay { id }).await;
             assert!(answer.as_ref().is_err_and(|said| said.contains(word)), "{word}: {answer:?}");
         }
     }

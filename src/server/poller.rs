@@ -37,6 +37,14 @@ const RESOLVED_SINCE: SignedDuration = SignedDuration::from_hours(24);
 const PUSH_GRACE: SignedDuration = SignedDuration::from_mins(1);
 /// Incidents that left the open list and are asked for one by one in a round; the rest follows in the next.
 const LEFT_AT_ONCE: usize = 50;
+/// More than this that left are looked for among the resolved ones first, which takes a few requests for all.
+const MANY_LEFT: usize = 10;
+/// How far back resolved incidents are looked through for those that left.
+const LEFT_SINCE: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// A pause between two rounds is at least this long before it counts as a gap.
+const GAP: SignedDuration = SignedDuration::from_mins(2);
+/// Taken off the beginning of a gap: the provider's clock is another.
+const OVERLAP: SignedDuration = SignedDuration::from_mins(5);
 
 /// Polls one account until `stop`.
 pub async fn run(desk: Arc<Desk>, account: Arc<Account>, stop: CancellationToken) {
@@ -57,8 +65,12 @@ struct Round {
     account: Arc<Account>,
     name: AccountName,
     schedules_due: Instant,
-    resolved_seen: bool,
-    looked_before: bool,
+    /// Until when everything is known, resolved ones included.
+    complete_to: Option<Timestamp>,
+    /// When the last round began, and whether push was to tell what changes from then on: not what changed before
+    /// this process looked for the first time, nor while this machine slept.
+    asked: Option<Timestamp>,
+    promised: bool,
     /// Changes that REST told first, and when: push has until the end of its grace to tell them too.
     unpushed: BTreeMap<IncidentKey, Timestamp>,
     push_grace: SignedDuration,
@@ -72,8 +84,9 @@ impl Round {
             account,
             name,
             schedules_due: Instant::now(),
-            resolved_seen: false,
-            looked_before: false,
+            complete_to: None,
+            asked: None,
+            promised: false,
             unpushed: BTreeMap::new(),
             push_grace: PUSH_GRACE,
         }
@@ -96,6 +109,8 @@ impl Round {
         };
         // Success is as of when it was asked for: an answer may take long.
         let asked_at = Timestamp::now();
+        self.promised = self.asked.is_some_and(|last| !self.is_gap(last, asked_at));
+        self.asked = Some(asked_at);
         let incidents = self.incidents(&*provider, asked_at).await;
         self.conclude(&incidents, asked_at, |account| &mut account.rest);
         let on_call = self.on_call(&*provider, asked_at).await;
@@ -176,15 +191,28 @@ impl Round {
         let listed: BTreeSet<IncidentKey> = open.iter().map(|seen| seen.key.clone()).collect();
         self.take(open, asked_at).await;
         self.look_after_those_that_left(provider, &listed).await?;
-        if !self.resolved_seen {
-            let since = asked_at.checked_sub(RESOLVED_SINCE).unwrap_or(Timestamp::UNIX_EPOCH);
+        if let Some(since) = self.resolved_wanted(asked_at) {
             let resolved = provider.resolved_incidents(since).await?;
             self.take(resolved, asked_at).await;
-            self.resolved_seen = true;
         }
+        self.complete_to = Some(asked_at);
         self.count_what_push_missed(asked_at);
-        self.looked_before = true;
         Ok(())
+    }
+
+    /// Since when resolved incidents have to be asked for: what began and ended in a gap was in no open list.
+    fn resolved_wanted(&self, asked_at: Timestamp) -> Option<Timestamp> {
+        let since = match self.complete_to {
+            None => asked_at.checked_sub(RESOLVED_SINCE),
+            Some(last) if self.is_gap(last, asked_at) => last.checked_sub(OVERLAP),
+            Some(_) => return None,
+        };
+        Some(since.unwrap_or(Timestamp::UNIX_EPOCH))
+    }
+
+    fn is_gap(&self, last: Timestamp, now: Timestamp) -> bool {
+        let usual = SignedDuration::try_from(self.account.settings.poll).unwrap_or(SignedDuration::MAX);
+        now.duration_since(last) > usual.saturating_mul(3).max(GAP)
     }
 
     /// Incidents that were open and are not in the list any more: each is asked for, because gone from a list
@@ -194,10 +222,11 @@ impl Round {
         provider: &dyn Provider,
         listed: &BTreeSet<IncidentKey>,
     ) -> Result<(), ProviderError> {
-        let left: Vec<IncidentKey> = self.desk.hub.look(|board| {
-            let open = board.incidents.values().filter(|i| i.key.account == self.name && i.state.status.is_open());
-            open.map(|i| i.key.clone()).filter(|key| !listed.contains(key)).take(LEFT_AT_ONCE).collect()
-        });
+        let left = self.left(listed);
+        if left.len() > MANY_LEFT {
+            self.look_among_the_resolved(provider, &left).await?;
+        }
+        let left = self.left(listed).into_iter().take(LEFT_AT_ONCE).map(|(key, _)| key);
         for key in left {
             let asked_at = Timestamp::now();
             match provider.incident(&key.id).await {
@@ -214,10 +243,41 @@ impl Round {
         Ok(())
     }
 
+    /// What is open on the board and not in the list, and since when there is such an incident.
+    fn left(&self, listed: &BTreeSet<IncidentKey>) -> Vec<(IncidentKey, Timestamp)> {
+        self.desk.hub.look(|board| {
+            let open = board.incidents.values().filter(|i| i.key.account == self.name && i.state.status.is_open());
+            open.filter(|i| !listed.contains(&i.key)).map(|i| (i.key.clone(), i.state.created_at)).collect()
+        })
+    }
+
+    async fn look_among_the_resolved(
+        &mut self,
+        provider: &dyn Provider,
+        left: &[(IncidentKey, Timestamp)],
+    ) -> Result<(), ProviderError> {
+        let asked_at = Timestamp::now();
+        let earliest = asked_at.checked_sub(LEFT_SINCE).unwrap_or(Timestamp::UNIX_EPOCH);
+        let since = left.iter().map(|(_, created_at)| *created_at).min().unwrap_or(earliest).max(earliest);
+        match provider.resolved_incidents(since).await {
+            Ok(mut seen) => {
+                let wanted: BTreeSet<&IncidentKey> = left.iter().map(|(key, _)| key).collect();
+                seen.retain(|one| wanted.contains(&one.key));
+                self.take(seen, asked_at).await;
+                Ok(())
+            }
+            // One by one it may be had all the same.
+            Err(error @ (ProviderError::Unreadable { .. } | ProviderError::Refused { .. })) => {
+                tracing::warn!(account = %self.name, %error, "the resolved incidents cannot be listed");
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     async fn take(&mut self, seen: Vec<Observation>, asked_at: Timestamp) {
         let changed = self.desk.observe_all(&seen).await;
-        // What changed before this process looked for the first time was never promised by push.
-        if self.looked_before {
+        if self.promised {
             self.unpushed.extend(changed.into_iter().map(|key| (key, asked_at)));
         }
     }
@@ -260,155 +320,4 @@ fn permitted<T: Default>(answer: Result<T, ProviderError>) -> Result<T, Provider
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        core::{freshness::Standing, incident::Status},
-        server::fake::{self, Fake, key},
-    };
-
-    struct Setup {
-        fake: Fake,
-        round: Round,
-        _dir: tempfile::TempDir,
-    }
-
-    fn setup() -> Setup {
-        let dir = tempfile::tempdir().expect("tempdir");
-        let fake = Fake::default();
-        let desk = fake::desk(&fake, dir.path());
-        let account = desk.accounts.get(&fake::account_name()).expect("known");
-        Setup { fake, round: Round::new(desk, account), _dir: dir }
-    }
-
-    impl Setup {
-        fn status(&self, id: &str) -> Option<Status> {
-            self.round.desk.hub.look(|b| b.incidents.get(&key(id)).map(|i| i.state.status))
-        }
-
-        fn account(&self) -> crate::core::freshness::Account {
-            self.round.desk.hub.look(|b| b.accounts[&fake::account_name()].account.clone())
-        }
-    }
-
-    fn broken() -> ProviderError {
-        ProviderError::Broken { status: 500, reason: "oops".into() }
-    }
-
-    #[tokio::test]
-    async fn a_failed_poll_keeps_the_list_and_says_how_old_it_is_and_why() {
-        let mut setup = setup();
-        setup.fake.put("P1", Status::Triggered, 0);
-        setup.round.poll().await;
-        let success = setup.account().rest.last_success;
-        setup.fake.fail_reads(broken(), 1);
-
-        setup.round.poll().await;
-
-        assert_eq!(setup.status("P1"), Some(Status::Triggered));
-        let account = setup.account();
-        assert_eq!(account.rest.last_success, success);
-        let Standing::Stale { cause, .. } = account.rest_standing(Timestamp::now()) else { panic!("not stale") };
-        assert!(cause.as_str().contains("500"), "{cause}");
-    }
-
-    #[tokio::test]
-    async fn what_left_the_open_list_is_asked_for_and_only_then_called_resolved() {
-        let mut setup = setup();
-        setup.fake.put("P1", Status::Triggered, 0);
-        setup.round.poll().await;
-        setup.fake.put("P1", Status::Resolved, 10);
-
-        setup.round.poll().await;
-
-        assert_eq!(setup.status("P1"), Some(Status::Resolved));
-    }
-
-    #[tokio::test]
-    async fn an_incident_that_the_provider_does_not_know_any_more_is_forgotten() {
-        let mut setup = setup();
-        setup.fake.put("P1", Status::Triggered, 0);
-        setup.round.poll().await;
-        setup.fake.remove("P1");
-
-        setup.round.poll().await;
-
-        assert_eq!(setup.status("P1"), None);
-    }
-
-    #[tokio::test]
-    async fn changes_that_push_should_have_told_are_counted_but_not_those_of_the_first_poll() {
-        let mut setup = setup();
-        setup.fake.put("P1", Status::Triggered, 0);
-        setup.round.poll().await;
-        assert_eq!(setup.account().push.missed, 0);
-        setup.fake.put("P1", Status::Acknowledged, 10);
-        setup.fake.put("P2", Status::Triggered, 10);
-
-        setup.round.poll().await;
-        assert_eq!(setup.account().push.missed, 0, "push may still tell");
-        setup.round.push_grace = SignedDuration::ZERO;
-        setup.round.poll().await;
-        setup.round.poll().await;
-
-        assert_eq!(setup.account().push.missed, 2);
-    }
-
-    #[tokio::test]
-    async fn on_call_that_cannot_be_had_does_not_make_incidents_stale() {
-        let mut setup = setup();
-        setup.fake.fail_on_calls(ProviderError::Forbidden { reason: "scope".into() });
-        setup.fake.put("P1", Status::Triggered, 0);
-
-        setup.round.poll().await;
-
-        let account = setup.account();
-        assert!(matches!(account.rest_standing(Timestamp::now()), Standing::Fresh { .. }));
-        assert!(matches!(account.on_call_standing(Timestamp::now()), Standing::Down { .. }));
-    }
-
-    #[tokio::test]
-    async fn what_was_resolved_long_ago_is_let_go() {
-        let setup = setup();
-        let desk = &setup.round.desk;
-        desk.observe(&setup.fake.put("P1", Status::Resolved, 0)).await;
-        desk.observe(&setup.fake.put("P2", Status::Triggered, 0)).await;
-        let (_, mut feed) = desk.hub.subscribe();
-        let stop = CancellationToken::new();
-        let tidying = tokio::spawn(super::super::tidy(Arc::clone(desk), stop.clone()));
-
-        while !matches!(&*feed.recv().await.expect("change"), Change::Forgotten(gone) if *gone == key("P1")) {}
-
-        assert_eq!((setup.status("P1"), setup.status("P2")), (None, Some(Status::Triggered)));
-        stop.cancel();
-        tidying.await.expect("ends");
-    }
-
-    #[tokio::test]
-    async fn refused_credentials_and_rate_limits_are_waited_out() {
-        let mut setup = setup();
-        setup.fake.fail_reads(ProviderError::Unauthorised { advice: "key".into() }, 1);
-        assert_eq!(setup.round.poll().await, Duration::from_mins(1));
-        assert!(setup.account().rest.failure.is_some_and(|f| f.unauthorised));
-
-        setup.fake.fail_reads(ProviderError::RateLimited { wait: Duration::from_secs(7) }, 1);
-        assert_eq!(setup.round.poll().await, Duration::from_secs(7));
-    }
-
-    #[tokio::test]
-    async fn a_start_without_network_shows_what_was_known_with_its_age() {
-        let mut setup = setup();
-        setup.fake.put("P1", Status::Triggered, 0);
-        setup.round.poll().await;
-        let before = setup.account().rest.last_success;
-
-        let store = setup.round.desk.store.clone();
-        let mut board = crate::core::board::Board::default();
-        board.apply(&Change::Account(Box::new(super::super::first_look(&fake::settings()))));
-        let (board, _) = store.read(move |reader| super::super::restore(reader, board)).await.expect("restored");
-
-        assert!(board.incidents.contains_key(&key("P1")));
-        let account = &board.accounts[&fake::account_name()].account;
-        assert_eq!((account.rest.last_success, account.rest.failure.clone()), (before, None));
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -37,6 +38,8 @@ pub async fn watch(desk: Arc<Desk>, account: Arc<Account>, stop: CancellationTok
     let account = Arc::clone(&watch.account);
     loop {
         let looked = Instant::now();
+        // What was doubted until now is answered by this look.
+        let _ = account.doubt.notified().now_or_never();
         let pause = tokio::select! {
             () = stop.cancelled() => return,
             pause = watch.look() => pause,
@@ -171,4 +174,183 @@ fn last_refusal<'a>(
         delivery.account.as_ref() == Some(account) && delivery.verdict == Verdict::Rejected && dropped(delivery.status)
     });
     refused.map(|delivery| delivery.at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::{AccountSettings, SecretRef, WebhookSettings},
+        core::{board::Change, delivery::Direction, id::DeliveryId, push::Witness},
+        server::fake::{self, Fake},
+    };
+
+    const OURS: &str = "https://example.com/hooks/prod/4b1d";
+
+    struct Setup {
+        fake: Fake,
+        watch: Watch,
+        _dir: tempfile::TempDir,
+    }
+
+    fn setup() -> Setup {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let fake = Fake::default();
+        let webhook = WebhookSettings {
+            url_key: SecretRef::Inline("4b1d".into()),
+            secrets: vec![SecretRef::Inline("s3cret".into())],
+            demand: crate::core::sender::Demand::default(),
+            allow: None,
+            public_url: None,
+            ping: true,
+        };
+        let settings = AccountSettings { webhook: Some(webhook), ..fake::settings() };
+        let desk = fake::desk_of(settings, Arc::new(fake.clone()), dir.path());
+        let account = desk.accounts.get(&fake::account_name()).expect("known");
+        let watch = Watch { name: fake::account_name(), desk, account, pinged: None };
+        Setup { fake, watch, _dir: dir }
+    }
+
+    impl Setup {
+        fn push(&self) -> Push {
+            self.watch.desk.hub.look(|board| board.accounts[&fake::account_name()].account.push.clone())
+        }
+
+        fn last_delivery(&self, hours_ago: i64) {
+            let at = Timestamp::now() - SignedDuration::from_hours(hours_ago);
+            self.watch.desk.hub.account(&fake::account_name(), |account| account.push.delivered(at));
+        }
+
+        fn refuse(&self, id: i64, at: Timestamp) {
+            let summary = DeliverySummary {
+                id: DeliveryId(id),
+                at,
+                direction: Direction::Incoming,
+                account: Some(fake::account_name()),
+                verdict: Verdict::Rejected,
+                reason: "no secret fits".into(),
+                status: 401,
+                event_id: None,
+                event_type: None,
+                incident: None,
+                subject: None,
+                latency_us: 1,
+                size: 1,
+                proof: None,
+                altered: false,
+                changed: None,
+            };
+            self.watch.desk.hub.publish(Change::Delivery(Box::new(summary)));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_subscription_that_was_disabled_is_told_until_a_day_after_the_last_refusal_and_then_over() {
+        let mut setup = setup();
+        setup.fake.subscribe(OURS, State::Disabled);
+        let refused = Timestamp::now() - SignedDuration::from_hours(3);
+        setup.refuse(1, refused);
+
+        setup.watch.look().await;
+
+        let until = refused + SignedDuration::from_hours(24);
+        assert_eq!(setup.push().subscribed, Subscribed::Disabled { until });
+        setup.fake.subscribe(OURS, State::Active);
+        setup.watch.look().await;
+        assert_eq!(setup.push().subscribed, Subscribed::Active);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_refusal_in_the_log_the_end_of_a_day_off_does_not_move_with_each_look() {
+        let mut setup = setup();
+        setup.fake.subscribe(OURS, State::Disabled);
+        setup.watch.look().await;
+        let first = setup.push().subscribed;
+
+        setup.watch.look().await;
+
+        assert_eq!(setup.push().subscribed, first);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_missing_subscription_is_told_only_where_nothing_arrives() {
+        let mut setup = setup();
+        setup.fake.subscribe("https://relay.example.com/elsewhere", State::Active);
+        setup.last_delivery(1);
+        setup.watch.look().await;
+        assert_eq!(setup.push().subscribed, Subscribed::Unknown, "somebody passes them on");
+
+        setup.watch.desk.hub.account(&fake::account_name(), |account| account.push.missed(1, Timestamp::now()));
+        setup.watch.look().await;
+
+        assert_eq!(setup.push().subscribed, Subscribed::Missing);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_that_may_not_look_raises_no_alarm() {
+        let mut setup = setup();
+        setup.fake.fail_subscriptions(ProviderError::Forbidden { reason: "Access Denied".into() });
+
+        assert_eq!(setup.watch.look().await, LOOK);
+
+        let push = setup.push();
+        assert_eq!((push.subscribed, push.silence()), (Subscribed::Unknown, None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_silence_is_tested_once_and_alarms_only_when_the_test_does_not_arrive() {
+        let mut setup = setup();
+        setup.fake.subscribe(OURS, State::Active);
+        setup.last_delivery(23);
+        setup.watch.look().await;
+        assert_eq!(setup.fake.pings(), 0, "three a day may be all there is");
+        setup.last_delivery(25);
+
+        setup.watch.look().await;
+
+        let witness = setup.push().silence().map(|silence| silence.witness);
+        assert!(matches!(witness, Some(Witness::Ping(_))), "{witness:?}");
+        setup.watch.look().await;
+        assert_eq!(setup.fake.pings(), 1, "not again so soon");
+        setup.last_delivery(0);
+        assert_eq!(setup.push().silence(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_test_that_arrives_says_that_the_night_is_quiet() {
+        let mut setup = setup();
+        setup.fake.subscribe(OURS, State::Active);
+        setup.last_delivery(25);
+        let hub = setup.watch.desk.hub.clone();
+        let arriving = tokio::spawn(async move {
+            sleep(Duration::from_secs(2)).await;
+            hub.account(&fake::account_name(), |account| account.push.delivered(Timestamp::now()));
+        });
+
+        setup.watch.look().await;
+
+        arriving.await.expect("arrives");
+        assert_eq!((setup.fake.pings(), setup.push().silence()), (1, None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn doubts_are_looked_into_soon_but_not_all_the_time() {
+        let setup = setup();
+        setup.fake.subscribe(OURS, State::Active);
+        let (desk, account, stop) = (setup.watch.desk, setup.watch.account, CancellationToken::new());
+        let watching = tokio::spawn(watch(desk, Arc::clone(&account), stop.clone()));
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(setup.fake.looks(), 1);
+
+        for _ in 0..90 {
+            account.doubt.notify_one();
+            sleep(Duration::from_secs(1)).await;
+        }
+
+        assert_eq!(setup.fake.looks(), 2, "once a minute at most");
+        sleep(Duration::from_mins(40)).await;
+        assert_eq!(setup.fake.looks(), 5, "every quarter of an hour");
+        stop.cancel();
+        watching.await.expect("ends");
+    }
 }

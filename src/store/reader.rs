@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 
 use super::{PrunedFor, StoreError, files, pack, schema};
 use crate::core::{
-    action::Action,
+    action::{Action, By},
     delivery::{DeliverySummary, Direction, Proof, Scheme, Timings, Verdict},
     id::{AccountName, ActionId, DeliveryId, EventId, IncidentId, IncidentKey},
     incident::Incident,
@@ -78,6 +78,8 @@ pub(super) const SUMMARY: &str =
     "id, at, account, verdict, reason, status, event_id, event_type, incident, subject, latency_us, size, scheme,
      secret, altered, changed";
 
+const ACTION: &str = "id, at, actor, uid, name, verb, outcomes";
+
 impl Reader {
     /// Opens the store of a state directory; fails when there is none, or one of another version.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
@@ -137,6 +139,16 @@ impl Reader {
         found.optional().map_err(|error| self.failed(&error))
     }
 
+    /// When the last `limit` new and genuine deliveries of `account` came, test deliveries left out; newest first.
+    /// Looks no further back than some ten thousand deliveries of any kind.
+    pub fn rhythm(&self, account: &AccountName, limit: u32) -> Result<Vec<Timestamp>, StoreError> {
+        let sql = "SELECT at FROM delivery
+                   WHERE id > (SELECT COALESCE(MAX(id), 0) FROM delivery) - 20000
+                     AND account = ?1 AND verdict IN ('accepted', 'undecodable') AND event_type IS NOT ?2
+                   ORDER BY id DESC LIMIT ?3";
+        self.rows(sql, params![account.as_str(), PING, limit], |row| timestamp(row, "at"))
+    }
+
     /// How many deliveries are kept, by account and verdict; does not look at them.
     pub fn counts(&self) -> Result<Vec<Count>, StoreError> {
         let sql = "SELECT nullif(account, '') AS account, verdict, sum(deliveries) AS deliveries FROM tally
@@ -165,16 +177,6 @@ impl Reader {
                 })
             })
         })
-    }
-
-    /// When the last `limit` new and genuine deliveries of `account` came, test deliveries left out; newest first.
-    /// Looks no further back than some ten thousand deliveries of any kind.
-    pub fn rhythm(&self, account: &AccountName, limit: u32) -> Result<Vec<Timestamp>, StoreError> {
-        let sql = "SELECT at FROM delivery
-                   WHERE id > (SELECT COALESCE(MAX(id), 0) FROM delivery) - 20000
-                     AND account = ?1 AND verdict IN ('accepted', 'undecodable') AND event_type IS NOT ?2
-                   ORDER BY id DESC LIMIT ?3";
-        self.rows(sql, params![account.as_str(), PING, limit], |row| timestamp(row, "at"))
     }
 
     /// Visits the event ids of all kept deliveries that are genuine and no duplicates, one a row, oldest first.
@@ -214,12 +216,12 @@ impl Reader {
 
     /// Newest first.
     pub fn actions(&self, limit: u32) -> Result<Vec<Action>, StoreError> {
-        self.rows("SELECT id, at, actor, verb, outcomes FROM action ORDER BY id DESC LIMIT ?1", [limit], action)
+        self.rows(&format!("SELECT {ACTION} FROM action ORDER BY id DESC LIMIT ?1"), [limit], action)
     }
 
     /// Those with an outcome that is not final, oldest first.
     pub fn unsettled_actions(&self) -> Result<Vec<Action>, StoreError> {
-        self.rows("SELECT id, at, actor, verb, outcomes FROM action WHERE settled = 0 ORDER BY id", [], action)
+        self.rows(&format!("SELECT {ACTION} FROM action WHERE settled = 0 ORDER BY id"), [], action)
     }
 
     /// What was saved of this kind, and when that was true.
@@ -315,7 +317,11 @@ fn action(row: &Row<'_>) -> rusqlite::Result<Action> {
     Ok(Action {
         id: ActionId(row.get("id")?),
         at: checked(row, "at", |text| text.parse::<Timestamp>())?,
-        actor: Shown::line(&row.get::<_, String>("actor")?),
+        by: By {
+            actor: Shown::line(&row.get::<_, String>("actor")?),
+            uid: row.get("uid")?,
+            name: row.get::<_, Option<String>>("name")?.map(|name| Shown::line(&name)),
+        },
         verb: parsed(row, "verb")?,
         outcomes: parsed(row, "outcomes")?,
     })

@@ -168,8 +168,8 @@ impl Writer {
         if files::identity(&self.path).ok() != Some(open.file) {
             return Err(StoreError::Gone { path: self.path.display().to_string() });
         }
-        let failed = |error: rusqlite::Error| StoreError::sqlite(&self.path, &error);
         self.sound = Some(open.file);
+        let failed = |error: rusqlite::Error| StoreError::sqlite(&self.path, &error);
         let outcome = match transaction {
             Transaction::Shared => attempt(&mut open.db, jobs).map_err(failed),
             Transaction::Apart => {

@@ -55,6 +55,8 @@ pub enum Condition {
     Altered,
     /// It changed something on the board.
     Changed,
+    /// This text, in small letters, stands somewhere in what its line in the log shows.
+    Line(String),
     /// At that time or later.
     Since(Timestamp),
     /// Before that time.
@@ -63,8 +65,6 @@ pub enum Condition {
     Size(RangeInclusive<u64>),
     /// From the head to the answer, in microseconds.
     Latency(RangeInclusive<u64>),
-    /// It stands somewhere in verdict, account, event type, incident, subject or reason; case does not count.
-    Line(String),
     /// These words stand one after the other in event type, subject, reason, incident or body. Case and punctuation
     /// do not count, and the last word may go on: `disk fu` finds "Disk: full". Without a letter or digit it finds
     /// everything.

@@ -6,7 +6,11 @@ use rusqlite::{Connection, OptionalExtension as _, Result, Row, params_from_iter
 
 use super::{Condition, Found, Search, plan::Plan};
 use crate::{
-    core::{delivery::NOTHING, id::DeliveryId},
+    core::{
+        delivery::NOTHING,
+        id::DeliveryId,
+        query::delivery::{Record, stands_in_line},
+    },
     store::{
         StoreError, index,
         reader::{Reader, SUMMARY, summary},
@@ -180,19 +184,11 @@ impl AtHand<'_> {
             Condition::Secret(pattern) => text("secret")?.is_some_and(|is| pattern.matches(is)),
             Condition::Altered => self.row.get("altered")?,
             Condition::Changed => text("changed")?.is_some_and(|changed| !changed.starts_with(NOTHING)),
+            Condition::Line(word) => stands_in_line(word, &Record { line: &summary(self.row)?, number: None }),
             Condition::Since(at) => self.row.get::<_, i64>("at")? >= nanoseconds(*at),
             Condition::Until(at) => self.row.get::<_, i64>("at")? < nanoseconds(*at),
             Condition::Size(range) => range.contains(&number("size")?),
             Condition::Latency(range) => range.contains(&number("latency_us")?),
-            Condition::Line(part) => {
-                let part = part.to_lowercase();
-                for column in ["verdict", "account", "event_type", "incident", "subject", "reason"] {
-                    if text(column)?.is_some_and(|is| is.to_lowercase().contains(&part)) {
-                        return Ok(true);
-                    }
-                }
-                false
-            }
             Condition::Text(text) => match Needle::new(text) {
                 Some(needle) => self.says(&needle)?,
                 None => true,

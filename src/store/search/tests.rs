@@ -117,7 +117,7 @@ async fn each_condition_finds_what_it_names_newest_first() {
         (Search::Is(Condition::Scheme(Some(Scheme::Basic))), &[]),
         (Search::Is(Condition::EventId(Pattern::new("e3"))), &[3]),
         (Search::Is(Condition::Line("cknowl".into())), &[2]),
-        (Search::Is(Condition::Line("JECT".into())), &[5, 4]),
+        (Search::Is(Condition::Line("ject".into())), &[5, 4]),
         (Search::Is(Condition::Secret(Pattern::new("env *"))), &[7, 6, 5, 4, 3, 2, 1]),
     ];
 

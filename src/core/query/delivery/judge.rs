@@ -121,7 +121,7 @@ fn holds(condition: &Condition, record: &Record<'_>) -> Truth {
 }
 
 /// Whether `word`, in lower case, stands in what a line of the log shows, or is the number of its incident.
-fn stands_in_line(word: &str, record: &Record<'_>) -> bool {
+pub fn stands_in_line(word: &str, record: &Record<'_>) -> bool {
     let line = record.line;
     let shown = |text: &Option<Shown>| text.as_ref().is_some_and(|text| contains(text.as_str(), word));
     let number = word.strip_prefix('#').unwrap_or(word).parse().ok();

@@ -1,0 +1,294 @@
+//! The poller against a provider in memory, and against a simulated one over HTTP.
+
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    config::AccountSettings,
+    core::{freshness::Standing, id::IncidentId, incident::Status},
+    provider::pagerduty::{PagerDuty, Settings},
+    server::fake::{self, Fake, key},
+    simulator::{self, Night, Simulator},
+};
+
+struct Setup {
+    fake: Fake,
+    round: Round,
+    _dir: tempfile::TempDir,
+}
+
+fn setup() -> Setup {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let fake = Fake::default();
+    let desk = fake::desk(&fake, dir.path());
+    let account = desk.accounts.get(&fake::account_name()).expect("known");
+    Setup { fake, round: Round::new(desk, account), _dir: dir }
+}
+
+impl Setup {
+    fn status(&self, id: &str) -> Option<Status> {
+        self.round.desk.hub.look(|b| b.incidents.get(&key(id)).map(|i| i.state.status))
+    }
+
+    fn account(&self) -> crate::core::freshness::Account {
+        self.round.desk.hub.look(|b| b.accounts[&fake::account_name()].account.clone())
+    }
+}
+
+fn broken() -> ProviderError {
+    ProviderError::Broken { status: 500, reason: "oops".into() }
+}
+
+#[tokio::test]
+async fn a_failed_poll_keeps_the_list_and_says_how_old_it_is_and_why() {
+    let mut setup = setup();
+    setup.fake.put("P1", Status::Triggered, 0);
+    setup.round.poll().await;
+    let success = setup.account().rest.last_success;
+    setup.fake.fail_reads(broken(), 1);
+
+    setup.round.poll().await;
+
+    assert_eq!(setup.status("P1"), Some(Status::Triggered));
+    let account = setup.account();
+    assert_eq!(account.rest.last_success, success);
+    let Standing::Stale { cause, .. } = account.rest_standing(Timestamp::now()) else { panic!("not stale") };
+    assert!(cause.as_str().contains("500"), "{cause}");
+}
+
+#[tokio::test]
+async fn what_left_the_open_list_is_asked_for_and_only_then_called_resolved() {
+    let mut setup = setup();
+    setup.fake.put("P1", Status::Triggered, 0);
+    setup.round.poll().await;
+    setup.fake.put("P1", Status::Resolved, 10);
+
+    setup.round.poll().await;
+
+    assert_eq!(setup.status("P1"), Some(Status::Resolved));
+}
+
+#[tokio::test]
+async fn an_incident_that_the_provider_does_not_know_any_more_is_forgotten() {
+    let mut setup = setup();
+    setup.fake.put("P1", Status::Triggered, 0);
+    setup.round.poll().await;
+    setup.fake.remove("P1");
+
+    setup.round.poll().await;
+
+    assert_eq!(setup.status("P1"), None);
+}
+
+#[tokio::test]
+async fn changes_that_push_should_have_told_are_counted_but_not_those_of_the_first_poll() {
+    let mut setup = setup();
+    setup.fake.put("P1", Status::Triggered, 0);
+    setup.round.poll().await;
+    assert_eq!(setup.account().push.missed, 0);
+    setup.fake.put("P1", Status::Acknowledged, 10);
+    setup.fake.put("P2", Status::Triggered, 10);
+
+    setup.round.poll().await;
+    assert_eq!(setup.account().push.missed, 0, "push may still tell");
+    setup.round.push_grace = SignedDuration::ZERO;
+    setup.round.poll().await;
+    setup.round.poll().await;
+
+    assert_eq!(setup.account().push.missed, 2);
+}
+
+#[tokio::test]
+async fn on_call_that_cannot_be_had_does_not_make_incidents_stale() {
+    let mut setup = setup();
+    setup.fake.fail_on_calls(ProviderError::Forbidden { reason: "scope".into() });
+    setup.fake.put("P1", Status::Triggered, 0);
+
+    setup.round.poll().await;
+
+    let account = setup.account();
+    assert!(matches!(account.rest_standing(Timestamp::now()), Standing::Fresh { .. }));
+    assert!(matches!(account.on_call_standing(Timestamp::now()), Standing::Down { .. }));
+}
+
+#[tokio::test]
+async fn what_was_resolved_long_ago_is_let_go() {
+    let setup = setup();
+    let desk = &setup.round.desk;
+    desk.observe(&setup.fake.put("P1", Status::Resolved, 0)).await;
+    desk.observe(&setup.fake.put("P2", Status::Triggered, 0)).await;
+    let (_, mut feed) = desk.hub.subscribe();
+    let stop = CancellationToken::new();
+    let tidying = tokio::spawn(crate::server::tidy(Arc::clone(desk), stop.clone()));
+
+    while !matches!(&*feed.recv().await.expect("change"), Change::Forgotten(gone) if *gone == key("P1")) {}
+
+    assert_eq!((setup.status("P1"), setup.status("P2")), (None, Some(Status::Triggered)));
+    stop.cancel();
+    tidying.await.expect("ends");
+}
+
+#[tokio::test]
+async fn refused_credentials_and_rate_limits_are_waited_out() {
+    let mut setup = setup();
+    setup.fake.fail_reads(ProviderError::Unauthorised { advice: "key".into() }, 1);
+    assert_eq!(setup.round.poll().await, Duration::from_mins(1));
+    assert!(setup.account().rest.failure.is_some_and(|f| f.unauthorised));
+
+    setup.fake.fail_reads(ProviderError::RateLimited { wait: Duration::from_secs(7) }, 1);
+    assert_eq!(setup.round.poll().await, Duration::from_secs(7));
+}
+
+#[tokio::test]
+async fn a_start_without_network_shows_what_was_known_with_its_age() {
+    let mut setup = setup();
+    setup.fake.put("P1", Status::Triggered, 0);
+    setup.round.poll().await;
+    let before = setup.account().rest.last_success;
+
+    let store = setup.round.desk.store.clone();
+    let mut board = crate::core::board::Board::default();
+    board.apply(&Change::Account(Box::new(crate::server::first_look(&fake::settings()))));
+    let (board, _) = store.read(move |reader| crate::server::restore(reader, board)).await.expect("restored");
+
+    assert!(board.incidents.contains_key(&key("P1")));
+    let account = &board.accounts[&fake::account_name()].account;
+    assert_eq!((account.rest.last_success, account.rest.failure.clone()), (before, None));
+}
+
+/// As if everything had stood still for an hour.
+fn sleep_an_hour(round: &mut Round) {
+    let before = Timestamp::now() - SignedDuration::from_hours(1);
+    (round.asked, round.complete_to) = (Some(before), Some(before));
+}
+
+#[tokio::test]
+async fn what_began_and_ended_while_this_machine_slept_is_found_and_push_is_not_blamed() {
+    let mut setup = setup();
+    setup.fake.put("P1", Status::Triggered, 0);
+    setup.round.poll().await;
+    sleep_an_hour(&mut setup.round);
+    setup.fake.put_created("P2", Status::Resolved, Timestamp::now() - SignedDuration::from_mins(20));
+    setup.fake.put("P1", Status::Acknowledged, 10);
+
+    setup.round.poll().await;
+
+    assert_eq!((setup.status("P1"), setup.status("P2")), (Some(Status::Acknowledged), Some(Status::Resolved)));
+    setup.round.push_grace = SignedDuration::ZERO;
+    setup.round.poll().await;
+    assert_eq!(setup.account().push.missed, 0);
+}
+
+#[tokio::test]
+async fn push_is_to_tell_only_of_what_its_subscriptions_cover() {
+    let mut setup = setup();
+    setup.round.account.scope.set(vec!["service:PELSE01".parse().expect("filter")]);
+    setup.fake.put("P1", Status::Triggered, 0);
+    setup.round.poll().await;
+    setup.fake.put("P1", Status::Acknowledged, 10);
+    setup.round.push_grace = SignedDuration::ZERO;
+
+    setup.round.poll().await;
+
+    assert_eq!(setup.account().push.missed, 0);
+}
+
+/// The simulated provider's own interface.
+struct Control {
+    simulator: Simulator,
+    client: reqwest::Client,
+}
+
+impl Control {
+    async fn start(incidents: usize) -> Self {
+        let (listen, night) = (([127, 0, 0, 1], 0).into(), Night::Quiet);
+        let options =
+            simulator::Options { listen, seed: 7, script: None, incidents, webhook: None, token: None, night };
+        let simulator = simulator::start(options).await.expect("simulator");
+        // Fails only when there is one already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder().no_proxy().build().expect("client");
+        let control = Self { simulator, client };
+        control.post("/_sim/quiet", Value::Null).await;
+        control
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Value {
+        let sent = self.client.post(format!("{}{path}", self.simulator.url())).json(&body).send().await;
+        sent.expect("sent").json().await.unwrap_or_default()
+    }
+
+    async fn ledger(&self) -> Vec<(IncidentKey, String)> {
+        let got = self.client.get(format!("{}/_sim/incidents", self.simulator.url())).send().await.expect("sent");
+        let all: Value = got.json().await.expect("json");
+        let rows = all["incidents"].as_array().expect("rows").clone();
+        let text = |row: &Value, key: &str| row[key].as_str().expect("text").to_owned();
+        rows.iter().map(|row| (key(&text(row, "id")), text(row, "status"))).collect()
+    }
+
+    /// Somebody sets the status of these, at most 250 at a time.
+    async fn set(&self, status: &str, ids: &[IncidentId]) {
+        let one = |id: &IncidentId| json!({"id": id.as_str(), "type": "incident_reference", "status": status});
+        for ids in ids.chunks(200) {
+            let body = json!({"incidents": ids.iter().map(one).collect::<Vec<_>>()});
+            let request = self.client.put(format!("{}/incidents", self.simulator.url())).json(&body);
+            let request = request.header("authorization", "Token token=y_NbAkKc66ryYTWUXYEu");
+            let request = request.header("accept", "application/vnd.pagerduty+json;version=2");
+            let answer = request.send().await.expect("sent");
+            assert!(answer.status().is_success(), "{}", answer.text().await.expect("text"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_hour_without_the_provider_and_five_hundred_changes_leave_no_difference_after_one_poll() {
+    let control = Control::start(100).await;
+    let token = SecretString::from("y_NbAkKc66ryYTWUXYEu");
+    let settings = Settings { account: fake::account_name(), base_url: control.simulator.url(), token, from: None };
+    let provider = Arc::new(PagerDuty::new(settings).expect("settings"));
+    let dir = tempfile::tempdir().expect("tempdir");
+    let settings = AccountSettings { base_url: control.simulator.url(), ..fake::settings() };
+    let desk = fake::desk_of(settings, provider, dir.path());
+    let account = desk.accounts.get(&fake::account_name()).expect("known");
+    let mut round = Round::new(Arc::clone(&desk), account);
+    round.poll().await;
+    let open: Vec<IncidentId> = desk
+        .hub
+        .look(|b| b.incidents.values().filter(|i| i.state.status.is_open()).map(|i| i.key.id.clone()).collect());
+    assert_eq!(open.len(), 100);
+    control.post("/_sim/faults", json!({"status": 503})).await;
+    round.poll().await;
+    let stale = desk.hub.look(|b| b.accounts[&fake::account_name()].account.rest_standing(Timestamp::now()));
+    assert!(matches!(stale, Standing::Stale { .. }), "{stale:?}");
+    control.post("/_sim/faults", json!({})).await;
+    control.set("resolved", &open[..60]).await;
+    control.set("acknowledged", &open[60..]).await;
+    let mut new = vec![];
+    for n in 0..200 {
+        let made = control.post("/_sim/incidents", json!({"title": format!("in the outage {n}")})).await;
+        new.push(IncidentId::new(made["incident"]["id"].as_str().expect("id")).expect("id"));
+    }
+    control.set("acknowledged", &new[..100]).await;
+    control.set("resolved", &new[..100]).await;
+    sleep_an_hour(&mut round);
+    let (asked_before, started) = (control.simulator.stats().requests, std::time::Instant::now());
+
+    round.poll().await;
+
+    let requests = control.simulator.stats().requests - asked_before;
+    println!("500 changes caught up with in {:?} and {requests} requests", started.elapsed());
+    let changed: BTreeSet<IncidentKey> = open.iter().chain(&new).map(|id| key(id.as_str())).collect();
+    let ledger = control.ledger().await;
+    let shown = |key: &IncidentKey| desk.hub.look(|b| b.incidents.get(key).map(|i| i.state.status.word()));
+    let differences: Vec<_> = ledger
+        .iter()
+        .map(|(key, truth)| (key, truth, shown(key)))
+        .filter(|(key, truth, shown)| {
+            shown.map_or(changed.contains(key) || *truth != "resolved", |shown| shown != truth.as_str())
+        })
+        .collect();
+    assert!(differences.is_empty(), "{} differences: {differences:?}", differences.len());
+    assert!(requests < 40, "{requests} requests");
+    control.simulator.stop().await;
+}
