@@ -33,7 +33,7 @@ fn filter() -> EnvFilter {
 
 /// Logs to standard error, from `DOGWATCH_LOG`'s level on (default `dogwatch=info`).
 pub(super) fn to_stderr(format: Format) {
-    let to = Plain(|| io::stderr());
+    let to = Plain(io::stderr);
     let log = tracing_subscriber::fmt().with_env_filter(filter()).with_writer(to).with_ansi(false);
     let _ = match format {
         Format::Text => log.log_internal_errors(false).try_init(),
@@ -80,13 +80,14 @@ impl<W: Write> Write for PlainLine<W> {
 
 /// One event as one line, with everything written out that could act on a terminal.
 fn plain(event: &[u8]) -> String {
+    use std::fmt::Write as _;
     let text = String::from_utf8_lossy(event);
     let line = text.strip_suffix('\n').unwrap_or(&text);
     let mut out = String::with_capacity(line.len() + 1);
     for c in line.chars() {
         if c.is_control() || is_treacherous(c) {
             // As JSON writes it, so that a line of JSON stays one.
-            out.push_str(&format!("\\u{:04x}", u32::from(c)));
+            let _ = write!(out, "\\u{:04x}", u32::from(c));
         } else {
             out.push(c);
         }

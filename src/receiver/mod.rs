@@ -6,6 +6,7 @@
 pub mod http;
 mod meter;
 mod network;
+pub mod pinned;
 mod request;
 mod scheme;
 pub mod tls;

@@ -24,6 +24,8 @@ pub enum Entrance {
 /// A certificate with its key, fit for use.
 pub struct Pair {
     pub config: Arc<ServerConfig>,
+    /// The door's own, first in its chain.
+    pub certificate: CertificateDer<'static>,
     /// When the certificate ends.
     pub ends: Timestamp,
 }
@@ -51,6 +53,7 @@ impl Pair {
             .map_err(|error| PairError::Damaged(error.to_string()))?;
         let first = chain.first().ok_or(PairError::NoCertificate)?;
         let ends = end_of(first).ok_or(PairError::NoEnd)?;
+        let certificate = first.clone();
         // Its error could repeat a piece of the key.
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| PairError::NoKey)?;
         let unfit = |error: rustls::Error| PairError::Unfit(error.to_string());
@@ -61,7 +64,7 @@ impl Pair {
             .with_single_cert(chain, key)
             .map_err(unfit)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { config: Arc::new(config), ends })
+        Ok(Self { config: Arc::new(config), certificate, ends })
     }
 }
 

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Networks,
     http::{Front, Limits, serve},
+    pinned,
     tls::{Entrance, Pair},
 };
 
@@ -132,6 +133,22 @@ async fn plain_http_and_old_versions_are_refused_and_harm_nobody() {
     }
     assert!(is_accepted(&mut before).await);
     assert!(is_accepted(&mut shake(house.at, &trusted, &[&TLS12]).await.expect("handshake")).await);
+}
+
+#[tokio::test]
+async fn a_client_that_knows_one_certificate_talks_to_nobody_with_another() {
+    let ((own, certificate), (stranger, _)) = (pair(), pair());
+    let connect = async |entrance: Entrance| {
+        let house = house(Limits::default(), entrance).await;
+        let tcp = TcpStream::connect(house.at).await.expect("connect");
+        let name = ServerName::try_from("any.example").expect("name");
+        let config = Arc::new(pinned::client(certificate.clone()));
+        timeout(DEADLINE, TlsConnector::from(config).connect(name, tcp)).await.expect("in time").map(|_| ())
+    };
+
+    assert!(connect(own).await.is_ok());
+    let error = connect(stranger).await.expect_err("refused");
+    assert!(error.to_string().contains("another certificate"), "{error}");
 }
 
 #[tokio::test]

@@ -129,8 +129,8 @@ pub async fn catch_up(desk: &Desk) -> Result<(), StoreError> {
     let mut seen: Vec<(DeliveryId, Option<Observation>)> = vec![];
     for Unapplied { id, at, account, proof, body } in unapplied {
         // Those of an account that is not configured now wait until it is again.
-        let Some(decoder) = desk.accounts.get(&account).map(|known| known.decode()) else { continue };
-        let decoded = decoder.decode(&account, &body).ok().map(|decoded| decoded.shown_by(proof.as_ref(), at));
+        let Some(known) = desk.accounts.get(&account) else { continue };
+        let decoded = known.decode().decode(&account, &body).ok().map(|decoded| decoded.shown_by(proof.as_ref(), at));
         seen.push((id, decoded.and_then(|decoded| decoded.observation)));
     }
     crash::passing(Point::BeforeApply);
