@@ -262,7 +262,7 @@ impl Incident {
             .map(|(at, who)| json!({ "at": seconds(*at), "acknowledger": acknowledger(*who) }))
             .collect();
         row["last_status_change_by"] = acknowledger(self.changed_by);
-        row["alert_counts"] = json!({ "all": self.events, "triggered": u64::from(self.status.is_open()) });
+        row["alert_counts"] = json!({ "all": 1, "triggered": u64::from(self.status.is_open()) });
         row
     }
 

@@ -83,6 +83,20 @@ pub(super) fn told(incidents: impl IntoIterator<Item = Incident>) -> Vec<Inciden
     incidents.into_iter().map(told).collect()
 }
 
+/// The slow one needs a while.
+pub(super) fn screens_have_caught_up(owner: &Owner) -> bool {
+    let incidents = |board: &Board| told(board.incidents.values().cloned());
+    owner.desk.hub.look(|board| {
+        owner.screens.iter().all(|screen| {
+            let shown = screen.lock().expect("lock");
+            shown.as_ref().is_some_and(|shown| {
+                (incidents(shown), &shown.accounts, &shown.actions)
+                    == (incidents(board), &board.accounts, &board.actions)
+            })
+        })
+    })
+}
+
 pub(super) fn screens_show_the_board(owner: &Owner) {
     let board = owner.desk.hub.look(Board::clone);
     for (number, screen) in owner.screens.iter().enumerate() {

@@ -14,6 +14,7 @@ mod provider;
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
+    sync::Mutex,
     time::Duration,
 };
 
@@ -32,10 +33,12 @@ use crate::{
 };
 
 const SEEDS: u64 = 16;
+/// Lives at the same time.
+const THREADS: usize = 2;
 /// Things that happen in one life.
-const STEPS: usize = 120;
+const STEPS: usize = 140;
 /// Incidents at most.
-const INCIDENTS: usize = 8;
+const INCIDENTS: usize = 10;
 /// Between two actions on one incident: what the provider does late is over by then.
 const APART: i64 = 90;
 
@@ -46,7 +49,6 @@ struct Letter {
 }
 
 struct Simulation {
-    seed: u64,
     rng: Rng,
     dir: PathBuf,
     provider: Simulated,
@@ -57,6 +59,8 @@ struct Simulation {
     taken: Vec<Push>,
     acted: Vec<(IncidentId, Timestamp)>,
     faults: bool,
+    /// Until then every webhook is lost.
+    silent_until: Timestamp,
     deaths: usize,
     actions: usize,
 }
@@ -71,7 +75,6 @@ impl Simulation {
         let mut rng = Rng::with_seed(seed);
         let provider = Simulated::new(rng.u64(..), 15);
         Self {
-            seed,
             rng,
             dir: dir.to_owned(),
             provider,
@@ -81,6 +84,7 @@ impl Simulation {
             taken: vec![],
             acted: vec![],
             faults: true,
+            silent_until: now(),
             deaths: 0,
             actions: 0,
         }
@@ -98,10 +102,12 @@ impl Simulation {
             };
             self.pass(Duration::from_millis(pause));
             match self.rng.u8(..100) {
-                0..=14 => self.trigger(),
-                15..=64 => self.happen(),
-                65..=84 => self.act(),
+                0..=9 => self.trigger(),
+                10..=14 => self.blink(),
+                15..=59 => self.happen(),
+                60..=84 => self.act(),
                 85..=89 => self.die(),
+                90..=92 => self.silent_until = later(self.rng.u64(..40_000)),
                 _ => {}
             }
             if let Some(owner) = &self.owner {
@@ -120,12 +126,16 @@ impl Simulation {
         }
     }
 
-    /// Everything is dropped where it waits; unanswered webhooks will be sent again.
+    /// Everything is dropped where it waits, often with webhooks at the door; unanswered ones will be sent again.
     fn die(&mut self) {
-        let Some(owner) = self.owner.take() else { return };
-        owner.turns(self.rng.usize(..60));
+        let soon = later(20_000);
+        self.letters.iter_mut().filter(|letter| letter.due < soon).for_each(|letter| letter.due = now());
+        self.carry();
+        let Some(owner) = &self.owner else { return };
+        let turns = if self.rng.bool() { self.rng.usize(..40) } else { self.rng.usize(..3_000) };
+        owner.turns(turns);
         self.collect();
-        drop(owner);
+        self.owner = None;
         self.deaths += 1;
         let due = later(self.rng.u64(1_000..8_000));
         self.letters.extend(self.under_way.drain(..).map(|(push, _)| Letter { push, due }));
@@ -156,7 +166,13 @@ impl Simulation {
     fn carry(&mut self) {
         let new = std::mem::take(&mut self.provider.inside().outbox);
         for push in new {
-            let copies = if self.faults { [0, 1, 1, 1, 1, 1, 2, 3][self.rng.usize(..8)] } else { 1 };
+            let copies = if self.faults && now() < self.silent_until {
+                0
+            } else if self.faults {
+                [0, 1, 1, 1, 1, 1, 2, 3][self.rng.usize(..8)]
+            } else {
+                1
+            };
             for _ in 0..copies {
                 let delay = if self.rng.u8(..4) == 0 { self.rng.u64(..40_000) } else { self.rng.u64(..500) };
                 self.letters.push(Letter { push: push.clone(), due: later(delay) });
@@ -190,6 +206,17 @@ impl Simulation {
         let mut inside = self.provider.inside();
         if inside.incidents.len() < INCIDENTS {
             inside.trigger();
+        }
+    }
+
+    /// Something begins and is over before anybody looks.
+    fn blink(&mut self) {
+        self.trigger();
+        let moment = Duration::from_millis(self.rng.u64(..1_000));
+        self.pass(moment);
+        let mut inside = self.provider.inside();
+        if let Some(id) = inside.newest() {
+            inside.happen(&id, Step::Resolve, 1);
         }
     }
 
@@ -229,6 +256,11 @@ impl Simulation {
         };
         owner.act(Target::at(&incident), verb);
         self.acted.push((incident.key.id, now()));
+        if self.rng.u8(..4) == 0 {
+            let moment = Duration::from_millis(self.rng.u64(..2_000));
+            self.pass(moment);
+            self.die();
+        }
     }
 
     /// The faults stop, everything on its way arrives, and a poll passes.
@@ -254,6 +286,7 @@ fn run(seed: u64) -> Simulation {
     checks::nothing_taken_is_missing(owner, &life.taken);
     checks::each_event_was_taken_once(owner, &life.taken);
     checks::board_is_the_truth(owner, &life.provider);
+    (0..60).take_while(|_| !checks::screens_have_caught_up(owner)).for_each(|_| owner.pass(Duration::from_millis(500)));
     checks::screens_show_the_board(owner);
     checks::store_holds_the_board(owner);
     checks::actions_end_truthfully(owner, &life.provider);

@@ -63,7 +63,7 @@ const ARRIVALS: usize = 3;
 /// Changes that a console may lie behind: so few that the slow one needs snapshots.
 const FEED: usize = 8;
 /// No timer is late by more than this.
-const GRAIN: Duration = Duration::from_millis(250);
+const GRAIN: Duration = Duration::from_millis(500);
 
 /// Somebody who waits until there is nothing to do.
 type Parked = Arc<Mutex<Option<Waker>>>;

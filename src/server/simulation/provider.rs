@@ -101,9 +101,10 @@ impl Simulated {
         self.0.lock().expect("lock")
     }
 
-    fn fate(&self) -> Fate {
+    /// `weight`: how much more often than others this is spoiled.
+    fn fate(&self, weight: u8) -> Fate {
         let mut inside = self.inside();
-        let faults = inside.faults;
+        let faults = inside.faults * weight;
         let rng = &mut inside.rng;
         let before = Duration::from_millis(rng.u64(..200));
         let slow = if rng.u8(..10) == 0 { 3_000 } else { 200 };
@@ -118,7 +119,7 @@ impl Simulated {
         &self,
         read: impl FnOnce(&Inside, Timestamp) -> Result<T, ProviderError>,
     ) -> Result<T, ProviderError> {
-        let fate = self.fate();
+        let fate = self.fate(1);
         sleep(fate.before).await;
         match fate.spoil {
             Some(0) => {
@@ -138,7 +139,7 @@ impl Simulated {
 
     /// Carries out a deed, perhaps; the answer may be lost whether or not it was.
     async fn write(&self, id: &IncidentId, deed: Deed) -> Result<Observation, ProviderError> {
-        let (asked, fate) = (now(), self.fate());
+        let (asked, fate) = (now(), self.fate(3));
         sleep(fate.before).await;
         if !self.inside().allows(id, &deed) {
             return Err(ProviderError::Refused { status: 400, reason: "it is resolved already".into() });
@@ -181,6 +182,11 @@ impl Inside {
         let (incident, push) = Incident::triggered(number, now());
         self.incidents.insert(incident.id.clone(), vec![Version { at: now(), incident }]);
         self.outbox.push(push);
+    }
+
+    pub(super) fn newest(&self) -> Option<IncidentId> {
+        let began = |versions: &Vec<Version>| versions.first().map(|version| version.at);
+        self.incidents.iter().max_by_key(|(_, versions)| began(versions)).map(|(id, _)| id.clone())
     }
 
     /// Somebody or something changes an incident, not through us.

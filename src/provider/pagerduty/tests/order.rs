@@ -26,6 +26,8 @@ const HISTORIES: u64 = 500;
 #[derive(Debug, Clone)]
 enum Heard {
     Push(Push),
+    /// A webhook that nobody signed, and when it came: a hint, true or not.
+    Hint(Push, Timestamp),
     Rest(Box<Observation>),
 }
 
@@ -63,6 +65,9 @@ fn history(rng: &mut Rng) -> History {
         let state = before.state.clone();
         match incident.take(step, rng.usize(..PEOPLE.len()), now) {
             Some(push) => {
+                if rng.u8(..6) == 0 {
+                    heard.push(Heard::Hint(push.clone(), later(now, rng.u64(..60_000))));
+                }
                 told &= !push.tells || push.at > pushed_at;
                 pushed_at = if push.tells { push.at } else { pushed_at };
                 heard.push(Heard::Push(push));
@@ -81,8 +86,10 @@ fn history(rng: &mut Rng) -> History {
 }
 
 fn observation(heard: &Heard) -> Option<Observation> {
+    let told = |push: &Push| Webhooks.decode(&account(), &push.body).expect("readable").observation;
     match heard {
-        Heard::Push(push) => Webhooks.decode(&account(), &push.body).expect("readable").observation,
+        Heard::Push(push) => told(push),
+        Heard::Hint(push, received) => told(push).map(|seen| seen.unsigned(*received)),
         Heard::Rest(seen) => Some((**seen).clone()),
     }
 }
