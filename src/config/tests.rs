@@ -167,7 +167,7 @@ fn an_unknown_key_is_refused_with_its_line_and_the_nearest_right_one() {
     assert_eq!(said, ["4:9: `token`: unknown key `evn`; did you mean `env`?"]);
 
     let said = complaints("[receiver]\nzzz = 1\n");
-    assert_eq!(said, ["2:1: unknown key `zzz` in [receiver]; known here: listen, allow, trusted_proxies"]);
+    assert_eq!(said, ["2:1: unknown key `zzz` in [receiver]; known here: listen, allow, trusted_proxies, tls"]);
 }
 
 #[test]
@@ -433,6 +433,32 @@ fn who_only_shows_a_secret_is_advised_of_the_wire_and_of_rest() {
 
     assert!(said.contains("account prod: with scheme secret-url the secret itself comes over plain http"), "{said}");
     assert!(said.contains("scheme secret-url signs nothing, and without a token nothing confirms"), "{said}");
+}
+
+#[test]
+fn tls_needs_both_files_and_paths_start_beside_the_file() {
+    let text = "[receiver]\nlisten = \"0.0.0.0:8484\"\n[receiver.tls]\ncertificate = \"c.pem\"\nkey = \"/k.pem\"\n";
+    let settings = parse(text, Path::new("/etc/dogwatch/config.toml")).expect("settings");
+    let tls = settings.receiver.tls.expect("tls");
+    assert_eq!((tls.certificate.as_path(), tls.key.as_path()), (Path::new("/etc/dogwatch/c.pem"), Path::new("/k.pem")));
+
+    let text = "[receiver.tls]\ncertificate = \"c.pem\"\n";
+    let Err(ConfigError::Invalid { findings, .. }) = parse(text, Path::new("c.toml")) else { panic!("taken") };
+    assert!(findings[0].message.contains("[receiver.tls] needs `key`"), "{findings:?}");
+}
+
+#[test]
+fn an_open_door_without_tls_is_advised_against_and_one_with_tls_is_not() {
+    let account = "[[account]]\nname = \"a\"\nprovider = \"pagerduty\"\n[account.webhook]\nurl_key = { env = \"K\" }\n\
+                   secrets = [{ env = \"S\" }]\n";
+    let advised = |tls: &str| {
+        let text = format!("[receiver]\nlisten = \"0.0.0.0:8484\"\n{tls}{account}");
+        let settings = parse(&text, Path::new("c.toml")).expect("settings");
+        super::advice(&settings).iter().any(|advice| advice.contains("without TLS"))
+    };
+
+    assert!(advised(""));
+    assert!(!advised("[receiver.tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n"));
 }
 
 #[test]

@@ -87,12 +87,12 @@ impl Stamp {
         Self { at, source: Source::Rest, asked }
     }
 
-    /// Whether REST, which tells whole seconds, may hide a change that is newer than it by less than one.
-    pub fn may_hide(&self, other: &Self) -> bool {
-        self.source == Source::Rest
-            && other.source == Source::Push
-            && self > other
-            && self.at.duration_since(other.at) < SignedDuration::from_secs(1)
+    /// Whether the two stamps do not tell which of two different states came last: a whole second of REST holds the
+    /// webhooks of that second, two answers that name one second may have overtaken each other, and so may two
+    /// webhooks of one millisecond. The merge decides all the same; only another look at REST knows.
+    pub fn leaves_open(&self, other: &Self) -> bool {
+        let one_second = self.at.as_second() == other.at.as_second();
+        self.at == other.at || (one_second && self.source != other.source)
     }
 }
 
@@ -179,6 +179,12 @@ pub struct Doubt {
 }
 
 impl Doubt {
+    /// Both parts, but not when REST was asked: asking again is no news.
+    fn told(&self) -> [Option<(Timestamp, Source, State)>; 2] {
+        let part = |(stamp, state): &(Stamp, State)| (stamp.at, stamp.source, state.clone());
+        [Some(part(&self.hint)), self.known.as_ref().map(part)]
+    }
+
     /// A hint counts while it is newer than what is known, and while REST was not asked after it had come: whatever
     /// time a hint claims, the provider's own answer ends it.
     fn shown(&self, looked: Option<Timestamp>) -> &(Stamp, State) {
@@ -205,7 +211,7 @@ impl Incident {
         if let Some(extra) = &seen.extra {
             let known = self.extra.as_ref().map(|(stamp, extra)| (*stamp, extra));
             if known.is_none_or(|known| (seen.stamp, extra) > known) {
-                changed |= known.is_none_or(|(_, old)| old != extra);
+                changed |= known.is_none_or(|(stamp, old)| old != extra || stamp.at != seen.stamp.at);
                 self.extra = Some((seen.stamp, extra.clone()));
             }
         }
@@ -213,16 +219,23 @@ impl Incident {
             return self.merge_doubted(seen) | changed;
         }
         if (seen.stamp, &seen.state) > (self.stamp, &self.state) {
-            changed |= self.state != seen.state;
+            // A later time of the same is news too: whoever takes it over must know what is older.
+            changed |= self.state != seen.state || self.stamp.at != seen.stamp.at;
             self.stamp = seen.stamp;
             self.state = seen.state.clone();
         }
         changed
     }
 
+    /// Whether `seen` tells another state, and the times do not tell which of the two came last.
+    pub fn doubts(&self, seen: &Observation) -> bool {
+        self.stamp.leaves_open(&seen.stamp) && self.state != seen.state
+    }
+
     fn merge_doubted(&mut self, seen: &Observation) -> bool {
         let new = (seen.stamp, seen.state.clone());
         let shown = || (self.stamp, self.state.clone());
+        let before = self.doubt.as_ref().map(|doubt| doubt.told());
         let mut doubt = match self.doubt.take() {
             Some(doubt) => doubt,
             None => Box::new(Doubt { hint: new.clone(), known: Some(shown()) }),
@@ -234,10 +247,9 @@ impl Incident {
         }
         let looked = self.extra.as_ref().map(|(stamp, _)| stamp.asked);
         let (stamp, state) = doubt.shown(looked).clone();
-        let was = self.is_unconfirmed();
-        let changed = self.state != state;
+        let changed = before != Some(doubt.told()) || self.state != state || self.stamp.source != stamp.source;
         (self.stamp, self.state, self.doubt) = (stamp, state, Some(doubt));
-        changed || was != self.is_unconfirmed()
+        changed
     }
 
     /// Whether nobody signed what it shows, and the provider was not asked since.

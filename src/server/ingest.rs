@@ -1,11 +1,7 @@
 //! From committed deliveries to the board. A delivery is applied after it is committed, and marked as applied
 //! with what it changed; whatever a crash left between the two is applied at the next start.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{Notify, mpsc},
@@ -17,10 +13,10 @@ use super::desk::Desk;
 use crate::{
     core::{
         board::{Board, Change},
-        delivery::{Decode, DeliverySummary, NOTHING, Verdict},
+        delivery::{DeliverySummary, NOTHING, Verdict},
         freshness::Push,
-        id::{AccountName, DeliveryId, IncidentKey},
-        incident::{Incident, Observation},
+        id::{AccountName, DeliveryId},
+        incident::Observation,
         push::{REFUSALS_TO_DISABLE, Subscribed},
         text::Shown,
     },
@@ -33,20 +29,11 @@ use crate::{
 
 /// Before deliveries that could not be read back are tried again.
 const AGAIN: Duration = Duration::from_secs(1);
-/// Unsigned incidents of one batch that the provider is asked about at once; the next poll asks about the others, so
-/// that a flood of them does not use up what may be asked.
-const LOOKS: usize = 32;
 /// Arrivals taken together.
 const BATCH: usize = 512;
 
 /// Applies what arrives until `stop`. `missed` says that an arrival found no room and is only in the store.
-pub async fn run(
-    desk: Arc<Desk>,
-    mut arrivals: mpsc::Receiver<Arrival>,
-    missed: Arc<Notify>,
-    decoders: BTreeMap<AccountName, Arc<dyn Decode>>,
-    stop: CancellationToken,
-) {
+pub async fn run(desk: Arc<Desk>, mut arrivals: mpsc::Receiver<Arrival>, missed: Arc<Notify>, stop: CancellationToken) {
     let mut batch = Vec::with_capacity(BATCH);
     loop {
         tokio::select! {
@@ -58,7 +45,7 @@ pub async fn run(
                 apply(&desk, &mut batch).await;
             }
             () = missed.notified() => {
-                if let Err(error) = catch_up(&desk, &decoders).await {
+                if let Err(error) = catch_up(&desk).await {
                     tracing::error!(%error, "deliveries wait to be applied");
                     sleep(AGAIN).await;
                     missed.notify_one();
@@ -72,13 +59,13 @@ async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
     crash::passing(Point::BeforeApply);
     let arrived: Vec<Arrival> = std::mem::take(batch);
     let _order = desk.order.lock().await;
-    let (mut writes, applied, unclear) = desk.hub.change(|board| {
-        let (mut changes, mut writes, mut applied) = (vec![], vec![], vec![]);
-        let (mut hidden, mut doubted) = (BTreeSet::new(), BTreeSet::new());
+    let (mut writes, applied, doubted) = desk.hub.change(|board| {
+        let (mut changes, mut writes, mut applied, mut doubted) = (vec![], vec![], vec![], vec![]);
         for mut arrival in arrived {
-            hidden.extend(arrival.observation.as_ref().filter(|seen| is_hidden(board, seen)).map(|s| s.key.clone()));
-            let key = arrival.observation.as_ref().map(|seen| seen.key.clone());
-            if arrival.summary.verdict == Verdict::Accepted {
+            // Those of an account that left the board meanwhile wait in the store until it is configured again.
+            let known = arrival.summary.account.as_ref().is_some_and(|name| board.accounts.contains_key(name));
+            doubted.extend(arrival.observation.as_ref().filter(|seen| board.doubts(seen)).map(|s| s.key.clone()));
+            if known && arrival.summary.verdict == Verdict::Accepted {
                 let (change, told) = merge(board, arrival.observation.as_ref());
                 if let Some(Change::Incident(incident)) = change {
                     writes.push(Write::Incident(incident.clone()));
@@ -88,19 +75,17 @@ async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
                 let commit_us = Some(arrival.commit_us);
                 applied.push(Applied { id: arrival.summary.id, changed: Some(told), commit_us });
             }
-            doubted.extend(key.filter(|key| board.incidents.get(key).is_some_and(Incident::is_unconfirmed)));
             let change = Change::Delivery(Box::new(arrival.summary));
             board.apply(&change);
             changes.extend(note_push(board, &change));
             changes.push(change);
         }
-        hidden.extend(doubted.into_iter().take(LOOKS));
         crash::passing(Point::BeforePublish);
-        (changes, (writes, applied, hidden))
+        (changes, (writes, applied, doubted))
     });
     crash::passing(Point::AfterPublish);
     doubt_push(desk);
-    look_again(desk, unclear);
+    desk.looks.ask(doubted);
     writes.push(Write::Applied(applied));
     if let Err(error) = desk.store.save(writes).await {
         tracing::error!(%error, "applied deliveries could not be marked; they are applied again at the next start");
@@ -128,31 +113,6 @@ pub(super) fn merge(board: &mut Board, told: Option<&Observation>) -> (Option<Ch
     }
 }
 
-/// Whether a change that was pushed loses only because REST had told of the same second.
-fn is_hidden(board: &Board, seen: &Observation) -> bool {
-    board
-        .incidents
-        .get(&seen.key)
-        .is_some_and(|known| known.stamp.may_hide(&seen.stamp) && known.state.status != seen.state.status)
-}
-
-/// Asks the provider how these incidents stand: it alone can tell which of two changes in one second came last, and
-/// whether what nobody signed is so.
-fn look_again(desk: &Arc<Desk>, keys: BTreeSet<IncidentKey>) {
-    for key in keys {
-        let desk = Arc::clone(desk);
-        tokio::spawn(async move {
-            let Some(account) = desk.accounts.get(&key.account) else { return };
-            let Ok(provider) = account.provider().await else { return };
-            match provider.incident(&key.id).await {
-                Ok(seen) => desk.observe(&seen).await,
-                // The next poll asks again.
-                Err(error) => tracing::debug!(incident.id = %key.id, %error, "could not look again"),
-            }
-        });
-    }
-}
-
 /// The push side of the account, after this delivery.
 fn note_push(board: &mut Board, delivery: &Change) -> Option<Change> {
     let Change::Delivery(summary) = delivery else { return None };
@@ -163,21 +123,22 @@ fn note_push(board: &mut Board, delivery: &Change) -> Option<Change> {
 }
 
 /// Applies everything that is committed and not applied yet.
-pub async fn catch_up(desk: &Desk, decoders: &BTreeMap<AccountName, Arc<dyn Decode>>) -> Result<(), StoreError> {
+pub async fn catch_up(desk: &Desk) -> Result<(), StoreError> {
     let waiting = desk.store.read(|reader| Ok((reader.unapplied()?, reader.recent(None, 500)?))).await?;
     let (unapplied, newest) = waiting;
     let mut seen: Vec<(DeliveryId, Option<Observation>)> = vec![];
     for Unapplied { id, at, account, proof, body } in unapplied {
         // Those of an account that is not configured now wait until it is again.
-        let Some(decoder) = decoders.get(&account) else { continue };
-        let said = decoder.decode(&account, &body).ok().map(|said| said.shown_by(proof.as_ref(), at));
-        seen.push((id, said.and_then(|said| said.observation)));
+        let Some(known) = desk.accounts.get(&account) else { continue };
+        let decoded = known.decode().decode(&account, &body).ok().map(|decoded| decoded.shown_by(proof.as_ref(), at));
+        seen.push((id, decoded.and_then(|decoded| decoded.observation)));
     }
     crash::passing(Point::BeforeApply);
     let _order = desk.order.lock().await;
-    let (mut writes, applied) = desk.hub.change(|board| {
-        let (mut changes, mut writes, mut applied) = (vec![], vec![], BTreeMap::new());
+    let (mut writes, applied, doubted) = desk.hub.change(|board| {
+        let (mut changes, mut writes, mut applied, mut doubted) = (vec![], vec![], BTreeMap::new(), vec![]);
         for (id, told) in &seen {
+            doubted.extend(told.as_ref().filter(|seen| board.doubts(seen)).map(|seen| seen.key.clone()));
             let (change, words) = merge(board, told.as_ref());
             if let Some(Change::Incident(incident)) = change {
                 writes.push(Write::Incident(incident.clone()));
@@ -194,9 +155,10 @@ pub async fn catch_up(desk: &Desk, decoders: &BTreeMap<AccountName, Arc<dyn Deco
         last_push(board);
         changes.extend(board.accounts.values().map(|known| Change::Account(Box::new(known.account.clone()))));
         crash::passing(Point::BeforePublish);
-        (changes, (writes, applied))
+        (changes, (writes, applied, doubted))
     });
     crash::passing(Point::AfterPublish);
+    desk.looks.ask(doubted);
     let applied = applied.into_iter().map(|(id, changed)| Applied { id, changed: Some(changed), commit_us: None });
     writes.push(Write::Applied(applied.collect()));
     desk.store.save(writes).await?;
@@ -283,6 +245,7 @@ mod tests {
         desk.observe(&acknowledged).await;
         let (_, mut feed) = desk.hub.subscribe();
         fake.put_again("P1", Status::Resolved);
+        tokio::spawn(super::super::look::run(Arc::clone(&desk), CancellationToken::new()));
 
         apply(&desk, &mut vec![arrival(1, pushed(&acknowledged, Status::Resolved, 800))]).await;
 

@@ -41,6 +41,7 @@ impl Desk {
             return Err(format!("delivery {id} is of the account `{account}`, which is not configured any more"));
         }
         let decoded = Webhooks.decode(&account, whole).map_err(|cause| format!("delivery {id}: {cause}"))?;
+        let decoded = decoded.shown_by(stored.summary.proof.as_ref(), stored.summary.at);
         let changed = {
             let _order = self.order.lock().await;
             let (change, changed) = self.hub.change(|board| {
@@ -99,10 +100,6 @@ mod tests {
 
     const TRIGGERED: &str = include_str!("../../tests/fixtures/pagerduty/webhook_real.triggered.json");
 
-    fn act() -> Caller {
-        Caller::ourselves()
-    }
-
     async fn stored(desk: &Desk, verdict: Verdict, body: &[u8]) -> DeliveryId {
         let account = fake::account_name();
         let decoded = Webhooks.decode(&account, body).ok();
@@ -131,7 +128,7 @@ mod tests {
 
         let mut said = vec![];
         for _ in 0..2 {
-            match desk.answer(&act(), Request::Replay { id }).await {
+            match desk.answer(&Caller::ourselves(), Request::Replay { id }).await {
                 Ok(Answer::Replayed { changed, .. }) => said.push(changed.to_string()),
                 other => panic!("{other:?}"),
             }
@@ -151,14 +148,14 @@ mod tests {
         stored(&desk, Verdict::Accepted, long.as_bytes()).await;
         let cut = stored(&desk, Verdict::Accepted, long.as_bytes()).await;
         let altered = stored(&desk, Verdict::Accepted, TRIGGERED.as_bytes()).await;
-        let watch = Caller::of(None);
+        let stranger = Caller::of(Some(4_000_002));
 
         for (caller, id, word) in [
-            (act(), rejected, "rejected"),
-            (act(), cut, "only the first 65536"),
-            (act(), altered, "not that of the first"),
-            (act(), DeliveryId(99), "not kept"),
-            (watch, cut, "not act"),
+            (Caller::ourselves(), rejected, "rejected"),
+            (Caller::ourselves(), cut, "only the first 65536"),
+            (Caller::ourselves(), altered, "not that of the first"),
+            (Caller::ourselves(), DeliveryId(99), "not kept"),
+            (stranger, cut, "not act"),
         ] {
             let answer = desk.answer(&caller, Request::Replay { id }).await;
             assert!(answer.as_ref().is_err_and(|said| said.contains(word)), "{word}: {answer:?}");

@@ -528,19 +528,18 @@ fn a_store_that_cannot_commit_is_loud() {
 fn why_webhooks_get_503_is_said_with_what_to_do() {
     let at = "/home/alice/.local/state/dogwatch/dogwatch.db";
     let causes = [
-        ("door_full", format!("no room left on the disk of {at}: free some, and it goes on by itself")),
-        ("door_locked", format!("{at} is locked by another program: end that one, and it goes on by itself")),
+        ("door_full", format!("no room left on the disk: free some, and it goes on by itself ({at})")),
+        (
+            "door_locked",
+            format!("the store is locked by another program: end that one, and it goes on by itself ({at})"),
+        ),
         (
             "door_damaged",
-            format!(
-                "{at} is damaged (database disk image is malformed): move it aside together with its -wal and -shm, then start with a new one"
-            ),
+            format!("the store is damaged: move {at} aside together with its -wal and -shm, then start with a new one"),
         ),
         (
             "door_read_only",
-            format!(
-                "{at} cannot be written (Read-only file system): see to the permissions of the file and its directory"
-            ),
+            format!("the store cannot be written (Read-only file system): see to the permissions of {at}"),
         ),
     ];
     for (name, cause) in causes {

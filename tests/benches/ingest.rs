@@ -25,7 +25,7 @@ use dogwatch::{
     provider::pagerduty::Webhooks,
     receiver::{
         self, Hook, NamedSecret, Networks, Receiver,
-        http::{self, Limits},
+        http::{self, Front, Limits},
     },
     store::Store,
 };
@@ -154,7 +154,7 @@ async fn open(variant: Variant, dir: &Path, stop: CancellationToken) -> SocketAd
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    tokio::spawn(http::serve(listener, router, Limits::default(), Networks::default(), stop));
+    tokio::spawn(http::serve(listener, router, Limits::default(), Front::plain(Networks::default()), stop));
     address
 }
 

@@ -116,7 +116,7 @@ fn reach(model: &Model, found: usize) -> String {
     }
     match &hunt.reach {
         Reach::Nowhere if model.webhooks.filter.is_typing() => {
-            format!("{found} of {} read; enter searches the log", log.lines().len())
+            format!("{found} of {} read; enter: all", log.lines().len())
         }
         Reach::Nowhere => format!("{found} of {} read", log.lines().len()),
         Reach::Asked(wait) if wait.overdue(model.now) => format!("{found}; ! no answer, down asks again"),
