@@ -2,29 +2,40 @@
 //!
 //! What is damaged is never written to, mended or deleted here: it may be all that is left of a night.
 
-use std::path::Path;
+use std::{fs::Metadata, path::Path, time::Duration};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
-use super::StoreError;
+use super::{StoreError, schema};
 
 /// A database up to this size is looked at whole before the first write: some 50 ms.
 const SMALL: u64 = 64 * 1024 * 1024;
 /// Of a larger one, the tables that the board is made of.
 const BOARD: [&str; 4] = ["incident", "action", "snapshot", "probe"];
 
-/// Looks at what can be looked at without delaying the start.
-pub(super) fn look_quickly(db: &Connection, path: &Path) -> Result<(), StoreError> {
+/// Looks at what can be looked at without delaying the start, and changes nothing. A file that is not there yet, or
+/// is no plain file, is for others to judge.
+pub(super) fn look_quickly(path: &Path, lock_wait: Duration) -> Result<(), StoreError> {
+    let size = std::fs::symlink_metadata(path).ok().filter(Metadata::is_file).map_or(0, |file| file.len());
+    if size == 0 {
+        return Ok(());
+    }
     let failed = |error: rusqlite::Error| StoreError::sqlite(path, &error);
-    let size = std::fs::metadata(path).map_err(|error| StoreError::io(path, &error))?.len();
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let db = Connection::open_with_flags(path, flags).map_err(failed)?;
+    db.busy_timeout(lock_wait).map_err(failed)?;
+    if schema::is_newer(&db).map_err(failed)? {
+        return Ok(());
+    }
     let looks = if size <= SMALL {
         vec!["PRAGMA quick_check(1)".to_owned()]
     } else {
         BOARD.map(|table| format!("PRAGMA quick_check('{table}')")).into()
     };
     for look in looks {
-        let found: String = db.query_row(&look, [], |row| row.get(0)).map_err(failed)?;
-        if found != "ok" {
+        // Of a table that an older version did not have, nothing is said.
+        let found: Option<String> = db.query_row(&look, [], |row| row.get(0)).optional().map_err(failed)?;
+        if let Some(found) = found.filter(|found| found != "ok") {
             return Err(StoreError::Corrupt { path: path.display().to_string(), cause: in_one_line(&found) });
         }
     }

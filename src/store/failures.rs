@@ -172,8 +172,7 @@ async fn with_the_clock_set_back_the_log_keeps_the_order_in_which_it_was_written
     assert_eq!(ids, ["E3", "E2", "E1"]);
     assert_eq!(log.iter().map(|line| line.at).collect::<Vec<_>>(), [at(1), at(0), at(1)]);
     assert_eq!(reader.recent(Some(log[0].id), 10).expect("older"), log[1..]);
-    let unapplied: Vec<_> =
-        reader.unapplied().expect("unapplied").into_iter().map(|unapplied| unapplied.id.0).collect();
+    let unapplied: Vec<_> = reader.unapplied().expect("unapplied").into_iter().map(|waiting| waiting.id.0).collect();
     assert_eq!(unapplied, [1, 2, 3]);
 }
 
@@ -242,4 +241,72 @@ fn what_the_disk_suffers_from_is_found_out_where_sqlite_does_not_tell() {
     assert!(matches!(nothing_else, StoreError::Disk { .. }), "{nothing_else}");
     assert!(matches!(read_only, StoreError::ReadOnly { .. }), "{read_only}");
     assert_eq!(fs::read_dir(dir.path()).expect("dir").count(), 0);
+}
+
+/// What is in a store, as far as it is checked: the events with their bodies, and how the incidents stand.
+type Content = (Vec<(String, Vec<u8>)>, Vec<(IncidentKey, Status)>);
+
+/// Reads all of it; an error is any that was met, also by the check.
+fn read_all(path: &Path) -> Result<Content, String> {
+    let reader = Reader::open_file(path, LOCK_WAIT).map_err(|error| error.to_string())?;
+    reader.check()?;
+    let failed = |error: StoreError| error.to_string();
+    let mut events = vec![];
+    for line in reader.recent(None, 1_000).map_err(failed)? {
+        let stored = reader.delivery(line.id).map_err(failed)?.ok_or("gone")?;
+        events.push((line.event_id.ok_or("no event")?.to_string(), stored.body));
+    }
+    let incidents = reader.incidents().map_err(failed)?;
+    Ok((events, incidents.into_iter().map(|incident| (incident.key, incident.state.status)).collect()))
+}
+
+#[tokio::test]
+async fn of_two_hundred_damaged_stores_none_is_read_as_if_it_were_whole() {
+    let dir = filled(80).await;
+    let path = path(&dir);
+    let before = read_all(&path).expect("whole");
+    assert_eq!((before.0.len(), before.1.len()), (80, 20));
+    let whole = fs::read(&path).expect("read");
+    let mut found = 0;
+
+    for seed in 0..200 {
+        let mut dice = fastrand::Rng::with_seed(seed);
+        let mut bytes = whole.clone();
+        if seed % 5 == 0 {
+            bytes.truncate(dice.usize(..bytes.len()));
+        } else {
+            for _ in 0..=dice.usize(..8) {
+                let at = dice.usize(..bytes.len());
+                bytes[at] ^= 1 << dice.u8(..8);
+            }
+        }
+        fs::write(&path, &bytes).expect("write");
+
+        match read_all(&path) {
+            Ok(read) => assert!(read == before, "seed {seed}: read as whole, but it is not what was written"),
+            Err(_) => found += 1,
+        }
+        // The owner may refuse it, or take it; it must not panic, and what it then promises is there.
+        if let Ok(store) = Store::open(dir.path())
+            && store.record(event("after")).await.is_ok()
+        {
+            let seen = store.read(|reader| Ok(event_ids_or_error(reader))).await;
+            let seen = seen.and_then(|ids| ids);
+            assert!(seen.map_or(true, |ids| ids.contains(&"after".to_owned())), "seed {seed}");
+        }
+        for suffix in ["-wal", "-shm"] {
+            let _ = fs::remove_file(format!("{}{suffix}", path.display()));
+        }
+    }
+
+    assert!(found >= 40, "every truncation at least, not {found}");
+}
+
+fn event_ids_or_error(reader: &Reader) -> Result<Vec<String>, StoreError> {
+    let mut ids = vec![];
+    reader.event_ids(|id| {
+        ids.push(id.to_string());
+        std::ops::ControlFlow::Continue(())
+    })?;
+    Ok(ids)
 }

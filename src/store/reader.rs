@@ -13,6 +13,7 @@ use std::{
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params, types::Type};
 use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
 
 use super::{PrunedFor, StoreError, files, pack, schema};
 use crate::core::{
@@ -37,6 +38,16 @@ pub struct StoredDelivery {
     pub timings: Timings,
 }
 
+/// An accepted delivery whose content has not reached the board.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unapplied {
+    pub id: DeliveryId,
+    pub at: Timestamp,
+    pub account: AccountName,
+    pub proof: Option<Proof>,
+    pub body: Vec<u8>,
+}
+
 /// How many deliveries of a verdict are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Count {
@@ -56,16 +67,6 @@ pub struct Beginning {
     pub pruned: u64,
     /// Why the last of them went.
     pub pruned_for: Option<PrunedFor>,
-}
-
-/// An accepted delivery whose content has not reached the board.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unapplied {
-    pub id: DeliveryId,
-    pub at: Timestamp,
-    pub account: AccountName,
-    pub proof: Option<Proof>,
-    pub body: Vec<u8>,
 }
 
 /// A read-only connection.
@@ -247,11 +248,35 @@ impl Reader {
                 |row| row.get(0),
             )
             .map_err(failed)?;
-        if unknown.is_empty() {
-            return Ok(());
+        if !unknown.is_empty() {
+            let count = unknown.len();
+            let what = format!("the events of {count} deliveries would be taken a second time");
+            return Err(format!("{}: {what}", self.path.display()));
         }
-        let count = unknown.len();
-        Err(format!("{}: the events of {count} deliveries would be taken a second time", self.path.display()))
+        self.check_content().map_err(failed)
+    }
+
+    /// Compares what pages may be whole and yet not hold: bodies as they came, incidents under their own keys.
+    fn check_content(&self) -> Result<(), StoreError> {
+        self.look(|db| {
+            let sql = "SELECT delivery.id, headers, body, packed, digest FROM known_event
+                       JOIN delivery ON delivery.id = known_event.delivery WHERE digest IS NOT NULL";
+            let mut statement = db.prepare_cached(sql)?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                as_it_came(row.get("id")?, &content(row)?.1, row.get("digest")?)?;
+            }
+            let mut statement = db.prepare_cached("SELECT account, id, status, incident FROM incident")?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let Incident { key, state, .. } = parsed(row, "incident")?;
+                let columns: [String; 3] = [row.get("account")?, row.get("id")?, row.get("status")?];
+                if columns != [key.account.as_str(), key.id.as_str(), state.status.word()] {
+                    return Err(unusable("incident", format!("{key} is stored as another one")));
+                }
+            }
+            Ok(())
+        })
     }
 
     /// Runs statements that only read.
@@ -330,6 +355,14 @@ fn action(row: &Row<'_>) -> rusqlite::Result<Action> {
 fn verdict(word: &str) -> Result<Verdict, String> {
     let all = [Verdict::Accepted, Verdict::Duplicate, Verdict::Undecodable, Verdict::Rejected];
     all.into_iter().find(|verdict| verdict.word() == word).ok_or_else(|| format!("no verdict is called {word}"))
+}
+
+/// Whether the body of delivery `id` is what its digest was made of.
+fn as_it_came(id: i64, body: &[u8], digest: [u8; 32]) -> rusqlite::Result<()> {
+    if <[u8; 32]>::from(Sha256::digest(body)) == digest {
+        return Ok(());
+    }
+    Err(unusable("body", format!("delivery {id} is not as it came")))
 }
 
 /// A failure to understand a column, as `SQLite`'s wrapper tells it.

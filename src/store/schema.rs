@@ -148,6 +148,11 @@ fn version(db: &Connection) -> rusqlite::Result<i64> {
     db.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
+/// Whether a later version of dogwatch wrote it.
+pub(super) fn is_newer(db: &Connection) -> rusqlite::Result<bool> {
+    Ok(version(db)? > known())
+}
+
 /// Opens the store for writing: creates and migrates it where needed. Returns its path too.
 pub(super) fn open_writer(dir: &Path, lock_wait: Duration) -> Result<(Connection, PathBuf), StoreError> {
     let path = files::prepare(dir)?;
@@ -302,7 +307,7 @@ mod tests {
     #[tokio::test]
     async fn only_a_new_store_can_give_room_back_and_an_old_one_takes_no_harm_from_being_asked() {
         let mode = |dir: &tempfile::TempDir| {
-            let db = open_reader(dir.path(), Duration::from_secs(1)).expect("reader");
+            let db = open_reader(&files::path_in(dir.path()), Duration::from_secs(1)).expect("reader");
             db.pragma_query_value(None, "auto_vacuum", |row| row.get::<_, i64>(0)).expect("mode")
         };
         let (old, new) = (old_store(), tempfile::tempdir().expect("tempdir"));

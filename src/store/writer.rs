@@ -98,11 +98,12 @@ struct Open {
 impl Open {
     /// Looks for damage too, unless the file is the one that is known to be `sound`.
     fn new(dir: &Path, lock_wait: Duration, sound: Option<(u64, u64)>) -> Result<(Self, PathBuf), StoreError> {
+        let path = files::path_in(dir);
+        if sound.is_none() || files::identity(&path).ok() != sound {
+            damage::look_quickly(&path, lock_wait)?;
+        }
         let (db, path) = schema::open_writer(dir, lock_wait)?;
         let file = files::identity(&path).map_err(|error| StoreError::io(&path, &error))?;
-        if sound != Some(file) {
-            damage::look_quickly(&db, &path)?;
-        }
         Ok((Self { db, file }, path))
     }
 }

@@ -525,6 +525,34 @@ fn a_store_that_cannot_commit_is_loud() {
 }
 
 #[test]
+fn why_webhooks_get_503_is_said_with_what_to_do() {
+    let at = "/home/alice/.local/state/dogwatch/dogwatch.db";
+    let causes = [
+        ("door_full", format!("no room left on the disk of {at}: free some, and it goes on by itself")),
+        ("door_locked", format!("{at} is locked by another program: end that one, and it goes on by itself")),
+        (
+            "door_damaged",
+            format!(
+                "{at} is damaged (database disk image is malformed): move it aside together with its -wal and -shm, then start with a new one"
+            ),
+        ),
+        (
+            "door_read_only",
+            format!(
+                "{at} cannot be written (Read-only file system): see to the permissions of the file and its directory"
+            ),
+        ),
+    ];
+    for (name, cause) in causes {
+        both(name, |width, height| {
+            let mut board = board();
+            board.door = Door::Failing { address: "127.0.0.1:8484".into(), cause: shown(&cause) };
+            attached(board, width, height)
+        });
+    }
+}
+
+#[test]
 fn a_priority_that_no_incident_has_takes_no_column() {
     both("list_without_priorities", |width, height| {
         let mut board = board();
