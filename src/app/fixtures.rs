@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use super::{Effect, Event, Model, Role, update};
 use crate::{
     core::{
-        action::{Action, Outcome, Target, Verb},
+        action::{Action, By, Outcome, Target, Verb},
         board::{AccountBoard, Board, Change},
         delivery::{DeliverySummary, Direction, Proof, Scheme, Verdict},
         detail::{Alert, Detail, Note, TimelineEntry},
@@ -243,9 +243,13 @@ fn deliveries() -> Vec<DeliverySummary> {
     ]
 }
 
+pub(crate) fn by(actor: &str) -> By {
+    By { actor: shown(actor), uid: Some(1000), name: None }
+}
+
 pub(crate) fn action(id: i64, verb: Verb, outcomes: &[(&str, Outcome)]) -> Action {
     let outcomes = outcomes.iter().map(|(id, outcome)| (key(id), outcome.clone())).collect();
-    Action { id: ActionId(id), at: ago(60), actor: shown("alice"), verb, outcomes }
+    Action { id: ActionId(id), at: ago(60), by: by("alice"), verb, outcomes }
 }
 
 pub(crate) fn board() -> Board {

@@ -9,6 +9,7 @@ pub mod keys;
 pub mod list;
 pub mod oncall;
 pub mod page;
+pub mod person;
 pub mod prompt;
 pub mod templates;
 pub mod troubles;
@@ -230,7 +231,7 @@ impl Model {
     /// Why this console may only look, if so.
     pub fn watching(&self) -> Option<&str> {
         match &self.access {
-            Access::Act { .. } => None,
+            Access::Act { .. } | Access::ActAs { .. } => None,
             Access::Watch { reason } => Some(reason),
         }
     }

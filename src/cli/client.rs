@@ -52,7 +52,7 @@ impl Client {
         let settings = places.settings();
         let connector = Connector {
             state_dir: places.state_dir()?,
-            named: places.state_dir.is_some(),
+            shared: places.shared(),
             settings: settings.map_err(|failure| failure.message),
             receive: false,
             owned: Owned::default(),

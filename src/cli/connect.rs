@@ -8,6 +8,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use tokio::net::UnixStream;
 
 use super::{output, worker_command};
 use crate::{
@@ -16,7 +17,8 @@ use crate::{
     run::{Connect, Connection},
     server::{
         Options, Server,
-        ownership::{self, Role, SHARED_SOCKET},
+        ownership::{self, Role},
+        shared::{self, SHARED_SOCKET, SharedError},
     },
 };
 
@@ -43,11 +45,35 @@ impl Owned {
     }
 }
 
+/// Whether a server of another user is looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Shared {
+    /// In the usual place.
+    First,
+    /// The state directory was named: no.
+    Never,
+    /// At this socket, and no other server will do.
+    Only(PathBuf),
+}
+
+impl Shared {
+    /// A line to it; `None` when there is none to be had and another server will do.
+    pub(super) async fn dial(&self) -> Result<Option<UnixStream>, SharedError> {
+        match self {
+            Self::First => shared::dial(SHARED_SOCKET.as_ref()).await,
+            Self::Never => Ok(None),
+            Self::Only(path) => match shared::dial(path).await? {
+                None => Err(SharedError::Unusable { path: path.clone(), reason: "no server listens there".into() }),
+                found => Ok(found),
+            },
+        }
+    }
+}
+
 /// Looks for a server, or becomes it.
 pub(super) struct Connector {
     pub(super) state_dir: PathBuf,
-    /// The state directory was named: the shared server is not looked for.
-    pub(super) named: bool,
+    pub(super) shared: Shared,
     /// What to serve with if there is no server; or why that cannot be known.
     pub(super) settings: Result<Settings, String>,
     /// Whether to listen for webhooks when this process becomes the server.
@@ -61,16 +87,20 @@ impl Connect for Connector {
         if let Some(connection) = self.to_own_server() {
             return Ok(connection);
         }
-        if !self.named
-            && let Ok(Some(stream)) = ownership::dial(SHARED_SOCKET.as_ref()).await
-        {
-            return Ok(Connection { io: Box::new(stream), role: app::Role::Attached });
+        let refused = match self.shared.dial().await {
+            Ok(Some(stream)) => return Ok(Connection { io: Box::new(stream), role: app::Role::Attached }),
+            Ok(None) => None,
+            Err(error) => Some(error.to_string()),
+        };
+        if let (Shared::Only(_), Some(refused)) = (&self.shared, &refused) {
+            return Err(refused.clone());
         }
         match ownership::attach_or_own(&self.state_dir, PATIENCE).await.map_err(|e| e.to_string())? {
             Role::Console(stream) => Ok(Connection { io: Box::new(stream), role: app::Role::Attached }),
             Role::Owner { lease, socket } => {
                 let options = Options {
-                    settings: self.settings.clone()?,
+                    // Who was to use the shared server has no settings: its refusal is the news.
+                    settings: self.settings.clone().map_err(|why| refused.unwrap_or(why))?,
                     state_dir: self.state_dir.clone(),
                     receive: self.receive,
                     worker: worker_command(),

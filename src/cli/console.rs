@@ -2,7 +2,7 @@
 
 use super::{
     Exit, Failure, Places,
-    connect::{Connector, Owned},
+    connect::{Connector, Owned, Shared},
     logging,
 };
 use crate::{
@@ -14,17 +14,27 @@ use crate::{
 pub(super) async fn run(places: &Places) -> Result<i32, Failure> {
     let state_dir = places.state_dir()?;
     let settings = places.settings();
-    let named = places.state_dir.is_some();
-    if let Err(failure) = &settings
-        && !someone_serves(&state_dir, named).await
-    {
-        return Err(Failure::new(failure.exit, &failure.message));
+    let shared = places.shared();
+    let theirs = shared.dial().await;
+    if let (Shared::Only(_), Err(refused)) = (&shared, &theirs) {
+        return Err(Failure::new(Exit::Failed, refused));
     }
-    ownership::prepare(&state_dir).map_err(|e| Failure::new(Exit::Failed, e))?;
-    logging::to_file(&state_dir)?;
+    if let (Err(failure), Ok(None) | Err(_)) = (&settings, &theirs)
+        && !someone_serves(&state_dir).await
+    {
+        let message = theirs.err().map_or_else(|| failure.message.clone(), |refused| refused.to_string());
+        return Err(Failure::new(failure.exit, message));
+    }
+    let prepared = ownership::prepare(&state_dir).map_err(|e| Failure::new(Exit::Failed, e));
+    match prepared.and_then(|()| Ok(logging::to_file(&state_dir)?)) {
+        // Who uses the shared server may have no place of their own, and then keeps no log.
+        Err(failure) if !matches!(theirs, Ok(Some(_))) => return Err(failure),
+        Ok(()) | Err(_) => {}
+    }
+    drop(theirs);
     let connector = Connector {
         state_dir,
-        named,
+        shared,
         settings: settings.map_err(|failure| failure.message),
         receive: true,
         owned: Owned::default(),
@@ -32,10 +42,8 @@ pub(super) async fn run(places: &Places) -> Result<i32, Failure> {
     screen(connector).await
 }
 
-async fn someone_serves(state_dir: &std::path::Path, named: bool) -> bool {
-    let own = ownership::dial(&ownership::socket_path(state_dir)).await;
-    let shared = if named { Ok(None) } else { ownership::dial(ownership::SHARED_SOCKET.as_ref()).await };
-    matches!(own, Ok(Some(_))) || matches!(shared, Ok(Some(_)))
+async fn someone_serves(state_dir: &std::path::Path) -> bool {
+    matches!(ownership::dial(&ownership::socket_path(state_dir)).await, Ok(Some(_)))
 }
 
 /// Runs the screen on what `connector` finds, then stops what it started.

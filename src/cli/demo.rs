@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{
     Exit, Failure,
     client::Client,
-    connect::{Connector, Owned},
+    connect::{Connector, Owned, Shared},
     console, output,
 };
 use crate::{
@@ -102,7 +102,7 @@ pub(super) async fn run(args: Args) -> Result<i32, Failure> {
     let simulator = simulator::start(options).await.map_err(|e| Failure::new(Exit::Failed, e))?;
     let connector = Connector {
         state_dir: temp.path().join("state"),
-        named: true,
+        shared: Shared::Never,
         settings: Ok(settings(&simulator, door, secret)?),
         receive: true,
         owned: Owned::default(),
@@ -145,6 +145,7 @@ fn settings(simulator: &Simulator, door: SocketAddr, secret: SecretString) -> Re
                 ping: true,
             }),
         }],
+        ..Settings::default()
     })
 }
 

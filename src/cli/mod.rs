@@ -1,5 +1,6 @@
 //! The commands, one file each. Printing is done here and nowhere else.
 
+mod action;
 mod backup;
 mod client;
 mod config;
@@ -13,6 +14,7 @@ mod logging;
 mod oncall;
 mod output;
 mod serve;
+mod service;
 mod simulate;
 mod template;
 mod webhook;
@@ -20,6 +22,8 @@ mod webhook;
 use std::{ffi::OsString, fmt::Display, io, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
+
+use connect::Shared;
 
 use crate::config::{self as settings, ConfigError, Settings};
 
@@ -86,6 +90,10 @@ struct Places {
     /// The directory of the store, the lock and the socket.
     #[arg(long, global = true, env = "DOGWATCH_STATE_DIR", value_name = "DIR")]
     state_dir: Option<PathBuf>,
+    /// Attach to the server at this socket and to no other. Else `/run/dogwatch/control.sock`, if somebody serves
+    /// there, goes before a server of one's own.
+    #[arg(long, global = true, env = "DOGWATCH_SOCKET", value_name = "FILE")]
+    socket: Option<PathBuf>,
 }
 
 impl Places {
@@ -93,6 +101,14 @@ impl Places {
         match &self.config {
             Some(path) => Ok(path.clone()),
             None => Ok(settings::default_config_path()?),
+        }
+    }
+
+    fn shared(&self) -> Shared {
+        match (&self.socket, &self.state_dir) {
+            (Some(socket), _) => Shared::Only(socket.clone()),
+            (None, Some(_)) => Shared::Never,
+            (None, None) => Shared::First,
         }
     }
 
@@ -117,6 +133,9 @@ enum Command {
     /// Incidents: list, show, and act on them.
     #[command(subcommand)]
     Incident(incident::Command),
+    /// Who did what: the log of actions.
+    #[command(subcommand)]
+    Action(action::Command),
     /// Who is on call now.
     Oncall(oncall::Args),
     /// The webhook log.
@@ -179,6 +198,7 @@ async fn run(args: Args) -> Result<i32, Failure> {
         Some(Command::Demo(args)) => return demo::run(args).await,
         Some(Command::Serve) => serve::run(&places).await?,
         Some(Command::Incident(command)) => incident::run(&places, command).await?,
+        Some(Command::Action(command)) => action::run(&places, &command).await?,
         Some(Command::Oncall(args)) => oncall::run(&places, args).await?,
         Some(Command::Delivery(command)) => delivery::run(&places, command).await?,
         Some(Command::Webhook(command)) => webhook::run(&places, command).await?,

@@ -11,9 +11,11 @@ use super::Finding;
 
 /// The sections and their keys, as they stand in the file.
 pub(super) const SECTIONS: &[(&str, &[&str])] = &[
-    ("", &["receiver", "store", "account"]),
+    ("", &["receiver", "server", "store", "account", "person"]),
     ("receiver", &["listen", "allow", "trusted_proxies"]),
+    ("server", &["socket", "group"]),
     ("store", &["keep", "keep_deliveries", "keep_size"]),
+    ("person", &["user", "account", "email", "token"]),
     ("account", &["name", "provider", "region", "base_url", "token", "from", "poll", "webhook"]),
     (
         "account.webhook",
@@ -145,7 +147,7 @@ impl<'a> Section<'a> {
 /// How a section is written.
 fn title(name: &str) -> String {
     match name {
-        "account" => "[[account]]".to_owned(),
+        "account" | "person" => format!("[[{name}]]"),
         _ => format!("[{name}]"),
     }
 }
@@ -168,7 +170,8 @@ fn unknown(key: &str, section: &str, known: &[&str]) -> String {
     if let Some(near) = nearest(key, known) {
         return format!("{start}; did you mean `{near}`?");
     }
-    let elsewhere = SECTIONS.iter().find_map(|(other, keys)| nearest(key, keys).map(|near| (other, near)));
+    let elsewhere = SECTIONS.iter().filter_map(|(other, keys)| nearest(key, keys).map(|near| (other, near)));
+    let elsewhere = elsewhere.min_by_key(|(_, near)| strsim::damerau_levenshtein(key, near));
     match elsewhere {
         Some((other, near)) => format!("{start}; `{near}` belongs into {}", title(other)),
         None => format!("{start}; known here: {}", known.join(", ")),

@@ -69,8 +69,9 @@ pub(super) struct Reading<'r, 't> {
 impl Reading<'_, '_> {
     fn settings(&mut self, root: &Section<'_>) -> Settings {
         let receiver = root.section("receiver", "receiver", self.to).map(|s| self.receiver(&s)).unwrap_or_default();
+        let server = root.section("server", "server", self.to).map(|s| self.server(&s)).unwrap_or_default();
         let mut accounts: Vec<AccountSettings> = vec![];
-        for section in self.account_sections(root) {
+        for section in self.sections(root, "account") {
             let Some(account) = self.account(&section) else { continue };
             if accounts.iter().any(|known| known.name == account.name) {
                 let at = section.get("name").map_or(section.at.clone(), toml::Spanned::span);
@@ -79,7 +80,9 @@ impl Reading<'_, '_> {
             accounts.push(account);
         }
         let store = root.section("store", "store", self.to).map(|s| self.store(&s)).unwrap_or_default();
-        Settings { receiver, store, accounts }
+        let names: Vec<_> = accounts.iter().map(|account| account.name.clone()).collect();
+        let people = self.people(root, &names);
+        Settings { receiver, server, store, people, accounts }
     }
 
     fn store(&mut self, section: &Section<'_>) -> StoreSettings {
@@ -109,17 +112,18 @@ impl Reading<'_, '_> {
         }
     }
 
-    fn account_sections<'a>(&mut self, root: &Section<'a>) -> Vec<Section<'a>> {
-        let Some(value) = root.get("account") else { return vec![] };
+    /// Sections that there can be several of.
+    pub(super) fn sections<'a>(&mut self, root: &Section<'a>, name: &'static str) -> Vec<Section<'a>> {
+        let Some(value) = root.get(name) else { return vec![] };
         let DeValue::Array(items) = value.get_ref() else {
-            self.to.add(value.span(), "accounts are written [[account]], in two brackets each");
+            self.to.add(value.span(), format!("{name}s are written [[{name}]], in two brackets each"));
             return vec![];
         };
         let mut out = vec![];
         for item in items {
             match item.get_ref() {
-                DeValue::Table(table) => out.push(Section::new("account", item.span(), table, self.to)),
-                other => self.to.add(item.span(), format!("an account must be a section, this is {}", kind(other))),
+                DeValue::Table(table) => out.push(Section::new(name, item.span(), table, self.to)),
+                other => self.to.add(item.span(), format!("each {name} must be a section, this is {}", kind(other))),
             }
         }
         out

@@ -9,6 +9,7 @@ mod file;
 mod networks;
 mod places;
 mod secret;
+mod shared;
 mod values;
 mod webhook;
 
@@ -18,6 +19,7 @@ pub use error::{ConfigError, Finding};
 pub use file::{load, parse};
 pub use places::{default_config_path, default_state_dir, init};
 pub use secret::{SecretError, SecretRef};
+pub use shared::{Acts, PersonSettings, ServerSettings, User};
 pub use values::public_url;
 
 use ipnet::IpNet;
@@ -31,6 +33,9 @@ pub const SAMPLE: &str = include_str!("../../assets/config.sample.toml");
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     pub receiver: ReceiverSettings,
+    pub server: ServerSettings,
+    /// In the order of the file; a user has one entry for an account at most.
+    pub people: Vec<PersonSettings>,
     pub store: StoreSettings,
     /// In the order of the file; names are unique.
     pub accounts: Vec<AccountSettings>,
@@ -126,6 +131,14 @@ impl Settings {
                 out.extend(webhook.secrets.iter().map(|s| (format!("webhook.secrets of {}", account.name), s)));
             }
         }
+        for person in &self.people {
+            let Acts::With { token } = &person.acts else { continue };
+            let name = match &person.user {
+                User::Login(name) => name.clone(),
+                User::Uid(uid) => format!("uid {uid}"),
+            };
+            out.push((format!("token of person {name}"), token));
+        }
         out
     }
 }
@@ -144,6 +157,7 @@ pub fn advice(settings: &Settings) -> Vec<String> {
         advise(account, &mut out);
         advise_on_senders(account, &settings.receiver, &mut out);
     }
+    shared::advise(&settings.server, &settings.people, &mut out);
     out
 }
 

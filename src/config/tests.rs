@@ -140,6 +140,7 @@ fn every_known_key_is_really_read() {
             let text = match *section {
                 "" => format!("{key} = 5"),
                 "account" => format!("[[account]]\n{key} = 5"),
+                "person" => format!("[[person]]\n{key} = 5.5"),
                 "account.webhook" => format!("[[account]]\n[account.webhook]\n{key} = 5"),
                 other => format!("[{other}]\n{key} = 5"),
             };
@@ -312,4 +313,59 @@ async fn an_inline_secret_is_itself() {
 
     assert_eq!(token.name(), "inline");
     assert_eq!(token.read().await.expect("secret").expose_secret(), "hunter2");
+}
+
+#[test]
+fn a_shared_host_has_a_socket_a_group_and_people() {
+    let people = "[[person]]\nuser = \"alice\"\nemail = \"alice@example.com\"\n\n\
+                  [[person]]\nuser = 1001\naccount = \"prod\"\ntoken = { env = \"BOB\" }\n";
+    let server = "[server]\nsocket = \"/run/dogwatch/control.sock\"\ngroup = \"oncall\"\n";
+
+    let settings = read(&format!("{server}{}{people}", account(""))).expect("valid");
+
+    assert_eq!(settings.server.socket.as_deref(), Some(Path::new("/run/dogwatch/control.sock")));
+    assert_eq!(settings.server.group.as_deref(), Some("oncall"));
+    let users: Vec<User> = settings.people.iter().map(|person| person.user.clone()).collect();
+    assert_eq!(users, [User::Login("alice".into()), User::Uid(1001)]);
+    let [Acts::As { email }, Acts::With { token }] = [&settings.people[0].acts, &settings.people[1].acts] else {
+        panic!("{:?}", settings.people)
+    };
+    assert_eq!((email.as_str(), token.name().as_str()), ("alice@example.com", "env BOB"));
+    assert!(settings.secrets().iter().any(|(place, _)| place == "token of person uid 1001"));
+}
+
+#[test]
+fn what_is_wrong_with_a_person_is_said_where_it_stands() {
+    let said = |lines: &str| complaints(&format!("{}\n[[person]]\n{lines}\n", account("")));
+    assert_eq!(said("email = \"a@x.org\""), ["6:1: [[person]] needs `user`"]);
+    assert_eq!(said("user = \"a\""), ["6:1: [[person]] needs either `email` or `token`"]);
+    let both = said("user = \"a\"\nemail = \"a@x.org\"\ntoken = { env = \"A\" }");
+    assert_eq!(both, ["6:1: [[person]] needs either `email` or `token`"]);
+    assert_eq!(said("user = \"7\"\nemail = \"a@x.org\""), ["7:8: `user`: a number is written without quotes"]);
+    assert_eq!(said("user = -1\nemail = \"a@x.org\"").len(), 1);
+    assert_eq!(said("user = \"a b\"\nemail = \"a@x.org\"").len(), 1);
+    let twice = "user = \"a\"\nemail = \"a@x.org\"\n[[person]]\nuser = \"a\"\nemail = \"b@x.org\"";
+    assert_eq!(said(twice), ["9:1: a second [[person]] for this user"]);
+    let elsewhere = said("user = \"a\"\nemail = \"a@x.org\"\naccount = \"eu\"");
+    assert_eq!(elsewhere, ["9:11: there is no [[account]] named \"eu\""]);
+}
+
+#[test]
+fn a_token_of_a_person_is_never_sent_to_the_provider_of_another_account() {
+    let two = format!("{}[[account]]\nname = \"eu\"\nprovider = \"pagerduty\"\n", account(""));
+    let person = "[[person]]\nuser = \"a\"\ntoken = { env = \"A\" }\n";
+
+    let said = complaints(&format!("{two}{person}"));
+
+    assert_eq!(said, ["10:9: a token is good for one account: say which with `account`"]);
+    assert_eq!(complaints(&format!("{two}{person}account = \"eu\"\n")), [""; 0]);
+}
+
+#[test]
+fn a_group_without_a_socket_and_a_socket_that_is_no_path_are_complained_about() {
+    let said = complaints("[server]\ngroup = \"oncall\"\n");
+    assert_eq!(said, ["2:9: `group` says who may use `socket`: name that too"]);
+    for bad in ["control.sock", "", "/"] {
+        assert_eq!(complaints(&format!("[server]\nsocket = \"{bad}\"\n")).len(), 1, "{bad}");
+    }
 }

@@ -105,14 +105,19 @@ fn is_loopback(host: &str) -> bool {
     host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// The address for the `From` header: visible ASCII with one `@` between two parts.
+/// The address for the `From` header.
 pub(super) fn from(text: &str) -> Result<String, String> {
+    address("from", text)
+}
+
+/// An e-mail address: visible ASCII with one `@` between two parts.
+pub(super) fn address(key: &str, text: &str) -> Result<String, String> {
     let parts = text.split_once('@').filter(|(user, host)| {
         !user.is_empty() && !host.is_empty() && !host.contains('@') && !host.starts_with('.') && !host.ends_with('.')
     });
     let plain = text.bytes().all(|b| b.is_ascii_graphic() && !b"<>,;\"()".contains(&b));
     if parts.is_none() || !plain || text.len() > 254 {
-        return Err("`from` must be an e-mail address, as in \"alice@example.com\"".into());
+        return Err(format!("`{key}` must be an e-mail address, as in \"alice@example.com\""));
     }
     Ok(text.to_owned())
 }

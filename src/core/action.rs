@@ -106,13 +106,35 @@ impl Outcome {
     }
 }
 
+/// Who asked for an action: a local user, as the kernel tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct By {
+    /// The login, at that time.
+    pub actor: Shown,
+    /// `None`: of an action from before uids were kept.
+    pub uid: Option<u32>,
+    /// In whose name it went out, when not in the account's own.
+    pub name: Option<Shown>,
+}
+
+impl By {
+    /// For the log: who, and in whose name.
+    pub fn words(&self) -> String {
+        match &self.name {
+            Some(name) => format!("{} as {name}", self.actor),
+            None => self.actor.to_string(),
+        }
+    }
+}
+
 /// An action as it is kept: who, when, what, and one outcome for each incident, in the order asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Action {
     pub id: ActionId,
     pub at: Timestamp,
-    /// The local user who asked, as the kernel names them.
-    pub actor: Shown,
+    /// Who asked.
+    #[serde(flatten)]
+    pub by: By,
     pub verb: Verb,
     pub outcomes: Vec<(IncidentKey, Outcome)>,
 }

@@ -217,7 +217,7 @@ mod as_list {
 mod tests {
     use super::*;
     use crate::core::{
-        action::{Outcome, Verb},
+        action::{Action, By, Outcome, Verb},
         delivery::{Direction, Verdict},
         id::{ActionId, DeliveryId},
     };
@@ -265,7 +265,7 @@ mod tests {
             Change::Action(Box::new(Action {
                 id: ActionId(id),
                 at: Timestamp::UNIX_EPOCH,
-                actor: "alice".into(),
+                by: By { actor: "alice".into(), uid: None, name: None },
                 verb: Verb::Resolve,
                 outcomes: vec![(key, outcome)],
             }))

@@ -5,14 +5,16 @@
 
 pub mod wire;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::core::{
-    action::{Target, Verb},
+    action::{Action, Target, Verb},
     board::{Board, Change},
     delivery::{DeliverySummary, DeliveryView},
     detail::Detail,
-    id::{ActionId, DeliveryId, IncidentKey},
+    id::{AccountName, ActionId, DeliveryId, IncidentKey},
     template::Preview,
     text::Shown,
 };
@@ -66,8 +68,20 @@ pub const HEARTBEAT_SECONDS: u64 = 2;
 pub enum Access {
     /// Look and act, under this name in the action log.
     Act { actor: String },
+    /// The same on a shared server: at these accounts, each in the name given. At the others, look only.
+    ActAs { actor: String, names: BTreeMap<AccountName, String> },
     /// Look only, and why.
     Watch { reason: String },
+}
+
+impl Access {
+    /// The name under which this console's actions stand in the log.
+    pub fn actor(&self) -> Option<&str> {
+        match self {
+            Self::Act { actor } | Self::ActAs { actor, .. } => Some(actor),
+            Self::Watch { .. } => None,
+        }
+    }
 }
 
 /// What a console can ask for.
@@ -87,6 +101,8 @@ pub enum Request {
     SearchDeliveries { query: String, before: Option<DeliveryId>, limit: u32 },
     /// Apply a delivery once more, by the ordinary rules: an older state changes nothing.
     Replay { id: DeliveryId },
+    /// The newest actions, newest first.
+    Actions { limit: u32 },
     /// The text of a template.
     Template { name: String },
     /// Writes a template. `base` is the text it was edited from: refused when another was saved meanwhile.
@@ -111,6 +127,9 @@ pub enum Answer {
     },
     Deliveries {
         deliveries: Vec<DeliverySummary>,
+    },
+    Actions {
+        actions: Vec<Action>,
     },
     /// `next`: what to ask with as `before` to look further back; `None`: the log was searched to its beginning.
     Found {

@@ -2,7 +2,7 @@
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio_util::codec::{Framed, LinesCodec, LinesCodecError};
 
 /// The longest line: a snapshot of tens of thousands of incidents.
@@ -23,6 +23,27 @@ pub type Line<Io> = Framed<Io, LinesCodec>;
 
 pub fn line<Io: AsyncRead + AsyncWrite>(io: Io) -> Line<Io> {
     Framed::new(io, LinesCodec::new_with_max_length(LINE_LIMIT))
+}
+
+/// The same for an end that takes no line longer than `limit` bytes.
+pub fn line_of_at_most<Io: AsyncRead + AsyncWrite>(limit: usize, io: Io) -> Line<Io> {
+    Framed::new(io, LinesCodec::new_with_max_length(limit))
+}
+
+/// A message as it stands on the line, its end included.
+pub fn text(message: &impl Serialize) -> Result<String, WireError> {
+    let mut text = serde_json::to_string(message)?;
+    text.push('\n');
+    Ok(text)
+}
+
+/// Sends lines as they are. Not safe to drop half-way.
+pub async fn send_text<Io: AsyncWrite + Unpin>(line: &mut Line<Io>, text: &str) -> Result<(), WireError> {
+    // Past the codec, whose buffer would keep the size of the largest message for good. It is empty: `send` flushes.
+    let io = line.get_mut();
+    io.write_all(text.as_bytes()).await.map_err(LinesCodecError::Io)?;
+    io.flush().await.map_err(LinesCodecError::Io)?;
+    Ok(())
 }
 
 pub async fn send<Io: AsyncWrite + Unpin>(line: &mut Line<Io>, message: &impl Serialize) -> Result<(), WireError> {

@@ -3,7 +3,7 @@
 pub mod http;
 pub mod pagerduty;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -119,6 +119,9 @@ pub trait Provider: Send + Sync {
     fn subscriptions(&self) -> Option<&dyn Subscriptions> {
         None
     }
+
+    /// The same connection, whose writes are made in the name of `email` or not at all.
+    fn acting_as(&self, email: &str) -> Result<Arc<dyn Provider>, ProviderError>;
 }
 
 /// Where a provider sends its webhooks.

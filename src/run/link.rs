@@ -205,6 +205,10 @@ fn clean(text: &str) -> String {
 fn cleaned(access: Access) -> Access {
     match access {
         Access::Act { actor } => Access::Act { actor: clean(&actor) },
+        Access::ActAs { actor, names } => {
+            let names = names.into_iter().map(|(account, name)| (account, clean(&name))).collect();
+            Access::ActAs { actor: clean(&actor), names }
+        }
         Access::Watch { reason } => Access::Watch { reason: clean(&reason) },
     }
 }

@@ -7,7 +7,6 @@
 mod link;
 mod pace;
 mod screen;
-pub mod socket;
 
 use std::time::Duration;
 

@@ -10,9 +10,9 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify};
 
-use super::scope::Scope;
+use super::{people::Acting, scope::Scope};
 use crate::{
-    config::{AccountSettings, ProviderKind},
+    config::{AccountSettings, Acts, PersonSettings, ProviderKind, SecretRef},
     core::{freshness::Failure, id::AccountName, text::Shown},
     provider::{
         Provider, ProviderError,
@@ -24,6 +24,8 @@ use crate::{
 pub struct Account {
     pub settings: AccountSettings,
     provider: Mutex<Option<Arc<dyn Provider>>>,
+    /// The ways to the provider of those with a token of their own.
+    own: Mutex<Vec<Own>>,
     /// Asks the poller to look now.
     pub look: Notify,
     /// Asks for a look at the provider's subscriptions.
@@ -32,6 +34,8 @@ pub struct Account {
     pub scope: Scope,
 }
 
+/// A person with a token of their own, and their way to the provider.
+type Own = (Arc<PersonSettings>, Arc<dyn Provider>);
 /// The accounts that are configured now. Settings may be read again at any time, so whoever needs an account looks
 /// it up then; one that is held stays usable to its holder.
 #[derive(Default)]
@@ -87,7 +91,14 @@ impl Account {
 
     fn holding(settings: AccountSettings, provider: Option<Arc<dyn Provider>>) -> Self {
         let provider = Mutex::new(provider);
-        Self { settings, provider, look: Notify::new(), doubt: Notify::new(), scope: Scope::default() }
+        Self {
+            settings,
+            provider,
+            own: Mutex::default(),
+            look: Notify::new(),
+            doubt: Notify::new(),
+            scope: Scope::default(),
+        }
     }
 
     /// Whether REST can be used at all.
@@ -102,20 +113,47 @@ impl Account {
             return Ok(Arc::clone(provider));
         }
         let token = self.settings.token.as_ref().ok_or(NoProvider::NoToken)?;
-        let token = token.read().await.map_err(|e| NoProvider::Token(e.to_string()))?;
-        let provider: Arc<dyn Provider> = match self.settings.provider {
-            ProviderKind::PagerDuty => Arc::new(
-                PagerDuty::new(Settings {
-                    account: self.settings.name.clone(),
-                    base_url: self.settings.base_url.clone(),
-                    token,
-                    from: self.settings.from.clone(),
-                })
-                .map_err(|e| NoProvider::Client(e.to_string()))?,
-            ),
-        };
+        let provider = self.made(token, self.settings.from.clone()).await?;
         *held = Some(Arc::clone(&provider));
         Ok(provider)
+    }
+
+    async fn made(&self, token: &SecretRef, from: Option<String>) -> Result<Arc<dyn Provider>, NoProvider> {
+        let token = token.read().await.map_err(|e| NoProvider::Token(e.to_string()))?;
+        let (account, base_url) = (self.settings.name.clone(), self.settings.base_url.clone());
+        match self.settings.provider {
+            ProviderKind::PagerDuty => PagerDuty::new(Settings { account, base_url, token, from })
+                .map(|provider| Arc::new(provider) as Arc<dyn Provider>)
+                .map_err(|e| NoProvider::Client(e.to_string())),
+        }
+    }
+
+    /// The way to the provider for what `acting` does: it goes out as theirs, or not at all.
+    pub async fn provider_for(&self, acting: &Acting) -> Result<Arc<dyn Provider>, NoProvider> {
+        let Acting::Person(person) = acting else { return self.provider().await };
+        let token = match &person.acts {
+            Acts::As { email } => {
+                let provider = self.provider().await?;
+                return provider.acting_as(email).map_err(|e| NoProvider::Client(e.to_string()));
+            }
+            Acts::With { token } => token,
+        };
+        let mut own = self.own.lock().await;
+        // Those of former settings are held by nobody else.
+        own.retain(|(known, _)| Arc::strong_count(known) > 1);
+        if let Some((_, provider)) = own.iter().find(|(known, _)| Arc::ptr_eq(known, person)) {
+            return Ok(Arc::clone(provider));
+        }
+        let provider = self.made(token, None).await?;
+        own.push((Arc::clone(person), Arc::clone(&provider)));
+        Ok(provider)
+    }
+
+    /// After the credentials of `acting` were refused: what is theirs alone is read again.
+    pub async fn forget_for(&self, acting: &Acting) {
+        if let Acting::Person(person) = acting {
+            self.own.lock().await.retain(|(known, _)| !Arc::ptr_eq(known, person));
+        }
     }
 
     /// Lets go of the provider, so that the token is read again: it may have been replaced.

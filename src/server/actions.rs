@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use futures_util::{StreamExt as _, stream};
 use tokio::time::sleep;
 
-use super::desk::Desk;
+use super::{desk::Desk, people::Acting};
 use crate::{
     core::{
         action::{Action, Assignee, Outcome, Target, Verb},
@@ -34,15 +34,16 @@ pub const READ_BACK: &[Duration] = &[
 /// How often a provider that asks for patience (429) is waited for.
 const PATIENCE: usize = 5;
 
-/// Carries out `action` on each of `targets`, publishing each outcome as it is known.
-pub async fn carry_out(desk: Arc<Desk>, action: Action, targets: Vec<Target>) {
+/// Carries out `action` on each of `targets`, in the name that goes with it, publishing each outcome as it is
+/// known.
+pub async fn carry_out(desk: Arc<Desk>, action: Action, targets: Vec<(Target, Acting)>) {
     let id = action.id;
     let verb = action.verb;
     stream::iter(targets)
-        .for_each_concurrent(AT_ONCE, |target| {
+        .for_each_concurrent(AT_ONCE, |(target, acting)| {
             let (desk, verb) = (&desk, &verb);
             async move {
-                let outcome = one(desk, id, verb, &target).await;
+                let outcome = one(desk, id, verb, &target, &acting).await;
                 record_last(desk, id, &target.key, outcome).await;
             }
         })
@@ -55,7 +56,7 @@ pub async fn settle(desk: Arc<Desk>, open: Vec<Action>) {
         for (key, outcome) in &action.outcomes {
             let settled = match outcome {
                 Outcome::Pending => Outcome::Failed { reason: "dogwatch ended before this was sent".into() },
-                Outcome::Sent => match provider_of(&desk, key).await {
+                Outcome::Sent => match provider_of(&desk, key, &Acting::Owner).await {
                     Ok(provider) => settle_sent(&desk, &*provider, &action.verb, key).await,
                     Err(reason) => Outcome::Unknown { reason },
                 },
@@ -77,14 +78,21 @@ async fn settle_sent(desk: &Desk, provider: &dyn Provider, verb: &Verb, key: &In
     }
 }
 
-async fn one(desk: &Desk, id: ActionId, verb: &Verb, target: &Target) -> Outcome {
-    let provider = match provider_of(desk, &target.key).await {
+async fn one(desk: &Desk, id: ActionId, verb: &Verb, target: &Target, acting: &Acting) -> Outcome {
+    let provider = match provider_of(desk, &target.key, acting).await {
         Ok(provider) => provider,
         Err(reason) => return Outcome::Failed { reason },
     };
     let now = match patiently(|| provider.incident(&target.key.id)).await {
         Ok(now) => now,
-        Err(error) => return Outcome::Failed { reason: not_sent(&error) },
+        Err(error) => {
+            if let (ProviderError::Unauthorised { .. }, Some(account)) =
+                (&error, desk.accounts.get(&target.key.account))
+            {
+                account.forget_for(acting).await;
+            }
+            return Outcome::Failed { reason: not_sent(&error) };
+        }
     };
     desk.observe(&now).await;
     if let Some(outcome) = meanwhile(verb, target, &now) {
@@ -110,9 +118,9 @@ async fn one(desk: &Desk, id: ActionId, verb: &Verb, target: &Target) -> Outcome
     outcome
 }
 
-async fn provider_of(desk: &Desk, key: &IncidentKey) -> Result<Arc<dyn Provider>, Shown> {
+async fn provider_of(desk: &Desk, key: &IncidentKey, acting: &Acting) -> Result<Arc<dyn Provider>, Shown> {
     let account = desk.accounts.get(&key.account).ok_or_else(|| Shown::line("its account is not configured"))?;
-    account.provider().await.map_err(|e| e.shown())
+    account.provider_for(acting).await.map_err(|e| e.shown())
 }
 
 /// Asks again after a 429, which nothing was done of, when the provider says so.
@@ -310,6 +318,7 @@ async fn record(desk: &Desk, id: ActionId, key: &IncidentKey, outcome: Outcome) 
 
 /// The same for an outcome that is known whether or not it can be written down.
 async fn record_last(desk: &Desk, id: ActionId, key: &IncidentKey, outcome: Outcome) {
+    tracing::info!(action.id = %id, incident.id = %key.id, "action {id}: {}", outcome.word());
     if let Err(error) = record(desk, id, key, outcome).await {
         tracing::error!(action.id = %id, incident.id = %key.id, %error, "an outcome could not be written down");
     }

@@ -1,19 +1,30 @@
 //! One console's conversation: hello, a snapshot, every later change, a heartbeat; its requests answered.
 //!
 //! A console that falls behind gets a fresh snapshot, one that does not read for long is cut off:
-//! it never slows the server or the others.
+//! it never slows the server or the others, and what it can make the server hold is bounded.
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    sync::{broadcast::error::RecvError, mpsc},
+    sync::{
+        broadcast::{
+            Receiver,
+            error::{RecvError, TryRecvError},
+        },
+        mpsc,
+    },
     time::{MissedTickBehavior, interval, timeout},
 };
 
-use super::desk::Desk;
+use super::{
+    desk::{self, Desk},
+    guests::Seat,
+    hub::News,
+    people::Caller,
+};
 use crate::proto::{
-    Access, Answer, FromConsole, FromServer, HEARTBEAT_SECONDS, PROTOCOL, RequestId,
+    Access, Answer, FromConsole, FromServer, HEARTBEAT_SECONDS, PROTOCOL, Request, RequestId,
     wire::{self, Line, WireError},
 };
 
@@ -23,47 +34,68 @@ const OPEN_REQUESTS: usize = 16;
 const HELLO: Duration = Duration::from_secs(5);
 /// How long one message may take to be read by the other side.
 const STALL: Duration = Duration::from_secs(30);
+/// The longest request, in bytes: a template, or an action on a thousand incidents.
+const REQUEST: usize = 1024 * 1024;
+/// Changes that are ready together go out together, up to this many bytes.
+const BATCH: usize = 64 * 1024;
 
 type Answered = (RequestId, Result<Answer, String>);
 
+/// Who is at the other end, and the place they take.
+#[derive(Debug)]
+pub struct Guest {
+    pub caller: Caller,
+    pub seat: Seat,
+}
+
 /// Serves one console until it leaves.
-pub async fn serve<Io>(io: Io, desk: Arc<Desk>, access: Access) -> Result<(), WireError>
+pub async fn serve<Io>(io: Io, desk: Arc<Desk>, guest: Guest) -> Result<(), WireError>
 where
     Io: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut line = wire::line(io);
-    if !greet(&mut line, &access).await? {
+    let mut line = wire::line_of_at_most(REQUEST, io);
+    if !greet(&mut line, &desk.access(&guest.caller)).await? {
         return Ok(());
     }
     let (answers, mut answered) = mpsc::channel::<Answered>(OPEN_REQUESTS);
     let mut beat = interval(Duration::from_secs(HEARTBEAT_SECONDS));
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     'snapshot: loop {
-        let (board, mut changes) = desk.hub.subscribe();
-        put(&mut line, &FromServer::Snapshot { board: Box::new(board) }).await?;
+        let (snapshot, mut news) = desk.hub.attach();
+        put(&mut line, &snapshot?).await?;
         loop {
-            let message = tokio::select! {
-                change = changes.recv() => match change {
-                    Ok(change) => FromServer::Changed { change: (*change).clone() },
-                    Err(RecvError::Lagged(_)) => continue 'snapshot,
+            let text = tokio::select! {
+                first = news.recv() => match first.map(|first| batch(&first, &mut news)) {
+                    Ok(Some(text)) => text,
+                    Ok(None) | Err(RecvError::Lagged(_)) => continue 'snapshot,
                     Err(RecvError::Closed) => return Ok(()),
                 },
-                Some((id, answer)) = answered.recv() => FromServer::Answer { id, answer: Box::new(answer) },
-                _ = beat.tick() => FromServer::Heartbeat,
+                Some((id, answer)) = answered.recv() => wire::text(&FromServer::Answer { id, answer: Box::new(answer) })?,
+                _ = beat.tick() => wire::text(&FromServer::Heartbeat)?,
                 // With all places taken the console's next request waits in its socket.
                 said = wire::receive::<Io, FromConsole>(&mut line), if answers.capacity() > 0 => {
                     match said {
-                        Ok(FromConsole::Request { id, request }) => ask(&desk, &access, id, request, &answers),
+                        Ok(FromConsole::Request { id, request }) => ask(&desk, &guest, id, request, &answers),
                         Ok(FromConsole::Hello { .. }) => {}
                         Err(WireError::Closed) => return Ok(()),
-                        Err(broken) => return Err(broken),
+                        Err(broken) => return part(&mut line, broken).await,
                     }
                     continue;
                 }
             };
-            put(&mut line, &message).await?;
+            put(&mut line, &text).await?;
         }
     }
+}
+
+/// Hears the hello of a console that there is no place for, and says so.
+pub async fn turn_away<Io>(io: Io, reason: String) -> Result<(), WireError>
+where
+    Io: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut line = wire::line_of_at_most(REQUEST, io);
+    let _: FromConsole = timeout(HELLO, wire::receive(&mut line)).await.map_err(|_| WireError::Closed)??;
+    refuse(&mut line, reason).await
 }
 
 async fn greet<Io>(line: &mut Line<Io>, access: &Access) -> Result<bool, WireError>
@@ -75,7 +107,7 @@ where
     match hello {
         FromConsole::Hello { protocol: PROTOCOL, .. } => {
             let hello = FromServer::Hello { protocol: PROTOCOL, version: version.to_owned(), you: access.clone() };
-            put(line, &hello).await?;
+            put(line, &wire::text(&hello)?).await?;
             Ok(true)
         }
         FromConsole::Hello { protocol, version: theirs } => {
@@ -83,31 +115,53 @@ where
                 "the running dogwatch is version {version} (protocol {PROTOCOL}), this console is {theirs} (protocol \
                  {protocol}): end the older one"
             );
-            put(line, &FromServer::Refused { reason }).await?;
-            Ok(false)
+            refuse(line, reason).await.map(|()| false)
         }
-        FromConsole::Request { .. } => {
-            put(line, &FromServer::Refused { reason: "a request before the hello".to_owned() }).await?;
-            Ok(false)
-        }
+        FromConsole::Request { .. } => refuse(line, "a request before the hello".to_owned()).await.map(|()| false),
     }
 }
 
-async fn put<Io: AsyncWrite + Unpin>(line: &mut Line<Io>, message: &FromServer) -> Result<(), WireError> {
-    timeout(STALL, wire::send(line, message)).await.map_err(|_| WireError::Closed)?
+async fn refuse<Io: AsyncWrite + Unpin>(line: &mut Line<Io>, reason: String) -> Result<(), WireError> {
+    put(line, &wire::text(&FromServer::Refused { reason })?).await
 }
 
-fn ask(
-    desk: &Arc<Desk>,
-    access: &Access,
-    id: RequestId,
-    request: crate::proto::Request,
-    answers: &mpsc::Sender<Answered>,
-) {
+/// Says why a console is cut off, if it can be told.
+async fn part<Io: AsyncWrite + Unpin>(line: &mut Line<Io>, broken: WireError) -> Result<(), WireError> {
+    refuse(line, format!("this console is cut off: {broken}")).await?;
+    Err(broken)
+}
+
+/// The lines of `first` and of what is ready after it; `None` when the console has fallen behind.
+fn batch(first: &News, news: &mut Receiver<Arc<News>>) -> Option<String> {
+    let mut text = first.text().to_owned();
+    while text.len() < BATCH {
+        match news.try_recv() {
+            Ok(next) => text.push_str(next.text()),
+            Err(TryRecvError::Lagged(_)) => return None,
+            Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+        }
+    }
+    Some(text)
+}
+
+async fn put<Io: AsyncWrite + Unpin>(line: &mut Line<Io>, text: &str) -> Result<(), WireError> {
+    timeout(STALL, wire::send_text(line, text)).await.map_err(|_| WireError::Closed)?
+}
+
+fn ask(desk: &Arc<Desk>, guest: &Guest, id: RequestId, request: Request, answers: &mpsc::Sender<Answered>) {
     let Ok(place) = answers.clone().try_reserve_owned() else { return };
-    let (desk, access) = (Arc::clone(desk), access.clone());
+    let question = if desk::asks_a_provider(&request) { guest.seat.question() } else { Ok(()) };
+    let permit = match question.and_then(|()| guest.seat.request()) {
+        Ok(permit) => permit,
+        Err(reason) => {
+            place.send((id, Err(reason)));
+            return;
+        }
+    };
+    let (desk, caller) = (Arc::clone(desk), guest.caller.clone());
     tokio::spawn(async move {
-        let answer = desk.answer(&access, request).await;
+        let answer = desk.answer(&caller, request).await;
+        drop(permit);
         place.send((id, answer));
     });
 }
@@ -140,7 +194,7 @@ mod tests {
 
     fn attach(desk: &Arc<Desk>, pipe: usize) -> Line<DuplexStream> {
         let (ours, theirs) = duplex(pipe);
-        tokio::spawn(serve(theirs, Arc::clone(desk), Access::Act { actor: "alice".into() }));
+        tokio::spawn(serve(theirs, Arc::clone(desk), Guest { caller: Caller::ourselves(), seat: Seat::own() }));
         wire::line(ours)
     }
 

@@ -6,10 +6,15 @@ use jiff::Timestamp;
 use tokio::sync::Mutex;
 use tokio_util::task::TaskTracker;
 
-use super::{account::Accounts, actions, hub::Hub};
+use super::{
+    account::Accounts,
+    actions,
+    hub::Hub,
+    people::{Acting, Caller, People},
+};
 use crate::{
     core::{
-        action::{Target, Verb},
+        action::{By, Target, Verb},
         board::Change,
         delivery::{Bytes, DeliveryView, RAW_LIMIT},
         id::{AccountName, BadId, DeliveryId, IncidentKey},
@@ -27,6 +32,44 @@ pub(super) const PAGE: u32 = 500;
 /// The most incidents that one action may name.
 const TARGETS: usize = 1000;
 
+/// What a request needs. Everything that changes something, here or at a provider, needs [`Need::Act`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    Look,
+    Act,
+}
+
+/// What `request` needs: reading is for everybody who was let in.
+pub fn need(request: &Request) -> Need {
+    match request {
+        Request::Detail { .. }
+        | Request::Delivery { .. }
+        | Request::Deliveries { .. }
+        | Request::SearchDeliveries { .. }
+        | Request::Actions { .. }
+        | Request::Template { .. }
+        | Request::Render { .. }
+        | Request::Refresh => Need::Look,
+        Request::Act { .. } | Request::Replay { .. } | Request::SaveTemplate { .. } => Need::Act,
+    }
+}
+
+/// Whether answering takes requests to a provider, of which there are so many a minute for all.
+pub fn asks_a_provider(request: &Request) -> bool {
+    match request {
+        Request::Detail { .. } | Request::Refresh => true,
+        Request::Act { .. }
+        | Request::Delivery { .. }
+        | Request::Deliveries { .. }
+        | Request::SearchDeliveries { .. }
+        | Request::Replay { .. }
+        | Request::Actions { .. }
+        | Request::Template { .. }
+        | Request::SaveTemplate { .. }
+        | Request::Render { .. } => false,
+    }
+}
+
 /// Everything that requests need.
 pub struct Desk {
     pub hub: Hub,
@@ -40,26 +83,26 @@ pub struct Desk {
     pub order: Mutex<()>,
     /// The pauses between looks at what became of something whose answer was lost.
     pub read_back: &'static [Duration],
+    /// Who acts as whom.
+    pub people: People,
 }
 
 impl Desk {
     /// Answers one request; a refusal is a sentence for the person who asked.
-    pub async fn answer(self: &Arc<Self>, access: &Access, request: Request) -> Result<Answer, String> {
+    pub async fn answer(self: &Arc<Self>, caller: &Caller, request: Request) -> Result<Answer, String> {
+        if need(&request) == Need::Act {
+            may_act(&self.access(caller))?;
+        }
         match request {
-            Request::Act { targets, verb } => self.act(access, targets, verb).await,
+            Request::Act { targets, verb } => self.act(caller, targets, verb).await,
             Request::Detail { key } => self.detail(key).await,
             Request::Delivery { id } => self.delivery(id).await,
             Request::Deliveries { before, limit } => self.deliveries(before, limit).await,
             Request::SearchDeliveries { query, before, limit } => self.search(&query, before, limit).await,
-            Request::Replay { id } => {
-                may_act(access)?;
-                self.replay(id).await
-            }
+            Request::Replay { id } => self.replay(id).await,
+            Request::Actions { limit } => self.actions(limit).await,
             Request::Template { name } => self.template(name),
-            Request::SaveTemplate { name, text, base } => {
-                may_act(access)?;
-                self.save_template(name, &text, base.as_deref())
-            }
+            Request::SaveTemplate { name, text, base } => self.save_template(name, &text, base.as_deref()),
             Request::Render { text, delivery } => self.preview(&text, delivery).await,
             Request::Refresh => {
                 for account in self.accounts.all().values() {
@@ -70,26 +113,44 @@ impl Desk {
         }
     }
 
-    async fn act(self: &Arc<Self>, access: &Access, targets: Vec<Target>, verb: Verb) -> Result<Answer, String> {
-        let actor = may_act(access)?;
+    /// What `caller` may do now.
+    pub fn access(&self, caller: &Caller) -> Access {
+        self.people.access(caller, self.accounts.all().keys())
+    }
+
+    async fn act(self: &Arc<Self>, caller: &Caller, targets: Vec<Target>, verb: Verb) -> Result<Answer, String> {
         if targets.is_empty() || targets.len() > TARGETS {
             return Err(format!("an action takes 1 to {TARGETS} incidents, not {}", targets.len()));
         }
-        for target in &targets {
-            if !self.accounts.contains_key(&target.key.account) {
-                return Err(format!("there is no account `{}`", target.key.account));
-            }
-        }
-        let keys = targets.iter().map(|t| t.key.clone()).collect();
+        let targets = targets.into_iter().map(|target| self.acting(caller, target)).collect::<Result<Vec<_>, _>>()?;
+        let by = by(caller, &targets);
+        tracing::info!(uid = by.uid, "{} of {} incidents is asked for", verb.word(), targets.len());
+        let keys = targets.iter().map(|(target, _)| target.key.clone()).collect();
         let action = self
             .store
-            .new_action(Timestamp::now(), Shown::line(actor), verb, keys)
+            .new_action(Timestamp::now(), by, verb, keys)
             .await
             .map_err(|e| format!("nothing was sent: the action could not be written down: {e}"))?;
         let id = action.id;
         self.hub.publish(Change::Action(Box::new(action.clone())));
         self.under_way.spawn(actions::carry_out(Arc::clone(self), action, targets));
         Ok(Answer::Accepted { action: id })
+    }
+
+    /// In whose name `caller` acts on `target`.
+    fn acting(&self, caller: &Caller, target: Target) -> Result<(Target, Acting), String> {
+        let account = &target.key.account;
+        if !self.accounts.contains_key(account) {
+            return Err(format!("there is no account `{account}`"));
+        }
+        let acting = self.people.acting(caller, account)?;
+        Ok((target, acting))
+    }
+
+    async fn actions(&self, limit: u32) -> Result<Answer, String> {
+        let limit = limit.min(PAGE);
+        let actions = self.store.read(move |reader| reader.actions(limit)).await.map_err(|e| e.to_string())?;
+        Ok(Answer::Actions { actions })
     }
 
     async fn detail(&self, key: IncidentKey) -> Result<Answer, String> {
@@ -194,11 +255,19 @@ impl Desk {
     }
 }
 
-fn may_act(access: &Access) -> Result<&str, String> {
+fn may_act(access: &Access) -> Result<(), String> {
     match access {
-        Access::Act { actor } => Ok(actor),
+        Access::Act { .. } | Access::ActAs { .. } => Ok(()),
         Access::Watch { reason } => Err(format!("you may look, not act: {reason}")),
     }
+}
+
+/// For the log of actions.
+fn by(caller: &Caller, targets: &[(Target, Acting)]) -> By {
+    let mut names: Vec<Shown> = targets.iter().filter_map(|(_, acting)| acting.name()).collect();
+    names.dedup();
+    let name = names.iter().map(Shown::as_str).collect::<Vec<_>>().join(", ");
+    By { actor: caller.login.clone(), uid: caller.uid, name: (!name.is_empty()).then(|| Shown::line(&name)) }
 }
 
 /// A stored delivery, cleaned for the screen.

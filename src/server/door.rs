@@ -30,9 +30,20 @@ pub async fn keep(hub: Hub, address: SocketAddr, router: axum::Router, networks:
         () = stop.cancelled() => return,
         listener = bind(&hub, address) => listener,
     };
-    let open = listener.local_addr().unwrap_or(address);
-    hub.publish(Change::Door(Door::Open { address: open.to_string() }));
+    keep_given(hub, listener, router, networks, stop).await;
+}
+
+/// The same on a port that somebody holds for us.
+pub async fn keep_given(
+    hub: Hub,
+    listener: TcpListener,
+    router: axum::Router,
+    networks: Networks,
+    stop: CancellationToken,
+) {
+    let open = listener.local_addr().map_or_else(|error| error.to_string(), |open| open.to_string());
     tracing::info!(address = %open, "listening for webhooks");
+    hub.publish(Change::Door(Door::Open { address: open }));
     http::serve(listener, router, limits(open_files()), networks, stop).await;
 }
 

@@ -14,6 +14,7 @@ use super::{
     account::{Account, Accounts},
     desk::Desk,
     hub::Hub,
+    people::People,
 };
 use crate::{
     config::{AccountSettings, ProviderKind},
@@ -60,6 +61,8 @@ struct Inside {
     subscriptions: Result<Vec<Subscription>, ProviderError>,
     pings: usize,
     looks: usize,
+    /// In whose name each write was made; `None`: the account's own.
+    names: Vec<Option<String>>,
 }
 
 impl Default for Inside {
@@ -75,13 +78,14 @@ impl Default for Inside {
             subscriptions: Ok(vec![]),
             pings: 0,
             looks: 0,
+            names: vec![],
         }
     }
 }
 
 /// The provider; a clone is the same one.
 #[derive(Clone, Default)]
-pub(super) struct Fake(Arc<Mutex<Inside>>);
+pub(super) struct Fake(Arc<Mutex<Inside>>, Option<String>);
 
 pub(super) fn account_name() -> AccountName {
     AccountName::new("prod").expect("id")
@@ -183,6 +187,10 @@ impl Fake {
         self.inside().writes
     }
 
+    pub(super) fn names(&self) -> Vec<Option<String>> {
+        self.inside().names.clone()
+    }
+
     pub(super) fn notes(&self) -> Vec<String> {
         self.inside().notes.clone()
     }
@@ -207,6 +215,7 @@ impl Fake {
     fn write<T>(&self, write: impl FnOnce(&mut Inside) -> T) -> Result<T, ProviderError> {
         let mut inside = self.inside();
         inside.writes += 1;
+        inside.names.push(self.1.clone());
         match inside.next_write.pop_front() {
             None => Ok(write(&mut inside)),
             Some(Spoil::AnswerLost) => {
@@ -309,6 +318,10 @@ impl Provider for Fake {
     fn subscriptions(&self) -> Option<&dyn Subscriptions> {
         Some(self)
     }
+
+    fn acting_as(&self, email: &str) -> Result<Arc<dyn Provider>, ProviderError> {
+        Ok(Arc::new(Self(Arc::clone(&self.0), Some(email.to_owned()))))
+    }
 }
 
 #[async_trait]
@@ -383,5 +396,6 @@ pub(super) fn desk_of(settings: AccountSettings, provider: Arc<dyn Provider>, di
         under_way: TaskTracker::new(),
         order: tokio::sync::Mutex::default(),
         read_back: READ_BACK,
+        people: People::default(),
     })
 }

@@ -1,13 +1,19 @@
 //! The board, and the feed of its changes. Locked only for the length of one change, never across an await.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::broadcast;
 
-use crate::core::{
-    board::{Board, Change},
-    freshness::Account,
-    id::AccountName,
+use crate::{
+    core::{
+        board::{Board, Change},
+        freshness::Account,
+        id::AccountName,
+    },
+    proto::{
+        FromServer,
+        wire::{self, WireError},
+    },
 };
 
 /// Changes a console may lie behind before it gets a fresh snapshot instead.
@@ -18,11 +24,29 @@ const FEED: usize = 4096;
 pub struct Hub {
     board: Arc<Mutex<Board>>,
     feed: broadcast::Sender<Arc<Change>>,
+    news: broadcast::Sender<Arc<News>>,
+}
+
+/// A change as consoles are told it: put into words once, however many there are.
+pub struct News {
+    change: Arc<Change>,
+    text: OnceLock<String>,
+}
+
+impl News {
+    /// The message, as a line. Empty for what cannot be told.
+    pub fn text(&self) -> &str {
+        self.text.get_or_init(|| {
+            let message = FromServer::Changed { change: Change::clone(&self.change) };
+            wire::text(&message).unwrap_or_default()
+        })
+    }
 }
 
 impl Hub {
     pub fn new(board: Board) -> Self {
-        Self { board: Arc::new(Mutex::new(board)), feed: broadcast::Sender::new(FEED) }
+        let (feed, news) = (broadcast::Sender::new(FEED), broadcast::Sender::new(FEED));
+        Self { board: Arc::new(Mutex::new(board)), feed, news }
     }
 
     fn lock(&self) -> MutexGuard<'_, Board> {
@@ -49,7 +73,9 @@ impl Hub {
         let (changes, result) = make(&mut board);
         for change in changes {
             // Sent under the lock, so that a snapshot and the feed never miss or repeat a change.
-            let _ = self.feed.send(Arc::new(change));
+            let change = Arc::new(change);
+            let _ = self.feed.send(Arc::clone(&change));
+            let _ = self.news.send(Arc::new(News { change, text: OnceLock::new() }));
         }
         result
     }
@@ -65,6 +91,15 @@ impl Hub {
             }
             (vec![Change::Account(Box::new(known.account.clone()))], ())
         });
+    }
+
+    /// The board as it is, as a message, and every change after it.
+    pub fn attach(&self) -> (Result<String, WireError>, broadcast::Receiver<Arc<News>>) {
+        let (board, news) = {
+            let board = self.lock();
+            (board.clone(), self.news.subscribe())
+        };
+        (wire::text(&FromServer::Snapshot { board: Box::new(board) }), news)
     }
 
     /// The board as it is, and every change after it.

@@ -87,19 +87,20 @@ mod tests {
             id::DeliveryId,
             incident::Status,
         },
-        proto::{Access, Answer, Request},
+        proto::{Answer, Request},
         provider::pagerduty::Webhooks,
         server::{
             desk::Desk,
             fake::{self, Fake},
+            people::Caller,
         },
         store::NewDelivery,
     };
 
     const TRIGGERED: &str = include_str!("../../tests/fixtures/pagerduty/webhook_real.triggered.json");
 
-    fn act() -> Access {
-        Access::Act { actor: "alice".into() }
+    fn act() -> Caller {
+        Caller::ourselves()
     }
 
     async fn stored(desk: &Desk, verdict: Verdict, body: &[u8]) -> DeliveryId {
@@ -150,16 +151,16 @@ mod tests {
         stored(&desk, Verdict::Accepted, long.as_bytes()).await;
         let cut = stored(&desk, Verdict::Accepted, long.as_bytes()).await;
         let altered = stored(&desk, Verdict::Accepted, TRIGGERED.as_bytes()).await;
-        let watch = Access::Watch { reason: "not yours".into() };
+        let watch = Caller::of(None);
 
-        for (access, id, word) in [
+        for (caller, id, word) in [
             (act(), rejected, "rejected"),
             (act(), cut, "only the first 65536"),
             (act(), altered, "not that of the first"),
             (act(), DeliveryId(99), "not kept"),
             (watch, cut, "not act"),
         ] {
-            let answer = desk.answer(&access, Request::Replay { id }).await;
+            let answer = desk.answer(&caller, Request::Replay { id }).await;
             assert!(answer.as_ref().is_err_and(|said| said.contains(word)), "{word}: {answer:?}");
         }
     }

@@ -5,16 +5,19 @@ pub mod actions;
 pub mod console;
 pub mod desk;
 pub mod door;
+pub mod guests;
 mod hooks;
 pub mod hub;
 pub mod ingest;
 pub mod lease;
 pub mod log;
 pub mod ownership;
+pub mod people;
 pub mod poller;
 pub mod push;
 pub mod scope;
 pub mod search;
+pub mod shared;
 pub mod snapshot;
 pub mod upkeep;
 pub mod wake;
@@ -27,27 +30,30 @@ use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, sync::Arc, time::
 use jiff::{SignedDuration, Timestamp};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{UnixListener, UnixStream},
-    sync::{Mutex, Notify, mpsc},
+    net::{TcpListener, UnixListener, UnixStream},
+    sync::{Mutex, Notify, Semaphore, mpsc},
     time::timeout,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use account::{Account, Accounts};
+use console::Guest;
 use desk::Desk;
+use guests::{Guests, Seat};
 use hub::Hub;
 use lease::Lease;
+use people::{Caller, People};
 
 use crate::{
     config::{AccountSettings, ProviderKind, ReceiverSettings, Settings},
     core::{
         board::{Board, Change},
         delivery::Decode,
-        freshness::{self, Freshness, Push},
+        freshness::{self, Door, Freshness, Push},
         id::{AccountName, IncidentKey},
         text::Shown,
     },
-    proto::Access,
+    proto::wire::WireError,
     provider::pagerduty::Webhooks,
     receiver::{self, Networks, Receiver},
     store::{Reader, Store, StoreError},
@@ -64,6 +70,9 @@ const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 const ACTIONS: Duration = Duration::from_secs(30);
 /// How long the end of everything else may take.
 const DRAIN: Duration = Duration::from_secs(3);
+
+/// Consoles that are told at the same time why there is no place for them.
+const TURNED_AWAY: usize = 16;
 
 /// What a server is made of.
 pub struct Options {
@@ -88,7 +97,17 @@ pub struct Server {
     desk: Arc<Desk>,
     tasks: TaskTracker,
     stop: CancellationToken,
+    guests: Arc<Guests>,
     _lease: Lease,
+}
+
+/// Sockets that a service manager listens on for us, before we run and while we are restarted.
+#[derive(Debug, Default)]
+pub struct Given {
+    /// For webhooks, in place of the configured address.
+    pub door: Option<TcpListener>,
+    /// For consoles of other users.
+    pub control: Vec<UnixListener>,
 }
 
 impl Drop for Server {
@@ -100,6 +119,16 @@ impl Drop for Server {
 impl Server {
     /// Opens the store, rebuilds the board, and starts everything.
     pub async fn start(options: Options, lease: Lease, socket: UnixListener) -> Result<Self, ServerError> {
+        Self::start_with(options, lease, socket, Given::default()).await
+    }
+
+    /// The same with sockets that somebody else holds.
+    pub async fn start_with(
+        options: Options,
+        lease: Lease,
+        socket: UnixListener,
+        given: Given,
+    ) -> Result<Self, ServerError> {
         let store = Store::open(&options.state_dir)?;
         let library = Library::open(&options.state_dir.join("templates"));
         let mut board = Board { templates: library.list().map_err(ServerError::Templates)?, ..Board::default() };
@@ -118,9 +147,11 @@ impl Server {
             under_way: TaskTracker::new(),
             order: Mutex::default(),
             read_back: actions::READ_BACK,
+            people: People::new(&options.settings.people),
         });
-        let server = Self { desk, tasks: TaskTracker::new(), stop: CancellationToken::new(), _lease: lease };
-        server.open_the_door(&options).await?;
+        let guests = Guests::new(guests::Limits::default());
+        let server = Self { desk, tasks: TaskTracker::new(), stop: CancellationToken::new(), guests, _lease: lease };
+        server.open_the_door(&options, given.door).await?;
         for account in server.desk.accounts.all().values() {
             if account.has_rest().await {
                 let polling = poller::run(Arc::clone(&server.desk), Arc::clone(account), server.stop.clone());
@@ -135,12 +166,32 @@ impl Server {
         let (store, keep) = (server.desk.store.clone(), options.settings.store);
         server.tasks.spawn(upkeep::run(store, keep, server.stop.clone()));
         server.tasks.spawn(actions::settle(Arc::clone(&server.desk), unsettled));
-        server.tasks.spawn(accept(Arc::clone(&server.desk), socket, server.stop.clone()));
+        for socket in given.control.into_iter().chain([socket]) {
+            server.let_in(socket);
+        }
         Ok(server)
     }
 
+    /// Serves the consoles that come through `socket`.
+    pub fn let_in(&self, socket: UnixListener) {
+        let accept = Entrance { desk: Arc::clone(&self.desk), guests: Arc::clone(&self.guests) };
+        self.tasks.spawn(accept.run(socket, self.stop.clone()));
+    }
+
+    /// One line on how it stands, for whoever runs the service.
+    pub fn status(&self) -> String {
+        let door = self.desk.hub.look(|board| match &board.door {
+            Door::Closed => "not listening for webhooks".to_owned(),
+            Door::Open { address } => format!("listening for webhooks on {address}"),
+            Door::Taken { address, by } => format!("{address} for webhooks is taken by {by}"),
+            Door::Failing { cause, .. } => format!("webhooks are answered 503: {cause}"),
+        });
+        let consoles = self.guests.consoles();
+        format!("{door}; {} accounts, {consoles} consoles", self.desk.accounts.all().len())
+    }
+
     /// Catches up with what is committed and not applied, then lets webhooks in.
-    async fn open_the_door(&self, options: &Options) -> Result<(), ServerError> {
+    async fn open_the_door(&self, options: &Options, given: Option<TcpListener>) -> Result<(), ServerError> {
         let decode: Arc<dyn Decode> = Arc::new(Webhooks);
         let decoders: BTreeMap<AccountName, Arc<dyn Decode>> =
             self.desk.accounts.all().keys().map(|name| (name.clone(), Arc::clone(&decode))).collect();
@@ -163,7 +214,11 @@ impl Server {
             self.tasks.spawn(reading);
         }
         self.tasks.spawn(ingest::run(Arc::clone(&self.desk), arrivals, missed, decoders, self.stop.clone()));
-        self.tasks.spawn(door::keep(self.desk.hub.clone(), listen, router, networks, self.stop.clone()));
+        let (hub, stop) = (self.desk.hub.clone(), self.stop.clone());
+        match given {
+            Some(listener) => self.tasks.spawn(door::keep_given(hub, listener, router, networks, stop)),
+            None => self.tasks.spawn(door::keep(hub, listen, router, networks, stop)),
+        };
         Ok(())
     }
 
@@ -172,8 +227,8 @@ impl Server {
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let access = Access::Act { actor: door::own_name() };
-        self.tasks.spawn(talk(io, Arc::clone(&self.desk), access, self.stop.clone()));
+        let guest = Guest { caller: Caller::ourselves(), seat: Seat::own() };
+        self.tasks.spawn(talk(console::serve(io, Arc::clone(&self.desk), guest), self.stop.clone()));
     }
 
     /// The board, for commands in the same process.
@@ -258,49 +313,56 @@ fn first_look(settings: &AccountSettings) -> freshness::Account {
     }
 }
 
-/// Consoles of other processes. The kernel says whose they are.
-async fn accept(desk: Arc<Desk>, socket: UnixListener, stop: CancellationToken) {
-    let consoles = TaskTracker::new();
-    loop {
-        let stream = tokio::select! {
-            () = stop.cancelled() => return,
-            accepted = socket.accept() => accepted,
-        };
-        match stream {
-            Ok((stream, _)) => {
-                let access = access_of(&stream);
-                consoles.spawn(talk(stream, Arc::clone(&desk), access, stop.clone()));
+/// Where consoles of other processes come in. The kernel says whose they are.
+#[derive(Clone)]
+struct Entrance {
+    desk: Arc<Desk>,
+    guests: Arc<Guests>,
+}
+
+impl Entrance {
+    async fn run(self, socket: UnixListener, stop: CancellationToken) {
+        let turned_away = Arc::new(Semaphore::new(TURNED_AWAY));
+        loop {
+            let stream = tokio::select! {
+                () = stop.cancelled() => return,
+                accepted = socket.accept() => accepted,
+            };
+            match stream {
+                Ok((stream, _)) => self.receive(stream, &turned_away, &stop),
+                Err(error) => {
+                    tracing::warn!(%error, "a console could not be let in");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
             }
-            Err(error) => {
-                tracing::warn!(%error, "a console could not be let in");
-                tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    fn receive(&self, stream: UnixStream, turned_away: &Arc<Semaphore>, stop: &CancellationToken) {
+        let caller = Caller::of(stream.peer_cred().ok().map(|peer| peer.uid()));
+        match Guests::admit(&self.guests, &caller) {
+            Ok(seat) => {
+                let serving = console::serve(stream, Arc::clone(&self.desk), Guest { caller, seat });
+                tokio::spawn(talk(serving, stop.clone()));
+            }
+            Err(reason) => {
+                tracing::warn!(uid = caller.uid, "a console was turned away: {reason}");
+                // With too many of them, the next one sees the line close.
+                let Ok(permit) = Arc::clone(turned_away).try_acquire_owned() else { return };
+                let stop = stop.clone();
+                tokio::spawn(async move {
+                    talk(console::turn_away(stream, reason), stop).await;
+                    drop(permit);
+                });
             }
         }
     }
 }
 
-fn access_of(stream: &UnixStream) -> Access {
-    let ours = rustix::process::geteuid().as_raw();
-    match stream.peer_cred() {
-        Ok(peer) if peer.uid() == ours => Access::Act { actor: door::user_name(ours) },
-        Ok(peer) => Access::Watch {
-            reason: format!(
-                "this server belongs to {}, you are {}",
-                door::user_name(ours),
-                door::user_name(peer.uid())
-            ),
-        },
-        Err(_) => Access::Watch { reason: "the kernel did not say who you are".to_owned() },
-    }
-}
-
-async fn talk<Io>(io: Io, desk: Arc<Desk>, access: Access, stop: CancellationToken)
-where
-    Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+async fn talk(conversation: impl Future<Output = Result<(), WireError>>, stop: CancellationToken) {
     tokio::select! {
         () = stop.cancelled() => {}
-        ended = console::serve(io, desk, access) => {
+        ended = conversation => {
             if let Err(error) = ended {
                 tracing::debug!(%error, "a console left");
             }

@@ -18,9 +18,6 @@ use tokio::{
 
 use super::lease::Lease;
 
-/// The socket of a server that runs as a system service.
-pub const SHARED_SOCKET: &str = "/run/dogwatch/control.sock";
-
 /// What this process is to the state directory.
 #[derive(Debug)]
 pub enum Role {

@@ -48,7 +48,7 @@ use self::{
     writes::Prepared,
 };
 use crate::core::{
-    action::{Action, Verb},
+    action::{Action, By, Verb},
     delivery::{Decoded, DeliverySummary, Proof, Timings, Verdict},
     id::{AccountName, DeliveryId, IncidentKey},
     incident::Incident,
@@ -205,11 +205,11 @@ impl Store {
     pub async fn new_action(
         &self,
         at: Timestamp,
-        actor: Shown,
+        by: By,
         verb: Verb,
         targets: Vec<IncidentKey>,
     ) -> Result<Action, StoreError> {
-        self.ask(move |db| writes::new_action(db, at, &actor, &verb, &targets)).await
+        self.ask(move |db| writes::new_action(db, at, &by, &verb, &targets)).await
     }
 
     /// Whether deliveries can be stored: a commit worked lately, or one tried now works.

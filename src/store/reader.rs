@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{PrunedFor, StoreError, files, pack, schema};
 use crate::core::{
-    action::Action,
+    action::{Action, By},
     delivery::{DeliverySummary, Direction, Proof, Scheme, Timings, Verdict},
     id::{AccountName, ActionId, DeliveryId, EventId, IncidentId, IncidentKey},
     incident::Incident,
@@ -36,6 +36,16 @@ pub struct StoredDelivery {
     /// `summary.size`.
     pub body: Vec<u8>,
     pub timings: Timings,
+}
+
+/// An accepted delivery whose content has not reached the board.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unapplied {
+    pub id: DeliveryId,
+    pub at: Timestamp,
+    pub account: AccountName,
+    pub proof: Option<Proof>,
+    pub body: Vec<u8>,
 }
 
 /// How many deliveries of a verdict are kept.
@@ -59,16 +69,6 @@ pub struct Beginning {
     pub pruned_for: Option<PrunedFor>,
 }
 
-/// An accepted delivery whose content has not reached the board.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unapplied {
-    pub id: DeliveryId,
-    pub at: Timestamp,
-    pub account: AccountName,
-    pub proof: Option<Proof>,
-    pub body: Vec<u8>,
-}
-
 /// A read-only connection.
 pub struct Reader {
     db: Connection,
@@ -78,6 +78,8 @@ pub struct Reader {
 pub(super) const SUMMARY: &str =
     "id, at, account, verdict, reason, status, event_id, event_type, incident, subject, latency_us, size, scheme,
      secret, altered, changed";
+
+const ACTION: &str = "id, at, actor, uid, name, verb, outcomes";
 
 impl Reader {
     /// Opens the store of a state directory; fails when there is none, or one of another version.
@@ -215,12 +217,12 @@ impl Reader {
 
     /// Newest first.
     pub fn actions(&self, limit: u32) -> Result<Vec<Action>, StoreError> {
-        self.rows("SELECT id, at, actor, verb, outcomes FROM action ORDER BY id DESC LIMIT ?1", [limit], action)
+        self.rows(&format!("SELECT {ACTION} FROM action ORDER BY id DESC LIMIT ?1"), [limit], action)
     }
 
     /// Those with an outcome that is not final, oldest first.
     pub fn unsettled_actions(&self) -> Result<Vec<Action>, StoreError> {
-        self.rows("SELECT id, at, actor, verb, outcomes FROM action WHERE settled = 0 ORDER BY id", [], action)
+        self.rows(&format!("SELECT {ACTION} FROM action WHERE settled = 0 ORDER BY id"), [], action)
     }
 
     /// What was saved of this kind, and when that was true.
@@ -340,7 +342,11 @@ fn action(row: &Row<'_>) -> rusqlite::Result<Action> {
     Ok(Action {
         id: ActionId(row.get("id")?),
         at: checked(row, "at", |text| text.parse::<Timestamp>())?,
-        actor: Shown::line(&row.get::<_, String>("actor")?),
+        by: By {
+            actor: Shown::line(&row.get::<_, String>("actor")?),
+            uid: row.get("uid")?,
+            name: row.get::<_, Option<String>>("name")?.map(|name| Shown::line(&name)),
+        },
         verb: parsed(row, "verb")?,
         outcomes: parsed(row, "outcomes")?,
     })

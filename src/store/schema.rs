@@ -98,6 +98,8 @@ const MIGRATIONS: &[&str] = &[
     ) STRICT, WITHOUT ROWID;
     INSERT INTO known_event (account, event_id, delivery) SELECT account, event_id, delivery FROM event;
     DROP TABLE event;
+    ALTER TABLE action ADD COLUMN uid INTEGER;
+    ALTER TABLE action ADD COLUMN name TEXT;
     ALTER TABLE delivery ADD COLUMN packed INTEGER NOT NULL DEFAULT 0;
     CREATE INDEX delivery_incident ON delivery (incident, id) WHERE incident IS NOT NULL;
     CREATE INDEX delivery_type ON delivery (event_type, id) WHERE event_type IS NOT NULL;

@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 
 use super::*;
 use crate::core::{
-    action::Outcome,
+    action::{By, Outcome},
     delivery::Scheme,
     id::{EventId, IncidentId},
     incident::{Observation, Stamp, State, Status, Urgency},
@@ -133,10 +133,9 @@ async fn a_reopened_store_has_everything_as_it_was() {
     let accepted = store.record(event("E1")).await.expect("recorded").summary;
     let applied = store.record(event("E2")).await.expect("recorded").summary;
     store.record(delivery(Verdict::Undecodable, None, b"{")).await.expect("recorded");
-    let mut action = store
-        .new_action(Timestamp::UNIX_EPOCH, Shown::line("alice"), Verb::Acknowledge, vec![incident_key("P1")])
-        .await
-        .expect("action");
+    let by = By { actor: "alice".into(), uid: Some(1001), name: Some("alice@example.com".into()) };
+    let mut action =
+        store.new_action(Timestamp::UNIX_EPOCH, by, Verb::Acknowledge, vec![incident_key("P1")]).await.expect("action");
     let later = Timestamp::new(5, 42).expect("time");
     let snapshot =
         |json: &str| Write::Snapshot { account: account("prod"), kind: "oncalls", at: later, json: json.into() };

@@ -10,7 +10,7 @@ use super::{
     pack::{self, Packed},
 };
 use crate::core::{
-    action::{Action, Outcome, Verb},
+    action::{Action, By, Outcome, Verb},
     delivery::{DeliverySummary, Direction, Verdict},
     id::{AccountName, ActionId, DeliveryId, EventId, IncidentKey},
     incident::Incident,
@@ -240,26 +240,33 @@ fn forget(db: &Connection, key: &IncidentKey) -> Result<()> {
 pub(super) fn new_action(
     db: &Connection,
     at: Timestamp,
-    actor: &Shown,
+    by: &By,
     verb: &Verb,
     targets: &[IncidentKey],
 ) -> Result<Action> {
     let outcomes: Vec<_> = targets.iter().map(|key| (key.clone(), Outcome::Pending)).collect();
-    let mut action = Action { id: ActionId(0), at, actor: actor.clone(), verb: verb.clone(), outcomes };
-    db.prepare_cached("INSERT INTO action (at, actor, verb, outcomes, settled) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![at.to_string(), actor.as_str(), json(verb)?, json(&action.outcomes)?, action.is_final()])?;
+    let mut action = Action { id: ActionId(0), at, by: by.clone(), verb: verb.clone(), outcomes };
+    put_action(db, None, &action)?;
     action.id = ActionId(db.last_insert_rowid());
     Ok(action)
 }
 
 fn save_action(db: &Connection, action: &Action) -> Result<()> {
+    put_action(db, Some(action.id), action)
+}
+
+/// Without a number it gets a new one.
+fn put_action(db: &Connection, id: Option<ActionId>, action: &Action) -> Result<()> {
     db.prepare_cached(
-        "INSERT OR REPLACE INTO action (id, at, actor, verb, outcomes, settled) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT OR REPLACE INTO action (id, at, actor, uid, name, verb, outcomes, settled)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?
     .execute(params![
-        action.id.0,
+        id.map(|id| id.0),
         action.at.to_string(),
-        action.actor.as_str(),
+        action.by.actor.as_str(),
+        action.by.uid,
+        action.by.name.as_ref().map(Shown::as_str),
         json(&action.verb)?,
         json(&action.outcomes)?,
         action.is_final()

@@ -13,13 +13,13 @@ use super::{
     words::{age, ago, moment, since, zone_name},
 };
 use crate::{
-    app::{Link, Model, Role, View, page::Piece},
+    app::{Link, Model, Role, View, page::Piece, person::Who},
     core::{
         board::AccountBoard,
         freshness::{Account, Door, Push, Standing},
         oncall::OnCall,
         push::{Subscribed, Witness},
-        text::{Shown, columns},
+        text::columns,
     },
 };
 
@@ -93,13 +93,20 @@ fn accounts(model: &Model) -> Part {
 
 /// As whom one acts; and why not, if one cannot.
 fn identity(model: &Model) -> Part {
-    let mut accounts = model.board.accounts.values().map(|board| &board.account);
-    let name = accounts.clone().find_map(|account| account.identity.as_ref()).map(|identity| identity.name.as_str());
-    let first = name.and_then(|name| name.split(' ').next());
-    let cannot = accounts.find_map(|account| account.cannot_act.as_ref()).map(Shown::as_str);
+    let (name, cannot) = match model.who() {
+        Who::Acts(name) => (name, None),
+        Who::CannotAct(name, why) => (name, Some(why)),
+        // Before a server said so there is nothing to tell.
+        Who::Watches(_) if !matches!(model.link, Link::Up(_)) => {
+            return Part::of(2, Tone::Caution, &["look only".into()]);
+        }
+        Who::Watches(why) => {
+            return Part::of(2, Tone::Caution, &[format!("look only: {why}"), "look only".into()]);
+        }
+    };
+    let first = name.and_then(|name| name.split(' ').next()).unwrap_or("who?");
     let name = name.unwrap_or("who I am is not known");
-    let first = first.unwrap_or("who?");
-    match model.watching().or(cannot) {
+    match cannot {
         Some(reason) => {
             let long = format!("{name}, look only: {reason}");
             Part::of(2, Tone::Caution, &[long, format!("{name}, look only"), "look only".into()])
@@ -123,13 +130,14 @@ enum Duty {
 /// How old the news of a duty is, when it is not fresh.
 type AsOf = Option<SignedDuration>;
 
-fn duty(board: &AccountBoard, now: Timestamp) -> Duty {
+fn duty(model: &Model, board: &AccountBoard) -> Duty {
+    let now = model.now;
     let as_of = match board.account.on_call_standing(now) {
         Standing::Fresh { .. } => None,
         Standing::Stale { age, .. } => Some(age),
         Standing::Waiting | Standing::Down { .. } => return Duty::Unknown,
     };
-    let me = board.account.identity.as_ref().and_then(|identity| identity.user.as_ref());
+    let me = model.me(board);
     let running = |on: &&OnCall| on.end.is_none_or(|end| end > now);
     let current: Vec<_> = board.oncalls.iter().filter(running).collect();
     let (Some(me), false) = (me, current.is_empty()) else { return Duty::Unknown };
@@ -143,7 +151,7 @@ fn duty(board: &AccountBoard, now: Timestamp) -> Duty {
 }
 
 fn on_call(model: &Model) -> Part {
-    let duties: Vec<_> = model.board.accounts.values().map(|board| duty(board, model.now)).collect();
+    let duties: Vec<_> = model.board.accounts.values().map(|board| duty(model, board)).collect();
     let on = duties.iter().filter_map(|duty| match duty {
         Duty::On { level, until, as_of } => Some((*level, *until, *as_of)),
         Duty::Off(_) | Duty::Unknown => None,

@@ -15,7 +15,7 @@ use crate::{
         id::{ActionId, IncidentKey},
         incident::Status,
     },
-    proto::{Access, Answer, Request, RequestId},
+    proto::{Answer, Request, RequestId},
 };
 
 use super::{
@@ -110,13 +110,13 @@ pub(in crate::app) fn may_act(model: &Model, keys: &[IncidentKey]) -> Result<(),
         Link::Lost { reason, .. } => return Err(format!("no link to the server, nothing can be sent: {reason}")),
         Link::Up(_) => {}
     }
-    if let Access::Watch { reason } = &model.access {
+    if let Some(reason) = model.watching() {
         return Err(format!("you may look, not act: {reason}"));
     }
     for key in keys {
         let account = model.board.accounts.get(&key.account);
-        if let Some(reason) = account.and_then(|board| board.account.cannot_act.as_ref()) {
-            return Err(format!("{} cannot act: {reason}", key.account));
+        if let Some(reason) = account.and_then(|board| model.cannot_act(&board.account)) {
+            return Err(reason);
         }
     }
     Ok(())

@@ -157,7 +157,7 @@ pub fn page(model: &Model, opened: &Opened, width: usize) -> Vec<Vec<Piece>> {
 }
 
 fn action_words(model: &Model, action: &Action) -> String {
-    format!("{} by {} at {}", action.verb.word(), action.actor, clock(action.at, &model.zone))
+    format!("{} by {} at {}", action.verb.word(), action.by.words(), clock(action.at, &model.zone))
 }
 
 /// What the board knows.

@@ -14,7 +14,7 @@ use crate::{
         text::Shown,
         words::clock,
     },
-    proto::{Access, RequestId},
+    proto::RequestId,
 };
 
 /// An action that this console sent to the server.
@@ -86,13 +86,10 @@ fn shown(model: &Model, asked: &Asked) -> Option<ActionId> {
 
 /// What this console's user asked for since, here or elsewhere, newest first.
 fn ours_since<'a>(model: &'a Model, asked: &Asked) -> impl Iterator<Item = &'a Action> {
-    let me = match &model.access {
-        Access::Act { actor } => Some(actor.as_str()),
-        Access::Watch { .. } => None,
-    };
+    let me = model.access.actor();
     let after = asked.after;
     let since = model.board.actions.iter().take_while(move |action| Some(action.id) > after);
-    since.filter(move |action| Some(action.actor.as_str()) == me)
+    since.filter(move |action| Some(action.by.actor.as_str()) == me)
 }
 
 /// Whether a later action of ours says more about this incident than the doubt does.

@@ -350,7 +350,7 @@ fn an_action_of_somebody_else_or_before_or_on_others_does_not_resolve_the_doubt(
     outcome(&mut model, 8, Verb::Acknowledge, &[("Q1DISK", Outcome::Failed { reason: shown("no") })]);
     unanswered(&mut model, "a enter");
     let mut bobs = action(10, Verb::Acknowledge, &[("Q1DISK", DONE)]);
-    bobs.actor = shown("bob");
+    bobs.by.actor = shown("bob");
     change(&mut model, Change::Action(Box::new(bobs)));
     outcome(&mut model, 11, Verb::Acknowledge, &[("Q2LATE", DONE)]);
     outcome(&mut model, 12, Verb::Resolve, &[("Q1DISK", Outcome::Sent)]);

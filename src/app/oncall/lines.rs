@@ -230,8 +230,7 @@ impl<'a> Builder<'a, '_> {
     }
 
     fn is_me(&self, user: &UserId) -> bool {
-        let identity = self.board.account.identity.as_ref();
-        identity.and_then(|identity| identity.user.as_ref()).is_some_and(|me| me.id == *user)
+        self.model.me(self.board).is_some_and(|me| me.id == *user)
     }
 
     fn two_lines(&self) -> bool {

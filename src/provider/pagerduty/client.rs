@@ -1,6 +1,6 @@
 //! How `PagerDuty` wants to be spoken to: credentials, `Accept`, `From`, and what an answer means.
 
-use std::str::FromStr as _;
+use std::{str::FromStr as _, sync::Arc};
 
 use jiff::Timestamp;
 use reqwest::{
@@ -44,14 +44,23 @@ pub(super) struct Reply {
     pub(super) date: Option<Timestamp>,
 }
 
+/// In whose name to act.
+#[derive(Debug)]
+enum Name {
+    /// The key's owner, or this address where the key belongs to no person.
+    Usual(Option<(String, HeaderValue)>),
+    /// This address and no other: with the key of another person nothing is sent.
+    Only(String, HeaderValue),
+}
+
 /// One account's REST API.
 #[derive(Debug)]
 pub(super) struct Api {
-    pub(super) http: Http,
+    pub(super) http: Arc<Http>,
     token: SecretString,
     authorization: HeaderValue,
-    from: Option<(String, HeaderValue)>,
-    owner: OnceCell<Owner>,
+    name: Name,
+    owner: Arc<OnceCell<Owner>>,
 }
 
 impl Api {
@@ -66,12 +75,26 @@ impl Api {
         authorization.set_sensitive(true);
         let from = from.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
         let from = from.map(|text| address(&text).map(|value| (text, value))).transpose()?;
-        Ok(Self { http, token, authorization, from, owner: OnceCell::new() })
+        Ok(Self { http: Arc::new(http), token, authorization, name: Name::Usual(from), owner: Arc::default() })
+    }
+
+    /// The same key and limits, acting in the name of `email` only.
+    pub(super) fn acting_as(&self, email: &str) -> Result<Self, SetupError> {
+        Ok(Self {
+            http: Arc::clone(&self.http),
+            token: self.token.clone(),
+            authorization: self.authorization.clone(),
+            name: Name::Only(email.to_owned(), address(email)?),
+            owner: Arc::clone(&self.owner),
+        })
     }
 
     /// The configured address that acts.
     pub(super) fn from(&self) -> Option<&str> {
-        self.from.as_ref().map(|(text, _)| text.as_str())
+        match &self.name {
+            Name::Usual(from) => from.as_ref().map(|(text, _)| text.as_str()),
+            Name::Only(email, _) => Some(email),
+        }
     }
 
     pub(super) async fn get(&self, segments: &[&str], query: &[(&str, String)]) -> Result<Reply, ProviderError> {
@@ -114,7 +137,10 @@ impl Api {
     /// The value of `From`: the person's own address, else the configured one. An error means that nothing was
     /// sent, and says so by leaving no doubt.
     async fn acting(&self) -> Result<Option<HeaderValue>, ProviderError> {
-        let configured = self.from.as_ref().map(|(_, value)| value.clone());
+        let configured = match &self.name {
+            Name::Usual(from) => from.as_ref().map(|(_, value)| value.clone()),
+            Name::Only(email, value) => return self.acting_only_as(email, value).await.map(Some),
+        };
         let owner = match self.owner.get_or_try_init(|| self.ask_owner()).await {
             Ok(owner) => owner,
             Err(error @ (ProviderError::Unauthorised { .. } | ProviderError::RateLimited { .. })) => return Err(error),
@@ -128,6 +154,27 @@ impl Api {
             Owner::Person(user) => Ok(user.email.as_deref().and_then(|email| address(email).ok()).or(configured)),
             Owner::Account if configured.is_some() => Ok(configured),
             Owner::Account => Err(ProviderError::Forbidden { reason: NO_FROM.to_owned() }),
+        }
+    }
+
+    /// `PagerDuty` takes what is sent with a person's key for that person's doing, whatever `From` says.
+    async fn acting_only_as(&self, email: &str, value: &HeaderValue) -> Result<HeaderValue, ProviderError> {
+        let owner = match self.owner.get_or_try_init(|| self.ask_owner()).await {
+            Ok(owner) => owner,
+            Err(error @ (ProviderError::Unauthorised { .. } | ProviderError::RateLimited { .. })) => return Err(error),
+            Err(error) => return Err(self.unsent(&error)),
+        };
+        match owner {
+            Owner::Account => Ok(value.clone()),
+            Owner::Person(user) if user.email.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(email)) => {
+                Ok(value.clone())
+            }
+            Owner::Person(_) => Err(ProviderError::Forbidden {
+                reason: format!(
+                    "the account's key belongs to another person than {email}: configure a key of the whole account, or \
+                     give this [[person]] a `token`"
+                ),
+            }),
         }
     }
 

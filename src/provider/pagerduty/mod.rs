@@ -16,6 +16,8 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -83,6 +85,10 @@ impl PagerDuty {
         let http = Http::new(BaseUrl::parse(&settings.base_url)?, limits);
         let api = Api::new(http, &settings.token, settings.from)?;
         Ok(Self { account: settings.account, api })
+    }
+
+    fn named(&self, email: &str) -> Result<Self, SetupError> {
+        Ok(Self { account: self.account.clone(), api: self.api.acting_as(email)? })
     }
 
     /// The person whom the configured address names, if the key may look.
@@ -196,5 +202,12 @@ impl Provider for PagerDuty {
 
     fn subscriptions(&self) -> Option<&dyn Subscriptions> {
         Some(self)
+    }
+
+    fn acting_as(&self, email: &str) -> Result<Arc<dyn Provider>, ProviderError> {
+        match self.named(email) {
+            Ok(named) => Ok(Arc::new(named)),
+            Err(error) => Err(ProviderError::Forbidden { reason: error.to_string() }),
+        }
     }
 }

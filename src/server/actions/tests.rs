@@ -1,8 +1,15 @@
 use super::*;
 use crate::{
-    core::action::Target,
-    proto::{Access, Answer, Request},
-    server::fake::{self, Fake, Spoil, key, person},
+    config::{Acts, PersonSettings, SecretRef, User},
+    core::{
+        action::{By, Target},
+        id::DeliveryId,
+    },
+    proto::{Answer, Request},
+    server::{
+        fake::{self, Fake, Spoil, key, person},
+        people::Caller,
+    },
 };
 
 struct Setup {
@@ -22,14 +29,22 @@ fn target(id: &str, seen: Status) -> Target {
     Target { key: key(id), seen, assignees: vec![person("alice").id] }
 }
 
-fn alice() -> Access {
-    Access::Act { actor: "alice".into() }
+/// No test runs as one of these.
+const ALICE: u32 = 4_000_001;
+const BOB: u32 = 4_000_002;
+
+fn caller(uid: u32, login: &str) -> Caller {
+    Caller { uid: Some(uid), login: login.into() }
+}
+
+fn named(login: &str, email: &str) -> PersonSettings {
+    PersonSettings { user: User::Login(login.into()), account: None, acts: Acts::As { email: email.into() } }
 }
 
 /// Asks as a console would, and waits until all outcomes are final.
 async fn act(desk: &Arc<Desk>, targets: Vec<Target>, verb: Verb) -> Vec<Outcome> {
     let (_, mut feed) = desk.hub.subscribe();
-    let answer = desk.answer(&alice(), Request::Act { targets, verb }).await.expect("accepted");
+    let answer = desk.answer(&Caller::ourselves(), Request::Act { targets, verb }).await.expect("accepted");
     let Answer::Accepted { action: id } = answer else { panic!("not accepted") };
     loop {
         if let Change::Action(action) = &*feed.recv().await.expect("change")
@@ -215,12 +230,68 @@ async fn a_hand_off_that_worked_without_its_note_says_both() {
 async fn who_may_only_look_cannot_act() {
     let Setup { fake, desk, _dir } = setup();
     fake.put("P1", Status::Triggered, 0);
-    let watch = Access::Watch { reason: "not yours".into() };
+    desk.people.set(&[named("alice", "alice@x.org")]);
+    let bob = caller(BOB, "bob");
+    let act = Request::Act { targets: vec![target("P1", Status::Triggered)], verb: Verb::Resolve };
+    let save = Request::SaveTemplate { name: "x".into(), text: "x".into(), base: None };
+
+    for request in [act, save] {
+        let refusal = desk.answer(&bob, request).await.expect_err("refused");
+        assert!(refusal.starts_with("you may look, not act: bob (uid 4000002) is no [[person]]"), "{refusal}");
+    }
+
+    assert_eq!(fake.writes(), 0);
+    assert!(desk.store.read(|reader| reader.actions(1)).await.expect("read").is_empty());
+    assert!(desk.library.read("x").is_err());
+    let looks = [
+        Request::Detail { key: key("P1") },
+        Request::Deliveries { before: DeliveryId(9), limit: 9 },
+        Request::Actions { limit: 9 },
+        Request::Refresh,
+    ];
+    for request in looks {
+        desk.answer(&bob, request).await.expect("looked");
+    }
+}
+
+#[tokio::test]
+async fn an_action_goes_out_in_the_name_of_who_asked_and_is_written_down_so() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put("P1", Status::Triggered, 0);
+    desk.people.set(&[named("alice", "alice@x.org"), named("bob", "bob@x.org")]);
+    for (uid, login, seen, verb) in
+        [(ALICE, "alice", Status::Triggered, Verb::Acknowledge), (BOB, "bob", Status::Acknowledged, Verb::Resolve)]
+    {
+        let request = Request::Act { targets: vec![target("P1", seen)], verb };
+        desk.answer(&caller(uid, login), request).await.expect("accepted");
+        desk.under_way.close();
+        desk.under_way.wait().await;
+        desk.under_way.reopen();
+    }
+
+    let kept = desk.store.read(|reader| reader.actions(9)).await.expect("read");
+
+    let name = |email: &str| Some(email.to_owned());
+    assert_eq!(fake.names(), [name("alice@x.org"), name("bob@x.org")]);
+    let by = |login: &str, uid, email: &str| By { actor: login.into(), uid: Some(uid), name: Some(email.into()) };
+    let kept: Vec<By> = kept.into_iter().map(|action| action.by).collect();
+    assert_eq!(kept, [by("bob", BOB, "bob@x.org"), by("alice", ALICE, "alice@x.org")]);
+}
+
+#[tokio::test]
+async fn the_token_of_a_person_that_cannot_be_read_sends_nothing_with_anothers() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put("P1", Status::Triggered, 0);
+    let token = SecretRef::Env { variable: "DOGWATCH_NO_SUCH_VARIABLE".into() };
+    desk.people.set(&[PersonSettings { acts: Acts::With { token }, ..named("alice", "") }]);
+
     let request = Request::Act { targets: vec![target("P1", Status::Triggered)], verb: Verb::Resolve };
+    desk.answer(&caller(ALICE, "alice"), request).await.expect("accepted");
+    desk.under_way.close();
+    desk.under_way.wait().await;
 
-    let refusal = desk.answer(&watch, request).await.expect_err("refused");
-
-    assert_eq!(refusal, "you may look, not act: not yours");
+    let outcome = desk.hub.look(|board| board.actions[0].outcomes[0].1.clone());
+    assert!(matches!(&outcome, Outcome::Failed { reason } if reason.as_str().contains("is not set")), "{outcome:?}");
     assert_eq!(fake.writes(), 0);
 }
 
@@ -230,8 +301,8 @@ async fn after_a_crash_what_was_sent_is_read_back_and_what_was_not_is_left() {
     fake.put("P1", Status::Resolved, 0);
     fake.put("P2", Status::Triggered, 0);
     let keys = vec![key("P1"), key("P2")];
-    let mut action =
-        desk.store.new_action(jiff::Timestamp::now(), "alice".into(), Verb::Resolve, keys).await.expect("row");
+    let by = By { actor: "alice".into(), uid: None, name: None };
+    let mut action = desk.store.new_action(jiff::Timestamp::now(), by, Verb::Resolve, keys).await.expect("row");
     action.outcomes[0].1 = Outcome::Sent;
     desk.hub.publish(Change::Action(Box::new(action.clone())));
 
