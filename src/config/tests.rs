@@ -167,7 +167,7 @@ fn an_unknown_key_is_refused_with_its_line_and_the_nearest_right_one() {
     assert_eq!(said, ["4:9: `token`: unknown key `evn`; did you mean `env`?"]);
 
     let said = complaints("[receiver]\nzzz = 1\n");
-    assert_eq!(said, ["2:1: unknown key `zzz` in [receiver]; known here: listen, tls"]);
+    assert_eq!(said, ["2:1: unknown key `zzz` in [receiver]; known here: listen, allow, trusted_proxies, tls"]);
 }
 
 #[test]
