@@ -105,7 +105,7 @@ fn a_full_disk_is_503_with_the_cause_and_all_is_well_when_there_is_room() {
     let Some(door) = on_its_own_disk("3m") else { return a_file_that_may_not_grow() };
     door.is_apart();
     let mut accepted = fill(&door, "QFULL");
-    says(&door, "no room left on the disk of");
+    says(&door, "no room left on the disk: free some");
 
     remount(&door, "size=64m");
 
@@ -235,7 +235,7 @@ fn a_store_that_cannot_be_used_is_refused_at_the_start_in_words_and_left_as_it_i
     for broken in [whole[..whole.len() / 2 + 77].to_vec(), vec![0xA5; 100_000]] {
         fs::write(&path, &broken).expect("write");
         let said = refused(&door);
-        assert!(said.contains("is damaged") && said.contains("move it aside"), "{said}");
+        assert!(said.contains("is damaged") && said.contains("aside together with its -wal"), "{said}");
         assert!(fs::read(&path).expect("read") == broken, "left as it was");
         let doctor = door.run(&["doctor", "--store"]);
         assert!(!doctor.status.success() && doctor.stdout.is_empty());

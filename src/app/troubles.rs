@@ -80,7 +80,7 @@ fn push(out: &mut Vec<Trouble>, model: &Model, account: &Account) {
     let subscribed = match push.subscribed {
         Subscribed::Unknown | Subscribed::Active => None,
         Subscribed::Missing => Some("no webhook subscription leads here".to_owned()),
-        Subscribed::Inactive => Some(format!("the webhook subscription is switched off")),
+        Subscribed::Inactive => Some("the webhook subscription is switched off".to_owned()),
         Subscribed::Disabled { until } => Some(format!("webhooks OFF at {provider} until {}", when(until))),
     };
     if let Some(subscribed) = subscribed {

@@ -75,6 +75,8 @@ impl Shared {
 pub(super) struct Connector {
     pub(super) state_dir: PathBuf,
     pub(super) shared: Shared,
+    /// A line to the shared server that is there already: the first connection.
+    pub(super) first: Option<UnixStream>,
     /// What to serve with if there is no server; or why that cannot be known.
     pub(super) settings: Result<Settings, String>,
     /// How the settings are read again.
@@ -89,6 +91,9 @@ impl Connect for Connector {
     async fn connect(&mut self) -> Result<Connection, String> {
         if let Some(connection) = self.to_own_server() {
             return Ok(connection);
+        }
+        if let Some(stream) = self.first.take() {
+            return Ok(Connection { io: Box::new(stream), role: app::Role::Attached });
         }
         let refused = match self.shared.dial().await {
             Ok(Some(stream)) => return Ok(Connection { io: Box::new(stream), role: app::Role::Attached }),

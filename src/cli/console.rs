@@ -31,10 +31,10 @@ pub(super) async fn run(places: &Places) -> Result<i32, Failure> {
         Err(failure) if !matches!(theirs, Ok(Some(_))) => return Err(failure),
         Ok(()) | Err(_) => {}
     }
-    drop(theirs);
     let connector = Connector {
         state_dir,
         shared,
+        first: theirs.ok().flatten(),
         settings: settings.map_err(|failure| failure.message),
         load: places.load_again(),
         receive: true,

@@ -21,6 +21,7 @@ use crate::{
         action::Outcome,
         delivery::Verdict,
         id::{AccountName, EventId},
+        sender::Demand,
     },
     simulator::{self, Night, Options, Simulator, Webhook},
     store::Reader,
@@ -103,6 +104,7 @@ pub(super) async fn run(args: Args) -> Result<i32, Failure> {
     let connector = Connector {
         state_dir: temp.path().join("state"),
         shared: Shared::Never,
+        first: None,
         settings: Ok(settings(&simulator, door, secret)?),
         load: Arc::new(|| Err("the demo has no configuration to read again".to_owned())),
         receive: true,
@@ -139,7 +141,7 @@ fn settings(simulator: &Simulator, door: SocketAddr, secret: SecretString) -> Re
             webhook: Some(WebhookSettings {
                 url_key: SecretRef::Inline(SecretString::from(URL_KEY)),
                 secrets: vec![SecretRef::Inline(secret)],
-                demand: Default::default(),
+                demand: Demand::PagerdutyV3,
                 allow: None,
                 public_url: Some(format!("http://{door}")),
                 ping: true,

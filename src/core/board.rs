@@ -10,7 +10,7 @@ use super::{
     delivery::{DeliverySummary, NOTHING},
     freshness::{Account, Door, Upkeep},
     id::{AccountName, IncidentKey, PolicyId},
-    incident::{Incident, Named, Observation, Status},
+    incident::{Incident, Named, Observation, Source, Status},
     oncall::{OnCall, Person, Schedule},
     template::TemplateSummary,
     text::Shown,
@@ -97,6 +97,12 @@ impl Board {
         let incident = Incident::first(seen.clone());
         self.incidents.insert(seen.key.clone(), incident.clone());
         Some(Change::Incident(Box::new(incident)))
+    }
+
+    /// Whether only another look at the provider can tell if `seen` is true and newer than what is known. To be asked before
+    /// it is observed.
+    pub fn doubts(&self, seen: &Observation) -> bool {
+        seen.stamp.source == Source::Unsigned || self.incidents.get(&seen.key).is_some_and(|known| known.doubts(seen))
     }
 
     /// Merges an observation like [`observe`](Self::observe), and says what that did, in words.

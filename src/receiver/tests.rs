@@ -1,5 +1,7 @@
 //! Each answer the door can give, and what is written down for it.
 
+mod senders;
+
 use std::{fs, path::Path as FilePath, time::Duration};
 
 use axum::{

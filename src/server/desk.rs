@@ -11,6 +11,7 @@ use super::{
     actions,
     hub::Hub,
     keeper::Order,
+    look::Looks,
     metrics::Metrics,
     people::{Acting, Caller, People},
 };
@@ -84,6 +85,10 @@ pub struct Desk {
     pub under_way: TaskTracker,
     /// Held from a change on the board until the store has it, so that both end with the same.
     pub order: Mutex<()>,
+    /// Incidents that only another look at the provider can tell of.
+    pub looks: Looks,
+    /// What time it is.
+    pub now: fn() -> Timestamp,
     /// The pauses between looks at what became of something whose answer was lost.
     pub read_back: &'static [Duration],
     /// Who acts as whom.
@@ -135,7 +140,7 @@ impl Desk {
         let keys = targets.iter().map(|(target, _)| target.key.clone()).collect();
         let action = self
             .store
-            .new_action(Timestamp::now(), by, verb, keys)
+            .new_action((self.now)(), by, verb, keys)
             .await
             .map_err(|e| format!("nothing was sent: the action could not be written down: {e}"))?;
         let id = action.id;
@@ -164,7 +169,7 @@ impl Desk {
         let account =
             self.accounts.get(&key.account).ok_or_else(|| format!("there is no account `{}`", key.account))?;
         let provider = account.provider().await.map_err(|e| e.to_string())?;
-        let mut detail = provider.detail(&key.id, Timestamp::now()).await.map_err(|e| e.to_string())?;
+        let mut detail = provider.detail(&key.id, (self.now)()).await.map_err(|e| e.to_string())?;
         detail.key = key;
         Ok(Answer::Detail { detail: Box::new(detail) })
     }
@@ -229,9 +234,10 @@ impl Desk {
     /// Takes in several; returns those whose status is another now.
     pub async fn observe_all(&self, seen: &[Observation]) -> Vec<IncidentKey> {
         let _order = self.order.lock().await;
-        let (writes, moved) = self.hub.change(|board| {
-            let (mut changes, mut writes, mut moved) = (vec![], vec![], vec![]);
+        let (writes, moved, doubted) = self.hub.change(|board| {
+            let (mut changes, mut writes, mut moved, mut doubted) = (vec![], vec![], vec![], vec![]);
             for seen in seen.iter().filter(|seen| board.accounts.contains_key(&seen.key.account)).collect::<Vec<_>>() {
+                doubted.extend(board.doubts(seen).then(|| seen.key.clone()));
                 let before = board.incidents.get(&seen.key).map(|known| known.state.status);
                 let Some(change) = board.observe(seen) else { continue };
                 if let Change::Incident(incident) = &change {
@@ -242,8 +248,9 @@ impl Desk {
                 }
                 changes.push(change);
             }
-            (changes, (writes, moved))
+            (changes, (writes, moved, doubted))
         });
+        self.looks.ask(doubted);
         if !writes.is_empty()
             && let Err(error) = self.store.save(writes).await
         {

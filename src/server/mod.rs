@@ -13,6 +13,7 @@ pub mod ingest;
 pub mod keeper;
 pub mod lease;
 pub mod log;
+pub mod look;
 pub mod metrics;
 pub mod ownership;
 pub mod people;
@@ -27,6 +28,8 @@ pub mod wake;
 
 #[cfg(test)]
 mod fake;
+#[cfg(test)]
+mod simulation;
 
 use std::{ffi::OsString, path::PathBuf, sync::Arc, time::Duration};
 
@@ -46,6 +49,7 @@ use guests::{Guests, Seat};
 use hub::Hub;
 use keeper::{Keeper, Load};
 use lease::Lease;
+use look::Looks;
 use metrics::Metrics;
 use people::{Caller, People};
 
@@ -152,6 +156,8 @@ impl Server {
             library,
             under_way: TaskTracker::new(),
             order: Mutex::default(),
+            looks: Looks::default(),
+            now: Timestamp::now,
             read_back: actions::READ_BACK,
             people: People::new(&options.settings.people),
             reload,
@@ -171,7 +177,8 @@ impl Server {
             keeper.poll(account).await;
         }
         server.tasks.spawn(keeper.run(orders));
-        server.tasks.spawn(wake::watch(Arc::clone(&server.desk), Timestamp::now, server.stop.clone()));
+        server.tasks.spawn(look::run(Arc::clone(&server.desk), server.stop.clone()));
+        server.tasks.spawn(wake::watch(Arc::clone(&server.desk), server.desk.now, server.stop.clone()));
         server.tasks.spawn(tidy(Arc::clone(&server.desk), server.stop.clone()));
         server.tasks.spawn(actions::settle(Arc::clone(&server.desk), unsettled));
         for socket in given.control.into_iter().chain([socket]) {
@@ -205,7 +212,7 @@ impl Server {
         let missed = Arc::new(Notify::new());
         let networks = keeper.networks.clone();
         let (store, told) = (self.desk.store.clone(), Arc::clone(&missed));
-        let receiver = Receiver::new(hooks, networks, store, arrived, told, Timestamp::now);
+        let receiver = Receiver::new(hooks, networks, store, arrived, told, self.desk.now);
         let router = receiver::router(receiver.clone());
         let (hub, store) = (self.desk.hub.clone(), self.desk.store.clone());
         self.tasks.spawn(door::watch_store(hub, store, receiver.trouble(), self.stop.clone()));
@@ -253,7 +260,7 @@ impl Server {
 /// deliveries stay in the log.
 async fn tidy(desk: Arc<Desk>, stop: CancellationToken) {
     loop {
-        let oldest = Timestamp::now().checked_sub(KEPT).unwrap_or(Timestamp::UNIX_EPOCH);
+        let oldest = (desk.now)().checked_sub(KEPT).unwrap_or(Timestamp::UNIX_EPOCH);
         let old: Vec<IncidentKey> = desk.hub.look(|board| {
             let over = board.incidents.values().filter(|i| !i.state.status.is_open() && i.stamp.at < oldest);
             over.map(|incident| incident.key.clone()).collect()

@@ -165,20 +165,14 @@ fn receiver(dir: &Path) -> Router {
     let hook = Hook {
         account: AccountName::new("prod").expect("a name"),
         url_key: Some("key".into()),
+        demand: Demand::PagerdutyV3,
         secrets: vec![NamedSecret { name: "bench".to_owned(), value: SECRET.into() }],
         unread: 0,
-        demand: Demand::default(),
         allow: None,
         decode: Arc::new(Webhooks),
     };
-    receiver::router(Receiver::new(
-        vec![hook],
-        Networks::default(),
-        store,
-        arrived,
-        Arc::new(Notify::new()),
-        Timestamp::now,
-    ))
+    let (networks, missed) = (Networks::default(), Arc::new(Notify::new()));
+    receiver::router(Receiver::new(vec![hook], networks, store, arrived, missed, Timestamp::now))
 }
 
 fn mac(body: &[u8]) -> Hmac<Sha256> {
