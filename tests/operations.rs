@@ -34,7 +34,7 @@ struct Service {
     provider: SocketAddr,
     dir: tempfile::TempDir,
     child: Child,
-    _simulator: Simulator,
+    simulator: Simulator,
     _runtime: Runtime,
 }
 
@@ -77,7 +77,7 @@ fn service(incidents: usize, format: &str) -> Service {
         .stderr(log)
         .spawn()
         .expect("the binary runs");
-    let service = Service { door, metrics, provider, dir, child, _simulator: simulator, _runtime: runtime };
+    let service = Service { door, metrics, provider, dir, child, simulator, _runtime: runtime };
     eventually("the door is open", || ask(door, "GET /readyz", &[], b"").is_ok_and(|(status, _)| status == 200));
     service
 }
@@ -305,7 +305,7 @@ fn forms(text: &str) -> Vec<String> {
 fn a_night_leaves_no_secret_no_body_and_no_person_in_the_log_and_each_event_is_one_line() {
     const TITLE: &str = "Canarytitle ends in \u{1b}[31mred\r\nINFO forged line";
     let service = service(2, "json");
-    let people = service._simulator.users();
+    let people = service.simulator.users();
     for n in 0..20 {
         let body = triggered(&format!("01CANARY{n}"), &format!("QCANARY{n}"), TITLE);
         assert_eq!(post(service.door, "prod", "first", &body), Some(202));

@@ -351,7 +351,7 @@ fn more_consoles_than_a_user_may_have_and_a_request_without_end_are_refused_in_w
     reads_until(&mut host.attach(), "has 24 consoles attached already");
     let mut endless = held.pop().expect("one of them");
     // Written until the server has heard enough.
-    while endless.get_mut().write_all(&[b'x'; 65536]).is_ok() {}
+    while endless.get_mut().write_all(&vec![b'x'; 65536]).is_ok() {}
 
     let mut rest = String::new();
     match endless.read_to_string(&mut rest) {

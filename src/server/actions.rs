@@ -275,12 +275,8 @@ async fn find_note(
         sleep(*wait).await;
         let notes = provider.note_texts(&key.id, before.since).await;
         looked = notes.is_ok();
-        if let Ok(notes) = notes {
-            if count(&notes, text) > before.notes {
-                return Outcome::Confirmed {
-                    notice: Some("the answer was lost, but a note of this text is there".into()),
-                };
-            }
+        if notes.is_ok_and(|notes| count(&notes, text) > before.notes) {
+            return Outcome::Confirmed { notice: Some("the answer was lost, but a note of this text is there".into()) };
         }
     }
     not_seen_done(looked, &format!("{cause}; the note is not there"))

@@ -88,7 +88,7 @@ impl StoreError {
     fn disk(path: &Path, cause: String) -> Self {
         let dir = path.parent().unwrap_or(path);
         let tried = tempfile::tempfile_in(dir).and_then(|mut file| {
-            file.write_all(&[0; TRIAL])?;
+            file.write_all(&vec![0; TRIAL])?;
             file.sync_all()
         });
         match tried {

@@ -6,9 +6,10 @@
 use std::{
     collections::BTreeMap,
     env,
+    fmt::Write as _,
     fs::{File, OpenOptions},
-    io::{Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
+    io::Write as _,
+    net::SocketAddr,
     os::unix::fs::FileExt as _,
     path::Path,
     sync::{
@@ -218,7 +219,10 @@ fn write(file: &File, mut waiting: mpsc::Receiver<Append>) {
     let (mut at, mut batch, mut bytes) = (0, vec![], vec![]);
     while waiting.blocking_recv_many(&mut batch, 256) > 0 {
         bytes.clear();
-        batch.iter().for_each(|(body, _): &Append| bytes.extend_from_slice(body));
+        for (body, _) in &batch {
+            let body: &Bytes = body;
+            bytes.extend_from_slice(body);
+        }
         file.write_all_at(&bytes, at).expect("written");
         file.sync_data().expect("synced");
         at += u64::try_from(bytes.len()).expect("small");
@@ -311,7 +315,7 @@ fn body(event: u64) -> String {
         let words = ["mount", "/var/lib/pg", "used", "inode", "host", "rack", "threshold", "alert", "sda1", "iowait"];
         let index = usize::try_from((word >> 33) % 10).unwrap_or_default();
         body.push_str(words.get(index).unwrap_or(&"free"));
-        body.push_str(&format!(" {} ", (word >> 40) % 1000));
+        let _ = write!(body, " {} ", (word >> 40) % 1000);
     }
     body.push_str(r#""}}}}"#);
     body

@@ -29,9 +29,8 @@ pub(super) fn nothing_taken_is_missing(owner: &Owner, taken: &[Push]) {
             let id = &push.event_id;
             assert!(stored.contains_key(id), "{id} was answered with 2xx and is not in the store");
             let incident = id.split_once('-').map(|(incident, _)| board.incidents.get(&key(incident)));
-            let knows = |stamp: Stamp| stamp >= Stamp::push(push.at);
-            let known = incident.flatten().is_some_and(|incident| knows(incident.stamp));
-            assert!(known || !push.tells, "{id} is stored and not on the board");
+            let shown = incident.flatten().is_some_and(|incident| incident.stamp >= Stamp::push(push.at));
+            assert!(shown || !push.tells, "{id} is stored and not on the board");
         }
     });
 }

@@ -231,8 +231,7 @@ async fn start(dir: &Path, provider: &Simulated, slow: u64) -> Parts {
     let parts = fake::parts(Hub::with_feed(board, FEED), store, accounts, dir);
     let desk = Arc::new(Desk { now: clock::now, read_back: actions::READ_BACK, ..parts });
     let decode: Arc<dyn Decode> = Arc::new(Webhooks);
-    let decoders = [(fake::account_name(), Arc::clone(&decode))].into();
-    ingest::catch_up(&desk, &decoders).await.expect("caught up");
+    ingest::catch_up(&desk).await.expect("caught up");
     let (arrived, arrivals) = mpsc::channel(ARRIVALS);
     let missed = Arc::new(Notify::new());
     let told = Arc::clone(&missed);
@@ -240,7 +239,7 @@ async fn start(dir: &Path, provider: &Simulated, slow: u64) -> Parts {
     let receiver = Receiver::new(hooks, Networks::new(None, vec![]), desk.store.clone(), arrived, told, clock::now);
     let stop = CancellationToken::new();
     let tasks = vec![
-        tokio::spawn(ingest::run(Arc::clone(&desk), arrivals, missed, decoders, stop.clone())),
+        tokio::spawn(ingest::run(Arc::clone(&desk), arrivals, missed, stop.clone())),
         tokio::spawn(poller::run(Arc::clone(&desk), account, stop.clone())),
         tokio::spawn(look::run(Arc::clone(&desk), stop)),
     ];
