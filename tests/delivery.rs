@@ -174,7 +174,7 @@ async fn a_delivery_is_sent_again_with_a_fresh_signature_and_no_redirect_is_foll
 
     let output = setup.run(&["delivery", "replay", "1", "--to", &url]);
 
-    let said = String::from_utf8(output.stdout).expect("UTF-8");
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     assert!(said.contains("answered 302 Found: moved␛") && output.status.code() == Some(1), "{said}");
     let request = requests.recv_timeout(PATIENCE).expect("a request");
     let fresh = signature(body.as_bytes());

@@ -125,6 +125,48 @@ impl Service {
     }
 }
 
+/// Puts a pair in the place of whatever stands in the files of that name.
+fn put_pair(dir: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let made = rcgen::generate_simple_self_signed(["door.example".to_owned()]).expect("pair");
+    let parts = [("key", made.signing_key.serialize_pem()), ("certificate", made.cert.pem())];
+    for (name, text) in parts {
+        let new = dir.join("new");
+        fs::write(&new, text).expect("written");
+        fs::set_permissions(&new, fs::Permissions::from_mode(0o600)).expect("mode");
+        fs::rename(&new, dir.join(format!("{name}.pem"))).expect("in its place");
+    }
+}
+
+#[test]
+fn tls_begins_and_its_certificate_is_replaced_without_a_restart() {
+    let service = service(0, "text");
+    let plain = fs::read_to_string(service.config_path()).expect("config");
+    put_pair(service.dir.path());
+    let tls = "[receiver.tls]\ncertificate = \"certificate.pem\"\nkey = \"key.pem\"\n";
+    write_config(&service.config_path(), &format!("{plain}{tls}"));
+    // It talks to nobody who does not show the very certificate that is in the file.
+    let door = || {
+        let found = String::from_utf8(service.run(&["doctor"]).stdout).expect("UTF-8");
+        found.lines().find(|line| line.contains(" receiver ")).expect("the door").to_owned()
+    };
+    assert!(door().contains("no TLS"), "{}", door());
+
+    let said = String::from_utf8(service.reload().stdout).expect("UTF-8");
+    assert!(said.contains("the door speaks TLS"), "{said}");
+    assert!(door().contains("listens, and can commit"), "{}", door());
+    assert_eq!(post(service.door, "prod", "first", b"{}"), None, "plain HTTP is over");
+
+    put_pair(service.dir.path());
+    eventually("the new certificate is shown", || door().contains("listens, and can commit"));
+
+    let good = fs::read(service.dir.path().join("certificate.pem")).expect("certificate");
+    fs::write(service.dir.path().join("certificate.pem"), "no certificate").expect("written");
+    eventually("the log says so", || service.log().contains("the door's certificate is not used"));
+    fs::write(service.dir.path().join("certificate.pem"), good).expect("written");
+    assert!(door().contains("listens, and can commit"), "the former one is in force: {}", door());
+}
+
 fn post(door: SocketAddr, account: &str, secret: &str, body: &[u8]) -> Option<u16> {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("hmac takes keys of any length");
     mac.update(body);

@@ -100,6 +100,10 @@ mod tests {
 
     const TRIGGERED: &str = include_str!("../../tests/fixtures/pagerduty/webhook_real.triggered.json");
 
+    fn act() -> Caller {
+        Caller::ourselves()
+    }
+
     async fn stored(desk: &Desk, verdict: Verdict, body: &[u8]) -> DeliveryId {
         let account = fake::account_name();
         let decoded = Webhooks.decode(&account, body).ok();
@@ -128,7 +132,7 @@ mod tests {
 
         let mut said = vec![];
         for _ in 0..2 {
-            match desk.answer(&Caller::ourselves(), Request::Replay { id }).await {
+            match desk.answer(&act(), Request::Replay { id }).await {
                 Ok(Answer::Replayed { changed, .. }) => said.push(changed.to_string()),
                 other => panic!("{other:?}"),
             }
@@ -148,14 +152,14 @@ mod tests {
         stored(&desk, Verdict::Accepted, long.as_bytes()).await;
         let cut = stored(&desk, Verdict::Accepted, long.as_bytes()).await;
         let altered = stored(&desk, Verdict::Accepted, TRIGGERED.as_bytes()).await;
-        let stranger = Caller::of(Some(4_000_002));
+        let watch = Caller::of(None);
 
         for (caller, id, word) in [
-            (Caller::ourselves(), rejected, "rejected"),
-            (Caller::ourselves(), cut, "only the first 65536"),
-            (Caller::ourselves(), altered, "not that of the first"),
-            (Caller::ourselves(), DeliveryId(99), "not kept"),
-            (stranger, cut, "not act"),
+            (act(), rejected, "rejected"),
+            (act(), cut, "only the first 65536"),
+            (act(), altered, "not that of the first"),
+            (act(), DeliveryId(99), "not kept"),
+            (watch, cut, "not act"),
         ] {
             let answer = desk.answer(&caller, Request::Replay { id }).await;
             assert!(answer.as_ref().is_err_and(|said| said.contains(word)), "{word}: {answer:?}");
