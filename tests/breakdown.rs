@@ -163,8 +163,9 @@ fn on_a_read_only_file_system_the_start_is_refused_in_words() {
     fs::create_dir(&state).expect("dir");
     // Without the right to mount, a place that the kernel keeps read-only for everybody.
     let (state, script) = if can_mount() {
-        (state.clone(), format!("mount -t tmpfs -o mode=0700,ro none {} && exec \"$@\"", state.display())),
-        false => ("/sys/kernel/dogwatch".into(), "exec \"$@\"".to_owned()),
+        (state.clone(), format!("mount -t tmpfs -o mode=0700,ro none {} && exec \"$@\"", state.display()))
+    } else {
+        ("/sys/kernel/dogwatch".into(), "exec \"$@\"".to_owned())
     };
     let door = door_on(dir, state);
     let by: &[&str] = if can_mount() { &["unshare", "-rm", "sh", "-c", &script, "sh"] } else { &[] };

@@ -39,7 +39,7 @@ use crate::{
         sender::Demand,
     },
     proto::{FromConsole, FromServer, PROTOCOL, Request, wire},
-    provider::pagerduty::{Webhooks, world::Push},
+    provider::pagerduty::world::Push,
     receiver::{self, Hook, NamedSecret, Networks, Receiver},
     server::{
         account::{Account, Accounts},
@@ -230,12 +230,11 @@ async fn start(dir: &Path, provider: &Simulated, slow: u64) -> Parts {
     let account = accounts.get(&fake::account_name()).expect("known");
     let parts = fake::parts(Hub::with_feed(board, FEED), store, accounts, dir);
     let desk = Arc::new(Desk { now: clock::now, read_back: actions::READ_BACK, ..parts });
-    let decode: Arc<dyn Decode> = Arc::new(Webhooks);
     ingest::catch_up(&desk).await.expect("caught up");
     let (arrived, arrivals) = mpsc::channel(ARRIVALS);
     let missed = Arc::new(Notify::new());
     let told = Arc::clone(&missed);
-    let hooks = vec![hook(fake::account_name(), decode)];
+    let hooks = vec![hook(fake::account_name(), account.decode())];
     let receiver = Receiver::new(hooks, Networks::new(None, vec![]), desk.store.clone(), arrived, told, clock::now);
     let stop = CancellationToken::new();
     let tasks = vec![
