@@ -69,7 +69,9 @@ fn main() {
     println!("{requests} requests of each class, the middle 80 %");
     for class in &classes {
         let (mean, variance, count) = middle(&class.took);
-        println!("{:>28}  mean {mean:8.2} us  sd {:7.2} us  n {count}", class.name, variance.sqrt());
+        let (low, half) = (quantile(&class.took, 10), quantile(&class.took, 50));
+        let spread = variance.sqrt();
+        println!("{:>28}  mean {mean:8.2} us  sd {spread:7.2}  p10 {low:7.2}  p50 {half:7.2}  n {count}", class.name);
     }
     for (a, b) in [(0, 1), (2, 3), (3, 4), (2, 4)] {
         let t = welch(&classes[a].took, &classes[b].took);
@@ -124,6 +126,13 @@ async fn refusal(app: &Router, class: &Class, body: &str) -> Duration {
     let took = started.elapsed();
     assert_eq!(answer.status(), class.status, "{}", class.name);
     took
+}
+
+/// What `percent` of all stay below: hardly moved by what else the machine does, unlike the mean.
+fn quantile(all: &[f64], percent: usize) -> f64 {
+    let mut sorted = all.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    sorted[sorted.len() * percent / 100]
 }
 
 /// Mean, variance and number of what is left without the lowest and the highest tenth.
