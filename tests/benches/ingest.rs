@@ -3,6 +3,8 @@
 //! All variants run in one process, in turn, round after round: only the ratios between them mean something.
 //! `cargo bench --bench ingest`; `ROUNDS` and `SECONDS` (of one measurement) may be set.
 
+#![expect(clippy::print_stdout, reason = "it prints its figures")]
+
 use std::{
     collections::BTreeMap,
     env,
