@@ -271,7 +271,8 @@ mod tests {
 
         let mut shown = vec![];
         while shown.last() != Some(&(Status::Acknowledged, false)) {
-            if let Change::Incident(incident) = &*feed.recv().await.expect("change") {
+            let change = tokio::time::timeout(Duration::from_secs(10), feed.recv()).await.expect("asked at once");
+            if let Change::Incident(incident) = &*change.expect("change") {
                 shown.push((incident.state.status, incident.is_unconfirmed()));
             }
         }
