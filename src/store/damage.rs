@@ -8,8 +8,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
 use super::{StoreError, schema};
 
-/// A database up to this size is looked at whole before the first write: some 50 ms.
-const SMALL: u64 = 64 * 1024 * 1024;
+/// A database up to this size is looked at whole before the first write: some 30 ms.
+const SMALL: u64 = 16 * 1024 * 1024;
 /// Of a larger one, the tables that the board is made of.
 const BOARD: [&str; 4] = ["incident", "action", "snapshot", "probe"];
 

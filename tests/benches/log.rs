@@ -166,22 +166,52 @@ fn ingest(runtime: &Runtime, large: &Path, empty: &Path, say: &impl Fn(&str)) {
     say(&format!("{name:<44} {empty:>10.0}/s {large:>10.0}/s {:>7.2}", large / empty));
 }
 
-/// What housekeeping takes from the writer: the longest turns, the way to it and back included.
+/// What housekeeping takes, and how long somebody waits who writes meanwhile.
 fn prune(runtime: &Runtime, (path, deliveries): &(std::path::PathBuf, u64), say: &impl Fn(&str)) {
     let store = Store::open(path).expect("open");
     let now = Timestamp::from_second(NOW).expect("time");
     let keep = Keep { age: Duration::MAX, deliveries: deliveries - deliveries / 20, size: u64::MAX };
-    let (mut pruning, mut clearing, mut shrinking) = (vec![], vec![], vec![]);
     runtime.block_on(async {
-        while timed(&mut pruning, store.prune_some(keep, now)).await {}
-        while timed(&mut clearing, store.index_some()).await {}
-        while timed(&mut shrinking, store.shrink_some()).await {}
+        beside(&store, "filling the index", || store.index_some(), say).await;
+        beside(&store, "pruning", || store.prune_some(keep, now), say).await;
+        beside(&store, "clearing the index", || store.index_some(), say).await;
+        beside(&store, "giving pages back", || store.shrink_some(), say).await;
     });
-    for (name, mut times) in [("pruning", pruning), ("out of the index", clearing), ("giving pages back", shrinking)] {
-        times.sort_unstable();
-        let (median, most) = (times[times.len() / 2], times[times.len() - 1]);
-        say(&format!("{name}: {} slices, median {median:.1?}, longest {most:.1?}", times.len()));
-    }
+}
+
+/// Works in slices until there is no more to do; somebody else goes through the writer all the while.
+async fn beside<Slice>(store: &Store, name: &str, mut slice: impl FnMut() -> Slice, say: &impl Fn(&str))
+where
+    Slice: Future<Output = Result<bool, dogwatch::store::StoreError>>,
+{
+    let other = store.clone();
+    let (stop, mut stopped) = tokio::sync::oneshot::channel::<()>();
+    let waiting = tokio::spawn(async move {
+        let mut waits = vec![];
+        while stopped.try_recv().is_err() {
+            let began = Instant::now();
+            other.save(vec![]).await.expect("saved");
+            waits.push(began.elapsed());
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        waits
+    });
+    let mut slices = vec![];
+    while timed(&mut slices, slice()).await {}
+    let _ = stop.send(());
+    let mut waits = waiting.await.expect("waited");
+    slices.sort_unstable();
+    waits.sort_unstable();
+    let at =
+        |times: &[Duration], permille: usize| times.get(times.len() * permille / 1000).copied().unwrap_or_default();
+    say(&format!(
+        "{name}: {} slices of {:.1?} (median); waiting beside it p50 {:.1?}, p99 {:.1?}, longest {:.1?}",
+        slices.len(),
+        at(&slices, 500),
+        at(&waits, 500),
+        at(&waits, 990),
+        waits.last().copied().unwrap_or_default(),
+    ));
 }
 
 async fn timed(
@@ -319,7 +349,8 @@ fn event(n: u64) -> Event {
         )
     };
     let person = |n: usize| reference("user", PEOPLE[n % PEOPLE.len()], n);
-    let (id, incident) = (format!("01{}", letters(&mut dice, 24)), incident(n / EACH));
+    // As real ones: the front rises with time, the rest is random.
+    let (id, incident) = (format!("01{n:08}{}", letters(&mut dice, 16)), incident(n / EACH));
     let (kind, cause) = (KINDS[dice.usize(..KINDS.len())], CAUSES[dice.usize(..CAUSES.len())]);
     let role = ["db", "web", "api", "cache"][dice.usize(..4)];
     let place = ["prod", "stage"][dice.usize(..2)];
