@@ -38,6 +38,10 @@ pub fn troubles(model: &Model) -> Vec<Trouble> {
         push(&mut out, model, &board.account);
     }
     door(&mut out, &model.board.door);
+    let upkeep = &model.board.upkeep;
+    for said in upkeep.settings.iter().chain(&upkeep.certificate) {
+        out.push(trouble(Tone::Caution, said.as_str().to_owned()));
+    }
     out
 }
 
@@ -76,7 +80,7 @@ fn push(out: &mut Vec<Trouble>, model: &Model, account: &Account) {
     let subscribed = match push.subscribed {
         Subscribed::Unknown | Subscribed::Active => None,
         Subscribed::Missing => Some("no webhook subscription leads here".to_owned()),
-        Subscribed::Inactive => Some(format!("the webhook subscription is switched off")),
+        Subscribed::Inactive => Some("the webhook subscription is switched off".to_owned()),
         Subscribed::Disabled { until } => Some(format!("webhooks OFF at {provider} until {}", when(until))),
     };
     if let Some(subscribed) = subscribed {

@@ -124,15 +124,15 @@ async fn way(places: &Places, of: &Of) -> Result<Way, Failure> {
 }
 
 fn chosen(accounts: Vec<AccountSettings>, named: Option<&AccountName>) -> Result<AccountSettings, Failure> {
-    let names: Vec<String> = accounts.iter().map(|account| account.name.to_string()).collect();
+    let known: Vec<String> = accounts.iter().map(|account| account.name.to_string()).collect();
     let mut fitting: Vec<AccountSettings> =
         accounts.into_iter().filter(|account| named.is_none_or(|name| account.name == *name)).collect();
     let usage = |message: String| Err(Failure::new(Exit::Usage, message));
     match (fitting.len(), named) {
         (1, _) => Ok(fitting.remove(0)),
-        (0, Some(name)) => usage(format!("there is no account `{name}`; there is: {}", names.join(", "))),
+        (0, Some(name)) => usage(format!("there is no account `{name}`; there is: {}", known.join(", "))),
         (0, None) => usage("no account is configured".to_owned()),
-        _ => usage(format!("which account? --account {}", names.join(" | "))),
+        _ => usage(format!("which account? --account {}", known.join(" | "))),
     }
 }
 

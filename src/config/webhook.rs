@@ -24,12 +24,11 @@ const OWN_KEYS: &[&str] =
 /// The keys of a scheme.
 fn keys(scheme: Scheme) -> &'static [&'static str] {
     match scheme {
-        Scheme::PagerdutyV3 | Scheme::Bearer => &["secrets"],
+        Scheme::PagerdutyV3 | Scheme::SplunkOncall | Scheme::Bearer => &["secrets"],
         Scheme::StandardWebhooks | Scheme::SlackV0 => &["secrets", "tolerance"],
         Scheme::Hmac => {
             &["secrets", "header", "prefix", "algorithm", "encoding", "signed", "timestamp_header", "tolerance"]
         }
-        Scheme::SplunkOncall => &["secrets"],
         Scheme::Basic => &["secrets", "user"],
         Scheme::Header => &["secrets", "header", "prefix"],
         Scheme::SecretUrl => &[],

@@ -153,15 +153,12 @@ fn plain(part: &str) -> String {
     let mut rest = part.as_bytes();
     while let Some((&first, after)) = rest.split_first() {
         let escaped = after.get(..2).filter(|_| first == b'%').and_then(|two| hex::decode(two).ok());
-        match escaped.as_deref() {
-            Some([byte]) => {
-                bytes.push(*byte);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            _ => {
-                bytes.push(first);
-                rest = after;
-            }
+        if let Some([byte]) = escaped.as_deref() {
+            bytes.push(*byte);
+            rest = after.get(2..).unwrap_or_default();
+        } else {
+            bytes.push(first);
+            rest = after;
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()

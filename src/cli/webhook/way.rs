@@ -113,13 +113,11 @@ impl Way {
     pub(super) async fn named_or_ours(&self, id: Option<SubscriptionId>) -> Result<Subscription, Failure> {
         let all = self.list().await?;
         let none = |text: String| Failure::new(Exit::Failed, text);
-        match id {
-            Some(id) => all.into_iter().find(|one| one.id == id).ok_or_else(|| none(format!("no subscription {id}"))),
-            None => {
-                let ours = all.into_iter().find(|one| self.is_ours(one));
-                ours.ok_or_else(|| none("no subscription leads here: `dogwatch webhook create`".to_owned()))
-            }
+        if let Some(id) = id {
+            return all.into_iter().find(|one| one.id == id).ok_or_else(|| none(format!("no subscription {id}")));
         }
+        let ours = all.into_iter().find(|one| self.is_ours(one));
+        ours.ok_or_else(|| none("no subscription leads here: `dogwatch webhook create`".to_owned()))
     }
 
     pub(super) async fn create(&self, new: &NewSubscription) -> Result<Created, Failure> {

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A subscription in the shape of the API description's example.
-fn example(changes: Value) -> Value {
+fn example(changes: &Value) -> Value {
     let mut row = json!({
         "id": "PY1OL64",
         "type": "webhook_subscription",
@@ -35,7 +35,7 @@ fn example(changes: Value) -> Value {
     row
 }
 
-fn one(changes: Value) -> ResponseTemplate {
+fn one(changes: &Value) -> ResponseTemplate {
     ok(json!({ "webhook_subscription": example(changes) }))
 }
 
@@ -57,11 +57,11 @@ async fn listed(rows: Value) -> Vec<Subscription> {
 #[tokio::test]
 async fn subscriptions_are_read_with_their_state_and_filter_and_others_are_left_out() {
     let rows = listed(json!([
-        example(json!({})),
-        example(json!({"/id": "P2", "/delivery_method/temporarily_disabled": true, "/filter": {"type": "account_reference"}})),
-        example(json!({"/id": "P3", "/active": false, "/filter": {"type": "team_reference", "id": "PT"}})),
-        example(json!({"/id": "P4", "/delivery_method": {"type": "another"}})),
-        example(json!({"/id": "P5", "/filter": {"type": "planet_reference", "id": "P9"}, "/description": "a\u{1b}[2Jb"})),
+        example(&json!({})),
+        example(&json!({"/id": "P2", "/delivery_method/temporarily_disabled": true, "/filter": {"type": "account_reference"}})),
+        example(&json!({"/id": "P3", "/active": false, "/filter": {"type": "team_reference", "id": "PT"}})),
+        example(&json!({"/id": "P4", "/delivery_method": {"type": "another"}})),
+        example(&json!({"/id": "P5", "/filter": {"type": "planet_reference", "id": "P9"}, "/description": "a\u{1b}[2Jb"})),
     ]))
     .await;
 
@@ -79,7 +79,7 @@ async fn subscriptions_are_read_with_their_state_and_filter_and_others_are_left_
 
 #[tokio::test]
 async fn a_list_without_the_field_for_disabled_is_a_list_of_active_ones() {
-    let mut row = example(json!({}));
+    let mut row = example(&json!({}));
     row["delivery_method"].as_object_mut().expect("object").remove("temporarily_disabled");
 
     assert_eq!(listed(json!([row])).await[0].state, State::Active);
@@ -88,7 +88,7 @@ async fn a_list_without_the_field_for_disabled_is_a_list_of_active_ones() {
 #[tokio::test]
 async fn a_new_subscription_asks_for_every_event_and_tells_its_secret_once() {
     let server = MockServer::start().await;
-    on(&server, "POST", "/webhook_subscriptions", one(json!({"/delivery_method/secret": "s3cret"}))).await;
+    on(&server, "POST", "/webhook_subscriptions", one(&json!({"/delivery_method/secret": "s3cret"}))).await;
 
     let created = client_of(&server).create(&new()).await.expect("created");
 
@@ -106,7 +106,7 @@ async fn a_new_subscription_asks_for_every_event_and_tells_its_secret_once() {
 #[tokio::test]
 async fn a_creation_that_tells_no_secret_is_an_error_that_says_what_to_do() {
     let server = MockServer::start().await;
-    on(&server, "POST", "/webhook_subscriptions", one(json!({}))).await;
+    on(&server, "POST", "/webhook_subscriptions", one(&json!({}))).await;
 
     let error = client_of(&server).create(&new()).await.expect_err("no secret");
 
@@ -116,11 +116,11 @@ async fn a_creation_that_tells_no_secret_is_an_error_that_says_what_to_do() {
 #[tokio::test]
 async fn what_pagerduty_disabled_is_enabled_and_what_somebody_switched_off_is_updated() {
     let server = MockServer::start().await;
-    on(&server, "POST", "/webhook_subscriptions/PY1OL64/enable", one(json!({}))).await;
-    on(&server, "PUT", "/webhook_subscriptions/PY1OL64", one(json!({}))).await;
+    on(&server, "POST", "/webhook_subscriptions/PY1OL64/enable", one(&json!({}))).await;
+    on(&server, "PUT", "/webhook_subscriptions/PY1OL64", one(&json!({}))).await;
     let pagerduty = client_of(&server);
     for changes in [json!({"/delivery_method/temporarily_disabled": true}), json!({"/active": false})] {
-        let off = listed(json!([example(changes)])).await.remove(0);
+        let off = listed(json!([example(&changes)])).await.remove(0);
         assert_eq!(pagerduty.enable(&off).await.expect("enabled").state, State::Active);
     }
 
