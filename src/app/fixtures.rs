@@ -263,6 +263,7 @@ pub(crate) fn board() -> Board {
     };
     let done = Outcome::Confirmed { notice: None };
     Board {
+        upkeep: crate::core::freshness::Upkeep::default(),
         incidents: incidents().into_iter().map(|incident| (incident.key.clone(), incident)).collect(),
         accounts: [(account_name(), account_board)].into(),
         deliveries: deliveries().into(),

@@ -32,6 +32,7 @@ use crate::{
         board::{Board, Change},
         keys::{Chord, Key},
         text::Shown,
+        words,
     },
     proto::{Access, Answer, Request, RequestId},
 };
@@ -284,6 +285,11 @@ fn attach(model: &mut Model, board: Board, access: Access, role: Role) -> Vec<Ef
 }
 
 fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
+    if let Change::Unwatched(account) = change {
+        let left = model.board.incidents.keys().filter(|key| key.account == *account).count();
+        let left = words::count(left, "incident", "incidents");
+        model.say(NoticeKind::Bad, &format!("{account} is not configured any more: its {left} left the list"));
+    }
     model.board.apply(change);
     let mut effects = incidents::changed(model, change);
     effects.extend(settle_others(model));

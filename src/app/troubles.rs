@@ -38,6 +38,10 @@ pub fn troubles(model: &Model) -> Vec<Trouble> {
         push(&mut out, model, &board.account);
     }
     door(&mut out, &model.board.door);
+    let upkeep = &model.board.upkeep;
+    for said in upkeep.settings.iter().chain(&upkeep.certificate) {
+        out.push(trouble(Tone::Caution, said.as_str().to_owned()));
+    }
     out
 }
 

@@ -53,7 +53,9 @@ impl Client {
         let connector = Connector {
             state_dir: places.state_dir()?,
             shared: places.shared(),
+            first: None,
             settings: settings.map_err(|failure| failure.message),
+            load: places.load_again(),
             receive: false,
             owned: Owned::default(),
         };

@@ -2,8 +2,14 @@
 
 use clap::Subcommand;
 
-use super::{Exit, Outcome, Places, output};
-use crate::config as settings;
+use jiff::Timestamp;
+
+use super::{Exit, Failure, Outcome, Places, client::Client, output};
+use crate::{
+    config::{self as settings, TlsSettings},
+    proto::{Answer, Request},
+    server::certificate,
+};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -15,6 +21,8 @@ pub(super) enum Command {
         #[arg(long)]
         secrets: bool,
     },
+    /// Have the running dogwatch read settings and secrets again, without dropping a connection.
+    Reload,
     /// Where the configuration and the state are looked for.
     Path,
 }
@@ -28,10 +36,45 @@ pub(super) async fn run(places: &Places, command: Command) -> Outcome {
             Ok(Exit::Done)
         }
         Command::Check { secrets } => check(places, secrets).await,
+        Command::Reload => reload(places).await,
         Command::Path => {
             output::line(&format!("configuration  {}", path.display()));
             output::line(&format!("state          {}", places.state_dir()?.display()));
             Ok(Exit::Done)
+        }
+    }
+}
+
+/// Asks whoever runs; what is wrong with the new settings is said by it, who keeps the former ones then.
+async fn reload(places: &Places) -> Outcome {
+    let shared = places.shared().dial().await.map_err(|refused| Failure::new(Exit::Failed, refused))?;
+    if shared.is_none() && !super::console::someone_serves(&places.state_dir()?).await {
+        return Err(Failure::new(Exit::Failed, "no dogwatch is running: the next one reads the settings anyway"));
+    }
+    let mut client = Client::open(places).await?;
+    let answer = client.ask(Request::Reload).await;
+    client.close().await;
+    let Answer::Reloaded { changes } = answer? else {
+        return Err(Failure::new(Exit::Failed, "an answer to another question"));
+    };
+    for change in changes {
+        output::line(&change);
+    }
+    Ok(Exit::Done)
+}
+
+/// How much is wrong with it.
+fn check_certificate(tls: &TlsSettings) -> usize {
+    match certificate::load(tls) {
+        Ok(pair) => {
+            if let Some(warning) = certificate::warning(pair.ends, Timestamp::now()) {
+                output::line(&format!("advice: {warning}"));
+            }
+            0
+        }
+        Err(problem) => {
+            output::complain(&format!("receiver.tls: {problem}"));
+            1
         }
     }
 }
@@ -52,6 +95,9 @@ async fn check(places: &Places, secrets: bool) -> Outcome {
                 }
             }
         }
+    }
+    if let Some(tls) = &loaded.receiver.tls {
+        wrong += check_certificate(tls);
     }
     if wrong > 0 {
         return Ok(Exit::Usage);

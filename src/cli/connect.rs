@@ -17,6 +17,7 @@ use crate::{
     run::{Connect, Connection},
     server::{
         Options, Server,
+        keeper::Load,
         ownership::{self, Role},
         shared::{self, SHARED_SOCKET, SharedError},
     },
@@ -74,8 +75,12 @@ impl Shared {
 pub(super) struct Connector {
     pub(super) state_dir: PathBuf,
     pub(super) shared: Shared,
+    /// A line to the shared server that is there already: the first connection.
+    pub(super) first: Option<UnixStream>,
     /// What to serve with if there is no server; or why that cannot be known.
     pub(super) settings: Result<Settings, String>,
+    /// How the settings are read again.
+    pub(super) load: Load,
     /// Whether to listen for webhooks when this process becomes the server.
     pub(super) receive: bool,
     pub(super) owned: Owned,
@@ -86,6 +91,9 @@ impl Connect for Connector {
     async fn connect(&mut self) -> Result<Connection, String> {
         if let Some(connection) = self.to_own_server() {
             return Ok(connection);
+        }
+        if let Some(stream) = self.first.take() {
+            return Ok(Connection { io: Box::new(stream), role: app::Role::Attached });
         }
         let refused = match self.shared.dial().await {
             Ok(Some(stream)) => return Ok(Connection { io: Box::new(stream), role: app::Role::Attached }),
@@ -101,6 +109,7 @@ impl Connect for Connector {
                 let options = Options {
                     // Who was to use the shared server has no settings: its refusal is the news.
                     settings: self.settings.clone().map_err(|why| refused.unwrap_or(why))?,
+                    load: Arc::clone(&self.load),
                     state_dir: self.state_dir.clone(),
                     receive: self.receive,
                     worker: worker_command(),

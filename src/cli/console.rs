@@ -31,18 +31,19 @@ pub(super) async fn run(places: &Places) -> Result<i32, Failure> {
         Err(failure) if !matches!(theirs, Ok(Some(_))) => return Err(failure),
         Ok(()) | Err(_) => {}
     }
-    drop(theirs);
     let connector = Connector {
         state_dir,
         shared,
+        first: theirs.ok().flatten(),
         settings: settings.map_err(|failure| failure.message),
+        load: places.load_again(),
         receive: true,
         owned: Owned::default(),
     };
     screen(connector).await
 }
 
-async fn someone_serves(state_dir: &std::path::Path) -> bool {
+pub(super) async fn someone_serves(state_dir: &std::path::Path) -> bool {
     matches!(ownership::dial(&ownership::socket_path(state_dir)).await, Ok(Some(_)))
 }
 

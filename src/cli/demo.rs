@@ -3,7 +3,7 @@
 
 mod robot;
 
-use std::{collections::BTreeSet, net::SocketAddr, ops::ControlFlow, path::Path, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, ops::ControlFlow, path::Path, sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 use serde::Serialize;
@@ -16,11 +16,12 @@ use super::{
     console, output,
 };
 use crate::{
-    config::{AccountSettings, ProviderKind, ReceiverSettings, SecretRef, Settings, StoreSettings, WebhookSettings},
+    config::{AccountSettings, ProviderKind, ReceiverSettings, SecretRef, Settings, WebhookSettings},
     core::{
         action::Outcome,
         delivery::Verdict,
         id::{AccountName, EventId},
+        sender::Demand,
     },
     simulator::{self, Night, Options, Simulator, Webhook},
     store::Reader,
@@ -103,7 +104,9 @@ pub(super) async fn run(args: Args) -> Result<i32, Failure> {
     let connector = Connector {
         state_dir: temp.path().join("state"),
         shared: Shared::Never,
+        first: None,
         settings: Ok(settings(&simulator, door, secret)?),
+        load: Arc::new(|| Err("the demo has no configuration to read again".to_owned())),
         receive: true,
         owned: Owned::default(),
     };
@@ -128,7 +131,6 @@ fn settings(simulator: &Simulator, door: SocketAddr, secret: SecretString) -> Re
     let name: AccountName = "demo".parse().map_err(|e| Failure::new(Exit::Failed, e))?;
     Ok(Settings {
         receiver: ReceiverSettings { listen: door, ..ReceiverSettings::default() },
-        store: StoreSettings::default(),
         accounts: vec![AccountSettings {
             name,
             provider: ProviderKind::PagerDuty,
@@ -139,7 +141,7 @@ fn settings(simulator: &Simulator, door: SocketAddr, secret: SecretString) -> Re
             webhook: Some(WebhookSettings {
                 url_key: SecretRef::Inline(SecretString::from(URL_KEY)),
                 secrets: vec![SecretRef::Inline(secret)],
-                demand: Default::default(),
+                demand: Demand::PagerdutyV3,
                 allow: None,
                 public_url: Some(format!("http://{door}")),
                 ping: true,

@@ -2,23 +2,26 @@
 
 mod push;
 
-use std::time::Duration;
+use std::{io, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
+use rustls::pki_types::CertificateDer;
 use serde::Serialize;
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
     time::timeout,
 };
+use tokio_rustls::TlsConnector;
 
 use self::push::Consent;
 use super::{Exit, Failure, Outcome, Places, output};
 use crate::{
-    config::{AccountSettings, Settings},
+    config::{AccountSettings, Settings, TlsSettings},
     core::text::Shown,
     provider::{Check, ProviderError},
-    server::account::Account,
+    receiver::pinned,
+    server::{account::Account, certificate},
     store::{Reader, StoreError},
 };
 
@@ -78,6 +81,7 @@ pub(super) async fn run(places: &Places, args: Args) -> Outcome {
     let settings = places.settings()?;
     let mut findings = vec![Finding::ok("configuration", path.display().to_string()), store(places)];
     let door = receiver(&settings).await;
+    findings.extend(settings.receiver.tls.as_ref().and_then(certificate_end));
     findings.push(door.clone());
     let mut remedies = vec![];
     for account in &settings.accounts {
@@ -138,16 +142,39 @@ fn store(places: &Places) -> Finding {
     }
 }
 
+/// That the door's certificate ends soon, or has.
+fn certificate_end(files: &TlsSettings) -> Option<Finding> {
+    let ends = certificate::load(files).ok()?.ends;
+    let warning = certificate::warning(ends, Timestamp::now())?;
+    let exit = if ends <= Timestamp::now() { Exit::Failed } else { Exit::Done };
+    Some(match exit {
+        Exit::Done => Finding::note("certificate", warning),
+        _ => Finding::wrong("certificate", warning, exit),
+    })
+}
+
 /// Asks the receiver's own door, over loopback, whether it is well.
 async fn receiver(settings: &Settings) -> Finding {
     let listen = settings.receiver.listen;
     let what = format!("receiver {listen}");
-    match timeout(Duration::from_secs(5), ready(listen)).await {
+    let certificate = match &settings.receiver.tls {
+        None => None,
+        Some(files) => match certificate::load(files) {
+            Ok(pair) => Some(pair.certificate),
+            Err(problem) => return Finding::wrong(what, format!("its certificate: {problem}"), Exit::Usage),
+        },
+    };
+    match timeout(Duration::from_secs(5), ready(listen, certificate)).await {
         Ok(Ok((head, _))) if head.contains(" 200 ") => Finding::ok(what, "listens, and can commit"),
         Ok(Ok((head, cause))) if head.contains(" 503 ") => {
             Finding::wrong(what, format!("asks senders to retry: {cause}"), Exit::Failed)
         }
         Ok(Ok((head, _))) => Finding::wrong(what, format!("is no dogwatch, it answers {head}"), Exit::Failed),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => Finding::wrong(
+            what,
+            format!("no TLS: {error}; `dogwatch config reload` reads the files again"),
+            Exit::Failed,
+        ),
         Ok(Err(error)) => {
             Finding::note(what, format!("nobody listens ({error}): start `dogwatch` or `dogwatch serve`"))
         }
@@ -156,8 +183,17 @@ async fn receiver(settings: &Settings) -> Finding {
 }
 
 /// The first line of the answer, and what it says.
-async fn ready(listen: std::net::SocketAddr) -> std::io::Result<(String, String)> {
-    let mut stream = TcpStream::connect(listen).await?;
+async fn ready(
+    listen: std::net::SocketAddr,
+    certificate: Option<CertificateDer<'static>>,
+) -> io::Result<(String, String)> {
+    let tcp = TcpStream::connect(listen).await?;
+    let Some(certificate) = certificate else { return ask(tcp).await };
+    let tls = TlsConnector::from(Arc::new(pinned::client(certificate)));
+    ask(tls.connect(listen.ip().into(), tcp).await?).await
+}
+
+async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<(String, String)> {
     stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: dogwatch\r\nconnection: close\r\n\r\n").await?;
     let mut answer = vec![];
     stream.take(4096).read_to_end(&mut answer).await?;

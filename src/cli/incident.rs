@@ -161,7 +161,7 @@ fn print_table(client: &Client, incidents: &[&Incident]) {
                 words::age(now.duration_since(state.created_at)),
                 state.service.as_ref().map(|s| s.name.to_string()).unwrap_or_default(),
                 names(&state.assignees),
-                state.title.to_string(),
+                incident.headline(),
             ]
         })
         .collect();
@@ -189,6 +189,7 @@ fn as_json(incident: &Incident) -> Value {
         "urgency": state.urgency,
         "priority": state.priority,
         "title": state.title,
+        "unconfirmed": incident.is_unconfirmed(),
         "service": state.service,
         "escalation_policy": state.escalation_policy,
         "assignees": state.assignees,
@@ -253,7 +254,7 @@ async fn show(client: &mut Client, text: &str, json: bool) -> CommandOutcome {
 fn print_state(incident: &Incident) {
     let state = &incident.state;
     let number = state.number.map(|number| format!("#{number}  ")).unwrap_or_default();
-    output::line(&format!("{number}{}  {}", incident.key, state.title));
+    output::line(&format!("{number}{}  {}", incident.key, incident.headline()));
     output::line(&format!("{}, {} urgency, since {}", state.status.word(), urgency(state.urgency), state.created_at));
     if let Some(service) = &state.service {
         output::line(&format!("service   {}", service.name));

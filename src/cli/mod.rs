@@ -19,13 +19,16 @@ mod simulate;
 mod template;
 mod webhook;
 
-use std::{ffi::OsString, fmt::Display, io, path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, fmt::Display, io, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::{Parser, Subcommand};
 
 use connect::Shared;
 
-use crate::config::{self as settings, ConfigError, Settings};
+use crate::{
+    config::{self as settings, ConfigError, Settings},
+    server::keeper::Load,
+};
 
 /// How a command ended, as scripts see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,6 +119,12 @@ impl Places {
         Ok(settings::load(&self.config_path()?)?)
     }
 
+    /// Reads the settings anew each time it is called.
+    fn load_again(&self) -> Load {
+        let places = self.clone();
+        Arc::new(move || places.settings().map_err(|failure| failure.message))
+    }
+
     fn state_dir(&self) -> Result<PathBuf, Failure> {
         match &self.state_dir {
             Some(dir) => Ok(dir.clone()),
@@ -129,7 +138,7 @@ enum Command {
     /// A night on call with a simulated PagerDuty: no account, no configuration.
     Demo(demo::Args),
     /// Receive, poll and act without a screen.
-    Serve,
+    Serve(serve::Args),
     /// Incidents: list, show, and act on them.
     #[command(subcommand)]
     Incident(incident::Command),
@@ -196,7 +205,7 @@ async fn run(args: Args) -> Result<i32, Failure> {
     let exit = match args.command {
         None => return console::run(&places).await,
         Some(Command::Demo(args)) => return demo::run(args).await,
-        Some(Command::Serve) => serve::run(&places).await?,
+        Some(Command::Serve(args)) => serve::run(&places, &args).await?,
         Some(Command::Incident(command)) => incident::run(&places, command).await?,
         Some(Command::Action(command)) => action::run(&places, &command).await?,
         Some(Command::Oncall(args)) => oncall::run(&places, args).await?,

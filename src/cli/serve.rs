@@ -8,7 +8,11 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{Exit, Failure, Outcome, Places, logging, service, worker_command};
+use super::{
+    Exit, Failure, Outcome, Places,
+    logging::{self, Format},
+    service, worker_command,
+};
 use crate::{
     config::ServerSettings,
     server::{
@@ -23,10 +27,17 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_millis(200);
 
-pub(super) async fn run(places: &Places) -> Outcome {
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// How the log on standard error is written: for people, or one JSON object a line.
+    #[arg(long, value_enum, default_value_t = Format::Text, env = "DOGWATCH_LOG_FORMAT")]
+    log_format: Format,
+}
+
+pub(super) async fn run(places: &Places, args: &Args) -> Outcome {
     let settings = places.settings()?;
     let state_dir = places.state_dir()?;
-    logging::to_stderr();
+    logging::to_stderr(args.log_format);
     // Before anything else is opened: the sockets are known by their numbers.
     let given = service::given()?;
     let (lease, socket) = own(&state_dir).await?;
@@ -34,18 +45,24 @@ pub(super) async fn run(places: &Places) -> Outcome {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
     let shared = if given.control.is_empty() { shared_socket(&settings.server)? } else { None };
-    let options = Options { settings, state_dir, receive: true, worker: worker_command() };
+    let load = places.load_again();
+    let options = Options { settings, load, state_dir, receive: true, worker: worker_command() };
     let server = Server::start_with(options, lease, socket, given).await.map_err(|e| Failure::new(Exit::Failed, e))?;
     let _gone_at_the_end = shared.map(|(socket, shared)| {
         server.let_in(socket);
         shared
     });
-    tokio::select! {
-        () = service::report(&server) => {}
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        _ = hang_up.recv() => {}
+    let mut report = Box::pin(service::report(&server));
+    loop {
+        tokio::select! {
+            () = report.as_mut() => break,
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            // What came of it stands in the log.
+            Some(()) = hang_up.recv() => drop(server.reload().await),
+        }
     }
+    drop(report);
     service::stopping();
     server.stop().await;
     Ok(Exit::Done)

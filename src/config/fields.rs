@@ -12,8 +12,9 @@ use super::Finding;
 /// The sections and their keys, as they stand in the file.
 pub(super) const SECTIONS: &[(&str, &[&str])] = &[
     ("", &["receiver", "server", "store", "account", "person"]),
-    ("receiver", &["listen", "allow", "trusted_proxies"]),
-    ("server", &["socket", "group"]),
+    ("receiver", &["listen", "allow", "trusted_proxies", "tls"]),
+    ("receiver.tls", &["certificate", "key"]),
+    ("server", &["socket", "group", "metrics"]),
     ("store", &["keep", "keep_deliveries", "keep_size"]),
     ("person", &["user", "account", "email", "token"]),
     ("account", &["name", "provider", "region", "base_url", "token", "from", "poll", "webhook"]),

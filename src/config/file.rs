@@ -10,7 +10,7 @@ use std::{
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    AccountSettings, ConfigError, ReceiverSettings, SecretRef, Settings, StoreSettings,
+    AccountSettings, ConfigError, ReceiverSettings, SecretRef, Settings, StoreSettings, TlsSettings,
     fields::{Field, Findings, Section, kind},
     networks, places, secret, values,
 };
@@ -82,7 +82,7 @@ impl Reading<'_, '_> {
         let store = root.section("store", "store", self.to).map(|s| self.store(&s)).unwrap_or_default();
         let names: Vec<_> = accounts.iter().map(|account| account.name.clone()).collect();
         let people = self.people(root, &names);
-        Settings { receiver, server, store, people, accounts }
+        Settings { receiver, server, people, store, accounts }
     }
 
     fn store(&mut self, section: &Section<'_>) -> StoreSettings {
@@ -102,14 +102,24 @@ impl Reading<'_, '_> {
     }
 
     fn receiver(&mut self, section: &Section<'_>) -> ReceiverSettings {
-        let parse = |text: &str| {
-            text.parse().map_err(|_| "`listen` must be address and port, as in \"127.0.0.1:8484\"".to_owned())
+        let usual = ReceiverSettings::default();
+        let listen = self.value(section, "listen", |text| values::listen("listen", text)).unwrap_or(usual.listen);
+        let tls = section.section("tls", "receiver.tls", self.to).and_then(|s| self.tls(&s));
+        let allow = self.networks(section, "allow", networks::allowed);
+        let trusted_proxies = self.networks(section, "trusted_proxies", networks::proxy).unwrap_or_default();
+        ReceiverSettings { listen, allow, trusted_proxies, tls }
+    }
+
+    fn tls(&mut self, section: &Section<'_>) -> Option<TlsSettings> {
+        section.need("certificate", self.to);
+        section.need("key", self.to);
+        let path = self.path;
+        let file = |text: &str| {
+            if text.is_empty() { Err("must name a file".to_owned()) } else { Ok(places::resolve(text, path)) }
         };
-        ReceiverSettings {
-            listen: self.value(section, "listen", parse).unwrap_or(ReceiverSettings::default().listen),
-            allow: self.networks(section, "allow", networks::allowed),
-            trusted_proxies: self.networks(section, "trusted_proxies", networks::proxy).unwrap_or_default(),
-        }
+        let certificate = self.value(section, "certificate", file);
+        let key = self.value(section, "key", file);
+        Some(TlsSettings { certificate: certificate?, key: key? })
     }
 
     /// Sections that there can be several of.

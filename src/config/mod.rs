@@ -10,6 +10,7 @@ mod networks;
 mod places;
 mod secret;
 mod shared;
+mod tls;
 mod values;
 mod webhook;
 
@@ -20,6 +21,7 @@ pub use file::{load, parse};
 pub use places::{default_config_path, default_state_dir, init};
 pub use secret::{SecretError, SecretRef};
 pub use shared::{Acts, PersonSettings, ServerSettings, User};
+pub use tls::{Looks, TlsSettings};
 pub use values::public_url;
 
 use ipnet::IpNet;
@@ -30,7 +32,7 @@ use crate::core::{id::AccountName, sender::Demand};
 pub const SAMPLE: &str = include_str!("../../assets/config.sample.toml");
 
 /// The whole configuration.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Settings {
     pub receiver: ReceiverSettings,
     pub server: ServerSettings,
@@ -49,11 +51,14 @@ pub struct ReceiverSettings {
     pub allow: Option<Vec<IpNet>>,
     /// Whose word on where a request comes from is taken.
     pub trusted_proxies: Vec<IpNet>,
+    /// `None`: plain HTTP.
+    pub tls: Option<TlsSettings>,
 }
 
 impl Default for ReceiverSettings {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8484)), allow: None, trusted_proxies: vec![] }
+        let listen = SocketAddr::from(([127, 0, 0, 1], 8484));
+        Self { listen, allow: None, trusted_proxies: vec![], tls: None }
     }
 }
 
@@ -74,7 +79,7 @@ impl Default for StoreSettings {
 }
 
 /// `[[account]]`: one account at one provider.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct AccountSettings {
     pub name: AccountName,
     pub provider: ProviderKind,
@@ -91,7 +96,7 @@ pub struct AccountSettings {
 }
 
 /// `[account.webhook]`: `POST /hooks/<account>/<url_key>`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct WebhookSettings {
     pub url_key: SecretRef,
     /// Any of them will do; none where the key of the path is the only secret, else at least one.
@@ -149,9 +154,14 @@ pub fn advice(settings: &Settings) -> Vec<String> {
     if settings.accounts.is_empty() {
         out.push("no [[account]]: nothing is watched".to_owned());
     }
-    if !settings.receiver.listen.ip().is_loopback() && settings.accounts.iter().any(|a| a.webhook.is_some()) {
-        let listen = settings.receiver.listen;
-        out.push(format!("receiver.listen {listen} is open to the network without TLS: put a TLS proxy before it"));
+    let listen = settings.receiver.listen;
+    let receives = settings.accounts.iter().any(|account| account.webhook.is_some());
+    if !listen.ip().is_loopback() && settings.receiver.tls.is_none() && receives {
+        let what = "set [receiver.tls], or put a TLS proxy before it";
+        out.push(format!("receiver.listen {listen} is open to the network without TLS: {what}"));
+    }
+    if let Some(metrics) = settings.server.metrics.filter(|metrics| !metrics.ip().is_loopback()) {
+        out.push(format!("server.metrics {metrics} is open to the network: anybody there can read the figures"));
     }
     for account in &settings.accounts {
         advise(account, &mut out);

@@ -16,7 +16,7 @@ use std::{
 };
 
 use rustix::{fs::OFlags, process::Pid};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::{
     io::AsyncReadExt as _,
     process::{Child, Command},
@@ -70,6 +70,20 @@ pub enum SecretRef {
     Credential { name: String },
     /// The secret itself, in a file that nobody else can read.
     Inline(SecretString),
+}
+
+/// Whether both lead to the same place; of inline ones, whether they are the same.
+impl PartialEq for SecretRef {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Inline(one), Self::Inline(other)) => one.expose_secret() == other.expose_secret(),
+            (Self::Env { variable: one }, Self::Env { variable: other })
+            | (Self::Credential { name: one }, Self::Credential { name: other }) => one == other,
+            (Self::File { path: one }, Self::File { path: other }) => one == other,
+            (Self::Command { argv: one }, Self::Command { argv: other }) => one == other,
+            _ => false,
+        }
+    }
 }
 
 /// Why a secret is not there. Names the reference, never a value.
@@ -233,7 +247,7 @@ fn from_file(path: &Path, guard: Guard) -> Result<SecretString, String> {
 
 /// Whether somebody who should not can read a file of this mode. A group may read what root gave to it:
 /// that is how a service is given its secrets.
-fn is_exposed(mode: u32, owner: u32) -> bool {
+pub(super) fn is_exposed(mode: u32, owner: u32) -> bool {
     let allowed = if owner == 0 { 0o750 } else { 0o700 };
     mode & 0o777 & !allowed != 0
 }
@@ -291,7 +305,6 @@ fn ending(status: ExitStatus) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use secrecy::ExposeSecret as _;
     use std::{fs, os::unix::fs::PermissionsExt as _, time::Instant};
 
     const SHORT: Duration = Duration::from_millis(300);

@@ -1,7 +1,10 @@
 //! The shared host: the socket that other users reach the server by, and who of them acts as whom.
 //! A person who is not named here may look, and nothing else.
 
-use std::path::{Path, PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use toml::de::DeValue;
 
@@ -25,6 +28,8 @@ pub struct ServerSettings {
     pub socket: Option<PathBuf>,
     /// The group that may connect to `socket`; without one, only its owner.
     pub group: Option<String>,
+    /// Where figures for Prometheus can be had; `None`: nowhere.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// A user of this host.
@@ -35,7 +40,7 @@ pub enum User {
 }
 
 /// `[[person]]`: as whom a user of this host acts.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PersonSettings {
     pub user: User,
     /// Where this holds; `None`: at every account.
@@ -44,7 +49,7 @@ pub struct PersonSettings {
 }
 
 /// How a person's actions go out.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Acts {
     /// With the account's key, in the name of this address.
     As { email: String },
@@ -65,7 +70,8 @@ impl Reading<'_, '_> {
         if let (None, Some(group)) = (section.get("socket"), section.get("group")) {
             self.to.add(group.span(), "`group` says who may use `socket`: name that too");
         }
-        ServerSettings { socket, group }
+        let metrics = self.value(section, "metrics", |text| values::listen("metrics", text));
+        ServerSettings { socket, group, metrics }
     }
 
     pub(super) fn people(&mut self, root: &Section<'_>, accounts: &[AccountName]) -> Vec<PersonSettings> {

@@ -167,7 +167,7 @@ fn an_unknown_key_is_refused_with_its_line_and_the_nearest_right_one() {
     assert_eq!(said, ["4:9: `token`: unknown key `evn`; did you mean `env`?"]);
 
     let said = complaints("[receiver]\nzzz = 1\n");
-    assert_eq!(said, ["2:1: unknown key `zzz` in [receiver]; known here: listen"]);
+    assert_eq!(said, ["2:1: unknown key `zzz` in [receiver]; known here: listen, allow, trusted_proxies, tls"]);
 }
 
 #[test]
@@ -313,6 +313,152 @@ async fn an_inline_secret_is_itself() {
 
     assert_eq!(token.name(), "inline");
     assert_eq!(token.read().await.expect("secret").expose_secret(), "hunter2");
+}
+
+fn webhook(lines: &str) -> String {
+    account(&format!("[account.webhook]\nurl_key = {{ env = \"KEY\" }}\n{lines}"))
+}
+
+fn demand(lines: &str) -> Demand {
+    let settings = read(&webhook(lines)).expect("valid");
+    settings.accounts[0].webhook.clone().expect("webhook").demand
+}
+
+const ONE_SECRET: &str = "secrets = [{ env = \"S\" }]\n";
+
+#[test]
+fn each_scheme_is_read_with_its_keys() {
+    use crate::core::sender::{Algorithm, Encoding, HmacDemand, Part};
+
+    assert_eq!(demand(ONE_SECRET), Demand::PagerdutyV3);
+    assert_eq!(demand("scheme = \"secret-url\""), Demand::SecretUrl);
+    let with = |lines: &str| demand(&format!("{ONE_SECRET}{lines}"));
+    assert_eq!(with("scheme = \"standard-webhooks\""), Demand::StandardWebhooks { tolerance: Duration::from_mins(5) });
+    let slack = Demand::SlackV0 { tolerance: Duration::from_mins(1) };
+    assert_eq!(with("scheme = \"slack-v0\"\ntolerance = \"1m\""), slack);
+    let splunk = Demand::SplunkOncall { url: "https://hooks.example.com".to_owned() };
+    assert_eq!(with("scheme = \"splunk-oncall\"\npublic_url = \"https://hooks.example.com/\""), splunk);
+    assert_eq!(with("scheme = \"basic\"\nuser = \"alice\""), Demand::Basic { user: "alice".to_owned() });
+    assert_eq!(with("scheme = \"bearer\""), Demand::Bearer);
+    let header = Demand::Header { name: "x-token".to_owned(), prefix: "Token ".to_owned() };
+    assert_eq!(with("scheme = \"header\"\nheader = \"X-Token\"\nprefix = \"Token \""), header);
+    let plain = HmacDemand {
+        header: "x-hub-signature-256".to_owned(),
+        prefix: "sha256=".to_owned(),
+        algorithm: Algorithm::Sha256,
+        encoding: Encoding::Hex,
+        signed: vec![Part::Body],
+        timestamp: None,
+    };
+    let github = "scheme = \"hmac\"\nheader = \"X-Hub-Signature-256\"\nprefix = \"sha256=\"";
+    assert_eq!(with(github), Demand::Hmac(plain.clone()));
+    let timed =
+        "scheme = \"hmac\"\nheader = \"X-S\"\nalgorithm = \"sha512\"\nencoding = \"base64\"\ntimestamp_header = \"X-T\"
+signed = [\"v0:\", \"timestamp\", \".\", \"method\", \"path\", \"header:X-Id\", \"body\"]";
+    let text = |text: &str| Part::Text(text.to_owned());
+    let signed = vec![text("v0:"), Part::Timestamp, text("."), Part::Method, Part::Path];
+    let signed = signed.into_iter().chain([Part::Header("x-id".to_owned()), Part::Body]).collect();
+    let expected = HmacDemand {
+        header: "x-s".to_owned(),
+        prefix: String::new(),
+        algorithm: Algorithm::Sha512,
+        encoding: Encoding::Base64,
+        signed,
+        timestamp: Some(("x-t".to_owned(), Duration::from_mins(5))),
+    };
+    assert_eq!(with(timed), Demand::Hmac(expected));
+}
+
+#[test]
+fn a_scheme_that_would_not_do_what_was_meant_is_complained_about() {
+    let cases = [
+        ("scheme = \"pagerduty\"", "7:10: scheme \"pagerduty\" is not known; did you mean \"pagerduty-v3\"?"),
+        ("scheme = \"none\"", "7:10: scheme \"none\" is not known; known: pagerduty-v3"),
+        ("user = \"alice\"", "7:8: `user` is not used by scheme \"pagerduty-v3\""),
+        ("scheme = \"secret-url\"", "6:11: `secrets` is not used by scheme \"secret-url\""),
+        ("scheme = \"basic\"", "[account.webhook] needs `user`"),
+        ("scheme = \"basic\"\nuser = \"a:b\"", "8:8: `user` must not be empty and must not hold `:`"),
+        ("scheme = \"header\"", "[account.webhook] needs `header`"),
+        ("scheme = \"header\"\nheader = \"X Y\"", "8:10: a header's name is"),
+        ("scheme = \"splunk-oncall\"", "[account.webhook] needs `public_url`"),
+        ("scheme = \"slack-v0\"\ntolerance = \"2h\"", "8:13: `tolerance` must be a length of time"),
+        ("scheme = \"hmac\"", "[account.webhook] needs `header`"),
+        ("scheme = \"hmac\"\nheader = \"x-s\"\nalgorithm = \"md5\"", "9:13: `algorithm` must be"),
+        ("scheme = \"hmac\"\nheader = \"x-s\"\nencoding = \"hexa\"", "9:12: `encoding` must be"),
+        (
+            "scheme = \"hmac\"\nheader = \"x-s\"\nsigned = [\"bdy\"]",
+            "9:11: \"bdy\" is no part that can be signed; did you mean \"body\"?",
+        ),
+        ("scheme = \"hmac\"\nheader = \"x-s\"\nsigned = [\".\"]", "9:10: `signed` does not name \"body\""),
+        (
+            "scheme = \"hmac\"\nheader = \"x-s\"\nsigned = [\"timestamp\", \"body\"]",
+            "9:10: `signed` names \"timestamp\", but there is no `timestamp_header`",
+        ),
+        (
+            "scheme = \"hmac\"\nheader = \"x-s\"\ntimestamp_header = \"x-t\"",
+            "9:20: `signed` does not name \"timestamp\": anybody could replace the time",
+        ),
+        ("scheme = \"hmac\"\nheader = \"x-s\"\ntolerance = \"5m\"", "9:13: `tolerance` needs `timestamp_header`"),
+        ("allow = []", "7:9: `allow` is empty"),
+        ("allow = [\"pagerduty\"]", "7:10: \"pagerduty\" is neither a network"),
+    ];
+    for (lines, expected) in cases {
+        let said = complaints(&webhook(&format!("{ONE_SECRET}{lines}"))).join("\n");
+        assert!(said.contains(expected), "{lines}\n{said}");
+    }
+}
+
+#[test]
+fn networks_are_read_from_addresses_networks_and_known_lists() {
+    let text =
+        "[receiver]\nallow = [\"pagerduty-us\", \"192.0.2.0/24\", \"2001:db8::1\"]\ntrusted_proxies = [\"10.0.0.7\"]";
+    let receiver = read(text).expect("valid").receiver;
+
+    let allow: Vec<String> = receiver.allow.expect("a list").iter().map(ToString::to_string).collect();
+    assert_eq!((allow.len(), allow[0].as_str()), (15, "44.242.69.192/32"));
+    assert_eq!(allow[13..], ["192.0.2.0/24", "2001:db8::1/128"]);
+    assert_eq!(receiver.trusted_proxies, ["10.0.0.7/32".parse().expect("network")]);
+    let said = complaints("[receiver]\ntrusted_proxies = [\"0.0.0.0/0\", \"pagerduty-us\"]").join("\n");
+    assert!(
+        said.contains("2:20: everybody would be a trusted proxy") && said.contains("2:33: \"pagerduty-us\""),
+        "{said}"
+    );
+}
+
+#[test]
+fn who_only_shows_a_secret_is_advised_of_the_wire_and_of_rest() {
+    let open = format!("[receiver]\nlisten = \"0.0.0.0:8484\"\n{}", webhook("scheme = \"secret-url\""));
+
+    let said = advice(&read(&open).expect("valid")).join("\n");
+
+    assert!(said.contains("account prod: with scheme secret-url the secret itself comes over plain http"), "{said}");
+    assert!(said.contains("scheme secret-url signs nothing, and without a token nothing confirms"), "{said}");
+}
+
+#[test]
+fn tls_needs_both_files_and_paths_start_beside_the_file() {
+    let text = "[receiver]\nlisten = \"0.0.0.0:8484\"\n[receiver.tls]\ncertificate = \"c.pem\"\nkey = \"/k.pem\"\n";
+    let settings = parse(text, Path::new("/etc/dogwatch/config.toml")).expect("settings");
+    let tls = settings.receiver.tls.expect("tls");
+    assert_eq!((tls.certificate.as_path(), tls.key.as_path()), (Path::new("/etc/dogwatch/c.pem"), Path::new("/k.pem")));
+
+    let text = "[receiver.tls]\ncertificate = \"c.pem\"\n";
+    let Err(ConfigError::Invalid { findings, .. }) = parse(text, Path::new("c.toml")) else { panic!("taken") };
+    assert!(findings[0].message.contains("[receiver.tls] needs `key`"), "{findings:?}");
+}
+
+#[test]
+fn an_open_door_without_tls_is_advised_against_and_one_with_tls_is_not() {
+    let account = "[[account]]\nname = \"a\"\nprovider = \"pagerduty\"\n[account.webhook]\nurl_key = { env = \"K\" }\n\
+                   secrets = [{ env = \"S\" }]\n";
+    let advised = |tls: &str| {
+        let text = format!("[receiver]\nlisten = \"0.0.0.0:8484\"\n{tls}{account}");
+        let settings = parse(&text, Path::new("c.toml")).expect("settings");
+        super::advice(&settings).iter().any(|advice| advice.contains("without TLS"))
+    };
+
+    assert!(advised(""));
+    assert!(!advised("[receiver.tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\n"));
 }
 
 #[test]

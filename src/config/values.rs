@@ -1,6 +1,9 @@
 //! Single values: what each may be, and the sentence for when it is not.
 
-use std::{net::IpAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use super::ProviderKind;
 use crate::core::id::AccountName;
@@ -9,6 +12,11 @@ const POLL_SHORTEST: Duration = Duration::from_secs(5);
 const POLL_LONGEST: Duration = Duration::from_hours(1);
 /// When `poll` is not set.
 pub(super) const POLL_USUAL: Duration = Duration::from_secs(30);
+
+/// An address of this machine, with a port.
+pub(super) fn listen(key: &str, text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| format!("`{key}` must be address and port, as in \"127.0.0.1:8484\""))
+}
 
 /// An account's name: it stands in the webhook's path, so only what needs no escaping there.
 pub(super) fn account_name(text: &str) -> Result<AccountName, String> {

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::{
     action::Action,
     delivery::{DeliverySummary, NOTHING},
-    freshness::{Account, Door},
+    freshness::{Account, Door, Upkeep},
     id::{AccountName, IncidentKey, PolicyId},
-    incident::{Incident, Named, Observation, Status},
+    incident::{Incident, Named, Observation, Source, Status},
     oncall::{OnCall, Person, Schedule},
     template::TemplateSummary,
     text::Shown,
@@ -46,6 +46,9 @@ pub enum Change {
     Action(Box<Action>),
     Templates(Vec<TemplateSummary>),
     Door(Door),
+    /// Not configured any more: the account leaves the board, and its incidents with it.
+    Unwatched(AccountName),
+    Upkeep(Upkeep),
 }
 
 /// What belongs to one account beside its incidents.
@@ -81,6 +84,8 @@ pub struct Board {
     pub actions: VecDeque<Action>,
     pub templates: Vec<TemplateSummary>,
     pub door: Door,
+    #[serde(default)]
+    pub upkeep: Upkeep,
 }
 
 impl Board {
@@ -92,6 +97,12 @@ impl Board {
         let incident = Incident::first(seen.clone());
         self.incidents.insert(seen.key.clone(), incident.clone());
         Some(Change::Incident(Box::new(incident)))
+    }
+
+    /// Whether only another look at the provider can tell if `seen` is true and newer than what is known. To be asked before
+    /// it is observed.
+    pub fn doubts(&self, seen: &Observation) -> bool {
+        seen.stamp.source == Source::Unsigned || self.incidents.get(&seen.key).is_some_and(|known| known.doubts(seen))
     }
 
     /// Merges an observation like [`observe`](Self::observe), and says what that did, in words.
@@ -146,6 +157,11 @@ impl Board {
             }
             Change::Templates(templates) => self.templates.clone_from(templates),
             Change::Door(door) => self.door = door.clone(),
+            Change::Unwatched(account) => {
+                self.accounts.remove(account);
+                self.incidents.retain(|key, _| key.account != *account);
+            }
+            Change::Upkeep(upkeep) => self.upkeep = upkeep.clone(),
         }
     }
 

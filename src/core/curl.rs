@@ -53,10 +53,10 @@ pub fn command(
         .partition(|(_, value)| value == NOT_KEPT);
     let mut out = format!("# Delivery {} of {}, {} bytes.\n", line.id, line.at, body.len());
     let account = line.account.as_ref().map_or("ACCOUNT", |name| name.as_str());
-    let _ = write!(out, "# Set {ADDRESS} to http://127.0.0.1:8484/hooks/{account}/URL-KEY, or to where it shall go.\n");
+    let _ = writeln!(out, "# Set {ADDRESS} to http://127.0.0.1:8484/hooks/{account}/URL-KEY, or to where it shall go.");
     if !lost.is_empty() {
         let names: Vec<_> = lost.iter().map(|(name, _)| printable(name)).collect();
-        let _ = write!(out, "# Left out, because their values are not kept: {}\n", names.join(", "));
+        let _ = writeln!(out, "# Left out, because their values are not kept: {}", names.join(", "));
     }
     if fresh.is_empty() {
         out += "# Signatures are those it came with, if any; one that holds a time is refused when that is over.\n";

@@ -182,6 +182,15 @@ impl DeliverySummary {
     pub fn changed_something(&self) -> bool {
         self.changed.as_ref().is_some_and(|changed| !changed.as_str().starts_with(NOTHING))
     }
+
+    /// A word of caution about what it says, where it was let in all the same.
+    pub fn caution(&self) -> Option<&'static str> {
+        let unsigned = self.proof.as_ref().is_some_and(|proof| !proof.scheme.is_signed());
+        if self.altered {
+            return Some("altered");
+        }
+        unsigned.then_some("unsigned")
+    }
 }
 
 /// A delivery opened: everything, cleaned for the screen.

@@ -126,6 +126,15 @@ pub enum Door {
     Failing { address: String, cause: Shown },
 }
 
+/// What whoever runs the server has to see to, beside sources and door. Told to every console until it is mended.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upkeep {
+    /// Why the settings were read again and not taken: the former ones are in force.
+    pub settings: Option<Shown>,
+    /// What is wrong with the door's certificate, or will soon be.
+    pub certificate: Option<Shown>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -87,12 +87,12 @@ impl Stamp {
         Self { at, source: Source::Rest, asked }
     }
 
-    /// Whether REST, which tells whole seconds, may hide a change that is newer than it by less than one.
-    pub fn may_hide(&self, other: &Self) -> bool {
-        self.source == Source::Rest
-            && other.source == Source::Push
-            && self > other
-            && self.at.duration_since(other.at) < SignedDuration::from_secs(1)
+    /// Whether the two stamps do not tell which of two different states came last: a whole second of REST holds the
+    /// webhooks of that second, two answers that name one second may have overtaken each other, and so may two
+    /// webhooks of one millisecond. The merge decides all the same; only another look at REST knows.
+    pub fn leaves_open(&self, other: &Self) -> bool {
+        let one_second = self.at.as_second() == other.at.as_second();
+        self.at == other.at || (one_second && self.source != other.source)
     }
 }
 
@@ -179,6 +179,12 @@ pub struct Doubt {
 }
 
 impl Doubt {
+    /// Both parts, but not when REST was asked: asking again is no news.
+    fn told(&self) -> [Option<(Timestamp, Source, State)>; 2] {
+        let part = |(stamp, state): &(Stamp, State)| (stamp.at, stamp.source, state.clone());
+        [Some(part(&self.hint)), self.known.as_ref().map(part)]
+    }
+
     /// A hint counts while it is newer than what is known, and while REST was not asked after it had come: whatever
     /// time a hint claims, the provider's own answer ends it.
     fn shown(&self, looked: Option<Timestamp>) -> &(Stamp, State) {
@@ -205,7 +211,7 @@ impl Incident {
         if let Some(extra) = &seen.extra {
             let known = self.extra.as_ref().map(|(stamp, extra)| (*stamp, extra));
             if known.is_none_or(|known| (seen.stamp, extra) > known) {
-                changed |= known.is_none_or(|(_, old)| old != extra);
+                changed |= known.is_none_or(|(stamp, old)| old != extra || stamp.at != seen.stamp.at);
                 self.extra = Some((seen.stamp, extra.clone()));
             }
         }
@@ -213,16 +219,23 @@ impl Incident {
             return self.merge_doubted(seen) | changed;
         }
         if (seen.stamp, &seen.state) > (self.stamp, &self.state) {
-            changed |= self.state != seen.state;
+            // A later time of the same is news too: whoever takes it over must know what is older.
+            changed |= self.state != seen.state || self.stamp.at != seen.stamp.at;
             self.stamp = seen.stamp;
             self.state = seen.state.clone();
         }
         changed
     }
 
+    /// Whether `seen` tells another state, and the times do not tell which of the two came last.
+    pub fn doubts(&self, seen: &Observation) -> bool {
+        self.stamp.leaves_open(&seen.stamp) && self.state != seen.state
+    }
+
     fn merge_doubted(&mut self, seen: &Observation) -> bool {
         let new = (seen.stamp, seen.state.clone());
         let shown = || (self.stamp, self.state.clone());
+        let before = self.doubt.as_ref().map(|doubt| doubt.told());
         let mut doubt = match self.doubt.take() {
             Some(doubt) => doubt,
             None => Box::new(Doubt { hint: new.clone(), known: Some(shown()) }),
@@ -234,15 +247,20 @@ impl Incident {
         }
         let looked = self.extra.as_ref().map(|(stamp, _)| stamp.asked);
         let (stamp, state) = doubt.shown(looked).clone();
-        let was = self.is_unconfirmed();
-        let changed = self.state != state;
+        let changed = before != Some(doubt.told()) || self.state != state || self.stamp.source != stamp.source;
         (self.stamp, self.state, self.doubt) = (stamp, state, Some(doubt));
-        changed || was != self.is_unconfirmed()
+        changed
     }
 
     /// Whether nobody signed what it shows, and the provider was not asked since.
     pub fn is_unconfirmed(&self) -> bool {
         self.stamp.source == Source::Unsigned
+    }
+
+    /// Its title, with a word before it where nobody vouches for what it says.
+    pub fn headline(&self) -> String {
+        let mark = if self.is_unconfirmed() { "(unsigned) " } else { "" };
+        format!("{mark}{}", self.state.title)
     }
 
     /// REST's extra facts, while they still speak of the newest known state.
@@ -337,9 +355,13 @@ mod tests {
 
     fn any_observation() -> impl Strategy<Value = Observation> {
         let status = prop_oneof![Just(Status::Triggered), Just(Status::Acknowledged), Just(Status::Resolved)];
-        (status, 0..6i64, any::<bool>(), "[ab]").prop_map(|(status, at, rest, title)| {
-            let at = seconds(at * 500);
-            observation(status, if rest { Stamp::rest(at, at) } else { Stamp::push(at) }, &title)
+        (status, 0..6i64, 0..6i64, 0..3, "[ab]").prop_map(|(status, at, ours, source, title)| {
+            let (at, ours) = (seconds(at * 500), seconds(ours * 500));
+            match source {
+                0 => observation(status, Stamp::rest(at, ours), &title),
+                1 => observation(status, Stamp::push(at), &title),
+                _ => observation(status, Stamp::push(at), &title).unsigned(ours),
+            }
         })
     }
 
@@ -359,6 +381,60 @@ mod tests {
             };
             prop_assert_eq!(fold(&history), fold(&shuffled));
         }
+    }
+
+    /// A hint about `at`, received at `received`.
+    fn hint(status: Status, at: i64, received: i64) -> Observation {
+        observation(status, Stamp::push(seconds(at)), "t").unsigned(seconds(received))
+    }
+
+    fn rest(status: Status, at: i64, asked: i64) -> Observation {
+        observation(status, Stamp::rest(seconds(at), seconds(asked)), "t")
+    }
+
+    #[test]
+    fn what_nobody_signed_is_shown_as_such_until_the_provider_was_asked() {
+        let mut incident = Incident::first(hint(Status::Triggered, 10_000, 10_100));
+        assert!(incident.is_unconfirmed());
+        assert_eq!(incident.headline(), "(unsigned) t");
+
+        assert!(incident.merge(&rest(Status::Triggered, 10_000, 10_200)), "the mark goes, and the screen hears of it");
+        assert!(!incident.is_unconfirmed());
+        assert_eq!(incident.headline(), "t");
+
+        assert!(incident.merge(&hint(Status::Acknowledged, 20_000, 20_100)));
+        assert_eq!((incident.state.status, incident.is_unconfirmed()), (Status::Acknowledged, true));
+    }
+
+    #[test]
+    fn a_lie_from_the_future_ends_with_the_provider_s_next_answer() {
+        let mut incident = Incident::first(rest(Status::Triggered, 1_000, 2_000));
+
+        assert!(incident.merge(&hint(Status::Resolved, 9_000_000, 3_000)));
+        assert!(incident.merge(&rest(Status::Triggered, 1_000, 4_000)));
+
+        assert_eq!((incident.state.status, incident.is_unconfirmed()), (Status::Triggered, false));
+        assert!(!incident.merge(&hint(Status::Resolved, 9_000_000, 3_000)));
+    }
+
+    #[test]
+    fn an_old_hint_changes_nothing_and_what_was_asked_before_it_came_does_not_confirm_it() {
+        let mut incident = Incident::first(rest(Status::Acknowledged, 5_000, 6_000));
+        assert!(!incident.merge(&hint(Status::Triggered, 4_000, 7_000)));
+        assert!(!incident.is_unconfirmed());
+
+        assert!(incident.merge(&hint(Status::Resolved, 8_000, 9_000)));
+        incident.merge(&rest(Status::Acknowledged, 5_000, 8_500));
+        assert_eq!((incident.state.status, incident.is_unconfirmed()), (Status::Resolved, true));
+    }
+
+    #[test]
+    fn an_incident_that_was_kept_before_there_were_hints_can_be_read() {
+        let incident = Incident::first(rest(Status::Triggered, 1_000, 2_000));
+        let text = serde_json::to_string(&incident).expect("json");
+
+        assert!(!text.contains("doubt"));
+        assert_eq!(serde_json::from_str::<Incident>(&text).expect("incident"), incident);
     }
 
     #[test]

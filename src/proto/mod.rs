@@ -111,6 +111,8 @@ pub enum Request {
     Render { text: String, delivery: Option<DeliveryId> },
     /// Ask the providers now.
     Refresh,
+    /// Read the settings and secrets again. Answered when they are in force, or are not because of what is wrong.
+    Reload,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -152,4 +154,8 @@ pub enum Answer {
         preview: Preview,
     },
     Refreshing,
+    /// What is different now, one sentence each.
+    Reloaded {
+        changes: Vec<String>,
+    },
 }

@@ -91,6 +91,10 @@ pub struct Directory {
 /// One account at one provider. Reads are retried within their deadline; writes are sent once.
 #[async_trait]
 pub trait Provider: Send + Sync {
+    /// Requests left in the provider's present window, as far as it has told.
+    fn budget(&self) -> Option<u64> {
+        None
+    }
     /// Who the credentials belong to, and whether `from` names somebody.
     async fn identity(&self) -> Result<Identity, ProviderError>;
     /// Identity, abilities and clock, for `doctor`.
@@ -113,7 +117,8 @@ pub trait Provider: Send + Sync {
     async fn hand_off(&self, id: &IncidentId, to: &Assignee) -> Result<Observation, ProviderError>;
     async fn add_note(&self, id: &IncidentId, text: &str) -> Result<(), ProviderError>;
     /// The texts of an incident's notes, to see whether one was posted.
-    async fn note_texts(&self, id: &IncidentId) -> Result<Vec<String>, ProviderError>;
+    /// `since`: only those written then or later, or when that cannot be told.
+    async fn note_texts(&self, id: &IncidentId, since: Option<Timestamp>) -> Result<Vec<String>, ProviderError>;
 
     /// The subscriptions to its webhooks; nothing where they can only be looked after by hand.
     fn subscriptions(&self) -> Option<&dyn Subscriptions> {

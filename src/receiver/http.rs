@@ -26,14 +26,19 @@ use axum::{
 };
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use prometheus_client::metrics::gauge::Gauge;
+use rustls::ServerConfig;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
+    sync::watch,
     time::{Instant, sleep, timeout},
 };
+use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
-use super::Networks;
+use super::{Networks, tls::Entrance};
 
 /// Before another try when no connection can be taken.
 const WITHOUT_FILES: Duration = Duration::from_millis(50);
@@ -45,7 +50,8 @@ pub struct Limits {
     pub connections: usize,
     /// Of these, from one address. A trusted proxy stands for many, and may have all.
     pub per_peer: usize,
-    /// Until a request's head is complete; also for the first byte of the next one.
+    /// Until a request's head is complete; also for the first byte of the next one, and for the handshake of TLS
+    /// before the first.
     pub head: Duration,
     /// From the head to the answer, the body included.
     pub request: Duration,
@@ -71,9 +77,26 @@ impl Default for Limits {
     }
 }
 
-/// Serves until `stop`, then finishes the requests in progress, for at most `limits.drain`.
-pub async fn serve(listener: TcpListener, app: Router, limits: Limits, networks: Networks, stop: CancellationToken) {
-    let places = Arc::new(Places::new(limits, networks));
+/// What strangers meet first.
+#[derive(Clone)]
+pub struct Front {
+    pub entrance: watch::Receiver<Entrance>,
+    /// How many are connected.
+    pub connections: Gauge,
+    pub networks: Networks,
+}
+
+impl Front {
+    /// Plain HTTP, and nobody counts.
+    pub fn plain(networks: Networks) -> Self {
+        Self { entrance: watch::channel(Entrance::Plain).1, connections: Gauge::default(), networks }
+    }
+}
+
+/// Serves until `stop`, then finishes the requests in progress, for at most `limits.drain`. A connection begins as
+/// `front.entrance` says when it comes, and stays so.
+pub async fn serve(listener: TcpListener, app: Router, limits: Limits, front: Front, stop: CancellationToken) {
+    let places = Arc::new(Places::new(limits, &front));
     let open = TaskTracker::new();
     loop {
         let (tcp, peer) = tokio::select! {
@@ -81,7 +104,14 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, networks:
             next = accept(&listener, &places) => next,
         };
         let place = Places::take(&places, peer.ip().to_canonical());
-        open.spawn(converse(tcp, peer, app.clone(), limits, place, stop.clone()));
+        // Answers are one small packet; when this fails they only come a little later.
+        let _ = tcp.set_nodelay(true);
+        let talk = Talk { peer, app: app.clone(), limits, place, stop: stop.clone() };
+        match front.entrance.borrow().clone() {
+            Entrance::Plain => drop(open.spawn(talk.converse(tcp))),
+            Entrance::Tls(config) => drop(open.spawn(talk.converse_in_tls(tcp, config))),
+            Entrance::Shut => {}
+        }
     }
     drop(listener);
     open.close();
@@ -112,37 +142,53 @@ async fn accept(listener: &TcpListener, places: &Places) -> (TcpStream, SocketAd
 }
 
 /// One connection, from its first byte to its end.
-async fn converse(
-    tcp: TcpStream,
+struct Talk {
     peer: SocketAddr,
     app: Router,
     limits: Limits,
     place: Place,
     stop: CancellationToken,
-) {
-    // Answers are one small packet; when this fails they only come a little later.
-    let _ = tcp.set_nodelay(true);
-    let service = service_fn(|request| answer(app.clone(), request, peer, limits.request, &place));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head)
-        .max_buf_size(limits.head_size)
-        .serve_connection(TokioIo::new(tcp), service);
-    let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = place.lost.cancelled() => return,
-        () = async { tokio::select! { () = stop.cancelled() => {}, () = sleep(limits.lifetime) => {} } } => {
-            connection.as_mut().graceful_shutdown();
-            tokio::select! {
-                ended = connection.as_mut() => ended,
-                () = place.lost.cancelled() => return,
-                () = sleep(limits.request) => return,
-            }
+}
+
+impl Talk {
+    /// A handshake that does not come to its end in time, or speaks something else, ends the connection.
+    async fn converse_in_tls(self, tcp: TcpStream, config: Arc<ServerConfig>) {
+        let shaken = tokio::select! {
+            shaken = timeout(self.limits.head, TlsAcceptor::from(config).accept(tcp)) => shaken,
+            () = self.place.lost.cancelled() => return,
+            () = self.stop.cancelled() => return,
+        };
+        match shaken {
+            Ok(Ok(tls)) => self.converse(tls).await,
+            Ok(Err(error)) => tracing::debug!(%error, "no handshake: {error}"),
+            Err(_) => tracing::debug!("a handshake took too long"),
         }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "connection ended: {error}");
+    }
+
+    async fn converse(self, io: impl AsyncRead + AsyncWrite + Unpin) {
+        let Self { peer, app, limits, place, stop } = self;
+        let service = service_fn(|request| answer(app.clone(), request, peer, limits.request, &place));
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.head)
+            .max_buf_size(limits.head_size)
+            .serve_connection(TokioIo::new(io), service);
+        let mut connection = pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = place.lost.cancelled() => return,
+            () = async { tokio::select! { () = stop.cancelled() => {}, () = sleep(limits.lifetime) => {} } } => {
+                connection.as_mut().graceful_shutdown();
+                tokio::select! {
+                    ended = connection.as_mut() => ended,
+                    () = place.lost.cancelled() => return,
+                    () = sleep(limits.request) => return,
+                }
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "connection ended: {error}");
+        }
     }
 }
 
@@ -169,6 +215,7 @@ fn too_slow() -> Response {
 /// Who is connected.
 struct Places {
     limits: Limits,
+    connections: Gauge,
     networks: Networks,
     since: Instant,
     seated: Mutex<Seated>,
@@ -200,8 +247,9 @@ struct Place {
 }
 
 impl Places {
-    fn new(limits: Limits, networks: Networks) -> Self {
-        Self { limits, networks, since: Instant::now(), seated: Mutex::default() }
+    fn new(limits: Limits, front: &Front) -> Self {
+        let (connections, networks) = (front.connections.clone(), front.networks.clone());
+        Self { limits, connections, networks, since: Instant::now(), seated: Mutex::default() }
     }
 
     fn now(&self) -> u64 {
@@ -226,6 +274,7 @@ impl Places {
         let (spoke, proven) = (Arc::new(AtomicU64::new(this.now())), Arc::default());
         let place = Place { number, places: Arc::clone(this), spoke, proven, lost: CancellationToken::new() };
         seated.places.insert(number, place.entry(peer));
+        this.connections.inc();
         place
     }
 
@@ -270,6 +319,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        self.places.connections.dec();
         self.places.lock().places.remove(&self.number);
     }
 }
@@ -324,8 +374,8 @@ mod tests {
             .route("/held", get(held));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
         let (at, stop) = (listener.local_addr().expect("address"), CancellationToken::new());
-        let networks = Networks::new(None, vec![proxy]);
-        let ended = tokio::spawn(serve(listener, app, limits, networks, stop.clone()));
+        let front = Front::plain(Networks::new(None, vec![proxy]));
+        let ended = tokio::spawn(serve(listener, app, limits, front, stop.clone()));
         Served { at, stop, ended, release, reached }
     }
 

@@ -4,12 +4,17 @@
 //! what is wrong with the delivery; trouble of our own is 503.
 
 pub mod http;
+mod meter;
 mod network;
+pub mod pinned;
 mod request;
 mod scheme;
+pub mod tls;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;
 
 use std::{
     collections::HashMap,
@@ -33,6 +38,7 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use self::{
+    meter::Meter,
     network::Networks,
     scheme::{NamedSecret, unusable},
 };
@@ -109,6 +115,7 @@ struct Inner {
     trouble: Arc<Notify>,
     now: fn() -> Timestamp,
     rejections: Semaphore,
+    meter: Meter,
 }
 
 struct Door {
@@ -148,14 +155,31 @@ impl Receiver {
     ) -> Self {
         let doors = RwLock::new(Arc::new(doors(hooks)));
         let (nobody, rejections) = (UrlKey::of_nobody(), Semaphore::new(REJECTIONS));
-        let trouble = Arc::default();
+        let (trouble, meter) = (Arc::default(), Meter::default());
         let nothing = Gate::new(&Demand::PagerdutyV3, &[scheme::decoy()]);
-        Self(Arc::new(Inner { doors, nobody, nothing, networks, store, arrivals, missed, trouble, now, rejections }))
+        Self(Arc::new(Inner {
+            doors,
+            nobody,
+            nothing,
+            networks,
+            store,
+            arrivals,
+            missed,
+            trouble,
+            now,
+            rejections,
+            meter,
+        }))
     }
 
     /// Notified whenever a genuine delivery could not be stored.
     pub fn trouble(&self) -> Arc<Notify> {
         Arc::clone(&self.0.trouble)
+    }
+
+    /// What is counted at the door.
+    pub fn meter(&self) -> Meter {
+        self.0.meter.clone()
     }
 
     /// Takes other hooks from the next delivery on.
@@ -256,11 +280,13 @@ impl Inner {
 
     async fn accept(&self, new: NewDelivery, status: StatusCode, observation: Option<Observation>) -> Response {
         // From here to `tell` there is no await but this one: what was committed is told, or `missed` is notified.
-        let handed = Instant::now();
+        let (account, handed) = (new.account.clone(), Instant::now());
         let Ok(recorded) = self.store.record_or_notify(new, Some(Arc::clone(&self.missed))).await else {
+            self.meter.turned_away(account.as_ref());
             self.trouble.notify_one();
             return unavailable(&"it cannot be stored now");
         };
+        self.meter.committed(account.as_ref(), recorded.summary.verdict, handed.elapsed());
         let fresh = recorded.summary.verdict == Verdict::Accepted;
         let (observation, commit_us) = (observation.filter(|_| fresh), microseconds(handed.elapsed()));
         self.tell(Arrival { summary: recorded.summary, observation, commit_us });
@@ -271,6 +297,7 @@ impl Inner {
     /// The answer does not depend on whether it could be written down.
     async fn reject(&self, new: NewDelivery, status: StatusCode) -> Response {
         let reason = new.reason.clone();
+        self.meter.rejected(new.account.as_ref());
         if let Ok(_turn) = self.rejections.try_acquire() {
             let (account, handed) = (new.account.clone(), Instant::now());
             if let Ok(recorded) = self.store.record_or_notify(new, Some(Arc::clone(&self.missed))).await {

@@ -59,14 +59,13 @@ impl Known {
         let Some(peer) = peer else { return Client::default() };
         let told = [by_x_forwarded_for(headers), by_forwarded(headers)];
         let mut ways = told.into_iter().flatten().map(|hops| self.walk(peer, &hops));
-        let way = match (ways.next(), ways.next()) {
+        match (ways.next(), ways.next()) {
             (None, _) => self.walk(peer, &[]),
             (Some(way), None) => way,
             // Proxies write the one or the other: what differs may be of the client's own making.
             (Some(one), Some(other)) if one.address == other.address => one,
             (Some(one), Some(_)) => Client { address: None, ..one },
-        };
-        way
+        }
     }
 
     /// From the connection leftwards through what trusted proxies wrote.
@@ -100,8 +99,9 @@ impl Client {
         if self.via.is_empty() {
             return peer;
         }
-        let farther = self.via.iter().skip(1).rev().map(|proxy| format!("{proxy}, ")).collect::<String>();
-        format!("{} through {farther}{peer}", self.name())
+        let farther = self.via.iter().skip(1).rev().map(IpAddr::to_string);
+        let through: Vec<String> = farther.chain([peer]).collect();
+        format!("{} through {}", self.name(), through.join(", "))
     }
 
     /// Its address alone.

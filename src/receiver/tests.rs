@@ -1,5 +1,7 @@
 //! Each answer the door can give, and what is written down for it.
 
+mod senders;
+
 use std::{fs, path::Path as FilePath, time::Duration};
 
 use axum::{
@@ -489,7 +491,8 @@ async fn a_body_is_counted_while_it_comes() {
 async fn open_door(house: &House) -> (SocketAddr, CancellationToken) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
     let (at, stop) = (listener.local_addr().expect("address"), CancellationToken::new());
-    tokio::spawn(http::serve(listener, house.app.clone(), http::Limits::default(), Networks::default(), stop.clone()));
+    let front = http::Front::plain(Networks::default());
+    tokio::spawn(http::serve(listener, house.app.clone(), http::Limits::default(), front, stop.clone()));
     (at, stop)
 }
 

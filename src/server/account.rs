@@ -13,10 +13,10 @@ use tokio::sync::{Mutex, Notify};
 use super::{people::Acting, scope::Scope};
 use crate::{
     config::{AccountSettings, Acts, PersonSettings, ProviderKind, SecretRef},
-    core::{freshness::Failure, id::AccountName, text::Shown},
+    core::{delivery::Decode, freshness::Failure, id::AccountName, text::Shown},
     provider::{
         Provider, ProviderError,
-        pagerduty::{PagerDuty, Settings},
+        pagerduty::{PagerDuty, Settings, Webhooks},
     },
 };
 
@@ -99,6 +99,18 @@ impl Account {
             doubt: Notify::new(),
             scope: Scope::default(),
         }
+    }
+
+    /// How this account's webhooks are read.
+    pub fn decode(&self) -> Arc<dyn Decode> {
+        match self.settings.provider {
+            ProviderKind::PagerDuty => Arc::new(Webhooks),
+        }
+    }
+
+    /// Requests that the provider still takes in its present window, if it says so.
+    pub fn budget(&self) -> Option<u64> {
+        self.provider.try_lock().ok()?.as_ref()?.budget()
     }
 
     /// Whether REST can be used at all.

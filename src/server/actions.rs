@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt as _, stream};
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::sleep;
 
 use super::{desk::Desk, people::Acting};
@@ -31,6 +32,8 @@ pub const READ_BACK: &[Duration] = &[
     Duration::from_secs(8),
     Duration::from_secs(15),
 ];
+/// How far the provider's clock may lie behind ours, where what happened since an action was asked for is looked for.
+const SKEW: SignedDuration = SignedDuration::from_secs(30);
 /// How often a provider that asks for patience (429) is waited for.
 const PATIENCE: usize = 5;
 
@@ -44,7 +47,7 @@ pub async fn carry_out(desk: Arc<Desk>, action: Action, targets: Vec<(Target, Ac
             let (desk, verb) = (&desk, &verb);
             async move {
                 let outcome = one(desk, id, verb, &target, &acting).await;
-                record_last(desk, id, &target.key, outcome).await;
+                record_last(desk, id, verb, &target.key, outcome).await;
             }
         })
         .await;
@@ -57,22 +60,34 @@ pub async fn settle(desk: Arc<Desk>, open: Vec<Action>) {
             let settled = match outcome {
                 Outcome::Pending => Outcome::Failed { reason: "dogwatch ended before this was sent".into() },
                 Outcome::Sent => match provider_of(&desk, key, &Acting::Owner).await {
-                    Ok(provider) => settle_sent(&desk, &*provider, &action.verb, key).await,
+                    Ok(provider) => settle_sent(&desk, &*provider, &action, key).await,
                     Err(reason) => Outcome::Unknown { reason },
                 },
                 _ => continue,
             };
-            record_last(&desk, action.id, key, settled).await;
+            record_last(&desk, action.id, &action.verb, key, settled).await;
         }
     }
 }
 
-async fn settle_sent(desk: &Desk, provider: &dyn Provider, verb: &Verb, key: &IncidentKey) -> Outcome {
+/// How an incident stood before something was sent, to tell "not done" from "done, and changed again since".
+#[derive(Debug, Clone, Copy)]
+struct Before {
+    /// Its last change.
+    changed: Timestamp,
+    /// Notes of the same text, counted from `since`.
+    notes: usize,
+    since: Option<Timestamp>,
+}
+
+async fn settle_sent(desk: &Desk, provider: &dyn Provider, action: &Action, key: &IncidentKey) -> Outcome {
     const CAUSE: &str = "dogwatch ended while this was on its way";
-    let outcome = read_back(desk, provider, verb, key, CAUSE).await;
-    match (verb, &outcome) {
+    let asked = action.at.checked_sub(SKEW).unwrap_or(action.at);
+    let before = Before { changed: asked, notes: 0, since: Some(asked) };
+    let outcome = read_back(desk, provider, &action.verb, key, before, CAUSE).await;
+    match (&action.verb, &outcome) {
         (Verb::HandOff { note: Some(text), .. }, Outcome::Confirmed { .. }) => {
-            with_note(outcome, find_note(desk, provider, key, text, 0, CAUSE).await)
+            with_note(outcome, find_note(desk, provider, key, text, before, CAUSE).await)
         }
         _ => outcome,
     }
@@ -98,10 +113,11 @@ async fn one(desk: &Desk, id: ActionId, verb: &Verb, target: &Target, acting: &A
     if let Some(outcome) = meanwhile(verb, target, &now) {
         return outcome;
     }
-    let before = match notes_before(&*provider, verb, &target.key).await {
-        Ok(before) => before,
+    let notes = match notes_before(&*provider, verb, &target.key).await {
+        Ok(notes) => notes,
         Err(error) => return Outcome::Failed { reason: not_sent(&error) },
     };
+    let before = Before { changed: now.stamp.at, notes, since: None };
     if let Err(error) = record(desk, id, &target.key, Outcome::Sent).await {
         return Outcome::Failed {
             reason: Shown::line(&format!("not sent, because it could not be written down: {error}")),
@@ -172,7 +188,7 @@ fn meanwhile(verb: &Verb, target: &Target, now: &Observation) -> Option<Outcome>
 async fn notes_before(provider: &dyn Provider, verb: &Verb, key: &IncidentKey) -> Result<usize, ProviderError> {
     match note_of(verb) {
         None => Ok(0),
-        Some(text) => Ok(count(&patiently(|| provider.note_texts(&key.id)).await?, text)),
+        Some(text) => Ok(count(&patiently(|| provider.note_texts(&key.id, None)).await?, text)),
     }
 }
 
@@ -188,7 +204,7 @@ fn count(notes: &[String], text: &str) -> usize {
     notes.iter().filter(|note| note.trim() == text.trim()).count()
 }
 
-async fn send(desk: &Desk, provider: &dyn Provider, verb: &Verb, key: &IncidentKey, before: usize) -> Outcome {
+async fn send(desk: &Desk, provider: &dyn Provider, verb: &Verb, key: &IncidentKey, before: Before) -> Outcome {
     let changed = match verb {
         Verb::Acknowledge => patiently(|| provider.set_status(&key.id, Status::Acknowledged)).await,
         Verb::Resolve => patiently(|| provider.set_status(&key.id, Status::Resolved)).await,
@@ -200,7 +216,7 @@ async fn send(desk: &Desk, provider: &dyn Provider, verb: &Verb, key: &IncidentK
             desk.observe(&seen).await;
             judge(verb, &seen)
         }
-        Err(error) if error.leaves_doubt() => read_back(desk, provider, verb, key, &error.to_string()).await,
+        Err(error) if error.leaves_doubt() => read_back(desk, provider, verb, key, before, &error.to_string()).await,
         Err(error) => Outcome::Failed { reason: error.shown() },
     };
     match (&outcome, note_of(verb)) {
@@ -236,7 +252,7 @@ fn judge(verb: &Verb, seen: &Observation) -> Outcome {
     Outcome::Failed { reason: Shown::line(&reason) }
 }
 
-async fn post_note(desk: &Desk, provider: &dyn Provider, key: &IncidentKey, text: &str, before: usize) -> Outcome {
+async fn post_note(desk: &Desk, provider: &dyn Provider, key: &IncidentKey, text: &str, before: Before) -> Outcome {
     let doubt = match patiently(|| provider.add_note(&key.id, text)).await {
         Ok(()) => return Outcome::Confirmed { notice: None },
         Err(error) if error.leaves_doubt() => error,
@@ -245,31 +261,29 @@ async fn post_note(desk: &Desk, provider: &dyn Provider, key: &IncidentKey, text
     find_note(desk, provider, key, text, before, &doubt.to_string()).await
 }
 
-/// Looks until there are more than `before` notes of this text.
+/// Looks until there are more notes of this text than before.
 async fn find_note(
     desk: &Desk,
     provider: &dyn Provider,
     key: &IncidentKey,
     text: &str,
-    before: usize,
+    before: Before,
     cause: &str,
 ) -> Outcome {
     let mut looked = false;
     for wait in desk.read_back {
         sleep(*wait).await;
-        if let Ok(notes) = provider.note_texts(&key.id).await {
-            looked = true;
-            if count(&notes, text) > before {
-                return Outcome::Confirmed {
-                    notice: Some("the answer was lost, but a note of this text is there".into()),
-                };
-            }
+        let notes = provider.note_texts(&key.id, before.since).await;
+        looked = notes.is_ok();
+        if notes.is_ok_and(|notes| count(&notes, text) > before.notes) {
+            return Outcome::Confirmed { notice: Some("the answer was lost, but a note of this text is there".into()) };
         }
     }
     not_seen_done(looked, &format!("{cause}; the note is not there"))
 }
 
-/// Something that was sent and did not show itself as done in any look.
+/// Something that was sent and did not show itself as done in any look. `looked`: the last of them was answered;
+/// earlier ones say little, as the provider may have been slow.
 fn not_seen_done(looked: bool, reason: &str) -> Outcome {
     if looked {
         Outcome::Failed { reason: Shown::line(reason) }
@@ -279,22 +293,38 @@ fn not_seen_done(looked: bool, reason: &str) -> Outcome {
 }
 
 /// Finds out by reading what became of something that was sent.
-async fn read_back(desk: &Desk, provider: &dyn Provider, verb: &Verb, key: &IncidentKey, cause: &str) -> Outcome {
+async fn read_back(
+    desk: &Desk,
+    provider: &dyn Provider,
+    verb: &Verb,
+    key: &IncidentKey,
+    before: Before,
+    cause: &str,
+) -> Outcome {
     if let Verb::Note { text } = verb {
-        return find_note(desk, provider, key, text, 0, cause).await;
+        return find_note(desk, provider, key, text, before, cause).await;
     }
     let mut stands = None;
     for wait in desk.read_back {
         sleep(*wait).await;
-        let Ok(seen) = provider.incident(&key.id).await else { continue };
+        let Ok(seen) = provider.incident(&key.id).await else {
+            stands = None;
+            continue;
+        };
         desk.observe(&seen).await;
         if let Outcome::Confirmed { .. } = judge(verb, &seen) {
             return Outcome::Confirmed { notice: Some("the answer was lost; read back and found done".into()) };
         }
-        stands = Some(seen.state.status.word());
+        stands = Some((seen.state.status.word(), seen.stamp.at > before.changed));
     }
-    let found = stands.map_or_else(String::new, |word| format!("; read back: not done, still {word}"));
-    not_seen_done(stands.is_some(), &format!("{cause}{found}"))
+    match stands {
+        None => not_seen_done(false, cause),
+        Some((word, false)) => not_seen_done(true, &format!("{cause}; read back: not done, still {word}")),
+        // It may have been done, and then undone by whoever changed it.
+        Some((word, true)) => Outcome::Unknown {
+            reason: Shown::line(&format!("{cause}; read back: {word}, and changed meanwhile, so it cannot be told")),
+        },
+    }
 }
 
 /// Shows an outcome and writes it down. A final outcome is not replaced.
@@ -317,7 +347,8 @@ async fn record(desk: &Desk, id: ActionId, key: &IncidentKey, outcome: Outcome) 
 }
 
 /// The same for an outcome that is known whether or not it can be written down.
-async fn record_last(desk: &Desk, id: ActionId, key: &IncidentKey, outcome: Outcome) {
+async fn record_last(desk: &Desk, id: ActionId, verb: &Verb, key: &IncidentKey, outcome: Outcome) {
+    desk.metrics.acted(verb, &outcome);
     tracing::info!(action.id = %id, incident.id = %key.id, "action {id}: {}", outcome.word());
     if let Err(error) = record(desk, id, key, outcome).await {
         tracing::error!(action.id = %id, incident.id = %key.id, %error, "an outcome could not be written down");

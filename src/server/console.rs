@@ -57,6 +57,7 @@ where
     if !greet(&mut line, &desk.access(&guest.caller)).await? {
         return Ok(());
     }
+    let _attached = desk.metrics.attached();
     let (answers, mut answered) = mpsc::channel::<Answered>(OPEN_REQUESTS);
     let mut beat = interval(Duration::from_secs(HEARTBEAT_SECONDS));
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -245,6 +246,49 @@ mod tests {
 
         assert!(snapshots > 0);
         assert_eq!(mine, desk.hub.look(Board::clone));
+    }
+
+    #[tokio::test]
+    async fn a_request_without_end_is_cut_off_in_words() {
+        let Setup { desk, _dir, .. } = setup();
+        let mut line = attach(&desk, 1 << 16);
+        hello(&mut line).await;
+        let endless = vec![b'x'; REQUEST + 1];
+        wire::send_text(&mut line, std::str::from_utf8(&endless).expect("text")).await.expect("send");
+
+        loop {
+            if let FromServer::Refused { reason } = wire::receive(&mut line).await.expect("a last word") {
+                assert!(reason.contains("cut off"), "{reason}");
+                break;
+            }
+        }
+        let after = wire::receive::<_, FromServer>(&mut line).await;
+        assert!(after.is_err(), "still served: {after:?}");
+    }
+
+    #[tokio::test]
+    async fn a_console_that_may_only_look_is_told_so_and_refused_on_each_request() {
+        let Setup { fake, desk, _dir } = setup();
+        fake.put("P1", Status::Triggered, 0);
+        let (ours, theirs) = duplex(1 << 16);
+        let caller = Caller { uid: Some(4_000_001), login: "mallory".into() };
+        tokio::spawn(serve(theirs, Arc::clone(&desk), Guest { caller, seat: Seat::own() }));
+        let mut line = wire::line(ours);
+        wire::send(&mut line, &FromConsole::Hello { protocol: PROTOCOL, version: "0".into() }).await.expect("send");
+        let FromServer::Hello { you: Access::Watch { reason }, .. } = wire::receive(&mut line).await.expect("hello")
+        else {
+            panic!("may act")
+        };
+        let request = Request::SaveTemplate { name: "x".into(), text: "x".into(), base: None };
+        wire::send(&mut line, &FromConsole::Request { id: 1, request }).await.expect("send");
+
+        let answer = loop {
+            if let FromServer::Answer { answer, .. } = wire::receive(&mut line).await.expect("message") {
+                break *answer;
+            }
+        };
+
+        assert_eq!(answer, Err(format!("you may look, not act: {reason}")));
     }
 
     #[tokio::test]

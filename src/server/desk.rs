@@ -3,13 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
 use super::{
     account::Accounts,
     actions,
     hub::Hub,
+    keeper::Order,
+    look::Looks,
+    metrics::Metrics,
     people::{Acting, Caller, People},
 };
 use crate::{
@@ -50,7 +53,7 @@ pub fn need(request: &Request) -> Need {
         | Request::Template { .. }
         | Request::Render { .. }
         | Request::Refresh => Need::Look,
-        Request::Act { .. } | Request::Replay { .. } | Request::SaveTemplate { .. } => Need::Act,
+        Request::Act { .. } | Request::Replay { .. } | Request::SaveTemplate { .. } | Request::Reload => Need::Act,
     }
 }
 
@@ -62,6 +65,7 @@ pub fn asks_a_provider(request: &Request) -> bool {
         | Request::Delivery { .. }
         | Request::Deliveries { .. }
         | Request::SearchDeliveries { .. }
+        | Request::Reload
         | Request::Replay { .. }
         | Request::Actions { .. }
         | Request::Template { .. }
@@ -81,10 +85,17 @@ pub struct Desk {
     pub under_way: TaskTracker,
     /// Held from a change on the board until the store has it, so that both end with the same.
     pub order: Mutex<()>,
+    /// Incidents that only another look at the provider can tell of.
+    pub looks: Looks,
+    /// What time it is.
+    pub now: fn() -> Timestamp,
     /// The pauses between looks at what became of something whose answer was lost.
     pub read_back: &'static [Duration],
     /// Who acts as whom.
     pub people: People,
+    /// Asks for the settings to be read again.
+    pub reload: mpsc::Sender<Order>,
+    pub metrics: Metrics,
 }
 
 impl Desk {
@@ -104,6 +115,7 @@ impl Desk {
             Request::Template { name } => self.template(name),
             Request::SaveTemplate { name, text, base } => self.save_template(name, &text, base.as_deref()),
             Request::Render { text, delivery } => self.preview(&text, delivery).await,
+            Request::Reload => Ok(Answer::Reloaded { changes: self.reload().await? }),
             Request::Refresh => {
                 for account in self.accounts.all().values() {
                     account.look.notify_one();
@@ -128,7 +140,7 @@ impl Desk {
         let keys = targets.iter().map(|(target, _)| target.key.clone()).collect();
         let action = self
             .store
-            .new_action(Timestamp::now(), by, verb, keys)
+            .new_action((self.now)(), by, verb, keys)
             .await
             .map_err(|e| format!("nothing was sent: the action could not be written down: {e}"))?;
         let id = action.id;
@@ -157,7 +169,7 @@ impl Desk {
         let account =
             self.accounts.get(&key.account).ok_or_else(|| format!("there is no account `{}`", key.account))?;
         let provider = account.provider().await.map_err(|e| e.to_string())?;
-        let mut detail = provider.detail(&key.id, Timestamp::now()).await.map_err(|e| e.to_string())?;
+        let mut detail = provider.detail(&key.id, (self.now)()).await.map_err(|e| e.to_string())?;
         detail.key = key;
         Ok(Answer::Detail { detail: Box::new(detail) })
     }
@@ -206,6 +218,14 @@ impl Desk {
 }
 
 impl Desk {
+    /// Reads settings and secrets again. `Ok`: what is different now; `Err`: why nothing is.
+    pub async fn reload(&self) -> Result<Vec<String>, String> {
+        const GONE: &str = "nothing changed: this dogwatch is about to end";
+        let (answer, answered) = oneshot::channel();
+        self.reload.send(answer).await.map_err(|_| GONE)?;
+        answered.await.map_err(|_| GONE)?
+    }
+
     /// Takes in one look at an incident, shows and keeps what is new in it.
     pub async fn observe(&self, seen: &Observation) {
         self.observe_all(std::slice::from_ref(seen)).await;
@@ -214,9 +234,10 @@ impl Desk {
     /// Takes in several; returns those whose status is another now.
     pub async fn observe_all(&self, seen: &[Observation]) -> Vec<IncidentKey> {
         let _order = self.order.lock().await;
-        let (writes, moved) = self.hub.change(|board| {
-            let (mut changes, mut writes, mut moved) = (vec![], vec![], vec![]);
-            for seen in seen {
+        let (writes, moved, doubted) = self.hub.change(|board| {
+            let (mut changes, mut writes, mut moved, mut doubted) = (vec![], vec![], vec![], vec![]);
+            for seen in seen.iter().filter(|seen| board.accounts.contains_key(&seen.key.account)).collect::<Vec<_>>() {
+                doubted.extend(board.doubts(seen).then(|| seen.key.clone()));
                 let before = board.incidents.get(&seen.key).map(|known| known.state.status);
                 let Some(change) = board.observe(seen) else { continue };
                 if let Change::Incident(incident) = &change {
@@ -227,8 +248,9 @@ impl Desk {
                 }
                 changes.push(change);
             }
-            (changes, (writes, moved))
+            (changes, (writes, moved, doubted))
         });
+        self.looks.ask(doubted);
         if !writes.is_empty()
             && let Err(error) = self.store.save(writes).await
         {

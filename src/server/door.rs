@@ -9,10 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::hub::Hub;
 use crate::{
     core::{board::Change, freshness::Door, text::Shown},
-    receiver::{
-        Networks,
-        http::{self, Limits},
-    },
+    receiver::http::{self, Front, Limits},
     store::{Store, StoreError},
 };
 
@@ -24,27 +21,21 @@ const OPEN_MAX: u64 = 10_240;
 /// Between two looks whether a store that failed works again.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Listens on `address` as soon as it is free, and serves `router` until `stop`.
-pub async fn keep(hub: Hub, address: SocketAddr, router: axum::Router, networks: Networks, stop: CancellationToken) {
+/// Listens on `address` as soon as it is free, and serves `router` behind `front` until `stop`.
+pub async fn keep(hub: Hub, address: SocketAddr, router: axum::Router, front: Front, stop: CancellationToken) {
     let listener = tokio::select! {
         () = stop.cancelled() => return,
         listener = bind(&hub, address) => listener,
     };
-    keep_given(hub, listener, router, networks, stop).await;
+    open(hub, listener, router, front, stop).await;
 }
 
-/// The same on a port that somebody holds for us.
-pub async fn keep_given(
-    hub: Hub,
-    listener: TcpListener,
-    router: axum::Router,
-    networks: Networks,
-    stop: CancellationToken,
-) {
-    let open = listener.local_addr().map_or_else(|error| error.to_string(), |open| open.to_string());
+/// The same with a port that is ours already.
+pub async fn open(hub: Hub, listener: TcpListener, router: axum::Router, front: Front, stop: CancellationToken) {
+    let open = listener.local_addr().map_or_else(|error| error.to_string(), |address| address.to_string());
     tracing::info!(address = %open, "listening for webhooks");
     hub.publish(Change::Door(Door::Open { address: open }));
-    http::serve(listener, router, limits(open_files()), networks, stop).await;
+    http::serve(listener, router, limits(open_files()), front, stop).await;
 }
 
 /// Connections leave a quarter of the open files to the store, consoles and render workers.
@@ -187,7 +178,8 @@ mod tests {
         let address = other.local_addr().expect("address");
         let (hub, stop) = (Hub::new(Board::default()), CancellationToken::new());
         let (_, mut feed) = hub.subscribe();
-        let kept = tokio::spawn(keep(hub.clone(), address, axum::Router::new(), Networks::default(), stop.clone()));
+        let front = Front::plain(crate::receiver::Networks::default());
+        let kept = tokio::spawn(keep(hub.clone(), address, axum::Router::new(), front, stop.clone()));
 
         let Change::Door(Door::Taken { by, .. }) = &*feed.recv().await.expect("change") else { panic!("not taken") };
         assert_eq!(by.as_str(), "another program of yours");

@@ -311,8 +311,9 @@ impl Provider for Fake {
         self.write(|inside| inside.notes.push(text.to_owned()))
     }
 
-    async fn note_texts(&self, _id: &IncidentId) -> Result<Vec<String>, ProviderError> {
-        self.read(|inside| Ok(inside.notes.clone()))
+    async fn note_texts(&self, _id: &IncidentId, since: Option<Timestamp>) -> Result<Vec<String>, ProviderError> {
+        // Its notes are from long ago.
+        self.read(|inside| Ok(if since.is_none() { inside.notes.clone() } else { vec![] }))
     }
 
     fn subscriptions(&self) -> Option<&dyn Subscriptions> {
@@ -387,15 +388,24 @@ pub(super) fn desk_of(settings: AccountSettings, provider: Arc<dyn Provider>, di
     };
     board.apply(&Change::Account(Box::new(account)));
     let account = Account::with_provider(settings, provider);
-    Arc::new(Desk {
-        hub: Hub::new(board),
-        store: Store::open(dir).expect("store"),
-        accounts: Accounts::new([account]),
+    Arc::new(parts(Hub::new(board), Store::open(dir).expect("store"), Accounts::new([account]), dir))
+}
+
+/// A desk of these parts.
+pub(super) fn parts(hub: Hub, store: Store, accounts: Accounts, dir: &std::path::Path) -> Desk {
+    Desk {
+        hub,
+        store,
+        accounts,
         renderer: Renderer::new(vec!["false".into()], Limits::default()),
         library: Library::open(&dir.join("templates")),
         under_way: TaskTracker::new(),
         order: tokio::sync::Mutex::default(),
+        looks: super::look::Looks::default(),
+        now: Timestamp::now,
         read_back: READ_BACK,
         people: People::default(),
-    })
+        reload: tokio::sync::mpsc::channel(1).0,
+        metrics: super::metrics::Metrics::default(),
+    }
 }

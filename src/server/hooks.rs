@@ -3,77 +3,68 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
+use tokio::time::timeout;
 
 use super::{account::Account, desk::Desk};
 use crate::{
     config::{SecretRef, WebhookSettings},
-    core::{delivery::Decode, sender::Demand, text::Shown},
-    receiver::{self, Hook, NamedSecret, Receiver},
+    core::{id::AccountName, sender::Demand, text::Shown},
+    receiver::{self, Hook, NamedSecret},
 };
 
 /// How long the door waits for secrets before it opens.
 const MOMENT: Duration = Duration::from_millis(500);
-/// Between two tries to read what could not be read.
-const RETRY: Duration = Duration::from_secs(15);
 
-/// Reads the secrets of every account with a webhook. The board says which cannot be read; `false`: there are some.
-pub(super) async fn read(desk: &Desk, decode: &Arc<dyn Decode>) -> (Vec<Hook>, bool) {
-    let (mut hooks, mut whole) = (vec![], true);
-    for account in desk.accounts.all().values() {
-        let Some(webhook) = &account.settings.webhook else { continue };
-        let (hook, wrong) = read_one(account, webhook, decode).await;
-        if let Some(wrong) = &wrong {
-            whole = false;
-            tracing::error!(account = %account.settings.name, "{wrong}");
+/// The hooks of some accounts, and which of them could not be read whole, and why.
+#[derive(Default)]
+pub(super) struct Hooks {
+    pub(super) hooks: Vec<Hook>,
+    pub(super) wrong: Vec<(AccountName, Shown)>,
+}
+
+impl Hooks {
+    /// Reads the secrets of every account with a webhook.
+    pub(super) async fn read(accounts: &[Arc<Account>]) -> Self {
+        let mut read = Self::default();
+        for account in accounts {
+            let Some(webhook) = &account.settings.webhook else { continue };
+            let (hook, wrong) = read_one(account, webhook).await;
+            read.wrong.extend(wrong.map(|wrong| (account.settings.name.clone(), wrong)));
+            read.hooks.push(hook);
         }
-        desk.hub.account(&account.settings.name, |known| known.push.off = wrong);
-        hooks.push(hook);
+        read
     }
-    (hooks, whole)
+
+    /// Says on the board, and in the log, what cannot be read.
+    pub(super) fn tell(&self, desk: &Desk) {
+        for (account, wrong) in &self.wrong {
+            tracing::error!(%account, "{wrong}");
+        }
+        for hook in &self.hooks {
+            let wrong = self.wrong.iter().find(|(account, _)| *account == hook.account);
+            desk.hub.account(&hook.account, |known| known.push.off = wrong.map(|(_, wrong)| wrong.clone()));
+        }
+    }
 }
 
 /// Reads the secrets, but opens the door without those that take long: a key in a password store may have to be
 /// unlocked first, and senders are asked to retry meanwhile.
-pub(super) async fn read_for_a_moment(desk: &Desk, decode: &Arc<dyn Decode>) -> (Vec<Hook>, bool) {
-    if let Ok(read) = timeout(MOMENT, read(desk, decode)).await {
-        return read;
-    }
-    let accounts = desk.accounts.all();
-    let unread = accounts.values().filter_map(|account| {
+pub(super) async fn read_for_a_moment(accounts: &[Arc<Account>]) -> Option<Hooks> {
+    timeout(MOMENT, Hooks::read(accounts)).await.ok()
+}
+
+/// The hooks of these accounts as long as nothing is read.
+pub(super) fn unread(accounts: &[Arc<Account>]) -> Vec<Hook> {
+    let unread = accounts.iter().filter_map(|account| {
         let webhook = account.settings.webhook.as_ref()?;
-        let account = account.settings.name.clone();
+        let name = account.settings.name.clone();
         let (demand, unread, allow) = (webhook.demand.clone(), webhook.secrets.len(), webhook.allow.clone());
-        Some(Hook { account, url_key: None, demand, secrets: vec![], unread, allow, decode: Arc::clone(decode) })
+        Some(Hook { account: name, url_key: None, demand, secrets: vec![], unread, allow, decode: account.decode() })
     });
-    (unread.collect(), false)
+    unread.collect()
 }
 
-/// Reads again until all can be read, then lets the receiver have them.
-pub(super) async fn read_until_whole(
-    desk: Arc<Desk>,
-    decode: Arc<dyn Decode>,
-    receiver: Receiver,
-    stop: CancellationToken,
-) {
-    loop {
-        let (hooks, whole) = tokio::select! {
-            () = stop.cancelled() => return,
-            read = read(&desk, &decode) => read,
-        };
-        receiver.set_hooks(hooks);
-        if whole {
-            return;
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = sleep(RETRY) => {}
-        }
-    }
-}
-
-async fn read_one(account: &Account, webhook: &WebhookSettings, decode: &Arc<dyn Decode>) -> (Hook, Option<Shown>) {
+async fn read_one(account: &Account, webhook: &WebhookSettings) -> (Hook, Option<Shown>) {
     let (mut secrets, mut unread, mut wrong) = (vec![], 0, None);
     for secret in &webhook.secrets {
         match usable(&webhook.demand, secret).await {
@@ -96,8 +87,8 @@ async fn read_one(account: &Account, webhook: &WebhookSettings, decode: &Arc<dyn
             None
         }
     };
-    let (account, demand, allow) = (account.settings.name.clone(), webhook.demand.clone(), webhook.allow.clone());
-    (Hook { account, url_key, demand, secrets, unread, allow, decode: Arc::clone(decode) }, wrong)
+    let (name, demand, allow) = (account.settings.name.clone(), webhook.demand.clone(), webhook.allow.clone());
+    (Hook { account: name, url_key, demand, secrets, unread, allow, decode: account.decode() }, wrong)
 }
 
 /// A secret that is there and of the right form. One that is not is as good as unread: senders are asked to retry.

@@ -45,7 +45,12 @@ impl News {
 
 impl Hub {
     pub fn new(board: Board) -> Self {
-        let (feed, news) = (broadcast::Sender::new(FEED), broadcast::Sender::new(FEED));
+        Self::with_feed(board, FEED)
+    }
+
+    /// A console that lies `changes` behind gets a fresh snapshot.
+    pub(super) fn with_feed(board: Board, changes: usize) -> Self {
+        let (feed, news) = (broadcast::Sender::new(changes), broadcast::Sender::new(changes));
         Self { board: Arc::new(Mutex::new(board)), feed, news }
     }
 

@@ -13,9 +13,9 @@ use super::desk::Desk;
 use crate::{
     core::{
         board::{Board, Change},
-        delivery::{Decode, DeliverySummary, NOTHING, Verdict},
+        delivery::{DeliverySummary, NOTHING, Verdict},
         freshness::Push,
-        id::{AccountName, DeliveryId, IncidentKey},
+        id::{AccountName, DeliveryId},
         incident::Observation,
         push::{REFUSALS_TO_DISABLE, Subscribed},
         text::Shown,
@@ -33,13 +33,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 const BATCH: usize = 512;
 
 /// Applies what arrives until `stop`. `missed` says that an arrival found no room and is only in the store.
-pub async fn run(
-    desk: Arc<Desk>,
-    mut arrivals: mpsc::Receiver<Arrival>,
-    missed: Arc<Notify>,
-    decoders: BTreeMap<AccountName, Arc<dyn Decode>>,
-    stop: CancellationToken,
-) {
+pub async fn run(desk: Arc<Desk>, mut arrivals: mpsc::Receiver<Arrival>, missed: Arc<Notify>, stop: CancellationToken) {
     let mut batch = Vec::with_capacity(BATCH);
     loop {
         tokio::select! {
@@ -51,7 +45,7 @@ pub async fn run(
                 apply(&desk, &mut batch).await;
             }
             () = missed.notified() => {
-                if let Err(error) = catch_up(&desk, &decoders).await {
+                if let Err(error) = catch_up(&desk).await {
                     tracing::error!(%error, "deliveries wait to be applied");
                     sleep(AGAIN).await;
                     missed.notify_one();
@@ -65,11 +59,13 @@ async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
     crash::passing(Point::BeforeApply);
     let arrived: Vec<Arrival> = std::mem::take(batch);
     let _order = desk.order.lock().await;
-    let (mut writes, applied, hidden) = desk.hub.change(|board| {
-        let (mut changes, mut writes, mut applied, mut hidden) = (vec![], vec![], vec![], vec![]);
+    let (mut writes, applied, doubted) = desk.hub.change(|board| {
+        let (mut changes, mut writes, mut applied, mut doubted) = (vec![], vec![], vec![], vec![]);
         for mut arrival in arrived {
-            hidden.extend(arrival.observation.as_ref().filter(|seen| is_hidden(board, seen)).map(|s| s.key.clone()));
-            if arrival.summary.verdict == Verdict::Accepted {
+            // Those of an account that left the board meanwhile wait in the store until it is configured again.
+            let known = arrival.summary.account.as_ref().is_some_and(|name| board.accounts.contains_key(name));
+            doubted.extend(arrival.observation.as_ref().filter(|seen| board.doubts(seen)).map(|s| s.key.clone()));
+            if known && arrival.summary.verdict == Verdict::Accepted {
                 let (change, told) = merge(board, arrival.observation.as_ref());
                 if let Some(Change::Incident(incident)) = change {
                     writes.push(Write::Incident(incident.clone()));
@@ -85,11 +81,11 @@ async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
             changes.push(change);
         }
         crash::passing(Point::BeforePublish);
-        (changes, (writes, applied, hidden))
+        (changes, (writes, applied, doubted))
     });
     crash::passing(Point::AfterPublish);
     doubt_push(desk);
-    look_again(desk, hidden);
+    desk.looks.ask(doubted);
     writes.push(Write::Applied(applied));
     if let Err(error) = desk.store.save(writes).await {
         tracing::error!(%error, "applied deliveries could not be marked; they are applied again at the next start");
@@ -117,30 +113,6 @@ pub(super) fn merge(board: &mut Board, told: Option<&Observation>) -> (Option<Ch
     }
 }
 
-/// Whether a change that was pushed loses only because REST had told of the same second.
-fn is_hidden(board: &Board, seen: &Observation) -> bool {
-    board
-        .incidents
-        .get(&seen.key)
-        .is_some_and(|known| known.stamp.may_hide(&seen.stamp) && known.state.status != seen.state.status)
-}
-
-/// Asks the provider how these incidents stand: it alone can tell which of two changes in one second came last.
-fn look_again(desk: &Arc<Desk>, keys: Vec<IncidentKey>) {
-    for key in keys {
-        let desk = Arc::clone(desk);
-        tokio::spawn(async move {
-            let Some(account) = desk.accounts.get(&key.account) else { return };
-            let Ok(provider) = account.provider().await else { return };
-            match provider.incident(&key.id).await {
-                Ok(seen) => desk.observe(&seen).await,
-                // The next poll asks again.
-                Err(error) => tracing::debug!(incident.id = %key.id, %error, "could not look again"),
-            }
-        });
-    }
-}
-
 /// The push side of the account, after this delivery.
 fn note_push(board: &mut Board, delivery: &Change) -> Option<Change> {
     let Change::Delivery(summary) = delivery else { return None };
@@ -151,21 +123,22 @@ fn note_push(board: &mut Board, delivery: &Change) -> Option<Change> {
 }
 
 /// Applies everything that is committed and not applied yet.
-pub async fn catch_up(desk: &Desk, decoders: &BTreeMap<AccountName, Arc<dyn Decode>>) -> Result<(), StoreError> {
+pub async fn catch_up(desk: &Desk) -> Result<(), StoreError> {
     let waiting = desk.store.read(|reader| Ok((reader.unapplied()?, reader.recent(None, 500)?))).await?;
     let (unapplied, newest) = waiting;
     let mut seen: Vec<(DeliveryId, Option<Observation>)> = vec![];
     for Unapplied { id, at, account, proof, body } in unapplied {
         // Those of an account that is not configured now wait until it is again.
-        let Some(decoder) = decoders.get(&account) else { continue };
-        let decoded = decoder.decode(&account, &body).ok().map(|decoded| decoded.shown_by(proof.as_ref(), at));
+        let Some(known) = desk.accounts.get(&account) else { continue };
+        let decoded = known.decode().decode(&account, &body).ok().map(|decoded| decoded.shown_by(proof.as_ref(), at));
         seen.push((id, decoded.and_then(|decoded| decoded.observation)));
     }
     crash::passing(Point::BeforeApply);
     let _order = desk.order.lock().await;
-    let (mut writes, applied) = desk.hub.change(|board| {
-        let (mut changes, mut writes, mut applied) = (vec![], vec![], BTreeMap::new());
+    let (mut writes, applied, doubted) = desk.hub.change(|board| {
+        let (mut changes, mut writes, mut applied, mut doubted) = (vec![], vec![], BTreeMap::new(), vec![]);
         for (id, told) in &seen {
+            doubted.extend(told.as_ref().filter(|seen| board.doubts(seen)).map(|seen| seen.key.clone()));
             let (change, words) = merge(board, told.as_ref());
             if let Some(Change::Incident(incident)) = change {
                 writes.push(Write::Incident(incident.clone()));
@@ -182,9 +155,10 @@ pub async fn catch_up(desk: &Desk, decoders: &BTreeMap<AccountName, Arc<dyn Deco
         last_push(board);
         changes.extend(board.accounts.values().map(|known| Change::Account(Box::new(known.account.clone()))));
         crash::passing(Point::BeforePublish);
-        (changes, (writes, applied))
+        (changes, (writes, applied, doubted))
     });
     crash::passing(Point::AfterPublish);
+    desk.looks.ask(doubted);
     let applied = applied.into_iter().map(|(id, changed)| Applied { id, changed: Some(changed), commit_us: None });
     writes.push(Write::Applied(applied.collect()));
     desk.store.save(writes).await?;
@@ -271,6 +245,7 @@ mod tests {
         desk.observe(&acknowledged).await;
         let (_, mut feed) = desk.hub.subscribe();
         fake.put_again("P1", Status::Resolved);
+        tokio::spawn(super::super::look::run(Arc::clone(&desk), CancellationToken::new()));
 
         apply(&desk, &mut vec![arrival(1, pushed(&acknowledged, Status::Resolved, 800))]).await;
 
@@ -280,6 +255,27 @@ mod tests {
                 return;
             }
         }
+    }
+
+    #[tokio::test]
+    async fn what_nobody_signed_is_asked_about_at_once() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let fake = Fake::default();
+        let desk = fake::desk(&fake, dir.path());
+        let real = fake.put("P1", Status::Acknowledged, 0);
+        let received = real.stamp.asked.checked_sub(SignedDuration::from_millis(1)).expect("small");
+        let lie = pushed(&real, Status::Resolved, 3_600_000).unsigned(received);
+        let (_, mut feed) = desk.hub.subscribe();
+
+        apply(&desk, &mut vec![arrival(1, lie)]).await;
+
+        let mut shown = vec![];
+        while shown.last() != Some(&(Status::Acknowledged, false)) {
+            if let Change::Incident(incident) = &*feed.recv().await.expect("change") {
+                shown.push((incident.state.status, incident.is_unconfirmed()));
+            }
+        }
+        assert_eq!(shown, [(Status::Resolved, true), (Status::Acknowledged, false)]);
     }
 
     #[tokio::test]

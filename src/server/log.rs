@@ -41,6 +41,7 @@ impl Desk {
             return Err(format!("delivery {id} is of the account `{account}`, which is not configured any more"));
         }
         let decoded = Webhooks.decode(&account, whole).map_err(|cause| format!("delivery {id}: {cause}"))?;
+        let decoded = decoded.shown_by(stored.summary.proof.as_ref(), stored.summary.at);
         let changed = {
             let _order = self.order.lock().await;
             let (change, changed) = self.hub.change(|board| {

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod actions;
+pub mod certificate;
 pub mod console;
 pub mod desk;
 pub mod door;
@@ -9,8 +10,11 @@ pub mod guests;
 mod hooks;
 pub mod hub;
 pub mod ingest;
+pub mod keeper;
 pub mod lease;
 pub mod log;
+pub mod look;
+pub mod metrics;
 pub mod ownership;
 pub mod people;
 pub mod poller;
@@ -24,8 +28,10 @@ pub mod wake;
 
 #[cfg(test)]
 mod fake;
+#[cfg(test)]
+mod simulation;
 
-use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, sync::Arc, time::Duration};
+use std::{ffi::OsString, path::PathBuf, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::{
@@ -41,21 +47,22 @@ use console::Guest;
 use desk::Desk;
 use guests::{Guests, Seat};
 use hub::Hub;
+use keeper::{Keeper, Load};
 use lease::Lease;
+use look::Looks;
+use metrics::Metrics;
 use people::{Caller, People};
 
 use crate::{
-    config::{AccountSettings, ProviderKind, ReceiverSettings, Settings},
+    config::{AccountSettings, ProviderKind, Settings},
     core::{
         board::{Board, Change},
-        delivery::Decode,
         freshness::{self, Door, Freshness, Push},
-        id::{AccountName, IncidentKey},
+        id::IncidentKey,
         text::Shown,
     },
     proto::wire::WireError,
-    provider::pagerduty::Webhooks,
-    receiver::{self, Networks, Receiver},
+    receiver::{self, Receiver},
     store::{Reader, Store, StoreError},
     template::{Library, Limits, Renderer},
 };
@@ -77,6 +84,8 @@ const TURNED_AWAY: usize = 16;
 /// What a server is made of.
 pub struct Options {
     pub settings: Settings,
+    /// Where they come from, for when they are to be read again.
+    pub load: Load,
     pub state_dir: PathBuf,
     /// Whether to listen for webhooks; commands that run for a moment do not.
     pub receive: bool,
@@ -138,6 +147,7 @@ impl Server {
         let (board, unsettled) = store.read(move |reader| restore(reader, board)).await?;
         let accounts = Accounts::new(options.settings.accounts.iter().cloned().map(Account::new));
         let renderer = Renderer::new(options.worker.clone(), Limits::default());
+        let (reload, orders) = mpsc::channel(1);
         let desk = Arc::new(Desk {
             hub: Hub::new(board),
             store,
@@ -146,25 +156,30 @@ impl Server {
             library,
             under_way: TaskTracker::new(),
             order: Mutex::default(),
+            looks: Looks::default(),
+            now: Timestamp::now,
             read_back: actions::READ_BACK,
             people: People::new(&options.settings.people),
+            reload,
+            metrics: Metrics::default(),
         });
         let guests = Guests::new(guests::Limits::default());
         let server = Self { desk, tasks: TaskTracker::new(), stop: CancellationToken::new(), guests, _lease: lease };
-        server.open_the_door(&options, given.door).await?;
-        for account in server.desk.accounts.all().values() {
-            if account.has_rest().await {
-                let polling = poller::run(Arc::clone(&server.desk), Arc::clone(account), server.stop.clone());
-                server.tasks.spawn(polling);
-                if options.receive && account.settings.webhook.is_some() {
-                    server.tasks.spawn(push::watch(Arc::clone(&server.desk), Arc::clone(account), server.stop.clone()));
-                }
-            }
+        let (tasks, stop) = (server.tasks.clone(), server.stop.clone());
+        let mut keeper = Keeper::new(Arc::clone(&server.desk), options.settings, options.load, tasks, stop);
+        ingest::catch_up(&server.desk).await?;
+        if options.receive {
+            server.open_the_door(&mut keeper, given.door).await;
         }
-        server.tasks.spawn(wake::watch(Arc::clone(&server.desk), Timestamp::now, server.stop.clone()));
+        keeper.look_after_the_store();
+        keeper.serve_metrics().await;
+        for account in server.desk.accounts.all().values() {
+            keeper.poll(account).await;
+        }
+        server.tasks.spawn(keeper.run(orders));
+        server.tasks.spawn(look::run(Arc::clone(&server.desk), server.stop.clone()));
+        server.tasks.spawn(wake::watch(Arc::clone(&server.desk), server.desk.now, server.stop.clone()));
         server.tasks.spawn(tidy(Arc::clone(&server.desk), server.stop.clone()));
-        let (store, keep) = (server.desk.store.clone(), options.settings.store);
-        server.tasks.spawn(upkeep::run(store, keep, server.stop.clone()));
         server.tasks.spawn(actions::settle(Arc::clone(&server.desk), unsettled));
         for socket in given.control.into_iter().chain([socket]) {
             server.let_in(socket);
@@ -190,36 +205,25 @@ impl Server {
         format!("{door}; {} accounts, {consoles} consoles", self.desk.accounts.all().len())
     }
 
-    /// Catches up with what is committed and not applied, then lets webhooks in.
-    async fn open_the_door(&self, options: &Options, given: Option<TcpListener>) -> Result<(), ServerError> {
-        let decode: Arc<dyn Decode> = Arc::new(Webhooks);
-        let decoders: BTreeMap<AccountName, Arc<dyn Decode>> =
-            self.desk.accounts.all().keys().map(|name| (name.clone(), Arc::clone(&decode))).collect();
-        ingest::catch_up(&self.desk, &decoders).await?;
-        if !options.receive {
-            return Ok(());
-        }
-        let (hooks, whole) = hooks::read_for_a_moment(&self.desk, &decode).await;
+    /// Lets webhooks in, through `given` if somebody holds the port for us.
+    async fn open_the_door(&self, keeper: &mut Keeper, given: Option<TcpListener>) {
+        let (hooks, whole) = keeper::first_hooks(&self.desk).await;
         let (arrived, arrivals) = mpsc::channel(ARRIVALS);
         let missed = Arc::new(Notify::new());
-        let ReceiverSettings { listen, allow, trusted_proxies } = options.settings.receiver.clone();
-        let networks = Networks::new(allow, trusted_proxies);
+        let networks = keeper.networks.clone();
         let (store, told) = (self.desk.store.clone(), Arc::clone(&missed));
-        let receiver = Receiver::new(hooks, networks.clone(), store, arrived, told, Timestamp::now);
+        let receiver = Receiver::new(hooks, networks, store, arrived, told, self.desk.now);
         let router = receiver::router(receiver.clone());
         let (hub, store) = (self.desk.hub.clone(), self.desk.store.clone());
         self.tasks.spawn(door::watch_store(hub, store, receiver.trouble(), self.stop.clone()));
-        if !whole {
-            let reading = hooks::read_until_whole(Arc::clone(&self.desk), decode, receiver, self.stop.clone());
-            self.tasks.spawn(reading);
-        }
-        self.tasks.spawn(ingest::run(Arc::clone(&self.desk), arrivals, missed, decoders, self.stop.clone()));
-        let (hub, stop) = (self.desk.hub.clone(), self.stop.clone());
-        match given {
-            Some(listener) => self.tasks.spawn(door::keep_given(hub, listener, router, networks, stop)),
-            None => self.tasks.spawn(door::keep(hub, listen, router, networks, stop)),
-        };
-        Ok(())
+        self.tasks.spawn(ingest::run(Arc::clone(&self.desk), arrivals, missed, self.stop.clone()));
+        keeper.open_the_door(receiver, router, whole, given).await;
+    }
+
+    /// Reads settings and secrets again. `Ok`: what is different now; `Err`: why nothing is. The log and the board
+    /// say so too.
+    pub async fn reload(&self) -> Result<Vec<String>, String> {
+        self.desk.reload().await
     }
 
     /// Serves the console at the other end of `io`, which is of this process.
@@ -256,7 +260,7 @@ impl Server {
 /// deliveries stay in the log.
 async fn tidy(desk: Arc<Desk>, stop: CancellationToken) {
     loop {
-        let oldest = Timestamp::now().checked_sub(KEPT).unwrap_or(Timestamp::UNIX_EPOCH);
+        let oldest = (desk.now)().checked_sub(KEPT).unwrap_or(Timestamp::UNIX_EPOCH);
         let old: Vec<IncidentKey> = desk.hub.look(|board| {
             let over = board.incidents.values().filter(|i| !i.state.status.is_open() && i.stamp.at < oldest);
             over.map(|incident| incident.key.clone()).collect()

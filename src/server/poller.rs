@@ -43,7 +43,7 @@ const MANY_LEFT: usize = 10;
 const LEFT_SINCE: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// A pause between two rounds is at least this long before it counts as a gap.
 const GAP: SignedDuration = SignedDuration::from_mins(2);
-/// Taken off the beginning of a gap: the provider's clock is another.
+/// Asked for once more at the beginning of a round: the provider's clock is another.
 const OVERLAP: SignedDuration = SignedDuration::from_mins(5);
 
 /// Polls one account until `stop`.
@@ -99,7 +99,7 @@ impl Round {
             Ok(provider) => provider,
             Err(NoProvider::NoToken) => return Duration::from_hours(1),
             Err(error) => {
-                let failure = Failure { at: Timestamp::now(), cause: error.shown(), unauthorised: false };
+                let failure = Failure { at: (self.desk.now)(), cause: error.shown(), unauthorised: false };
                 self.note(|account| {
                     account.rest.failed(failure.clone());
                     account.on_call.failed(failure);
@@ -108,7 +108,7 @@ impl Round {
             }
         };
         // Success is as of when it was asked for: an answer may take long.
-        let asked_at = Timestamp::now();
+        let asked_at = (self.desk.now)();
         self.promised = self.asked.is_some_and(|last| !self.is_gap(last, asked_at));
         self.asked = Some(asked_at);
         let incidents = self.incidents(&*provider, asked_at).await;
@@ -141,11 +141,12 @@ impl Round {
         part: impl FnOnce(&mut freshness::Account) -> &mut Freshness,
     ) {
         if let Err(error) = outcome {
+            self.desk.metrics.poll_failed(&self.name);
             tracing::warn!(account = %self.name, %error, "poll failed");
         }
         self.note(|account| match outcome {
             Ok(()) => part(account).succeeded(asked_at),
-            Err(error) => part(account).failed(account::failure(error, Timestamp::now())),
+            Err(error) => part(account).failed(account::failure(error, (self.desk.now)())),
         });
     }
 
@@ -191,23 +192,21 @@ impl Round {
         let listed: BTreeSet<IncidentKey> = open.iter().map(|seen| seen.key.clone()).collect();
         self.take(open, asked_at).await;
         self.look_after_those_that_left(provider, &listed).await?;
-        if let Some(since) = self.resolved_wanted(asked_at) {
-            let resolved = provider.resolved_incidents(since).await?;
-            self.take(resolved, asked_at).await;
-        }
+        let resolved = provider.resolved_incidents(self.resolved_wanted(asked_at)).await?;
+        self.take(resolved, asked_at).await;
         self.complete_to = Some(asked_at);
         self.count_what_push_missed(asked_at);
         Ok(())
     }
 
-    /// Since when resolved incidents have to be asked for: what began and ended in a gap was in no open list.
-    fn resolved_wanted(&self, asked_at: Timestamp) -> Option<Timestamp> {
+    /// Since when resolved incidents have to be asked for: what began and ended between two rounds was in no list of
+    /// open ones, and its webhooks may be lost.
+    fn resolved_wanted(&self, asked_at: Timestamp) -> Timestamp {
         let since = match self.complete_to {
             None => asked_at.checked_sub(RESOLVED_SINCE),
-            Some(last) if self.is_gap(last, asked_at) => last.checked_sub(OVERLAP),
-            Some(_) => return None,
+            Some(last) => last.checked_sub(OVERLAP),
         };
-        Some(since.unwrap_or(Timestamp::UNIX_EPOCH))
+        since.unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
     fn is_gap(&self, last: Timestamp, now: Timestamp) -> bool {
@@ -228,7 +227,7 @@ impl Round {
         }
         let left = self.left(listed).into_iter().take(LEFT_AT_ONCE).map(|(key, _)| key);
         for key in left {
-            let asked_at = Timestamp::now();
+            let asked_at = (self.desk.now)();
             match provider.incident(&key.id).await {
                 Ok(seen) => self.take(vec![seen], asked_at).await,
                 // Gone, or moved to where this key may not look: nothing more can be said of it.
@@ -256,7 +255,7 @@ impl Round {
         provider: &dyn Provider,
         left: &[(IncidentKey, Timestamp)],
     ) -> Result<(), ProviderError> {
-        let asked_at = Timestamp::now();
+        let asked_at = (self.desk.now)();
         let earliest = asked_at.checked_sub(LEFT_SINCE).unwrap_or(Timestamp::UNIX_EPOCH);
         let since = left.iter().map(|(_, created_at)| *created_at).min().unwrap_or(earliest).max(earliest);
         match provider.resolved_incidents(since).await {

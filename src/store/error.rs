@@ -29,18 +29,18 @@ pub enum StoreError {
     Older { path: String, found: i64, known: i64 },
     #[error("{path}: {reason}")]
     Unsafe { path: String, reason: String },
-    #[error("no room left on the disk of {path}: free some, and it goes on by itself")]
+    #[error("no room left on the disk: free some, and it goes on by itself ({path})")]
     Full { path: String },
-    #[error("{path} is locked by another program: end that one, and it goes on by itself")]
+    #[error("the store is locked by another program: end that one, and it goes on by itself ({path})")]
     Locked { path: String },
-    #[error("{path} cannot be written ({cause}): see to the permissions of the file and its directory")]
+    #[error("the store cannot be written ({cause}): see to the permissions of {path} and its directory")]
     ReadOnly { path: String, cause: String },
     #[error(
-        "{path} is damaged ({cause}): move it aside together with its -wal and -shm, then start with a new one, which \
-         asks the providers for what is open, or put a copy made by `dogwatch backup` in its place"
+        "the store is damaged: move {path} aside together with its -wal and -shm, then start with a new one, which asks \
+         the providers for what is open, or put a copy made by `dogwatch backup` in its place ({cause})"
     )]
     Corrupt { path: String, cause: String },
-    #[error("{path}: {cause}: the disk or its file system fails, see the system's log")]
+    #[error("the disk or its file system fails, see the system's log ({path}: {cause})")]
     Disk { path: String, cause: String },
     #[error("{path} was moved or deleted while in use: put it back, or restart to begin a new one")]
     Gone { path: String },
@@ -88,7 +88,7 @@ impl StoreError {
     fn disk(path: &Path, cause: String) -> Self {
         let dir = path.parent().unwrap_or(path);
         let tried = tempfile::tempfile_in(dir).and_then(|mut file| {
-            file.write_all(&[0; TRIAL])?;
+            file.write_all(&vec![0; TRIAL])?;
             file.sync_all()
         });
         match tried {

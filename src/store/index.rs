@@ -16,6 +16,8 @@ use crate::core::id::DeliveryId;
 const SLICE: u32 = 200;
 /// Bytes of bodies after which a slice ends early.
 const SLICE_BYTES: usize = 1024 * 1024;
+/// Words that are looked at with each slice that is taken out.
+const FORGOTTEN: u32 = 200;
 /// Pages of the index (4 KB) that are merged after a slice.
 const MERGED: i64 = 200;
 
@@ -100,7 +102,7 @@ pub(super) fn has_gone(reader: &Reader) -> std::result::Result<bool, StoreError>
     reader.look(|db| db.query_row("SELECT EXISTS (SELECT 1 FROM gone)", [], |row| row.get(0)))
 }
 
-/// Takes out some of those that are gone.
+/// Takes out some of those that are gone, and words that were only in such.
 pub(super) fn clear(db: &Connection) -> Result<()> {
     let mut some = db.prepare_cached("SELECT id FROM gone LIMIT ?1")?;
     let gone = some.query_map([SLICE], |row| row.get(0))?.collect::<Result<Vec<i64>>>()?;
@@ -108,7 +110,23 @@ pub(super) fn clear(db: &Connection) -> Result<()> {
         db.prepare_cached("DELETE FROM delivery_text WHERE rowid = ?1")?.execute([id])?;
         db.prepare_cached("DELETE FROM gone WHERE id = ?1")?.execute([id])?;
     }
-    Ok(())
+    forget(db)
+}
+
+/// Forgets some of the common words that stand in no delivery any more, each time from where it ended before.
+fn forget(db: &Connection) -> Result<()> {
+    let mut some =
+        db.prepare_cached("SELECT word FROM word WHERE word > (SELECT looked_at FROM log) ORDER BY word LIMIT ?1")?;
+    let words = some.query_map([FORGOTTEN], |row| row.get(0))?.collect::<Result<Vec<String>>>()?;
+    let mut stands =
+        db.prepare_cached("SELECT 1 FROM delivery_text WHERE delivery_text MATCH ?1 ORDER BY rowid DESC LIMIT 1")?;
+    for word in &words {
+        if !stands.exists([format!("\"{word}\"")])? {
+            db.prepare_cached("DELETE FROM word WHERE word = ?1")?.execute([word])?;
+        }
+    }
+    let last = words.last().map_or("", String::as_str);
+    db.prepare_cached("UPDATE log SET looked_at = ?1")?.execute([last]).map(drop)
 }
 
 /// Joins parts of the index, so that their number does not grow with the log.

@@ -24,7 +24,10 @@ mod tests;
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError},
+    sync::{
+        Arc, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -132,6 +135,7 @@ pub struct Store {
     grown: Arc<Notify>,
     // The sender stands before the thread: dropped first, it ends the thread that is then waited for.
     queue: mpsc::Sender<Box<dyn Job>>,
+    calls: Arc<AtomicUsize>,
     _thread: Arc<WriterThread>,
 }
 
@@ -140,6 +144,15 @@ pub struct Store {
 struct Waits {
     commit: Duration,
     lock: Duration,
+}
+
+/// One call, until it is done, whether or not somebody still waits for it.
+struct Call(Arc<AtomicUsize>);
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 struct WriterThread(Option<JoinHandle<()>>);
@@ -167,8 +180,15 @@ impl Store {
             .name("store".to_owned())
             .spawn(move || writer.run(jobs))
             .map_err(|error| StoreError::io(dir, &error))?;
-        let grown = Arc::default();
-        Ok(Self { dir: dir.to_owned(), pulse, waits, grown, queue, _thread: Arc::new(WriterThread(Some(thread))) })
+        Ok(Self {
+            dir: dir.to_owned(),
+            pulse,
+            waits,
+            grown: Arc::default(),
+            queue,
+            calls: Arc::default(),
+            _thread: Arc::new(WriterThread(Some(thread))),
+        })
     }
 
     /// Writes a delivery down. When this is given up before it is done, by the deadline or by dropping the
@@ -189,7 +209,15 @@ impl Store {
             mpsc::error::TrySendError::Closed(()) => StoreError::Closed,
         })?;
         let new = Prepared::new(new)?;
-        let (job, waiting) = job(move |db| writes::record(db, &new), Transaction::Shared, unheard);
+        let call = self.call();
+        let (job, waiting) = job(
+            move |db| {
+                let _until_done = &call;
+                writes::record(db, &new)
+            },
+            Transaction::Shared,
+            unheard,
+        );
         room.send(job);
         let summary = waiting.answer(self.waits.commit).await?;
         self.grown.notify_one();
@@ -228,6 +256,21 @@ impl Store {
 
     fn last(&self) -> Last {
         self.pulse.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Requests that wait for the writer.
+    pub fn queued(&self) -> usize {
+        QUEUE - self.queue.capacity()
+    }
+
+    /// Calls that are not done yet, also those that nobody waits for any more.
+    pub fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+
+    fn call(&self) -> Call {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        Call(Arc::clone(&self.calls))
     }
 
     /// Notified when a delivery was recorded: there is something to index.
@@ -272,7 +315,12 @@ impl Store {
         read: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (dir, lock) = (self.dir.clone(), self.waits.lock);
-        let done = tokio::task::spawn_blocking(move || read(&Reader::open_with(&dir, lock)?)).await;
+        let call = self.call();
+        let done = tokio::task::spawn_blocking(move || {
+            let _until_done = call;
+            read(&Reader::open_with(&dir, lock)?)
+        })
+        .await;
         done.unwrap_or(Err(StoreError::Closed))
     }
 
@@ -294,10 +342,18 @@ impl Store {
     /// Waits for a place in the queue too, all within the deadline.
     async fn ask_for<T: Send + 'static>(
         &self,
-        work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        mut work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
         transaction: Transaction,
     ) -> Result<T, StoreError> {
-        let (job, waiting) = job(work, transaction, None);
+        let call = self.call();
+        let (job, waiting) = job(
+            move |db| {
+                let _until_done = &call;
+                work(db)
+            },
+            transaction,
+            None,
+        );
         match timeout(self.waits.commit, self.queue.send(job)).await {
             Ok(Ok(())) => waiting.answer(self.waits.commit).await,
             Ok(Err(_)) => Err(StoreError::Closed),

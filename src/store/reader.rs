@@ -38,16 +38,6 @@ pub struct StoredDelivery {
     pub timings: Timings,
 }
 
-/// An accepted delivery whose content has not reached the board.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unapplied {
-    pub id: DeliveryId,
-    pub at: Timestamp,
-    pub account: AccountName,
-    pub proof: Option<Proof>,
-    pub body: Vec<u8>,
-}
-
 /// How many deliveries of a verdict are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Count {
@@ -67,6 +57,16 @@ pub struct Beginning {
     pub pruned: u64,
     /// Why the last of them went.
     pub pruned_for: Option<PrunedFor>,
+}
+
+/// An accepted delivery whose content has not reached the board.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unapplied {
+    pub id: DeliveryId,
+    pub at: Timestamp,
+    pub account: AccountName,
+    pub proof: Option<Proof>,
+    pub body: Vec<u8>,
 }
 
 /// A read-only connection.

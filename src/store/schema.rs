@@ -22,7 +22,8 @@ use super::{StoreError, files};
 /// - `tally` counts the deliveries that are kept; its triggers keep it true. An account or a type that is not there
 ///   is counted under ''.
 /// - `delivery_text` holds the words of the deliveries up to `log.indexed`, and still those of the ones in `gone`;
-///   `word` those of its words that `words` calls common, to find them by their beginnings. Merging is done in slices,
+///   `word` those of its words that `words` calls common, to find them by their beginnings, and `log.looked_at` the
+///   one up to which was looked whether they still stand anywhere. Merging is done in slices,
 ///   so `SQLite` is kept from doing it at a commit.
 /// - Times are nanoseconds since 1970, UTC.
 const MIGRATIONS: &[&str] = &[
@@ -125,7 +126,8 @@ const MIGRATIONS: &[&str] = &[
         indexed INTEGER NOT NULL,
         pruned INTEGER NOT NULL,
         pruned_at INTEGER,
-        pruned_for TEXT
+        pruned_for TEXT,
+        looked_at TEXT NOT NULL DEFAULT ''
     ) STRICT;
     INSERT INTO log (id, indexed, pruned) VALUES (1, 0, 0);
     CREATE TABLE gone (id INTEGER PRIMARY KEY) STRICT;
@@ -193,7 +195,10 @@ pub(super) fn open_reader(path: &Path, lock_wait: Duration) -> Result<Connection
 /// those pages as written though they are not, and later commits would stand on them.
 fn configure(db: &Connection) -> rusqlite::Result<()> {
     db.pragma_update(None, "page_size", 16 * 1024)?;
-    db.pragma_update(None, "auto_vacuum", "incremental")?;
+    // On one that exists this would be a write, and it may be damaged.
+    if db.pragma_query_value(None, "page_count", |row| row.get::<_, i64>(0))? == 0 {
+        db.pragma_update(None, "auto_vacuum", "incremental")?;
+    }
     db.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
     db.pragma_update(None, "synchronous", "full")?;
     // 4 MiB of log, then it goes into the database; what a flood left of the log is given back.

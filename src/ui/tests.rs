@@ -12,7 +12,7 @@ use crate::{
         action::{Outcome, Verb},
         board::{Board, Change},
         freshness::{Door, Failure, Push},
-        incident::Status,
+        incident::{Observation, Stamp, Status},
         push::Subscribed,
     },
     proto::Answer,
@@ -528,19 +528,18 @@ fn a_store_that_cannot_commit_is_loud() {
 fn why_webhooks_get_503_is_said_with_what_to_do() {
     let at = "/home/alice/.local/state/dogwatch/dogwatch.db";
     let causes = [
-        ("door_full", format!("no room left on the disk of {at}: free some, and it goes on by itself")),
-        ("door_locked", format!("{at} is locked by another program: end that one, and it goes on by itself")),
+        ("door_full", format!("no room left on the disk: free some, and it goes on by itself ({at})")),
+        (
+            "door_locked",
+            format!("the store is locked by another program: end that one, and it goes on by itself ({at})"),
+        ),
         (
             "door_damaged",
-            format!(
-                "{at} is damaged (database disk image is malformed): move it aside together with its -wal and -shm, then start with a new one"
-            ),
+            format!("the store is damaged: move {at} aside together with its -wal and -shm, then start with a new one"),
         ),
         (
             "door_read_only",
-            format!(
-                "{at} cannot be written (Read-only file system): see to the permissions of the file and its directory"
-            ),
+            format!("the store cannot be written (Read-only file system): see to the permissions of {at}"),
         ),
     ];
     for (name, cause) in causes {
@@ -632,4 +631,22 @@ fn the_other_views_have_the_same_header_and_footer() {
     model.view = View::OnCall;
     let text = screen(&model, 80, 24);
     assert!(text.contains("[2 On-call]") && text.contains("? help"), "{text}");
+}
+
+#[test]
+fn what_nobody_signed_has_a_word_in_the_list_and_in_the_incident() {
+    let told = || {
+        let mut board = board();
+        let known = board.incidents.get_mut(&key("Q1DISK")).expect("incident");
+        let seen =
+            Observation { key: known.key.clone(), stamp: Stamp::push(ago(1)), state: known.state.clone(), extra: None };
+        assert!(known.merge(&seen.unsigned(ago(1))));
+        board
+    };
+    both("unsigned_list", |width, height| attached(told(), width, height));
+    both("unsigned_incident", |width, height| {
+        let mut model = attached(told(), width, height);
+        press(&mut model, "enter");
+        model
+    });
 }

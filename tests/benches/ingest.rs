@@ -3,12 +3,15 @@
 //! All variants run in one process, in turn, round after round: only the ratios between them mean something.
 //! `cargo bench --bench ingest`; `ROUNDS` and `SECONDS` (of one measurement) may be set.
 
+#![expect(clippy::print_stdout, reason = "it prints its figures")]
+
 use std::{
     collections::BTreeMap,
     env,
+    fmt::Write as _,
     fs::{File, OpenOptions},
-    io::{Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
+    io::Write as _,
+    net::SocketAddr,
     os::unix::fs::FileExt as _,
     path::Path,
     sync::{
@@ -21,11 +24,11 @@ use std::{
 
 use axum::{Router, body::Bytes, extract::State, http::HeaderMap, routing::post};
 use dogwatch::{
-    core::id::AccountName,
+    core::{id::AccountName, sender::Demand},
     provider::pagerduty::Webhooks,
     receiver::{
-        self, Hook, NamedSecret, Receiver,
-        http::{self, Limits},
+        self, Hook, NamedSecret, Networks, Receiver,
+        http::{self, Front, Limits},
     },
     store::Store,
 };
@@ -154,7 +157,7 @@ async fn open(variant: Variant, dir: &Path, stop: CancellationToken) -> SocketAd
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    tokio::spawn(http::serve(listener, router, Limits::default(), stop));
+    tokio::spawn(http::serve(listener, router, Limits::default(), Front::plain(Networks::default()), stop));
     address
 }
 
@@ -165,11 +168,14 @@ fn receiver(dir: &Path) -> Router {
     let hook = Hook {
         account: AccountName::new("prod").expect("a name"),
         url_key: Some("key".into()),
+        demand: Demand::PagerdutyV3,
         secrets: vec![NamedSecret { name: "bench".to_owned(), value: SECRET.into() }],
         unread: 0,
+        allow: None,
         decode: Arc::new(Webhooks),
     };
-    receiver::router(Receiver::new(vec![hook], store, arrived, Arc::new(Notify::new()), Timestamp::now))
+    let (networks, missed) = (Networks::default(), Arc::new(Notify::new()));
+    receiver::router(Receiver::new(vec![hook], networks, store, arrived, missed, Timestamp::now))
 }
 
 fn mac(body: &[u8]) -> Hmac<Sha256> {
@@ -215,7 +221,10 @@ fn write(file: &File, mut waiting: mpsc::Receiver<Append>) {
     let (mut at, mut batch, mut bytes) = (0, vec![], vec![]);
     while waiting.blocking_recv_many(&mut batch, 256) > 0 {
         bytes.clear();
-        batch.iter().for_each(|(body, _): &Append| bytes.extend_from_slice(body));
+        for (body, _) in &batch {
+            let body: &Bytes = body;
+            bytes.extend_from_slice(body);
+        }
         file.write_all_at(&bytes, at).expect("written");
         file.sync_data().expect("synced");
         at += u64::try_from(bytes.len()).expect("small");
@@ -308,7 +317,7 @@ fn body(event: u64) -> String {
         let words = ["mount", "/var/lib/pg", "used", "inode", "host", "rack", "threshold", "alert", "sda1", "iowait"];
         let index = usize::try_from((word >> 33) % 10).unwrap_or_default();
         body.push_str(words.get(index).unwrap_or(&"free"));
-        body.push_str(&format!(" {} ", (word >> 40) % 1000));
+        let _ = write!(body, " {} ", (word >> 40) % 1000);
     }
     body.push_str(r#""}}}}"#);
     body

@@ -32,6 +32,8 @@ const PAGE: u32 = 50;
 const ROUNDS: usize = 41;
 /// 17 November 2026.
 const NOW: i64 = 1_794_900_000;
+/// What is looked for, and how; it gives the number of lines found.
+type Read<'r> = (&'r str, Box<dyn Fn(&Reader, i64) -> usize>);
 const DICTIONARY: &[u8] = include_bytes!("../../assets/store/dictionary-1.txt");
 
 fn main() {
@@ -74,7 +76,6 @@ fn reads(stores: &[(std::path::PathBuf, u64); 2], say: &impl Fn(&str)) {
     };
     let types = Search::Is(Condition::EventType(Pattern::new("incident.*")));
     let both = Search::All(vec![text("kafka"), Search::Is(Condition::EventType(Pattern::new("*.resolved")))]);
-    type Read<'r> = (&'r str, Box<dyn Fn(&Reader, i64) -> usize>);
     let all: [Read<'_>; 12] = [
         ("newest page", Box::new(|reader, _| reader.recent(None, PAGE).expect("page").len())),
         (
@@ -207,7 +208,7 @@ fn build(path: &Path, deliveries: u64) {
     let mut db = Connection::open(path.join("dogwatch.db")).expect("database");
     db.execute_batch("PRAGMA journal_mode = off; PRAGMA synchronous = off; PRAGMA cache_size = -200000")
         .expect("pragmas");
-    let mut packer = zstd::bulk::Compressor::with_dictionary(1, DICTIONARY).expect("packer");
+    let mut compressor = zstd::bulk::Compressor::with_dictionary(1, DICTIONARY).expect("packer");
     let tx = db.transaction().expect("transaction");
     {
         let mut insert = tx
@@ -222,7 +223,7 @@ fn build(path: &Path, deliveries: u64) {
         for n in 0..deliveries {
             let event = event(n);
             let headers = serde_json::to_string(&headers(n)).expect("headers");
-            let packed = packer.compress(format!("{headers}\n{}", event.body).as_bytes()).expect("packed");
+            let packed = compressor.compress(format!("{headers}\n{}", event.body).as_bytes()).expect("packed");
             let at = (NOW - i64::try_from(deliveries - n).expect("few")) * 1_000_000_000;
             let size = i64::try_from(event.body.len()).expect("small");
             let kind = event.kind;

@@ -170,6 +170,9 @@ fn known(page: &mut Page, model: &Model, incident: &Incident) {
         Piece::new(Tone::Faint, incident.key.to_string()),
     ]);
     page.entry(0, Tone::Strong, state.title.as_str());
+    if incident.is_unconfirmed() {
+        page.field("unsigned", Tone::Caution, "nobody signed this; the provider is asked before anything is done");
+    }
     let priority = state.priority.as_ref().map(|p| format!(", priority {p}")).unwrap_or_default();
     page.field("urgency", Tone::Plain, &format!("{}{priority}", urgency_word(state.urgency)));
     let names = |names: Vec<&str>| if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };

@@ -270,7 +270,11 @@ pub(super) fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
             row_changed(model, key)
         }
         Change::Action(action) => acting::changed(model, action),
-        Change::Account(_) | Change::Door(_) => settle(model),
+        Change::Unwatched(_) => {
+            rebuild(model);
+            settle(model)
+        }
+        Change::Account(_) | Change::Door(_) | Change::Upkeep(_) => settle(model),
         Change::OnCalls { .. }
         | Change::Schedules { .. }
         | Change::Directory { .. }

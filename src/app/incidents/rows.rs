@@ -141,6 +141,7 @@ fn matches(incident: &Incident, words: &[String]) -> bool {
     text.extend(state.service.iter().map(|service| service.name.as_str()));
     text.extend(state.assignees.iter().map(|user| user.name.as_str()));
     text.extend(state.priority.iter().map(Shown::as_str));
+    text.extend(incident.is_unconfirmed().then_some("unsigned"));
     let text = text.join("\n").to_lowercase();
     words.iter().all(|word| text.contains(word.as_str()))
 }

@@ -176,7 +176,10 @@ fn in_hex(page: &mut Page, bytes: &[u8], width: usize) {
 
 fn timing(page: &mut Page, view: &DeliveryView) {
     let (line, times) = (&view.summary, &view.timings);
-    let took = |microseconds: u64| format!("{} ms", milliseconds(microseconds));
+    let took = |microseconds: u64| match microseconds {
+        ..1000 => format!("{microseconds} µs"),
+        _ => format!("{} ms", milliseconds(microseconds)),
+    };
     page.field(
         "read",
         Tone::Plain,

@@ -66,6 +66,8 @@ async fn send(places: &Places, stored: &StoredDelivery, url: Url) -> Outcome {
     let failed = |reason: &dyn std::fmt::Display| Failure::new(Exit::Failed, format!("delivery {id}: {reason}"));
     let body = log::whole(stored).map_err(|reason| failed(&reason))?;
     let fresh = sign::headers(places, &stored.summary, body).await?;
+    // Needed once by whoever comes first; the same for all.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder()
         .redirect(redirect::Policy::none())
         .timeout(DEADLINE)

@@ -14,12 +14,16 @@ const LONGEST: Duration = Duration::from_mins(5);
 const LONGEST_GUESS: u64 = 30;
 /// Seconds until the window is over, in the order in which they are trusted. `PagerDuty` documents the first only.
 const HEADERS: [&str; 3] = ["ratelimit-reset", "retry-after", "x-ratelimit-reset"];
+/// Requests left in the window, as `PagerDuty` documents it.
+const LEFT: &str = "ratelimit-remaining";
 
 #[derive(Debug, Default)]
 struct State {
     closed_until: Option<Instant>,
     /// 429s in a row that did not say how long to wait.
     unexplained: u32,
+    /// What the last answer said is left of the window's requests.
+    left: Option<u64>,
 }
 
 /// Shared by all requests of one account.
@@ -48,8 +52,16 @@ impl Gate {
     }
 
     /// An answer that was not a 429.
-    pub(crate) fn passed(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).unexplained = 0;
+    pub(crate) fn passed(&self, headers: &HeaderMap) {
+        let left = headers.get(LEFT).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.unexplained = 0;
+        state.left = left.or(state.left);
+    }
+
+    /// Requests left in the window, as far as the provider has told.
+    pub(crate) fn left(&self) -> Option<u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).left
     }
 }
 
@@ -85,7 +97,9 @@ mod tests {
         let waits: Vec<u64> = (0..6).map(|_| refused()).collect();
         assert_eq!(waits, [2, 4, 8, 16, 30, 30]);
 
-        gate.passed();
+        gate.passed(&headers(&[("ratelimit-remaining", "41")]));
+        gate.passed(&HeaderMap::new());
+        assert_eq!(gate.left(), Some(41));
 
         assert_eq!(gate.refused(&HeaderMap::new(), now).as_secs(), 2);
     }

@@ -5,13 +5,16 @@ mod backoff;
 mod base;
 mod gate;
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
 
 use reqwest::{
-    Client, Method, StatusCode,
+    Client, ClientBuilder, Method, StatusCode,
     header::{CONTENT_TYPE, HeaderMap, HeaderValue},
     redirect::Policy,
 };
@@ -110,6 +113,11 @@ impl Http {
         self.base.address()
     }
 
+    /// Requests left in the provider's window, as far as it has told.
+    pub(crate) fn budget(&self) -> Option<u64> {
+        self.gate.left()
+    }
+
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
     }
@@ -162,7 +170,7 @@ impl Http {
             let wait = self.gate.refused(response.headers(), Instant::now());
             return Err(ProviderError::RateLimited { wait }.into());
         }
-        self.gate.passed();
+        self.gate.passed(response.headers());
         Ok(self.receive(response, within).await)
     }
 
@@ -234,6 +242,10 @@ fn not_found(call: &Call<'_>) -> ProviderError {
 }
 
 fn build(base: &BaseUrl, limits: &Limits) -> Result<Client, reqwest::Error> {
+    builder(base, limits).build()
+}
+
+fn builder(base: &BaseUrl, limits: &Limits) -> ClientBuilder {
     // Fails only when a provider of cryptography is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = Client::builder()
@@ -249,7 +261,7 @@ fn build(base: &BaseUrl, limits: &Limits) -> Result<Client, reqwest::Error> {
     if !base.is_encrypted() {
         builder = builder.tls_certs_only([]);
     }
-    builder.build()
+    builder
 }
 
 /// The innermost cause: the outer ones only say that a request failed.

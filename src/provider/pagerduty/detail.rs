@@ -75,8 +75,13 @@ async fn notes(api: &Api, id: &IncidentId) -> Result<(Vec<wire::Note>, bool), Pr
 }
 
 /// The texts of an incident's notes, as they are.
-pub(super) async fn note_texts(api: &Api, id: &IncidentId) -> Result<Vec<String>, ProviderError> {
-    let (notes, _) = notes(api, id).await?;
+pub(super) async fn note_texts(
+    api: &Api,
+    id: &IncidentId,
+    since: Option<jiff::Timestamp>,
+) -> Result<Vec<String>, ProviderError> {
+    let (mut notes, _) = notes(api, id).await?;
+    notes.retain(|note| note.created_at.zip(since).is_none_or(|(at, since)| at >= since));
     Ok(notes.into_iter().filter_map(|note| note.content).collect())
 }
 

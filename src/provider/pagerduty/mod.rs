@@ -15,6 +15,8 @@ mod wire;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod world;
 
 use std::sync::Arc;
 
@@ -130,6 +132,10 @@ impl PagerDuty {
 
 #[async_trait]
 impl Provider for PagerDuty {
+    fn budget(&self) -> Option<u64> {
+        self.api.http.budget()
+    }
+
     async fn identity(&self) -> Result<Identity, ProviderError> {
         match self.api.owner().await? {
             Owner::Person(person) => {
@@ -196,8 +202,8 @@ impl Provider for PagerDuty {
         Err(ProviderError::Unreadable { cause: "no note in the answer to a new note".to_owned() })
     }
 
-    async fn note_texts(&self, id: &IncidentId) -> Result<Vec<String>, ProviderError> {
-        detail::note_texts(&self.api, id).await
+    async fn note_texts(&self, id: &IncidentId, since: Option<Timestamp>) -> Result<Vec<String>, ProviderError> {
+        detail::note_texts(&self.api, id, since).await
     }
 
     fn subscriptions(&self) -> Option<&dyn Subscriptions> {

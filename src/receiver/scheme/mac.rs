@@ -12,7 +12,7 @@ use crate::core::sender::Algorithm;
 pub(super) struct Keys {
     scheme: Scheme,
     algorithm: Algorithm,
-    keys: Vec<(String, SecretBox<Vec<u8>>)>,
+    named: Vec<(String, SecretBox<Vec<u8>>)>,
 }
 
 impl Keys {
@@ -32,13 +32,14 @@ impl Keys {
             let key = decode(secret.value.expose_secret())?;
             Some((secret.name.clone(), SecretBox::new(Box::new(key))))
         };
-        Self { scheme, algorithm, keys: secrets.iter().filter_map(key).collect() }
+        Self { scheme, algorithm, named: secrets.iter().filter_map(key).collect() }
     }
 
     /// Which keys made one of the tags over the parts, one after the other. Every key is tried with every tag.
     pub(super) fn signed(&self, parts: &[&[u8]], tags: &[Vec<u8>]) -> Result<Proof, Refused> {
         let fits = |key: &SecretBox<Vec<u8>>| fitting(self.algorithm, key.expose_secret(), parts, tags) > 0;
-        let matched: Vec<&str> = self.keys.iter().filter(|(_, key)| fits(key)).map(|(name, _)| name.as_str()).collect();
+        let matched: Vec<&str> =
+            self.named.iter().filter(|(_, key)| fits(key)).map(|(name, _)| name.as_str()).collect();
         proof(self.scheme, &matched).ok_or(WRONG_SIGNATURE)
     }
 }
@@ -54,7 +55,9 @@ pub(super) fn fitting(algorithm: Algorithm, key: &[u8], parts: &[&[u8]], tags: &
 
 fn count<M: Mac + KeyInit + Clone>(key: &[u8], parts: &[&[u8]], tags: &[Vec<u8>]) -> usize {
     let mut mac = <M as KeyInit>::new_from_slice(key).expect("hmac takes keys of any length");
-    parts.iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     tags.iter().filter(|tag| mac.clone().verify_slice(tag).is_ok()).count()
 }
 

@@ -12,7 +12,7 @@ mod standard;
 mod token;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::time::Duration;
 

@@ -16,14 +16,15 @@ use crate::core::sender::{Algorithm, Encoding, HmacDemand, Part, TOLERANCE};
 const NOW: i64 = 1_700_000_000;
 const BODY: &str = r#"{"event":{"id":"E1"}}"#;
 const STANDARD_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+const PATH: &str = "/hooks/prod/key?a=1";
 const PUBLIC: &str = "https://hooks.example.com";
 
 /// A request that can be changed.
 #[derive(Debug, Clone)]
-struct Letter {
+pub(in crate::receiver) struct Letter {
     method: Method,
     uri: Uri,
-    headers: HeaderMap,
+    pub(in crate::receiver) headers: HeaderMap,
     body: Vec<u8>,
 }
 
@@ -33,7 +34,7 @@ impl Letter {
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_str(value).expect("value"));
         }
-        let uri = Uri::from_static("/hooks/prod/key?a=1");
+        let uri = Uri::from_static(PATH);
         Self { method: Method::POST, uri, headers: map, body: body.as_bytes().to_vec() }
     }
 
@@ -104,26 +105,46 @@ fn generic() -> Demand {
     })
 }
 
-fn generic_letter(second: &str, body: &str) -> Letter {
-    let text = format!("POST/hooks/prod/key?a=1M1.{second}.{body}");
+fn generic_letter(path: &str, second: &str, body: &str) -> Letter {
+    let text = format!("POST{path}M1.{second}.{body}");
     let tag = STANDARD.encode(sha512(b"shhh", text.as_bytes()));
     Letter::new(&[("x-sig", format!("s={tag}")), ("x-id", "M1".to_owned()), ("x-at", second.to_owned())], body)
 }
 
-fn splunk(body: &str, text: &str) -> Letter {
-    let tag = STANDARD.encode(sha1(b"shhh", format!("{PUBLIC}/hooks/prod/key?a=1{text}").as_bytes()));
+fn splunk(path: &str, body: &str, text: &str) -> Letter {
+    let tag = STANDARD.encode(sha1(b"shhh", format!("{PUBLIC}{path}{text}").as_bytes()));
     Letter::new(&[("x-victorops-signature", tag)], body)
 }
 
 /// Every scheme that signs, its secret, and a genuine request.
 fn genuine() -> Vec<(Demand, &'static str, Letter)> {
-    let now = NOW.to_string();
+    let mut all = signed(PATH, NOW, BODY);
+    all.truncate(4);
+    all.push((Demand::SplunkOncall { url: PUBLIC.to_owned() }, "shhh", splunk(PATH, "b=2&a=1", "a1b2")));
+    all
+}
+
+/// `body`, which is no form, as each scheme that signs would send it to `path`.
+pub(in crate::receiver) fn signed(path: &str, second: i64, body: &str) -> Vec<(Demand, &'static str, Letter)> {
+    let now = second.to_string();
     vec![
-        (Demand::PagerdutyV3, "shhh", pagerduty(BODY)),
-        (Demand::StandardWebhooks { tolerance: TOLERANCE }, STANDARD_SECRET, standard("M1", &now, BODY)),
-        (Demand::SlackV0 { tolerance: TOLERANCE }, "shhh", slack(&now, BODY)),
-        (generic(), "shhh", generic_letter(&now, BODY)),
-        (Demand::SplunkOncall { url: PUBLIC.to_owned() }, "shhh", splunk("b=2&a=1", "a1b2")),
+        (Demand::PagerdutyV3, "shhh", pagerduty(body)),
+        (Demand::StandardWebhooks { tolerance: TOLERANCE }, STANDARD_SECRET, standard("M1", &now, body)),
+        (Demand::SlackV0 { tolerance: TOLERANCE }, "shhh", slack(&now, body)),
+        (generic(), "shhh", generic_letter(path, &now, body)),
+        (Demand::SplunkOncall { url: PUBLIC.to_owned() }, "shhh", splunk(path, body, body)),
+    ]
+}
+
+/// The same for those that only show a secret.
+pub(in crate::receiver) fn unsigned(body: &str) -> Vec<(Demand, &'static str, Letter)> {
+    let shown = |name, value: &str| Letter::new(&[(name, value.to_owned())], body);
+    let header = Demand::Header { name: "x-webhook-id".to_owned(), prefix: String::new() };
+    vec![
+        (Demand::Basic { user: "alice".to_owned() }, "other", basic("alice:other")),
+        (Demand::Bearer, "other", shown("authorization", "Bearer other")),
+        (header, "other", shown("x-webhook-id", "other")),
+        (Demand::SecretUrl, "a long enough key of the path", Letter::new(&[], body)),
     ]
 }
 
@@ -316,7 +337,7 @@ fn no_time_however_it_is_written_is_more_than_a_refusal() {
         assert!(standard("M1", time, BODY).shown_to(&gate(&demand, STANDARD_SECRET), NOW).is_err(), "{time}");
         let demand = Demand::SlackV0 { tolerance: TOLERANCE };
         assert!(slack(time, BODY).shown_to(&gate(&demand, "shhh"), NOW).is_err(), "{time}");
-        assert!(generic_letter(time, BODY).shown_to(&gate(&generic(), "shhh"), NOW).is_err(), "{time}");
+        assert!(generic_letter(PATH, time, BODY).shown_to(&gate(&generic(), "shhh"), NOW).is_err(), "{time}");
     }
 }
 
@@ -332,7 +353,7 @@ fn what_is_signed_must_be_there_once() {
             "webhook-timestamp",
         ),
         (Demand::SlackV0 { tolerance: TOLERANCE }, "shhh", slack(&now, BODY), "x-slack-request-timestamp"),
-        (generic(), "shhh", generic_letter(&now, BODY), "x-id"),
+        (generic(), "shhh", generic_letter(PATH, &now, BODY), "x-id"),
     ];
     for (demand, secret, letter, header) in cases {
         let gate = gate(&demand, secret);
@@ -418,7 +439,7 @@ fn forms_are_sorted_and_unescaped_as_their_sender_does() {
         ("", ""),
     ];
     for (body, text) in cases {
-        assert!(splunk(body, text).shown_to(&gate, NOW).is_ok(), "{body}");
+        assert!(splunk(PATH, body, text).shown_to(&gate, NOW).is_ok(), "{body}");
     }
 }
 

@@ -313,3 +313,74 @@ async fn after_a_crash_what_was_sent_is_read_back_and_what_was_not_is_left() {
     assert!(matches!(outcomes[1].1, Outcome::Failed { .. }), "{outcomes:?}");
     assert_eq!(fake.writes(), 0);
 }
+
+/// The incident as an unsigned webhook tells of it, later than everything the provider says.
+fn hint(fake: &Fake, status: Status) -> Observation {
+    let mut seen = fake.put("P1", Status::Triggered, 0);
+    seen.state.status = status;
+    seen.stamp.at = jiff::Timestamp::MAX;
+    let received = seen.stamp.asked.checked_sub(jiff::SignedDuration::from_millis(1)).expect("small");
+    Observation { extra: None, ..seen }.unsigned(received)
+}
+
+fn every_verb() -> [Verb; 4] {
+    [Verb::Acknowledge, Verb::Resolve, hand_off(Some("yours")), Verb::Note { text: "seen".into() }]
+}
+
+#[tokio::test]
+async fn what_nobody_signed_is_confirmed_by_the_provider_before_anything_is_sent() {
+    for verb in every_verb() {
+        let Setup { fake, desk, _dir } = setup();
+        desk.observe(&hint(&fake, Status::Triggered)).await;
+        assert!(desk.hub.look(|board| board.incidents[&key("P1")].is_unconfirmed()));
+
+        let outcomes = act(&desk, vec![target("P1", Status::Triggered)], verb.clone()).await;
+
+        assert!(matches!(outcomes.as_slice(), [Outcome::Confirmed { .. }]), "{verb:?}: {outcomes:?}");
+        assert!(!desk.hub.look(|board| board.incidents[&key("P1")].is_unconfirmed()), "{verb:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_lie_that_nobody_signed_leads_to_no_action() {
+    for verb in [Verb::Resolve, hand_off(None)] {
+        let Setup { fake, desk, _dir } = setup();
+        desk.observe(&hint(&fake, Status::Acknowledged)).await;
+
+        let outcomes = act(&desk, vec![target("P1", Status::Acknowledged)], verb.clone()).await;
+
+        assert!(matches!(outcomes.as_slice(), [Outcome::Conflict { now: Status::Triggered, .. }]), "{outcomes:?}");
+        assert_eq!(fake.writes(), 0, "{verb:?}");
+        assert_eq!(desk.hub.look(|board| board.incidents[&key("P1")].state.status), Status::Triggered);
+    }
+}
+
+#[tokio::test]
+async fn while_the_provider_cannot_confirm_it_nothing_is_sent() {
+    for verb in every_verb() {
+        let Setup { fake, desk, _dir } = setup();
+        desk.observe(&hint(&fake, Status::Triggered)).await;
+        fake.fail_reads(ProviderError::NotFound { what: "P1".into() }, 9);
+
+        let outcomes = act(&desk, vec![target("P1", Status::Triggered)], verb.clone()).await;
+
+        let [Outcome::Failed { reason }] = outcomes.as_slice() else { panic!("{verb:?}: {outcomes:?}") };
+        assert!(reason.as_str().starts_with("not sent, because the incident could not be looked at first"), "{reason}");
+        assert_eq!(fake.writes(), 0);
+        assert!(desk.hub.look(|board| board.incidents[&key("P1")].is_unconfirmed()));
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_only_receives_says_so_instead_of_acting() {
+    for verb in every_verb() {
+        let Setup { fake, desk, _dir } = setup();
+        desk.accounts.set([Arc::new(crate::server::account::Account::new(fake::settings()))]);
+        desk.observe(&hint(&fake, Status::Triggered)).await;
+
+        let outcomes = act(&desk, vec![target("P1", Status::Triggered)], verb).await;
+
+        let [Outcome::Failed { reason }] = outcomes.as_slice() else { panic!("{outcomes:?}") };
+        assert_eq!(reason.as_str(), "no token is configured for this account, so it can only receive webhooks");
+    }
+}

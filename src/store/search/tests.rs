@@ -256,6 +256,11 @@ async fn pruned_ones_leave_the_index_and_their_words_find_nothing() {
     index(&store).await;
 
     assert_eq!(rows(&store), Ok(2));
+    let words = |db: &rusqlite::Connection| {
+        db.prepare("SELECT word FROM word ORDER BY word")?.query_map([], |row| row.get(0))?.collect()
+    };
+    let words: Vec<String> = reader.look(words).expect("words");
+    assert!(words.contains(&"disk".to_owned()) && !words.contains(&"alice".to_owned()), "{words:?}");
     assert_eq!(found(&reader, &text("disk"), 10), [6]);
     assert_eq!(found(&reader, &text("replication"), 10), Vec::<i64>::new());
     assert_eq!(reader.check(), Ok(()));

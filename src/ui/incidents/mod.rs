@@ -228,7 +228,7 @@ fn facts(model: &Model, incident: &Incident, widths: &Columns) -> String {
     if widths.assignee > 0 {
         push(&mut text, &assignee(incident, widths.assignee), widths.assignee);
     }
-    text.push_str(&fit(state.title.as_str(), widths.title));
+    text.push_str(&fit(&incident.headline(), widths.title));
     text
 }
 

@@ -116,7 +116,7 @@ fn reach(model: &Model, found: usize) -> String {
     }
     match &hunt.reach {
         Reach::Nowhere if model.webhooks.filter.is_typing() => {
-            format!("{found} of {} read; enter searches the log", log.lines().len())
+            format!("{found} of {} read; enter: all", log.lines().len())
         }
         Reach::Nowhere => format!("{found} of {} read", log.lines().len()),
         Reach::Asked(wait) if wait.overdue(model.now) => format!("{found}; ! no answer, down asks again"),
@@ -269,7 +269,10 @@ fn value<'a>(model: &Model, column: Column, row: &DeliverySummary, wide: usize) 
             span(model, Tone::Accent, cell(&words, wide))
         }
         Column::Subject => match &row.subject {
-            Some(subject) => plain(subject.as_str()),
+            Some(subject) => match row.caution() {
+                Some(word) => span(model, Tone::Caution, cell(&format!("({word}) {subject}"), wide)),
+                None => plain(subject.as_str()),
+            },
             None => span(model, Tone::Faint, cell(row.reason.as_str(), wide)),
         },
         Column::Latency => plain(&right(&milliseconds(row.latency_us), wide)),

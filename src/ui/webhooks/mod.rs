@@ -57,7 +57,9 @@ fn delivery(model: &Model, frame: &mut Frame<'_>, area: Rect, opened: &Opened) {
     let below = Rect { y: area.y + above.height, height: area.height - above.height, ..area };
     let page = detail::page(model, opened, area.width.into());
     let last = page.lines.len().min(opened.scroll + usize::from(below.height));
-    let mut title = vec![span(model, Tone::Strong, format!("Delivery {}  ", opened.summary.id))];
+    let id = opened.summary.id;
+    let name = if area.width < 60 { format!("{id} ") } else { format!("Delivery {id}  ") };
+    let mut title = vec![span(model, Tone::Strong, name)];
     for side in Side::ALL {
         let (tone, name) = if side == opened.side {
             (Tone::Strong, format!("[{}]", side.name()))

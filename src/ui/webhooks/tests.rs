@@ -4,7 +4,7 @@ use crate::{
     app::{Event, Model, update},
     core::{
         board::{Board, Change},
-        delivery::{Bytes, DeliveryView, Direction, Timings, Verdict},
+        delivery::{Bytes, DeliveryView, Direction, Proof, Scheme, Timings, Verdict},
         freshness::Door,
         text::ShownBody,
     },
@@ -295,4 +295,15 @@ fn a_body_of_one_endless_line_is_drawn_at_once() {
     press(&mut model, "G");
 
     assert!(screen(&model, 80, 24).contains("éééé"));
+}
+
+#[test]
+fn what_nobody_signed_and_what_was_altered_have_a_word_before_the_subject() {
+    let mut board = board();
+    let mut unsigned = delivery(9, 2, Verdict::Accepted, "incident.triggered");
+    unsigned.proof = unsigned.proof.map(|proof| Proof { scheme: Scheme::Basic, ..proof });
+    let mut altered = delivery(8, 3, Verdict::Duplicate, "incident.triggered");
+    altered.altered = true;
+    board.deliveries = [unsigned, altered].into_iter().chain(board.deliveries).collect();
+    keys("caution", &board, "");
 }

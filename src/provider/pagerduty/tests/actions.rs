@@ -57,6 +57,52 @@ async fn an_accounts_key_acts_as_from_says_and_without_it_sends_nothing() {
 }
 
 #[tokio::test]
+async fn with_the_accounts_key_each_person_acts_in_their_own_name_through_one_connection() {
+    let server = answering().await;
+    on(&server, "GET", "/users/me", account_key()).await;
+    let account = acting_as(&server, "configured@example.com");
+
+    for email in ["ann@example.com", "bob@example.com"] {
+        let person = account.acting_as(email).expect("an address");
+        person.set_status(&incident_id("P1"), Status::Acknowledged).await.expect("acknowledged");
+        assert_eq!(header(&last(&server).await, "from"), Some(email));
+    }
+
+    let me = asked(&server).await.iter().filter(|asked| *asked == "GET /users/me").count();
+    assert_eq!(me, 1, "whose key it is is asked once for all");
+}
+
+#[tokio::test]
+async fn with_another_persons_key_nothing_is_sent_in_a_persons_name() {
+    let server = answering().await;
+    on(&server, "GET", "/users/me", ok(person())).await;
+    let account = client_of(&server);
+
+    let bob = account.acting_as("bob@example.com").expect("an address");
+    let error = bob.set_status(&incident_id("P1"), Status::Resolved).await.expect_err("not bob's key");
+    let note = bob.add_note(&incident_id("P1"), "hello").await.expect_err("not bob's key");
+
+    assert!(matches!(&error, ProviderError::Forbidden { reason } if reason.contains("bob@example.com")), "{error:?}");
+    assert!(!note.leaves_doubt(), "{note:?}");
+    assert_eq!(asked(&server).await, ["GET /users/me"]);
+    let ann = account.acting_as("Ann@example.com").expect("an address");
+    ann.set_status(&incident_id("P1"), Status::Resolved).await.expect("her own key");
+}
+
+#[tokio::test]
+async fn when_it_is_not_known_whose_key_it_is_nobody_acts_with_it() {
+    let server = answering().await;
+    on(&server, "GET", "/users/me", ResponseTemplate::new(403)).await;
+    let account = acting_as(&server, "configured@example.com");
+
+    let ann = account.acting_as("ann@example.com").expect("an address");
+    let error = ann.set_status(&incident_id("P1"), Status::Resolved).await.expect_err("not sent");
+
+    assert!(!error.leaves_doubt(), "{error:?}");
+    assert!(asked(&server).await.iter().all(|asked| asked == "GET /users/me"));
+}
+
+#[tokio::test]
 async fn when_the_owner_of_the_key_cannot_be_asked_nothing_is_sent_and_no_doubt_is_left() {
     let server = answering().await;
     on(&server, "GET", "/users/me", ResponseTemplate::new(500)).await;

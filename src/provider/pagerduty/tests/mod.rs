@@ -3,6 +3,7 @@
 mod actions;
 mod examples;
 mod lists;
+mod order;
 mod subscriptions;
 mod talk;
 mod webhooks;

@@ -137,7 +137,8 @@ proptest::proptest! {
         // A value of another kind, in place of what stands between two commas or colons.
         let places: Vec<usize> = body.match_indices([',', ':', '{', '[']).map(|(at, _)| at + 1).collect();
         let start = places[at % places.len()];
-        let end = body[start..].find([',', '}', ']']).map_or(body.len(), |length| start + length);
+        let length = body.get(start..).and_then(|rest| rest.find([',', '}', ']']));
+        let end = length.map_or(body.len(), |length| start + length);
         body.replace_range(start..end, with);
         let Ok(tree) = serde_json::from_str::<Value>(&body) else { return Ok(()) };
 

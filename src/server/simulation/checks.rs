@@ -1,0 +1,188 @@
+//! What must hold, whatever went wrong.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::{
+    owner::Owner,
+    provider::{Deed, Done, Simulated},
+};
+use crate::{
+    core::{
+        action::{Action, Assignee, Outcome, Verb},
+        board::Board,
+        delivery::Verdict,
+        id::IncidentId,
+        incident::{Incident, Stamp, Status},
+    },
+    provider::pagerduty::world::Push,
+    server::fake::key,
+    store::Reader,
+};
+
+/// Each webhook that was answered with 2xx is in the store, and the board knows of it or of something newer.
+pub(super) fn nothing_taken_is_missing(owner: &Owner, taken: &[Push]) {
+    let stored = stored_events(owner);
+    owner.desk.hub.look(|board| {
+        for push in taken {
+            let id = &push.event_id;
+            assert!(stored.contains_key(id), "{id} was answered with 2xx and is not in the store");
+            let incident = id.split_once('-').map(|(incident, _)| board.incidents.get(&key(incident)));
+            let shown = incident.flatten().is_some_and(|incident| incident.stamp >= Stamp::push(push.at));
+            assert!(shown || !push.tells, "{id} is stored and not on the board");
+        }
+    });
+}
+
+/// How often each event was accepted.
+fn stored_events(owner: &Owner) -> BTreeMap<String, usize> {
+    let lines = owner.kept(|reader| reader.recent(None, 100_000).expect("readable"));
+    let mut events = BTreeMap::new();
+    for line in lines.iter().filter(|line| line.verdict == Verdict::Accepted) {
+        *events.entry(line.event_id.as_ref().expect("an id").to_string()).or_default() += 1;
+    }
+    events
+}
+
+pub(super) fn each_event_was_taken_once(owner: &Owner, taken: &[Push]) {
+    let stored = stored_events(owner);
+    let twice: Vec<_> = stored.iter().filter(|(_, times)| **times != 1).collect();
+    assert!(twice.is_empty(), "accepted more than once: {twice:?}");
+    let taken: BTreeSet<_> = taken.iter().map(|push| push.event_id.clone()).collect();
+    let answered = taken.iter().filter(|id| stored.contains_key(*id)).count();
+    assert_eq!(answered, taken.len());
+    let waiting = owner.kept(|reader| reader.unapplied().expect("readable").len());
+    assert_eq!(waiting, 0, "stored, applied and not marked so");
+}
+
+pub(super) fn board_is_the_truth(owner: &Owner, provider: &Simulated) {
+    owner.desk.hub.look(|board| {
+        for truth in provider.inside().truth() {
+            let shown = board.incidents.get(&truth.key).unwrap_or_else(|| panic!("{} is not shown", truth.key));
+            assert_eq!(shown.state.status, truth.state.status, "{}", truth.key);
+            // What is changed of a resolved one, and not pushed, nobody asks for.
+            if truth.state.status.is_open() {
+                assert_eq!(shown.state, truth.state, "{}", truth.key);
+                assert_eq!(shown.extra(), truth.extra.as_ref(), "{}", truth.key);
+            }
+        }
+        assert_eq!(board.incidents.len(), provider.inside().incidents.len());
+    });
+}
+
+/// All but when REST was last asked the same: that is no news.
+pub(super) fn told(incidents: impl IntoIterator<Item = Incident>) -> Vec<Incident> {
+    let plain = |stamp: Stamp| Stamp { asked: stamp.at, ..stamp };
+    let told = |mut incident: Incident| {
+        incident.stamp = plain(incident.stamp);
+        incident.extra = incident.extra.map(|(stamp, extra)| (plain(stamp), extra));
+        incident
+    };
+    incidents.into_iter().map(told).collect()
+}
+
+/// The slow one needs a while.
+pub(super) fn screens_have_caught_up(owner: &Owner) -> bool {
+    let incidents = |board: &Board| told(board.incidents.values().cloned());
+    owner.desk.hub.look(|board| {
+        owner.screens.iter().all(|screen| {
+            let shown = screen.lock().expect("lock");
+            shown.as_ref().is_some_and(|shown| {
+                (incidents(shown), &shown.accounts, &shown.actions)
+                    == (incidents(board), &board.accounts, &board.actions)
+            })
+        })
+    })
+}
+
+pub(super) fn screens_show_the_board(owner: &Owner) {
+    let board = owner.desk.hub.look(Board::clone);
+    for (number, screen) in owner.screens.iter().enumerate() {
+        let mut shown = screen.lock().expect("lock").clone().expect("a snapshot");
+        assert_eq!(told(shown.incidents.into_values()), told(board.incidents.values().cloned()), "console {number}");
+        shown.incidents = board.incidents.clone();
+        assert_eq!(shown, board, "console {number}");
+    }
+}
+
+pub(super) fn store_holds_the_board(owner: &Owner) {
+    let board = owner.desk.hub.look(Board::clone);
+    let incidents = owner.kept(|reader| reader.incidents().expect("readable"));
+    assert_eq!(told(incidents), told(board.incidents.into_values()));
+    let actions = owner.kept(|reader| reader.actions(1_000).expect("readable"));
+    assert_eq!(actions, board.actions.into_iter().collect::<Vec<_>>());
+}
+
+/// A source is as fresh as the last answer that came whole, not as the last try.
+pub(super) fn freshness_is_no_newer_than_the_last_success(owner: &Owner, provider: &Simulated) {
+    let shown =
+        owner.desk.hub.look(|board| board.accounts.values().next().and_then(|known| known.account.rest.last_success));
+    let listed = provider.inside().listed;
+    assert!(shown <= listed, "fresh as of {shown:?}, but the last list was asked for at {listed:?}");
+}
+
+/// Each action is settled, was done at most once, and is said to have been done only if it was, and not to have
+/// been done only if it was not.
+pub(super) fn actions_end_truthfully(owner: &Owner, provider: &Simulated) {
+    let mut actions = owner.kept(|reader: &Reader| reader.actions(1_000).expect("readable"));
+    actions.sort_by_key(|action| action.id);
+    let inside = provider.inside();
+    for (place, action) in actions.iter().enumerate() {
+        let (key, outcome) = &action.outcomes[0];
+        let next = actions.iter().skip(place + 1).find(|later| later.outcomes[0].0 == *key).map(|later| later.at);
+        let ours = |done: &&Done| done.id == key.id && done.at >= action.at && next.is_none_or(|next| done.at < next);
+        let done: Vec<&Deed> = inside.ledger.iter().filter(ours).map(|done| &done.deed).collect();
+        let (changed, noted) = wanted(&action.verb, &done);
+        assert!(changed <= 1 && noted <= 1, "done twice: {action:?}, {done:?}");
+        let stood = |status| stood(provider_versions(&inside.incidents, &key.id), status, action.at, next);
+        let truthful = match outcome {
+            Outcome::Pending | Outcome::Sent => false,
+            Outcome::Unknown { .. } => true,
+            Outcome::Failed { .. } | Outcome::Conflict { .. } => changed + noted == 0,
+            Outcome::Partly { .. } => changed == 1,
+            Outcome::Confirmed { .. } => match &action.verb {
+                Verb::Note { .. } => noted == 1,
+                Verb::Acknowledge => changed == 1 || stood(Status::Acknowledged),
+                Verb::Resolve => changed == 1 || stood(Status::Resolved),
+                Verb::HandOff { note, .. } => noted == usize::from(note.is_some()),
+            },
+        };
+        assert!(truthful, "{} is said to be {outcome:?}; done: {done:?}", describe(action));
+    }
+}
+
+fn wanted(verb: &Verb, done: &[&Deed]) -> (usize, usize) {
+    let times = |wanted: &Deed| done.iter().filter(|deed| **deed == wanted).count();
+    match verb {
+        Verb::Acknowledge => (times(&Deed::Status(Status::Acknowledged)), 0),
+        Verb::Resolve => (times(&Deed::Status(Status::Resolved)), 0),
+        Verb::Note { text } => (0, times(&Deed::Note(text.clone()))),
+        Verb::HandOff { to, note } => {
+            let Assignee::User(user) = to else { return (0, 0) };
+            (times(&Deed::HandOff(user.id.clone())), note.as_ref().map_or(0, |text| times(&Deed::Note(text.clone()))))
+        }
+    }
+}
+
+type Versions = [super::provider::Version];
+
+fn provider_versions<'a>(
+    all: &'a BTreeMap<IncidentId, Vec<super::provider::Version>>,
+    id: &IncidentId,
+) -> &'a Versions {
+    all.get(id).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// Whether the incident had this status at some time between the two.
+fn stood(versions: &Versions, status: Status, from: Timestamp, until: Option<Timestamp>) -> bool {
+    let ends = versions.iter().skip(1).map(|version| Some(version.at)).chain([None]);
+    let spans = versions.iter().zip(ends);
+    let within = spans
+        .filter(|(version, end)| end.is_none_or(|end| end >= from) && until.is_none_or(|until| version.at <= until));
+    within.map(|(version, _)| version.incident.status).any(|stood| stood == status)
+}
+
+fn describe(action: &Action) -> String {
+    format!("action {} ({}) of {} on {}", action.id, action.verb.word(), action.at, action.outcomes[0].0)
+}

@@ -1,0 +1,334 @@
+//! Seeded lives of a server: webhooks late, doubled and lost, REST that fails or lies a little, answers to actions that
+//! never come, owners that die anywhere, and consoles that lag. What must hold is in [`checks`].
+//!
+//! The real receiver, store, ingest, poller, actions and console run; provider, courier, screens and clock are
+//! simulated. All chance comes from the seed and time is virtual. Two things are not the seed's: in which order tasks
+//! that can go on at the same moment do so (`select!` draws lots), and how far the store's threads are when an owner
+//! dies. `DOGWATCH_SIM_SEEDS=1000 cargo test --lib simulation` runs more of them, `DOGWATCH_SIM_SEED=7` that one.
+
+mod checks;
+mod clock;
+mod owner;
+mod provider;
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::Mutex,
+    time::Duration,
+};
+
+use fastrand::Rng;
+use jiff::Timestamp;
+use tokio::task::JoinHandle;
+
+use self::{clock::now, owner::Owner, provider::Simulated};
+use crate::{
+    core::{
+        action::{Assignee, Target, Verb},
+        id::IncidentId,
+        incident::{Incident, Status},
+    },
+    provider::pagerduty::world::{PEOPLE, Push, Step, person},
+};
+
+const SEEDS: u64 = 16;
+/// Lives at the same time.
+const THREADS: usize = 2;
+/// Things that happen in one life.
+const STEPS: usize = 140;
+/// Incidents at most.
+const INCIDENTS: usize = 10;
+/// Between two actions on one incident: what the provider does late is over by then.
+const APART: i64 = 90;
+
+/// A webhook on its way.
+struct Letter {
+    push: Push,
+    due: Timestamp,
+}
+
+struct Simulation {
+    rng: Rng,
+    dir: PathBuf,
+    provider: Simulated,
+    owner: Option<Owner>,
+    letters: Vec<Letter>,
+    under_way: Vec<(Push, JoinHandle<axum::http::StatusCode>)>,
+    /// Event ids that were answered with 2xx, and when they say they happened.
+    taken: Vec<Push>,
+    acted: Vec<(IncidentId, Timestamp)>,
+    faults: bool,
+    /// Until then every webhook is lost.
+    silent_until: Timestamp,
+    deaths: usize,
+    actions: usize,
+}
+
+fn later(milliseconds: u64) -> Timestamp {
+    now().checked_add(Duration::from_millis(milliseconds)).expect("in range")
+}
+
+impl Simulation {
+    fn new(seed: u64, dir: &Path) -> Self {
+        clock::begin();
+        let mut rng = Rng::with_seed(seed);
+        let provider = Simulated::new(rng.u64(..), 15);
+        Self {
+            rng,
+            dir: dir.to_owned(),
+            provider,
+            owner: None,
+            letters: vec![],
+            under_way: vec![],
+            taken: vec![],
+            acted: vec![],
+            faults: true,
+            silent_until: now(),
+            deaths: 0,
+            actions: 0,
+        }
+    }
+
+    fn live(&mut self) {
+        for _ in 0..STEPS {
+            if self.owner.is_none() {
+                self.take_over();
+            }
+            let pause = match self.rng.u8(..10) {
+                0..=4 => self.rng.u64(..300),
+                5..=8 => self.rng.u64(..3_000),
+                _ => self.rng.u64(..20_000),
+            };
+            self.pass(Duration::from_millis(pause));
+            match self.rng.u8(..100) {
+                0..=9 => self.trigger(),
+                10..=14 => self.blink(),
+                15..=59 => self.happen(),
+                60..=84 => self.act(),
+                85..=89 => self.die(),
+                90..=92 => self.silent_until = later(self.rng.u64(..40_000)),
+                _ => {}
+            }
+            if let Some(owner) = &self.owner {
+                owner.turns(self.rng.usize(..40));
+            }
+        }
+    }
+
+    /// A new owner, that may die while it starts.
+    fn take_over(&mut self) {
+        let life = (self.faults && self.rng.u8(..4) == 0).then(|| self.rng.usize(..200));
+        self.owner = Owner::start(&self.dir, &self.provider, life, &mut self.rng);
+        match &self.owner {
+            Some(owner) => checks::nothing_taken_is_missing(owner, &self.taken),
+            None => self.deaths += 1,
+        }
+    }
+
+    /// Everything is dropped where it waits, often with webhooks at the door; unanswered ones will be sent again.
+    fn die(&mut self) {
+        let soon = later(20_000);
+        self.letters.iter_mut().filter(|letter| letter.due < soon).for_each(|letter| letter.due = now());
+        self.carry();
+        let Some(owner) = &self.owner else { return };
+        let turns = if self.rng.bool() { self.rng.usize(..40) } else { self.rng.usize(..3_000) };
+        owner.turns(turns);
+        self.collect();
+        self.owner = None;
+        self.deaths += 1;
+        let due = later(self.rng.u64(1_000..8_000));
+        self.letters.extend(self.under_way.drain(..).map(|(push, _)| Letter { push, due }));
+    }
+
+    fn pass(&mut self, time: Duration) {
+        let mut left = time;
+        loop {
+            self.carry();
+            let step = left.min(Duration::from_millis(500));
+            match &self.owner {
+                Some(owner) => owner.pass(step),
+                None => clock::pass(step),
+            }
+            self.provider.inside().tick();
+            self.collect();
+            if let Some(owner) = &self.owner {
+                checks::freshness_is_no_newer_than_the_last_success(owner, &self.provider);
+            }
+            left -= step;
+            if left.is_zero() {
+                return;
+            }
+        }
+    }
+
+    /// The provider's webhooks, some of them late, doubled or lost, are put on their way and delivered when due.
+    fn carry(&mut self) {
+        let new = std::mem::take(&mut self.provider.inside().outbox);
+        for push in new {
+            let copies = if self.faults && now() < self.silent_until {
+                0
+            } else if self.faults {
+                [0, 1, 1, 1, 1, 1, 2, 3][self.rng.usize(..8)]
+            } else {
+                1
+            };
+            for _ in 0..copies {
+                let delay = if self.rng.u8(..4) == 0 { self.rng.u64(..40_000) } else { self.rng.u64(..500) };
+                self.letters.push(Letter { push: push.clone(), due: later(delay) });
+            }
+        }
+        let Some(owner) = &self.owner else { return };
+        for letter in self.letters.extract_if(.., |letter| letter.due <= now()) {
+            let answer = owner.deliver(&letter.push);
+            if self.faults && self.rng.u8(..10) == 0 {
+                // The sender hangs up.
+                owner.turns(self.rng.usize(..6));
+                answer.abort();
+            }
+            self.under_way.push((letter.push, answer));
+        }
+    }
+
+    /// Notes what was answered; what was not is sent again.
+    fn collect(&mut self) {
+        let Some(owner) = &self.owner else { return };
+        for (push, answer) in self.under_way.extract_if(.., |(_, answer)| answer.is_finished()).collect::<Vec<_>>() {
+            match owner.answer(answer) {
+                Some(status) if status.is_success() => self.taken.push(push),
+                Some(status) if !status.is_server_error() => panic!("a genuine webhook was refused: {status}"),
+                _ => self.letters.push(Letter { push, due: later(2_000) }),
+            }
+        }
+    }
+
+    fn trigger(&mut self) {
+        let mut inside = self.provider.inside();
+        if inside.incidents.len() < INCIDENTS {
+            inside.trigger();
+        }
+    }
+
+    /// Something begins and is over before anybody looks.
+    fn blink(&mut self) {
+        self.trigger();
+        let moment = Duration::from_millis(self.rng.u64(..1_000));
+        self.pass(moment);
+        let mut inside = self.provider.inside();
+        if let Some(id) = inside.newest() {
+            inside.happen(&id, Step::Resolve, 1);
+        }
+    }
+
+    fn happen(&mut self) {
+        let mut inside = self.provider.inside();
+        let ids: Vec<IncidentId> = inside.incidents.keys().cloned().collect();
+        let Some(id) = self.rng.choice(ids) else { return };
+        let usual = [Step::Acknowledge, Step::Resolve, Step::Reopen, Step::Escalate, Step::Unacknowledge];
+        let step = if self.rng.bool() { self.rng.choice(usual) } else { self.rng.choice(Step::ALL) };
+        inside.happen(&id, step.expect("some"), self.rng.usize(..PEOPLE.len()));
+    }
+
+    /// Somebody acts on what the board shows.
+    fn act(&mut self) {
+        let Some(owner) = &self.owner else { return };
+        let shown: Vec<Incident> = owner.desk.hub.look(|board| {
+            let busy = |i: &Incident| {
+                board.actions.iter().any(|a| !a.is_final() && a.outcomes.iter().any(|(k, _)| *k == i.key))
+            };
+            board.incidents.values().filter(|incident| !busy(incident)).cloned().collect()
+        });
+        let Some(incident) = self.rng.choice(shown) else { return };
+        let lately =
+            |(id, at): &(IncidentId, Timestamp)| *id == incident.key.id && now().duration_since(*at).as_secs() < APART;
+        if self.acted.iter().any(lately) {
+            return;
+        }
+        self.actions += 1;
+        let to = Assignee::User(person(PEOPLE[self.rng.usize(1..PEOPLE.len())]));
+        // The same words again and again: a note must not be taken for an older one.
+        let text = "on it".to_owned();
+        let verb = match self.rng.u8(..5) {
+            0 | 1 if incident.state.status == Status::Triggered => Verb::Acknowledge,
+            2 if incident.state.status.is_open() => Verb::Resolve,
+            3 if incident.state.status.is_open() => Verb::HandOff { to, note: self.rng.bool().then_some(text) },
+            _ => Verb::Note { text },
+        };
+        owner.act(Target::at(&incident), verb);
+        self.acted.push((incident.key.id, now()));
+        if self.rng.u8(..4) == 0 {
+            let moment = Duration::from_millis(self.rng.u64(..2_000));
+            self.pass(moment);
+            self.die();
+        }
+    }
+
+    /// The faults stop, everything on its way arrives, and a poll passes.
+    fn calm_down(&mut self) {
+        self.faults = false;
+        self.provider.inside().faults = 0;
+        if self.owner.is_none() {
+            self.take_over();
+        }
+        self.pass(Duration::from_mins(3));
+        assert!(self.letters.is_empty() && self.under_way.is_empty(), "webhooks are still on their way");
+    }
+}
+
+/// One life, and what must hold after it.
+fn run(seed: u64) -> Simulation {
+    let room = Path::new("/dev/shm");
+    let dir = if room.is_dir() { tempfile::tempdir_in(room) } else { tempfile::tempdir() }.expect("tempdir");
+    let mut life = Simulation::new(seed, dir.path());
+    life.live();
+    life.calm_down();
+    let owner = life.owner.as_ref().expect("an owner");
+    checks::nothing_taken_is_missing(owner, &life.taken);
+    checks::each_event_was_taken_once(owner, &life.taken);
+    checks::board_is_the_truth(owner, &life.provider);
+    (0..60).take_while(|_| !checks::screens_have_caught_up(owner)).for_each(|_| owner.pass(Duration::from_millis(500)));
+    checks::screens_show_the_board(owner);
+    checks::store_holds_the_board(owner);
+    checks::actions_end_truthfully(owner, &life.provider);
+    // The next owner finds the same.
+    let incidents = |owner: &Owner| owner.desk.hub.look(|board| checks::told(board.incidents.values().cloned()));
+    let board = incidents(owner);
+    life.owner = None;
+    let next = Owner::start(dir.path(), &life.provider, None, &mut life.rng).expect("an owner");
+    assert_eq!(incidents(&next), board, "after a restart");
+    drop(next);
+    life
+}
+
+fn seeds() -> Vec<u64> {
+    let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    match number("DOGWATCH_SIM_SEED") {
+        Some(seed) => vec![seed],
+        None => (0..number("DOGWATCH_SIM_SEEDS").unwrap_or(SEEDS)).collect(),
+    }
+}
+
+#[test]
+fn whatever_goes_wrong_the_board_ends_true_and_nothing_is_done_twice() {
+    let seeds = seeds();
+    let (counts, failed) = (Mutex::new([0; 4]), Mutex::new(BTreeSet::new()));
+    let live = |seed: u64| match std::panic::catch_unwind(|| run(seed)) {
+        Ok(life) => {
+            let spoiled = usize::try_from(life.provider.inside().spoiled).expect("small");
+            let new = [life.deaths, life.actions, life.taken.len(), spoiled];
+            counts.lock().expect("lock").iter_mut().zip(new).for_each(|(count, new)| *count += new);
+        }
+        Err(_) => drop(failed.lock().expect("lock").insert(seed)),
+    };
+    std::thread::scope(|scope| {
+        for part in seeds.chunks(seeds.len().div_ceil(THREADS).max(1)) {
+            scope.spawn(|| part.iter().copied().for_each(live));
+        }
+    });
+
+    let (counts, failed) = (counts.into_inner().expect("lock"), failed.into_inner().expect("lock"));
+    let told = format!("of {} seeds these broke a rule (DOGWATCH_SIM_SEED=… runs one)", seeds.len());
+    assert!(failed.is_empty(), "{told}: {failed:?}");
+    // Deaths, actions, webhooks taken, answers spoiled.
+    assert!(seeds.len() == 1 || counts.iter().all(|count| *count > seeds.len()), "too little happened: {counts:?}");
+}

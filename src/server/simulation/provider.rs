@@ -1,0 +1,339 @@
+//! The simulated provider: the truth, a ledger of everything that was done to it, and answers that fail, lie a little
+//! or never come.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use fastrand::Rng;
+use jiff::Timestamp;
+use tokio::time::sleep;
+
+use super::clock::now;
+use crate::{
+    core::{
+        action::Assignee,
+        detail::Detail,
+        freshness::Identity,
+        id::{IncidentId, IncidentKey, UserId},
+        incident::{Observation, Status},
+        oncall::{OnCall, Schedule},
+    },
+    provider::{
+        Check, Directory, Provider, ProviderError,
+        pagerduty::world::{Incident, PEOPLE, Push, Step, person},
+    },
+    server::fake::account_name,
+};
+
+/// How long a client waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What a client can do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Deed {
+    Status(Status),
+    HandOff(UserId),
+    Note(String),
+}
+
+/// Something that was done over REST.
+#[derive(Debug, Clone)]
+pub(super) struct Done {
+    pub(super) at: Timestamp,
+    pub(super) id: IncidentId,
+    pub(super) deed: Deed,
+}
+
+/// How an incident stood from a moment on.
+#[derive(Debug, Clone)]
+pub(super) struct Version {
+    pub(super) at: Timestamp,
+    pub(super) incident: Incident,
+}
+
+pub(super) struct Inside {
+    rng: Rng,
+    /// Of a hundred answers, so many are spoiled.
+    pub(super) faults: u8,
+    pub(super) incidents: BTreeMap<IncidentId, Vec<Version>>,
+    pub(super) ledger: Vec<Done>,
+    /// Webhooks that nobody has carried yet.
+    pub(super) outbox: Vec<Push>,
+    /// Deeds that are carried out though nobody waits for them any more.
+    late: Vec<(Timestamp, IncidentId, Deed)>,
+    /// When the newest list of open incidents that was answered well was asked for.
+    pub(super) listed: Option<Timestamp>,
+    pub(super) spoiled: u64,
+}
+
+/// The provider; a clone is the same one.
+#[derive(Clone)]
+pub(super) struct Simulated(Arc<Mutex<Inside>>);
+
+/// What becomes of one exchange.
+struct Fate {
+    before: Duration,
+    after: Duration,
+    spoil: Option<u8>,
+    /// The answer is of so long ago.
+    lag: Duration,
+}
+
+impl Simulated {
+    pub(super) fn new(seed: u64, faults: u8) -> Self {
+        Self(Arc::new(Mutex::new(Inside {
+            rng: Rng::with_seed(seed),
+            faults,
+            incidents: BTreeMap::new(),
+            ledger: vec![],
+            outbox: vec![],
+            late: vec![],
+            listed: None,
+            spoiled: 0,
+        })))
+    }
+
+    pub(super) fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.0.lock().expect("lock")
+    }
+
+    /// `weight`: how much more often than others this is spoiled.
+    fn fate(&self, weight: u8) -> Fate {
+        let mut inside = self.inside();
+        let faults = inside.faults * weight;
+        let rng = &mut inside.rng;
+        let before = Duration::from_millis(rng.u64(..200));
+        let slow = if rng.u8(..10) == 0 { 3_000 } else { 200 };
+        let after = Duration::from_millis(rng.u64(..slow));
+        let spoil = (rng.u8(..100) < faults).then(|| rng.u8(..6));
+        let lag = if faults > 0 && rng.u8(..8) == 0 { Duration::from_millis(rng.u64(..3_000)) } else { Duration::ZERO };
+        inside.spoiled += u64::from(spoil.is_some());
+        Fate { before, after, spoil, lag }
+    }
+
+    async fn read<T>(
+        &self,
+        read: impl FnOnce(&Inside, Timestamp) -> Result<T, ProviderError>,
+    ) -> Result<T, ProviderError> {
+        let fate = self.fate(1);
+        sleep(fate.before).await;
+        match fate.spoil {
+            Some(0) => {
+                sleep(PATIENCE).await;
+                return Err(timed_out());
+            }
+            Some(1) => return Err(ProviderError::RateLimited { wait: Duration::from_secs(2) }),
+            Some(2) => return Err(ProviderError::Unreadable { cause: "cut short".into() }),
+            Some(_) => return Err(ProviderError::Broken { status: 500, reason: "oops".into() }),
+            None => {}
+        }
+        let as_of = now().checked_sub(fate.lag).expect("in range");
+        let answer = read(&self.inside(), as_of);
+        sleep(fate.after).await;
+        answer
+    }
+
+    /// Carries out a deed, perhaps; the answer may be lost whether or not it was.
+    async fn write(&self, id: &IncidentId, deed: Deed) -> Result<Observation, ProviderError> {
+        let (asked, fate) = (now(), self.fate(3));
+        sleep(fate.before).await;
+        if !self.inside().allows(id, &deed) {
+            return Err(ProviderError::Refused { status: 400, reason: "it is resolved already".into() });
+        }
+        match fate.spoil {
+            // Done, but who asked never hears of it.
+            Some(0) => {
+                self.inside().carry_out(id, &deed);
+                sleep(PATIENCE).await;
+                return Err(timed_out());
+            }
+            Some(1) => {
+                self.inside().carry_out(id, &deed);
+                return Err(ProviderError::Broken { status: 502, reason: "bad gateway".into() });
+            }
+            // Not done.
+            Some(2) => return Err(ProviderError::Broken { status: 500, reason: "oops".into() }),
+            Some(3) => return Err(ProviderError::Refused { status: 400, reason: "no".into() }),
+            Some(4) => return Err(ProviderError::RateLimited { wait: Duration::from_secs(2) }),
+            // Done later than anybody waits.
+            Some(_) => {
+                let due = now().checked_add(Duration::from_secs(20)).expect("in range");
+                self.inside().late.push((due, id.clone(), deed));
+                sleep(PATIENCE).await;
+                return Err(timed_out());
+            }
+            None => {}
+        }
+        self.inside().carry_out(id, &deed);
+        let answer = self.inside().observed(id, asked, now());
+        sleep(fate.after).await;
+        answer
+    }
+}
+
+impl Inside {
+    /// Something new goes wrong.
+    pub(super) fn trigger(&mut self) {
+        let number = u64::try_from(self.incidents.len()).expect("small") + 1;
+        let (incident, push) = Incident::triggered(number, now());
+        self.incidents.insert(incident.id.clone(), vec![Version { at: now(), incident }]);
+        self.outbox.push(push);
+    }
+
+    pub(super) fn newest(&self) -> Option<IncidentId> {
+        let began = |versions: &Vec<Version>| versions.first().map(|version| version.at);
+        self.incidents.iter().max_by_key(|(_, versions)| began(versions)).map(|(id, _)| id.clone())
+    }
+
+    /// Somebody or something changes an incident, not through us.
+    pub(super) fn happen(&mut self, id: &IncidentId, step: Step, who: usize) {
+        self.change(id, |incident| incident.take(step, who, now()));
+    }
+
+    fn change(&mut self, id: &IncidentId, change: impl FnOnce(&mut Incident) -> Option<Push>) {
+        let Some(versions) = self.incidents.get_mut(id) else { return };
+        let mut incident = versions.last().expect("a version").incident.clone();
+        self.outbox.extend(change(&mut incident));
+        versions.push(Version { at: now(), incident });
+    }
+
+    fn allows(&self, id: &IncidentId, deed: &Deed) -> bool {
+        let step = match deed {
+            Deed::Status(Status::Acknowledged) => Step::Acknowledge,
+            Deed::Status(_) => Step::Resolve,
+            Deed::HandOff(_) => Step::Reassign,
+            Deed::Note(_) => return true,
+        };
+        self.at(id, now()).is_some_and(|incident| incident.can(step))
+    }
+
+    fn carry_out(&mut self, id: &IncidentId, deed: &Deed) {
+        if !self.allows(id, deed) {
+            return;
+        }
+        self.ledger.push(Done { at: now(), id: id.clone(), deed: deed.clone() });
+        self.change(id, |incident| match deed {
+            Deed::Status(Status::Acknowledged) => incident.take(Step::Acknowledge, 0, now()),
+            Deed::Status(_) => incident.take(Step::Resolve, 0, now()),
+            Deed::HandOff(user) => incident.hand_to(user, now()),
+            Deed::Note(text) => Some(incident.note(text, now())),
+        });
+    }
+
+    /// Carries out what is late.
+    pub(super) fn tick(&mut self) {
+        for (_, id, deed) in self.late.extract_if(.., |(due, ..)| *due <= now()).collect::<Vec<_>>() {
+            self.carry_out(&id, &deed);
+        }
+    }
+
+    /// The incident as it stood at `as_of`, or as it began.
+    fn at(&self, id: &IncidentId, as_of: Timestamp) -> Option<&Incident> {
+        let versions = self.incidents.get(id)?;
+        let version = versions.iter().rev().find(|version| version.at <= as_of).or(versions.first())?;
+        Some(&version.incident)
+    }
+
+    fn observed(&self, id: &IncidentId, asked: Timestamp, as_of: Timestamp) -> Result<Observation, ProviderError> {
+        let found = self.at(id, as_of).ok_or_else(|| ProviderError::NotFound { what: id.to_string() })?;
+        Ok(found.observed(&account_name(), asked))
+    }
+
+    /// Everything as it is now.
+    pub(super) fn truth(&self) -> impl Iterator<Item = Observation> {
+        self.incidents.keys().map(|id| self.observed(id, now(), now()).expect("there"))
+    }
+
+    fn all(&self, asked: Timestamp, as_of: Timestamp, wanted: impl Fn(&Incident) -> bool) -> Vec<Observation> {
+        let found = self.incidents.keys().filter_map(|id| self.at(id, as_of)).filter(|incident| wanted(incident));
+        found.map(|incident| incident.observed(&account_name(), asked)).collect()
+    }
+}
+
+fn timed_out() -> ProviderError {
+    ProviderError::TimedOut { address: "simulated".into(), within: PATIENCE }
+}
+
+#[async_trait]
+impl Provider for Simulated {
+    async fn identity(&self) -> Result<Identity, ProviderError> {
+        let user = person(PEOPLE[0]);
+        let identity = Identity { name: user.name.clone(), email: None, user: Some(user), account_key: false };
+        self.read(|_, _| Ok(identity)).await
+    }
+
+    async fn check(&self, _now: Timestamp) -> Result<Check, ProviderError> {
+        Ok(Check { identity: self.identity().await?, abilities: vec![], clock_skew: None })
+    }
+
+    /// At times a page is cut, or a row slips from one page to the other.
+    async fn open_incidents(&self) -> Result<Vec<Observation>, ProviderError> {
+        let asked = now();
+        let mut open = self.read(|inside, as_of| Ok(inside.all(asked, as_of, |i| i.status.is_open()))).await?;
+        let mut inside = self.inside();
+        if inside.faults > 0 && !open.is_empty() && inside.rng.u8(..6) == 0 {
+            let slipped = inside.rng.usize(..open.len());
+            open.remove(slipped);
+        }
+        inside.listed = Some(asked);
+        Ok(open)
+    }
+
+    async fn resolved_incidents(&self, since: Timestamp) -> Result<Vec<Observation>, ProviderError> {
+        let asked = now();
+        let over = |i: &Incident| i.status == Status::Resolved && i.created() >= since;
+        self.read(|inside, as_of| Ok(inside.all(asked, as_of, over))).await
+    }
+
+    async fn incident(&self, id: &IncidentId) -> Result<Observation, ProviderError> {
+        let asked = now();
+        self.read(|inside, as_of| inside.observed(id, asked, as_of)).await
+    }
+
+    async fn detail(&self, id: &IncidentId, now: Timestamp) -> Result<Detail, ProviderError> {
+        let key = IncidentKey { account: account_name(), id: id.clone() };
+        let (alerts, notes, timeline, missing) = (vec![], vec![], vec![], vec![]);
+        Ok(Detail { key, fetched_at: now, description: None, alerts, notes, timeline, missing })
+    }
+
+    async fn on_calls(&self) -> Result<Vec<OnCall>, ProviderError> {
+        self.read(|_, _| Ok(vec![])).await
+    }
+
+    async fn schedules(&self, _now: Timestamp) -> Result<Vec<Schedule>, ProviderError> {
+        Ok(vec![])
+    }
+
+    async fn directory(&self) -> Result<Directory, ProviderError> {
+        Ok(Directory::default())
+    }
+
+    fn acting_as(&self, _email: &str) -> Result<Arc<dyn Provider>, ProviderError> {
+        Ok(Arc::new(self.clone()))
+    }
+
+    async fn set_status(&self, id: &IncidentId, status: Status) -> Result<Observation, ProviderError> {
+        self.write(id, Deed::Status(status)).await
+    }
+
+    async fn hand_off(&self, id: &IncidentId, to: &Assignee) -> Result<Observation, ProviderError> {
+        let Assignee::User(user) = to else { return Err(ProviderError::NotFound { what: "policy".into() }) };
+        self.write(id, Deed::HandOff(user.id.clone())).await
+    }
+
+    async fn add_note(&self, id: &IncidentId, text: &str) -> Result<(), ProviderError> {
+        self.write(id, Deed::Note(text.to_owned())).await.map(drop)
+    }
+
+    async fn note_texts(&self, id: &IncidentId, since: Option<Timestamp>) -> Result<Vec<String>, ProviderError> {
+        let written = |inside: &Inside| {
+            let done = inside.ledger.iter().filter(|done| done.id == *id && since.is_none_or(|since| done.at >= since));
+            done.filter_map(|done| if let Deed::Note(text) = &done.deed { Some(text.clone()) } else { None }).collect()
+        };
+        self.read(|inside, _| Ok(written(inside))).await
+    }
+}

@@ -1,0 +1,224 @@
+//! The log's commands as scripts see them: the real binary on a store that was filled here.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpListener,
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    sync::mpsc::{Receiver, channel},
+    thread,
+    time::Instant,
+};
+
+use dogwatch::{
+    core::{
+        delivery::{Decode as _, Proof, Scheme, Timings, Verdict},
+        id::{AccountName, DeliveryId},
+    },
+    provider::pagerduty::Webhooks,
+    store::{NewDelivery, Store},
+};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use jiff::Timestamp;
+use serde_json::Value;
+use sha2::Sha256;
+use support::PATIENCE;
+
+mod support;
+
+const BIN: &str = env!("CARGO_BIN_EXE_dogwatch");
+const TRIGGERED: &str = include_str!("fixtures/pagerduty/webhook_real.triggered.json");
+const CONFIG: &str = "[[account]]\nname = \"prod\"\nprovider = \"pagerduty\"\n[account.webhook]\nurl_key = { env = \"KEY\" }\n\
+                      secrets = [{ env = \"PD_SECRET\" }]\n";
+
+struct Setup {
+    store: Store,
+    dir: tempfile::TempDir,
+}
+
+fn setup() -> Setup {
+    let dir = tempfile::tempdir().expect("tempdir");
+    fs::write(dir.path().join("config.toml"), CONFIG).expect("config");
+    let store = Store::open(&dir.path().join("state")).expect("store");
+    Setup { store, dir }
+}
+
+fn command(dir: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(BIN);
+    command
+        .args(args)
+        .env_clear()
+        .env("KEY", "key")
+        .env("PD_SECRET", "it is a secret")
+        .env("TZ", "UTC")
+        .env("DOGWATCH_CONFIG", dir.join("config.toml"))
+        .env("DOGWATCH_STATE_DIR", dir.join("state"));
+    command
+}
+
+/// As `PagerDuty` signs with the secret of the test.
+fn signature(body: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(b"it is a secret").expect("any length");
+    mac.update(body);
+    format!("v1={}", hex::encode(mac.finalize().into_bytes()))
+}
+
+impl Setup {
+    async fn put(&self, verdict: Verdict, body: &[u8]) -> DeliveryId {
+        let account: AccountName = "prod".parse().expect("id");
+        let decoded = Webhooks.decode(&account, body).ok();
+        let genuine = verdict != Verdict::Rejected;
+        let new = NewDelivery {
+            at: Timestamp::now(),
+            started: Instant::now(),
+            proof: genuine.then(|| Proof { scheme: Scheme::PagerdutyV3, secret: "env PD_SECRET".into() }),
+            timings: Timings { read_us: 400, check_us: 60, commit_us: None },
+            verdict,
+            reason: if genuine { "signed" } else { "no signature" }.into(),
+            status: if genuine { 202 } else { 401 },
+            decoded: decoded.filter(|_| verdict == Verdict::Accepted),
+            account: Some(account),
+            peer: "203.0.113.7:50112".into(),
+            headers: vec![
+                ("content-type".into(), "application/json".into()),
+                ("authorization".into(), "•••".into()),
+                ("x-pagerduty-signature".into(), "v1=old".into()),
+            ],
+            body: body.to_vec(),
+        };
+        self.store.record(new).await.expect("stored").summary.id
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        command(self.dir.path(), args).output().expect("the binary runs")
+    }
+
+    fn said(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
+    fn ids(&self, args: &[&str]) -> Vec<i64> {
+        let found: Value = serde_json::from_str(&self.said(args)).expect("json");
+        found.as_array().expect("a list").iter().filter_map(|line| line["id"].as_i64()).collect()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_finds_by_line_and_by_body_and_a_wrong_one_points_at_its_column() {
+    let setup = setup();
+    setup.put(Verdict::Accepted, TRIGGERED.as_bytes()).await;
+    setup.put(Verdict::Rejected, b"POST nonsense here").await;
+
+    assert_eq!(setup.ids(&["delivery", "search", "verdict:rejected", "since:1h", "--json"]), [2]);
+    assert_eq!(setup.ids(&["delivery", "search", "\"nonsense here\"", "--json"]), [2]);
+    assert_eq!(setup.ids(&["delivery", "list", "type:triggered or from:203.0.113.7", "--json"]), [2, 1]);
+    assert_eq!(setup.said(&["delivery", "list", "--format", "ids"]), "01FKZSRAPTMF55RE69G8BQHGC6\n");
+    let wrong = setup.run(&["delivery", "search", "x", "verdct:rejected"]);
+    let said = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(said.contains("column 3: no field `verdct`, perhaps `verdict:`"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_shown_and_exported_is_what_came() {
+    let setup = setup();
+    let hostile = b"\xff\x1b[2J\0";
+    setup.put(Verdict::Accepted, TRIGGERED.as_bytes()).await;
+    setup.put(Verdict::Undecodable, hostile).await;
+
+    assert_eq!(setup.run(&["delivery", "show", "2", "--raw"]).stdout, hostile);
+    assert!(setup.said(&["delivery", "show", "1", "--timing"]).contains("proof    pagerduty-v3 with env PD_SECRET"));
+    assert!(setup.said(&["delivery", "show", "1", "--headers"]).starts_with("content-type: application/json\n"));
+    let lines: Vec<Value> =
+        setup.said(&["delivery", "export"]).lines().map(|line| serde_json::from_str(line).expect("json")).collect();
+    assert_eq!(lines.iter().map(|line| line["id"].as_i64()).collect::<Vec<_>>(), [Some(1), Some(2)]);
+    assert_eq!(lines[0]["body"], TRIGGERED);
+    assert_eq!(lines[1]["body_base64"], "/xtbMkoA");
+    assert_eq!(setup.said(&["delivery", "export", "type:nothing"]), "");
+    let curl = setup.said(&["delivery", "export", "1", "--curl"]);
+    assert!(curl.contains("x-pagerduty-signature: v1=old") && curl.contains("not kept: authorization"), "{curl}");
+    let signed = setup.said(&["delivery", "export", "1", "--curl", "--sign"]);
+    let fresh = signature(TRIGGERED.as_bytes());
+    assert!(signed.contains(&fresh) && !signed.contains("v1=old") && !signed.contains("it is a secret"), "{signed}");
+}
+
+/// One request, as it came, answered with a redirect.
+fn one_request(listener: TcpListener) -> Receiver<String> {
+    let (told, requests) = channel();
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let (mut read, mut chunk) = (vec![], [0; 4096]);
+        while !String::from_utf8_lossy(&read).contains("END-OF-BODY") {
+            let n = stream.read(&mut chunk).expect("read");
+            read.extend_from_slice(&chunk[..n]);
+        }
+        let answer = "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 7\r\n\r\nmoved\x1b\n";
+        stream.write_all(answer.as_bytes()).expect("answer");
+        told.send(String::from_utf8_lossy(&read).into_owned()).expect("told");
+    });
+    requests
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_is_sent_again_with_a_fresh_signature_and_no_redirect_is_followed() {
+    let setup = setup();
+    let body = format!("{TRIGGERED} END-OF-BODY");
+    setup.put(Verdict::Undecodable, body.as_bytes()).await;
+    setup.put(Verdict::Rejected, b"x").await;
+    let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
+    let url = format!("http://{}/hooks/prod/key", listener.local_addr().expect("address"));
+    let requests = one_request(listener);
+
+    let output = setup.run(&["delivery", "replay", "1", "--to", &url]);
+
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(said.contains("answered 302 Found: moved␛") && output.status.code() == Some(1), "{said}");
+    let request = requests.recv_timeout(PATIENCE).expect("a request");
+    let fresh = signature(body.as_bytes());
+    assert!(request.contains(&format!("x-pagerduty-signature: {fresh}\r\n")), "{request}");
+    assert!(!request.contains("authorization") && !request.contains("v1=old"), "{request}");
+    let refused = setup.run(&["delivery", "replay", "2", "--to", &url]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("rejected"));
+}
+
+/// A program that runs until the end of the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tail_tells_each_delivery_once_and_ends_when_nobody_reads() {
+    let setup = setup();
+    for n in 0..3 {
+        setup.put(Verdict::Undecodable, format!("old {n}").as_bytes()).await;
+    }
+    let args = ["delivery", "tail", "-n", "2", "--json", "verdict:undecodable"];
+    let child = command(setup.dir.path(), &args).stdout(Stdio::piped()).spawn().expect("the binary runs");
+    let mut tail = Running(child);
+    let mut lines = BufReader::new(tail.0.stdout.take().expect("stdout")).lines();
+    let mut next = move || {
+        let line: Value = serde_json::from_str(&lines.next().expect("a line").expect("text")).expect("json");
+        line["id"].as_i64().expect("id")
+    };
+    let mut ids = vec![next(), next()];
+
+    for n in 0..700 {
+        let verdict = if n % 7 == 0 { Verdict::Rejected } else { Verdict::Undecodable };
+        setup.put(verdict, format!("new {n}").as_bytes()).await;
+    }
+    ids.extend((0..600).map(|_| next()));
+
+    let wanted: Vec<i64> = (2..=3).chain((4..704).filter(|id| (id - 4) % 7 != 0)).collect();
+    assert_eq!(ids, wanted);
+    drop(next);
+    support::eventually("the tail ends", || tail.0.try_wait().expect("wait").is_some());
+    assert!(tail.0.wait().expect("ended").success());
+}
