@@ -458,6 +458,27 @@ mod tests {
     }
 
     #[test]
+    fn a_later_time_of_the_same_state_is_news_and_another_look_at_it_is_none() {
+        let mut incident = Incident::first(observation(Status::Triggered, Stamp::push(seconds(1000)), "t"));
+        let look = |at, asked| observation(Status::Triggered, Stamp::rest(seconds(at), seconds(asked)), "t");
+
+        assert!(incident.merge(&look(4000, 5000)), "else a restart would forget what is older");
+        assert!(!incident.merge(&look(4000, 9000)));
+    }
+
+    #[test]
+    fn only_what_the_times_leave_open_is_doubted() {
+        let known = Incident::first(observation(Status::Resolved, Stamp::rest(seconds(1000), seconds(1100)), "t"));
+        let doubts = |status, stamp| known.doubts(&observation(status, stamp, "t"));
+
+        assert!(doubts(Status::Triggered, Stamp::push(seconds(1800))));
+        assert!(doubts(Status::Triggered, Stamp::rest(seconds(1000), seconds(1050))));
+        assert!(!doubts(Status::Triggered, Stamp::push(seconds(2000))), "newer");
+        assert!(!doubts(Status::Triggered, Stamp::push(seconds(900))), "older");
+        assert!(!doubts(Status::Resolved, Stamp::push(seconds(1800))), "the same");
+    }
+
+    #[test]
     fn within_one_second_the_api_outranks_an_earlier_webhook() {
         let mut incident = Incident::first(observation(Status::Acknowledged, Stamp::push(seconds(1700)), "t"));
 
