@@ -266,6 +266,7 @@ mod tests {
         let received = real.stamp.asked.checked_sub(SignedDuration::from_millis(1)).expect("small");
         let lie = pushed(&real, Status::Resolved, 3_600_000).unsigned(received);
         let (_, mut feed) = desk.hub.subscribe();
+        tokio::spawn(super::super::look::run(Arc::clone(&desk), CancellationToken::new()));
 
         apply(&desk, &mut vec![arrival(1, lie)]).await;
 
