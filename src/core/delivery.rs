@@ -209,6 +209,14 @@ pub struct DeliveryView {
     pub timings: Timings,
 }
 
+impl DeliveryView {
+    /// Microseconds from the head of the request until it could be answered; `None` where the commit was not timed.
+    pub fn answered_us(&self) -> Option<u64> {
+        let Timings { read_us, check_us, commit_us } = self.timings;
+        Some(read_us.saturating_add(check_us).saturating_add(commit_us?))
+    }
+}
+
 /// The most bytes of a body that are shown as they came.
 pub const RAW_LIMIT: usize = 256 * 1024;
 

@@ -420,8 +420,8 @@ mod tests {
     #[test]
     fn an_old_hint_changes_nothing_and_what_was_asked_before_it_came_does_not_confirm_it() {
         let mut incident = Incident::first(rest(Status::Acknowledged, 5_000, 6_000));
-        assert!(!incident.merge(&hint(Status::Triggered, 4_000, 7_000)));
-        assert!(!incident.is_unconfirmed());
+        incident.merge(&hint(Status::Triggered, 4_000, 7_000));
+        assert_eq!((incident.state.status, incident.is_unconfirmed()), (Status::Acknowledged, false));
 
         assert!(incident.merge(&hint(Status::Resolved, 8_000, 9_000)));
         incident.merge(&rest(Status::Acknowledged, 5_000, 8_500));
@@ -455,6 +455,27 @@ mod tests {
 
         assert!(!incident.merge(&observation(Status::Resolved, resolved, "t")));
         assert_eq!(incident.state.status, Status::Triggered);
+    }
+
+    #[test]
+    fn a_later_time_of_the_same_state_is_news_and_another_look_at_it_is_none() {
+        let mut incident = Incident::first(observation(Status::Triggered, Stamp::push(seconds(1000)), "t"));
+        let look = |at, asked| observation(Status::Triggered, Stamp::rest(seconds(at), seconds(asked)), "t");
+
+        assert!(incident.merge(&look(4000, 5000)), "else a restart would forget what is older");
+        assert!(!incident.merge(&look(4000, 9000)));
+    }
+
+    #[test]
+    fn only_what_the_times_leave_open_is_doubted() {
+        let known = Incident::first(observation(Status::Resolved, Stamp::rest(seconds(1000), seconds(1100)), "t"));
+        let doubts = |status, stamp| known.doubts(&observation(status, stamp, "t"));
+
+        assert!(doubts(Status::Triggered, Stamp::push(seconds(1800))));
+        assert!(doubts(Status::Triggered, Stamp::rest(seconds(1000), seconds(1050))));
+        assert!(!doubts(Status::Triggered, Stamp::push(seconds(2000))), "newer");
+        assert!(!doubts(Status::Triggered, Stamp::push(seconds(900))), "older");
+        assert!(!doubts(Status::Resolved, Stamp::push(seconds(1800))), "the same");
     }
 
     #[test]

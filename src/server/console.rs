@@ -256,12 +256,15 @@ mod tests {
         let endless = vec![b'x'; REQUEST + 1];
         wire::send_text(&mut line, std::str::from_utf8(&endless).expect("text")).await.expect("send");
 
-        loop {
-            if let FromServer::Refused { reason } = wire::receive(&mut line).await.expect("a last word") {
-                assert!(reason.contains("cut off"), "{reason}");
-                break;
+        let last_word = timeout(STALL, async {
+            loop {
+                if let FromServer::Refused { reason } = wire::receive(&mut line).await.expect("a last word") {
+                    return reason;
+                }
             }
-        }
+        });
+        let reason = last_word.await.expect("cut off");
+        assert!(reason.contains("cut off"), "{reason}");
         let after = wire::receive::<_, FromServer>(&mut line).await;
         assert!(after.is_err(), "still served: {after:?}");
     }

@@ -57,6 +57,8 @@ struct Inside {
     next_write: VecDeque<Spoil>,
     reads: Option<ProviderError>,
     failing_reads: usize,
+    /// Reads that work before those fail.
+    spared_reads: usize,
     on_calls: Option<ProviderError>,
     subscriptions: Result<Vec<Subscription>, ProviderError>,
     pings: usize,
@@ -74,6 +76,7 @@ impl Default for Inside {
             next_write: VecDeque::new(),
             reads: None,
             failing_reads: 0,
+            spared_reads: 0,
             on_calls: None,
             subscriptions: Ok(vec![]),
             pings: 0,
@@ -178,6 +181,12 @@ impl Fake {
         inside.failing_reads = times;
     }
 
+    /// The same, but after `spared` reads that work.
+    pub(super) fn fail_reads_after(&self, spared: usize, error: ProviderError, times: usize) {
+        self.fail_reads(error, times);
+        self.inside().spared_reads = spared;
+    }
+
     /// On-calls are refused from now on.
     pub(super) fn fail_on_calls(&self, error: ProviderError) {
         self.inside().on_calls = Some(error);
@@ -205,7 +214,9 @@ impl Fake {
 
     fn read<T>(&self, read: impl FnOnce(&Inside) -> Result<T, ProviderError>) -> Result<T, ProviderError> {
         let mut inside = self.inside();
-        if inside.failing_reads > 0 {
+        if inside.spared_reads > 0 {
+            inside.spared_reads -= 1;
+        } else if inside.failing_reads > 0 {
             inside.failing_reads -= 1;
             return Err(inside.reads.clone().expect("an error"));
         }

@@ -266,12 +266,14 @@ mod tests {
         let received = real.stamp.asked.checked_sub(SignedDuration::from_millis(1)).expect("small");
         let lie = pushed(&real, Status::Resolved, 3_600_000).unsigned(received);
         let (_, mut feed) = desk.hub.subscribe();
+        tokio::spawn(super::super::look::run(Arc::clone(&desk), CancellationToken::new()));
 
         apply(&desk, &mut vec![arrival(1, lie)]).await;
 
         let mut shown = vec![];
         while shown.last() != Some(&(Status::Acknowledged, false)) {
-            if let Change::Incident(incident) = &*feed.recv().await.expect("change") {
+            let change = tokio::time::timeout(Duration::from_secs(10), feed.recv()).await.expect("asked at once");
+            if let Change::Incident(incident) = &*change.expect("change") {
                 shown.push((incident.state.status, incident.is_unconfirmed()));
             }
         }

@@ -190,7 +190,11 @@ fn timing(page: &mut Page, view: &DeliveryView) {
         Some(commit) => page.field("commit", Tone::Plain, &format!("{}, until it was on the disk", took(commit))),
         None => page.field("commit", Tone::Faint, "not known: only of those that were applied at once"),
     }
-    page.field("answer", Tone::Plain, &format!("{} after {}", line.status, took(line.latency_us)));
+    let answered = match view.answered_us() {
+        Some(all) => format!("{} after {}", line.status, took(all)),
+        None => format!("{}; written after {}, then committed", line.status, took(line.latency_us)),
+    };
+    page.field("answer", Tone::Plain, &answered);
     page.blank();
     match &line.changed {
         Some(changed) => page.field("changed", Tone::Plain, changed.as_str()),

@@ -81,11 +81,15 @@ fn timing(view: &DeliveryView) {
     let (line, times) = (&view.summary, &view.timings);
     let commit = times.commit_us.map_or_else(|| "not known".to_owned(), |commit| format!("{commit} us"));
     let proof = line.proof.as_ref().map(|proof| format!("{} with {}", proof.scheme.word(), proof.secret));
+    let answered = match view.answered_us() {
+        Some(all) => format!("{} after {all} us", line.status),
+        None => format!("{}; written after {} us, then committed", line.status, line.latency_us),
+    };
     for (name, value) in [
         ("read", format!("{} us", times.read_us)),
         ("check", format!("{} us", times.check_us)),
         ("commit", commit),
-        ("answer", format!("{} after {} us", line.status, line.latency_us)),
+        ("answer", answered),
         ("changed", line.changed.as_ref().map_or_else(|| "not applied".to_owned(), ToString::to_string)),
         ("proof", proof.unwrap_or_else(|| "none".to_owned())),
         ("altered", if line.altered { "yes" } else { "no" }.to_owned()),

@@ -296,6 +296,36 @@ async fn the_token_of_a_person_that_cannot_be_read_sends_nothing_with_anothers()
 }
 
 #[tokio::test]
+async fn what_somebody_changed_after_a_lost_answer_is_not_said_to_be_undone() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put("P1", Status::Triggered, 0);
+    let lost = ProviderError::TimedOut { address: "fake".into(), within: Duration::from_secs(15) };
+    fake.spoil_next_write(Spoil::Overtaken(Status::Resolved, lost));
+
+    let outcomes = act(&desk, vec![target("P1", Status::Triggered)], Verb::Acknowledge).await;
+
+    let [Outcome::Unknown { reason }] = outcomes.as_slice() else { panic!("{outcomes:?}") };
+    assert!(reason.as_str().contains("changed meanwhile"), "{reason}");
+}
+
+#[tokio::test]
+async fn what_the_last_look_could_not_see_is_not_said_to_be_undone() {
+    for verb in [Verb::Acknowledge, Verb::Note { text: "on it".into() }] {
+        let Setup { fake, desk, _dir } = setup();
+        fake.put("P1", Status::Triggered, 0);
+        fake.spoil_next_write(Spoil::Silence);
+        // The provider is slow: it may carry it out after the one look that was answered.
+        let before = if matches!(verb, Verb::Note { .. }) { 2 } else { 1 };
+        let broken = ProviderError::Broken { status: 500, reason: "oops".into() };
+        fake.fail_reads_after(before + 1, broken, 2);
+
+        let outcomes = act(&desk, vec![target("P1", Status::Triggered)], verb).await;
+
+        assert!(matches!(outcomes.as_slice(), [Outcome::Unknown { .. }]), "{outcomes:?}");
+    }
+}
+
+#[tokio::test]
 async fn after_a_crash_what_was_sent_is_read_back_and_what_was_not_is_left() {
     let Setup { fake, desk, _dir } = setup();
     fake.put("P1", Status::Resolved, 0);

@@ -58,6 +58,17 @@ async fn a_failed_poll_keeps_the_list_and_says_how_old_it_is_and_why() {
 }
 
 #[tokio::test]
+async fn what_began_and_was_over_between_two_rounds_is_shown_though_no_webhook_told_of_it() {
+    let mut setup = setup();
+    setup.round.poll().await;
+    setup.fake.put("P1", Status::Resolved, Timestamp::now().as_second() - 1_700_000_000);
+
+    setup.round.poll().await;
+
+    assert_eq!(setup.status("P1"), Some(Status::Resolved));
+}
+
+#[tokio::test]
 async fn what_left_the_open_list_is_asked_for_and_only_then_called_resolved() {
     let mut setup = setup();
     setup.fake.put("P1", Status::Triggered, 0);
