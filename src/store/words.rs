@@ -98,9 +98,14 @@ fn cut(word: &str) -> (&str, bool) {
 }
 
 /// Whether many deliveries may have it: then it is found by its beginning through the list of words. Ids, hashes and
-/// long numbers are found by theirs in the index itself, as each is in a few deliveries only.
+/// numbers are found by theirs in the index itself, as each is in a few deliveries only, and would fill the list.
 pub(super) fn is_common(term: &str) -> bool {
-    term.len() <= 7 || term.len() <= 32 && term.chars().all(char::is_alphabetic)
+    let digits = term.bytes().filter(u8::is_ascii_digit).count();
+    match term.len() {
+        0..=4 => true,
+        5..=7 => digits < term.len(),
+        length => length <= 32 && term.chars().all(char::is_alphabetic),
+    }
 }
 
 /// What somebody looks for.
@@ -195,6 +200,7 @@ mod tests {
         assert_eq!(query("disk* OR \"x\" NEAR("), r#""disk" AND "or" AND "x" AND ("§near"*)"#);
         assert_eq!(query("Q02JTSNZWHSEKV 1"), r#""§q02jtsnzwhsekv" AND "1""#);
         assert_eq!(query("1"), r#""1""#);
+        assert_eq!(query("5551234 code"), r#""§5551234" AND ("§code"*)"#);
         assert_eq!(
             Needle::new("db").expect("word").query(|_| Ok::<_, ()>(None)),
             Ok(r#"("db"* OR "§db"*)"#.to_owned())
