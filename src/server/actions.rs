@@ -86,8 +86,8 @@ async fn settle_sent(desk: &Desk, provider: &dyn Provider, action: &Action, key:
     let before = Before { changed: asked, notes: 0, since: Some(asked) };
     let outcome = read_back(desk, provider, &action.verb, key, before, CAUSE).await;
     match (&action.verb, &outcome) {
-        (Verb::HandOff { note: Some(text), .. }, Outcome::Confirmed { .. }) => {
-            with_note(outcome, find_note(desk, provider, key, text, before, CAUSE).await)
+        (Verb::HandOff { to, note: Some(text) }, Outcome::Confirmed { .. }) => {
+            with_note(outcome, to, find_note(desk, provider, key, text, before, CAUSE).await)
         }
         _ => outcome,
     }
@@ -219,18 +219,23 @@ async fn send(desk: &Desk, provider: &dyn Provider, verb: &Verb, key: &IncidentK
         Err(error) if error.leaves_doubt() => read_back(desk, provider, verb, key, before, &error.to_string()).await,
         Err(error) => Outcome::Failed { reason: error.shown() },
     };
-    match (&outcome, note_of(verb)) {
-        (Outcome::Confirmed { .. }, Some(text)) => {
-            with_note(outcome, post_note(desk, provider, key, text, before).await)
+    match (verb, &outcome) {
+        (Verb::HandOff { to, note: Some(text) }, Outcome::Confirmed { .. }) => {
+            with_note(outcome, to, post_note(desk, provider, key, text, before).await)
         }
         _ => outcome,
     }
 }
 
-/// A hand-off that worked, with what became of its note.
-fn with_note(handed_off: Outcome, note: Outcome) -> Outcome {
+/// A hand-off that is confirmed, with what became of its note. One that was only read back may have stood so before,
+/// or by somebody else's hand.
+fn with_note(handed_off: Outcome, to: &Assignee, note: Outcome) -> Outcome {
     let (Outcome::Failed { reason: failed } | Outcome::Unknown { reason: failed }) = note else { return handed_off };
-    Outcome::Partly { done: "handed off".into(), failed: Shown::line(&format!("the note: {failed}")) }
+    let done = match handed_off {
+        Outcome::Confirmed { notice: Some(_) } => Shown::line(&format!("it was with {} when read back", to.name())),
+        _ => "handed off".into(),
+    };
+    Outcome::Partly { done, failed: Shown::line(&format!("the note: {failed}")) }
 }
 
 /// Whether the incident, as the provider now shows it, is what was asked for.

@@ -40,6 +40,8 @@ const READ_BACK: &[Duration] = &[Duration::ZERO, Duration::from_millis(1), Durat
 /// What happens to the next call.
 #[derive(Debug, Clone)]
 pub(super) enum Spoil {
+    /// Nothing is spoiled.
+    Not,
     /// The write is carried out, but the answer is lost.
     AnswerLost,
     /// Nothing is carried out and no answer comes.
@@ -228,7 +230,7 @@ impl Fake {
         inside.writes += 1;
         inside.names.push(self.1.clone());
         match inside.next_write.pop_front() {
-            None => Ok(write(&mut inside)),
+            None | Some(Spoil::Not) => Ok(write(&mut inside)),
             Some(Spoil::AnswerLost) => {
                 write(&mut inside);
                 Err(timed_out())
