@@ -34,6 +34,8 @@ pub const READ_BACK: &[Duration] = &[
 ];
 /// How far the provider's clock may lie behind ours, where what happened since an action was asked for is looked for.
 const SKEW: SignedDuration = SignedDuration::from_secs(30);
+/// The pauses between looks at an incident whose answers are older than what is known.
+const LAG: &[Duration] = &[Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
 /// How often a provider that asks for patience (429) is waited for.
 const PATIENCE: usize = 5;
 
@@ -98,7 +100,7 @@ async fn one(desk: &Desk, id: ActionId, verb: &Verb, target: &Target, acting: &A
         Ok(provider) => provider,
         Err(reason) => return Outcome::Failed { reason },
     };
-    let now = match patiently(|| provider.incident(&target.key.id)).await {
+    let now = match as_it_stands(desk, &*provider, &target.key).await {
         Ok(now) => now,
         Err(error) => {
             if let (ProviderError::Unauthorised { .. }, Some(account)) =
@@ -109,7 +111,6 @@ async fn one(desk: &Desk, id: ActionId, verb: &Verb, target: &Target, acting: &A
             return Outcome::Failed { reason: not_sent(&error) };
         }
     };
-    desk.observe(&now).await;
     if let Some(outcome) = meanwhile(verb, target, &now) {
         return outcome;
     }
@@ -129,9 +130,30 @@ async fn one(desk: &Desk, id: ActionId, verb: &Verb, target: &Target, acting: &A
     {
         // Refused perhaps because somebody was faster by the blink between our look and our request.
         desk.observe(&now).await;
-        return meanwhile(verb, target, &now).unwrap_or(outcome);
+        if !knows_better(desk, &now) {
+            return meanwhile(verb, target, &now).unwrap_or(outcome);
+        }
     }
     outcome
+}
+
+/// Looks at the incident, and again while the answer is older than what is known of it.
+async fn as_it_stands(desk: &Desk, provider: &dyn Provider, key: &IncidentKey) -> Result<Observation, ProviderError> {
+    for pause in LAG.iter().map(Some).chain([None]) {
+        let now = patiently(|| provider.incident(&key.id)).await?;
+        desk.observe(&now).await;
+        if !knows_better(desk, &now) {
+            return Ok(now);
+        }
+        if let Some(pause) = pause {
+            sleep(*pause).await;
+        }
+    }
+    Err(ProviderError::Unreadable { cause: "it is older than what webhooks told; try again in a moment".to_owned() })
+}
+
+fn knows_better(desk: &Desk, seen: &Observation) -> bool {
+    desk.hub.look(|board| board.knows_better(seen))
 }
 
 async fn provider_of(desk: &Desk, key: &IncidentKey, acting: &Acting) -> Result<Arc<dyn Provider>, Shown> {
@@ -317,6 +339,10 @@ async fn read_back(
             continue;
         };
         desk.observe(&seen).await;
+        if knows_better(desk, &seen) {
+            stands = None;
+            continue;
+        }
         if let Outcome::Confirmed { .. } = judge(verb, &seen) {
             return Outcome::Confirmed { notice: Some("the answer was lost; read back and found done".into()) };
         }

@@ -10,6 +10,7 @@ mod files;
 mod index;
 mod pack;
 mod reader;
+mod register;
 mod retention;
 mod schema;
 mod search;
@@ -278,17 +279,22 @@ impl Store {
         Arc::clone(&self.grown)
     }
 
-    /// Takes some deliveries into the index of words that are not there yet, and some out that are pruned. Says whether
-    /// there may be more to do. A search finds all of them before that too, only not as fast.
+    /// Takes some deliveries into the registers and into the index of words that are not there yet, and some out that
+    /// are pruned. Says whether there may be more to do. A search finds all of them before that too, only not as fast.
     pub async fn index_some(&self) -> Result<bool, StoreError> {
-        let (slice, gone) = self.read(|reader| Ok((index::Slice::read(reader)?, index::has_gone(reader)?))).await?;
+        let (behind, slice, gone) = self
+            .read(|reader| Ok((register::is_behind(reader)?, index::Slice::read(reader)?, index::has_gone(reader)?)))
+            .await?;
+        if behind {
+            self.ask_apart(register::file).await?;
+        }
         if gone {
             self.ask_apart(index::clear).await?;
         }
         if !slice.is_empty() {
             self.ask_apart(move |db| index::add(db, &slice)).await?;
         } else if !gone {
-            return Ok(false);
+            return Ok(behind);
         }
         self.ask_apart(index::merge).await?;
         Ok(true)

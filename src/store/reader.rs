@@ -150,9 +150,9 @@ impl Reader {
         self.rows(sql, params![account.as_str(), PING, limit], |row| timestamp(row, "at"))
     }
 
-    /// How many deliveries are kept, by account and verdict; does not look at them.
+    /// How many deliveries are kept, by account and verdict; looks only at those that are not filed yet.
     pub fn counts(&self) -> Result<Vec<Count>, StoreError> {
-        let sql = "SELECT nullif(account, '') AS account, verdict, sum(deliveries) AS deliveries FROM tally
+        let sql = "SELECT nullif(account, '') AS account, verdict, sum(deliveries) AS deliveries FROM counted
                    GROUP BY 1, 2 HAVING sum(deliveries) > 0";
         self.rows(sql, [], |row| {
             Ok(Count {

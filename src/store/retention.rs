@@ -82,7 +82,7 @@ fn oldest(keep: &Keep, now: Timestamp) -> Timestamp {
 }
 
 fn total(db: &Connection) -> Result<u64> {
-    db.prepare_cached("SELECT ifnull(sum(deliveries), 0) FROM tally")?
+    db.prepare_cached("SELECT ifnull(sum(deliveries), 0) FROM counted")?
         .query_row([], |row| row.get::<_, i64>(0))
         .map(i64::unsigned_abs)
 }

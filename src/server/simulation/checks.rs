@@ -152,7 +152,8 @@ pub(super) fn actions_end_truthfully(owner: &Owner, provider: &Simulated) {
                 verb @ Verb::HandOff { note, .. } => is_with(verb, &stood) && noted == usize::from(note.is_some()),
             },
         };
-        assert!(truthful, "{} is said to be {outcome:?}; done: {done:?}", describe(action));
+        let stood: Vec<_> = provider_versions(&inside.incidents, &key.id).iter().map(Version::words).collect();
+        assert!(truthful, "{} is said to be {outcome:?}; done: {done:?}; it stood: {stood:?}", describe(action));
     }
 }
 
