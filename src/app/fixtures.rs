@@ -224,7 +224,7 @@ pub(crate) fn delivery(id: i64, seconds_ago: i64, verdict: Verdict, event: &str)
         event_type: (!event.is_empty()).then(|| shown(event)),
         incident: event.starts_with("incident.").then(|| key("Q1DISK")),
         subject: event.starts_with("incident.").then(|| shown("Disk 97 % full on db-3")),
-        latency_us: 1800,
+        latency_us: Some(1800),
         size: 2311,
         proof: genuine.then(|| Proof { scheme: Scheme::PagerdutyV3, secret: shown("env PD_SECRET") }),
         altered: false,

@@ -3,6 +3,7 @@
 //! Ok means committed and synced. One thread writes, and commits what has queued as one transaction.
 
 mod backup;
+mod checkpoint;
 pub mod crash;
 mod damage;
 mod error;
@@ -30,7 +31,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -72,8 +73,6 @@ const LATELY: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct NewDelivery {
     pub at: Timestamp,
-    /// When its head was read.
-    pub started: Instant,
     /// `None` when the path named no account of ours.
     pub account: Option<AccountName>,
     /// What showed that it is genuine.
@@ -106,6 +105,8 @@ pub enum Write {
     Incident(Box<Incident>),
     /// Their content has reached the board. Every accepted delivery needs it, also one without observation.
     Applied(Vec<Applied>),
+    /// How long the commits of deliveries took that are not applied, in microseconds.
+    Committed(Vec<(DeliveryId, u64)>),
     Forget(IncidentKey),
     Action(Box<Action>),
     /// A provider's answer, for a start without network.

@@ -75,8 +75,8 @@ pub struct Reader {
     path: PathBuf,
 }
 
-pub(super) const SUMMARY: &str =
-    "id, at, account, verdict, reason, status, event_id, event_type, incident, subject, latency_us, size, scheme,
+pub(super) const SUMMARY: &str = "id, at, account, verdict, reason, status, event_id, event_type, incident, subject,
+     read_us + check_us + commit_us AS latency_us, size, scheme,
      secret, altered, changed";
 
 const ACTION: &str = "id, at, actor, uid, name, verb, outcomes";
@@ -313,7 +313,7 @@ pub(super) fn summary(row: &Row<'_>) -> rusqlite::Result<DeliverySummary> {
         event_type: shown("event_type")?,
         incident: account.clone().zip(incident).map(|(account, id)| IncidentKey { account, id }),
         subject: shown("subject")?,
-        latency_us: unsigned(row, "latency_us")?,
+        latency_us: row.get::<_, Option<i64>>("latency_us")?.map(i64::unsigned_abs),
         size: unsigned(row, "size")?,
         proof: proof(row)?,
         altered: row.get("altered")?,

@@ -142,6 +142,7 @@ const MIGRATIONS: &[&str] = &[
     INSERT INTO delivery_text (delivery_text, rank) VALUES ('crisismerge', 1000);
 ",
     "
+    ALTER TABLE delivery DROP COLUMN latency_us;
     DROP INDEX delivery_incident;
     DROP INDEX delivery_type;
     DROP TRIGGER tally_more;
@@ -233,8 +234,9 @@ fn configure(db: &Connection) -> rusqlite::Result<()> {
     }
     db.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
     db.pragma_update(None, "synchronous", "full")?;
-    // 4 MiB of log, then it goes into the database; what a flood left of the log is given back.
-    db.pragma_update_and_check(None, "wal_autocheckpoint", 256, |_| Ok(()))?;
+    // At 16 MiB of log a commit carries into the database what `checkpoint` has not yet; what a flood left of the log
+    // is given back.
+    db.pragma_update_and_check(None, "wal_autocheckpoint", 1024, |_| Ok(()))?;
     db.pragma_update_and_check(None, "journal_size_limit", 16 * 1024 * 1024, |_| Ok(()))?;
     // Nothing of a delivery may reach a temporary file.
     db.pragma_update(None, "temp_store", "memory")?;

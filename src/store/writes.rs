@@ -128,7 +128,7 @@ fn summary(new: &NewDelivery) -> DeliverySummary {
         event_type: decoded.map(|decoded| decoded.event_type.clone()),
         incident: decoded.and_then(|decoded| decoded.incident.clone()),
         subject: decoded.and_then(|decoded| decoded.subject.clone()),
-        latency_us: u64::try_from(new.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        latency_us: None,
         size: u64::try_from(new.body.len()).unwrap_or(u64::MAX),
         proof: new.proof.clone(),
         altered: false,
@@ -146,8 +146,8 @@ fn insert_delivery(db: &Connection, line: &DeliverySummary, prepared: &Prepared)
     let packed = cut.as_ref().unwrap_or(packed);
     db.prepare_cached(
         "INSERT INTO delivery (at, account, verdict, applied, reason, status, event_id, event_type, incident, subject,
-             latency_us, size, peer, headers, body, packed, scheme, secret, altered, read_us, check_us)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
+             size, peer, headers, body, packed, scheme, secret, altered, read_us, check_us)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
     )?
     .execute(params![
         nanoseconds(line.at),
@@ -160,7 +160,6 @@ fn insert_delivery(db: &Connection, line: &DeliverySummary, prepared: &Prepared)
         line.event_type.as_ref().map(Shown::as_str),
         line.incident.as_ref().map(|key| key.id.as_str()),
         line.subject.as_ref().map(Shown::as_str),
-        signed(line.latency_us),
         signed(line.size),
         new.peer,
         packed.headers,
@@ -195,6 +194,7 @@ pub(super) fn save(db: &Connection, writes: &[Write]) -> Result<()> {
     writes.iter().try_for_each(|write| match write {
         Write::Incident(incident) => save_incident(db, incident),
         Write::Applied(deliveries) => applied(db, deliveries),
+        Write::Committed(deliveries) => committed(db, deliveries),
         Write::Forget(key) => forget(db, key),
         Write::Action(action) => save_action(db, action),
         Write::Snapshot { account, kind, at, json } => db
@@ -226,6 +226,11 @@ fn applied(db: &Connection, deliveries: &[Applied]) -> Result<()> {
     deliveries.iter().try_for_each(|Applied { id, changed, commit_us }| {
         mark.execute(params![id.0, changed.as_ref().map(Shown::as_str), commit_us.map(signed)]).map(drop)
     })
+}
+
+fn committed(db: &Connection, deliveries: &[(DeliveryId, u64)]) -> Result<()> {
+    let mut note = db.prepare_cached("UPDATE delivery SET commit_us = ?2 WHERE id = ?1")?;
+    deliveries.iter().try_for_each(|(id, commit_us)| note.execute(params![id.0, signed(*commit_us)]).map(drop))
 }
 
 fn forget(db: &Connection, key: &IncidentKey) -> Result<()> {

@@ -32,7 +32,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use self::load::{PATH, at, mac, median, next_request, receiver, setting};
+use self::load::{PATH, at, mac, next_request, receiver, setting};
 
 const CONNECTIONS: [usize; 3] = [1, 16, 128];
 
@@ -237,6 +237,11 @@ async fn post_until(address: SocketAddr, until: Instant) -> Vec<Duration> {
         latencies.push(start.elapsed());
     }
     latencies
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 fn print(table: &BTreeMap<(usize, Variant), Measured>) {

@@ -17,7 +17,6 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    thread,
     time::{Duration, Instant},
 };
 
@@ -151,6 +150,7 @@ async fn flood(door: SocketAddr, rate: u32, time: Duration) -> (usize, usize, Du
     let (began, open) = (Instant::now(), Arc::new(AtomicUsize::new(0)));
     let (mut all, mut due, mut unsent) = (vec![], 0_u32, 0);
     while began.elapsed() < time {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "few, and after the beginning")]
         let now = (began.elapsed().as_secs_f64() * f64::from(rate)) as u32;
         for n in due..now {
             if open.load(Ordering::Relaxed) < MOST {

@@ -144,12 +144,14 @@ pub(super) fn actions_end_truthfully(owner: &Owner, provider: &Simulated) {
             Outcome::Unknown { .. } => true,
             Outcome::Failed { .. } | Outcome::Conflict { .. } => changed + noted == 0,
             Outcome::Partly { done, .. } if done.as_str() == "handed off" => changed == 1 && noted == 0,
-            Outcome::Partly { .. } => is_with(&action.verb, &stood) && noted == 0,
+            Outcome::Partly { .. } => stood(&|version| is_with(&action.verb, version)) && noted == 0,
             Outcome::Confirmed { .. } => match &action.verb {
                 Verb::Note { .. } => noted == 1,
                 Verb::Acknowledge => changed == 1 || stood_as(Status::Acknowledged),
                 Verb::Resolve => changed == 1 || stood_as(Status::Resolved),
-                verb @ Verb::HandOff { note, .. } => is_with(verb, &stood) && noted == usize::from(note.is_some()),
+                verb @ Verb::HandOff { note, .. } => {
+                    stood(&|version| is_with(verb, version)) && noted == usize::from(note.is_some())
+                }
             },
         };
         let stood: Vec<_> = provider_versions(&inside.incidents, &key.id).iter().map(Version::words).collect();
@@ -157,10 +159,10 @@ pub(super) fn actions_end_truthfully(owner: &Owner, provider: &Simulated) {
     }
 }
 
-/// Whether the incident was at some time with the person that it was to be handed to.
-fn is_with(verb: &Verb, stood: &dyn Fn(&dyn Fn(&Version) -> bool) -> bool) -> bool {
+/// Whether the incident is with the person that it was to be handed to.
+fn is_with(verb: &Verb, version: &Version) -> bool {
     match verb {
-        Verb::HandOff { to: Assignee::User(user), .. } => stood(&|version| version.incident.is_with(&user.id)),
+        Verb::HandOff { to: Assignee::User(user), .. } => version.incident.is_with(&user.id),
         _ => false,
     }
 }

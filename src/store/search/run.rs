@@ -222,7 +222,10 @@ impl AtHand<'_> {
             Condition::Since(at) => self.row.get::<_, i64>("at")? >= nanoseconds(*at),
             Condition::Until(at) => self.row.get::<_, i64>("at")? < nanoseconds(*at),
             Condition::Size(range) => range.contains(&number("size")?),
-            Condition::Latency(range) => range.contains(&number("latency_us")?),
+            Condition::Latency(range) => {
+                let waited = self.row.get::<_, Option<i64>>("latency_us")?.map(i64::unsigned_abs);
+                waited.is_some_and(|waited| range.contains(&waited))
+            }
             Condition::Text(text) => match Needle::new(text) {
                 Some(needle) => self.says(&needle)?,
                 None => true,

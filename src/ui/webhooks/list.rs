@@ -275,7 +275,7 @@ fn value<'a>(model: &Model, column: Column, row: &DeliverySummary, wide: usize) 
             },
             None => span(model, Tone::Faint, cell(row.reason.as_str(), wide)),
         },
-        Column::Latency => plain(&right(&milliseconds(row.latency_us), wide)),
+        Column::Latency => plain(&right(&row.latency_us.map_or_else(|| "?".to_owned(), milliseconds), wide)),
         Column::Size => plain(&right(&row.size.to_string(), wide)),
     }
 }

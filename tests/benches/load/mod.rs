@@ -98,11 +98,6 @@ fn body(event: u64) -> String {
     body
 }
 
-pub(crate) fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
 /// The latency, in milliseconds, that this share of them does not exceed. They are sorted.
 pub(crate) fn at(latencies: &[Duration], share: f64) -> f64 {
     #[expect(
