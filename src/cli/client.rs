@@ -129,6 +129,12 @@ impl Client {
         self.doubts_of(Account::rest_standing, None)
     }
 
+    /// Whose clocks differ, in words.
+    pub(super) fn skews(&self) -> Vec<String> {
+        let accounts = self.board.accounts.values().map(|known| &known.account);
+        accounts.filter_map(|account| Some(format!("{}: {}", account.name, account.skew_words()?))).collect()
+    }
+
     /// The accounts of which only what webhooks told is known.
     pub(super) fn webhooks_only(&self) -> Vec<String> {
         let accounts = self.board.accounts.values().map(|known| &known.account);

@@ -110,7 +110,7 @@ async fn with(client: &mut Client, command: Command) -> CommandOutcome {
 /// Says why the answer cannot be trusted, and chooses the exit code by it.
 fn trusted(client: &Client) -> Exit {
     let doubts = client.doubts();
-    for doubt in &doubts {
+    for doubt in client.skews().iter().chain(&doubts) {
         output::complain(doubt);
     }
     if doubts.is_empty() { Exit::Done } else { Exit::Stale }

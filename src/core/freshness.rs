@@ -8,6 +8,7 @@ use super::{
     id::{AccountName, UserId},
     incident::Named,
     text::Shown,
+    words::age,
 };
 
 /// Why a source fails.
@@ -94,9 +95,23 @@ pub struct Account {
     /// Seconds between polls.
     pub poll_seconds: u32,
     pub push: Push,
+    /// The provider's clock minus that of the server's host, when they are too far apart to be left unsaid.
+    #[serde(default)]
+    pub skew: Option<SignedDuration>,
 }
 
+/// Clocks that differ by less are taken for the same.
+pub const SKEW: SignedDuration = SignedDuration::from_secs(30);
+
 impl Account {
+    /// Whether the clocks differ, in words; `None` when they agree.
+    pub fn skew_words(&self) -> Option<String> {
+        let skew = self.skew?;
+        let way = if skew.is_negative() { "ahead of" } else { "behind" };
+        let by = age(skew.abs());
+        Some(format!("the server's clock is {by} {way} {}'s: ages and times are off by that", self.provider))
+    }
+
     /// How the incidents asked for over REST stand at `now`.
     pub fn rest_standing(&self, now: Timestamp) -> Standing {
         self.rest.standing(now, self.every())

@@ -65,6 +65,7 @@ struct Inside {
     subscriptions: Result<Vec<Subscription>, ProviderError>,
     pings: usize,
     looks: usize,
+    skew: Option<SignedDuration>,
     /// In whose name each write was made; `None`: the account's own.
     names: Vec<Option<String>>,
 }
@@ -83,6 +84,7 @@ impl Default for Inside {
             subscriptions: Ok(vec![]),
             pings: 0,
             looks: 0,
+            skew: None,
             names: vec![],
         }
     }
@@ -172,6 +174,10 @@ impl Fake {
         self.inside().incidents.remove(id);
     }
 
+    pub(super) fn set_clock_apart(&self, seconds: i64) {
+        self.inside().skew = Some(SignedDuration::from_secs(seconds));
+    }
+
     pub(super) fn spoil_next_write(&self, spoil: Spoil) {
         self.inside().next_write.push_back(spoil);
     }
@@ -259,6 +265,10 @@ impl Fake {
 
 #[async_trait]
 impl Provider for Fake {
+    fn clock_skew(&self) -> Option<SignedDuration> {
+        self.inside().skew
+    }
+
     async fn identity(&self) -> Result<Identity, ProviderError> {
         self.read(|_| {
             Ok(Identity { name: "alice".into(), email: None, user: Some(person("alice")), account_key: false })
@@ -394,6 +404,7 @@ pub(super) fn desk_of(settings: AccountSettings, provider: Arc<dyn Provider>, di
         identity: None,
         cannot_act: None,
         rest_off: None,
+        skew: None,
         rest: Freshness::default(),
         on_call: Freshness::default(),
         poll_seconds: 30,

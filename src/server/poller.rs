@@ -115,6 +115,7 @@ impl Round {
         self.conclude(&incidents, asked_at, |account| &mut account.rest);
         let on_call = self.on_call(&*provider, asked_at).await;
         self.conclude(&on_call, asked_at, |account| &mut account.on_call);
+        self.compare_clocks(&*provider);
         if incidents.is_ok() || on_call.is_ok() {
             snapshot::save(&self.desk, &self.name, asked_at).await;
         }
@@ -148,6 +149,15 @@ impl Round {
             Ok(()) => part(account).succeeded(asked_at),
             Err(error) => part(account).failed(account::failure(error, (self.desk.now)())),
         });
+    }
+
+    fn compare_clocks(&self, provider: &dyn Provider) {
+        let skew = provider.clock_skew().filter(|skew| skew.abs() > freshness::SKEW);
+        let known = self.desk.hub.look(|board| board.accounts.get(&self.name).and_then(|known| known.account.skew));
+        // It is measured anew with each answer: only what can be seen is news.
+        if skew.map(|skew| skew.as_secs() / 10) != known.map(|known| known.as_secs() / 10) {
+            self.note(|account| account.skew = skew);
+        }
     }
 
     async fn on_call(&mut self, provider: &dyn Provider, asked_at: Timestamp) -> Result<(), ProviderError> {
