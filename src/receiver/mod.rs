@@ -40,7 +40,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 pub use self::{
     meter::Meter,
     network::Networks,
-    scheme::{NamedSecret, unusable},
+    scheme::{Draft, NamedSecret, sign, unusable},
 };
 use self::{
     network::{Client, Known},

@@ -11,12 +11,17 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, Result};
 
+use super::writer::Transaction;
+
 /// Pages of the log (16 KiB) after which they are carried over.
 const PAGES: usize = 256;
 /// Pages that a commit writes at least: the ends of the log, of the known events, and of what is not applied.
 const COMMIT: usize = 3;
 /// Deliveries that fit into a page of the log, about.
 const PAGE: usize = 8;
+/// Pages that a slice of housekeeping writes, about. They are not synced by its commit, so the next one that is waits for
+/// them all.
+const SLICE: usize = 64;
 
 /// The thread that does it, as long as this is there.
 pub(super) struct Checkpoints {
@@ -40,8 +45,11 @@ impl Checkpoints {
     }
 
     /// Notes a commit of so many jobs.
-    pub(super) fn committed(&mut self, jobs: usize) {
-        self.pages += COMMIT + jobs / PAGE;
+    pub(super) fn committed(&mut self, jobs: usize, transaction: Transaction) {
+        self.pages += match transaction {
+            Transaction::Shared => COMMIT + jobs / PAGE,
+            Transaction::Apart => SLICE,
+        };
         if self.pages >= PAGES {
             self.pages = 0;
             // When it is at it already, it goes on with these.

@@ -59,6 +59,18 @@ pub struct Beginning {
     pub pruned_for: Option<PrunedFor>,
 }
 
+impl Beginning {
+    /// What was before, in words; `None`: the log was never longer.
+    pub fn let_go(&self) -> Option<String> {
+        let cause = match self.pruned_for? {
+            PrunedFor::Age => "too old",
+            PrunedFor::Number => "too many",
+            PrunedFor::Size => "too large",
+        };
+        (self.pruned > 0).then(|| format!("{} before were let go, the log was {cause}", self.pruned))
+    }
+}
+
 /// An accepted delivery whose content has not reached the board.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unapplied {

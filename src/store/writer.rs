@@ -185,7 +185,7 @@ impl Writer {
             }
         };
         if outcome.is_ok() {
-            open.checkpoints.committed(jobs.len());
+            open.checkpoints.committed(jobs.len(), transaction);
         }
         if matches!(outcome, Err(StoreError::Corrupt { .. })) {
             self.sound = None;

@@ -30,7 +30,7 @@ use dogwatch::{
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpSocket, TcpStream},
+    net::{TcpSocket, TcpStream},
     runtime::Runtime,
     time::timeout,
 };
@@ -64,7 +64,10 @@ fn main() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
     let server = runtime(2);
     let stop = CancellationToken::new();
-    let door = server.block_on(open(dir.path(), stop.clone()));
+    let door = {
+        let _within = server.enter();
+        open(dir.path(), stop.clone())
+    };
     let _ = rlimit();
 
     let client = runtime(1);
@@ -102,8 +105,8 @@ fn rlimit() -> std::io::Result<()> {
     Ok(setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?)
 }
 
-async fn open(dir: &Path, stop: CancellationToken) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+fn open(dir: &Path, stop: CancellationToken) -> SocketAddr {
+    let listener = http::listen(([127, 0, 0, 1], 0).into()).expect("a port");
     let door = listener.local_addr().expect("an address");
     let front = Front::plain(Networks::default());
     tokio::spawn(http::serve(listener, receiver(dir), Limits::default(), front, stop));

@@ -23,7 +23,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::watch,
     time::{sleep, timeout},
 };
@@ -36,6 +36,9 @@ use super::{Networks, tls::Entrance};
 
 /// Before another try when no connection can be taken.
 const WITHOUT_FILES: Duration = Duration::from_millis(50);
+
+/// Connections that wait to be let in; the kernel may hold it to fewer (`net.core.somaxconn`).
+const WAITING: u32 = 4096;
 
 /// What one client, and all together, may take.
 #[derive(Debug, Clone, Copy)]
@@ -88,6 +91,15 @@ impl Front {
     pub fn plain(networks: Networks) -> Self {
         Self { entrance: watch::channel(Entrance::Plain).1, connections: Gauge::default(), networks }
     }
+}
+
+/// Takes the port. When more come at once than can be let in, they wait before the door rather than being turned away
+/// by the kernel, after which they would try again only seconds later.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING)
 }
 
 /// Serves until `stop`, then finishes the requests in progress, for at most `limits.drain`. A connection begins as

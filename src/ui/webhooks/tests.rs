@@ -123,7 +123,12 @@ fn the_end_of_the_log() {
     });
     both("log_begins", &board(), |model| {
         let effects = press(model, "G");
-        answer(model, &effects, Ok(Answer::Deliveries { deliveries: vec![] }));
+        answer(model, &effects, Ok(Answer::Deliveries { deliveries: vec![], let_go: None }));
+    });
+    both("log_begins_later", &board(), |model| {
+        let effects = press(model, "G");
+        let let_go = Some("41 before were let go, the log was too old".into());
+        answer(model, &effects, Ok(Answer::Deliveries { deliveries: vec![], let_go }));
     });
 }
 
