@@ -88,6 +88,7 @@ pub(crate) fn account() -> Account {
         on_call: Freshness { last_success: Some(ago(12)), failure: None },
         poll_seconds: 30,
         push: Push { last_delivery: Some(ago(5)), ..Push::default() },
+        clock_ahead: None,
     }
 }
 

@@ -34,6 +34,8 @@ pub fn troubles(model: &Model) -> Vec<Trouble> {
     for board in model.board.accounts.values() {
         rest(&mut out, model, &board.account);
     }
+    let skews = model.board.accounts.values().filter_map(|board| board.account.skew_told());
+    out.extend(skews.map(|text| trouble(Tone::Alarm, text)));
     for board in model.board.accounts.values() {
         push(&mut out, model, &board.account);
     }

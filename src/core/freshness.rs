@@ -8,7 +8,11 @@ use super::{
     id::{AccountName, UserId},
     incident::Named,
     text::Shown,
+    words,
 };
+
+/// Clocks that differ by more make ages and orders wrong.
+pub const SKEW: SignedDuration = SignedDuration::from_secs(30);
 
 /// Why a source fails.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +52,14 @@ impl Freshness {
 
     pub fn failed(&mut self, failure: Failure) {
         self.failure = Some(failure);
+    }
+
+    /// This host's clock was set back by `back`: what was noted by the former one is no younger for it.
+    pub fn set_back(&mut self, back: SignedDuration) {
+        let failed_at = self.failure.as_mut().map(|failure| &mut failure.at);
+        for at in self.last_success.iter_mut().chain(failed_at) {
+            *at = at.checked_sub(back).unwrap_or(Timestamp::MIN);
+        }
     }
 
     /// How it stands at `now`, if a success is due every `every`: late by two periods is stale too.
@@ -94,6 +106,9 @@ pub struct Account {
     /// Seconds between polls.
     pub poll_seconds: u32,
     pub push: Push,
+    /// How far this host's clock is ahead of the provider's (negative: behind), where that is known.
+    #[serde(default)]
+    pub clock_ahead: Option<SignedDuration>,
 }
 
 impl Account {
@@ -105,6 +120,34 @@ impl Account {
     /// How what is known of on-call stands at `now`.
     pub fn on_call_standing(&self, now: Timestamp) -> Standing {
         self.on_call.standing(now, self.every())
+    }
+
+    /// What time it is at the provider when it is `now` here: what it dates is as old as that says.
+    pub fn provider_time(&self, now: Timestamp) -> Timestamp {
+        let ahead = self.clock_ahead.unwrap_or_default();
+        now.checked_sub(ahead).unwrap_or(now)
+    }
+
+    /// This host's clock jumped by so much (negative: was set back): how it stands to the provider's is not known.
+    pub fn clock_jumped(&mut self, jump: SignedDuration) {
+        self.clock_ahead = None;
+        if jump.is_negative() {
+            self.rest.set_back(jump.abs());
+            self.on_call.set_back(jump.abs());
+        }
+    }
+
+    /// How far the two clocks are apart, when that is too far.
+    pub fn skew(&self) -> Option<SignedDuration> {
+        self.clock_ahead.filter(|ahead| ahead.abs() > SKEW)
+    }
+
+    /// That the two clocks are too far apart, and what to do.
+    pub fn skew_told(&self) -> Option<String> {
+        let skew = self.skew()?;
+        let side = if skew.is_positive() { "AHEAD of" } else { "BEHIND" };
+        let (name, provider, about) = (&self.name, &self.provider, words::about(skew));
+        Some(format!("{name}: the clock here is {about} {side} {provider}'s: set it, its times are off"))
     }
 
     fn every(&self) -> SignedDuration {

@@ -6,7 +6,7 @@ pub mod pagerduty;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::core::{
     action::Assignee,
@@ -78,7 +78,7 @@ pub struct Check {
     pub identity: Identity,
     pub abilities: Vec<String>,
     /// Provider's clock minus ours, where it tells its time.
-    pub clock_skew: Option<jiff::SignedDuration>,
+    pub clock_skew: Option<SignedDuration>,
 }
 
 /// People, policies: to whom something can be handed.
@@ -93,6 +93,10 @@ pub struct Directory {
 pub trait Provider: Send + Sync {
     /// Requests left in the provider's present window, as far as it has told.
     fn budget(&self) -> Option<u64> {
+        None
+    }
+    /// How far this host's clock is ahead of the provider's (negative: behind), as its last answers agree.
+    fn clock_ahead(&self) -> Option<SignedDuration> {
         None
     }
     /// Who the credentials belong to, and whether `from` names somebody.

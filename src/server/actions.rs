@@ -34,6 +34,8 @@ pub const READ_BACK: &[Duration] = &[
 ];
 /// How far the provider's clock may lie behind ours, where what happened since an action was asked for is looked for.
 const SKEW: SignedDuration = SignedDuration::from_secs(30);
+/// At most so many looks tell how the provider's clock stands to ours.
+const ANSWERS: usize = 3;
 /// How often a provider that asks for patience (429) is waited for.
 const PATIENCE: usize = 5;
 
@@ -82,7 +84,7 @@ struct Before {
 
 async fn settle_sent(desk: &Desk, provider: &dyn Provider, action: &Action, key: &IncidentKey) -> Outcome {
     const CAUSE: &str = "dogwatch ended while this was on its way";
-    let asked = action.at.checked_sub(SKEW).unwrap_or(action.at);
+    let asked = asked_at(provider, action, key).await;
     let before = Before { changed: asked, notes: 0, since: Some(asked) };
     let outcome = read_back(desk, provider, &action.verb, key, before, CAUSE).await;
     match (&action.verb, &outcome) {
@@ -91,6 +93,17 @@ async fn settle_sent(desk: &Desk, provider: &dyn Provider, action: &Action, key:
         }
         _ => outcome,
     }
+}
+
+/// When `action` was asked for, or somewhat earlier, by the provider's clock, which answers of its have to tell first.
+async fn asked_at(provider: &dyn Provider, action: &Action, key: &IncidentKey) -> Timestamp {
+    for _ in 0..ANSWERS {
+        if provider.clock_ahead().is_some() || provider.incident(&key.id).await.is_err() {
+            break;
+        }
+    }
+    let ahead = provider.clock_ahead().unwrap_or_default().max(SignedDuration::ZERO);
+    action.at.checked_sub(ahead.saturating_add(SKEW)).unwrap_or(action.at)
 }
 
 async fn one(desk: &Desk, id: ActionId, verb: &Verb, target: &Target, acting: &Acting) -> Outcome {

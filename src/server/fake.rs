@@ -396,6 +396,7 @@ pub(super) fn desk_of(settings: AccountSettings, provider: Arc<dyn Provider>, di
         on_call: Freshness::default(),
         poll_seconds: 30,
         push: Push::default(),
+        clock_ahead: None,
     };
     board.apply(&Change::Account(Box::new(account)));
     let account = Account::with_provider(settings, provider);

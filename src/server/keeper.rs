@@ -391,8 +391,8 @@ impl Keeper {
         if self.desk.hub.look(|board| board.accounts.contains_key(&name)) {
             return self.desk.hub.account(&name, |known| {
                 let push = crate::core::freshness::Push { off: look.push.off.clone(), ..known.push.clone() };
-                let (rest, on_call) = (known.rest.clone(), known.on_call.clone());
-                *known = crate::core::freshness::Account { rest, on_call, push, ..look };
+                let (rest, on_call, clock_ahead) = (known.rest.clone(), known.on_call.clone(), known.clock_ahead);
+                *known = crate::core::freshness::Account { rest, on_call, push, clock_ahead, ..look };
             });
         }
         let kept = self.desk.store.read(move |reader| {

@@ -314,6 +314,7 @@ fn first_look(settings: &AccountSettings) -> freshness::Account {
         on_call: Freshness::default(),
         poll_seconds: u32::try_from(settings.poll.as_secs()).unwrap_or(u32::MAX),
         push: Push { off: no_webhook, ..Push::default() },
+        clock_ahead: None,
     }
 }
 

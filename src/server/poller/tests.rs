@@ -171,7 +171,7 @@ async fn a_start_without_network_shows_what_was_known_with_its_age() {
 /// As if everything had stood still for an hour.
 fn sleep_an_hour(round: &mut Round) {
     let before = Timestamp::now() - SignedDuration::from_hours(1);
-    (round.asked, round.complete_to) = (Some(before), Some(before));
+    (round.asked, round.complete_to) = (Some((before, Instant::now())), Some(before));
 }
 
 #[tokio::test]
