@@ -84,11 +84,11 @@ pub(crate) fn account() -> Account {
         }),
         cannot_act: None,
         rest_off: None,
+        skew: None,
         rest: Freshness { last_success: Some(ago(12)), failure: None },
         on_call: Freshness { last_success: Some(ago(12)), failure: None },
         poll_seconds: 30,
         push: Push { last_delivery: Some(ago(5)), ..Push::default() },
-        clock_ahead: None,
     }
 }
 
@@ -225,7 +225,7 @@ pub(crate) fn delivery(id: i64, seconds_ago: i64, verdict: Verdict, event: &str)
         event_type: (!event.is_empty()).then(|| shown(event)),
         incident: event.starts_with("incident.").then(|| key("Q1DISK")),
         subject: event.starts_with("incident.").then(|| shown("Disk 97 % full on db-3")),
-        latency_us: 1800,
+        latency_us: Some(1800),
         size: 2311,
         proof: genuine.then(|| Proof { scheme: Scheme::PagerdutyV3, secret: shown("env PD_SECRET") }),
         altered: false,

@@ -102,7 +102,7 @@ impl Client {
     /// that is off.
     pub(super) async fn ask_the_providers(&mut self) -> Result<(), Failure> {
         self.wait_for_the_providers().await?;
-        for skew in self.board.accounts.values().filter_map(|known| known.account.skew_told()) {
+        for skew in self.skews() {
             output::complain(&skew);
         }
         Ok(())
@@ -137,6 +137,12 @@ impl Client {
     /// An account without a token is configured to know no more than webhooks tell: see [`Client::webhooks_only`].
     pub(super) fn doubts(&self) -> Vec<String> {
         self.doubts_of(Account::rest_standing, None)
+    }
+
+    /// Whose clocks differ, in words.
+    fn skews(&self) -> Vec<String> {
+        let accounts = self.board.accounts.values().map(|known| &known.account);
+        accounts.filter_map(|account| Some(format!("{}: {}", account.name, account.skew_words()?))).collect()
     }
 
     /// The accounts of which only what webhooks told is known.

@@ -106,6 +106,13 @@ impl Board {
         seen.stamp.source == Source::Unsigned || self.incidents.get(&seen.key).is_some_and(|known| known.doubts(seen))
     }
 
+    /// Whether the incident stood otherwise later than this tells: providers answer from copies that lag behind. What
+    /// nobody signed does not count.
+    pub fn knows_better(&self, seen: &Observation) -> bool {
+        let later = |known: &Incident| known.stamp > seen.stamp && known.stamp.source != Source::Unsigned;
+        self.incidents.get(&seen.key).is_some_and(|known| later(known) && known.state.status != seen.state.status)
+    }
+
     /// Merges an observation like [`observe`](Self::observe), and says what that did, in words.
     pub fn observe_told(&mut self, seen: &Observation) -> (Option<Change>, Shown) {
         let before = self.incidents.get(&seen.key).cloned();
@@ -257,7 +264,7 @@ mod tests {
             event_type: None,
             incident: None,
             subject: None,
-            latency_us: 1,
+            latency_us: Some(1),
             size: 1,
             proof: None,
             altered: false,

@@ -8,11 +8,8 @@ use super::{
     id::{AccountName, UserId},
     incident::Named,
     text::Shown,
-    words,
+    words::about,
 };
-
-/// Clocks that differ by more make ages and orders wrong.
-pub const SKEW: SignedDuration = SignedDuration::from_secs(30);
 
 /// Why a source fails.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,12 +103,37 @@ pub struct Account {
     /// Seconds between polls.
     pub poll_seconds: u32,
     pub push: Push,
-    /// How far this host's clock is ahead of the provider's (negative: behind), where that is known.
+    /// The provider's clock minus that of the server's host, when they are too far apart to be left unsaid.
     #[serde(default)]
-    pub clock_ahead: Option<SignedDuration>,
+    pub skew: Option<SignedDuration>,
 }
 
+/// Clocks that differ by less are taken for the same.
+pub const SKEW: SignedDuration = SignedDuration::from_secs(30);
+
 impl Account {
+    /// Whether the clocks differ, in words; `None` when they agree.
+    pub fn skew_words(&self) -> Option<String> {
+        let skew = self.skew?;
+        let way = if skew.is_negative() { "ahead of" } else { "behind" };
+        let by = about(skew);
+        Some(format!("server's clock is {by} {way} {}'s: set it, its times are off", self.provider))
+    }
+
+    /// What time it is at the provider when it is `now` here: what it dates is as old as that says.
+    pub fn provider_time(&self, now: Timestamp) -> Timestamp {
+        now.checked_add(self.skew.unwrap_or_default()).unwrap_or(now)
+    }
+
+    /// This host's clock jumped by so much (negative: was set back): how it stands to the provider's is not known.
+    pub fn clock_jumped(&mut self, jump: SignedDuration) {
+        self.skew = None;
+        if jump.is_negative() {
+            self.rest.set_back(jump.abs());
+            self.on_call.set_back(jump.abs());
+        }
+    }
+
     /// How the incidents asked for over REST stand at `now`.
     pub fn rest_standing(&self, now: Timestamp) -> Standing {
         self.rest.standing(now, self.every())
@@ -120,34 +142,6 @@ impl Account {
     /// How what is known of on-call stands at `now`.
     pub fn on_call_standing(&self, now: Timestamp) -> Standing {
         self.on_call.standing(now, self.every())
-    }
-
-    /// What time it is at the provider when it is `now` here: what it dates is as old as that says.
-    pub fn provider_time(&self, now: Timestamp) -> Timestamp {
-        let ahead = self.clock_ahead.unwrap_or_default();
-        now.checked_sub(ahead).unwrap_or(now)
-    }
-
-    /// This host's clock jumped by so much (negative: was set back): how it stands to the provider's is not known.
-    pub fn clock_jumped(&mut self, jump: SignedDuration) {
-        self.clock_ahead = None;
-        if jump.is_negative() {
-            self.rest.set_back(jump.abs());
-            self.on_call.set_back(jump.abs());
-        }
-    }
-
-    /// How far the two clocks are apart, when that is too far.
-    pub fn skew(&self) -> Option<SignedDuration> {
-        self.clock_ahead.filter(|ahead| ahead.abs() > SKEW)
-    }
-
-    /// That the two clocks are too far apart, and what to do.
-    pub fn skew_told(&self) -> Option<String> {
-        let skew = self.skew()?;
-        let side = if skew.is_positive() { "AHEAD of" } else { "BEHIND" };
-        let (name, provider, about) = (&self.name, &self.provider, words::about(skew));
-        Some(format!("{name}: the clock here is {about} {side} {provider}'s: set it, its times are off"))
     }
 
     fn every(&self) -> SignedDuration {

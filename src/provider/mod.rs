@@ -6,7 +6,7 @@ pub mod pagerduty;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::core::{
     action::Assignee,
@@ -78,7 +78,7 @@ pub struct Check {
     pub identity: Identity,
     pub abilities: Vec<String>,
     /// Provider's clock minus ours, where it tells its time.
-    pub clock_skew: Option<SignedDuration>,
+    pub clock_skew: Option<jiff::SignedDuration>,
 }
 
 /// People, policies: to whom something can be handed.
@@ -95,8 +95,8 @@ pub trait Provider: Send + Sync {
     fn budget(&self) -> Option<u64> {
         None
     }
-    /// How far this host's clock is ahead of the provider's (negative: behind), as its last answers agree.
-    fn clock_ahead(&self) -> Option<SignedDuration> {
+    /// The provider's clock minus ours, as far as its answers have told.
+    fn clock_skew(&self) -> Option<jiff::SignedDuration> {
         None
     }
     /// Who the credentials belong to, and whether `from` names somebody.

@@ -59,8 +59,9 @@ async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
     crash::passing(Point::BeforeApply);
     let arrived: Vec<Arrival> = std::mem::take(batch);
     let _order = desk.order.lock().await;
-    let (mut writes, applied, doubted) = desk.hub.change(|board| {
-        let (mut changes, mut writes, mut applied, mut doubted) = (vec![], vec![], vec![], vec![]);
+    let (writes, doubted) = desk.hub.change(|board| {
+        let (mut changes, mut writes, mut applied, mut committed, mut doubted) =
+            (vec![], vec![], vec![], vec![], vec![]);
         for mut arrival in arrived {
             // Those of an account that left the board meanwhile wait in the store until it is configured again.
             let known = arrival.summary.account.as_ref().is_some_and(|name| board.accounts.contains_key(name));
@@ -74,6 +75,8 @@ async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
                 arrival.summary.changed = Some(told.clone());
                 let commit_us = Some(arrival.commit_us);
                 applied.push(Applied { id: arrival.summary.id, changed: Some(told), commit_us });
+            } else {
+                committed.push((arrival.summary.id, arrival.commit_us));
             }
             let change = Change::Delivery(Box::new(arrival.summary));
             board.apply(&change);
@@ -81,12 +84,12 @@ async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
             changes.push(change);
         }
         crash::passing(Point::BeforePublish);
-        (changes, (writes, applied, doubted))
+        writes.extend([Write::Applied(applied), Write::Committed(committed)]);
+        (changes, (writes, doubted))
     });
     crash::passing(Point::AfterPublish);
     doubt_push(desk);
     desk.looks.ask(doubted);
-    writes.push(Write::Applied(applied));
     if let Err(error) = desk.store.save(writes).await {
         tracing::error!(%error, "applied deliveries could not be marked; they are applied again at the next start");
     }
@@ -218,7 +221,7 @@ mod tests {
             event_type: None,
             incident: Some(seen.key.clone()),
             subject: None,
-            latency_us: 1,
+            latency_us: Some(1),
             size: 1,
             proof: None,
             altered: false,

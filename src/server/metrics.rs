@@ -133,9 +133,9 @@ impl Collector for Shown {
         let help = "Since the last poll that succeeded, by account";
         encode(&mut to, "poll_age", help, Some(&Unit::Seconds), ages)?;
 
-        let ahead = desk.hub.look(clocks_ahead);
-        let help = "How far this host's clock is ahead of the provider's (negative: behind), by account";
-        encode(&mut to, "clock_ahead", help, Some(&Unit::Seconds), ahead)?;
+        let skews = desk.hub.look(skews);
+        let help = "The provider's clock minus this one, by account; 0 when they agree";
+        encode(&mut to, "clock_skew", help, Some(&Unit::Seconds), skews)?;
 
         let open = desk.hub.look(open_incidents);
         encode(&mut to, "open_incidents", "Incidents that are triggered or acknowledged, by account", None, open)?;
@@ -160,9 +160,9 @@ fn poll_ages(board: &Board) -> Vec<(String, f64)> {
     aged.map(|(name, age)| (name, age.as_secs_f64().max(0.0))).collect()
 }
 
-fn clocks_ahead(board: &Board) -> Vec<(String, f64)> {
+fn skews(board: &Board) -> Vec<(String, f64)> {
     let accounts = board.accounts.values().map(|known| &known.account);
-    accounts.filter_map(|a| Some((a.name.to_string(), a.clock_ahead?.as_secs_f64()))).collect()
+    accounts.map(|a| (a.name.to_string(), a.skew.map_or(0.0, |skew| skew.as_secs_f64()))).collect()
 }
 
 fn open_incidents(board: &Board) -> Vec<(String, f64)> {

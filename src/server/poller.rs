@@ -142,14 +142,14 @@ impl Round {
 
     /// Says how far the clocks are apart, or that they agree again.
     fn compare_clocks(&self, provider: &dyn Provider) {
-        let ahead = provider.clock_ahead();
+        let skew = provider.clock_skew().filter(|skew| skew.abs() > freshness::SKEW);
         self.note(|account| {
-            let before = account.skew().is_some();
-            account.clock_ahead = ahead;
-            match account.skew_told() {
-                Some(skew) if !before => tracing::warn!("{skew}"),
-                None if before => tracing::info!(account = %account.name, "the clocks agree again"),
-                _ => {}
+            let before = account.skew;
+            account.skew = skew;
+            match account.skew_words() {
+                Some(words) if before.is_none() => tracing::warn!(account = %account.name, "{words}"),
+                None if before.is_some() => tracing::info!(account = %account.name, "the clocks agree again"),
+                Some(_) | None => {}
             }
         });
     }
@@ -333,7 +333,7 @@ impl Round {
 
 /// What time it was at the provider when it was `ours` here, as far as its answers tell.
 fn theirs(provider: &dyn Provider, ours: Timestamp) -> Timestamp {
-    ours.checked_sub(provider.clock_ahead().unwrap_or_default()).unwrap_or(ours)
+    ours.checked_add(provider.clock_skew().unwrap_or_default()).unwrap_or(ours)
 }
 
 /// What this key may not see is nothing to it, and no failure of the rest.

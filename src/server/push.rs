@@ -237,7 +237,7 @@ mod tests {
                 event_type: None,
                 incident: None,
                 subject: None,
-                latency_us: 1,
+                latency_us: Some(1),
                 size: 1,
                 proof: None,
                 altered: false,

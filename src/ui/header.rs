@@ -264,10 +264,10 @@ fn link(model: &Model) -> Option<Part> {
 
 /// How far the clock here is off, by the account that finds it so most.
 fn clock(model: &Model) -> Option<Part> {
-    let account = worst(model, |account| account.skew().map(SignedDuration::abs))?;
-    let skew = account.skew()?;
+    let account = worst(model, |account| account.skew.map(SignedDuration::abs))?;
+    let skew = account.skew?;
     let (about, provider) = (about(skew), &account.provider);
-    let [word, sign] = if skew.is_positive() { ["AHEAD of", "+"] } else { ["BEHIND", "-"] };
+    let [word, sign] = if skew.is_negative() { ["AHEAD of", "+"] } else { ["BEHIND", "-"] };
     let long = format!("CLOCK {about} {word} {provider}'s");
     Some(Part::of(8, Tone::Alarm, &[long, format!("CLOCK {sign}{about}")]))
 }

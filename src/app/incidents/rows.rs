@@ -43,7 +43,7 @@ pub struct Rows {
     old: usize,
     /// When the next resolved one has been listed for long enough.
     next_expiry: Option<Timestamp>,
-    /// How far the clock was ahead of each provider's when that was worked out.
+    /// How far the clock was from each provider's when that was worked out.
     clocks: Vec<Option<SignedDuration>>,
 }
 
@@ -130,7 +130,7 @@ impl Rows {
 }
 
 fn clocks(board: &Board) -> Vec<Option<SignedDuration>> {
-    board.accounts.values().map(|known| known.account.clock_ahead).collect()
+    board.accounts.values().map(|known| known.account.skew).collect()
 }
 
 fn order(incident: &Incident) -> (Status, Reverse<Urgency>, Reverse<Timestamp>, &IncidentKey) {

@@ -65,7 +65,8 @@ async fn send(places: &Places, stored: &StoredDelivery, url: Url) -> Outcome {
     let id = stored.summary.id;
     let failed = |reason: &dyn std::fmt::Display| Failure::new(Exit::Failed, format!("delivery {id}: {reason}"));
     let body = log::whole(stored).map_err(|reason| failed(&reason))?;
-    let fresh = sign::headers(places, &stored.summary, body).await?;
+    let path = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+    let fresh = sign::headers(places, stored, body, Some(&path)).await?;
     // Needed once by whoever comes first; the same for all.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder()

@@ -1,137 +1,127 @@
-//! Two clocks: this host's, and the provider's as far as its answers tell.
+//! How far this machine's clock is from the provider's, by the `Date` of its answers.
 
-use std::{
-    collections::VecDeque,
-    str::FromStr as _,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, fmt::rfc2822::DateTimeParser};
 use reqwest::header::{DATE, HeaderMap};
 
-/// As many answers have to be heard; the one in the middle of them counts, so that a single one that is wrong does
-/// not.
-const REPEATED: usize = 3;
-/// `Date` leaves out what is less.
-const SECOND: SignedDuration = SignedDuration::from_secs(1);
 /// By so much later is a question that was asked right after another, or after this host's clock was set back.
 const STEP: SignedDuration = SignedDuration::from_micros(1);
 
-/// What the answers of one provider told of its clock.
 #[derive(Debug, Default)]
-pub(crate) struct Clock(Mutex<Heard>);
+pub(crate) struct Clock(Mutex<Known>);
 
 #[derive(Debug, Default)]
-struct Heard {
-    /// How far this host's clock was ahead at each of the last answers.
-    ahead: VecDeque<SignedDuration>,
+struct Known {
+    /// The differences of the last two answers: one alone may have come from a cache.
+    differences: [Option<SignedDuration>; 2],
     asked: Timestamp,
 }
 
 impl Clock {
-    /// The time by this host's clock, but always later than before: of two answers the one that was asked for later
-    /// is the newer, also when the clock was set back in between.
+    /// `now`, but always later than before: of two answers the one that was asked for later is the newer, also when
+    /// our clock was set back in between.
     pub(crate) fn asked(&self, now: Timestamp) -> Timestamp {
-        let mut heard = self.heard();
-        let next = heard.asked.checked_add(STEP).unwrap_or(Timestamp::MAX);
-        heard.asked = now.max(next);
-        heard.asked
+        let mut known = self.known();
+        let next = known.asked.checked_add(STEP).unwrap_or(Timestamp::MAX);
+        known.asked = now.max(next);
+        known.asked
     }
 
-    /// Takes the `Date` of an answer to what was sent at `sent` and took so long.
-    pub(super) fn told(&self, headers: &HeaderMap, sent: Timestamp, took: Duration) {
-        let Some(theirs) = date(headers) else { return };
-        let mut heard = self.heard();
-        heard.ahead.push_back(ahead(theirs, sent, took));
-        if heard.ahead.len() > REPEATED {
-            heard.ahead.pop_front();
-        }
+    /// Notes an answer to what was sent at `sent`, whose head came at `received`, by our clock.
+    pub(crate) fn answered(&self, headers: &HeaderMap, sent: Timestamp, received: Timestamp) {
+        let Some(date) = date(headers) else { return };
+        let mut known = self.known();
+        known.differences = [Some(difference(date, sent, received)), known.differences[0]];
     }
 
-    /// How far this host's clock is ahead of the provider's; negative: behind.
-    pub(crate) fn ahead(&self) -> Option<SignedDuration> {
-        let mut ahead = Vec::from(self.heard().ahead.clone());
-        ahead.sort_unstable();
-        if ahead.len() < REPEATED { None } else { ahead.get(REPEATED / 2).copied() }
+    /// The provider's clock minus ours, by the one of the last two answers that says less. `None` before there are two.
+    pub(crate) fn skew(&self) -> Option<SignedDuration> {
+        let [last, before] = self.known().differences;
+        let (last, before) = (last?, before?);
+        Some(if last.signum() == before.signum() { shorter(last, before) } else { SignedDuration::ZERO })
     }
 
-    fn heard(&self) -> MutexGuard<'_, Heard> {
+    fn known(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The provider's time in an answer.
-pub(crate) fn date(headers: &HeaderMap) -> Option<Timestamp> {
-    let text = headers.get(DATE)?.to_str().ok()?;
-    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok().or_else(|| Timestamp::from_str(text).ok())
+fn shorter(one: SignedDuration, other: SignedDuration) -> SignedDuration {
+    if other.abs() < one.abs() { other } else { one }
 }
 
-/// The smallest difference that explains an answer: it was given at some time while it was waited for, and within
-/// the second that it names.
-fn ahead(theirs: Timestamp, sent: Timestamp, took: Duration) -> SignedDuration {
-    let took = SignedDuration::try_from(took).unwrap_or(SignedDuration::MAX);
-    let least = sent.duration_since(theirs).saturating_sub(SECOND);
-    let most = sent.duration_since(theirs).saturating_add(took);
-    SignedDuration::ZERO.clamp(least, most.max(least))
+/// The provider's clock when it made this answer, in whole seconds.
+pub(crate) fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    let date = headers.get(DATE)?.to_str().ok()?;
+    DateTimeParser::new().parse_timestamp(date).ok().or_else(|| date.parse().ok())
+}
+
+/// What is certain of the difference: the answer was made at some time between the two, within the second of `date`.
+fn difference(date: Timestamp, sent: Timestamp, received: Timestamp) -> SignedDuration {
+    let (least, most) = (date.duration_since(received), date.duration_since(sent) + SignedDuration::from_secs(1));
+    if least.is_positive() {
+        least
+    } else if most.is_negative() {
+        most
+    } else {
+        SignedDuration::ZERO
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use reqwest::header::HeaderValue;
-
     use super::*;
 
-    const NOW: &str = "2023-10-03T16:46:39.4Z";
-
-    fn at(text: &str) -> Timestamp {
-        text.parse().expect("time")
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("small")
     }
 
-    fn headers(date: &'static str) -> HeaderMap {
-        HeaderMap::from_iter([(DATE, HeaderValue::from_static(date))])
+    fn answer(date: &str) -> HeaderMap {
+        HeaderMap::from_iter([(DATE, date.parse().expect("a header"))])
     }
 
-    fn told(clock: &Clock, date: &'static str, took: u64) {
-        clock.told(&headers(date), at(NOW), Duration::from_secs(took));
-    }
+    /// A thousand seconds after the beginning of 1970.
+    const DATE_1000: &str = "Thu, 01 Jan 1970 00:16:40 GMT";
 
-    #[test]
-    fn the_clock_of_an_answer_is_read() {
-        assert_eq!(date(&headers("Tue, 03 Oct 2023 16:46:39 GMT")), Some(at("2023-10-03T16:46:39Z")));
-        assert_eq!(date(&headers("yesterday")), None);
-    }
-
-    #[test]
-    fn an_answer_that_took_long_is_no_difference_of_the_clocks() {
-        let took = Duration::from_secs(40);
-        let difference = |theirs: &str| ahead(at(theirs), at(NOW), took).as_secs();
-
-        assert_eq!(["2023-10-03T16:46:39Z", "2023-10-03T16:47:19Z"].map(difference), [0, 0]);
-        assert_eq!(["2023-10-03T16:36:39Z", "2023-10-03T16:56:39Z"].map(difference), [599, -559]);
-    }
-
-    #[test]
-    fn one_answer_that_is_wrong_says_nothing_and_three_that_agree_do() {
+    fn skew(sent_and_received: &[(i64, i64)]) -> Option<i64> {
         let clock = Clock::default();
-        told(&clock, "Tue, 03 Oct 2023 16:36:39 GMT", 0);
-        told(&clock, "Tue, 03 Oct 2023 16:46:39 GMT", 0);
-        assert_eq!(clock.ahead(), None);
-        told(&clock, "Tue, 03 Oct 2023 16:46:39 GMT", 0);
-        assert_eq!(clock.ahead(), Some(SignedDuration::ZERO));
-        told(&clock, "Tue, 03 Oct 2023 16:36:39 GMT", 0);
-        told(&clock, "Tue, 03 Oct 2023 16:36:39 GMT", 0);
+        for (sent, received) in sent_and_received {
+            clock.answered(&answer(DATE_1000), at(*sent), at(*received));
+        }
+        clock.skew().map(|skew| skew.as_secs())
+    }
 
-        assert_eq!(clock.ahead().map(|ahead| ahead.as_secs()), Some(599));
+    #[test]
+    fn the_time_that_an_answer_takes_is_no_skew() {
+        assert_eq!(skew(&[(1_000, 1_000), (1_000, 1_000)]), Some(0));
+        assert_eq!(skew(&[(950, 1_010), (1_000, 1_060)]), Some(0));
+    }
+
+    #[test]
+    fn a_clock_that_is_ahead_or_behind_is_told_by_what_is_certain() {
+        assert_eq!(skew(&[(1_600, 1_602), (1_605, 1_606)]), Some(-599));
+        assert_eq!(skew(&[(390, 400), (380, 395)]), Some(600));
     }
 
     #[test]
     fn what_was_asked_for_later_is_later_though_the_clock_was_set_back() {
         let clock = Clock::default();
-        let before = clock.asked(at("2023-10-03T16:46:39Z"));
-        let after = [clock.asked(at("2023-10-03T15:46:39Z")), clock.asked(at("2023-10-03T15:46:40Z"))];
+        let before = clock.asked(at(10_000));
+        let after = [clock.asked(at(6_400)), clock.asked(at(6_401))];
 
         assert!(before < after[0] && after[0] < after[1], "{before} {after:?}");
-        assert_eq!(clock.asked(at("2023-10-03T16:46:41Z")), at("2023-10-03T16:46:41Z"));
+        assert_eq!(clock.asked(at(10_001)), at(10_001));
+    }
+
+    #[test]
+    fn one_answer_alone_says_nothing_nor_do_two_that_disagree() {
+        assert_eq!(skew(&[(1_600, 1_602)]), None);
+        assert_eq!(skew(&[(1_600, 1_602), (400, 400)]), Some(0));
+        assert_eq!(skew(&[(1_600, 1_602), (1_000, 1_000)]), Some(0));
+        let clock = Clock::default();
+        clock.answered(&answer("yesterday"), at(5_000), at(5_000));
+        clock.answered(&HeaderMap::new(), at(5_000), at(5_000));
+        assert_eq!(clock.skew(), None);
     }
 }

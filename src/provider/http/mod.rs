@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::{
     Client, ClientBuilder, Method, StatusCode,
     header::{CONTENT_TYPE, HeaderMap, HeaderValue},
@@ -103,7 +103,7 @@ pub(crate) struct Http {
     base: BaseUrl,
     limits: Limits,
     gate: gate::Gate,
-    pub(crate) clock: clock::Clock,
+    clock: clock::Clock,
     /// Made at the first request: loading the certificates costs more than the whole rest of the start.
     client: OnceCell<Client>,
 }
@@ -120,6 +120,16 @@ impl Http {
     /// Requests left in the provider's window, as far as it has told.
     pub(crate) fn budget(&self) -> Option<u64> {
         self.gate.left()
+    }
+
+    /// The time by our clock for what is asked now.
+    pub(crate) fn asked(&self) -> Timestamp {
+        self.clock.asked(Timestamp::now())
+    }
+
+    /// The provider's clock minus ours, as far as its answers have told.
+    pub(crate) fn skew(&self) -> Option<SignedDuration> {
+        self.clock.skew()
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -169,9 +179,9 @@ impl Http {
         if let Some(body) = &call.body {
             request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body.to_string());
         }
-        let (sent, started) = (Timestamp::now(), Instant::now());
+        let sent = Timestamp::now();
         let response = request.send().await.map_err(|error| self.broken(error, within))?;
-        self.clock.told(response.headers(), sent, started.elapsed());
+        self.clock.answered(response.headers(), sent, Timestamp::now());
         if response.status() == StatusCode::TOO_MANY_REQUESTS {
             let wait = self.gate.refused(response.headers(), Instant::now());
             return Err(ProviderError::RateLimited { wait }.into());

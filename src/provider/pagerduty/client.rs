@@ -89,11 +89,6 @@ impl Api {
         })
     }
 
-    /// The time by this host's clock for what is asked now.
-    pub(super) fn asked(&self) -> Timestamp {
-        self.http.clock.asked(Timestamp::now())
-    }
-
     /// The configured address that acts.
     pub(super) fn from(&self) -> Option<&str> {
         match &self.name {

@@ -136,8 +136,8 @@ impl Provider for PagerDuty {
         self.api.http.budget()
     }
 
-    fn clock_ahead(&self) -> Option<SignedDuration> {
-        self.api.http.clock.ahead()
+    fn clock_skew(&self) -> Option<SignedDuration> {
+        self.api.http.skew()
     }
 
     async fn identity(&self) -> Result<Identity, ProviderError> {

@@ -212,18 +212,19 @@ async fn the_same_note_posted_before_does_not_pass_for_this_one() {
 }
 
 #[tokio::test]
-async fn a_hand_off_that_worked_without_its_note_says_both() {
-    let Setup { fake, desk, _dir } = setup();
-    fake.put("P1", Status::Triggered, 0);
-    let refused = ProviderError::Refused { status: 400, reason: "too many notes".into() };
-    fake.spoil_next_write(Spoil::AnswerLost);
-    fake.spoil_next_write(Spoil::Error(refused));
+async fn a_hand_off_that_worked_without_its_note_says_both_and_how_it_is_known() {
+    for (spoil, known) in [(Spoil::Not, "handed off"), (Spoil::AnswerLost, "it was with bob when read back")] {
+        let Setup { fake, desk, _dir } = setup();
+        fake.put("P1", Status::Triggered, 0);
+        fake.spoil_next_write(spoil);
+        fake.spoil_next_write(Spoil::Error(ProviderError::Refused { status: 400, reason: "too many notes".into() }));
 
-    let outcomes = act(&desk, vec![target("P1", Status::Triggered)], hand_off(Some("yours"))).await;
+        let outcomes = act(&desk, vec![target("P1", Status::Triggered)], hand_off(Some("yours"))).await;
 
-    let [Outcome::Partly { done, failed }] = outcomes.as_slice() else { panic!("{outcomes:?}") };
-    assert_eq!(done.as_str(), "handed off");
-    assert!(failed.as_str().contains("too many notes"), "{failed}");
+        let [Outcome::Partly { done, failed }] = outcomes.as_slice() else { panic!("{outcomes:?}") };
+        assert_eq!(done.as_str(), known);
+        assert!(failed.as_str().contains("too many notes"), "{failed}");
+    }
 }
 
 #[tokio::test]

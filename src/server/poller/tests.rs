@@ -58,6 +58,20 @@ async fn a_failed_poll_keeps_the_list_and_says_how_old_it_is_and_why() {
 }
 
 #[tokio::test]
+async fn a_clock_far_from_the_provider_s_is_told_until_they_agree() {
+    let mut setup = setup();
+    let mut skews = vec![];
+
+    for seconds in [0, -600, -601, 29, 31] {
+        setup.fake.set_clock_apart(seconds);
+        setup.round.poll().await;
+        skews.push(setup.account().skew.map(|skew| skew.as_secs()));
+    }
+
+    assert_eq!(skews, [None, Some(-600), Some(-601), None, Some(31)]);
+}
+
+#[tokio::test]
 async fn what_began_and_was_over_between_two_rounds_is_shown_though_no_webhook_told_of_it() {
     let mut setup = setup();
     setup.round.poll().await;

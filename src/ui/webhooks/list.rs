@@ -186,8 +186,11 @@ fn title(model: &Model, frame: &mut Frame<'_>, area: Rect, rows: &[&DeliverySumm
         Older::Asked { wait, .. } if !wait.overdue(model.now) => Some((Tone::Faint, "reading older…".into())),
         Older::Asked { .. } => Some((Tone::Caution, "! no answer about older ones".into())),
         Older::Failed(why) => Some((Tone::Caution, format!("! older ones not read: {why}"))),
-        Older::None if at_end => Some((Tone::Faint, "the log begins here".into())),
-        Older::None | Older::Perhaps => None,
+        Older::None { let_go } if at_end => {
+            let before = let_go.as_ref().map(|words| format!("; {words}")).unwrap_or_default();
+            Some((Tone::Faint, format!("the log begins here{before}")))
+        }
+        Older::None { .. } | Older::Perhaps => None,
     };
     if let Some((tone, words)) = end {
         spans.push(span(model, tone, format!("  {words}")));
@@ -275,7 +278,7 @@ fn value<'a>(model: &Model, column: Column, row: &DeliverySummary, wide: usize) 
             },
             None => span(model, Tone::Faint, cell(row.reason.as_str(), wide)),
         },
-        Column::Latency => plain(&right(&milliseconds(row.latency_us), wide)),
+        Column::Latency => plain(&right(&row.latency_us.map_or_else(|| "?".to_owned(), milliseconds), wide)),
         Column::Size => plain(&right(&row.size.to_string(), wide)),
     }
 }
