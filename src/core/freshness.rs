@@ -194,6 +194,19 @@ mod tests {
     }
 
     #[test]
+    fn what_failed_is_no_fresher_for_a_clock_that_was_set_back() {
+        let every = SignedDuration::from_secs(30);
+        let mut rest = Freshness::default();
+        rest.succeeded(at(7_200));
+        rest.failed(Failure { at: at(7_230), cause: Shown::line("500"), unauthorised: false });
+
+        rest.set_back(SignedDuration::from_hours(1));
+
+        let Standing::Stale { age, .. } = rest.standing(at(3_660), every) else { panic!("not stale") };
+        assert_eq!(age, SignedDuration::from_secs(60));
+    }
+
+    #[test]
     fn silence_for_three_periods_is_stale_and_a_clock_set_back_gives_no_negative_age() {
         let mut rest = Freshness::default();
         rest.succeeded(at(100));

@@ -112,11 +112,10 @@ impl Round {
         let asked_at = (self.desk.now)();
         self.begin(asked_at, Instant::now());
         let incidents = self.incidents(&*provider, asked_at).await;
-        self.conclude(&incidents, asked_at, |account| &mut account.rest);
+        self.conclude(&*provider, &incidents, asked_at, |account| &mut account.rest);
         let on_call = self.on_call(&*provider, asked_at).await;
-        self.conclude(&on_call, asked_at, |account| &mut account.on_call);
+        self.conclude(&*provider, &on_call, asked_at, |account| &mut account.on_call);
         if incidents.is_ok() || on_call.is_ok() {
-            self.compare_clocks(&*provider);
             snapshot::save(&self.desk, &self.name, asked_at).await;
         }
         match incidents.and(on_call) {
@@ -160,6 +159,7 @@ impl Round {
 
     fn conclude(
         &self,
+        provider: &dyn Provider,
         outcome: &Result<(), ProviderError>,
         asked_at: Timestamp,
         part: impl FnOnce(&mut freshness::Account) -> &mut Freshness,
@@ -167,6 +167,9 @@ impl Round {
         if let Err(error) = outcome {
             self.desk.metrics.poll_failed(&self.name);
             tracing::warn!(account = %self.name, %error, "poll failed");
+        } else {
+            // First: whoever waits for the success looks at the ages next.
+            self.compare_clocks(provider);
         }
         self.note(|account| match outcome {
             Ok(()) => part(account).succeeded(asked_at),

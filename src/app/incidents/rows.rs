@@ -167,6 +167,21 @@ mod tests {
     }
 
     #[test]
+    fn what_was_resolved_just_now_is_listed_though_the_clock_here_is_far_ahead() {
+        let mut board = board();
+        let mut rows = Rows::default();
+        rows.rebuild(&board, &Choice::default(), now());
+        let listed = rows.keys().to_vec();
+        board.accounts.values_mut().for_each(|known| known.account.skew = Some(SignedDuration::from_mins(-10)));
+        assert!(rows.has_expired(&board, now()), "the clocks are known to differ");
+
+        rows.rebuild(&board, &Choice::default(), ago(-600));
+
+        assert_eq!(rows.keys(), listed);
+        assert!(!rows.has_expired(&board, ago(-600)));
+    }
+
+    #[test]
     fn triggered_before_acknowledged_before_resolved_high_before_low_newest_first() {
         let (mut rows, board) = (Rows::default(), board());
         rows.rebuild(&board, &Choice { all_resolved: true, ..Choice::default() }, now());
