@@ -127,9 +127,9 @@ mod tests {
             troubles(&model).into_iter().map(|trouble| trouble.text).next()
         };
 
-        let ahead = "prod: the server's clock is 10m ahead of pagerduty's: ages and times are off by that";
+        let ahead = "prod: server's clock is 10m ahead of pagerduty's: set it, its times are off";
         assert_eq!(said(-600).as_deref(), Some(ahead));
-        let behind = "prod: the server's clock is 1h behind pagerduty's: ages and times are off by that";
+        let behind = "prod: server's clock is 1h behind pagerduty's: set it, its times are off";
         assert_eq!(said(3_700).as_deref(), Some(behind));
     }
 

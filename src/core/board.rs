@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -195,6 +196,11 @@ impl Board {
         }
     }
 
+    /// What time it is at the provider of `account` when it is `now` here.
+    pub fn provider_time(&self, account: &AccountName, now: Timestamp) -> Timestamp {
+        self.accounts.get(account).map_or(now, |known| known.account.provider_time(now))
+    }
+
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         for incident in self.incidents.values() {
@@ -244,7 +250,6 @@ mod tests {
         delivery::{Direction, Verdict},
         id::{ActionId, DeliveryId},
     };
-    use jiff::Timestamp;
 
     fn delivery(id: i64) -> Change {
         Change::Delivery(Box::new(DeliverySummary {

@@ -34,6 +34,8 @@ pub const READ_BACK: &[Duration] = &[
 ];
 /// How far the provider's clock may lie behind ours, where what happened since an action was asked for is looked for.
 const SKEW: SignedDuration = SignedDuration::from_secs(30);
+/// At most so many looks tell how the provider's clock stands to ours.
+const ANSWERS: usize = 2;
 /// The pauses between looks at an incident whose answers are older than what is known.
 const LAG: &[Duration] = &[Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
 /// How often a provider that asks for patience (429) is waited for.
@@ -84,7 +86,7 @@ struct Before {
 
 async fn settle_sent(desk: &Desk, provider: &dyn Provider, action: &Action, key: &IncidentKey) -> Outcome {
     const CAUSE: &str = "dogwatch ended while this was on its way";
-    let asked = action.at.checked_sub(SKEW).unwrap_or(action.at);
+    let asked = asked_at(provider, action, key).await;
     let before = Before { changed: asked, notes: 0, since: Some(asked) };
     let outcome = read_back(desk, provider, &action.verb, key, before, CAUSE).await;
     match (&action.verb, &outcome) {
@@ -93,6 +95,17 @@ async fn settle_sent(desk: &Desk, provider: &dyn Provider, action: &Action, key:
         }
         _ => outcome,
     }
+}
+
+/// When `action` was asked for, or somewhat earlier, by the provider's clock, which answers of its have to tell first.
+async fn asked_at(provider: &dyn Provider, action: &Action, key: &IncidentKey) -> Timestamp {
+    for _ in 0..ANSWERS {
+        if provider.clock_skew().is_some() || provider.incident(&key.id).await.is_err() {
+            break;
+        }
+    }
+    let skew = provider.clock_skew().unwrap_or_default().min(SignedDuration::ZERO);
+    action.at.checked_add(skew.saturating_sub(SKEW)).unwrap_or(action.at)
 }
 
 async fn one(desk: &Desk, id: ActionId, verb: &Verb, target: &Target, acting: &Acting) -> Outcome {

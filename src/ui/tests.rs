@@ -251,6 +251,35 @@ fn everything_is_wrong_at_once() {
     });
 }
 
+/// The fixture's night where the clock here differs by so many seconds: it shows what it shows when it is right.
+fn skewed(ahead: i64, width: u16, height: u16) -> Model {
+    let board = board_with(|account| {
+        account.skew = Some(SignedDuration::from_secs(-ahead));
+        account.rest.succeeded(ago(12 - ahead));
+        account.on_call.succeeded(ago(12 - ahead));
+        account.push.last_delivery = Some(ago(5 - ahead));
+    });
+    let mut model = attached(board, width, height);
+    update(&mut model, Event::Ticked(ago(-ahead)));
+    model
+}
+
+#[test]
+fn a_clock_that_is_ahead_is_said_and_the_ages_of_incidents_are_right() {
+    both("clock_ahead", |width, height| skewed(600, width, height));
+}
+
+#[test]
+fn a_clock_that_is_behind_is_said_in_each_view() {
+    for view in ["2", "3", "4"] {
+        both(&format!("clock_behind_{view}"), |width, height| {
+            let mut model = skewed(-3600, width, height);
+            press(&mut model, view);
+            model
+        });
+    }
+}
+
 /// A night on which something is wrong with push alone.
 fn pushed(name: &str, wrong: impl Fn(&mut Push)) {
     both(name, |width, height| attached(board_with(|account| wrong(&mut account.push)), width, height));

@@ -1,27 +1,49 @@
 //! How far this machine's clock is from the provider's, by the `Date` of its answers.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp, fmt::rfc2822::DateTimeParser};
 use reqwest::header::{DATE, HeaderMap};
 
-/// The differences of the last two answers: one alone may have come from a cache.
+/// By so much later is a question that was asked right after another, or after this host's clock was set back.
+const STEP: SignedDuration = SignedDuration::from_micros(1);
+
 #[derive(Debug, Default)]
-pub(crate) struct Clock(Mutex<[Option<SignedDuration>; 2]>);
+pub(crate) struct Clock(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// The differences of the last two answers: one alone may have come from a cache.
+    differences: [Option<SignedDuration>; 2],
+    asked: Timestamp,
+}
 
 impl Clock {
+    /// `now`, but always later than before: of two answers the one that was asked for later is the newer, also when
+    /// our clock was set back in between.
+    pub(crate) fn asked(&self, now: Timestamp) -> Timestamp {
+        let mut known = self.known();
+        let next = known.asked.checked_add(STEP).unwrap_or(Timestamp::MAX);
+        known.asked = now.max(next);
+        known.asked
+    }
+
     /// Notes an answer to what was sent at `sent`, whose head came at `received`, by our clock.
     pub(crate) fn answered(&self, headers: &HeaderMap, sent: Timestamp, received: Timestamp) {
         let Some(date) = date(headers) else { return };
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *last = [Some(difference(date, sent, received)), last[0]];
+        let mut known = self.known();
+        known.differences = [Some(difference(date, sent, received)), known.differences[0]];
     }
 
     /// The provider's clock minus ours, by the one of the last two answers that says less. `None` before there are two.
     pub(crate) fn skew(&self) -> Option<SignedDuration> {
-        let [last, before] = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let [last, before] = self.known().differences;
         let (last, before) = (last?, before?);
         Some(if last.signum() == before.signum() { shorter(last, before) } else { SignedDuration::ZERO })
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -80,6 +102,16 @@ mod tests {
     fn a_clock_that_is_ahead_or_behind_is_told_by_what_is_certain() {
         assert_eq!(skew(&[(1_600, 1_602), (1_605, 1_606)]), Some(-599));
         assert_eq!(skew(&[(390, 400), (380, 395)]), Some(600));
+    }
+
+    #[test]
+    fn what_was_asked_for_later_is_later_though_the_clock_was_set_back() {
+        let clock = Clock::default();
+        let before = clock.asked(at(10_000));
+        let after = [clock.asked(at(6_400)), clock.asked(at(6_401))];
+
+        assert!(before < after[0] && after[0] < after[1], "{before} {after:?}");
+        assert_eq!(clock.asked(at(10_001)), at(10_001));
     }
 
     #[test]

@@ -122,6 +122,11 @@ impl Http {
         self.gate.left()
     }
 
+    /// The time by our clock for what is asked now.
+    pub(crate) fn asked(&self) -> Timestamp {
+        self.clock.asked(Timestamp::now())
+    }
+
     /// The provider's clock minus ours, as far as its answers have told.
     pub(crate) fn skew(&self) -> Option<SignedDuration> {
         self.clock.skew()

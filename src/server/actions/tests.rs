@@ -345,6 +345,20 @@ async fn after_a_crash_what_was_sent_is_read_back_and_what_was_not_is_left() {
     assert_eq!(fake.writes(), 0);
 }
 
+#[tokio::test]
+async fn after_a_crash_with_a_clock_far_ahead_what_was_done_since_is_looked_for_by_the_provider_s_clock() {
+    let Setup { fake, desk, _dir } = setup();
+    let by = By { actor: "alice".into(), uid: None, name: None };
+    let verb = Verb::Note { text: "seen".into() };
+    let action = desk.store.new_action(jiff::Timestamp::now(), by, verb, vec![key("P1")]).await.expect("row");
+
+    for (apart, earlier) in [(0, 30), (-600, 630), (600, 30)] {
+        fake.set_clock_apart(apart);
+        let since = asked_at(&fake, &action, &key("P1")).await;
+        assert_eq!(action.at.duration_since(since).as_secs(), earlier, "{apart}");
+    }
+}
+
 /// The incident as an unsigned webhook tells of it, later than everything the provider says.
 fn hint(fake: &Fake, status: Status) -> Observation {
     let mut seen = fake.put("P1", Status::Triggered, 0);
