@@ -309,12 +309,12 @@ impl State {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::core::id::{AccountName, IncidentId};
     use proptest::prelude::*;
 
-    fn observation(status: Status, stamp: Stamp, title: &str) -> Observation {
+    pub(in crate::core) fn observation(status: Status, stamp: Stamp, title: &str) -> Observation {
         Observation {
             key: IncidentKey { account: AccountName::new("prod").expect("id"), id: IncidentId::new("P1").expect("id") },
             stamp,
@@ -353,7 +353,7 @@ mod tests {
         Timestamp::from_millisecond(ms).expect("small")
     }
 
-    fn any_observation() -> impl Strategy<Value = Observation> {
+    pub(in crate::core) fn any_observation() -> impl Strategy<Value = Observation> {
         let status = prop_oneof![Just(Status::Triggered), Just(Status::Acknowledged), Just(Status::Resolved)];
         (status, 0..6i64, 0..6i64, 0..3, "[ab]").prop_map(|(status, at, ours, source, title)| {
             let (at, ours) = (seconds(at * 500), seconds(ours * 500));
