@@ -230,24 +230,23 @@ mod as_list {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::core::{
         action::{Action, By, Outcome, Verb},
         delivery::{Direction, Verdict},
-        freshness::Freshness,
+        freshness::tests::account,
         id::{ActionId, DeliveryId, IncidentId, UserId},
         incident::{
             Stamp,
             tests::{any_observation, observation},
         },
-        push::Push,
     };
     use jiff::Timestamp;
     use proptest::prelude::*;
 
-    fn delivery(id: i64) -> Change {
-        Change::Delivery(Box::new(DeliverySummary {
+    pub(in crate::core) fn summary(id: i64) -> DeliverySummary {
+        DeliverySummary {
             id: DeliveryId(id),
             at: Timestamp::UNIX_EPOCH,
             direction: Direction::Incoming,
@@ -264,7 +263,11 @@ mod tests {
             proof: None,
             altered: false,
             changed: None,
-        }))
+        }
+    }
+
+    fn delivery(id: i64) -> Change {
+        Change::Delivery(Box::new(summary(id)))
     }
 
     #[test]
@@ -369,20 +372,6 @@ mod tests {
                 all.map(|one| (one.headline(), one.state.clone(), one.stamp.at, one.extra().cloned())).collect()
             };
             prop_assert_eq!(shown(&console), shown(&server));
-        }
-    }
-
-    fn account(account: &str) -> Account {
-        Account {
-            name: name(account),
-            provider: "pagerduty".into(),
-            identity: None,
-            cannot_act: None,
-            rest_off: None,
-            rest: Freshness::default(),
-            on_call: Freshness::default(),
-            poll_seconds: 30,
-            push: Push::default(),
         }
     }
 
