@@ -98,13 +98,9 @@ fn measure(screen: &Screen, probes: &mut Probes<'_>, time: Duration) -> Figures 
         screen.expect(title);
         let sent = Instant::now();
         figures.answered.push(probes.door.post(&request) - sent);
-        match screen.shown.recv_timeout(PATIENCE) {
-            Ok(shown) => figures.shown.push(shown - sent),
-            Err(_) => {
-                figures.unseen += 1;
-                figures.shown.push(PATIENCE);
-            }
-        }
+        let shown = screen.shown.recv_timeout(PATIENCE).ok();
+        figures.unseen += usize::from(shown.is_none());
+        figures.shown.push(shown.map_or(PATIENCE, |shown| shown - sent));
         thread::sleep(2 * FRAME + Duration::from_micros(fastrand::u64(0..16_000)));
         figures.synced.push(probes.disk.append(&request));
         thread::sleep(Duration::from_millis(5));
