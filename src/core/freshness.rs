@@ -186,6 +186,7 @@ pub(super) mod tests {
             rest: Freshness::default(),
             on_call: Freshness::default(),
             poll_seconds: 30,
+            skew: None,
             push: Push::default(),
         }
     }

@@ -1,216 +1,272 @@
-//! From the bytes of a delivery to the bytes on a terminal: how long until what came in is on the screen, idle and while a
-//! thousand others come in each second; beside it when the sender had its answer, and what syncing the disk costs.
+//! From a delivery to the screen: how long its sender waits for the 202, and a person for the line that tells of it.
 //!
-//! `cargo bench --bench screen`; takes about half a minute. The goal: 99 of 100 within two frames and one sync.
+//! The real binary in a pseudo-terminal, its receiver inside, the webhook log in view. Deliveries are posted one at a
+//! time, so that no two share a frame; first alone, then while others come at a steady rate. Beside each, as many bytes
+//! are appended to a file on the same disk and synced, which is the least that a promise costs there.
+//! `cargo bench --bench screen`; `SECONDS` for each part and `RATE` may be set.
 
 #![expect(clippy::print_stdout, reason = "it prints its figures")]
 
-// The other benches use more of it.
-#[expect(dead_code, reason = "shared with the other benches")]
+#[expect(dead_code, reason = "it needs no door of its own")]
 #[path = "load/mod.rs"]
 mod load;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::{
-    fs,
+    fs::File,
     io::{Read as _, Write as _},
-    net::{SocketAddr, TcpListener, TcpStream},
-    os::unix::fs::{FileExt as _, PermissionsExt as _},
-    path::Path,
+    net::{SocketAddr, TcpStream},
     sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-        mpsc::{Receiver, channel},
+        Arc, Mutex,
+        mpsc::{self, Receiver, Sender},
     },
     thread,
     time::{Duration, Instant},
 };
 
-use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use self::{
+    load::{at, setting},
+    support::{
+        console::Console,
+        night::{Night, Push, night, triggered},
+        terminal::{Output, Reading},
+    },
+};
 
-use self::load::{SECRET, at, next_request, setting, titled};
-
+/// Frames are so far apart.
+const FRAME: Duration = Duration::from_millis(16);
 const ROWS: u16 = 60;
 const COLUMNS: u16 = 160;
-/// Two changes nearer than this are joined into one frame.
-const FRAME: Duration = Duration::from_millis(16);
-/// Between two deliveries that are measured.
-const PAUSE: Duration = Duration::from_millis(60);
-const PATIENCE: Duration = Duration::from_secs(10);
-/// Deliveries a second beside those that are measured, over so many connections.
-const LOAD: u32 = 1_000;
-const SENDERS: u32 = 8;
+/// Over so many connections the others come.
+const SENDERS: usize = 16;
+/// Incidents that the others tell of.
+const INCIDENTS: usize = 200;
+/// A delivery that is not shown by then was pushed out of sight by others before a frame showed it.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 fn main() {
-    let count: usize = setting("COUNT", 150);
-    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
-    let syncs = syncs(dir.path(), count);
-    let door = TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr()).expect("a port");
-    let mut console = Console::start(dir.path(), door);
+    let (time, rate) = (Duration::from_secs(setting("SECONDS", 20)), setting("RATE", 1_000));
+    let night = night(0, Push::ByHand, "30s");
+    let screen = Screen::open(&night);
+    let mut probes = Probes::new(&night);
 
-    println!("{:>22} {:>9} {:>9}", "", "p50 ms", "p99 ms");
-    line("sync of 4 KiB", &syncs);
-    let goal = 2.0 * FRAME.as_secs_f64() * 1e3 + at(&syncs, 0.99);
-    measure("idle", &mut console, door, count, goal);
-    let stop = Arc::new(AtomicBool::new(false));
-    let (sent, began) = (Arc::new(AtomicU64::new(0)), Instant::now());
-    let senders: Vec<_> = (0..SENDERS)
-        .map(|_| {
-            let (stop, sent) = (Arc::clone(&stop), Arc::clone(&sent));
-            thread::spawn(move || send(door, &stop, &sent))
-        })
-        .collect();
-    measure("beside others", &mut console, door, count, goal);
-    stop.store(true, Ordering::Relaxed);
-    for sender in senders {
-        sender.join().expect("a sender");
+    let idle = measure(&screen, &mut probes, time);
+    let others = Others::start(&night, rate, time);
+    let loaded = measure(&screen, &mut probes, time);
+    let real = others.rate();
+
+    println!("ms             202 after     on the screen   an fsync      unseen  on the screen / goal");
+    println!("               p50    p99    p50    p99      p50    p99            p99");
+    print("alone", &idle);
+    print(&format!("with {real:.0}/s"), &loaded);
+}
+
+fn print(name: &str, figures: &Figures) {
+    let Figures { answered, shown, synced, unseen } = figures;
+    let goal = (2 * FRAME).as_secs_f64() * 1e3 + at(synced, 0.5);
+    let ratio = at(shown, 0.99) / goal;
+    let [a, b] = [answered, shown].map(|times| [0.5, 0.99].map(|share| at(times, share)));
+    let s = [0.5, 0.99].map(|share| at(synced, share));
+    println!(
+        "{name:<12}{:>7.1}{:>7.1}{:>7.1}{:>7.1}{:>9.1}{:>7.1}{:>7}/{:<4}{ratio:>8.2} of {goal:.1} ms",
+        a[0],
+        a[1],
+        b[0],
+        b[1],
+        s[0],
+        s[1],
+        unseen,
+        answered.len()
+    );
+}
+
+/// Sorted, but for the number of those that were not seen; they count among `shown` with all of [`PATIENCE`].
+struct Figures {
+    answered: Vec<Duration>,
+    shown: Vec<Duration>,
+    synced: Vec<Duration>,
+    unseen: usize,
+}
+
+/// One delivery after the other, with a pause in between that is longer than a frame and never the same.
+fn measure(screen: &Screen, probes: &mut Probes<'_>, time: Duration) -> Figures {
+    let until = Instant::now() + time;
+    let mut figures = Figures { answered: vec![], shown: vec![], synced: vec![], unseen: 0 };
+    while Instant::now() < until {
+        let (title, request) = probes.next();
+        screen.expect(title);
+        let sent = Instant::now();
+        figures.answered.push(probes.door.post(&request) - sent);
+        let shown = screen.shown.recv_timeout(PATIENCE).ok();
+        figures.unseen += usize::from(shown.is_none());
+        figures.shown.push(shown.map_or(PATIENCE, |shown| shown - sent));
+        thread::sleep(2 * FRAME + Duration::from_micros(fastrand::u64(0..16_000)));
+        figures.synced.push(probes.disk.append(&request));
+        thread::sleep(Duration::from_millis(5));
     }
-    #[expect(clippy::cast_precision_loss, reason = "few")]
-    let rate = sent.load(Ordering::Relaxed) as f64 / began.elapsed().as_secs_f64();
-    println!("the others: {rate:.0} a second");
-}
-
-fn line(name: &str, times: &[Duration]) {
-    println!("{name:>22} {:>9.2} {:>9.2}", at(times, 0.5), at(times, 0.99));
-}
-
-/// What it takes to write a page and sync it.
-fn syncs(dir: &Path, count: usize) -> Vec<Duration> {
-    let file = fs::File::create(dir.join("file")).expect("a file");
-    let mut times: Vec<Duration> = (0..count)
-        .map(|_| {
-            let began = Instant::now();
-            file.write_all_at(&[7; 4096], 0).expect("written");
-            file.sync_data().expect("synced");
-            began.elapsed()
-        })
-        .collect();
-    times.sort_unstable();
-    times
-}
-
-fn measure(name: &str, console: &mut Console, door: SocketAddr, count: usize, goal: f64) {
-    let mut tcp = connected(door);
-    let (mut answers, mut shown) = (vec![], vec![]);
-    for n in 0..count {
-        thread::sleep(PAUSE);
-        let title = format!("{} {n:04} {:08x}", if n % 2 == 0 { "alpha" } else { "OMEGA" }, fastrand::u32(..));
-        let request = titled(&title);
-        console.watch(&title);
-        let began = Instant::now();
-        exchange(&mut tcp, &request);
-        answers.push(began.elapsed());
-        shown.push(console.seen().duration_since(began));
+    for times in [&mut figures.answered, &mut figures.shown, &mut figures.synced] {
+        times.sort_unstable();
     }
-    answers.sort_unstable();
-    shown.sort_unstable();
-    line(&format!("{name}: answered"), &answers);
-    line(&format!("{name}: shown"), &shown);
-    println!("{:>22} {:>19.2} of the goal of {goal:.1} ms", "", at(&shown, 0.99) / goal);
+    figures
 }
 
-fn connected(door: SocketAddr) -> TcpStream {
-    let tcp = TcpStream::connect(door).expect("connected");
-    tcp.set_nodelay(true).expect("nodelay");
-    tcp
+/// The console, and when what is waited for stood on its screen.
+struct Screen {
+    wanted: Arc<Mutex<Option<String>>>,
+    shown: Receiver<Instant>,
+    _console: Console,
 }
 
-fn exchange(tcp: &mut TcpStream, request: &[u8]) {
-    let mut answer = [0; 1024];
-    tcp.write_all(request).expect("sent");
-    let read = tcp.read(&mut answer).expect("answered");
-    assert!(answer[..read].starts_with(b"HTTP/1.1 202"), "{}", String::from_utf8_lossy(&answer[..read]));
-}
-
-/// One of those beside whom is measured.
-fn send(door: SocketAddr, stop: &AtomicBool, sent: &AtomicU64) {
-    let mut tcp = connected(door);
-    let (began, mut own) = (Instant::now(), 0_u32);
-    while !stop.load(Ordering::Relaxed) {
-        let due = began + Duration::from_secs(1) * own / (LOAD / SENDERS);
-        thread::sleep(due.saturating_duration_since(Instant::now()));
-        exchange(&mut tcp, &next_request());
-        own += 1;
-        sent.fetch_add(1, Ordering::Relaxed);
+impl Screen {
+    fn open(night: &Night) -> Self {
+        let mut console = night.spawn(Reading::Never);
+        let bytes = console.0.master.try_clone_reader().expect("a reader");
+        let wanted = Arc::new(Mutex::new(None));
+        let (told, shown) = mpsc::channel();
+        let (output, looked_for) = (Arc::clone(&console.0.output), Arc::clone(&wanted));
+        thread::spawn(move || watch(bytes, &output, &looked_for, &told));
+        console.0.resize(ROWS, COLUMNS);
+        console.until("a server is there", |screen| screen.contains("owner"));
+        console.press("3", "[3 Webhooks]");
+        Self { wanted, shown, _console: console }
     }
-}
 
-/// dogwatch in a terminal, with the webhook log on the screen.
-struct Console {
-    child: Box<dyn Child + Send + Sync>,
-    _terminal: Box<dyn MasterPty + Send>,
-    watched: std::sync::mpsc::Sender<String>,
-    seen: Receiver<Instant>,
-}
-
-impl Drop for Console {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+    fn expect(&self, title: String) {
+        // One that came too late is not the next one's.
+        while self.shown.try_recv().is_ok() {}
+        *self.wanted.lock().expect("lock") = Some(title);
     }
 }
 
-impl Console {
-    fn start(dir: &Path, door: SocketAddr) -> Self {
-        let config = dir.join("config.toml");
-        let text = format!(
-            "[receiver]\nlisten = \"{door}\"\n[[account]]\nname = \"prod\"\nprovider = \"pagerduty\"\n\
-             [account.webhook]\nurl_key = {{ env = \"PD_URL_KEY\" }}\nsecrets = [{{ env = \"PD_SECRET\" }}]\n"
-        );
-        fs::write(&config, text).expect("config");
-        fs::set_permissions(&config, fs::Permissions::from_mode(0o600)).expect("permissions");
-        let size = PtySize { rows: ROWS, cols: COLUMNS, pixel_width: 0, pixel_height: 0 };
-        let pair = native_pty_system().openpty(size).expect("a terminal");
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_dogwatch"));
-        command.env_clear();
-        let home = dir.display().to_string();
-        let own = [("HOME", home.as_str()), ("TERM", "xterm-256color"), ("PD_URL_KEY", "key"), ("PD_SECRET", SECRET)];
-        for (name, value) in own {
-            command.env(name, value);
-        }
-        command.args(["--config", &config.display().to_string(), "--state-dir", &format!("{home}/state")]);
-        let child = pair.slave.spawn_command(command).expect("the binary runs");
-        let reader = pair.master.try_clone_reader().expect("reader");
-        let (watched, to_watch) = channel();
-        let (see, seen) = channel();
-        thread::spawn(move || read(reader, &to_watch, &see));
-        let mut keyboard = pair.master.take_writer().expect("writer");
-        let mut console = Self { child, _terminal: pair.master, watched, seen };
-        console.watch("Incidents");
-        console.seen();
-        keyboard.write_all(b"3").expect("a key");
-        console.watch("[3 Webhooks]");
-        console.seen();
-        console
-    }
-
-    /// Says what is to be looked for from now on.
-    fn watch(&self, text: &str) {
-        self.watched.send(text.to_owned()).expect("the reader runs");
-    }
-
-    /// When that was there.
-    fn seen(&mut self) -> Instant {
-        self.seen.recv_timeout(PATIENCE).expect("it is shown in time")
-    }
-}
-
-/// Keeps the screen, and says when what is looked for appears on it.
-fn read(
-    mut reader: Box<dyn std::io::Read + Send>,
-    to_watch: &Receiver<String>,
-    see: &std::sync::mpsc::Sender<Instant>,
+/// Reads as a terminal does. A text is shown from when the bytes were read that complete it: a frame holds only what
+/// differs from the one before, so that a title seldom is in its bytes as a whole.
+fn watch(
+    mut bytes: Box<dyn std::io::Read + Send>,
+    output: &Mutex<Output>,
+    wanted: &Mutex<Option<String>>,
+    told: &Sender<Instant>,
 ) {
-    let mut screen = vt100::Parser::new(ROWS, COLUMNS, 0);
-    let (mut buffer, mut watched) = ([0; 8 * 1024], None::<String>);
-    while let Ok(read @ 1..) = reader.read(&mut buffer) {
-        let came = Instant::now();
-        screen.process(&buffer[..read]);
-        watched = to_watch.try_iter().last().or(watched);
-        if watched.as_ref().is_some_and(|text| screen.screen().contents().contains(text)) {
-            watched = None;
-            if see.send(came).is_err() {
-                return;
-            }
+    let mut chunk = vec![0; 64 * 1024];
+    while let Ok(n @ 1..) = bytes.read(&mut chunk) {
+        let read = Instant::now();
+        let mut output = output.lock().expect("lock");
+        output.screen.process(chunk.get(..n).unwrap_or_default());
+        let mut wanted = wanted.lock().expect("lock");
+        if wanted.as_ref().is_some_and(|title| output.screen.screen().contents().contains(title)) {
+            *wanted = None;
+            let _ = told.send(read);
         }
     }
+}
+
+/// A connection that is kept.
+struct Door(TcpStream);
+
+impl Door {
+    fn open(address: SocketAddr) -> Self {
+        let tcp = TcpStream::connect(address).expect("connected");
+        tcp.set_nodelay(true).expect("nodelay");
+        Self(tcp)
+    }
+
+    /// When the 202 was there.
+    fn post(&mut self, request: &[u8]) -> Instant {
+        let mut answer = [0; 1024];
+        self.0.write_all(request).expect("sent");
+        let read = self.0.read(&mut answer).expect("answered");
+        let answer = answer.get(..read).unwrap_or_default();
+        assert!(answer.starts_with(b"HTTP/1.1 202"), "{}", String::from_utf8_lossy(answer));
+        Instant::now()
+    }
+}
+
+/// A file on the disk of the store.
+struct Disk {
+    _dir: tempfile::TempDir,
+    file: File,
+}
+
+impl Disk {
+    fn append(&mut self, bytes: &[u8]) -> Duration {
+        let began = Instant::now();
+        self.file.write_all(bytes).expect("written");
+        self.file.sync_data().expect("synced");
+        began.elapsed()
+    }
+}
+
+/// The deliveries that are measured, each with a title of its own.
+struct Probes<'n> {
+    night: &'n Night,
+    door: Door,
+    disk: Disk,
+    number: usize,
+}
+
+impl<'n> Probes<'n> {
+    fn new(night: &'n Night) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = File::create(dir.path().join("synced")).expect("a file");
+        Self { night, door: Door::open(night.door), disk: Disk { _dir: dir, file }, number: 0 }
+    }
+
+    fn next(&mut self) -> (String, Vec<u8>) {
+        self.number += 1;
+        let title = format!("seen {:06}", self.number);
+        let body = triggered(&format!("SEEN{:022}", self.number), &format!("PS{:05}", self.number), &title);
+        (title, self.night.request(&body))
+    }
+}
+
+/// Other deliveries, over connections of their own.
+struct Others(Vec<thread::JoinHandle<f64>>);
+
+impl Others {
+    /// `rate` a second for a little longer than `time`. All are made before the first is sent: making them is not what
+    /// is measured.
+    fn start(night: &Night, rate: usize, time: Duration) -> Self {
+        let seconds = usize::try_from(time.as_secs()).expect("short") + 3;
+        let requests = |sender: usize| -> Vec<Vec<u8>> {
+            let numbers = (sender..rate * seconds).step_by(SENDERS);
+            numbers.map(|n| night.request(&other(n))).collect()
+        };
+        let all: Vec<_> = (0..SENDERS).map(requests).collect();
+        let until = Instant::now() + time + Duration::from_secs(1);
+        let apart = Duration::from_secs_f64(1.0) * u32::try_from(SENDERS).expect("few")
+            / u32::try_from(rate).expect("a few thousand");
+        let door = night.door;
+        let senders = all.into_iter().map(|requests| thread::spawn(move || post_all(door, &requests, apart, until)));
+        let senders = Self(senders.collect());
+        // The first second is not looked at.
+        thread::sleep(Duration::from_secs(1));
+        senders
+    }
+
+    /// Answered a second.
+    fn rate(self) -> f64 {
+        self.0.into_iter().map(|sender| sender.join().expect("a sender")).sum()
+    }
+}
+
+fn other(number: usize) -> Vec<u8> {
+    let incident = number % INCIDENTS;
+    triggered(&format!("OTHER{number:021}"), &format!("PO{incident:05}"), &format!("Disk 97 % full on db-{incident}"))
+}
+
+/// One after the other, each when it is due but after the answer to the one before; how many a second those were.
+fn post_all(address: SocketAddr, requests: &[Vec<u8>], apart: Duration, until: Instant) -> f64 {
+    let mut door = Door::open(address);
+    let (began, mut posted) = (Instant::now(), 0.0);
+    let mut due = began + apart.mul_f64(fastrand::f64());
+    for request in requests {
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+        if Instant::now() >= until {
+            break;
+        }
+        door.post(request);
+        posted += 1.0;
+        due = (due + apart).max(Instant::now());
+    }
+    posted / began.elapsed().as_secs_f64()
 }
