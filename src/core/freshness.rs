@@ -173,8 +173,23 @@ pub struct Upkeep {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    pub(in crate::core) fn account(name: &str) -> Account {
+        Account {
+            name: name.parse().expect("name"),
+            provider: "pagerduty".into(),
+            identity: None,
+            cannot_act: None,
+            rest_off: None,
+            rest: Freshness::default(),
+            on_call: Freshness::default(),
+            poll_seconds: 30,
+            skew: None,
+            push: Push::default(),
+        }
+    }
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).expect("small")
@@ -210,7 +225,21 @@ mod tests {
     fn silence_for_three_periods_is_stale_and_a_clock_set_back_gives_no_negative_age() {
         let mut rest = Freshness::default();
         rest.succeeded(at(100));
+        let age = SignedDuration::from_secs(90);
+        assert_eq!(rest.standing(at(190), SignedDuration::from_secs(30)), Standing::Fresh { age });
         assert!(matches!(rest.standing(at(191), SignedDuration::from_secs(30)), Standing::Stale { .. }));
         assert_eq!(rest.standing(at(50), SignedDuration::from_secs(30)), Standing::Fresh { age: SignedDuration::ZERO });
+    }
+
+    #[test]
+    fn an_account_that_is_polled_seldom_is_late_later() {
+        let mut account = account("prod");
+        account.rest.succeeded(at(0));
+        account.on_call.succeeded(at(50));
+        let is_stale = |standing| matches!(standing, Standing::Stale { .. });
+
+        assert!(is_stale(account.rest_standing(at(100))) && !is_stale(account.on_call_standing(at(100))));
+        account.poll_seconds = 60;
+        assert!(!is_stale(account.rest_standing(at(100))));
     }
 }

@@ -134,4 +134,11 @@ mod tests {
         assert!(IncidentId::new("Q02JTSNZWHSEKV").is_ok());
         assert!(serde_json::from_str::<IncidentId>("\"a b\"").is_err());
     }
+
+    #[test]
+    fn numbers_are_shown_as_they_are_and_an_incident_with_its_account() {
+        let key = IncidentKey { account: "prod".parse().expect("id"), id: "P1".parse().expect("id") };
+
+        assert_eq!(format!("{:>3} {} {key}", DeliveryId(7), ActionId(12)), "  7 12 prod/P1");
+    }
 }

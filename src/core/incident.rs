@@ -309,12 +309,12 @@ impl State {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::core::id::{AccountName, IncidentId};
     use proptest::prelude::*;
 
-    fn observation(status: Status, stamp: Stamp, title: &str) -> Observation {
+    pub(in crate::core) fn observation(status: Status, stamp: Stamp, title: &str) -> Observation {
         Observation {
             key: IncidentKey { account: AccountName::new("prod").expect("id"), id: IncidentId::new("P1").expect("id") },
             stamp,
@@ -336,6 +336,17 @@ mod tests {
         }
     }
 
+    fn with_alerts(alerts: u32, seen: Observation) -> Observation {
+        Observation { extra: Some(Extra { alerts: Some((alerts, 0)), ..Extra::default() }), ..seen }
+    }
+
+    #[test]
+    fn who_is_on_call_has_something_to_do_until_it_is_resolved() {
+        let all = [Status::Triggered, Status::Acknowledged, Status::Resolved];
+
+        assert_eq!(all.map(Status::is_open), [true, true, false]);
+    }
+
     #[test]
     fn a_difference_is_told_in_words() {
         let before = observation(Status::Triggered, Stamp::push(seconds(0)), "a").state;
@@ -347,18 +358,24 @@ mod tests {
         after.service = None;
         after.teams = vec![Named { id: TeamId::new("T1").expect("id"), name: "Payments".into() }];
         assert_eq!(before.difference(&after), "triggered -> acknowledged, title \"b\", teams");
+
+        let user = |name: &str| Named { id: UserId::new(name).expect("id"), name: name.into() };
+        let mut taken = after.clone();
+        (taken.urgency, taken.assignees) = (Urgency::Low, vec![user("Ann"), user("Bob")]);
+        assert_eq!(after.difference(&taken), "urgency low, assigned to Ann and Bob");
+        assert_eq!(taken.difference(&after), "urgency high, assigned to nobody");
     }
 
     fn seconds(ms: i64) -> Timestamp {
         Timestamp::from_millisecond(ms).expect("small")
     }
 
-    fn any_observation() -> impl Strategy<Value = Observation> {
+    pub(in crate::core) fn any_observation() -> impl Strategy<Value = Observation> {
         let status = prop_oneof![Just(Status::Triggered), Just(Status::Acknowledged), Just(Status::Resolved)];
-        (status, 0..6i64, 0..6i64, 0..3, "[ab]").prop_map(|(status, at, ours, source, title)| {
+        (status, 0..6i64, 0..6i64, 0..3, "[ab]", 0..3u32).prop_map(|(status, at, ours, source, title, alerts)| {
             let (at, ours) = (seconds(at * 500), seconds(ours * 500));
             match source {
-                0 => observation(status, Stamp::rest(at, ours), &title),
+                0 => with_alerts(alerts, observation(status, Stamp::rest(at, ours), &title)),
                 1 => observation(status, Stamp::push(at), &title),
                 _ => observation(status, Stamp::push(at), &title).unsigned(ours),
             }
@@ -426,6 +443,33 @@ mod tests {
         assert!(incident.merge(&hint(Status::Resolved, 8_000, 9_000)));
         incident.merge(&rest(Status::Acknowledged, 5_000, 8_500));
         assert_eq!((incident.state.status, incident.is_unconfirmed()), (Status::Resolved, true));
+    }
+
+    #[test]
+    fn the_mark_goes_with_the_provider_s_answer_though_that_tells_nothing_new() {
+        let mut incident = Incident::first(rest(Status::Triggered, 1_000, 2_000));
+        incident.merge(&hint(Status::Triggered, 5_000, 5_100));
+        assert!(incident.is_unconfirmed());
+
+        assert!(incident.merge(&rest(Status::Triggered, 1_000, 5_100)), "the screen hears of it");
+        assert!(!incident.is_unconfirmed(), "asked at the moment it came, or later");
+    }
+
+    #[test]
+    fn what_only_rest_tells_is_news_when_it_is_other_than_before_and_is_shown_with_no_newer_state() {
+        let look = |asked, alerts| with_alerts(alerts, rest(Status::Triggered, 1_000, asked));
+        let alerts = |incident: &Incident| incident.extra().and_then(|extra| extra.alerts);
+        let mut incident = Incident::first(look(2_000, 1));
+
+        assert!(!incident.merge(&look(3_000, 1)));
+        assert!(incident.merge(&look(5_000, 2)));
+        assert!(!incident.merge(&look(4_000, 1)), "overtaken");
+        assert_eq!(alerts(&incident), Some((2, 0)));
+
+        incident.merge(&observation(Status::Acknowledged, Stamp::push(seconds(6_000)), "t"));
+        assert_eq!(alerts(&incident), None, "it tells of the time before");
+        incident.merge(&with_alerts(3, rest(Status::Acknowledged, 6_000, 7_000)));
+        assert_eq!(alerts(&incident), Some((3, 0)));
     }
 
     #[test]

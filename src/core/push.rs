@@ -146,6 +146,7 @@ pub fn long_silence(usual: Option<SignedDuration>) -> SignedDuration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::board::tests::summary;
 
     fn at(minute: i64) -> Timestamp {
         Timestamp::from_second(1_750_000_000 + minute * 60).expect("small")
@@ -194,5 +195,43 @@ mod tests {
         assert_eq!(long_silence(usual_gap((0..40).map(|n| at(n * 30)).collect())), minutes(120));
         assert_eq!(long_silence(usual_gap((0..40).map(at).collect())), FLOOR);
         assert_eq!(long_silence(usual_gap(vec![at(0), at(1)])), CEILING, "two tell nothing");
+        assert_eq!(usual_gap((0..10).map(at).collect()), None);
+        assert_eq!(usual_gap((0..11).map(at).collect()), Some(minutes(1)), "ten gaps do");
+    }
+
+    #[test]
+    fn a_genuine_delivery_ends_all_that_was_wrong_and_shows_that_there_is_a_subscription() {
+        let off = Some(Shown::line("no secret"));
+        let wrong = Push { off: off.clone(), rejected: 2, unproved: 1, missed: 3, ..Push::default() };
+        let now = |subscribed| Push { off: off.clone(), last_delivery: Some(at(9)), subscribed, ..Push::default() };
+        let cases = [
+            (Subscribed::Unknown, Subscribed::Unknown),
+            (Subscribed::Missing, Subscribed::Active),
+            (Subscribed::Disabled { until: at(99) }, Subscribed::Active),
+        ];
+        for (before, after) in cases {
+            let mut push = Push { subscribed: before, ..wrong.clone() };
+            push.delivered(at(9));
+            assert_eq!(push, now(after));
+        }
+    }
+
+    #[test]
+    fn the_secret_is_called_wrong_only_when_nothing_else_was_wrong_with_a_delivery() {
+        let refused = |account: Option<&str>, status| DeliverySummary {
+            account: account.map(|name| name.parse().expect("name")),
+            status,
+            reason: Shown::line("no"),
+            ..summary(1)
+        };
+        let mut push = Push::default();
+        for (account, status) in [(Some("prod"), 413), (None, 401), (None, 404)] {
+            push.refused(&refused(account, status));
+        }
+        assert!(!push.has_wrong_secret());
+
+        push.refused(&refused(Some("prod"), 401));
+        assert!(push.has_wrong_secret());
+        assert_eq!((push.rejected, push.unproved, push.last_rejection), (4, 1, Some(Shown::line("no"))));
     }
 }

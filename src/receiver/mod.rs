@@ -40,7 +40,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 pub use self::{
     meter::Meter,
     network::Networks,
-    scheme::{Draft, NamedSecret, sign, unusable},
+    scheme::{Draft, NamedSecret, Showing, sign, unusable},
 };
 use self::{
     network::{Client, Known},

@@ -149,8 +149,12 @@ pub async fn catch_up(desk: &Desk) -> Result<(), StoreError> {
             }
             applied.insert(*id, words);
         }
+        // What was noted of a line since the store was read is on the board already.
+        let shown: BTreeMap<_, _> = board.deliveries.iter().map(|line| (line.id, noted(line))).collect();
         for mut summary in newest {
-            summary.changed = applied.get(&summary.id).cloned().or(summary.changed);
+            let (told, waited) = shown.get(&summary.id).cloned().unwrap_or_default();
+            summary.changed = told.or_else(|| applied.get(&summary.id).cloned()).or(summary.changed);
+            summary.latency_us = waited.or(summary.latency_us);
             let change = Change::Delivery(Box::new(summary));
             board.apply(&change);
             changes.push(change);
@@ -167,6 +171,11 @@ pub async fn catch_up(desk: &Desk) -> Result<(), StoreError> {
     desk.store.save(writes).await?;
     crash::passing(Point::AfterMark);
     Ok(())
+}
+
+/// What is known of a line only after it was committed.
+fn noted(line: &DeliverySummary) -> (Option<Shown>, Option<u64>) {
+    (line.changed.clone(), line.latency_us)
 }
 
 fn tell_push(push: &mut Push, summary: &DeliverySummary) {
@@ -201,10 +210,11 @@ mod tests {
     use super::*;
     use crate::{
         core::{
-            delivery::Direction,
+            delivery::{Direction, Timings},
             incident::{Stamp, Status},
         },
         server::fake::{self, Fake, key},
+        store::NewDelivery,
     };
     use jiff::{SignedDuration, Timestamp};
 
@@ -325,6 +335,35 @@ mod tests {
                 "nothing: it does not tell how an incident stands"
             ]
         );
+    }
+
+    #[tokio::test]
+    async fn what_a_line_says_is_not_forgotten_when_the_log_is_read_again_before_that_is_stored() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let fake = Fake::default();
+        let desk = fake::desk(&fake, dir.path());
+        let seen = pushed(&fake.put("P1", Status::Triggered, 0), Status::Triggered, 1);
+        let new = NewDelivery {
+            at: Timestamp::now(),
+            account: Some(fake::account_name()),
+            proof: None,
+            timings: Timings::default(),
+            verdict: Verdict::Rejected,
+            reason: "wrong signature".into(),
+            status: 401,
+            decoded: None,
+            peer: "peer".into(),
+            headers: vec![],
+            body: b"x".to_vec(),
+        };
+        let stored = desk.store.record(new).await.expect("stored").summary;
+        assert_eq!(stored.latency_us, None, "not noted yet");
+        let shown = DeliverySummary { id: stored.id, ..arrival(1, seen).summary };
+        desk.hub.publish(Change::Delivery(Box::new(shown.clone())));
+
+        catch_up(&desk).await.expect("caught up");
+
+        desk.hub.look(|board| assert_eq!(board.deliveries[0].latency_us, shown.latency_us));
     }
 
     fn refusal(id: i64, status: u16) -> Arrival {

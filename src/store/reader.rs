@@ -67,7 +67,7 @@ impl Beginning {
             PrunedFor::Number => "too many",
             PrunedFor::Size => "too large",
         };
-        (self.pruned > 0).then(|| format!("{} before were let go, the log was {cause}", self.pruned))
+        (self.pruned > 0).then(|| format!("{} older let go: {cause}", self.pruned))
     }
 }
 

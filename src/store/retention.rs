@@ -192,7 +192,7 @@ mod tests {
         let beginning = reader.beginning().expect("beginning");
         assert_eq!(beginning.first, Some((DeliveryId(3), day(3))));
         assert_eq!((beginning.pruned, beginning.pruned_for), (5, Some(PrunedFor::Age)));
-        assert_eq!(beginning.let_go().as_deref(), Some("5 before were let go, the log was too old"));
+        assert_eq!(beginning.let_go().as_deref(), Some("5 older let go: too old"));
         assert_eq!(counted(&reader), 5);
         assert_eq!(reader.check(), Ok(()));
     }

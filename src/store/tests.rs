@@ -3,6 +3,8 @@
 use std::{
     fs::{self, Permissions},
     os::unix::fs::{PermissionsExt as _, symlink},
+    pin::Pin,
+    task::{Context, Waker},
 };
 
 use futures_util::future::join_all;
@@ -124,6 +126,14 @@ pub(super) async fn recorded_at_last(store: &Store, id: &str) -> Recorded {
         }
     };
     timeout(DEADLINE, tries).await.expect("recorded within the deadline")
+}
+
+/// Asks while the store is locked, so that no commit is quick enough to have answered.
+fn pending_behind_a_lock<T>(dir: &TempDir, asked: Pin<&mut impl Future<Output = T>>) {
+    let mut db = other(dir);
+    let lock = db.transaction_with_behavior(TransactionBehavior::Immediate).expect("lock");
+    assert!(asked.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    lock.rollback().expect("unlock");
 }
 
 #[tokio::test]
@@ -337,10 +347,10 @@ async fn what_is_stored_after_its_sender_gave_up_is_announced_and_its_retry_is_a
 
 #[tokio::test]
 async fn an_answer_that_nobody_took_is_announced() {
-    let (_dir, store) = store();
+    let (dir, store) = store();
     let unheard = Arc::new(Notify::new());
     let mut asked = Box::pin(store.record_or_notify(event("E1"), Some(Arc::clone(&unheard))));
-    assert!(futures_util::poll!(asked.as_mut()).is_pending());
+    pending_behind_a_lock(&dir, asked.as_mut());
 
     // Wherever the commit stands now, before or behind its answer.
     drop(asked);
@@ -351,10 +361,10 @@ async fn an_answer_that_nobody_took_is_announced() {
 
 #[tokio::test]
 async fn an_answer_given_but_never_looked_at_is_announced() {
-    let (_dir, store) = store();
+    let (dir, store) = store();
     let unheard = Arc::new(Notify::new());
     let mut asked = Box::pin(store.record_or_notify(event("E1"), Some(Arc::clone(&unheard))));
-    assert!(futures_util::poll!(asked.as_mut()).is_pending());
+    pending_behind_a_lock(&dir, asked.as_mut());
     // Answered later than the first, so that one is answered now.
     store.record(event("E2")).await.expect("recorded");
 

@@ -1,10 +1,11 @@
-//! A fresh signature for a kept delivery, by the first secret of its account. The secret itself is never shown.
+//! A fresh signature for a kept delivery, by the first secret of its account. The secret itself is shown to nobody but
+//! who was asked to be shown it.
 
 use jiff::Timestamp;
 
 use crate::{
     cli::{Exit, Failure, Places},
-    receiver::{self, Draft},
+    receiver::{self, Draft, Showing},
     store::StoredDelivery,
 };
 
@@ -14,6 +15,7 @@ pub(super) async fn headers(
     stored: &StoredDelivery,
     body: &[u8],
     path: Option<&str>,
+    showing: Showing,
 ) -> Result<Vec<(String, String)>, Failure> {
     let line = &stored.summary;
     let failed =
@@ -26,5 +28,5 @@ pub(super) async fn headers(
     let secret = webhook.secrets.first().ok_or_else(|| failed(format!("the account `{account}` has no secret")))?;
     let secret = secret.read().await.map_err(|error| failed(error.to_string()))?;
     let draft = Draft { path, headers: &stored.headers, body };
-    receiver::sign(&webhook.demand, &secret, &draft, Timestamp::now()).map_err(failed)
+    receiver::sign(&webhook.demand, &secret, showing, &draft, Timestamp::now()).map_err(failed)
 }

@@ -24,7 +24,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 pub(super) use self::mac::UrlKey;
 #[cfg(test)]
 pub(super) use self::pagerduty::HEADER;
-pub use self::sign::{Draft, sign};
+pub use self::sign::{Draft, Showing, sign};
 use crate::core::{
     delivery::{Proof, Scheme},
     sender::Demand,

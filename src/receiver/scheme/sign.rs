@@ -4,7 +4,10 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{hmac, mac, pagerduty, slack, splunk, standard};
+use super::{
+    hmac, mac, pagerduty, slack, splunk, standard,
+    token::{self, AUTHORIZATION},
+};
 use crate::core::sender::{Algorithm, Demand, HmacDemand, Part};
 
 /// A request that is about to be sent with `POST`.
@@ -30,11 +33,21 @@ impl Draft<'_> {
     }
 }
 
+/// What may become of a secret that senders show as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Showing {
+    /// It stays here, and nothing is made that needs it.
+    Withheld,
+    /// Whoever receives the headers may have it.
+    Allowed,
+}
+
 /// The headers that show `draft` to be genuine. They take the place of any of the same names. Fails, in words, where
-/// nothing is signed: a secret that is shown as it is would be handed to whoever reads or receives it.
+/// the secret itself would have to be shown and may not be. Where the path is the secret there are none.
 pub fn sign(
     demand: &Demand,
     secret: &SecretString,
+    showing: Showing,
     draft: &Draft<'_>,
     now: Timestamp,
 ) -> Result<Vec<(String, String)>, String> {
@@ -59,9 +72,16 @@ pub fn sign(
             let parts = splunk::parts(url, draft.path()?, &fields);
             vec![(splunk::HEADER, BASE64_STANDARD.encode(mac::tag(Algorithm::Sha1, key, &parts)))]
         }
-        Demand::Basic { .. } | Demand::Bearer | Demand::Header { .. } | Demand::SecretUrl => {
-            return Err(format!("by {} nothing is signed, the secret itself is shown", demand.scheme().word()));
+        Demand::Basic { .. } | Demand::Bearer | Demand::Header { .. } if showing == Showing::Withheld => {
+            let scheme = demand.scheme().word();
+            return Err(format!(
+                "by {scheme} nothing is signed, the secret itself is shown: only `delivery replay --to URL --show-secret` does"
+            ));
         }
+        Demand::Basic { user } => vec![(AUTHORIZATION, token::basic(user, secret))],
+        Demand::Bearer => vec![(AUTHORIZATION, token::bearer(secret))],
+        Demand::Header { name, prefix } => vec![(name.as_str(), format!("{prefix}{}", secret.expose_secret()))],
+        Demand::SecretUrl => vec![],
     };
     Ok(headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }

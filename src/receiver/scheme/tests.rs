@@ -518,8 +518,8 @@ proptest! {
     }
 }
 
-/// Every form of a demand that signs, with a secret for it.
-fn signing() -> Vec<(Demand, &'static str)> {
+/// Every form of a demand that shows something, with a secret for it.
+fn showing() -> Vec<(Demand, &'static str)> {
     let hmac = |algorithm, encoding, timestamp: Option<&str>, signed: Vec<Part>| {
         let timestamp = timestamp.map(|name| (name.to_owned(), TOLERANCE));
         let (header, prefix) = ("x-signature".to_owned(), "v=".to_owned());
@@ -536,6 +536,9 @@ fn signing() -> Vec<(Demand, &'static str)> {
         hmac(Algorithm::Sha256, Encoding::Base64, Some("x-time"), all),
         hmac(Algorithm::Sha512, Encoding::Hex, Some("x-time"), of_header),
         (Demand::SplunkOncall { url: PUBLIC.to_owned() }, "a secret"),
+        (Demand::Basic { user: "alice".to_owned() }, "a: secret"),
+        (Demand::Bearer, "a-secret"),
+        (Demand::Header { name: "x-key".to_owned(), prefix: "Key ".to_owned() }, "a secret"),
     ]
 }
 
@@ -544,9 +547,9 @@ proptest! {
     fn what_is_signed_here_is_taken_by_the_door_and_by_no_other_secret(body in "[ -~]{1,200}", second in 0..4_000_000_000_i64) {
         let kept = [("webhook-id".to_owned(), "msg_1".to_owned()), ("x-more".to_owned(), "more".to_owned())];
         let now = Timestamp::from_second(second).expect("second");
-        for (demand, secret) in signing() {
+        for (demand, secret) in showing() {
             let draft = Draft { path: Some(PATH), headers: &kept, body: body.as_bytes() };
-            let fresh = sign(&demand, &SecretString::from(secret), &draft, now).expect("signed");
+            let fresh = sign(&demand, &SecretString::from(secret), Showing::Allowed, &draft, now).expect("signed");
             let mut letter = Letter::new(&[], &body);
             for (name, value) in kept.iter().chain(&fresh) {
                 let name: HeaderName = name.parse().expect("a name");
@@ -565,13 +568,15 @@ proptest! {
 fn a_secret_that_is_shown_as_it_is_is_not_handed_out_and_what_is_missing_is_named() {
     let signed = |demand: &Demand, path| {
         let draft = Draft { path, headers: &[], body: BODY.as_bytes() };
-        sign(demand, &SecretString::from(STANDARD_SECRET), &draft, Timestamp::UNIX_EPOCH).unwrap_err()
+        sign(demand, &SecretString::from(STANDARD_SECRET), Showing::Withheld, &draft, Timestamp::UNIX_EPOCH)
     };
     let header = Demand::Header { name: "x-key".to_owned(), prefix: String::new() };
-    for shown in [Demand::Basic { user: "u".to_owned() }, Demand::Bearer, header, Demand::SecretUrl] {
-        let said = signed(&shown, Some(PATH));
+    for shown in [Demand::Basic { user: "u".to_owned() }, Demand::Bearer, header] {
+        let said = signed(&shown, Some(PATH)).expect_err("withheld");
         assert!(said.contains(shown.scheme().word()) && !said.contains(STANDARD_SECRET), "{said}");
     }
-    assert!(signed(&Demand::StandardWebhooks { tolerance: TOLERANCE }, None).contains("webhook-id header"));
-    assert!(signed(&Demand::SplunkOncall { url: PUBLIC.to_owned() }, None).contains("replay --to"));
+    let missing = |demand: &Demand| signed(demand, None).expect_err("missing");
+    assert!(missing(&Demand::StandardWebhooks { tolerance: TOLERANCE }).contains("webhook-id header"));
+    assert!(missing(&Demand::SplunkOncall { url: PUBLIC.to_owned() }).contains("replay --to"));
+    assert_eq!(signed(&Demand::SecretUrl, None), Ok(vec![]), "the path says it all");
 }

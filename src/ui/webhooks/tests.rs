@@ -127,7 +127,7 @@ fn the_end_of_the_log() {
     });
     both("log_begins_later", &board(), |model| {
         let effects = press(model, "G");
-        let let_go = Some("41 before were let go, the log was too old".into());
+        let let_go = Some("41 older let go: too old".into());
         answer(model, &effects, Ok(Answer::Deliveries { deliveries: vec![], let_go }));
     });
 }

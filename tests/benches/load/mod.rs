@@ -23,7 +23,8 @@ use jiff::Timestamp;
 use sha2::Sha256;
 use tokio::sync::{Notify, mpsc};
 
-const SECRET: &str = "a secret of the bench";
+/// What the deliveries are signed with.
+pub(crate) const SECRET: &str = "a secret of the bench";
 pub(crate) const PATH: &str = "/hooks/prod/key";
 const BODY: usize = 3 * 1024;
 
@@ -61,11 +62,16 @@ static EVENT: AtomicU64 = AtomicU64::new(0);
 
 /// The next delivery, as it goes over the wire.
 pub(crate) fn next_request() -> Vec<u8> {
-    request(EVENT.fetch_add(1, Ordering::Relaxed))
+    titled(&format!("Disk 97 % full on db-{}", EVENT.load(Ordering::Relaxed) % 100))
 }
 
-fn request(event: u64) -> Vec<u8> {
-    let body = body(event);
+/// The same, about an incident with this title.
+pub(crate) fn titled(title: &str) -> Vec<u8> {
+    request(EVENT.fetch_add(1, Ordering::Relaxed), title)
+}
+
+fn request(event: u64, title: &str) -> Vec<u8> {
+    let body = body(event, title);
     let signature = hex::encode(mac(body.as_bytes()).finalize().into_bytes());
     format!(
         "POST {PATH} HTTP/1.1\r\nhost: dogwatch\r\ncontent-type: application/json\r\nuser-agent: PagerDuty-Webhook/V3.0\r\n\
@@ -76,14 +82,13 @@ fn request(event: u64) -> Vec<u8> {
 }
 
 /// An `incident.triggered` as `PagerDuty` sends it, with ids that rise as its own do.
-fn body(event: u64) -> String {
+fn body(event: u64, title: &str) -> String {
     let mut body = format!(
-        r#"{{"event":{{"id":"01EV{event:022}","event_type":"incident.triggered","resource_type":"incident","occurred_at":"2026-11-21T03:12:45.{:03}Z","agent":null,"client":{{"name":"Monitoring"}},"data":{{"id":"Q{:013}","type":"incident","self":"https://api.pagerduty.com/incidents/Q{:013}","html_url":"https://acme.pagerduty.com/incidents/Q{:013}","number":{event},"status":"triggered","incident_key":"key-{event}","created_at":"2026-11-21T03:12:45Z","title":"Disk 97 % full on db-{}","service":{{"html_url":"https://acme.pagerduty.com/services/PSVC01","id":"PSVC01","self":"https://api.pagerduty.com/services/PSVC01","summary":"Database","type":"service_reference"}},"assignees":[{{"html_url":"https://acme.pagerduty.com/users/PUSR01","id":"PUSR01","self":"https://api.pagerduty.com/users/PUSR01","summary":"Alice","type":"user_reference"}}],"escalation_policy":{{"id":"PPOL01","summary":"Default","type":"escalation_policy_reference"}},"teams":[],"priority":null,"urgency":"high","conference_bridge":null,"resolve_reason":null,"body":{{"details":""#,
+        r#"{{"event":{{"id":"01EV{event:022}","event_type":"incident.triggered","resource_type":"incident","occurred_at":"2026-11-21T03:12:45.{:03}Z","agent":null,"client":{{"name":"Monitoring"}},"data":{{"id":"Q{:013}","type":"incident","self":"https://api.pagerduty.com/incidents/Q{:013}","html_url":"https://acme.pagerduty.com/incidents/Q{:013}","number":{event},"status":"triggered","incident_key":"key-{event}","created_at":"2026-11-21T03:12:45Z","title":"{title}","service":{{"html_url":"https://acme.pagerduty.com/services/PSVC01","id":"PSVC01","self":"https://api.pagerduty.com/services/PSVC01","summary":"Database","type":"service_reference"}},"assignees":[{{"html_url":"https://acme.pagerduty.com/users/PUSR01","id":"PUSR01","self":"https://api.pagerduty.com/users/PUSR01","summary":"Alice","type":"user_reference"}}],"escalation_policy":{{"id":"PPOL01","summary":"Default","type":"escalation_policy_reference"}},"teams":[],"priority":null,"urgency":"high","conference_bridge":null,"resolve_reason":null,"body":{{"details":""#,
         event % 1000,
         event,
         event,
         event,
-        event % 100,
     );
     // Text as people and machines write it: some words, some numbers.
     let mut word = event.wrapping_mul(0x9E37_79B9_7F4A_7C15);
