@@ -214,6 +214,16 @@ async fn wrong_configuration_and_wrong_usage_end_with_2() {
     assert_eq!(code(&setup.run(&["config", "init"])), 2, "never overwrites");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_command_line_is_told_without_what_drives_a_terminal() {
+    let output = setup(0).await.run(&["incident", "list\u{1b}]52;c;AAAA\u{7}\u{202e}"]);
+
+    let said = String::from_utf8(output.stderr.clone()).expect("UTF-8");
+    assert_eq!((code(&output), output.stdout.as_slice()), (2, b"".as_slice()));
+    assert!(said.starts_with("dogwatch: unrecognized subcommand 'list"), "{said}");
+    assert!(!said.contains(['\u{1b}', '\u{7}', '\u{202e}']) && said.contains("Usage"), "{said}");
+}
+
 #[test]
 fn a_template_renders_on_an_event_from_files() {
     let dir = tempfile::tempdir().expect("tempdir");

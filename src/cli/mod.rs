@@ -172,7 +172,10 @@ enum Command {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(told) => return told_off(&told),
+    };
     if matches!(args.command, Some(Command::RenderWorker)) {
         return exit_code(crate::template::worker(io::stdin().lock(), io::stdout()));
     }
@@ -194,6 +197,18 @@ pub fn main() -> ExitCode {
             exit_code(failure.exit as i32)
         }
     }
+}
+
+/// Help and version are clap's. What it says of a wrong command line repeats the words that were given, and so is
+/// cleaned like all that comes from elsewhere.
+fn told_off(told: &clap::Error) -> ExitCode {
+    if told.use_stderr() {
+        let text = told.to_string();
+        output::complain(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+    } else {
+        let _ = told.print();
+    }
+    exit_code(told.exit_code())
 }
 
 fn exit_code(code: i32) -> ExitCode {

@@ -97,9 +97,10 @@ async fn bind(hub: &Hub, address: SocketAddr) -> TcpListener {
         match http::listen(address) {
             Ok(listener) => return listener,
             Err(error) => {
-                let door = Door::Taken { address: address.to_string(), by: whose(address, &error) };
+                let by = whose(address, &error);
+                let door = Door::Taken { address: address.to_string(), by: by.clone() };
                 if hub.look(|board| board.door != door) {
-                    tracing::warn!(%address, %error, "the port for webhooks cannot be had");
+                    tracing::warn!(%address, %error, "the port for webhooks cannot be had, it is taken by {by}");
                     hub.publish(Change::Door(door));
                 }
                 sleep(RETRY).await;
