@@ -290,8 +290,10 @@ mod tests {
             assert_eq!(shown.as_str().chars().count(), LINE_LIMIT + 1);
             assert!(shown.as_str().ends_with('…'));
         }
-        let body = ShownBody::new(&"x\n".repeat(BODY_LIMIT));
-        assert!(body.as_str().len() < BODY_LIMIT + 100 && body.as_str().ends_with("too long to show)"));
+        let body = "x\n".repeat(128 * 1024);
+        assert_eq!(ShownBody::new(&body).as_str(), body);
+        let shown = ShownBody::new(&format!("{body}y"));
+        assert_eq!(shown.as_str().strip_prefix(&body), Some("\n… (cut here: too long to show)"));
         assert_eq!(Shown::line(&"x".repeat(LINE_LIMIT)).as_str().len(), LINE_LIMIT);
     }
 
