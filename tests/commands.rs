@@ -156,6 +156,22 @@ async fn a_provider_in_trouble_is_never_no_incidents() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_off_is_said_beside_the_answer() {
+    let setup = setup(2).await;
+    setup.faults(r#"{"date_seconds": -600}"#);
+
+    for args in [["incident", "list"].as_slice(), &["oncall"]] {
+        let output = setup.run(args);
+
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("prod: server's clock is 10m ahead of pagerduty's"), "{args:?}: {said}");
+        assert_eq!(code(&output), 0, "what was asked for is true all the same");
+    }
+    setup.faults("{}");
+    assert_eq!(setup.run(&["incident", "list"]).stderr, b"");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_first_start_without_a_provider_shows_nothing_and_says_why() {
     let setup = setup(3).await;
     setup.faults(r#"{"status":500,"percent":100}"#);

@@ -8,7 +8,7 @@ use std::{
     process::{Child, Command, Output, Stdio},
     sync::mpsc::{Receiver, channel},
     thread,
-    time::Instant,
+    time::Duration,
 };
 
 use dogwatch::{
@@ -17,7 +17,7 @@ use dogwatch::{
         id::{AccountName, DeliveryId},
     },
     provider::pagerduty::Webhooks,
-    store::{NewDelivery, Store},
+    store::{Applied, Keep, NewDelivery, Store, Write},
 };
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
@@ -71,7 +71,6 @@ impl Setup {
         let genuine = verdict != Verdict::Rejected;
         let new = NewDelivery {
             at: Timestamp::now(),
-            started: Instant::now(),
             proof: genuine.then(|| Proof { scheme: Scheme::PagerdutyV3, secret: "env PD_SECRET".into() }),
             timings: Timings { read_us: 400, check_us: 60, commit_us: None },
             verdict,
@@ -145,6 +144,43 @@ async fn what_is_shown_and_exported_is_what_came() {
     assert!(signed.contains(&fresh) && !signed.contains("v1=old") && !signed.contains("it is a secret"), "{signed}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn every_command_says_the_same_of_what_the_sender_waited() {
+    let setup = setup();
+    let id = setup.put(Verdict::Rejected, b"x").await;
+    let unknown = setup.said(&["delivery", "show", "1", "--timing"]);
+    assert!(unknown.contains("401, perhaps") && !setup.said(&["delivery", "show", "1"]).contains(" us"), "{unknown}");
+
+    setup.store.save(vec![Write::Committed(vec![(id, 2_940)])]).await.expect("noted");
+
+    let waited = 400 + 60 + 2_940;
+    let list: Value = serde_json::from_str(&setup.said(&["delivery", "list", "--json"])).expect("json");
+    assert_eq!(list[0]["latency_us"], waited);
+    let exported: Value = serde_json::from_str(&setup.said(&["delivery", "export"])).expect("json");
+    assert_eq!(exported["latency_us"], waited);
+    assert!(setup.said(&["delivery", "show", "1"]).contains(&format!("{waited} us")));
+    assert!(setup.said(&["delivery", "show", "1", "--timing"]).contains(&format!("401 after {waited} us")));
+    assert_eq!(setup.ids(&["delivery", "search", "took:>3399us", "took:<3401us", "--json"]), [1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_reaches_the_beginning_says_why_the_log_does_not_begin_earlier() {
+    let setup = setup();
+    for n in 0..3 {
+        setup.put(Verdict::Accepted, TRIGGERED.replace("01FKZSRAPTMF55RE69G8BQHGC6", &n.to_string()).as_bytes()).await;
+    }
+    let noted = |args: &[&str]| String::from_utf8(setup.run(args).stderr).expect("UTF-8");
+    assert_eq!(noted(&["delivery", "list"]), "", "nothing was let go");
+    let ids = (1..=3).map(|id| Applied { id: DeliveryId(id), changed: None, commit_us: None });
+    setup.store.save(vec![Write::Applied(ids.collect())]).await.expect("applied");
+
+    let keep = Keep { age: Duration::MAX, deliveries: 1, size: u64::MAX };
+    while setup.store.prune_some(keep, Timestamp::now()).await.expect("pruned") {}
+
+    assert_eq!(noted(&["delivery", "list"]), "dogwatch: the log begins here; 2 older let go: too many\n");
+    assert_eq!(noted(&["delivery", "list", "--limit", "1"]), "", "there may be more");
+}
+
 /// One request, as it came, answered with a redirect.
 fn one_request(listener: TcpListener) -> Receiver<String> {
     let (told, requests) = channel();
@@ -182,6 +218,33 @@ async fn a_delivery_is_sent_again_with_a_fresh_signature_and_no_redirect_is_foll
     assert!(!request.contains("authorization") && !request.contains("v1=old"), "{request}");
     let refused = setup.run(&["delivery", "replay", "2", "--to", &url]);
     assert!(String::from_utf8_lossy(&refused.stderr).contains("rejected"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_is_shown_as_it_is_goes_only_to_whom_one_said_to_show_it() {
+    let setup = setup();
+    fs::write(setup.dir.path().join("config.toml"), format!("{CONFIG}scheme = \"bearer\"\n")).expect("config");
+    let body = format!("{TRIGGERED} END-OF-BODY");
+    setup.put(Verdict::Undecodable, body.as_bytes()).await;
+    let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
+    let url = format!("http://{}/hooks/prod/key", listener.local_addr().expect("address"));
+    let refusal = |args: &[&str]| {
+        let output = setup.run(args);
+        assert!(!output.status.success());
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    };
+
+    let curl = refusal(&["delivery", "export", "1", "--curl", "--sign"]);
+    let unasked = refusal(&["delivery", "replay", "1", "--to", &url]);
+    let unencrypted = refusal(&["delivery", "replay", "1", "--to", "http://203.0.113.7/", "--show-secret"]);
+    let requests = one_request(listener);
+    let sent = refusal(&["delivery", "replay", "1", "--to", &url, "--show-secret"]);
+
+    assert!(curl.contains("--show-secret") && unasked.contains("--show-secret"), "{curl}{unasked}");
+    assert!(unencrypted.contains("use https") && sent.contains("answered 302"), "{unencrypted}{sent}");
+    let request = requests.recv_timeout(PATIENCE).expect("a request");
+    assert!(request.contains("authorization: Bearer it is a secret\r\n"), "{request}");
+    assert!(![curl, unasked, unencrypted, sent].iter().any(|said| said.contains("it is a secret")));
 }
 
 /// A program that runs until the end of the test.

@@ -79,6 +79,7 @@ fn service(incidents: usize, format: &str) -> Service {
         .expect("the binary runs");
     let service = Service { door, metrics, provider, dir, child, simulator, _runtime: runtime };
     eventually("the door is open", || ask(door, "GET /readyz", &[], b"").is_ok_and(|(status, _)| status == 200));
+    eventually("the figures are there", || ask(metrics, "GET /metrics", &[], b"").is_ok());
     service
 }
 
@@ -292,6 +293,19 @@ fn the_figures_count_by_our_own_words_and_no_stranger_makes_a_label() {
     }
     assert!(!figures.contains("stranger"), "{figures}");
     assert!(ask(service.door, "GET /metrics", &[], b"").is_ok_and(|(status, _)| status == 404), "not at the open door");
+}
+
+#[test]
+fn the_figures_tell_how_far_the_clock_is_off() {
+    let service = service(1, "text");
+    simulated::set_faults(service.provider, r#"{"date_seconds": 90}"#);
+
+    let skew = || {
+        let figures = service.figures();
+        let line = figures.lines().find_map(|line| line.strip_prefix("dogwatch_clock_skew_seconds{account=\"prod\"} "));
+        line.and_then(|value| value.parse::<f64>().ok())
+    };
+    eventually("the clock is behind", || skew().is_some_and(|skew| (85.0..91.0).contains(&skew)));
 }
 
 /// A text in the forms in which it could leak.

@@ -324,3 +324,20 @@ fn a_demo_without_a_terminal_loses_nothing_and_shows_nothing_twice() {
     assert_eq!((count("lost"), count("duplicates_shown")), (0, 0), "{figures}");
     assert!(figures["actions"]["confirmed"].as_u64() > Some(0), "{figures}");
 }
+
+#[test]
+fn a_clock_that_is_off_is_said_on_every_screen_until_it_is_right() {
+    let night = night(1, Push::Subscribed, "5s");
+    let mut console = night.console();
+    assert!(!console.0.contents().contains("CLOCK"));
+
+    night.set_faults(r#"{"date_seconds": 3600}"#);
+
+    console.shows("prod: server's clock is 1h behind pagerduty's: set it, its times are off");
+    for (key, view) in [("2", "[2 On-call]"), ("3", "[3 Webhooks]"), ("4", "[4 Templates]"), ("1", "[1 Incidents]")] {
+        console.press(key, view);
+        console.shows("CLOCK 1h BEHIND pagerduty's");
+    }
+    night.set_faults("{}");
+    console.shows_no_more("CLOCK");
+}

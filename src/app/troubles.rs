@@ -34,6 +34,10 @@ pub fn troubles(model: &Model) -> Vec<Trouble> {
     for board in model.board.accounts.values() {
         rest(&mut out, model, &board.account);
     }
+    for account in model.board.accounts.values().map(|board| &board.account) {
+        let skew = account.skew_words().map(|words| trouble(Tone::Alarm, format!("{}: {words}", account.name)));
+        out.extend(skew);
+    }
     for board in model.board.accounts.values() {
         push(&mut out, model, &board.account);
     }
@@ -113,6 +117,21 @@ mod tests {
         app::fixtures::{model, now},
         core::{freshness::Failure, text::Shown},
     };
+
+    #[test]
+    fn a_clock_that_is_another_than_the_provider_s_is_told_in_words() {
+        let said = |seconds| {
+            let mut model = model(80, 24);
+            let account = &mut model.board.accounts.values_mut().next().expect("one").account;
+            account.skew = Some(jiff::SignedDuration::from_secs(seconds));
+            troubles(&model).into_iter().map(|trouble| trouble.text).next()
+        };
+
+        let ahead = "prod: server's clock is 10m ahead of pagerduty's: set it, its times are off";
+        assert_eq!(said(-600).as_deref(), Some(ahead));
+        let behind = "prod: server's clock is 1h behind pagerduty's: set it, its times are off";
+        assert_eq!(said(3_700).as_deref(), Some(behind));
+    }
 
     #[test]
     fn a_failure_right_after_a_success_reads_as_a_sentence() {

@@ -39,8 +39,22 @@ impl Wait {
         self.id == id
     }
 
-    /// Whether the answer is not to be expected any more (the link broke meanwhile).
+    /// Whether the answer is not to be expected any more (the link broke meanwhile, or the clock was set).
     pub fn overdue(self, now: Timestamp) -> bool {
-        now.duration_since(self.since) > PATIENCE
+        now.duration_since(self.since).abs() > PATIENCE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::fixtures::{model, now};
+
+    #[test]
+    fn an_answer_is_not_waited_for_an_hour_longer_because_the_clock_was_set_back() {
+        let (wait, _) = Wait::ask(&mut model(80, 24), Request::Refresh).expect("asked");
+
+        assert!(!wait.overdue(now() + PATIENCE));
+        assert!(wait.overdue(now() - SignedDuration::from_hours(1)));
     }
 }

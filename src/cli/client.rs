@@ -8,6 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{
     Exit, Failure, Places,
     connect::{Connector, Owned},
+    output,
 };
 use crate::{
     app::Role,
@@ -97,8 +98,17 @@ impl Client {
     }
 
     /// Waits until every account with REST was asked since this was opened, with success or without: what is
-    /// kept from earlier is not good enough for a script. A running server is told to ask now.
+    /// kept from earlier is not good enough for a script. A running server is told to ask now. Complains of a clock
+    /// that is off.
     pub(super) async fn ask_the_providers(&mut self) -> Result<(), Failure> {
+        self.wait_for_the_providers().await?;
+        for skew in self.skews() {
+            output::complain(&skew);
+        }
+        Ok(())
+    }
+
+    async fn wait_for_the_providers(&mut self) -> Result<(), Failure> {
         if self.role == Role::Attached {
             self.ask(Request::Refresh).await?;
         }
@@ -127,6 +137,12 @@ impl Client {
     /// An account without a token is configured to know no more than webhooks tell: see [`Client::webhooks_only`].
     pub(super) fn doubts(&self) -> Vec<String> {
         self.doubts_of(Account::rest_standing, None)
+    }
+
+    /// Whose clocks differ, in words.
+    fn skews(&self) -> Vec<String> {
+        let accounts = self.board.accounts.values().map(|known| &known.account);
+        accounts.filter_map(|account| Some(format!("{}: {}", account.name, account.skew_words()?))).collect()
     }
 
     /// The accounts of which only what webhooks told is known.

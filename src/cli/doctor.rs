@@ -4,7 +4,7 @@ mod push;
 
 use std::{io, sync::Arc, time::Duration};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rustls::pki_types::CertificateDer;
 use serde::Serialize;
 use tokio::{
@@ -18,15 +18,12 @@ use self::push::Consent;
 use super::{Exit, Failure, Outcome, Places, output};
 use crate::{
     config::{AccountSettings, Settings, TlsSettings},
-    core::text::Shown,
+    core::{freshness::SKEW, text::Shown},
     provider::{Check, ProviderError},
     receiver::pinned,
     server::{account::Account, certificate},
     store::{Reader, StoreError},
 };
-
-/// A clock that differs more than this makes ages and orders wrong.
-const SKEW: SignedDuration = SignedDuration::from_secs(30);
 
 #[derive(clap::Args)]
 pub(super) struct Args {

@@ -158,7 +158,7 @@ fn print_table(client: &Client, incidents: &[&Incident]) {
                 state.number.map(|n| format!("#{n}")).unwrap_or_default(),
                 state.status.word().to_owned(),
                 urgency(state.urgency).to_owned(),
-                words::age(now.duration_since(state.created_at)),
+                words::age(client.board.provider_time(&incident.key.account, now).duration_since(state.created_at)),
                 state.service.as_ref().map(|s| s.name.to_string()).unwrap_or_default(),
                 names(&state.assignees),
                 incident.headline(),

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -105,6 +106,13 @@ impl Board {
         seen.stamp.source == Source::Unsigned || self.incidents.get(&seen.key).is_some_and(|known| known.doubts(seen))
     }
 
+    /// Whether the incident stood otherwise later than this tells: providers answer from copies that lag behind. What
+    /// nobody signed does not count.
+    pub fn knows_better(&self, seen: &Observation) -> bool {
+        let later = |known: &Incident| known.stamp > seen.stamp && known.stamp.source != Source::Unsigned;
+        self.incidents.get(&seen.key).is_some_and(|known| later(known) && known.state.status != seen.state.status)
+    }
+
     /// Merges an observation like [`observe`](Self::observe), and says what that did, in words.
     pub fn observe_told(&mut self, seen: &Observation) -> (Option<Change>, Shown) {
         let before = self.incidents.get(&seen.key).cloned();
@@ -188,6 +196,11 @@ impl Board {
         }
     }
 
+    /// What time it is at the provider of `account` when it is `now` here.
+    pub fn provider_time(&self, account: &AccountName, now: Timestamp) -> Timestamp {
+        self.accounts.get(account).map_or(now, |known| known.account.provider_time(now))
+    }
+
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         for incident in self.incidents.values() {
@@ -242,7 +255,6 @@ pub(super) mod tests {
             tests::{any_observation, observation},
         },
     };
-    use jiff::Timestamp;
     use proptest::prelude::*;
 
     pub(in crate::core) fn summary(id: i64) -> DeliverySummary {
@@ -258,7 +270,7 @@ pub(super) mod tests {
             event_type: None,
             incident: None,
             subject: None,
-            latency_us: 1,
+            latency_us: Some(1),
             size: 1,
             proof: None,
             altered: false,

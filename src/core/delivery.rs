@@ -130,8 +130,16 @@ pub struct Timings {
     pub read_us: u64,
     /// For checking and understanding it.
     pub check_us: u64,
-    /// From there until it was committed, waiting for the writer included; known only of applied ones.
+    /// From there until it was committed, waiting for the writer included. `None`: not known, because dogwatch ended
+    /// before that could be noted.
     pub commit_us: Option<u64>,
+}
+
+impl Timings {
+    /// From the head of the request until it could be answered, in microseconds.
+    pub fn answered_us(&self) -> Option<u64> {
+        Some(self.read_us.saturating_add(self.check_us).saturating_add(self.commit_us?))
+    }
 }
 
 /// A line of the webhook log.
@@ -152,8 +160,9 @@ pub struct DeliverySummary {
     pub incident: Option<IncidentKey>,
     /// The incident's title or the note's text, where the body has one.
     pub subject: Option<Shown>,
-    /// From the first byte of the body to the answer, in microseconds.
-    pub latency_us: u64,
+    /// What its sender waited: from the head of the request until it was committed and could be answered, in
+    /// microseconds. `None`: not known, because dogwatch ended before that could be noted.
+    pub latency_us: Option<u64>,
     /// Bytes of the body.
     pub size: u64,
     /// What showed that it is genuine; `None` of rejected ones.
@@ -207,14 +216,6 @@ pub struct DeliveryView {
     /// The first bytes of the body as they came.
     pub raw: Bytes,
     pub timings: Timings,
-}
-
-impl DeliveryView {
-    /// Microseconds from the head of the request until it could be answered; `None` where the commit was not timed.
-    pub fn answered_us(&self) -> Option<u64> {
-        let Timings { read_us, check_us, commit_us } = self.timings;
-        Some(read_us.saturating_add(check_us).saturating_add(commit_us?))
-    }
 }
 
 /// The most bytes of a body that are shown as they came.

@@ -8,6 +8,7 @@ use super::{
     id::{AccountName, UserId},
     incident::Named,
     text::Shown,
+    words::about,
 };
 
 /// Why a source fails.
@@ -48,6 +49,14 @@ impl Freshness {
 
     pub fn failed(&mut self, failure: Failure) {
         self.failure = Some(failure);
+    }
+
+    /// This host's clock was set back by `back`: what was noted by the former one is no younger for it.
+    pub fn set_back(&mut self, back: SignedDuration) {
+        let failed_at = self.failure.as_mut().map(|failure| &mut failure.at);
+        for at in self.last_success.iter_mut().chain(failed_at) {
+            *at = at.checked_sub(back).unwrap_or(Timestamp::MIN);
+        }
     }
 
     /// How it stands at `now`, if a success is due every `every`: late by two periods is stale too.
@@ -94,9 +103,37 @@ pub struct Account {
     /// Seconds between polls.
     pub poll_seconds: u32,
     pub push: Push,
+    /// The provider's clock minus that of the server's host, when they are too far apart to be left unsaid.
+    #[serde(default)]
+    pub skew: Option<SignedDuration>,
 }
 
+/// Clocks that differ by less are taken for the same.
+pub const SKEW: SignedDuration = SignedDuration::from_secs(30);
+
 impl Account {
+    /// Whether the clocks differ, in words; `None` when they agree.
+    pub fn skew_words(&self) -> Option<String> {
+        let skew = self.skew?;
+        let way = if skew.is_negative() { "ahead of" } else { "behind" };
+        let by = about(skew);
+        Some(format!("server's clock is {by} {way} {}'s: set it, its times are off", self.provider))
+    }
+
+    /// What time it is at the provider when it is `now` here: what it dates is as old as that says.
+    pub fn provider_time(&self, now: Timestamp) -> Timestamp {
+        now.checked_add(self.skew.unwrap_or_default()).unwrap_or(now)
+    }
+
+    /// This host's clock jumped by so much (negative: was set back): how it stands to the provider's is not known.
+    pub fn clock_jumped(&mut self, jump: SignedDuration) {
+        self.skew = None;
+        if jump.is_negative() {
+            self.rest.set_back(jump.abs());
+            self.on_call.set_back(jump.abs());
+        }
+    }
+
     /// How the incidents asked for over REST stand at `now`.
     pub fn rest_standing(&self, now: Timestamp) -> Standing {
         self.rest.standing(now, self.every())
@@ -149,6 +186,7 @@ pub(super) mod tests {
             rest: Freshness::default(),
             on_call: Freshness::default(),
             poll_seconds: 30,
+            skew: None,
             push: Push::default(),
         }
     }
@@ -168,6 +206,19 @@ pub(super) mod tests {
         let Standing::Stale { age, cause } = rest.standing(at(100), every) else { panic!("not stale") };
         assert_eq!(age, SignedDuration::from_secs(90));
         assert_eq!(cause.as_str(), "500");
+    }
+
+    #[test]
+    fn what_failed_is_no_fresher_for_a_clock_that_was_set_back() {
+        let every = SignedDuration::from_secs(30);
+        let mut rest = Freshness::default();
+        rest.succeeded(at(7_200));
+        rest.failed(Failure { at: at(7_230), cause: Shown::line("500"), unauthorised: false });
+
+        rest.set_back(SignedDuration::from_hours(1));
+
+        let Standing::Stale { age, .. } = rest.standing(at(3_660), every) else { panic!("not stale") };
+        assert_eq!(age, SignedDuration::from_secs(60));
     }
 
     #[test]

@@ -17,6 +17,13 @@ pub fn age(age: SignedDuration) -> String {
     }
 }
 
+/// How much time that is, either way, to the nearest minute or less: `45s`, `10m`.
+pub fn about(time: SignedDuration) -> String {
+    let time = time.abs();
+    let rounding = if time.as_secs() < 60 { 0 } else { 30 };
+    age(time.saturating_add(SignedDuration::from_secs(rounding)))
+}
+
 /// Like [`age`], as a phrase: `just now`, `3m ago`.
 pub fn ago(since: SignedDuration) -> String {
     match age(since).as_str() {
@@ -136,6 +143,7 @@ mod tests {
         let said: Vec<_> = [-9, 4, 14, 60, 3599, 7200, 172_800].iter().map(|s| age(seconds(*s))).collect();
         assert_eq!(said, ["now", "now", "10s", "1m", "59m", "2h", "2d"]);
         assert_eq!((ago(seconds(1)), ago(seconds(60))), ("just now".into(), "1m ago".into()));
+        assert_eq!([45, -599, 3599].map(|s| about(seconds(s))), ["45s", "10m", "1h"]);
     }
 
     #[test]

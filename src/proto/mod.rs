@@ -127,8 +127,11 @@ pub enum Answer {
     Delivery {
         delivery: Box<DeliveryView>,
     },
+    /// `let_go`: where the log begins with the page, what is not kept any more and why, in words.
     Deliveries {
         deliveries: Vec<DeliverySummary>,
+        #[serde(default)]
+        let_go: Option<Shown>,
     },
     Actions {
         actions: Vec<Action>,

@@ -95,6 +95,10 @@ pub trait Provider: Send + Sync {
     fn budget(&self) -> Option<u64> {
         None
     }
+    /// The provider's clock minus ours, as far as its answers have told.
+    fn clock_skew(&self) -> Option<jiff::SignedDuration> {
+        None
+    }
     /// Who the credentials belong to, and whether `from` names somebody.
     async fn identity(&self) -> Result<Identity, ProviderError>;
     /// Identity, abilities and clock, for `doctor`.

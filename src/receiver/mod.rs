@@ -40,7 +40,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 pub use self::{
     meter::Meter,
     network::Networks,
-    scheme::{NamedSecret, unusable},
+    scheme::{Draft, NamedSecret, Showing, sign, unusable},
 };
 use self::{
     network::{Client, Known},
@@ -56,7 +56,7 @@ use crate::{
         text::Shown,
     },
     store::{
-        NewDelivery, Store,
+        NewDelivery, Recorded, Store,
         crash::{self, Point},
     },
 };
@@ -239,7 +239,6 @@ async fn hook(
     let status = judged.status;
     let new = NewDelivery {
         at,
-        started,
         account: place.account().cloned(),
         verdict: judged.verdict,
         reason: Shown::line(&judged.reason),
@@ -280,7 +279,7 @@ impl Inner {
 
     async fn accept(&self, new: NewDelivery, status: StatusCode, observation: Option<Observation>) -> Response {
         // From here to `tell` there is no await but this one: what was committed is told, or `missed` is notified.
-        let (account, handed) = (new.account.clone(), Instant::now());
+        let (account, timings, handed) = (new.account.clone(), new.timings, Instant::now());
         let Ok(recorded) = self.store.record_or_notify(new, Some(Arc::clone(&self.missed))).await else {
             self.meter.turned_away(account.as_ref());
             self.trouble.notify_one();
@@ -288,8 +287,7 @@ impl Inner {
         };
         self.meter.committed(account.as_ref(), recorded.summary.verdict, handed.elapsed());
         let fresh = recorded.summary.verdict == Verdict::Accepted;
-        let (observation, commit_us) = (observation.filter(|_| fresh), microseconds(handed.elapsed()));
-        self.tell(Arrival { summary: recorded.summary, observation, commit_us });
+        self.tell(recorded, observation.filter(|_| fresh), timings, handed.elapsed());
         crash::passing(Point::BeforeAnswer);
         status.into_response()
     }
@@ -299,12 +297,11 @@ impl Inner {
         let reason = new.reason.clone();
         self.meter.rejected(new.account.as_ref());
         if let Ok(_turn) = self.rejections.try_acquire() {
-            let (account, handed) = (new.account.clone(), Instant::now());
+            let (account, timings, handed) = (new.account.clone(), new.timings, Instant::now());
             if let Ok(recorded) = self.store.record_or_notify(new, Some(Arc::clone(&self.missed))).await {
                 let account = account.as_ref().map_or("none", AccountName::as_str);
                 tracing::warn!(account, status = status.as_u16(), "refused a delivery: {reason}");
-                let commit_us = microseconds(handed.elapsed());
-                self.tell(Arrival { summary: recorded.summary, observation: None, commit_us });
+                self.tell(recorded, None, timings, handed.elapsed());
             }
         }
         match status {
@@ -315,7 +312,10 @@ impl Inner {
         }
     }
 
-    fn tell(&self, arrival: Arrival) {
+    fn tell(&self, recorded: Recorded, observation: Option<Observation>, timings: Timings, commit: Duration) {
+        let commit_us = microseconds(commit);
+        let latency_us = Timings { commit_us: Some(commit_us), ..timings }.answered_us();
+        let arrival = Arrival { summary: DeliverySummary { latency_us, ..recorded.summary }, observation, commit_us };
         if self.arrivals.try_send(arrival).is_err() {
             self.missed.notify_one();
         }

@@ -34,6 +34,10 @@ pub const READ_BACK: &[Duration] = &[
 ];
 /// How far the provider's clock may lie behind ours, where what happened since an action was asked for is looked for.
 const SKEW: SignedDuration = SignedDuration::from_secs(30);
+/// At most so many looks tell how the provider's clock stands to ours.
+const ANSWERS: usize = 2;
+/// The pauses between looks at an incident whose answers are older than what is known.
+const LAG: &[Duration] = &[Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
 /// How often a provider that asks for patience (429) is waited for.
 const PATIENCE: usize = 5;
 
@@ -82,15 +86,26 @@ struct Before {
 
 async fn settle_sent(desk: &Desk, provider: &dyn Provider, action: &Action, key: &IncidentKey) -> Outcome {
     const CAUSE: &str = "dogwatch ended while this was on its way";
-    let asked = action.at.checked_sub(SKEW).unwrap_or(action.at);
+    let asked = asked_at(provider, action, key).await;
     let before = Before { changed: asked, notes: 0, since: Some(asked) };
     let outcome = read_back(desk, provider, &action.verb, key, before, CAUSE).await;
     match (&action.verb, &outcome) {
-        (Verb::HandOff { note: Some(text), .. }, Outcome::Confirmed { .. }) => {
-            with_note(outcome, find_note(desk, provider, key, text, before, CAUSE).await)
+        (Verb::HandOff { to, note: Some(text) }, Outcome::Confirmed { .. }) => {
+            with_note(outcome, to, find_note(desk, provider, key, text, before, CAUSE).await)
         }
         _ => outcome,
     }
+}
+
+/// When `action` was asked for, or somewhat earlier, by the provider's clock, which answers of its have to tell first.
+async fn asked_at(provider: &dyn Provider, action: &Action, key: &IncidentKey) -> Timestamp {
+    for _ in 0..ANSWERS {
+        if provider.clock_skew().is_some() || provider.incident(&key.id).await.is_err() {
+            break;
+        }
+    }
+    let skew = provider.clock_skew().unwrap_or_default().min(SignedDuration::ZERO);
+    action.at.checked_add(skew.saturating_sub(SKEW)).unwrap_or(action.at)
 }
 
 async fn one(desk: &Desk, id: ActionId, verb: &Verb, target: &Target, acting: &Acting) -> Outcome {
@@ -98,7 +113,7 @@ async fn one(desk: &Desk, id: ActionId, verb: &Verb, target: &Target, acting: &A
         Ok(provider) => provider,
         Err(reason) => return Outcome::Failed { reason },
     };
-    let now = match patiently(|| provider.incident(&target.key.id)).await {
+    let now = match as_it_stands(desk, &*provider, &target.key).await {
         Ok(now) => now,
         Err(error) => {
             if let (ProviderError::Unauthorised { .. }, Some(account)) =
@@ -109,7 +124,6 @@ async fn one(desk: &Desk, id: ActionId, verb: &Verb, target: &Target, acting: &A
             return Outcome::Failed { reason: not_sent(&error) };
         }
     };
-    desk.observe(&now).await;
     if let Some(outcome) = meanwhile(verb, target, &now) {
         return outcome;
     }
@@ -129,9 +143,30 @@ async fn one(desk: &Desk, id: ActionId, verb: &Verb, target: &Target, acting: &A
     {
         // Refused perhaps because somebody was faster by the blink between our look and our request.
         desk.observe(&now).await;
-        return meanwhile(verb, target, &now).unwrap_or(outcome);
+        if !knows_better(desk, &now) {
+            return meanwhile(verb, target, &now).unwrap_or(outcome);
+        }
     }
     outcome
+}
+
+/// Looks at the incident, and again while the answer is older than what is known of it.
+async fn as_it_stands(desk: &Desk, provider: &dyn Provider, key: &IncidentKey) -> Result<Observation, ProviderError> {
+    for pause in LAG.iter().map(Some).chain([None]) {
+        let now = patiently(|| provider.incident(&key.id)).await?;
+        desk.observe(&now).await;
+        if !knows_better(desk, &now) {
+            return Ok(now);
+        }
+        if let Some(pause) = pause {
+            sleep(*pause).await;
+        }
+    }
+    Err(ProviderError::Unreadable { cause: "it is older than what webhooks told; try again in a moment".to_owned() })
+}
+
+fn knows_better(desk: &Desk, seen: &Observation) -> bool {
+    desk.hub.look(|board| board.knows_better(seen))
 }
 
 async fn provider_of(desk: &Desk, key: &IncidentKey, acting: &Acting) -> Result<Arc<dyn Provider>, Shown> {
@@ -219,18 +254,23 @@ async fn send(desk: &Desk, provider: &dyn Provider, verb: &Verb, key: &IncidentK
         Err(error) if error.leaves_doubt() => read_back(desk, provider, verb, key, before, &error.to_string()).await,
         Err(error) => Outcome::Failed { reason: error.shown() },
     };
-    match (&outcome, note_of(verb)) {
-        (Outcome::Confirmed { .. }, Some(text)) => {
-            with_note(outcome, post_note(desk, provider, key, text, before).await)
+    match (verb, &outcome) {
+        (Verb::HandOff { to, note: Some(text) }, Outcome::Confirmed { .. }) => {
+            with_note(outcome, to, post_note(desk, provider, key, text, before).await)
         }
         _ => outcome,
     }
 }
 
-/// A hand-off that worked, with what became of its note.
-fn with_note(handed_off: Outcome, note: Outcome) -> Outcome {
+/// A hand-off that is confirmed, with what became of its note. One that was only read back may have stood so before,
+/// or by somebody else's hand.
+fn with_note(handed_off: Outcome, to: &Assignee, note: Outcome) -> Outcome {
     let (Outcome::Failed { reason: failed } | Outcome::Unknown { reason: failed }) = note else { return handed_off };
-    Outcome::Partly { done: "handed off".into(), failed: Shown::line(&format!("the note: {failed}")) }
+    let done = match handed_off {
+        Outcome::Confirmed { notice: Some(_) } => Shown::line(&format!("it was with {} when read back", to.name())),
+        _ => "handed off".into(),
+    };
+    Outcome::Partly { done, failed: Shown::line(&format!("the note: {failed}")) }
 }
 
 /// Whether the incident, as the provider now shows it, is what was asked for.
@@ -312,6 +352,10 @@ async fn read_back(
             continue;
         };
         desk.observe(&seen).await;
+        if knows_better(desk, &seen) {
+            stands = None;
+            continue;
+        }
         if let Outcome::Confirmed { .. } = judge(verb, &seen) {
             return Outcome::Confirmed { notice: Some("the answer was lost; read back and found done".into()) };
         }

@@ -182,9 +182,13 @@ impl Desk {
 
     async fn deliveries(&self, before: DeliveryId, limit: u32) -> Result<Answer, String> {
         let limit = limit.min(PAGE);
-        let deliveries =
-            self.store.read(move |reader| reader.recent(Some(before), limit)).await.map_err(|e| e.to_string())?;
-        Ok(Answer::Deliveries { deliveries })
+        let read = self.store.read(move |reader| {
+            let page = reader.recent(Some(before), limit)?;
+            let let_go = if page.is_empty() { reader.beginning()?.let_go() } else { None };
+            Ok((page, let_go))
+        });
+        let (deliveries, let_go) = read.await.map_err(|error| error.to_string())?;
+        Ok(Answer::Deliveries { deliveries, let_go: let_go.map(|words| Shown::line(&words)) })
     }
 
     fn template(&self, name: String) -> Result<Answer, String> {

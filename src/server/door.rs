@@ -94,7 +94,7 @@ fn show(hub: &Hub, failure: Option<&StoreError>) {
 
 async fn bind(hub: &Hub, address: SocketAddr) -> TcpListener {
     loop {
-        match TcpListener::bind(address).await {
+        match http::listen(address) {
             Ok(listener) => return listener,
             Err(error) => {
                 let door = Door::Taken { address: address.to_string(), by: whose(address, &error) };

@@ -40,6 +40,8 @@ const READ_BACK: &[Duration] = &[Duration::ZERO, Duration::from_millis(1), Durat
 /// What happens to the next call.
 #[derive(Debug, Clone)]
 pub(super) enum Spoil {
+    /// Nothing is spoiled.
+    Not,
     /// The write is carried out, but the answer is lost.
     AnswerLost,
     /// Nothing is carried out and no answer comes.
@@ -63,6 +65,7 @@ struct Inside {
     subscriptions: Result<Vec<Subscription>, ProviderError>,
     pings: usize,
     looks: usize,
+    skew: Option<SignedDuration>,
     /// In whose name each write was made; `None`: the account's own.
     names: Vec<Option<String>>,
 }
@@ -81,6 +84,7 @@ impl Default for Inside {
             subscriptions: Ok(vec![]),
             pings: 0,
             looks: 0,
+            skew: None,
             names: vec![],
         }
     }
@@ -170,6 +174,10 @@ impl Fake {
         self.inside().incidents.remove(id);
     }
 
+    pub(super) fn set_clock_apart(&self, seconds: i64) {
+        self.inside().skew = Some(SignedDuration::from_secs(seconds));
+    }
+
     pub(super) fn spoil_next_write(&self, spoil: Spoil) {
         self.inside().next_write.push_back(spoil);
     }
@@ -228,7 +236,7 @@ impl Fake {
         inside.writes += 1;
         inside.names.push(self.1.clone());
         match inside.next_write.pop_front() {
-            None => Ok(write(&mut inside)),
+            None | Some(Spoil::Not) => Ok(write(&mut inside)),
             Some(Spoil::AnswerLost) => {
                 write(&mut inside);
                 Err(timed_out())
@@ -257,6 +265,10 @@ impl Fake {
 
 #[async_trait]
 impl Provider for Fake {
+    fn clock_skew(&self) -> Option<SignedDuration> {
+        self.inside().skew
+    }
+
     async fn identity(&self) -> Result<Identity, ProviderError> {
         self.read(|_| {
             Ok(Identity { name: "alice".into(), email: None, user: Some(person("alice")), account_key: false })
@@ -392,6 +404,7 @@ pub(super) fn desk_of(settings: AccountSettings, provider: Arc<dyn Provider>, di
         identity: None,
         cannot_act: None,
         rest_off: None,
+        skew: None,
         rest: Freshness::default(),
         on_call: Freshness::default(),
         poll_seconds: 30,

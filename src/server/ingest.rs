@@ -59,8 +59,9 @@ async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
     crash::passing(Point::BeforeApply);
     let arrived: Vec<Arrival> = std::mem::take(batch);
     let _order = desk.order.lock().await;
-    let (mut writes, applied, doubted) = desk.hub.change(|board| {
-        let (mut changes, mut writes, mut applied, mut doubted) = (vec![], vec![], vec![], vec![]);
+    let (writes, doubted) = desk.hub.change(|board| {
+        let (mut changes, mut writes, mut applied, mut committed, mut doubted) =
+            (vec![], vec![], vec![], vec![], vec![]);
         for mut arrival in arrived {
             // Those of an account that left the board meanwhile wait in the store until it is configured again.
             let known = arrival.summary.account.as_ref().is_some_and(|name| board.accounts.contains_key(name));
@@ -74,6 +75,8 @@ async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
                 arrival.summary.changed = Some(told.clone());
                 let commit_us = Some(arrival.commit_us);
                 applied.push(Applied { id: arrival.summary.id, changed: Some(told), commit_us });
+            } else {
+                committed.push((arrival.summary.id, arrival.commit_us));
             }
             let change = Change::Delivery(Box::new(arrival.summary));
             board.apply(&change);
@@ -81,12 +84,12 @@ async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
             changes.push(change);
         }
         crash::passing(Point::BeforePublish);
-        (changes, (writes, applied, doubted))
+        writes.extend([Write::Applied(applied), Write::Committed(committed)]);
+        (changes, (writes, doubted))
     });
     crash::passing(Point::AfterPublish);
     doubt_push(desk);
     desk.looks.ask(doubted);
-    writes.push(Write::Applied(applied));
     if let Err(error) = desk.store.save(writes).await {
         tracing::error!(%error, "applied deliveries could not be marked; they are applied again at the next start");
     }
@@ -146,8 +149,12 @@ pub async fn catch_up(desk: &Desk) -> Result<(), StoreError> {
             }
             applied.insert(*id, words);
         }
+        // What was noted of a line since the store was read is on the board already.
+        let shown: BTreeMap<_, _> = board.deliveries.iter().map(|line| (line.id, noted(line))).collect();
         for mut summary in newest {
-            summary.changed = applied.get(&summary.id).cloned().or(summary.changed);
+            let (told, waited) = shown.get(&summary.id).cloned().unwrap_or_default();
+            summary.changed = told.or_else(|| applied.get(&summary.id).cloned()).or(summary.changed);
+            summary.latency_us = waited.or(summary.latency_us);
             let change = Change::Delivery(Box::new(summary));
             board.apply(&change);
             changes.push(change);
@@ -164,6 +171,11 @@ pub async fn catch_up(desk: &Desk) -> Result<(), StoreError> {
     desk.store.save(writes).await?;
     crash::passing(Point::AfterMark);
     Ok(())
+}
+
+/// What is known of a line only after it was committed.
+fn noted(line: &DeliverySummary) -> (Option<Shown>, Option<u64>) {
+    (line.changed.clone(), line.latency_us)
 }
 
 fn tell_push(push: &mut Push, summary: &DeliverySummary) {
@@ -198,10 +210,11 @@ mod tests {
     use super::*;
     use crate::{
         core::{
-            delivery::Direction,
+            delivery::{Direction, Timings},
             incident::{Stamp, Status},
         },
         server::fake::{self, Fake, key},
+        store::NewDelivery,
     };
     use jiff::{SignedDuration, Timestamp};
 
@@ -218,7 +231,7 @@ mod tests {
             event_type: None,
             incident: Some(seen.key.clone()),
             subject: None,
-            latency_us: 1,
+            latency_us: Some(1),
             size: 1,
             proof: None,
             altered: false,
@@ -322,6 +335,35 @@ mod tests {
                 "nothing: it does not tell how an incident stands"
             ]
         );
+    }
+
+    #[tokio::test]
+    async fn what_a_line_says_is_not_forgotten_when_the_log_is_read_again_before_that_is_stored() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let fake = Fake::default();
+        let desk = fake::desk(&fake, dir.path());
+        let seen = pushed(&fake.put("P1", Status::Triggered, 0), Status::Triggered, 1);
+        let new = NewDelivery {
+            at: Timestamp::now(),
+            account: Some(fake::account_name()),
+            proof: None,
+            timings: Timings::default(),
+            verdict: Verdict::Rejected,
+            reason: "wrong signature".into(),
+            status: 401,
+            decoded: None,
+            peer: "peer".into(),
+            headers: vec![],
+            body: b"x".to_vec(),
+        };
+        let stored = desk.store.record(new).await.expect("stored").summary;
+        assert_eq!(stored.latency_us, None, "not noted yet");
+        let shown = DeliverySummary { id: stored.id, ..arrival(1, seen).summary };
+        desk.hub.publish(Change::Delivery(Box::new(shown.clone())));
+
+        catch_up(&desk).await.expect("caught up");
+
+        desk.hub.look(|board| assert_eq!(board.deliveries[0].latency_us, shown.latency_us));
     }
 
     fn refusal(id: i64, status: u16) -> Arrival {

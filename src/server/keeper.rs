@@ -28,7 +28,11 @@ use crate::{
         text::Shown,
         words,
     },
-    receiver::{Networks, Receiver, http::Front, tls::Pair},
+    receiver::{
+        Networks, Receiver,
+        http::{self, Front},
+        tls::Pair,
+    },
 };
 
 /// Reads the settings from where they came from.
@@ -270,7 +274,7 @@ impl Keeper {
             Some(files) => Some(certificate::load_aside(files).await?),
             None => None,
         };
-        let door = if receives { self.new_door(settings.receiver.listen).await? } else { None };
+        let door = if receives { self.new_door(settings.receiver.listen)? } else { None };
         let metrics = match settings.server.metrics.filter(|new| self.settings.server.metrics != Some(*new)) {
             Some(address) => Some(metrics::bind(address).await?),
             None => None,
@@ -279,11 +283,11 @@ impl Keeper {
     }
 
     /// The port of a door that moves.
-    async fn new_door(&self, listen: SocketAddr) -> Result<Option<TcpListener>, String> {
+    fn new_door(&self, listen: SocketAddr) -> Result<Option<TcpListener>, String> {
         if listen == self.settings.receiver.listen || self.door.as_ref().is_some_and(|door| door.is_given) {
             return Ok(None);
         }
-        let bound = TcpListener::bind(listen).await;
+        let bound = http::listen(listen);
         let advice = "choose another, or restart dogwatch if it is this one's own port";
         bound.map(Some).map_err(|error| format!("receiver.listen cannot become {listen}: {error}; {advice}"))
     }
@@ -391,8 +395,8 @@ impl Keeper {
         if self.desk.hub.look(|board| board.accounts.contains_key(&name)) {
             return self.desk.hub.account(&name, |known| {
                 let push = crate::core::freshness::Push { off: look.push.off.clone(), ..known.push.clone() };
-                let (rest, on_call) = (known.rest.clone(), known.on_call.clone());
-                *known = crate::core::freshness::Account { rest, on_call, push, ..look };
+                let (rest, on_call, skew) = (known.rest.clone(), known.on_call.clone(), known.skew);
+                *known = crate::core::freshness::Account { rest, on_call, push, skew, ..look };
             });
         }
         let kept = self.desk.store.read(move |reader| {

@@ -78,8 +78,6 @@ pub fn all_bytes(stored: &StoredDelivery) -> Result<&[u8], Shown> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use jiff::Timestamp;
 
     use crate::{
@@ -109,7 +107,6 @@ mod tests {
         let decoded = Webhooks.decode(&account, body).ok();
         let new = NewDelivery {
             at: Timestamp::now(),
-            started: Instant::now(),
             account: Some(account),
             proof: None,
             timings: Timings::default(),

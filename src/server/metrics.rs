@@ -133,6 +133,10 @@ impl Collector for Shown {
         let help = "Since the last poll that succeeded, by account";
         encode(&mut to, "poll_age", help, Some(&Unit::Seconds), ages)?;
 
+        let skews = desk.hub.look(skews);
+        let help = "The provider's clock minus this one, by account; 0 when they agree";
+        encode(&mut to, "clock_skew", help, Some(&Unit::Seconds), skews)?;
+
         let open = desk.hub.look(open_incidents);
         encode(&mut to, "open_incidents", "Incidents that are triggered or acknowledged, by account", None, open)?;
 
@@ -154,6 +158,11 @@ fn poll_ages(board: &Board) -> Vec<(String, f64)> {
     let accounts = board.accounts.values().map(|known| &known.account);
     let aged = accounts.filter_map(|a| Some((a.name.to_string(), now.duration_since(a.rest.last_success?))));
     aged.map(|(name, age)| (name, age.as_secs_f64().max(0.0))).collect()
+}
+
+fn skews(board: &Board) -> Vec<(String, f64)> {
+    let accounts = board.accounts.values().map(|known| &known.account);
+    accounts.map(|a| (a.name.to_string(), a.skew.map_or(0.0, |skew| skew.as_secs_f64()))).collect()
 }
 
 fn open_incidents(board: &Board) -> Vec<(String, f64)> {

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     account::{self, Account, NoProvider},
     desk::Desk,
-    snapshot,
+    snapshot, wake,
 };
 use crate::{
     core::{
@@ -43,7 +43,7 @@ const MANY_LEFT: usize = 10;
 const LEFT_SINCE: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// A pause between two rounds is at least this long before it counts as a gap.
 const GAP: SignedDuration = SignedDuration::from_mins(2);
-/// Asked for once more at the beginning of a round: the provider's clock is another.
+/// Asked for once more at the beginning of a round: how far the provider's clock is another is known roughly.
 const OVERLAP: SignedDuration = SignedDuration::from_mins(5);
 
 /// Polls one account until `stop`.
@@ -65,11 +65,12 @@ struct Round {
     account: Arc<Account>,
     name: AccountName,
     schedules_due: Instant,
-    /// Until when everything is known, resolved ones included.
+    /// Until when everything is known, resolved ones included; by the provider's clock.
     complete_to: Option<Timestamp>,
-    /// When the last round began, and whether push was to tell what changes from then on: not what changed before
-    /// this process looked for the first time, nor while this machine slept.
-    asked: Option<Timestamp>,
+    /// When the last round began, by the clock on the wall and by that of the timers, and whether push was to tell
+    /// what changes from then on: not what changed before this process looked for the first time, nor while this
+    /// machine slept.
+    asked: Option<(Timestamp, Instant)>,
     promised: bool,
     /// Changes that REST told first, and when: push has until the end of its grace to tell them too.
     unpushed: BTreeMap<IncidentKey, Timestamp>,
@@ -109,12 +110,11 @@ impl Round {
         };
         // Success is as of when it was asked for: an answer may take long.
         let asked_at = (self.desk.now)();
-        self.promised = self.asked.is_some_and(|last| !self.is_gap(last, asked_at));
-        self.asked = Some(asked_at);
+        self.begin(asked_at, Instant::now());
         let incidents = self.incidents(&*provider, asked_at).await;
-        self.conclude(&incidents, asked_at, |account| &mut account.rest);
+        self.conclude(&*provider, &incidents, asked_at, |account| &mut account.rest);
         let on_call = self.on_call(&*provider, asked_at).await;
-        self.conclude(&on_call, asked_at, |account| &mut account.on_call);
+        self.conclude(&*provider, &on_call, asked_at, |account| &mut account.on_call);
         if incidents.is_ok() || on_call.is_ok() {
             snapshot::save(&self.desk, &self.name, asked_at).await;
         }
@@ -130,12 +130,36 @@ impl Round {
         }
     }
 
+    fn begin(&mut self, now: Timestamp, timer: Instant) {
+        let last = self.asked.replace((now, timer));
+        self.promised = last.is_some_and(|(last, _)| !self.is_gap(last, now));
+        if last.is_some_and(|(last, then)| wake::jump((last, then), (now, timer)).is_some()) {
+            // What came before a change and what after it, a clock that was set does not tell.
+            self.unpushed.clear();
+        }
+    }
+
+    /// Says how far the clocks are apart, or that they agree again.
+    fn compare_clocks(&self, provider: &dyn Provider) {
+        let skew = provider.clock_skew().filter(|skew| skew.abs() > freshness::SKEW);
+        self.note(|account| {
+            let before = account.skew;
+            account.skew = skew;
+            match account.skew_words() {
+                Some(words) if before.is_none() => tracing::warn!(account = %account.name, "{words}"),
+                None if before.is_some() => tracing::info!(account = %account.name, "the clocks agree again"),
+                Some(_) | None => {}
+            }
+        });
+    }
+
     fn note(&self, change: impl FnOnce(&mut freshness::Account)) {
         self.desk.hub.account(&self.name, change);
     }
 
     fn conclude(
         &self,
+        provider: &dyn Provider,
         outcome: &Result<(), ProviderError>,
         asked_at: Timestamp,
         part: impl FnOnce(&mut freshness::Account) -> &mut Freshness,
@@ -143,6 +167,9 @@ impl Round {
         if let Err(error) = outcome {
             self.desk.metrics.poll_failed(&self.name);
             tracing::warn!(account = %self.name, %error, "poll failed");
+        } else {
+            // First: whoever waits for the success looks at the ages next.
+            self.compare_clocks(provider);
         }
         self.note(|account| match outcome {
             Ok(()) => part(account).succeeded(asked_at),
@@ -156,7 +183,7 @@ impl Round {
         if Instant::now() < self.schedules_due {
             return Ok(());
         }
-        let schedules = permitted(provider.schedules(asked_at).await)?;
+        let schedules = permitted(provider.schedules(theirs(provider, asked_at)).await)?;
         self.desk.hub.publish(Change::Schedules { account: self.name.clone(), schedules });
         let directory = permitted(provider.directory().await)?;
         let (people, policies) = (directory.people, directory.policies);
@@ -192,19 +219,19 @@ impl Round {
         let listed: BTreeSet<IncidentKey> = open.iter().map(|seen| seen.key.clone()).collect();
         self.take(open, asked_at).await;
         self.look_after_those_that_left(provider, &listed).await?;
-        let resolved = provider.resolved_incidents(self.resolved_wanted(asked_at)).await?;
+        let resolved = provider.resolved_incidents(self.resolved_wanted(theirs(provider, asked_at))).await?;
         self.take(resolved, asked_at).await;
-        self.complete_to = Some(asked_at);
+        self.complete_to = Some(theirs(provider, asked_at));
         self.count_what_push_missed(asked_at);
         Ok(())
     }
 
-    /// Since when resolved incidents have to be asked for: what began and ended between two rounds was in no list of
-    /// open ones, and its webhooks may be lost.
-    fn resolved_wanted(&self, asked_at: Timestamp) -> Timestamp {
+    /// Since when resolved incidents have to be asked for, by the provider's clock: what began and ended between two
+    /// rounds was in no list of open ones, and its webhooks may be lost.
+    fn resolved_wanted(&self, now: Timestamp) -> Timestamp {
         let since = match self.complete_to {
-            None => asked_at.checked_sub(RESOLVED_SINCE),
-            Some(last) => last.checked_sub(OVERLAP),
+            None => now.checked_sub(RESOLVED_SINCE),
+            Some(last) => last.min(now).checked_sub(OVERLAP),
         };
         since.unwrap_or(Timestamp::UNIX_EPOCH)
     }
@@ -256,7 +283,7 @@ impl Round {
         left: &[(IncidentKey, Timestamp)],
     ) -> Result<(), ProviderError> {
         let asked_at = (self.desk.now)();
-        let earliest = asked_at.checked_sub(LEFT_SINCE).unwrap_or(Timestamp::UNIX_EPOCH);
+        let earliest = theirs(provider, asked_at).checked_sub(LEFT_SINCE).unwrap_or(Timestamp::UNIX_EPOCH);
         let since = left.iter().map(|(_, created_at)| *created_at).min().unwrap_or(earliest).max(earliest);
         match provider.resolved_incidents(since).await {
             Ok(mut seen) => {
@@ -305,6 +332,11 @@ impl Round {
             }
         });
     }
+}
+
+/// What time it was at the provider when it was `ours` here, as far as its answers tell.
+fn theirs(provider: &dyn Provider, ours: Timestamp) -> Timestamp {
+    ours.checked_add(provider.clock_skew().unwrap_or_default()).unwrap_or(ours)
 }
 
 /// What this key may not see is nothing to it, and no failure of the rest.

@@ -5,7 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::FutureExt as _;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -26,7 +26,7 @@ const LOOK: Duration = Duration::from_mins(15);
 /// However great the doubts, not sooner than this after the last look.
 const SOONEST: Duration = Duration::from_mins(1);
 /// Between two test deliveries.
-const PING: SignedDuration = SignedDuration::from_hours(6);
+const PING: Duration = Duration::from_hours(6);
 /// How long a test delivery may take before it counts as lost.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Deliveries from which the usual gap is learned.
@@ -57,7 +57,7 @@ struct Watch {
     account: Arc<Account>,
     name: AccountName,
     /// When the last test delivery was asked for.
-    pinged: Option<Timestamp>,
+    pinged: Option<Instant>,
 }
 
 impl Watch {
@@ -106,7 +106,7 @@ impl Watch {
 
     /// Whether nothing came for much longer than usual, and no test was made lately.
     async fn is_overdue(&self, now: Timestamp) -> bool {
-        if self.pinged.is_some_and(|at| now.duration_since(at) < PING) {
+        if self.pinged.is_some_and(|at| at.elapsed() < PING) {
             return false;
         }
         let Some(last) = self.last_delivery() else { return false };
@@ -126,7 +126,8 @@ impl Watch {
         active: &Subscription,
         now: Timestamp,
     ) -> Result<(), ProviderError> {
-        self.pinged = Some(now);
+        self.pinged = Some(Instant::now());
+        let before = self.last_delivery();
         match subscriptions.ping(&active.id).await {
             // A key that may look but not change is no sign of anything.
             Err(ProviderError::Forbidden { .. }) => return Ok(()),
@@ -134,7 +135,7 @@ impl Watch {
         }
         tracing::info!(account = %self.name, "nothing was pushed for long: asked for a test delivery");
         sleep(PATIENCE).await;
-        if self.last_delivery().is_none_or(|at| at < now) {
+        if self.last_delivery() == before {
             tracing::warn!(account = %self.name, "a test delivery was asked for and did not come");
             self.desk.hub.account(&self.name, |account| account.push.unanswered = Some(now));
         }
@@ -178,6 +179,8 @@ fn last_refusal<'a>(
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
     use crate::{
         config::{AccountSettings, SecretRef, WebhookSettings},
@@ -234,7 +237,7 @@ mod tests {
                 event_type: None,
                 incident: None,
                 subject: None,
-                latency_us: 1,
+                latency_us: Some(1),
                 size: 1,
                 proof: None,
                 altered: false,

@@ -82,8 +82,6 @@ pub fn among<'a>(incidents: impl IntoIterator<Item = &'a Incident>, number: u64)
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use jiff::{Timestamp, tz::TimeZone};
     use proptest::prelude::*;
 
@@ -143,7 +141,6 @@ mod tests {
         let proof = Scheme::ALL.get(made.scheme).filter(|_| genuine);
         NewDelivery {
             at: now() - jiff::SignedDuration::from_mins(made.minutes),
-            started: Instant::now(),
             account: (made.kind != 2 || genuine).then_some(account),
             proof: proof.map(|scheme| Proof { scheme: *scheme, secret: "env PD_SECRET".into() }),
             timings: Timings::default(),

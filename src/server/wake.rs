@@ -22,17 +22,21 @@ pub async fn watch(desk: Arc<Desk>, wall: impl Fn() -> Timestamp, stop: Cancella
             () = stop.cancelled() => return,
             () = sleep(TICK) => {}
         }
-        let passed = SignedDuration::try_from(started.elapsed()).unwrap_or(SignedDuration::MAX);
-        let jump = wall().duration_since(told) - passed;
-        if jump.abs() <= JUMP {
-            continue;
-        }
+        let Some(jump) = jump((told, started), (wall(), Instant::now())) else { continue };
         tracing::info!(seconds = jump.as_secs(), "the clock jumped, or this machine slept: asking how things stand");
-        for account in desk.accounts.all().values() {
+        for (name, account) in desk.accounts.all().iter() {
+            desk.hub.account(name, |known| known.clock_jumped(jump));
             account.look.notify_one();
             account.doubt.notify_one();
         }
     }
+}
+
+/// How much more time passed by the clock on the wall than by that of the timers; `None`: as much.
+pub(super) fn jump(from: (Timestamp, Instant), to: (Timestamp, Instant)) -> Option<SignedDuration> {
+    let passed = SignedDuration::try_from(to.1.duration_since(from.1)).unwrap_or(SignedDuration::MAX);
+    let jump = to.0.duration_since(from.0).saturating_sub(passed);
+    (jump.abs() > JUMP).then_some(jump)
 }
 
 #[cfg(test)]

@@ -24,6 +24,11 @@ pub(crate) fn millis(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
+/// As `Date` has it.
+pub(crate) fn http(at: Timestamp) -> String {
+    at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
 /// `at` plus `seconds`, kept inside what a time stamp can hold.
 pub(crate) fn after(at: Timestamp, seconds: i64) -> Timestamp {
     at.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(at)
@@ -42,5 +47,6 @@ mod tests {
         assert_eq!(millis(at), "2026-03-04T05:06:07.089Z");
         assert_eq!(zoned(at, &lima), "2026-03-04T00:06:07-05:00");
         assert_eq!(zoned(at, &TimeZone::UTC), "2026-03-04T05:06:07Z");
+        assert_eq!(http(at), "Wed, 04 Mar 2026 05:06:07 GMT");
     }
 }

@@ -30,6 +30,8 @@ pub(crate) struct Faults {
     pub(crate) truncate: bool,
     /// Seconds in `ratelimit-reset` of a hit request's answer.
     pub(crate) ratelimit_reset: Option<u64>,
+    /// By how many seconds the `Date` of a hit request's answer is late (negative: early).
+    pub(crate) date_seconds: Option<i64>,
     pub(crate) webhooks: WebhookFaults,
 }
 
@@ -41,6 +43,7 @@ impl Default for Faults {
             latency_ms: 0,
             truncate: false,
             ratelimit_reset: None,
+            date_seconds: None,
             webhooks: WebhookFaults::default(),
         }
     }

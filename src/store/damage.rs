@@ -2,7 +2,11 @@
 //!
 //! What is damaged is never written to, mended or deleted here: it may be all that is left of a night.
 
-use std::{fs::Metadata, path::Path, time::Duration};
+use std::{
+    fs::Metadata,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
@@ -16,11 +20,14 @@ const BOARD: [&str; 4] = ["incident", "action", "snapshot", "probe"];
 /// Looks at what can be looked at without delaying the start, and changes nothing. A file that is not there yet, or
 /// is no plain file, is for others to judge.
 pub(super) fn look_quickly(path: &Path, lock_wait: Duration) -> Result<(), StoreError> {
-    let size = std::fs::symlink_metadata(path).ok().filter(Metadata::is_file).map_or(0, |file| file.len());
+    let failed = |error: rusqlite::Error| StoreError::sqlite(path, &error);
+    if size(&journal(path)) > 0 {
+        take_back(path, lock_wait).map_err(failed)?;
+    }
+    let size = size(path);
     if size == 0 {
         return Ok(());
     }
-    let failed = |error: rusqlite::Error| StoreError::sqlite(path, &error);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let db = Connection::open_with_flags(path, flags).map_err(failed)?;
     db.busy_timeout(lock_wait).map_err(failed)?;
@@ -40,6 +47,25 @@ pub(super) fn look_quickly(path: &Path, lock_wait: Duration) -> Result<(), Store
         }
     }
     Ok(())
+}
+
+fn size(path: &Path) -> u64 {
+    std::fs::symlink_metadata(path).ok().filter(Metadata::is_file).map_or(0, |file| file.len())
+}
+
+/// What a store has beside it before it has a log, while it changes.
+fn journal(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-journal");
+    name.into()
+}
+
+/// Takes back what was half done when the very first start was killed. Only who may write can do that, by reading.
+fn take_back(path: &Path, lock_wait: Duration) -> rusqlite::Result<()> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let db = Connection::open_with_flags(path, flags)?;
+    db.busy_timeout(lock_wait)?;
+    db.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
 }
 
 /// `SQLite` puts several findings and headings into lines.

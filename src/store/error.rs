@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Error as Sqlite, ErrorCode};
+use rusqlite::{Error as Sqlite, ErrorCode, ffi};
 
 /// Bytes written to find out what is wrong with a disk: more than a commit usually takes.
 const TRIAL: usize = 256 * 1024;
@@ -71,6 +71,10 @@ impl StoreError {
         let (path, cause) = (path.display().to_string(), error.to_string());
         if is_of_one_row(error) {
             return Self::Unstorable { cause };
+        }
+        if error.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_READONLY_ROLLBACK) {
+            let cause = "its first start was broken off: start dogwatch once more, which takes back what was half done";
+            return Self::Other { path, cause: cause.to_owned() };
         }
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Full { path },

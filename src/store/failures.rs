@@ -229,6 +229,34 @@ async fn a_copy_never_takes_the_place_of_a_file_and_a_damaged_store_is_not_copie
     assert!(!dir.path().join("copy").exists());
 }
 
+/// A store whose first start was killed while it changed the file: what it was before stands in the journal.
+fn broken_off() -> tempfile::TempDir {
+    let (made, left) = (tempfile::tempdir().expect("tempdir"), tempfile::tempdir().expect("tempdir"));
+    let db = rusqlite::Connection::open(made.path().join("dogwatch.db")).expect("create");
+    db.execute_batch(
+        "PRAGMA page_size = 16384; CREATE TABLE early (x); PRAGMA cache_size = 1; BEGIN;
+         INSERT INTO early SELECT zeroblob(200000) FROM (VALUES (1), (2), (3), (4), (5), (6), (7), (8))",
+    )
+    .expect("begun");
+    for name in ["dogwatch.db", "dogwatch.db-journal"] {
+        fs::copy(made.path().join(name), left.path().join(name)).expect("copied");
+    }
+    left
+}
+
+#[tokio::test]
+async fn a_first_start_that_was_killed_is_taken_back_by_the_next() {
+    let dir = broken_off();
+    let reader = Reader::open(dir.path()).err().expect("nobody who only reads can take it back");
+    assert!(reader.to_string().contains("start dogwatch once more"), "{reader}");
+
+    let store = Store::open(dir.path()).expect("opened");
+
+    assert_eq!(store.record(event("E1")).await.expect("recorded").summary.id.0, 1);
+    let left: i64 = other(&dir).query_row("SELECT count(*) FROM early", [], |row| row.get(0)).expect("there");
+    assert_eq!(left, 0);
+}
+
 #[test]
 fn what_the_disk_suffers_from_is_found_out_where_sqlite_does_not_tell() {
     let failure = |code| rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);

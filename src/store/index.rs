@@ -17,9 +17,9 @@ const SLICE: u32 = 100;
 /// Bytes of bodies after which a slice ends early.
 const SLICE_BYTES: usize = 1024 * 1024;
 /// Words that are looked at with each slice that is taken out.
-const FORGOTTEN: u32 = 100;
+const FORGOTTEN: u32 = 20;
 /// Pages of the index (4 KB) that are merged after a slice.
-const MERGED: i64 = 100;
+const MERGED: i64 = 64;
 
 /// A column that joins those in which words are looked for.
 pub(super) const TEXTS: &str = "event_type, subject, reason, incident, headers, body, packed";

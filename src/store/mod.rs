@@ -3,6 +3,7 @@
 //! Ok means committed and synced. One thread writes, and commits what has queued as one transaction.
 
 mod backup;
+mod checkpoint;
 pub mod crash;
 mod damage;
 mod error;
@@ -10,6 +11,7 @@ mod files;
 mod index;
 mod pack;
 mod reader;
+mod register;
 mod retention;
 mod schema;
 mod search;
@@ -29,7 +31,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -71,8 +73,6 @@ const LATELY: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct NewDelivery {
     pub at: Timestamp,
-    /// When its head was read.
-    pub started: Instant,
     /// `None` when the path named no account of ours.
     pub account: Option<AccountName>,
     /// What showed that it is genuine.
@@ -105,6 +105,8 @@ pub enum Write {
     Incident(Box<Incident>),
     /// Their content has reached the board. Every accepted delivery needs it, also one without observation.
     Applied(Vec<Applied>),
+    /// How long the commits of deliveries took that are not applied, in microseconds.
+    Committed(Vec<(DeliveryId, u64)>),
     Forget(IncidentKey),
     Action(Box<Action>),
     /// A provider's answer, for a start without network.
@@ -278,17 +280,22 @@ impl Store {
         Arc::clone(&self.grown)
     }
 
-    /// Takes some deliveries into the index of words that are not there yet, and some out that are pruned. Says whether
-    /// there may be more to do. A search finds all of them before that too, only not as fast.
+    /// Takes some deliveries into the registers and into the index of words that are not there yet, and some out that
+    /// are pruned. Says whether there may be more to do. A search finds all of them before that too, only not as fast.
     pub async fn index_some(&self) -> Result<bool, StoreError> {
-        let (slice, gone) = self.read(|reader| Ok((index::Slice::read(reader)?, index::has_gone(reader)?))).await?;
+        let (behind, slice, gone) = self
+            .read(|reader| Ok((register::is_behind(reader)?, index::Slice::read(reader)?, index::has_gone(reader)?)))
+            .await?;
+        if behind {
+            self.ask_apart(register::file).await?;
+        }
         if gone {
             self.ask_apart(index::clear).await?;
         }
         if !slice.is_empty() {
             self.ask_apart(move |db| index::add(db, &slice)).await?;
         } else if !gone {
-            return Ok(false);
+            return Ok(behind);
         }
         self.ask_apart(index::merge).await?;
         Ok(true)

@@ -59,6 +59,18 @@ pub struct Beginning {
     pub pruned_for: Option<PrunedFor>,
 }
 
+impl Beginning {
+    /// What was before, in words; `None`: the log was never longer.
+    pub fn let_go(&self) -> Option<String> {
+        let cause = match self.pruned_for? {
+            PrunedFor::Age => "too old",
+            PrunedFor::Number => "too many",
+            PrunedFor::Size => "too large",
+        };
+        (self.pruned > 0).then(|| format!("{} older let go: {cause}", self.pruned))
+    }
+}
+
 /// An accepted delivery whose content has not reached the board.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unapplied {
@@ -75,8 +87,8 @@ pub struct Reader {
     path: PathBuf,
 }
 
-pub(super) const SUMMARY: &str =
-    "id, at, account, verdict, reason, status, event_id, event_type, incident, subject, latency_us, size, scheme,
+pub(super) const SUMMARY: &str = "id, at, account, verdict, reason, status, event_id, event_type, incident, subject,
+     read_us + check_us + commit_us AS latency_us, size, scheme,
      secret, altered, changed";
 
 const ACTION: &str = "id, at, actor, uid, name, verb, outcomes";
@@ -150,9 +162,9 @@ impl Reader {
         self.rows(sql, params![account.as_str(), PING, limit], |row| timestamp(row, "at"))
     }
 
-    /// How many deliveries are kept, by account and verdict; does not look at them.
+    /// How many deliveries are kept, by account and verdict; looks only at those that are not filed yet.
     pub fn counts(&self) -> Result<Vec<Count>, StoreError> {
-        let sql = "SELECT nullif(account, '') AS account, verdict, sum(deliveries) AS deliveries FROM tally
+        let sql = "SELECT nullif(account, '') AS account, verdict, sum(deliveries) AS deliveries FROM counted
                    GROUP BY 1, 2 HAVING sum(deliveries) > 0";
         self.rows(sql, [], |row| {
             Ok(Count {
@@ -313,7 +325,7 @@ pub(super) fn summary(row: &Row<'_>) -> rusqlite::Result<DeliverySummary> {
         event_type: shown("event_type")?,
         incident: account.clone().zip(incident).map(|(account, id)| IncidentKey { account, id }),
         subject: shown("subject")?,
-        latency_us: unsigned(row, "latency_us")?,
+        latency_us: row.get::<_, Option<i64>>("latency_us")?.map(i64::unsigned_abs),
         size: unsigned(row, "size")?,
         proof: proof(row)?,
         altered: row.get("altered")?,

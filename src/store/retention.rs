@@ -82,7 +82,7 @@ fn oldest(keep: &Keep, now: Timestamp) -> Timestamp {
 }
 
 fn total(db: &Connection) -> Result<u64> {
-    db.prepare_cached("SELECT ifnull(sum(deliveries), 0) FROM tally")?
+    db.prepare_cached("SELECT ifnull(sum(deliveries), 0) FROM counted")?
         .query_row([], |row| row.get::<_, i64>(0))
         .map(i64::unsigned_abs)
 }
@@ -192,6 +192,7 @@ mod tests {
         let beginning = reader.beginning().expect("beginning");
         assert_eq!(beginning.first, Some((DeliveryId(3), day(3))));
         assert_eq!((beginning.pruned, beginning.pruned_for), (5, Some(PrunedFor::Age)));
+        assert_eq!(beginning.let_go().as_deref(), Some("5 older let go: too old"));
         assert_eq!(counted(&reader), 5);
         assert_eq!(reader.check(), Ok(()));
     }

@@ -19,8 +19,9 @@ use super::{StoreError, files};
 ///   blank, so that no event id can be equal to it).
 /// - `known_event` outlives the deliveries it names. `digest` is the SHA-256 of the body that came first.
 /// - `packed` says how `body` is kept, and whether the headers are in it: see `pack`.
-/// - `tally` counts the deliveries that are kept; its triggers keep it true. An account or a type that is not there
-///   is counted under ''.
+/// - `incident_register`, `type_register` and `tally` are the registers: they cover the deliveries up to `log.filed`, and
+///   forget with its trigger the ones that go. In `tally` an account or a type that is not there is counted under ''.
+///   `counted` is `tally` and the deliveries that it does not cover yet, one by one.
 /// - `delivery_text` holds the words of the deliveries up to `log.indexed`, and still those of the ones in `gone`;
 ///   `word` those of its words that `words` calls common, to find them by their beginnings, and `log.looked_at` the
 ///   one up to which was looked whether they still stand anywhere. Merging is done in slices,
@@ -140,6 +141,38 @@ const MIGRATIONS: &[&str] = &[
     INSERT INTO delivery_text (delivery_text, rank) VALUES ('automerge', 0);
     INSERT INTO delivery_text (delivery_text, rank) VALUES ('crisismerge', 1000);
 ",
+    "
+    ALTER TABLE delivery DROP COLUMN latency_us;
+    DROP INDEX delivery_incident;
+    DROP INDEX delivery_type;
+    DROP TRIGGER tally_more;
+    DROP TRIGGER tally_less;
+    ALTER TABLE log ADD COLUMN filed INTEGER NOT NULL DEFAULT 0;
+    UPDATE log SET filed = (SELECT ifnull(max(id), 0) FROM delivery);
+    CREATE TABLE incident_register (
+        about TEXT NOT NULL,
+        delivery INTEGER NOT NULL,
+        PRIMARY KEY (about, delivery)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO incident_register SELECT incident, id FROM delivery WHERE incident IS NOT NULL ORDER BY 1, 2;
+    CREATE TABLE type_register (
+        about TEXT NOT NULL,
+        delivery INTEGER NOT NULL,
+        PRIMARY KEY (about, delivery)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO type_register SELECT event_type, id FROM delivery WHERE event_type IS NOT NULL ORDER BY 1, 2;
+    CREATE VIEW counted AS
+        SELECT account, verdict, event_type, deliveries FROM tally
+        UNION ALL
+        SELECT ifnull(account, ''), verdict, ifnull(event_type, ''), 1 FROM delivery
+            WHERE id > (SELECT filed FROM log);
+    CREATE TRIGGER delivery_filed AFTER DELETE ON delivery WHEN OLD.id <= (SELECT filed FROM log) BEGIN
+        DELETE FROM incident_register WHERE about = OLD.incident AND delivery = OLD.id;
+        DELETE FROM type_register WHERE about = OLD.event_type AND delivery = OLD.id;
+        UPDATE tally SET deliveries = deliveries - 1 WHERE account = ifnull(OLD.account, '')
+            AND verdict = OLD.verdict AND event_type = ifnull(OLD.event_type, '');
+    END;
+",
 ];
 
 fn known() -> i64 {
@@ -201,8 +234,9 @@ fn configure(db: &Connection) -> rusqlite::Result<()> {
     }
     db.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
     db.pragma_update(None, "synchronous", "full")?;
-    // 4 MiB of log, then it goes into the database; what a flood left of the log is given back.
-    db.pragma_update_and_check(None, "wal_autocheckpoint", 256, |_| Ok(()))?;
+    // At 16 MiB of log a commit carries into the database what `checkpoint` has not yet; what a flood left of the log
+    // is given back.
+    db.pragma_update_and_check(None, "wal_autocheckpoint", 1024, |_| Ok(()))?;
     db.pragma_update_and_check(None, "journal_size_limit", 16 * 1024 * 1024, |_| Ok(()))?;
     // Nothing of a delivery may reach a temporary file.
     db.pragma_update(None, "temp_store", "memory")?;

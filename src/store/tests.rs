@@ -36,7 +36,6 @@ pub(super) fn incident_key(id: &str) -> IncidentKey {
 pub(super) fn delivery(verdict: Verdict, event: Option<&str>, body: &[u8]) -> NewDelivery {
     NewDelivery {
         at: Timestamp::new(1_700_000_000, 123_456_789).expect("time"),
-        started: Instant::now(),
         account: Some(account("prod")),
         verdict,
         reason: Shown::line("because"),
@@ -159,6 +158,7 @@ async fn a_reopened_store_has_everything_as_it_was() {
             changed: Some(Shown::line("acknowledged")),
             commit_us: Some(900),
         }]),
+        Write::Committed(vec![(accepted.id, 400)]),
         snapshot("old"),
         snapshot("[]"),
     ];
@@ -169,7 +169,8 @@ async fn a_reopened_store_has_everything_as_it_was() {
     let reader = store.reader().expect("reader");
     let log = reader.recent(None, 10).expect("recent");
     assert_eq!(log.iter().map(|line| line.verdict.word()).collect::<Vec<_>>(), ["undecodable", "accepted", "accepted"]);
-    let applied = DeliverySummary { changed: Some(Shown::line("acknowledged")), ..applied };
+    let applied = DeliverySummary { changed: Some(Shown::line("acknowledged")), latency_us: Some(912), ..applied };
+    let accepted = DeliverySummary { latency_us: Some(412), ..accepted };
     assert_eq!(log[1..], [applied.clone(), accepted.clone()]);
     assert_eq!(reader.recent(Some(applied.id), 10).expect("older"), std::slice::from_ref(&accepted));
     let stored = reader.delivery(accepted.id).expect("delivery").expect("there");
@@ -459,7 +460,7 @@ fn a_store_of_another_version_is_refused_in_plain_words() {
     other(&dir).pragma_update(None, "user_version", 1_000).expect("version");
 
     let refused = Store::open(dir.path()).err().expect("refused");
-    assert!(refused.to_string().contains("newer dogwatch (schema 1000, this one knows 2)"), "{refused}");
+    assert!(refused.to_string().contains("newer dogwatch (schema 1000, this one knows 3)"), "{refused}");
     assert_eq!(Reader::open(dir.path()).err(), Some(refused));
 
     other(&dir).pragma_update(None, "user_version", 0).expect("version");

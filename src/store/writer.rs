@@ -13,6 +13,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::{
     StoreError,
+    checkpoint::Checkpoints,
     crash::{self, Point},
     damage, files, schema,
 };
@@ -90,6 +91,8 @@ pub(super) struct Writer {
 }
 
 struct Open {
+    // Before the writer's own connection, so that it ends first.
+    checkpoints: Checkpoints,
     db: Connection,
     /// Device and inode: `SQLite` does not notice when the file is taken away under it.
     file: (u64, u64),
@@ -103,8 +106,9 @@ impl Open {
             damage::look_quickly(&path, lock_wait)?;
         }
         let (db, path) = schema::open_writer(dir, lock_wait)?;
+        let checkpoints = Checkpoints::beside(&path).map_err(|error| StoreError::sqlite(&path, &error))?;
         let file = files::identity(&path).map_err(|error| StoreError::io(&path, &error))?;
-        Ok((Self { db, file }, path))
+        Ok((Self { checkpoints, db, file }, path))
     }
 }
 
@@ -180,6 +184,9 @@ impl Writer {
                 outcome
             }
         };
+        if outcome.is_ok() {
+            open.checkpoints.committed(jobs.len(), transaction);
+        }
         if matches!(outcome, Err(StoreError::Corrupt { .. })) {
             self.sound = None;
         }

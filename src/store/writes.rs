@@ -1,7 +1,7 @@
 //! The statements that write. Each runs inside the writer's transaction and may run again after a rollback.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, Result, named_params, params};
+use rusqlite::{Connection, OptionalExtension as _, Result, params};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -128,7 +128,7 @@ fn summary(new: &NewDelivery) -> DeliverySummary {
         event_type: decoded.map(|decoded| decoded.event_type.clone()),
         incident: decoded.and_then(|decoded| decoded.incident.clone()),
         subject: decoded.and_then(|decoded| decoded.subject.clone()),
-        latency_us: u64::try_from(new.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        latency_us: None,
         size: u64::try_from(new.body.len()).unwrap_or(u64::MAX),
         proof: new.proof.clone(),
         altered: false,
@@ -144,38 +144,34 @@ fn insert_delivery(db: &Connection, line: &DeliverySummary, prepared: &Prepared)
     let cut = (kept < self::kept(new, new.verdict))
         .then(|| pack::pack(headers.clone(), new.body.get(..kept).unwrap_or_default()));
     let packed = cut.as_ref().unwrap_or(packed);
-    let text = |shown: &Option<Shown>| shown.as_ref().map(|shown| shown.as_str().to_owned());
     db.prepare_cached(
         "INSERT INTO delivery (at, account, verdict, applied, reason, status, event_id, event_type, incident, subject,
-             latency_us, size, peer, headers, body, scheme, secret, altered, read_us, check_us, packed)
-         VALUES (:at, :account, :verdict, :applied, :reason, :status, :event_id, :event_type, :incident, :subject,
-             :latency_us, :size, :peer, :headers, :body, :scheme, :secret, :altered,
-             :read_us, :check_us, :packed)",
+             size, peer, headers, body, packed, scheme, secret, altered, read_us, check_us)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
     )?
-    .execute(named_params! {
-        ":at": nanoseconds(line.at),
-        ":account": line.account.as_ref().map(AccountName::as_str),
-        ":verdict": line.verdict.word(),
-        ":applied": applied,
-        ":reason": line.reason.as_str(),
-        ":status": line.status,
-        ":event_id": line.event_id.as_ref().map(EventId::as_str),
-        ":event_type": text(&line.event_type),
-        ":incident": line.incident.as_ref().map(|key| key.id.as_str()),
-        ":subject": text(&line.subject),
-        ":latency_us": signed(line.latency_us),
-        ":size": signed(line.size),
-        ":peer": new.peer,
-        ":headers": packed.headers,
-        ":body": packed.body,
-        ":packed": packed.way,
-        ":scheme": line.proof.as_ref().map(|proof| proof.scheme.word()),
-        ":secret": line.proof.as_ref().map(|proof| proof.secret.as_str()),
-        ":altered": line.altered,
-        ":read_us": signed(new.timings.read_us),
-        ":check_us": signed(new.timings.check_us),
-    })?;
-    Ok(())
+    .execute(params![
+        nanoseconds(line.at),
+        line.account.as_ref().map(AccountName::as_str),
+        line.verdict.word(),
+        applied,
+        line.reason.as_str(),
+        line.status,
+        line.event_id.as_ref().map(EventId::as_str),
+        line.event_type.as_ref().map(Shown::as_str),
+        line.incident.as_ref().map(|key| key.id.as_str()),
+        line.subject.as_ref().map(Shown::as_str),
+        signed(line.size),
+        new.peer,
+        packed.headers,
+        packed.body,
+        packed.way,
+        line.proof.as_ref().map(|proof| proof.scheme.word()),
+        line.proof.as_ref().map(|proof| proof.secret.as_str()),
+        line.altered,
+        signed(new.timings.read_us),
+        signed(new.timings.check_us),
+    ])
+    .map(drop)
 }
 
 /// Lets the oldest fall out of a ring that is full.
@@ -198,6 +194,7 @@ pub(super) fn save(db: &Connection, writes: &[Write]) -> Result<()> {
     writes.iter().try_for_each(|write| match write {
         Write::Incident(incident) => save_incident(db, incident),
         Write::Applied(deliveries) => applied(db, deliveries),
+        Write::Committed(deliveries) => committed(db, deliveries),
         Write::Forget(key) => forget(db, key),
         Write::Action(action) => save_action(db, action),
         Write::Snapshot { account, kind, at, json } => db
@@ -229,6 +226,11 @@ fn applied(db: &Connection, deliveries: &[Applied]) -> Result<()> {
     deliveries.iter().try_for_each(|Applied { id, changed, commit_us }| {
         mark.execute(params![id.0, changed.as_ref().map(Shown::as_str), commit_us.map(signed)]).map(drop)
     })
+}
+
+fn committed(db: &Connection, deliveries: &[(DeliveryId, u64)]) -> Result<()> {
+    let mut note = db.prepare_cached("UPDATE delivery SET commit_us = ?2 WHERE id = ?1")?;
+    deliveries.iter().try_for_each(|(id, commit_us)| note.execute(params![id.0, signed(*commit_us)]).map(drop))
 }
 
 fn forget(db: &Connection, key: &IncidentKey) -> Result<()> {

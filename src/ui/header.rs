@@ -10,7 +10,7 @@ use ratatui::{
 
 use super::{
     theme::{Tone, style},
-    words::{age, ago, moment, since, zone_name},
+    words::{about, age, ago, moment, since, zone_name},
 };
 use crate::{
     app::{Link, Model, Role, View, page::Piece, person::Who},
@@ -138,7 +138,8 @@ fn duty(model: &Model, board: &AccountBoard) -> Duty {
         Standing::Waiting | Standing::Down { .. } => return Duty::Unknown,
     };
     let me = model.me(board);
-    let running = |on: &&OnCall| on.end.is_none_or(|end| end > now);
+    let theirs = board.account.provider_time(now);
+    let running = |on: &&OnCall| on.end.is_none_or(|end| end > theirs);
     let current: Vec<_> = board.oncalls.iter().filter(running).collect();
     let (Some(me), false) = (me, current.is_empty()) else { return Duty::Unknown };
     // Who came after a shift that ended, old news do not tell.
@@ -224,6 +225,7 @@ fn counts(model: &Model) -> Part {
 fn views_and_sources(model: &Model) -> Vec<Part> {
     let mut parts = vec![tabs(model)];
     parts.extend(link(model));
+    parts.extend(clock(model));
     let several = model.board.accounts.len() > 1;
     parts.extend(rest(model, several));
     parts.extend(push(model, several));
@@ -258,6 +260,16 @@ fn link(model: &Model) -> Option<Part> {
         }
         Link::Up(_) => None,
     }
+}
+
+/// How far the clock here is off, by the account that finds it so most.
+fn clock(model: &Model) -> Option<Part> {
+    let account = worst(model, |account| account.skew.map(SignedDuration::abs))?;
+    let skew = account.skew?;
+    let (about, provider) = (about(skew), &account.provider);
+    let [word, sign] = if skew.is_negative() { ["AHEAD of", "+"] } else { ["BEHIND", "-"] };
+    let long = format!("CLOCK {about} {word} {provider}'s");
+    Some(Part::of(8, Tone::Alarm, &[long, format!("CLOCK {sign}{about}")]))
 }
 
 /// The account whose part is the most worrying; all the same when there is one.

@@ -5,45 +5,35 @@
 
 #![expect(clippy::print_stdout, reason = "it prints its figures")]
 
+#[path = "load/mod.rs"]
+mod load;
+
 use std::{
     collections::BTreeMap,
     env,
-    fmt::Write as _,
     fs::{File, OpenOptions},
     io::Write as _,
     net::SocketAddr,
     os::unix::fs::FileExt as _,
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
     thread,
     time::{Duration, Instant},
 };
 
 use axum::{Router, body::Bytes, extract::State, http::HeaderMap, routing::post};
-use dogwatch::{
-    core::{id::AccountName, sender::Demand},
-    provider::pagerduty::Webhooks,
-    receiver::{
-        self, Hook, NamedSecret, Networks, Receiver,
-        http::{self, Front, Limits},
-    },
-    store::Store,
+use dogwatch::receiver::{
+    Networks,
+    http::{self, Front, Limits},
 };
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use jiff::Timestamp;
-use sha2::Sha256;
+use hmac::Mac as _;
 use tokio::{
     net::TcpListener,
-    sync::{Notify, mpsc, oneshot},
+    sync::{mpsc, oneshot},
 };
 use tokio_util::sync::CancellationToken;
 
-const SECRET: &str = "a secret of the bench";
-const PATH: &str = "/hooks/prod/key";
-const BODY: usize = 3 * 1024;
+use self::load::{PATH, at, mac, next_request, receiver, setting};
+
 const CONNECTIONS: [usize; 3] = [1, 16, 128];
 
 /// What stands behind the door.
@@ -101,10 +91,6 @@ fn main() {
     print(&table);
 }
 
-fn setting<T: std::str::FromStr>(name: &str, usual: T) -> T {
-    env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(usual)
-}
-
 /// All variants, or those named in `VARIANTS`.
 fn wanted() -> Vec<Variant> {
     let named = env::var("VARIANTS").unwrap_or_default();
@@ -132,19 +118,9 @@ fn measure(variant: Variant, connections: usize, time: Duration) -> Run {
     stop.cancel();
     runtime.shutdown_timeout(Duration::from_secs(5));
     latencies.sort_unstable();
-    let at = |share: f64| {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            clippy::cast_precision_loss,
-            reason = "an index"
-        )]
-        let index = (latencies.len() as f64 * share) as usize;
-        latencies.get(index).map_or(f64::NAN, |latency| latency.as_secs_f64() * 1e3)
-    };
     #[expect(clippy::cast_precision_loss, reason = "few")]
     let rate = latencies.len() as f64 / time.as_secs_f64();
-    Run { rate, p50: at(0.5), p99: at(0.99) }
+    Run { rate, p50: at(&latencies, 0.5), p99: at(&latencies, 0.99) }
 }
 
 /// Listens, and gives the address.
@@ -159,29 +135,6 @@ async fn open(variant: Variant, dir: &Path, stop: CancellationToken) -> SocketAd
     let address = listener.local_addr().expect("an address");
     tokio::spawn(http::serve(listener, router, Limits::default(), Front::plain(Networks::default()), stop));
     address
-}
-
-fn receiver(dir: &Path) -> Router {
-    let store = Store::open(&dir.join("state")).expect("a store");
-    let (arrived, mut arrivals) = mpsc::channel(4096);
-    tokio::spawn(async move { while arrivals.recv().await.is_some() {} });
-    let hook = Hook {
-        account: AccountName::new("prod").expect("a name"),
-        url_key: Some("key".into()),
-        demand: Demand::PagerdutyV3,
-        secrets: vec![NamedSecret { name: "bench".to_owned(), value: SECRET.into() }],
-        unread: 0,
-        allow: None,
-        decode: Arc::new(Webhooks),
-    };
-    let (networks, missed) = (Networks::default(), Arc::new(Notify::new()));
-    receiver::router(Receiver::new(vec![hook], networks, store, arrived, missed, Timestamp::now))
-}
-
-fn mac(body: &[u8]) -> Hmac<Sha256> {
-    let mut mac = Hmac::new_from_slice(SECRET.as_bytes()).expect("hmac takes keys of any length");
-    mac.update(body);
-    mac
 }
 
 fn genuine(headers: &HeaderMap, body: &[u8]) -> bool {
@@ -244,9 +197,6 @@ async fn append(State(log): State<Log>, headers: HeaderMap, body: Bytes) -> axum
     axum::http::StatusCode::ACCEPTED
 }
 
-/// Numbers of events, so that each delivery is new.
-static EVENT: AtomicU64 = AtomicU64::new(0);
-
 /// Posts over kept connections until the time is over; how long each answer took.
 fn load(address: SocketAddr, connections: usize, time: Duration) -> Vec<Duration> {
     let clients: Vec<_> = (0..connections.min(2))
@@ -278,7 +228,7 @@ async fn post_until(address: SocketAddr, until: Instant) -> Vec<Duration> {
     tcp.set_nodelay(true).expect("nodelay");
     let (mut latencies, mut answer) = (vec![], vec![0; 4096]);
     while Instant::now() < until {
-        let request = request(EVENT.fetch_add(1, Ordering::Relaxed));
+        let request = next_request();
         let start = Instant::now();
         tcp.write_all(&request).await.expect("sent");
         let read = tcp.read(&mut answer).await.expect("answered");
@@ -287,40 +237,6 @@ async fn post_until(address: SocketAddr, until: Instant) -> Vec<Duration> {
         latencies.push(start.elapsed());
     }
     latencies
-}
-
-fn request(event: u64) -> Vec<u8> {
-    let body = body(event);
-    let signature = hex::encode(mac(body.as_bytes()).finalize().into_bytes());
-    format!(
-        "POST {PATH} HTTP/1.1\r\nhost: dogwatch\r\ncontent-type: application/json\r\nuser-agent: PagerDuty-Webhook/V3.0\r\n\
-         x-pagerduty-signature: v1={signature}\r\nx-webhook-id: {event:032}\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .into_bytes()
-}
-
-/// An `incident.triggered` as `PagerDuty` sends it, with ids that rise as its own do.
-fn body(event: u64) -> String {
-    let mut body = format!(
-        r#"{{"event":{{"id":"01EV{event:022}","event_type":"incident.triggered","resource_type":"incident","occurred_at":"2026-11-21T03:12:45.{:03}Z","agent":null,"client":{{"name":"Monitoring"}},"data":{{"id":"Q{:013}","type":"incident","self":"https://api.pagerduty.com/incidents/Q{:013}","html_url":"https://acme.pagerduty.com/incidents/Q{:013}","number":{event},"status":"triggered","incident_key":"key-{event}","created_at":"2026-11-21T03:12:45Z","title":"Disk 97 % full on db-{}","service":{{"html_url":"https://acme.pagerduty.com/services/PSVC01","id":"PSVC01","self":"https://api.pagerduty.com/services/PSVC01","summary":"Database","type":"service_reference"}},"assignees":[{{"html_url":"https://acme.pagerduty.com/users/PUSR01","id":"PUSR01","self":"https://api.pagerduty.com/users/PUSR01","summary":"Alice","type":"user_reference"}}],"escalation_policy":{{"id":"PPOL01","summary":"Default","type":"escalation_policy_reference"}},"teams":[],"priority":null,"urgency":"high","conference_bridge":null,"resolve_reason":null,"body":{{"details":""#,
-        event % 1000,
-        event,
-        event,
-        event,
-        event % 100,
-    );
-    // Text as people and machines write it: some words, some numbers.
-    let mut word = event.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    while body.len() < BODY - 8 {
-        word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        let words = ["mount", "/var/lib/pg", "used", "inode", "host", "rack", "threshold", "alert", "sda1", "iowait"];
-        let index = usize::try_from((word >> 33) % 10).unwrap_or_default();
-        body.push_str(words.get(index).unwrap_or(&"free"));
-        let _ = write!(body, " {} ", (word >> 40) % 1000);
-    }
-    body.push_str(r#""}}}}"#);
-    body
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

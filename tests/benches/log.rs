@@ -244,8 +244,8 @@ fn build(path: &Path, deliveries: u64) {
         let mut insert = tx
             .prepare(
                 "INSERT INTO delivery (at, account, verdict, applied, reason, status, event_id, event_type, incident,
-                     subject, latency_us, size, peer, headers, body, scheme, secret, changed, packed)
-                 VALUES (?1, 'prod', 'accepted', 1, 'signed with env PD_SECRET', 202, ?2, ?3, ?4, ?5, 900, ?6,
+                     subject, size, peer, headers, body, scheme, secret, changed, packed)
+                 VALUES (?1, 'prod', 'accepted', 1, 'signed with env PD_SECRET', 202, ?2, ?3, ?4, ?5, ?6,
                      '192.0.2.1:5000', '', ?7, 'pagerduty-v3', 'env PD_SECRET', 'triggered', 1)",
             )
             .expect("insert");
@@ -270,7 +270,6 @@ fn delivery(n: u64) -> NewDelivery {
     let id = IncidentId::new(event.incident).expect("id");
     NewDelivery {
         at: Timestamp::from_second(NOW).expect("time"),
-        started: Instant::now(),
         account: Some(account.clone()),
         proof: Some(Proof { scheme: Scheme::PagerdutyV3, secret: Shown::line("env PD_SECRET") }),
         timings: Timings { read_us: 100, check_us: 50, commit_us: None },

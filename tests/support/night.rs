@@ -203,11 +203,19 @@ impl Night {
     }
 
     pub(crate) fn post_signed_with(&self, secret: &str, body: &[u8]) -> Option<u16> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("hmac takes keys of any length");
-        mac.update(body);
-        let signature = format!("v1={}", hex::encode(mac.finalize().into_bytes()));
+        let signature = signature(secret, body);
         let headers = [("x-pagerduty-signature", signature.as_str())];
         ask(self.door, &format!("POST /hooks/prod/{URL_KEY}"), &headers, body).ok().map(|(status, _)| status)
+    }
+
+    /// A signed webhook, as it goes over a connection that is kept.
+    pub(crate) fn request(&self, body: &[u8]) -> Vec<u8> {
+        let (door, length, signature) = (self.door, body.len(), signature(SECRET, body));
+        let head = format!(
+            "POST /hooks/prod/{URL_KEY} HTTP/1.1\r\nhost: {door}\r\ncontent-type: application/json\r\n\
+             content-length: {length}\r\nx-pagerduty-signature: {signature}\r\n\r\n"
+        );
+        [head.as_bytes(), body].concat()
     }
 
     /// Posts again and again until it is accepted.
@@ -223,6 +231,12 @@ impl Night {
         self.simulator = Some(self.runtime.block_on(simulated::start(self.provider, incidents, None)));
         self.let_nothing_happen_by_itself();
     }
+}
+
+fn signature(secret: &str, body: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("hmac takes keys of any length");
+    mac.update(body);
+    format!("v1={}", hex::encode(mac.finalize().into_bytes()))
 }
 
 /// A webhook's body: that `incident` was triggered, under this title.

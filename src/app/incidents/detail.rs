@@ -184,7 +184,7 @@ fn known(page: &mut Page, model: &Model, incident: &Incident) {
     }
     let zone = zone_name(state.created_at, &model.zone);
     let created = date_and_clock(state.created_at, &model.zone);
-    let age = ago(since(state.created_at, model.now));
+    let age = ago(since(state.created_at, model.board.provider_time(&incident.key.account, model.now)));
     page.field("created", Tone::Plain, &format!("{created} {zone}, {age}"));
     told_by_rest(page, model, incident);
     match &state.url {

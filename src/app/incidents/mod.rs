@@ -293,7 +293,7 @@ fn row_changed(model: &mut Model, key: &IncidentKey) -> Vec<Effect> {
 
 /// Time has passed: resolved incidents leave the list, and sources that fall silent take a line of it.
 pub(super) fn ticked(model: &mut Model, now: Timestamp) {
-    if model.incidents.rows.has_expired(now) {
+    if model.incidents.rows.has_expired(&model.board, now) {
         rebuild(model);
     } else if list_height(model) != model.incidents.height {
         find_place(model);

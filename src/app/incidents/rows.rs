@@ -43,6 +43,8 @@ pub struct Rows {
     old: usize,
     /// When the next resolved one has been listed for long enough.
     next_expiry: Option<Timestamp>,
+    /// How far the clock was from each provider's when that was worked out.
+    clocks: Vec<Option<SignedDuration>>,
 }
 
 impl Rows {
@@ -65,10 +67,10 @@ impl Rows {
     }
 
     pub(super) fn rebuild(&mut self, board: &Board, choice: &Choice, now: Timestamp) {
-        *self = Self::default();
+        *self = Self { clocks: clocks(board), ..Self::default() };
         let mut listed = vec![];
         for incident in board.incidents.values() {
-            if self.put(incident, choice, now) == Place::Listed {
+            if self.put(incident, choice, board, now) == Place::Listed {
                 listed.push(incident);
             }
         }
@@ -80,7 +82,7 @@ impl Rows {
     pub(super) fn changed(&mut self, board: &Board, key: &IncidentKey, choice: &Choice, now: Timestamp) {
         self.take_out(key);
         let Some(incident) = board.incidents.get(key) else { return };
-        if self.put(incident, choice, now) == Place::Listed {
+        if self.put(incident, choice, board, now) == Place::Listed {
             let before =
                 |key: &IncidentKey| board.incidents.get(key).is_some_and(|known| order(known) < order(incident));
             let at = self.keys.partition_point(before);
@@ -88,8 +90,9 @@ impl Rows {
         }
     }
 
-    pub(super) fn has_expired(&self, now: Timestamp) -> bool {
-        self.next_expiry.is_some_and(|at| at <= now)
+    /// Whether what is listed is so no more, though no incident changed.
+    pub(super) fn has_expired(&self, board: &Board, now: Timestamp) -> bool {
+        self.next_expiry.is_some_and(|at| at <= now) || self.clocks != clocks(board)
     }
 
     fn take_out(&mut self, key: &IncidentKey) {
@@ -101,8 +104,8 @@ impl Rows {
         }
     }
 
-    fn put(&mut self, incident: &Incident, choice: &Choice, now: Timestamp) -> Place {
-        let place = self.place(incident, choice, now);
+    fn put(&mut self, incident: &Incident, choice: &Choice, board: &Board, now: Timestamp) -> Place {
+        let place = self.place(incident, choice, board, now);
         match place {
             Place::Listed => {}
             Place::FilteredOut => self.filtered_out += 1,
@@ -112,16 +115,22 @@ impl Rows {
         place
     }
 
-    fn place(&mut self, incident: &Incident, choice: &Choice, now: Timestamp) -> Place {
+    fn place(&mut self, incident: &Incident, choice: &Choice, board: &Board, now: Timestamp) -> Place {
         if incident.state.status == Status::Resolved && !choice.all_resolved {
-            let expiry = incident.stamp.at.checked_add(AFTERGLOW).unwrap_or(Timestamp::MAX);
-            if expiry <= now {
+            let theirs = board.provider_time(&incident.key.account, now);
+            let left = AFTERGLOW.saturating_sub(theirs.duration_since(incident.stamp.at));
+            if !left.is_positive() {
                 return Place::Old;
             }
+            let expiry = now.checked_add(left).unwrap_or(Timestamp::MAX);
             self.next_expiry = Some(self.next_expiry.map_or(expiry, |known| known.min(expiry)));
         }
         if matches(incident, &choice.words) { Place::Listed } else { Place::FilteredOut }
     }
+}
+
+fn clocks(board: &Board) -> Vec<Option<SignedDuration>> {
+    board.accounts.values().map(|known| known.account.skew).collect()
 }
 
 fn order(incident: &Incident) -> (Status, Reverse<Urgency>, Reverse<Timestamp>, &IncidentKey) {
@@ -158,6 +167,21 @@ mod tests {
     }
 
     #[test]
+    fn what_was_resolved_just_now_is_listed_though_the_clock_here_is_far_ahead() {
+        let mut board = board();
+        let mut rows = Rows::default();
+        rows.rebuild(&board, &Choice::default(), now());
+        let listed = rows.keys().to_vec();
+        board.accounts.values_mut().for_each(|known| known.account.skew = Some(SignedDuration::from_mins(-10)));
+        assert!(rows.has_expired(&board, now()), "the clocks are known to differ");
+
+        rows.rebuild(&board, &Choice::default(), ago(-600));
+
+        assert_eq!(rows.keys(), listed);
+        assert!(!rows.has_expired(&board, ago(-600)));
+    }
+
+    #[test]
     fn triggered_before_acknowledged_before_resolved_high_before_low_newest_first() {
         let (mut rows, board) = (Rows::default(), board());
         rows.rebuild(&board, &Choice { all_resolved: true, ..Choice::default() }, now());
@@ -174,8 +198,8 @@ mod tests {
         let mut rows = Rows::default();
         rows.rebuild(&board, &Choice::default(), now());
         assert_eq!((rows.keys().len(), rows.hidden_resolved()), (1, 0));
-        assert!(!rows.has_expired(ago(-599)));
-        assert!(rows.has_expired(ago(-600)));
+        assert!(!rows.has_expired(&board, ago(-599)));
+        assert!(rows.has_expired(&board, ago(-600)));
 
         rows.rebuild(&board, &Choice::default(), ago(-600));
 

@@ -75,6 +75,22 @@ pub enum Place {
 }
 
 impl Place {
+    /// Whose it is.
+    pub fn account(&self) -> &AccountName {
+        match self {
+            Self::Account(account)
+            | Self::Policy { account, .. }
+            | Self::Person { account, .. }
+            | Self::Schedule { account, .. }
+            | Self::Shift { account, .. }
+            | Self::Gap { account, .. }
+            | Self::More { account, .. }
+            | Self::Trouble { account, .. }
+            | Self::Remark { account, .. } => account,
+            Self::Before(place) | Self::Below(place) => place.account(),
+        }
+    }
+
     /// Lines on which the selection does not rest.
     pub(super) fn is_between(&self) -> bool {
         matches!(self, Self::Before(_) | Self::Below(_) | Self::Trouble { .. })
@@ -321,7 +337,7 @@ impl<'a> Builder<'a, '_> {
             let word = if stretch.from_override { "override" } else { "" };
             self.words.admit(&[name.as_str(), stretch.who.map_or("nobody", Shown::as_str), word])
         };
-        let all = stretches(schedule, self.model.now, |user| self.is_me(user));
+        let all = stretches(schedule, self.board.account.provider_time(self.model.now), |user| self.is_me(user));
         let empty = all.is_empty();
         let shifts: Vec<_> = all.into_iter().filter(admitted).collect();
         if shifts.is_empty() && !(empty && self.words.admit(&[name.as_str()])) {

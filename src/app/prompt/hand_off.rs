@@ -126,7 +126,8 @@ fn as_of(model: &Model, board: &AccountBoard) -> Option<String> {
 fn choices(model: &Model, board: &AccountBoard) -> Vec<Choice> {
     let mut out: Vec<Choice> = vec![];
     let as_of = as_of(model, board);
-    let known = board.oncalls.iter().filter(|on| as_of.is_some() && on.end.is_none_or(|end| end > model.now));
+    let theirs = board.account.provider_time(model.now);
+    let known = board.oncalls.iter().filter(|on| as_of.is_some() && on.end.is_none_or(|end| end > theirs));
     let mut on_call: Vec<_> = known.collect();
     let as_of_words = as_of.as_deref().unwrap_or_default();
     let off = if as_of.is_some() { format!("{as_of_words}not on call") } else { "on call: not known".into() };

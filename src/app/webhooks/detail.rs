@@ -188,11 +188,11 @@ fn timing(page: &mut Page, view: &DeliveryView) {
     page.field("check", Tone::Plain, &format!("{}, for checking and understanding it", took(times.check_us)));
     match times.commit_us {
         Some(commit) => page.field("commit", Tone::Plain, &format!("{}, until it was on the disk", took(commit))),
-        None => page.field("commit", Tone::Faint, "not known: only of those that were applied at once"),
+        None => page.field("commit", Tone::Faint, "not known: dogwatch ended before it was noted"),
     }
-    let answered = match view.answered_us() {
+    let answered = match times.answered_us() {
         Some(all) => format!("{} after {}", line.status, took(all)),
-        None => format!("{}; written after {}, then committed", line.status, took(line.latency_us)),
+        None => format!("{}, perhaps", line.status),
     };
     page.field("answer", Tone::Plain, &answered);
     page.blank();
@@ -227,7 +227,8 @@ fn direction(direction: Direction, view: Option<&DeliveryView>) -> String {
 }
 
 fn answered(line: &DeliverySummary) -> String {
-    format!("{} after {} ms, body of {} bytes", line.status, milliseconds(line.latency_us), line.size)
+    let after = line.latency_us.map(|waited| format!(" after {} ms", milliseconds(waited))).unwrap_or_default();
+    format!("{}{after}, body of {} bytes", line.status, line.size)
 }
 
 /// Microseconds as milliseconds: `0.4`, `12.0`, from ten seconds on `10000`.

@@ -151,7 +151,7 @@ pub(super) fn news(model: &mut Model) -> Vec<Effect> {
     let hunt = &model.webhooks.hunt;
     let Some((asked, at)) = hunt.asked else { return vec![] };
     let waiting = hunt.news.is_some_and(|wait| !wait.overdue(model.now));
-    if waiting || model.now.duration_since(at) < PAUSE || hunt.is_empty() {
+    if waiting || model.now.duration_since(at).abs() < PAUSE || hunt.is_empty() {
         return vec![];
     }
     let mut new = model.webhooks.log.lines().iter().take_while(|line| line.id > asked);

@@ -68,8 +68,10 @@ pub enum Older {
         wait: Wait,
         before: DeliveryId,
     },
-    /// The log begins here.
-    None,
+    /// The log begins here; what was before is not kept any more, if there was anything.
+    None {
+        let_go: Option<Shown>,
+    },
     Failed(Shown),
 }
 
@@ -206,9 +208,9 @@ pub(super) fn answered(model: &mut Model, id: RequestId, answer: &Result<Answer,
     {
         let before = *before;
         state.older = match answer {
-            Ok(Answer::Deliveries { deliveries }) => {
+            Ok(Answer::Deliveries { deliveries, let_go }) => {
                 state.log.append(before, deliveries);
-                if deliveries.is_empty() { Older::None } else { Older::Perhaps }
+                if deliveries.is_empty() { Older::None { let_go: let_go.clone() } } else { Older::Perhaps }
             }
             other => Older::Failed(why(other)),
         };
@@ -302,7 +304,7 @@ fn step(model: &mut Model, by: Step) -> Vec<Effect> {
 fn ask_older(model: &mut Model) -> Vec<Effect> {
     let waiting = match &model.webhooks.older {
         Older::Asked { wait, .. } => !wait.overdue(model.now),
-        Older::None => true,
+        Older::None { .. } => true,
         Older::Perhaps | Older::Failed(_) => false,
     };
     let Some(before) = model.webhooks.log.oldest().filter(|_| !waiting) else { return vec![] };

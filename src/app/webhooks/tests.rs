@@ -47,7 +47,10 @@ fn view(id: i64, body: &str) -> Box<DeliveryView> {
 }
 
 fn page(ids: impl Iterator<Item = i64>) -> Answer {
-    Answer::Deliveries { deliveries: ids.map(|id| delivery(id, 9999, Verdict::Accepted, "pagey.ping")).collect() }
+    Answer::Deliveries {
+        deliveries: ids.map(|id| delivery(id, 9999, Verdict::Accepted, "pagey.ping")).collect(),
+        let_go: None,
+    }
 }
 
 #[test]
@@ -86,7 +89,7 @@ fn at_the_end_older_lines_are_asked_for_once_and_join() {
 
     let effects = press(&mut model, "G");
     answer(&mut model, &effects, Ok(page([].into_iter())));
-    assert_eq!(model.webhooks.older, Older::None);
+    assert_eq!(model.webhooks.older, Older::None { let_go: None });
     assert_eq!(press(&mut model, "G j"), vec![]);
 }
 

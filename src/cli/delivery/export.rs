@@ -13,6 +13,7 @@ use crate::{
         delivery::{DeliverySummary, Timings},
         id::DeliveryId,
     },
+    receiver::Showing,
     server::log,
     store::{Reader, StoredDelivery},
 };
@@ -103,6 +104,6 @@ async fn command(places: &Places, stored: &StoredDelivery, sign: bool) -> Result
         Failure::new(Exit::Failed, format!("delivery {}: {reason}", stored.summary.id))
     };
     let body = log::all_bytes(stored).map_err(|reason| failed(&reason))?;
-    let fresh = if sign { sign::headers(places, &stored.summary, body).await? } else { vec![] };
+    let fresh = if sign { sign::headers(places, stored, body, None, Showing::Withheld).await? } else { vec![] };
     Ok(curl::command(&stored.summary, &stored.headers, body, &fresh))
 }

@@ -33,6 +33,10 @@ pub(super) fn run(reader: &Reader, query: &Query, shape: &Output) -> Outcome {
         Format::Table => {
             let rows: Vec<Vec<String>> = newest(reader, &search, shape.limit)?.iter().map(row).collect();
             output::table(&HEADINGS, &rows);
+            let is_all = u32::try_from(rows.len()).is_ok_and(|rows| rows < shape.limit);
+            if let Some(let_go) = reader.beginning()?.let_go().filter(|_| is_all) {
+                output::complain(&format!("the log begins here; {let_go}"));
+            }
         }
     }
     Ok(Exit::Done)

@@ -13,6 +13,8 @@ use crate::{
         text::Shown,
     },
     proto::{Answer, Request},
+    provider::http::is_loopback,
+    receiver::Showing,
     server::log,
     store::{Reader, StoredDelivery},
 };
@@ -29,6 +31,9 @@ pub(crate) struct Args {
     /// Send it there instead, with a fresh signature by the first secret of its account.
     #[arg(long, value_name = "URL", value_parser = address)]
     to: Option<Url>,
+    /// Show the secret to that address where the account's senders do (basic, bearer, header): it learns the secret.
+    #[arg(long, requires = "to")]
+    show_secret: bool,
 }
 
 fn address(text: &str) -> Result<Url, String> {
@@ -44,10 +49,23 @@ pub(super) async fn run(places: &Places, args: Args) -> Outcome {
     match args.to {
         None => apply(places, id).await,
         Some(url) => {
+            let showing = if args.show_secret { may_learn_it(&url)? } else { Showing::Withheld };
             let stored = super::stored(&Reader::open(&places.state_dir()?)?, id)?;
-            send(places, &stored, url).await
+            send(places, &stored, url, showing).await
         }
     }
+}
+
+fn is_this_machine(url: &Url) -> bool {
+    url.host_str().is_some_and(is_loopback)
+}
+
+fn may_learn_it(url: &Url) -> Result<Showing, Failure> {
+    if url.scheme() == "https" || is_this_machine(url) {
+        return Ok(Showing::Allowed);
+    }
+    let why = "--show-secret would send the secret unencrypted; http is for this machine (127.0.0.1, ::1, localhost) only, use https";
+    Err(Failure::new(Exit::Usage, why))
 }
 
 async fn apply(places: &Places, id: DeliveryId) -> Outcome {
@@ -61,19 +79,15 @@ async fn apply(places: &Places, id: DeliveryId) -> Outcome {
     Ok(Exit::Done)
 }
 
-async fn send(places: &Places, stored: &StoredDelivery, url: Url) -> Outcome {
+async fn send(places: &Places, stored: &StoredDelivery, url: Url, showing: Showing) -> Outcome {
     let id = stored.summary.id;
     let failed = |reason: &dyn std::fmt::Display| Failure::new(Exit::Failed, format!("delivery {id}: {reason}"));
     let body = log::whole(stored).map_err(|reason| failed(&reason))?;
-    let fresh = sign::headers(places, &stored.summary, body).await?;
+    let path = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+    let fresh = sign::headers(places, stored, body, Some(&path), showing).await?;
     // Needed once by whoever comes first; the same for all.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder()
-        .redirect(redirect::Policy::none())
-        .timeout(DEADLINE)
-        .user_agent(concat!("dogwatch/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| failed(&error))?;
+    let client = client(&url).map_err(|error| failed(&error))?;
     let mut request = client.post(url).body(body.to_vec());
     let is_fresh = |name: &str| fresh.iter().any(|(new, _)| new.eq_ignore_ascii_case(name));
     let again = |(name, value): &&(String, String)| {
@@ -89,6 +103,15 @@ async fn send(places: &Places, stored: &StoredDelivery, url: Url) -> Outcome {
     let said = if said.is_empty() { String::new() } else { format!(": {}", Shown::line(&said)) };
     output::line(&format!("delivery {id} sent, {} bytes; answered {status}{said}", body.len()));
     Ok(if status.is_success() { Exit::Done } else { Exit::Failed })
+}
+
+/// This machine is asked without a proxy: that would be another one.
+fn client(url: &Url) -> reqwest::Result<reqwest::Client> {
+    let client = reqwest::Client::builder()
+        .redirect(redirect::Policy::none())
+        .timeout(DEADLINE)
+        .user_agent(concat!("dogwatch/", env!("CARGO_PKG_VERSION")));
+    if is_this_machine(url) { client.no_proxy().build() } else { client.build() }
 }
 
 /// Why it did not arrive. Never the address, whose path may be secret.

@@ -62,7 +62,8 @@ fn raw(body: &[u8]) -> io::Result<()> {
 fn whole(view: &DeliveryView) {
     let line = &view.summary;
     output::line(&format!("{}  {}  {} ({})", line.id, line.at, line.verdict.word(), line.status));
-    output::line(&format!("{}  from {}, {} us", line.reason, view.peer, line.latency_us));
+    let waited = line.latency_us.map(|waited| format!(", {waited} us")).unwrap_or_default();
+    output::line(&format!("{}  from {}{waited}", line.reason, view.peer));
     if let Some(changed) = &line.changed {
         output::line(&format!("changed: {changed}"));
     }
@@ -81,9 +82,9 @@ fn timing(view: &DeliveryView) {
     let (line, times) = (&view.summary, &view.timings);
     let commit = times.commit_us.map_or_else(|| "not known".to_owned(), |commit| format!("{commit} us"));
     let proof = line.proof.as_ref().map(|proof| format!("{} with {}", proof.scheme.word(), proof.secret));
-    let answered = match view.answered_us() {
+    let answered = match times.answered_us() {
         Some(all) => format!("{} after {all} us", line.status),
-        None => format!("{}; written after {} us, then committed", line.status, line.latency_us),
+        None => format!("{}, perhaps", line.status),
     };
     for (name, value) in [
         ("read", format!("{} us", times.read_us)),

@@ -1,20 +1,23 @@
-//! A fresh signature for a kept delivery, by the first secret of its account. The secret itself is never shown.
+//! A fresh signature for a kept delivery, by the first secret of its account. The secret itself is shown to nobody but
+//! who was asked to be shown it.
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use secrecy::{ExposeSecret as _, SecretString};
-use sha2::Sha256;
+use jiff::Timestamp;
 
 use crate::{
     cli::{Exit, Failure, Places},
-    core::delivery::{DeliverySummary, Scheme},
+    receiver::{self, Draft, Showing},
+    store::StoredDelivery,
 };
 
-/// The headers that sign `body` as the account of `line` expects it.
+/// The headers that sign `body` as the account of the delivery expects it, when it is sent to this path.
 pub(super) async fn headers(
     places: &Places,
-    line: &DeliverySummary,
+    stored: &StoredDelivery,
     body: &[u8],
+    path: Option<&str>,
+    showing: Showing,
 ) -> Result<Vec<(String, String)>, Failure> {
+    let line = &stored.summary;
     let failed =
         |reason: String| Failure::new(Exit::Failed, format!("delivery {} cannot be signed: {reason}", line.id));
     let account = line.account.as_ref().ok_or_else(|| failed("it belongs to no account".to_owned()))?;
@@ -22,18 +25,8 @@ pub(super) async fn headers(
     let known = settings.accounts.iter().find(|known| known.name == *account);
     let webhook = known.and_then(|known| known.webhook.as_ref());
     let webhook = webhook.ok_or_else(|| failed(format!("the account `{account}` has no webhook configured")))?;
-    match line.proof.as_ref().map_or(Scheme::PagerdutyV3, |proof| proof.scheme) {
-        Scheme::PagerdutyV3 => {}
-        other => return Err(failed(format!("signing by {} is not known here", other.word()))),
-    }
     let secret = webhook.secrets.first().ok_or_else(|| failed(format!("the account `{account}` has no secret")))?;
     let secret = secret.read().await.map_err(|error| failed(error.to_string()))?;
-    Ok(vec![("X-PagerDuty-Signature".to_owned(), format!("v1={}", hex::encode(mac(&secret, body))))])
-}
-
-fn mac(secret: &SecretString, body: &[u8]) -> Vec<u8> {
-    let mut mac =
-        Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()).expect("hmac takes keys of any length");
-    mac.update(body);
-    mac.finalize().into_bytes().to_vec()
+    let draft = Draft { path, headers: &stored.headers, body };
+    receiver::sign(&webhook.demand, &secret, showing, &draft, Timestamp::now()).map_err(failed)
 }

@@ -22,8 +22,8 @@ use crate::{
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(200);
-/// How long an accepted delivery is held back until it is known what it changed.
-const APPLYING: SignedDuration = SignedDuration::from_secs(2);
+/// How long a delivery is held back until what its sender waited, and of an accepted one what it changed, is noted.
+const NOTING: SignedDuration = SignedDuration::from_secs(2);
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -77,13 +77,14 @@ async fn follow(reader: &Reader, tail: &mut Tail) -> Outcome {
     }
 }
 
-/// Up to the first one of which it will be known in a moment what it changed.
+/// Up to the first one of which more will be known in a moment.
 fn settled(new: Vec<DeliverySummary>, now: Timestamp) -> Vec<DeliverySummary> {
-    let applying = |line: &DeliverySummary| {
-        let young = now.duration_since(line.at).abs() < APPLYING;
-        line.verdict == Verdict::Accepted && line.changed.is_none() && young
+    let noting = |line: &DeliverySummary| {
+        let young = now.duration_since(line.at).abs() < NOTING;
+        let applying = line.verdict == Verdict::Accepted && line.changed.is_none();
+        young && (applying || line.latency_us.is_none())
     };
-    new.into_iter().take_while(|line| !applying(line)).collect()
+    new.into_iter().take_while(|line| !noting(line)).collect()
 }
 
 /// Whether the other end of a pipe is closed: the next line may be long in coming.
@@ -112,5 +113,30 @@ impl Tail {
             }
         }
         Ok(out.flush().is_ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::fixtures::delivery;
+
+    #[test]
+    fn a_line_is_told_once_all_is_noted_or_will_never_be() {
+        let whole = |id| DeliverySummary {
+            changed: Some("new incident".into()),
+            ..delivery(id, 0, Verdict::Accepted, "incident.triggered")
+        };
+        let unchanged = DeliverySummary { changed: None, ..whole(2) };
+        let untimed = DeliverySummary { latency_us: None, ..delivery(2, 0, Verdict::Rejected, "") };
+        let told = |waiting: &DeliverySummary, later: SignedDuration| {
+            settled(vec![whole(1), waiting.clone(), whole(3)], waiting.at + later).len()
+        };
+
+        for waiting in [unchanged, untimed] {
+            assert_eq!(told(&waiting, SignedDuration::ZERO), 1);
+            assert_eq!(told(&waiting, NOTING), 3);
+        }
+        assert_eq!(told(&whole(2), SignedDuration::ZERO), 3);
     }
 }

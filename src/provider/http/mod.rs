@@ -3,6 +3,7 @@
 
 mod backoff;
 mod base;
+mod clock;
 mod gate;
 
 #[cfg(test)]
@@ -13,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::{SignedDuration, Timestamp};
 use reqwest::{
     Client, ClientBuilder, Method, StatusCode,
     header::{CONTENT_TYPE, HeaderMap, HeaderValue},
@@ -23,6 +25,7 @@ use tokio::{sync::OnceCell, time::Instant};
 
 pub use base::BadAddress;
 pub(crate) use base::{BaseUrl, is_loopback};
+pub(crate) use clock::date;
 
 use super::ProviderError;
 
@@ -100,13 +103,14 @@ pub(crate) struct Http {
     base: BaseUrl,
     limits: Limits,
     gate: gate::Gate,
+    clock: clock::Clock,
     /// Made at the first request: loading the certificates costs more than the whole rest of the start.
     client: OnceCell<Client>,
 }
 
 impl Http {
     pub(crate) fn new(base: BaseUrl, limits: Limits) -> Self {
-        Self { base, limits, gate: gate::Gate::default(), client: OnceCell::new() }
+        Self { base, limits, gate: gate::Gate::default(), clock: clock::Clock::default(), client: OnceCell::new() }
     }
 
     pub(crate) fn address(&self) -> String {
@@ -116,6 +120,16 @@ impl Http {
     /// Requests left in the provider's window, as far as it has told.
     pub(crate) fn budget(&self) -> Option<u64> {
         self.gate.left()
+    }
+
+    /// The time by our clock for what is asked now.
+    pub(crate) fn asked(&self) -> Timestamp {
+        self.clock.asked(Timestamp::now())
+    }
+
+    /// The provider's clock minus ours, as far as its answers have told.
+    pub(crate) fn skew(&self) -> Option<SignedDuration> {
+        self.clock.skew()
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -165,7 +179,9 @@ impl Http {
         if let Some(body) = &call.body {
             request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body.to_string());
         }
+        let sent = Timestamp::now();
         let response = request.send().await.map_err(|error| self.broken(error, within))?;
+        self.clock.answered(response.headers(), sent, Timestamp::now());
         if response.status() == StatusCode::TOO_MANY_REQUESTS {
             let wait = self.gate.refused(response.headers(), Instant::now());
             return Err(ProviderError::RateLimited { wait }.into());

@@ -94,7 +94,7 @@ async fn ask(server: &Server, authority: &Authority) -> Result<StatusCode, Provi
     let limits = Limits { attempts: 2, first_pause: Duration::ZERO, ..Limits::default() };
     let trusted = Certificate::from_der(authority.der()).expect("certificate");
     let client = builder(&base, &limits).tls_certs_only([trusted]).build().expect("client");
-    let http = Http { base, limits, gate: gate::Gate::default(), client: OnceCell::new_with(Some(client)) };
+    let http = Http { client: OnceCell::new_with(Some(client)), ..Http::new(base, limits) };
     let headers = [(AUTHORIZATION, HeaderValue::from_static(TOKEN))].into_iter().collect();
     let call = Call { method: Method::GET, segments: &["users", "me"], query: &[], headers, body: None };
     http.read(&call, |answer| Ok(answer.status)).await

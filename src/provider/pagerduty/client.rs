@@ -1,11 +1,11 @@
 //! How `PagerDuty` wants to be spoken to: credentials, `Accept`, `From`, and what an answer means.
 
-use std::{str::FromStr as _, sync::Arc};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use reqwest::{
     Method,
-    header::{ACCEPT, AUTHORIZATION, DATE, HeaderMap, HeaderName, HeaderValue},
+    header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
@@ -16,7 +16,7 @@ use crate::{
     core::text::Shown,
     provider::{
         ProviderError,
-        http::{Answer, Call, Http, Trouble},
+        http::{self, Answer, Call, Http, Trouble},
     },
 };
 
@@ -215,7 +215,7 @@ impl Api {
         if let Some(cut) = answer.cut {
             return Err(cut);
         }
-        let date = answer.headers.get(DATE).and_then(|date| clock(date.to_str().ok()?));
+        let date = http::date(&answer.headers);
         if answer.body.iter().all(u8::is_ascii_whitespace) {
             return Ok(Reply { json: Value::Null, date });
         }
@@ -262,10 +262,6 @@ fn address(text: &str) -> Result<HeaderValue, SetupError> {
     HeaderValue::from_str(text).map_err(|_| bad())
 }
 
-fn clock(date: &str) -> Option<Timestamp> {
-    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok().or_else(|| Timestamp::from_str(date).ok())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -277,12 +273,5 @@ mod tests {
         assert_eq!(authorization("pdeu+_0XBPWQQ_1b9e"), "Bearer pdeu+_0XBPWQQ_1b9e");
         assert_eq!(authorization("Bearer abc"), "Bearer abc");
         assert_eq!(authorization("pd+_0XBPWQQ"), "Token token=pd+_0XBPWQQ");
-    }
-
-    #[test]
-    fn the_clock_of_an_answer_is_read() {
-        let date = clock("Tue, 03 Oct 2023 16:46:39 GMT");
-        assert_eq!(date, "2023-10-03T16:46:39Z".parse().ok());
-        assert_eq!(clock("yesterday"), None);
     }
 }

@@ -53,13 +53,13 @@ pub(super) async fn resolved(
 }
 
 async fn list(api: &Api, account: &AccountName, query: &[(&str, String)]) -> Result<Vec<Observation>, ProviderError> {
-    let asked = Timestamp::now();
+    let asked = api.http.asked();
     let rows = api.list(&List::all(&["incidents"], "incidents", query)).await?.rows;
     rows.into_iter().map(|row| observed(account, row, asked)).collect()
 }
 
 pub(super) async fn one(api: &Api, account: &AccountName, id: &IncidentId) -> Result<Observation, ProviderError> {
-    let asked = Timestamp::now();
+    let asked = api.http.asked();
     let answer = api.get(&["incidents", id.as_str()], &[]).await?.json;
     unwrapped(account, answer, asked)
 }
@@ -99,7 +99,7 @@ async fn update(
     id: &IncidentId,
     change: Value,
 ) -> Result<Observation, ProviderError> {
-    let asked = Timestamp::now();
+    let asked = api.http.asked();
     let answer = api.put(&["incidents", id.as_str()], json!({ "incident": change })).await?;
     unwrapped(account, answer, asked)
 }

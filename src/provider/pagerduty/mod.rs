@@ -21,7 +21,7 @@ pub(crate) mod world;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -134,6 +134,10 @@ impl PagerDuty {
 impl Provider for PagerDuty {
     fn budget(&self) -> Option<u64> {
         self.api.http.budget()
+    }
+
+    fn clock_skew(&self) -> Option<SignedDuration> {
+        self.api.http.skew()
     }
 
     async fn identity(&self) -> Result<Identity, ProviderError> {

@@ -193,6 +193,11 @@ impl Incident {
         self.push("incident.annotated", "incident_note", at)
     }
 
+    /// Whether it is assigned to this person.
+    pub(crate) fn is_with(&self, user: &UserId) -> bool {
+        self.assignees.iter().any(|who| person(PEOPLE[*who]).id == *user)
+    }
+
     /// A hand-over to one person over REST.
     pub(crate) fn hand_to(&mut self, user: &UserId, at: Timestamp) -> Option<Push> {
         let who = PEOPLE.iter().position(|name| person(name).id == *user)?;

@@ -26,6 +26,14 @@ impl Hmac {
     }
 }
 
+/// A tag as it is written.
+pub(super) fn encode(encoding: Encoding, tag: &[u8]) -> String {
+    match encoding {
+        Encoding::Hex => hex::encode(tag),
+        Encoding::Base64 => BASE64.encode(tag),
+    }
+}
+
 impl Check for Hmac {
     fn check(&self, request: &Presented<'_>, now: Timestamp) -> Result<Proof, Refused> {
         let demand = &self.demand;

@@ -53,11 +53,28 @@ pub(super) fn fitting(algorithm: Algorithm, key: &[u8], parts: &[&[u8]], tags: &
     }
 }
 
-fn count<M: Mac + KeyInit + Clone>(key: &[u8], parts: &[&[u8]], tags: &[Vec<u8>]) -> usize {
+/// The HMAC of the parts, one after the other.
+pub(super) fn tag(algorithm: Algorithm, key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
+    fn made<M: Mac + KeyInit>(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
+        keyed::<M>(key, parts).finalize().into_bytes().to_vec()
+    }
+    match algorithm {
+        Algorithm::Sha1 => made::<Hmac<Sha1>>(key, parts),
+        Algorithm::Sha256 => made::<Hmac<Sha256>>(key, parts),
+        Algorithm::Sha512 => made::<Hmac<Sha512>>(key, parts),
+    }
+}
+
+fn keyed<M: Mac + KeyInit>(key: &[u8], parts: &[&[u8]]) -> M {
     let mut mac = <M as KeyInit>::new_from_slice(key).expect("hmac takes keys of any length");
     for part in parts {
         mac.update(part);
     }
+    mac
+}
+
+fn count<M: Mac + KeyInit + Clone>(key: &[u8], parts: &[&[u8]], tags: &[Vec<u8>]) -> usize {
+    let mac = keyed::<M>(key, parts);
     tags.iter().filter(|tag| mac.clone().verify_slice(tag).is_ok()).count()
 }
 

@@ -6,6 +6,7 @@
 mod hmac;
 mod mac;
 mod pagerduty;
+mod sign;
 mod slack;
 mod splunk;
 mod standard;
@@ -23,6 +24,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 pub(super) use self::mac::UrlKey;
 #[cfg(test)]
 pub(super) use self::pagerduty::HEADER;
+pub use self::sign::{Draft, Showing, sign};
 use crate::core::{
     delivery::{Proof, Scheme},
     sender::Demand,

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use super::{Check, NamedSecret, Presented, Proof, Refused, Scheme, Signed, mac::Keys, offered};
 use crate::core::sender::Algorithm;
 
-const TIME: &str = "x-slack-request-timestamp";
-const SIGNATURE: &str = "x-slack-signature";
+pub(super) const TIME: &str = "x-slack-request-timestamp";
+pub(super) const SIGNATURE: &str = "x-slack-signature";
 
 pub(super) struct SlackV0 {
     keys: Keys,

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::{Check, NamedSecret, Presented, Proof, Refused, Scheme, mac::Keys, offered, standard::BASE64};
 use crate::core::sender::Algorithm;
 
-const HEADER: &str = "x-victorops-signature";
+pub(super) const HEADER: &str = "x-victorops-signature";
 
 pub(super) struct SplunkOncall {
     url: String,
@@ -26,15 +26,18 @@ impl Check for SplunkOncall {
     fn check(&self, request: &Presented<'_>, _: Timestamp) -> Result<Proof, Refused> {
         let tags = offered(request.headers, HEADER, &[','], |part| BASE64.decode(part).ok(), "signature")?;
         let path = request.uri.path_and_query().map_or("", |path| path.as_str());
-        let fields = fields(request.body);
-        let mut parts = vec![self.url.as_bytes(), path.as_bytes()];
-        parts.extend(fields.iter().flat_map(|(name, value)| [name.as_slice(), value.as_slice()]));
-        self.keys.signed(&parts, &tags)
+        self.keys.signed(&parts(&self.url, path, &fields(request.body)), &tags)
     }
 }
 
+/// What is signed, one after the other.
+pub(super) fn parts<'a>(url: &'a str, path: &'a str, fields: &'a [(Vec<u8>, Vec<u8>)]) -> Vec<&'a [u8]> {
+    let fields = fields.iter().flat_map(|(name, value)| [name.as_slice(), value.as_slice()]);
+    [url.as_bytes(), path.as_bytes()].into_iter().chain(fields).collect()
+}
+
 /// The fields of a form, unescaped and sorted by name; those of one name stay in their order.
-fn fields(form: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+pub(super) fn fields(form: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut fields: Vec<_> = form
         .split(|byte| *byte == b'&')
         .filter(|field| !field.is_empty())

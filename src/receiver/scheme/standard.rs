@@ -14,9 +14,9 @@ use jiff::Timestamp;
 use super::{Check, NamedSecret, Presented, Proof, Refused, Scheme, Signed, mac::Keys, offered, one};
 use crate::core::sender::Algorithm;
 
-const ID: &str = "webhook-id";
-const TIME: &str = "webhook-timestamp";
-const SIGNATURE: &str = "webhook-signature";
+pub(super) const ID: &str = "webhook-id";
+pub(super) const TIME: &str = "webhook-timestamp";
+pub(super) const SIGNATURE: &str = "webhook-signature";
 /// How many bytes a secret has, by the specification.
 const SIZES: std::ops::RangeInclusive<usize> = 24..=64;
 

@@ -517,3 +517,66 @@ proptest! {
         }
     }
 }
+
+/// Every form of a demand that shows something, with a secret for it.
+fn showing() -> Vec<(Demand, &'static str)> {
+    let hmac = |algorithm, encoding, timestamp: Option<&str>, signed: Vec<Part>| {
+        let timestamp = timestamp.map(|name| (name.to_owned(), TOLERANCE));
+        let (header, prefix) = ("x-signature".to_owned(), "v=".to_owned());
+        (Demand::Hmac(HmacDemand { header, prefix, algorithm, encoding, signed, timestamp }), "a secret")
+    };
+    let text = |text: &str| Part::Text(text.to_owned());
+    let all = vec![Part::Method, text("|"), Part::Path, Part::Timestamp, Part::Header("x-more".to_owned()), Part::Body];
+    let of_header = vec![Part::Header("x-time".to_owned()), Part::Body];
+    vec![
+        (Demand::PagerdutyV3, "a secret"),
+        (Demand::StandardWebhooks { tolerance: TOLERANCE }, STANDARD_SECRET),
+        (Demand::SlackV0 { tolerance: TOLERANCE }, "a secret"),
+        hmac(Algorithm::Sha1, Encoding::Hex, None, vec![Part::Body]),
+        hmac(Algorithm::Sha256, Encoding::Base64, Some("x-time"), all),
+        hmac(Algorithm::Sha512, Encoding::Hex, Some("x-time"), of_header),
+        (Demand::SplunkOncall { url: PUBLIC.to_owned() }, "a secret"),
+        (Demand::Basic { user: "alice".to_owned() }, "a: secret"),
+        (Demand::Bearer, "a-secret"),
+        (Demand::Header { name: "x-key".to_owned(), prefix: "Key ".to_owned() }, "a secret"),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn what_is_signed_here_is_taken_by_the_door_and_by_no_other_secret(body in "[ -~]{1,200}", second in 0..4_000_000_000_i64) {
+        let kept = [("webhook-id".to_owned(), "msg_1".to_owned()), ("x-more".to_owned(), "more".to_owned())];
+        let now = Timestamp::from_second(second).expect("second");
+        for (demand, secret) in showing() {
+            let draft = Draft { path: Some(PATH), headers: &kept, body: body.as_bytes() };
+            let fresh = sign(&demand, &SecretString::from(secret), Showing::Allowed, &draft, now).expect("signed");
+            let mut letter = Letter::new(&[], &body);
+            for (name, value) in kept.iter().chain(&fresh) {
+                let name: HeaderName = name.parse().expect("a name");
+                letter.headers.append(name, HeaderValue::from_str(value).expect("value"));
+            }
+
+            let proof = letter.shown_to(&gate(&demand, secret), second).expect("taken");
+            prop_assert_eq!(proof.scheme, demand.scheme());
+            let other = if secret == STANDARD_SECRET { "whsec_D2FVsBQIhrscChlQIMV+b5sSYspob7oD" } else { "another" };
+            prop_assert!(letter.shown_to(&gate(&demand, other), second).is_err());
+        }
+    }
+}
+
+#[test]
+fn a_secret_that_is_shown_as_it_is_is_not_handed_out_and_what_is_missing_is_named() {
+    let signed = |demand: &Demand, path| {
+        let draft = Draft { path, headers: &[], body: BODY.as_bytes() };
+        sign(demand, &SecretString::from(STANDARD_SECRET), Showing::Withheld, &draft, Timestamp::UNIX_EPOCH)
+    };
+    let header = Demand::Header { name: "x-key".to_owned(), prefix: String::new() };
+    for shown in [Demand::Basic { user: "u".to_owned() }, Demand::Bearer, header] {
+        let said = signed(&shown, Some(PATH)).expect_err("withheld");
+        assert!(said.contains(shown.scheme().word()) && !said.contains(STANDARD_SECRET), "{said}");
+    }
+    let missing = |demand: &Demand| signed(demand, None).expect_err("missing");
+    assert!(missing(&Demand::StandardWebhooks { tolerance: TOLERANCE }).contains("webhook-id header"));
+    assert!(missing(&Demand::SplunkOncall { url: PUBLIC.to_owned() }).contains("replay --to"));
+    assert_eq!(signed(&Demand::SecretUrl, None), Ok(vec![]), "the path says it all");
+}

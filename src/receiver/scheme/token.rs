@@ -1,14 +1,26 @@
 //! Secrets that are shown as they are: user and password, a bearer token, a header, the path alone. They say who
 //! speaks, not that nobody changed what is said.
 
-use axum::http::header;
-use base64::Engine as _;
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use jiff::Timestamp;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
     Check, NamedSecret, Presented, Proof, Refused, Scheme, UrlKey, WRONG_SECRET, one, proof, standard::BASE64,
 };
+
+/// Where user and password stand, and a bearer token.
+pub(super) const AUTHORIZATION: &str = "authorization";
+
+/// How user and password are shown.
+pub(super) fn basic(user: &str, secret: &SecretString) -> String {
+    format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{}", secret.expose_secret())))
+}
+
+/// How a bearer token is shown.
+pub(super) fn bearer(secret: &SecretString) -> String {
+    format!("Bearer {}", secret.expose_secret())
+}
 
 /// A secret in a header.
 pub(super) struct Token {
@@ -31,12 +43,12 @@ enum Form {
 impl Token {
     pub(super) fn basic(user: &str, secrets: &[NamedSecret]) -> Self {
         let both = |secret: &NamedSecret| format!("{user}:{}", secret.value.expose_secret());
-        Self::new(Scheme::Basic, header::AUTHORIZATION.as_str(), Form::Basic, secrets, both)
+        Self::new(Scheme::Basic, AUTHORIZATION, Form::Basic, secrets, both)
     }
 
     pub(super) fn bearer(secrets: &[NamedSecret]) -> Self {
         let own = |secret: &NamedSecret| secret.value.expose_secret().to_owned();
-        Self::new(Scheme::Bearer, header::AUTHORIZATION.as_str(), Form::Bearer, secrets, own)
+        Self::new(Scheme::Bearer, AUTHORIZATION, Form::Bearer, secrets, own)
     }
 
     pub(super) fn header(name: &str, prefix: &str, secrets: &[NamedSecret]) -> Self {

@@ -212,18 +212,19 @@ async fn the_same_note_posted_before_does_not_pass_for_this_one() {
 }
 
 #[tokio::test]
-async fn a_hand_off_that_worked_without_its_note_says_both() {
-    let Setup { fake, desk, _dir } = setup();
-    fake.put("P1", Status::Triggered, 0);
-    let refused = ProviderError::Refused { status: 400, reason: "too many notes".into() };
-    fake.spoil_next_write(Spoil::AnswerLost);
-    fake.spoil_next_write(Spoil::Error(refused));
+async fn a_hand_off_that_worked_without_its_note_says_both_and_how_it_is_known() {
+    for (spoil, known) in [(Spoil::Not, "handed off"), (Spoil::AnswerLost, "it was with bob when read back")] {
+        let Setup { fake, desk, _dir } = setup();
+        fake.put("P1", Status::Triggered, 0);
+        fake.spoil_next_write(spoil);
+        fake.spoil_next_write(Spoil::Error(ProviderError::Refused { status: 400, reason: "too many notes".into() }));
 
-    let outcomes = act(&desk, vec![target("P1", Status::Triggered)], hand_off(Some("yours"))).await;
+        let outcomes = act(&desk, vec![target("P1", Status::Triggered)], hand_off(Some("yours"))).await;
 
-    let [Outcome::Partly { done, failed }] = outcomes.as_slice() else { panic!("{outcomes:?}") };
-    assert_eq!(done.as_str(), "handed off");
-    assert!(failed.as_str().contains("too many notes"), "{failed}");
+        let [Outcome::Partly { done, failed }] = outcomes.as_slice() else { panic!("{outcomes:?}") };
+        assert_eq!(done.as_str(), known);
+        assert!(failed.as_str().contains("too many notes"), "{failed}");
+    }
 }
 
 #[tokio::test]
@@ -342,6 +343,20 @@ async fn after_a_crash_what_was_sent_is_read_back_and_what_was_not_is_left() {
     assert!(matches!(outcomes[0].1, Outcome::Confirmed { .. }), "{outcomes:?}");
     assert!(matches!(outcomes[1].1, Outcome::Failed { .. }), "{outcomes:?}");
     assert_eq!(fake.writes(), 0);
+}
+
+#[tokio::test]
+async fn after_a_crash_with_a_clock_far_ahead_what_was_done_since_is_looked_for_by_the_provider_s_clock() {
+    let Setup { fake, desk, _dir } = setup();
+    let by = By { actor: "alice".into(), uid: None, name: None };
+    let verb = Verb::Note { text: "seen".into() };
+    let action = desk.store.new_action(jiff::Timestamp::now(), by, verb, vec![key("P1")]).await.expect("row");
+
+    for (apart, earlier) in [(0, 30), (-600, 630), (600, 30)] {
+        fake.set_clock_apart(apart);
+        let since = asked_at(&fake, &action, &key("P1")).await;
+        assert_eq!(action.at.duration_since(since).as_secs(), earlier, "{apart}");
+    }
 }
 
 /// The incident as an unsigned webhook tells of it, later than everything the provider says.

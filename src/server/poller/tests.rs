@@ -58,6 +58,58 @@ async fn a_failed_poll_keeps_the_list_and_says_how_old_it_is_and_why() {
 }
 
 #[tokio::test]
+async fn a_clock_far_from_the_provider_s_is_told_until_they_agree() {
+    let mut setup = setup();
+    let mut skews = vec![];
+
+    for seconds in [0, -600, -601, 29, 31] {
+        setup.fake.set_clock_apart(seconds);
+        setup.round.poll().await;
+        skews.push(setup.account().skew.map(|skew| skew.as_secs()));
+    }
+
+    assert_eq!(skews, [None, Some(-600), Some(-601), None, Some(31)]);
+}
+
+#[tokio::test]
+async fn what_began_and_was_over_between_two_rounds_is_shown_though_the_clock_here_is_far_ahead() {
+    for ahead in [3600, -3600] {
+        let mut setup = setup();
+        setup.fake.set_clock_apart(-ahead);
+        setup.round.poll().await;
+        let theirs = Timestamp::now() - SignedDuration::from_secs(ahead);
+        setup.fake.put_created("P1", Status::Resolved, theirs);
+
+        setup.round.poll().await;
+
+        assert_eq!(setup.status("P1"), Some(Status::Resolved), "{ahead}");
+    }
+}
+
+/// As if the clock had been set back by an hour since the last round.
+fn set_back_an_hour(round: &mut Round) {
+    let hour = SignedDuration::from_hours(1);
+    round.asked = round.asked.map(|(at, timer)| (at + hour, timer));
+    round.complete_to = round.complete_to.map(|at| at + hour);
+}
+
+#[tokio::test]
+async fn after_the_clock_was_set_back_nothing_is_missed_and_push_is_not_blamed_for_what_was_before() {
+    let mut setup = setup();
+    setup.round.poll().await;
+    setup.fake.put("P1", Status::Triggered, 0);
+    setup.round.poll().await;
+    set_back_an_hour(&mut setup.round);
+    setup.fake.put_created("P2", Status::Resolved, Timestamp::now());
+    setup.round.push_grace = SignedDuration::ZERO;
+
+    setup.round.poll().await;
+
+    assert_eq!((setup.status("P1"), setup.status("P2")), (Some(Status::Triggered), Some(Status::Resolved)));
+    assert_eq!(setup.account().push.missed, 1, "P2 came after it");
+}
+
+#[tokio::test]
 async fn what_began_and_was_over_between_two_rounds_is_shown_though_no_webhook_told_of_it() {
     let mut setup = setup();
     setup.round.poll().await;
@@ -171,7 +223,7 @@ async fn a_start_without_network_shows_what_was_known_with_its_age() {
 /// As if everything had stood still for an hour.
 fn sleep_an_hour(round: &mut Round) {
     let before = Timestamp::now() - SignedDuration::from_hours(1);
-    (round.asked, round.complete_to) = (Some(before), Some(before));
+    (round.asked, round.complete_to) = (Some((before, Instant::now())), Some(before));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{
     owner::Owner,
-    provider::{Deed, Done, Simulated},
+    provider::{Deed, Done, Simulated, Version},
 };
 use crate::{
     core::{
@@ -135,20 +135,35 @@ pub(super) fn actions_end_truthfully(owner: &Owner, provider: &Simulated) {
         let done: Vec<&Deed> = inside.ledger.iter().filter(ours).map(|done| &done.deed).collect();
         let (changed, noted) = wanted(&action.verb, &done);
         assert!(changed <= 1 && noted <= 1, "done twice: {action:?}, {done:?}");
-        let stood = |status| stood(provider_versions(&inside.incidents, &key.id), status, action.at, next);
+        let stood = |wish: &dyn Fn(&Version) -> bool| {
+            stood(provider_versions(&inside.incidents, &key.id), wish, action.at, next)
+        };
+        let stood_as = |status| stood(&|version| version.incident.status == status);
         let truthful = match outcome {
             Outcome::Pending | Outcome::Sent => false,
             Outcome::Unknown { .. } => true,
             Outcome::Failed { .. } | Outcome::Conflict { .. } => changed + noted == 0,
-            Outcome::Partly { .. } => changed == 1,
+            Outcome::Partly { done, .. } if done.as_str() == "handed off" => changed == 1 && noted == 0,
+            Outcome::Partly { .. } => stood(&|version| is_with(&action.verb, version)) && noted == 0,
             Outcome::Confirmed { .. } => match &action.verb {
                 Verb::Note { .. } => noted == 1,
-                Verb::Acknowledge => changed == 1 || stood(Status::Acknowledged),
-                Verb::Resolve => changed == 1 || stood(Status::Resolved),
-                Verb::HandOff { note, .. } => noted == usize::from(note.is_some()),
+                Verb::Acknowledge => changed == 1 || stood_as(Status::Acknowledged),
+                Verb::Resolve => changed == 1 || stood_as(Status::Resolved),
+                verb @ Verb::HandOff { note, .. } => {
+                    stood(&|version| is_with(verb, version)) && noted == usize::from(note.is_some())
+                }
             },
         };
-        assert!(truthful, "{} is said to be {outcome:?}; done: {done:?}", describe(action));
+        let stood: Vec<_> = provider_versions(&inside.incidents, &key.id).iter().map(Version::words).collect();
+        assert!(truthful, "{} is said to be {outcome:?}; done: {done:?}; it stood: {stood:?}", describe(action));
+    }
+}
+
+/// Whether the incident is with the person that it was to be handed to.
+fn is_with(verb: &Verb, version: &Version) -> bool {
+    match verb {
+        Verb::HandOff { to: Assignee::User(user), .. } => version.incident.is_with(&user.id),
+        _ => false,
     }
 }
 
@@ -165,22 +180,19 @@ fn wanted(verb: &Verb, done: &[&Deed]) -> (usize, usize) {
     }
 }
 
-type Versions = [super::provider::Version];
+type Versions = [Version];
 
-fn provider_versions<'a>(
-    all: &'a BTreeMap<IncidentId, Vec<super::provider::Version>>,
-    id: &IncidentId,
-) -> &'a Versions {
+fn provider_versions<'a>(all: &'a BTreeMap<IncidentId, Vec<Version>>, id: &IncidentId) -> &'a Versions {
     all.get(id).map(Vec::as_slice).unwrap_or_default()
 }
 
-/// Whether the incident had this status at some time between the two.
-fn stood(versions: &Versions, status: Status, from: Timestamp, until: Option<Timestamp>) -> bool {
+/// Whether the incident stood as wished at some time between the two.
+fn stood(versions: &Versions, wish: &dyn Fn(&Version) -> bool, from: Timestamp, until: Option<Timestamp>) -> bool {
     let ends = versions.iter().skip(1).map(|version| Some(version.at)).chain([None]);
     let spans = versions.iter().zip(ends);
-    let within = spans
+    let mut within = spans
         .filter(|(version, end)| end.is_none_or(|end| end >= from) && until.is_none_or(|until| version.at <= until));
-    within.map(|(version, _)| version.incident.status).any(|stood| stood == status)
+    within.any(|(version, _)| wish(version))
 }
 
 fn describe(action: &Action) -> String {

@@ -55,6 +55,12 @@ pub(super) struct Version {
     pub(super) incident: Incident,
 }
 
+impl Version {
+    pub(super) fn words(&self) -> String {
+        format!("{} from {}", self.incident.status.word(), self.at)
+    }
+}
+
 pub(super) struct Inside {
     rng: Rng,
     /// Of a hundred answers, so many are spoiled.

@@ -8,7 +8,7 @@ use axum::{
     extract::{Query as Pairs, Request, State},
     http::{
         HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
-        header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, FROM},
+        header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, FROM},
         request::Parts,
     },
     middleware::Next,
@@ -66,6 +66,11 @@ pub(crate) async fn pass(State(shared): State<Arc<Shared>>, request: Request, ne
     };
     if let (Some(reset), true) = (hit.ratelimit_reset, response.headers().contains_key(RATE_RESET)) {
         response.headers_mut().insert(RATE_RESET, HeaderValue::from(reset));
+    }
+    if let Some(Ok(date)) =
+        hit.date_seconds.map(|late| HeaderValue::from_str(&clock::http(clock::after(clock::now(), late))))
+    {
+        response.headers_mut().insert(DATE, date);
     }
     if let Ok(id) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID, id);

@@ -99,7 +99,7 @@ struct Types {
 impl Types {
     fn fitting(patterns: &[Pattern], db: &Connection) -> Result<Self> {
         let mut types = Self { names: vec![], deliveries: 0, of: 0 };
-        let mut statement = db.prepare_cached("SELECT event_type, sum(deliveries) FROM tally GROUP BY event_type")?;
+        let mut statement = db.prepare_cached("SELECT event_type, sum(deliveries) FROM counted GROUP BY event_type")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let (name, deliveries): (String, i64) = (row.get(0)?, row.get(1)?);

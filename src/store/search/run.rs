@@ -14,6 +14,7 @@ use crate::{
     store::{
         StoreError, index,
         reader::{Reader, SUMMARY, summary},
+        register,
         words::Needle,
         writes::nanoseconds,
     },
@@ -51,7 +52,7 @@ impl Reader {
             // One view of the log for all statements.
             let tx = db.unchecked_transaction()?;
             let plan = Plan::of(search, &tx)?;
-            let ways = ways(&plan, search, before.map_or(i64::MAX, |id| id.0), index::indexed(&tx)?);
+            let ways = ways(&plan, search, before.map_or(i64::MAX, |id| id.0), Covered::now(&tx)?);
             let mut looking =
                 Looking { db: &tx, until: Instant::now() + patience, looked: 0, limit, found: Found::default() };
             for way in &ways {
@@ -71,38 +72,71 @@ pub(super) struct Way<'s> {
     search: &'s Search,
 }
 
-/// One after the other, these lead to all older than `before`. The index of words covers those up to `indexed`.
-pub(super) fn ways<'s>(plan: &'s Plan, search: &'s Search, before: i64, indexed: i64) -> Vec<Way<'s>> {
-    let way = |by: &str, from: &[String], parameters: Vec<Value>, search| {
-        let each: Vec<_> = from.iter().map(|from| format!("SELECT {SUMMARY}, peer FROM {from}")).collect();
+/// How far what leads to deliveries covers the log; newer ones are looked at themselves.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Covered {
+    /// By the registers.
+    pub filed: i64,
+    /// By the index of words.
+    pub indexed: i64,
+}
+
+impl Covered {
+    fn now(db: &Connection) -> Result<Self> {
+        Ok(Self { filed: register::filed(db)?, indexed: index::indexed(db)? })
+    }
+}
+
+/// One after the other, these lead to all older than `before`.
+pub(super) fn ways<'s>(plan: &'s Plan, search: &'s Search, before: i64, covered: Covered) -> Vec<Way<'s>> {
+    let way = |by: &str, each: &[String], parameters: Vec<Value>, search| {
         let parameters = [vec![before.into()], parameters].concat();
         Way { sql: format!("{} ORDER BY {by} DESC", each.join(" UNION ALL ")), parameters, search }
     };
-    let by_values = |from: &str, values: &[String]| {
-        let each: Vec<_> = (2..).take(values.len()).map(|n| format!("delivery {from} = ?{n} AND id < ?1")).collect();
-        way("id", &each, values.iter().cloned().map(Value::Text).collect(), search)
-    };
+    let line = |from: &str| format!("SELECT {SUMMARY}, peer FROM delivery {from}");
+    let newer = |than: i64| way("id", &[line("WHERE id < ?1 AND id > ?2")], vec![than.into()], search);
     match plan {
-        Plan::Everything => vec![way("id", &["delivery WHERE id < ?1".to_owned()], vec![], search)],
+        Plan::Everything => vec![way("id", &[line("WHERE id < ?1")], vec![], search)],
         Plan::Nothing => vec![],
-        Plan::Incidents(ids) => vec![by_values("INDEXED BY delivery_incident WHERE incident", ids)],
-        Plan::Types(names) => vec![by_values("INDEXED BY delivery_type WHERE event_type", names)],
+        Plan::Incidents(ids) => vec![
+            newer(covered.filed),
+            way("id", &registered("incident_register", ids.len()), values(covered.filed, ids), search),
+        ],
+        Plan::Types(names) => vec![
+            newer(covered.filed),
+            way("id", &registered("type_register", names.len()), values(covered.filed, names), search),
+        ],
         Plan::Verdicts(verdicts) => {
             let each = verdicts.iter().map(|verdict| verdict.word());
-            let each = each.map(|of| format!("delivery INDEXED BY delivery_{of} WHERE verdict = '{of}' AND id < ?1"));
+            let each = each.map(|of| line(&format!("INDEXED BY delivery_{of} WHERE verdict = '{of}' AND id < ?1")));
             vec![way("id", &each.collect::<Vec<_>>(), vec![], search)]
         }
         Plan::Words { query, rest } => {
-            let newer = "delivery WHERE id < ?1 AND id > ?2".to_owned();
-            let older = "delivery_text CROSS JOIN delivery ON delivery.id = delivery_text.rowid
-                         WHERE delivery_text MATCH ?3 AND delivery_text.rowid < min(?1, ?2 + 1)";
-            let (newer, older) = (
-                way("id", &[newer], vec![indexed.into()], search),
-                way("delivery_text.rowid", &[older.to_owned()], vec![indexed.into(), query.clone().into()], rest),
+            let older = format!(
+                "SELECT {SUMMARY}, peer FROM delivery_text CROSS JOIN delivery ON delivery.id = delivery_text.rowid
+                 WHERE delivery_text MATCH ?3 AND delivery_text.rowid < min(?1, ?2 + 1)"
             );
-            vec![newer, older]
+            let parameters = vec![covered.indexed.into(), query.clone().into()];
+            vec![newer(covered.indexed), way("delivery_text.rowid", &[older], parameters, rest)]
         }
     }
+}
+
+/// A statement for each of the values from `?3` on: the filed deliveries that the register has under it. Their number is
+/// taken from there, because only so do the rows come in its order by themselves.
+fn registered(register: &str, values: usize) -> Vec<String> {
+    let line = SUMMARY.replacen("id", "filed.delivery AS id", 1);
+    let under = |n| {
+        format!(
+            "SELECT {line}, peer FROM {register} AS filed CROSS JOIN delivery ON delivery.id = filed.delivery
+             WHERE filed.about = ?{n} AND filed.delivery < min(?1, ?2 + 1)"
+        )
+    };
+    (3..).take(values).map(under).collect()
+}
+
+fn values(filed: i64, values: &[String]) -> Vec<Value> {
+    std::iter::once(filed.into()).chain(values.iter().cloned().map(Value::Text)).collect()
 }
 
 struct Looking<'d> {
@@ -188,7 +222,10 @@ impl AtHand<'_> {
             Condition::Since(at) => self.row.get::<_, i64>("at")? >= nanoseconds(*at),
             Condition::Until(at) => self.row.get::<_, i64>("at")? < nanoseconds(*at),
             Condition::Size(range) => range.contains(&number("size")?),
-            Condition::Latency(range) => range.contains(&number("latency_us")?),
+            Condition::Latency(range) => {
+                let waited = self.row.get::<_, Option<i64>>("latency_us")?.map(i64::unsigned_abs);
+                waited.is_some_and(|waited| range.contains(&waited))
+            }
             Condition::Text(text) => match Needle::new(text) {
                 Some(needle) => self.says(&needle)?,
                 None => true,

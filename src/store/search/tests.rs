@@ -6,7 +6,11 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use super::{plan::Plan, *};
+use super::{
+    plan::Plan,
+    run::{Covered, Way, ways},
+    *,
+};
 use crate::{
     core::text::Shown,
     store::{
@@ -181,7 +185,7 @@ async fn the_shortest_way_is_taken() {
 }
 
 /// How a statement is carried out.
-fn steps(reader: &Reader, way: &super::run::Way<'_>) -> Vec<String> {
+fn steps(reader: &Reader, way: &Way<'_>) -> Vec<String> {
     let explained = |db: &rusqlite::Connection| {
         let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {}", way.sql))?;
         statement.query_map(rusqlite::params_from_iter(&way.parameters), |row| row.get("detail"))?.collect()
@@ -204,8 +208,9 @@ async fn each_way_reads_an_index_in_its_order() {
 
     for search in searches {
         let plan = reader.look(|db| Plan::of(&search, db)).expect("plan");
-        let steps: Vec<String> =
-            super::run::ways(&plan, &search, i64::MAX, 4).iter().flat_map(|way| steps(&reader, way)).collect();
+        let covered = Covered { filed: 4, indexed: 4 };
+        let ways = ways(&plan, &search, i64::MAX, covered);
+        let steps: Vec<String> = ways.iter().flat_map(|way| steps(&reader, way)).collect();
         assert!(!steps.is_empty() && !steps.iter().any(|step| step.contains("TEMP B-TREE")), "{steps:#?}");
         let scans = steps.iter().any(|step| step.starts_with("SCAN") && !step.contains("VIRTUAL TABLE"));
         assert!(!scans, "{steps:#?}");

@@ -220,7 +220,7 @@ fn facts(model: &Model, incident: &Incident, widths: &Columns) -> String {
     if widths.priority > 0 {
         push(&mut text, state.priority.as_ref().map_or("", Shown::as_str), widths.priority);
     }
-    let age = age(since(state.created_at, model.now));
+    let age = age(since(state.created_at, model.board.provider_time(&incident.key.account, model.now)));
     push(&mut text, &format!("{age:>width$}", width = widths.age), widths.age);
     if widths.service > 0 {
         push(&mut text, state.service.as_ref().map_or("", |service| service.name.as_str()), widths.service);

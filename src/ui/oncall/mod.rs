@@ -48,7 +48,8 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         let row = Rect { y, height: 1, ..at.rows };
         let selected = state.cursor.selected() == Some(&line.place);
         let mut spans = vec![parts::gutter(model, selected)];
-        spans.extend(says(model, &line.says, usize::from(area.width).saturating_sub(parts::GUTTER)));
+        let theirs = model.board.provider_time(line.place.account(), model.now);
+        spans.extend(says(model, theirs, &line.says, usize::from(area.width).saturating_sub(parts::GUTTER)));
         parts::line(frame, row, parts::selected(Line::from(spans), selected));
     }
     parts::filter(model, frame, at.filter, &state.filter, "people, policies, schedules");
@@ -71,7 +72,7 @@ fn nothing(model: &Model) -> (Tone, String) {
     }
 }
 
-fn says<'a>(model: &Model, says: &Says<'a>, width: usize) -> Vec<Span<'a>> {
+fn says<'a>(model: &Model, theirs: Timestamp, says: &Says<'a>, width: usize) -> Vec<Span<'a>> {
     let narrow = model.size.0 < TWO_LINES;
     match says {
         Says::Account { name, as_of } => {
@@ -89,14 +90,14 @@ fn says<'a>(model: &Model, says: &Says<'a>, width: usize) -> Vec<Span<'a>> {
                 return spans;
             }
             let room = width.saturating_sub(3 + 4 + UNTIL) / 2;
-            let (text, until) = until(model, *end);
+            let (text, until) = until(model, theirs, *end);
             spans.push(span(model, tone, cell(&named(name, *me, room), room)));
             spans.push(span(model, Tone::Faint, format!("  {}  ", cell(&through(via), room))));
             spans.push(span(model, until, text));
             spans
         }
         Says::Until { via, end } => {
-            let (text, tone) = until(model, *end);
+            let (text, tone) = until(model, theirs, *end);
             let room = width.saturating_sub(5 + text.chars().count());
             vec![
                 span(model, tone, format!("   {text}")),
@@ -156,14 +157,14 @@ fn through(via: &[&Shown]) -> String {
     format!("via {}", names.join(", "))
 }
 
-/// Until when, and how far that is when it is near. What ended meanwhile is said to have ended.
-fn until(model: &Model, end: Option<Timestamp>) -> (String, Tone) {
+/// Until when, and how far that is when it is near, if it is `theirs` at the provider. What ended meanwhile is said to have ended.
+fn until(model: &Model, theirs: Timestamp, end: Option<Timestamp>) -> (String, Tone) {
     let Some(end) = end else { return ("always".into(), Tone::Plain) };
     let at = moment(model, end);
-    if end <= model.now {
+    if end <= theirs {
         return (format!("! ended {at}"), Tone::Caution);
     }
-    let minutes = end.duration_since(model.now).as_secs() / 60;
+    let minutes = end.duration_since(theirs).as_secs() / 60;
     let left = match minutes {
         _ if model.size.0 < TWO_LINES => String::new(),
         ..60 => format!(", {minutes}m"),

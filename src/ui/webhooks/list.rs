@@ -29,6 +29,9 @@ use crate::{
 
 use crate::ui::parts::{self, GUTTER, cell, right, span};
 
+/// From this width on the title has room for all there is to say.
+const ROOMY: u16 = 60;
+
 /// A column of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Column {
@@ -172,23 +175,25 @@ fn title(model: &Model, frame: &mut Frame<'_>, area: Rect, rows: &[&DeliverySumm
         let alarm = span(model, Tone::Alarm, format!("! webhooks get 503: {cause}"));
         return parts::line(frame, area, with_zone(model, vec![alarm], area.width.into()));
     }
-    let mut spans = vec![span(model, Tone::Strong, "Webhooks")];
-    if !rows.is_empty() {
-        let (tone, words) = match state.news(rows) {
-            _ if state.follows() => (Tone::Calm, "following".to_owned()),
-            0 => (Tone::Faint, "paused".to_owned()),
-            new => (Tone::Accent, format!("paused, {new} new")),
-        };
-        spans.push(span(model, tone, format!("  {words}")));
-    }
     let at_end = state.cursor.selected().is_some() && state.cursor.selected() == rows.last().map(|row| &row.id);
     let end = match &state.older {
         Older::Asked { wait, .. } if !wait.overdue(model.now) => Some((Tone::Faint, "reading older…".into())),
         Older::Asked { .. } => Some((Tone::Caution, "! no answer about older ones".into())),
         Older::Failed(why) => Some((Tone::Caution, format!("! older ones not read: {why}"))),
-        Older::None if at_end => Some((Tone::Faint, "the log begins here".into())),
-        Older::None | Older::Perhaps => None,
+        Older::None { let_go } if at_end => Some((Tone::Faint, beginning(let_go.as_ref(), area.width))),
+        Older::None { .. } | Older::Perhaps => None,
     };
+    let mut spans = vec![span(model, Tone::Strong, "Webhooks")];
+    if !rows.is_empty() {
+        let news = match state.news(rows) {
+            _ if state.follows() => Some((Tone::Calm, "following".to_owned())),
+            // At its end the log does not follow: where there is little room, that goes without saying.
+            0 if end.is_some() && area.width < ROOMY => None,
+            0 => Some((Tone::Faint, "paused".to_owned())),
+            new => Some((Tone::Accent, format!("paused, {new} new"))),
+        };
+        spans.extend(news.map(|(tone, words)| span(model, tone, format!("  {words}"))));
+    }
     if let Some((tone, words)) = end {
         spans.push(span(model, tone, format!("  {words}")));
     }
@@ -197,6 +202,15 @@ fn title(model: &Model, frame: &mut Frame<'_>, area: Rect, rows: &[&DeliverySumm
     }
     let line = if rows.is_empty() { Line::from(spans) } else { with_zone(model, spans, area.width.into()) };
     parts::line(frame, area, line);
+}
+
+/// That the log begins here, and why it does not begin earlier.
+fn beginning(let_go: Option<&Shown>, width: u16) -> String {
+    match let_go {
+        Some(let_go) if width < ROOMY => let_go.to_string(),
+        Some(let_go) => format!("the log begins here; {let_go}"),
+        None => "the log begins here".to_owned(),
+    }
 }
 
 /// The title and its news, shortened so that the zone has room: by its letters, or better by its name.
@@ -275,7 +289,7 @@ fn value<'a>(model: &Model, column: Column, row: &DeliverySummary, wide: usize) 
             },
             None => span(model, Tone::Faint, cell(row.reason.as_str(), wide)),
         },
-        Column::Latency => plain(&right(&milliseconds(row.latency_us), wide)),
+        Column::Latency => plain(&right(&row.latency_us.map_or_else(|| "?".to_owned(), milliseconds), wide)),
         Column::Size => plain(&right(&row.size.to_string(), wide)),
     }
 }

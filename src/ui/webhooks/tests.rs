@@ -96,7 +96,7 @@ fn the_log_on_wider_screens() {
     let mut out = delivery(7, 90_000, Verdict::Accepted, "incident.status_update_published");
     out.direction = Direction::Outgoing;
     out.subject = Some(shown("夜間バッチ failed on batch-2"));
-    out.latency_us = 1_234_567;
+    out.latency_us = Some(1_234_567);
     board.deliveries.push_front(out);
     for width in [64, 120, 160] {
         let mut model = attached(board.clone(), width, 14);
@@ -123,7 +123,12 @@ fn the_end_of_the_log() {
     });
     both("log_begins", &board(), |model| {
         let effects = press(model, "G");
-        answer(model, &effects, Ok(Answer::Deliveries { deliveries: vec![] }));
+        answer(model, &effects, Ok(Answer::Deliveries { deliveries: vec![], let_go: None }));
+    });
+    both("log_begins_later", &board(), |model| {
+        let effects = press(model, "G");
+        let let_go = Some("41 older let go: too old".into());
+        answer(model, &effects, Ok(Answer::Deliveries { deliveries: vec![], let_go }));
     });
 }
 

@@ -115,7 +115,7 @@ fn holds(condition: &Condition, record: &Record<'_>) -> Truth {
         Condition::Since(at) => line.at >= *at,
         Condition::Until(at) => line.at < *at,
         Condition::Size(range) => range.contains(&line.size),
-        Condition::Took(range) => range.contains(&line.latency_us),
+        Condition::Took(range) => line.latency_us.is_some_and(|waited| range.contains(&waited)),
     };
     is.into()
 }

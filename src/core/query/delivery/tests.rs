@@ -33,7 +33,7 @@ fn line() -> DeliverySummary {
         event_type: Some("incident.triggered".into()),
         incident: Some(IncidentKey { account: account.clone(), id: IncidentId::new("Q1DISK").expect("id") }),
         subject: Some("Disk 97 % full on db-3".into()),
-        latency_us: 1800,
+        latency_us: Some(1800),
         size: 2311,
         proof: Some(Proof { scheme: Scheme::Bearer, secret: "env PD_SECRET".into() }),
         altered: true,

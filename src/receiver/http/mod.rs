@@ -1,0 +1,225 @@
+//! Serving the routes to strangers: no connection, however slow or silent, keeps an honest one out.
+//!
+//! `axum::serve` has no deadline for a request's head (axum#2741) and no cap on connections. Here, when all places are
+//! taken, the connection that has been silent longest makes room for the new one; those that brought a genuine
+//! delivery go last. Nobody who has just come, or is owed an answer, makes room: then the new one waits.
+
+mod places;
+#[cfg(test)]
+mod tests;
+
+use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{ConnectInfo, Request},
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use prometheus_client::metrics::gauge::Gauge;
+use rustls::ServerConfig;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::watch,
+    time::{sleep, timeout},
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt as _;
+
+use self::places::{Place, Places};
+use super::{Networks, tls::Entrance};
+
+/// Before another try when no connection can be taken.
+const WITHOUT_FILES: Duration = Duration::from_millis(50);
+
+/// Connections that wait to be let in; the kernel may hold it to fewer (`net.core.somaxconn`).
+const WAITING: u32 = 4096;
+
+/// What one client, and all together, may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Connections at the same time.
+    pub connections: usize,
+    /// Of these, from one address. A trusted proxy stands for many, and may have all.
+    pub per_peer: usize,
+    /// Nobody makes room for another one before it has been silent for so long.
+    pub grace: Duration,
+    /// Until a request's head is complete; also for the first byte of the next one, and for the handshake of TLS
+    /// before the first.
+    pub head: Duration,
+    /// From the head to the answer, the body included.
+    pub request: Duration,
+    /// After this a connection takes no further request.
+    pub lifetime: Duration,
+    /// For the requests in progress, when the end comes.
+    pub drain: Duration,
+    /// Bytes of a request's head; at least 8 KiB.
+    pub head_size: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 512,
+            per_peer: 256,
+            grace: Duration::from_millis(200),
+            head: Duration::from_secs(5),
+            request: Duration::from_secs(10),
+            lifetime: Duration::from_mins(5),
+            drain: Duration::from_secs(3),
+            head_size: 32 * 1024,
+        }
+    }
+}
+
+/// What strangers meet first.
+#[derive(Clone)]
+pub struct Front {
+    pub entrance: watch::Receiver<Entrance>,
+    /// How many are connected.
+    pub connections: Gauge,
+    pub networks: Networks,
+}
+
+impl Front {
+    /// Plain HTTP, and nobody counts.
+    pub fn plain(networks: Networks) -> Self {
+        Self { entrance: watch::channel(Entrance::Plain).1, connections: Gauge::default(), networks }
+    }
+}
+
+/// Takes the port. When more come at once than can be let in, they wait before the door rather than being turned away
+/// by the kernel, after which they would try again only seconds later.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING)
+}
+
+/// Serves until `stop`, then finishes the requests in progress, for at most `limits.drain`. A connection begins as
+/// `front.entrance` says when it comes, and stays so.
+pub async fn serve(listener: TcpListener, app: Router, limits: Limits, front: Front, stop: CancellationToken) {
+    let places = Arc::new(Places::new(limits, &front));
+    let open = TaskTracker::new();
+    loop {
+        let (tcp, peer) = tokio::select! {
+            () = stop.cancelled() => break,
+            next = accept(&listener, &places) => next,
+        };
+        let place = tokio::select! {
+            () = stop.cancelled() => break,
+            place = Places::take(&places, peer.ip().to_canonical()) => place,
+        };
+        // Answers are one small packet; when this fails they only come a little later.
+        let _ = tcp.set_nodelay(true);
+        let talk = Talk { peer, app: app.clone(), limits, place, stop: stop.clone() };
+        match front.entrance.borrow().clone() {
+            Entrance::Plain => drop(open.spawn(talk.converse(tcp))),
+            Entrance::Tls(config) => drop(open.spawn(talk.converse_in_tls(tcp, config))),
+            Entrance::Shut => {}
+        }
+    }
+    drop(listener);
+    open.close();
+    if timeout(limits.drain, open.wait()).await.is_err() {
+        places.clear();
+        open.wait().await;
+    }
+}
+
+/// The next connection. When there are no files left for it, those that are silent longest give up theirs, one at a
+/// time; that it was so is logged once, and not for each.
+async fn accept(listener: &TcpListener, places: &Places) -> (TcpStream, SocketAddr) {
+    let mut said = false;
+    loop {
+        let error = match listener.accept().await {
+            Ok(next) => return next,
+            Err(error) => error,
+        };
+        if !matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
+            if !said {
+                tracing::warn!(%error, "no connection can be taken, the longest silent make room: {error}");
+            }
+            said = true;
+            places.make_room();
+            sleep(WITHOUT_FILES).await;
+        }
+    }
+}
+
+/// One connection, from its first byte to its end.
+struct Talk {
+    peer: SocketAddr,
+    app: Router,
+    limits: Limits,
+    place: Place,
+    stop: CancellationToken,
+}
+
+impl Talk {
+    /// A handshake that does not come to its end in time, or speaks something else, ends the connection.
+    async fn converse_in_tls(self, tcp: TcpStream, config: Arc<ServerConfig>) {
+        let shaken = tokio::select! {
+            shaken = timeout(self.limits.head, TlsAcceptor::from(config).accept(tcp)) => shaken,
+            () = self.place.lost.cancelled() => return,
+            () = self.stop.cancelled() => return,
+        };
+        match shaken {
+            Ok(Ok(tls)) => self.converse(tls).await,
+            Ok(Err(error)) => tracing::debug!(%error, "no handshake: {error}"),
+            Err(_) => tracing::debug!("a handshake took too long"),
+        }
+    }
+
+    async fn converse(self, io: impl AsyncRead + AsyncWrite + Unpin) {
+        let Self { peer, app, limits, place, stop } = self;
+        let service = service_fn(|request| answer(app.clone(), request, peer, limits.request, &place));
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.head)
+            .max_buf_size(limits.head_size)
+            .serve_connection(TokioIo::new(io), service);
+        let mut connection = pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = place.lost.cancelled() => return,
+            () = async { tokio::select! { () = stop.cancelled() => {}, () = sleep(limits.lifetime) => {} } } => {
+                connection.as_mut().graceful_shutdown();
+                tokio::select! {
+                    ended = connection.as_mut() => ended,
+                    () = place.lost.cancelled() => return,
+                    () = sleep(limits.request) => return,
+                }
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "connection ended: {error}");
+        }
+    }
+}
+
+async fn answer(
+    app: Router,
+    request: Request<Incoming>,
+    peer: SocketAddr,
+    within: Duration,
+    place: &Place,
+) -> Result<Response, Infallible> {
+    let mut request = request.map(|body| Body::new(place.watch(body)));
+    request.extensions_mut().insert(ConnectInfo(peer));
+    let answered = timeout(within, app.oneshot(request)).await;
+    let Ok(response) = answered.unwrap_or_else(|_| Ok(too_slow()));
+    place.spoke(response.status());
+    Ok(response)
+}
+
+fn too_slow() -> Response {
+    let close = (header::CONNECTION, HeaderValue::from_static("close"));
+    (StatusCode::SERVICE_UNAVAILABLE, [close], "not complete in time\n").into_response()
+}

@@ -1,0 +1,241 @@
+use axum::routing::{get, post};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    sync::Notify,
+    task::JoinHandle,
+};
+
+use super::*;
+
+const DEADLINE: Duration = Duration::from_secs(10);
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+
+fn short() -> Limits {
+    Limits { head: Duration::from_millis(300), request: Duration::from_millis(300), ..Limits::default() }
+}
+
+struct Served {
+    at: SocketAddr,
+    stop: CancellationToken,
+    ended: JoinHandle<()>,
+    /// Lets `/held` answer.
+    release: Arc<Notify>,
+    /// `/held` was reached.
+    reached: Arc<Notify>,
+}
+
+async fn served(limits: Limits) -> Served {
+    served_behind(limits, "192.0.2.1/32").await
+}
+
+async fn served_behind(limits: Limits, proxy: &str) -> Served {
+    let proxy = proxy.parse().expect("network");
+    let (release, reached) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let held = {
+        let (release, reached) = (Arc::clone(&release), Arc::clone(&reached));
+        move || async move {
+            reached.notify_one();
+            release.notified().await;
+            "released"
+        }
+    };
+    let app = Router::new()
+        .route("/", get(|| async { "hello" }))
+        .route("/body", post(|body: String| async move { body }))
+        .route("/genuine", get(|| async { StatusCode::ACCEPTED }))
+        .route("/held", get(held));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
+    let (at, stop) = (listener.local_addr().expect("address"), CancellationToken::new());
+    let limits = Limits { grace: Duration::from_millis(20), ..limits };
+    let front = Front::plain(Networks::new(None, vec![proxy]));
+    let ended = tokio::spawn(serve(listener, app, limits, front, stop.clone()));
+    Served { at, stop, ended, release, reached }
+}
+
+async fn connected(at: SocketAddr, bytes: &[u8]) -> TcpStream {
+    let mut tcp = TcpStream::connect(at).await.expect("connect");
+    tcp.write_all(bytes).await.expect("write");
+    tcp
+}
+
+/// What comes until the server hangs up.
+async fn rest(mut tcp: TcpStream) -> String {
+    let mut bytes = vec![];
+    // A reset is an end too.
+    let _ = timeout(DEADLINE, tcp.read_to_end(&mut bytes)).await.expect("the server hangs up");
+    String::from_utf8(bytes).expect("text")
+}
+
+async fn hello(at: SocketAddr) -> TcpStream {
+    let mut tcp = connected(at, REQUEST).await;
+    let mut head = [0; 15];
+    timeout(DEADLINE, tcp.read_exact(&mut head)).await.expect("in time").expect("answered");
+    assert_eq!(&head, b"HTTP/1.1 200 OK");
+    tcp
+}
+
+#[tokio::test]
+async fn a_client_that_is_silent_or_slow_with_its_head_is_dropped() {
+    let server = served(short()).await;
+
+    for bytes in [&b""[..], b"GET / HTTP/1.1\r\nhost:"] {
+        assert!(!rest(connected(server.at, bytes).await).await.contains(" 200 "));
+    }
+    rest(hello(server.at).await).await;
+}
+
+#[tokio::test]
+async fn a_client_that_is_slow_with_its_body_is_dropped_and_may_try_again() {
+    let server = served(short()).await;
+
+    let slow = connected(server.at, b"POST /body HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf").await;
+
+    assert!(rest(slow).await.starts_with("HTTP/1.1 503 "));
+}
+
+#[tokio::test]
+async fn when_all_places_are_taken_the_longest_silent_makes_room() {
+    let limits = Limits { connections: 3, head: DEADLINE * 2, ..Limits::default() };
+    let server = served(limits).await;
+    let silent = connected(server.at, b"GET / HTTP/1.1\r\n").await;
+    let kept = [hello(server.at).await, hello(server.at).await];
+
+    hello(server.at).await;
+
+    assert_eq!(rest(silent).await, "");
+    for mut tcp in kept {
+        tcp.write_all(REQUEST).await.expect("still open");
+    }
+}
+
+#[tokio::test]
+async fn who_is_owed_an_answer_makes_no_room_and_the_newcomer_gets_its_turn() {
+    for limits in [Limits { connections: 2, ..Limits::default() }, Limits { per_peer: 2, ..Limits::default() }] {
+        let server = served(limits).await;
+        let mut held = vec![];
+        for _ in 0..2 {
+            held.push(connected(server.at, b"GET /held HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await);
+            timeout(DEADLINE, server.reached.notified()).await.expect("reached");
+        }
+        let newcomer = connected(server.at, b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+
+        for held in held {
+            server.release.notify_one();
+            assert!(rest(held).await.ends_with("released"));
+        }
+
+        assert!(rest(newcomer).await.ends_with("hello"));
+    }
+}
+
+#[tokio::test]
+async fn in_a_rush_nobody_is_cut_off_for_the_next_one() {
+    const ONCE: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let server = served(Limits { connections: 4, ..Limits::default() }).await;
+    let mut all = tokio::task::JoinSet::new();
+
+    for _ in 0..200 {
+        all.spawn(async move { rest(connected(server.at, ONCE).await).await });
+    }
+
+    for answer in all.join_all().await {
+        assert!(answer.ends_with("hello"), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_brought_a_genuine_delivery_keeps_its_place_though_it_is_silent() {
+    let limits = Limits { connections: 3, head: DEADLINE * 2, ..Limits::default() };
+    let server = served(limits).await;
+    let mut proven = connected(server.at, b"GET /genuine HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let mut answer = [0; 12];
+    proven.read_exact(&mut answer).await.expect("answered");
+    assert_eq!(&answer, b"HTTP/1.1 202");
+
+    let mut others = vec![];
+    for _ in 0..10 {
+        others.push(hello(server.at).await);
+    }
+
+    proven.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.expect("write");
+    assert!(rest(proven).await.contains("hello"));
+}
+
+#[tokio::test]
+async fn one_address_gets_its_share_only() {
+    let limits = Limits { per_peer: 2, head: DEADLINE * 2, ..Limits::default() };
+    let server = served(limits).await;
+    let first = connected(server.at, b"").await;
+    // Until it is counted.
+    hello(server.at).await;
+
+    let _second = hello(server.at).await;
+    let _third = hello(server.at).await;
+
+    assert_eq!(rest(first).await, "");
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_is_not_held_to_the_share_of_one_address() {
+    let limits = Limits { per_peer: 2, head: DEADLINE * 2, ..Limits::default() };
+    let server = served_behind(limits, "127.0.0.0/8").await;
+    let mut first = hello(server.at).await;
+    let mut others = vec![];
+    for _ in 0..10 {
+        others.push(hello(server.at).await);
+    }
+
+    first.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.expect("write");
+
+    assert!(rest(first).await.contains("hello"));
+}
+
+#[tokio::test]
+async fn a_flood_of_half_requests_keeps_no_honest_one_out() {
+    let limits = Limits { connections: 20, per_peer: 10, head: DEADLINE * 2, ..Limits::default() };
+    let server = served(limits).await;
+    let mut flood = vec![];
+
+    for _ in 0..30 {
+        for _ in 0..5 {
+            flood.push(connected(server.at, b"POST /body HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nh").await);
+        }
+        hello(server.at).await;
+    }
+}
+
+#[tokio::test]
+async fn the_end_waits_for_a_request_in_progress_and_for_no_idle_connection() {
+    let server = served(Limits::default()).await;
+    let _idle = hello(server.at).await;
+    let held = connected(server.at, b"GET /held HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    timeout(DEADLINE, server.reached.notified()).await.expect("reached");
+
+    server.stop.cancel();
+    // The port is free when the end has begun.
+    let gone = async { while TcpStream::connect(server.at).await.is_ok() {} };
+    timeout(DEADLINE, gone).await.expect("the port is given back");
+    server.release.notify_one();
+
+    assert!(rest(held).await.ends_with("released"));
+    timeout(Duration::from_secs(2), server.ended).await.expect("ended before the drain is over").expect("join");
+}
+
+#[tokio::test]
+async fn the_end_does_not_wait_longer_than_the_drain() {
+    let server = served(Limits { drain: Duration::from_millis(100), ..Limits::default() }).await;
+    let held = connected(server.at, b"GET /held HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    timeout(DEADLINE, server.reached.notified()).await.expect("reached");
+
+    server.stop.cancel();
+
+    timeout(Duration::from_secs(2), server.ended).await.expect("ended").expect("join");
+    assert_eq!(rest(held).await, "");
+}
+
+#[tokio::test]
+async fn a_connection_does_not_live_for_ever() {
+    let server = served(Limits { lifetime: Duration::from_millis(200), ..Limits::default() }).await;
+
+    rest(hello(server.at).await).await;
+}

@@ -1,0 +1,105 @@
+//! What is asked before something is done.
+
+use super::{both, keys};
+use crate::{
+    app::fixtures::{self, change, model, press, shown, type_text},
+    core::{
+        action::{Outcome, Verb},
+        board::Change,
+        incident::Status,
+    },
+    proto::Answer,
+};
+
+#[test]
+fn acknowledging_one() {
+    keys("prompt_acknowledge", "a");
+}
+
+#[test]
+fn resolving_many_of_which_some_are_left_out() {
+    both("prompt_resolve_many", |width, height| {
+        let mut model = model(width, height);
+        for number in 0..9 {
+            let title = format!("Replica {number} lags behind by more than the allowed ten minutes");
+            let incident = fixtures::incident(&format!("QREP{number}"), 1300 + number, Status::Triggered, &title, 60);
+            change(&mut model, Change::Incident(Box::new(incident)));
+        }
+        let marks = "shift-down ".repeat(15);
+        press(&mut model, &format!("g {marks} R"));
+        model
+    });
+}
+
+#[test]
+fn an_incident_that_changes_while_the_prompt_is_open() {
+    both("prompt_changed", |width, height| {
+        let mut model = model(width, height);
+        press(&mut model, "a");
+        let incident = fixtures::incident("Q1DISK", 1201, Status::Resolved, "Disk 97 % full on db-3", 2);
+        change(&mut model, Change::Incident(Box::new(incident)));
+        model
+    });
+}
+
+#[test]
+fn handing_off_to_whom() {
+    keys("prompt_hand_off", "h");
+}
+
+#[test]
+fn handing_off_to_whom_with_a_filter_and_a_note() {
+    both("prompt_hand_off_note", |width, height| {
+        let mut model = model(width, height);
+        press(&mut model, "h");
+        type_text(&mut model, "bo");
+        press(&mut model, "tab");
+        type_text(&mut model, "see the runbook, WAL is growing");
+        model
+    });
+}
+
+#[test]
+fn handing_off_for_sure() {
+    both("prompt_hand_off_confirm", |width, height| {
+        let mut model = model(width, height);
+        press(&mut model, "h down enter");
+        model
+    });
+}
+
+#[test]
+fn handing_off_to_a_policy() {
+    both("prompt_hand_off_policy", |width, height| {
+        let mut model = model(width, height);
+        press(&mut model, "h end tab");
+        type_text(&mut model, "db team please");
+        press(&mut model, "enter");
+        model
+    });
+}
+
+#[test]
+fn a_note() {
+    both("prompt_note", |width, height| {
+        let mut model = model(width, height);
+        press(&mut model, "n");
+        type_text(&mut model, "Deleted old WAL files, watching the volume for another hour before I resolve.");
+        press(&mut model, "enter");
+        type_text(&mut model, "Bob knows.");
+        model
+    });
+}
+
+#[test]
+fn a_conflict() {
+    both("prompt_conflict", |width, height| {
+        let mut model = model(width, height);
+        let effects = press(&mut model, "a enter");
+        fixtures::answer(&mut model, &effects, Ok(Answer::Accepted { action: crate::core::id::ActionId(9) }));
+        let reason = shown("Bob Okafor resolved it at 04:17:12");
+        let outcomes = [("Q1DISK", Outcome::Conflict { now: Status::Resolved, reason })];
+        change(&mut model, Change::Action(Box::new(fixtures::action(9, Verb::Acknowledge, &outcomes))));
+        model
+    });
+}

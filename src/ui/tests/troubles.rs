@@ -1,0 +1,221 @@
+//! What is wrong, in the header: the link, the provider, push, on-call, the door.
+
+use jiff::SignedDuration;
+
+use super::{both, failure, rest_failing};
+use crate::{
+    app::{
+        Event, Model,
+        fixtures::{self, account_name, ago, attached, board, board_with, model, press, shown},
+        update,
+    },
+    core::{
+        board::Board,
+        freshness::{Door, Push},
+        push::Subscribed,
+    },
+    ui::snapshot::screen,
+};
+
+#[test]
+fn the_link_is_lost() {
+    both("link_lost", |width, height| {
+        let mut model = model(width, height);
+        update(&mut model, Event::Detached { reason: "the other side closed the connection".into() });
+        update(&mut model, Event::Ticked(ago(-70)));
+        model
+    });
+}
+
+#[test]
+fn a_stale_list_stays() {
+    both("stale", |width, height| {
+        let mut board = board();
+        rest_failing(&mut board, Some(200), "the provider answered 500: Internal Server Error", false);
+        attached(board, width, height)
+    });
+}
+
+#[test]
+fn everything_is_wrong_at_once() {
+    both("troubles", |width, height| {
+        let mut board = board_with(|account| {
+            account.rest.last_success = Some(ago(4000));
+            account.rest.failure = Some(failure("rate limit reached, next request in 40 s", false));
+            account.push.rejected = 3;
+            account.push.last_rejection = Some(shown("no signature matches any configured secret"));
+            account.push.missed(2, ago(90));
+            account.cannot_act = Some(shown("from is not set"));
+        });
+        board.door = Door::Taken { address: "127.0.0.1:8484".into(), by: shown("another program") };
+        attached(board, width, height)
+    });
+}
+
+/// The fixture's night where the clock here differs by so many seconds: it shows what it shows when it is right.
+fn skewed(ahead: i64, width: u16, height: u16) -> Model {
+    let board = board_with(|account| {
+        account.skew = Some(SignedDuration::from_secs(-ahead));
+        account.rest.succeeded(ago(12 - ahead));
+        account.on_call.succeeded(ago(12 - ahead));
+        account.push.last_delivery = Some(ago(5 - ahead));
+    });
+    let mut model = attached(board, width, height);
+    update(&mut model, Event::Ticked(ago(-ahead)));
+    model
+}
+
+#[test]
+fn a_clock_that_is_ahead_is_said_and_the_ages_of_incidents_are_right() {
+    both("clock_ahead", |width, height| skewed(600, width, height));
+}
+
+#[test]
+fn a_clock_that_is_behind_is_said_in_each_view() {
+    for view in ["2", "3", "4"] {
+        both(&format!("clock_behind_{view}"), |width, height| {
+            let mut model = skewed(-3600, width, height);
+            press(&mut model, view);
+            model
+        });
+    }
+}
+
+/// A night on which something is wrong with push alone.
+fn pushed(name: &str, wrong: impl Fn(&mut Push)) {
+    both(name, |width, height| attached(board_with(|account| wrong(&mut account.push)), width, height));
+}
+
+#[test]
+fn push_is_silent_though_polling_found_changes() {
+    pushed("push_silent", |push| {
+        push.last_delivery = Some(ago(7500));
+        push.missed(3, ago(90));
+    });
+}
+
+#[test]
+fn a_ping_went_unanswered() {
+    pushed("push_no_ping", |push| {
+        push.last_delivery = Some(ago(90_000));
+        push.unanswered = Some(ago(60));
+    });
+}
+
+#[test]
+fn the_first_webhook_that_no_secret_fits() {
+    pushed("push_wrong_secret", |push| {
+        push.rejected = 1;
+        push.unproved = 1;
+        push.last_rejection = Some(shown("the signature was not made with the secret configured here"));
+    });
+}
+
+#[test]
+fn the_provider_has_disabled_the_subscription() {
+    pushed("push_disabled", |push| push.subscribed = Subscribed::Disabled { until: ago(-80_000) });
+}
+
+#[test]
+fn no_subscription_leads_here() {
+    pushed("push_missing", |push| push.subscribed = Subscribed::Missing);
+}
+
+#[test]
+fn the_subscription_is_switched_off() {
+    pushed("push_inactive", |push| push.subscribed = Subscribed::Inactive);
+}
+
+/// A board whose news of on-call are so old, or were never there.
+fn on_call_failing(success: Option<i64>) -> Board {
+    board_with(|account| {
+        account.on_call.last_success = success.map(ago);
+        account.on_call.failure = Some(failure("the provider answered 500: oops", false));
+    })
+}
+
+#[test]
+fn old_news_of_on_call_are_not_a_plain_claim() {
+    both("on_call_old", |width, height| attached(on_call_failing(Some(3 * 3600)), width, height));
+    both("on_call_old_hand_off", |width, height| {
+        let mut model = attached(on_call_failing(Some(3 * 3600)), width, height);
+        press(&mut model, "h");
+        model
+    });
+}
+
+#[test]
+fn whether_one_is_on_call_is_claimed_only_of_fresh_news() {
+    let mut not_mine = on_call_failing(Some(3 * 3600));
+    let oncalls = &mut not_mine.accounts.get_mut(&account_name()).expect("account").oncalls;
+    oncalls.retain(|on| on.user != fixtures::alice());
+    let mut ended = on_call_failing(Some(3 * 3600));
+    ended.accounts.get_mut(&account_name()).expect("account").oncalls[0].end = Some(ago(60));
+    let cases = [
+        (board(), "ON CALL L1 until 08:00 CEST"),
+        (on_call_failing(Some(3 * 3600)), "on call L1 until 08:00 CEST as of 3h ago"),
+        (not_mine, "not on call as of 3h ago"),
+        (ended, "on call: not known"),
+        (on_call_failing(None), "on call: not known"),
+    ];
+    for (board, claim) in cases {
+        let screen = screen(&attached(board, 160, 24), 160, 24);
+        assert!(screen.contains(claim), "{claim}: {screen}");
+        assert_eq!(screen.contains("ON CALL"), claim.starts_with("ON CALL"), "{claim}");
+    }
+}
+
+#[test]
+fn handing_off_claims_nothing_about_on_call_that_is_not_known() {
+    let mut model = attached(on_call_failing(None), 80, 24);
+    press(&mut model, "h");
+    let screen = screen(&model, 80, 24);
+    assert!(screen.contains("on call: not known") && !screen.contains("on call L1"), "{screen}");
+}
+
+#[test]
+fn a_store_that_cannot_commit_is_loud() {
+    let cause = "the database cannot be written: database or disk is full";
+    both("door_failing", |width, height| {
+        let mut board = board();
+        board.door = Door::Failing { address: "127.0.0.1:8484".into(), cause: shown(cause) };
+        attached(board, width, height)
+    });
+}
+
+#[test]
+fn why_webhooks_get_503_is_said_with_what_to_do() {
+    let at = "/home/alice/.local/state/dogwatch/dogwatch.db";
+    let causes = [
+        ("door_full", format!("no room left on the disk: free some, and it goes on by itself ({at})")),
+        (
+            "door_locked",
+            format!("the store is locked by another program: end that one, and it goes on by itself ({at})"),
+        ),
+        (
+            "door_damaged",
+            format!("the store is damaged: move {at} aside together with its -wal and -shm, then start with a new one"),
+        ),
+        (
+            "door_read_only",
+            format!("the store cannot be written (Read-only file system): see to the permissions of {at}"),
+        ),
+    ];
+    for (name, cause) in causes {
+        both(name, |width, height| {
+            let mut board = board();
+            board.door = Door::Failing { address: "127.0.0.1:8484".into(), cause: shown(&cause) };
+            attached(board, width, height)
+        });
+    }
+}
+
+#[test]
+fn the_clock_alone_turns_a_silent_source_stale() {
+    let mut model = model(80, 24);
+    assert!(!screen(&model, 80, 24).contains("STALE"));
+
+    update(&mut model, Event::Ticked(fixtures::now() + SignedDuration::from_secs(120)));
+
+    assert!(screen(&model, 80, 24).contains("STALE, as of 2m ago"));
+}
