@@ -275,7 +275,9 @@ mod tests {
         for hidden in ["\u{ad}", "\u{600}", "\u{2028}", "\u{2800}", "\u{3164}", "\u{1161}", "\u{e0041}"] {
             assert_eq!(Shown::line(hidden).as_str(), "·", "{hidden:?}");
         }
-        assert_eq!(Shown::line("a\u{34f}b").as_str(), "a·b");
+        for joined in ["a\u{34f}b", "a\u{200c}b", "a\u{1161}b"] {
+            assert_eq!(Shown::line(joined).as_str(), "a·b", "{joined:?}");
+        }
         for mark in ["\u{301}", "\u{20dd}", "\u{903}"] {
             assert_eq!(Shown::line(&format!("{mark}x")).as_str(), "◌x", "{mark:?}");
         }
