@@ -107,6 +107,7 @@ mod tests {
         assert!(way == 1 && length * 3 < REAL.len(), "{way} {length} {}", REAL.len());
 
         assert_eq!(there_and_back("[]", b"{}"), (0, 4));
+        assert_eq!(there_and_back("[]", &vec![b'x'; 32 * 1024 * 1024]).0, 1, "however large");
         let random: Vec<u8> = (0..64u8).flat_map(|n| Sha256::digest([n])).collect();
         assert_eq!(there_and_back("[]", &random), (0, 2 + random.len()));
     }
