@@ -292,7 +292,9 @@ fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
     }
     model.board.apply(change);
     let mut effects = incidents::changed(model, change);
-    effects.extend(settle_others(model));
+    effects.extend(oncall::settle(model));
+    effects.extend(webhooks::changed(model, change));
+    effects.extend(templates::settle(model));
     effects
 }
 
@@ -305,7 +307,7 @@ fn settle(model: &mut Model) -> Vec<Effect> {
     effects
 }
 
-/// The views that do not listen to single changes.
+/// The views other than that of the incidents.
 fn settle_others(model: &mut Model) -> Vec<Effect> {
     let mut effects = oncall::settle(model);
     effects.extend(webhooks::settle(model));

@@ -275,7 +275,9 @@ mod tests {
         for hidden in ["\u{ad}", "\u{600}", "\u{2028}", "\u{2800}", "\u{3164}", "\u{1161}", "\u{e0041}"] {
             assert_eq!(Shown::line(hidden).as_str(), "·", "{hidden:?}");
         }
-        assert_eq!(Shown::line("a\u{34f}b").as_str(), "a·b");
+        for joined in ["a\u{34f}b", "a\u{200c}b", "a\u{1161}b"] {
+            assert_eq!(Shown::line(joined).as_str(), "a·b", "{joined:?}");
+        }
         for mark in ["\u{301}", "\u{20dd}", "\u{903}"] {
             assert_eq!(Shown::line(&format!("{mark}x")).as_str(), "◌x", "{mark:?}");
         }
@@ -290,8 +292,10 @@ mod tests {
             assert_eq!(shown.as_str().chars().count(), LINE_LIMIT + 1);
             assert!(shown.as_str().ends_with('…'));
         }
-        let body = ShownBody::new(&"x\n".repeat(BODY_LIMIT));
-        assert!(body.as_str().len() < BODY_LIMIT + 100 && body.as_str().ends_with("too long to show)"));
+        let body = "x\n".repeat(128 * 1024);
+        assert_eq!(ShownBody::new(&body).as_str(), body);
+        let shown = ShownBody::new(&format!("{body}y"));
+        assert_eq!(shown.as_str().strip_prefix(&body), Some("\n… (cut here: too long to show)"));
         assert_eq!(Shown::line(&"x".repeat(LINE_LIMIT)).as_str().len(), LINE_LIMIT);
     }
 

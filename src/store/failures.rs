@@ -150,11 +150,14 @@ async fn a_store_of_a_newer_dogwatch_is_not_touched() {
 
 #[test]
 fn where_nothing_can_be_written_it_says_so() {
-    // The kernel lets nobody make directories there.
+    // The kernel lets nobody make directories there, nor files.
     let refused = Store::open(Path::new("/sys/kernel/dogwatch")).err().expect("refused");
+    let there = Store::open(Path::new("/sys/kernel")).err().expect("refused");
 
     assert!(matches!(refused, StoreError::ReadOnly { .. }), "{refused:?}");
     assert!(refused.to_string().contains("see to the permissions"), "{refused}");
+    // That it belongs to another is said to all but root.
+    assert!(matches!(there, StoreError::ReadOnly { .. } | StoreError::Unsafe { .. }), "{there:?}");
 }
 
 #[tokio::test]

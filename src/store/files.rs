@@ -10,6 +10,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rustix::process::Uid;
+
 use super::StoreError;
 
 const NAME: &str = "dogwatch.db";
@@ -76,8 +78,7 @@ fn guard_dir(dir: &Path) -> Result<(), StoreError> {
     let refuse = |reason: &str| Err(StoreError::Unsafe { path: dir.display().to_string(), reason: reason.to_owned() });
     let failed = |error: io::Error| StoreError::io(dir, &error);
     let about = fs::metadata(dir).map_err(failed)?;
-    let me = rustix::process::geteuid();
-    if about.uid() != me.as_raw() && !me.is_root() {
+    if is_of_another(about.uid(), rustix::process::geteuid()) {
         return refuse("belongs to another user: name a directory of your own with --state-dir");
     }
     if about.mode() & OTHERS == 0 {
@@ -91,6 +92,11 @@ fn guard_dir(dir: &Path) -> Result<(), StoreError> {
         return refuse("others can write to this directory: name one of your own with --state-dir");
     }
     Ok(())
+}
+
+/// Root works for everybody.
+fn is_of_another(owner: u32, me: Uid) -> bool {
+    owner != me.as_raw() && !me.is_root()
 }
 
 fn guard_file(path: &Path) -> Result<(), StoreError> {
@@ -107,4 +113,17 @@ fn guard_file(path: &Path) -> Result<(), StoreError> {
         return Ok(());
     }
     fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_root_may_use_the_directory_of_somebody_else() {
+        let (alice, root) = (Uid::from_raw(1000), Uid::ROOT);
+
+        assert!(is_of_another(1001, alice) && is_of_another(0, alice));
+        assert!(!is_of_another(1000, alice) && !is_of_another(1000, root) && !is_of_another(0, root));
+    }
 }

@@ -235,6 +235,27 @@ mod tests {
         assert_eq!(reader.beginning().expect("beginning").pruned_for, None);
     }
 
+    #[tokio::test]
+    async fn a_store_that_is_too_large_by_itself_still_lets_the_old_ones_go() {
+        let (_dir, store) = ten_days().await;
+
+        prune_all(&store, Keep { age: Duration::from_hours(5 * 24), size: 1, ..ALL }, day(12)).await;
+
+        assert_eq!(kept(&store), [10, 9, 8, 7, 3]);
+    }
+
+    #[tokio::test]
+    async fn of_large_ones_fewer_go_at_once() {
+        let (_dir, store) = store();
+        for n in 0..8 {
+            store.record(large(n, 1024 * 1024)).await.expect("recorded");
+        }
+
+        assert_eq!(store.prune_some(Keep { deliveries: 1, ..ALL }, day(1)).await, Ok(true));
+
+        assert_eq!(kept(&store), [8, 7, 6]);
+    }
+
     /// Random bytes, which no packing makes smaller.
     fn large(n: u64, length: usize) -> NewDelivery {
         let mut body = vec![0; length];
@@ -260,6 +281,8 @@ mod tests {
         }
         let before = pages(&dir);
 
+        runtime.block_on(prune_all(&store, Keep { size: 5 * 1024 * 1024, ..ALL }, day(1)));
+        assert!((1_050..1_150).contains(&kept(&store).len()), "as many as there is room for");
         runtime.block_on(prune_all(&store, Keep { size: 1024 * 1024, ..ALL }, day(1)));
         assert_eq!(kept(&store).len(), 1_000);
         assert_eq!(pages(&dir).0, before.0);

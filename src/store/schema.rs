@@ -345,14 +345,16 @@ mod tests {
 
     #[tokio::test]
     async fn only_a_new_store_can_give_room_back_and_an_old_one_takes_no_harm_from_being_asked() {
-        let mode = |dir: &tempfile::TempDir| {
+        let setting = |dir: &tempfile::TempDir, name| {
             let db = open_reader(&files::path_in(dir.path()), Duration::from_secs(1)).expect("reader");
-            db.pragma_query_value(None, "auto_vacuum", |row| row.get::<_, i64>(0)).expect("mode")
+            db.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).expect("setting")
         };
+        let mode = |dir| setting(dir, "auto_vacuum");
         let (old, new) = (old_store(), tempfile::tempdir().expect("tempdir"));
         let stores = [&old, &new].map(|dir| Store::open(dir.path()).expect("open"));
 
         assert_eq!((mode(&old), mode(&new)), (0, 2));
+        assert_eq!(setting(&new, "page_size"), 16 * 1024);
         for store in stores {
             assert_eq!(store.shrink_some().await, Ok(false));
         }

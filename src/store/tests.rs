@@ -1,8 +1,11 @@
 //! What the store promises, on real files.
 
+mod calls;
+mod directory;
+
 use std::{
-    fs::{self, Permissions},
-    os::unix::fs::{PermissionsExt as _, symlink},
+    fs,
+    os::unix::fs::PermissionsExt as _,
     pin::Pin,
     task::{Context, Waker},
 };
@@ -280,6 +283,62 @@ async fn rejected_ones_and_duplicates_are_kept_in_rings_and_their_bodies_cut() {
 }
 
 #[tokio::test]
+async fn a_large_duplicate_keeps_the_beginning_of_its_body_only() {
+    let (_dir, store) = store();
+    let body: Vec<u8> = (0..100 * 1024_u32).map(|n| n.to_le_bytes()[0]).collect();
+    let large = || NewDelivery { body: body.clone(), ..event("E1") };
+
+    let [first, again] = [store.record(large()).await, store.record(large()).await];
+
+    let reader = store.reader().expect("reader");
+    let kept = |recorded: Result<Recorded, StoreError>| {
+        let id = recorded.expect("recorded").summary.id;
+        reader.delivery(id).expect("delivery").expect("there")
+    };
+    assert!(kept(first).body == body);
+    let again = kept(again);
+    assert!(again.body == body[..64 * 1024]);
+    assert_eq!((again.summary.size, again.headers), (100 * 1024, event("E1").headers));
+}
+
+#[tokio::test]
+async fn times_beyond_what_is_kept_are_the_nearest_that_are() {
+    let (_dir, store) = store();
+    for at in [Timestamp::MIN, Timestamp::UNIX_EPOCH, Timestamp::MAX] {
+        store.record(NewDelivery { at, ..delivery(Verdict::Rejected, None, b"") }).await.expect("recorded");
+    }
+
+    let log = store.reader().expect("reader").recent(None, 3).expect("recent");
+
+    let years: Vec<_> = log.iter().map(|line| line.at.strftime("%Y").to_string()).collect();
+    assert_eq!(years, ["2262", "1970", "1677"]);
+}
+
+#[tokio::test]
+async fn the_rhythm_of_an_account_is_that_of_its_own_new_and_genuine_deliveries() {
+    let (_dir, store) = store();
+    let at = |second| Timestamp::from_second(second).expect("time");
+    let mut ping = event("E4");
+    ping.decoded.as_mut().expect("decoded").event_type = Shown::line("pagey.ping");
+    let all = [
+        event("E1"),
+        event("E1"),
+        delivery(Verdict::Undecodable, None, b"{"),
+        delivery(Verdict::Rejected, None, b"forged"),
+        ping,
+        NewDelivery { account: Some(account("lab")), ..event("E5") },
+        event("E6"),
+    ];
+    for (second, new) in (1..).zip(all) {
+        store.record(NewDelivery { at: at(second), ..new }).await.expect("recorded");
+    }
+
+    let reader = store.reader().expect("reader");
+    assert_eq!(reader.rhythm(&account("prod"), 10), Ok(vec![at(7), at(3), at(1)]));
+    assert_eq!(reader.rhythm(&account("prod"), 2), Ok(vec![at(7), at(3)]));
+}
+
+#[tokio::test]
 async fn one_bad_row_fails_alone_and_the_others_of_its_batch_are_stored() {
     let (dir, store) = store();
     let mut db = other(&dir);
@@ -417,40 +476,6 @@ async fn a_database_taken_away_under_it_is_noticed_before_anything_is_promised()
     assert!(matches!(refused, StoreError::Gone { .. }), "{refused}");
     store.record(event("E3")).await.expect("a new database");
     assert_eq!(event_ids(&Reader::open(dir.path()).expect("reader")), ["E3"]);
-}
-
-#[tokio::test]
-async fn files_are_for_their_owner_alone_and_lax_permissions_are_tightened() {
-    let home = tempfile::tempdir().expect("tempdir");
-    let dir = home.path().join("state/dogwatch");
-    let store = Store::open(&dir).expect("open");
-    store.record(event("E1")).await.expect("recorded");
-
-    assert_eq!((mode(&dir), mode(&home.path().join("state"))), (0o700, 0o700));
-    for name in ["dogwatch.db", "dogwatch.db-wal", "dogwatch.db-shm"] {
-        assert_eq!(mode(&dir.join(name)), 0o600, "{name}");
-    }
-
-    drop(store);
-    fs::set_permissions(&dir, Permissions::from_mode(0o755)).expect("chmod");
-    fs::set_permissions(dir.join("dogwatch.db"), Permissions::from_mode(0o644)).expect("chmod");
-    drop(Store::open(&dir).expect("reopen"));
-    assert_eq!((mode(&dir), mode(&dir.join("dogwatch.db"))), (0o700, 0o600));
-}
-
-#[test]
-fn a_planted_link_and_a_directory_for_all_are_refused() {
-    let dir = tempfile::tempdir().expect("tempdir");
-    fs::write(dir.path().join("victim"), "").expect("write");
-    symlink(dir.path().join("victim"), files::path_in(dir.path())).expect("symlink");
-    assert!(matches!(Store::open(dir.path()).err(), Some(StoreError::Unsafe { .. })));
-
-    let shared = tempfile::tempdir().expect("tempdir");
-    fs::write(shared.path().join("something"), "").expect("write");
-    fs::set_permissions(shared.path(), Permissions::from_mode(0o777)).expect("chmod");
-    let refused = Store::open(shared.path()).err().expect("refused");
-    assert!(refused.to_string().contains("others can write"), "{refused}");
-    assert!(!files::path_in(shared.path()).exists());
 }
 
 #[test]

@@ -54,6 +54,15 @@ impl Log {
         hole
     }
 
+    /// Takes over a line that has just reached the board, of which this followed all before.
+    pub(super) fn take(&mut self, line: &DeliverySummary, board: &VecDeque<DeliverySummary>) {
+        // One that is too old for the board would stand behind a hole.
+        if board.iter().any(|held| held.id == line.id) {
+            self.put(line);
+            self.lines.truncate(LIMIT);
+        }
+    }
+
     /// Adds an older page, as far as it joins what is known: `before` is what was asked.
     pub(super) fn append(&mut self, before: DeliveryId, page: &[DeliverySummary]) {
         if self.oldest() != Some(before) {
@@ -76,8 +85,16 @@ impl Log {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
-    use crate::{app::fixtures::delivery, core::delivery::Verdict};
+    use crate::{
+        app::fixtures::delivery,
+        core::{
+            board::{Board, Change},
+            delivery::Verdict,
+        },
+    };
 
     fn board(ids: impl Iterator<Item = i64>) -> VecDeque<DeliverySummary> {
         ids.map(|id| delivery(id, 10, Verdict::Accepted, "incident.triggered")).collect()
@@ -93,6 +110,39 @@ mod tests {
         log.follow(&board((1..=3).rev()));
         log.follow(&board((2..=4).rev()));
         assert_eq!(ids(&log), [4, 3, 2, 1]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn line_by_line_gives_the_same_log_as_following_the_whole_board(numbers in prop::collection::vec(1..40_i64, 1..60)) {
+            let put = |held: &mut Board, id: i64, ago: i64| {
+                let line = delivery(id, ago, Verdict::Accepted, "incident.triggered");
+                held.apply(&Change::Delivery(Box::new(line.clone())));
+                line
+            };
+            let (mut held, mut by_line, mut followed) = (Board::default(), Log::default(), Log::default());
+            (1..=500).for_each(|id| drop(put(&mut held, id, 1)));
+            by_line.follow(&held.deliveries);
+            followed.follow(&held.deliveries);
+
+            for (ago, number) in (2..).zip(numbers) {
+                let line = put(&mut held, 480 + number, ago);
+                by_line.take(&line, &held.deliveries);
+                followed.follow(&held.deliveries);
+            }
+
+            prop_assert_eq!(by_line.lines, followed.lines);
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_too_old_for_the_board_is_not_put_behind_a_hole() {
+        let held = board([900, 899].into_iter());
+        let mut log = Log::default();
+        log.follow(&held);
+        log.take(&board([3].into_iter())[0], &held);
+        assert_eq!(ids(&log), [900, 899]);
     }
 
     #[test]

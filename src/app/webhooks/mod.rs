@@ -10,6 +10,7 @@ mod tests;
 
 use crate::{
     core::{
+        board::Change,
         delivery::DeliverySummary,
         id::{DeliveryId, IncidentKey},
         keys::Chord,
@@ -258,6 +259,18 @@ pub(super) fn settle(model: &mut Model) -> Vec<Effect> {
     if model.webhooks.log.follow(&model.board.deliveries) {
         model.webhooks.older = Older::Perhaps;
     }
+    find_place(model)
+}
+
+/// After a single change, of which there may be thousands a second: the log takes one line, not all that the board holds.
+pub(super) fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
+    if let Change::Delivery(line) = change {
+        model.webhooks.log.take(line, &model.board.deliveries);
+    }
+    find_place(model)
+}
+
+fn find_place(model: &mut Model) -> Vec<Effect> {
     read_query(model);
     let (rows, height) = (ids(model), height(model));
     let state = &mut model.webhooks;

@@ -67,7 +67,7 @@ impl Default for Limits {
         Self {
             connections: 512,
             per_peer: 256,
-            grace: Duration::from_millis(200),
+            grace: Duration::from_millis(100),
             head: Duration::from_secs(5),
             request: Duration::from_secs(10),
             lifetime: Duration::from_mins(5),

@@ -8,6 +8,7 @@ use tokio::{
 use super::*;
 
 const DEADLINE: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_millis(20);
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 
 fn short() -> Limits {
@@ -46,7 +47,6 @@ async fn served_behind(limits: Limits, proxy: &str) -> Served {
         .route("/held", get(held));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
     let (at, stop) = (listener.local_addr().expect("address"), CancellationToken::new());
-    let limits = Limits { grace: Duration::from_millis(20), ..limits };
     let front = Front::plain(Networks::new(None, vec![proxy]));
     let ended = tokio::spawn(serve(listener, app, limits, front, stop.clone()));
     Served { at, stop, ended, release, reached }
@@ -95,7 +95,7 @@ async fn a_client_that_is_slow_with_its_body_is_dropped_and_may_try_again() {
 
 #[tokio::test]
 async fn when_all_places_are_taken_the_longest_silent_makes_room() {
-    let limits = Limits { connections: 3, head: DEADLINE * 2, ..Limits::default() };
+    let limits = Limits { connections: 3, grace: GRACE, head: DEADLINE * 2, ..Limits::default() };
     let server = served(limits).await;
     let silent = connected(server.at, b"GET / HTTP/1.1\r\n").await;
     let kept = [hello(server.at).await, hello(server.at).await];
@@ -131,7 +131,7 @@ async fn who_is_owed_an_answer_makes_no_room_and_the_newcomer_gets_its_turn() {
 #[tokio::test]
 async fn in_a_rush_nobody_is_cut_off_for_the_next_one() {
     const ONCE: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-    let server = served(Limits { connections: 4, ..Limits::default() }).await;
+    let server = served(Limits { connections: 4, grace: DEADLINE, ..Limits::default() }).await;
     let mut all = tokio::task::JoinSet::new();
 
     for _ in 0..200 {
@@ -145,7 +145,7 @@ async fn in_a_rush_nobody_is_cut_off_for_the_next_one() {
 
 #[tokio::test]
 async fn who_brought_a_genuine_delivery_keeps_its_place_though_it_is_silent() {
-    let limits = Limits { connections: 3, head: DEADLINE * 2, ..Limits::default() };
+    let limits = Limits { connections: 3, grace: GRACE, head: DEADLINE * 2, ..Limits::default() };
     let server = served(limits).await;
     let mut proven = connected(server.at, b"GET /genuine HTTP/1.1\r\nhost: x\r\n\r\n").await;
     let mut answer = [0; 12];
@@ -163,7 +163,7 @@ async fn who_brought_a_genuine_delivery_keeps_its_place_though_it_is_silent() {
 
 #[tokio::test]
 async fn one_address_gets_its_share_only() {
-    let limits = Limits { per_peer: 2, head: DEADLINE * 2, ..Limits::default() };
+    let limits = Limits { per_peer: 2, grace: GRACE, head: DEADLINE * 2, ..Limits::default() };
     let server = served(limits).await;
     let first = connected(server.at, b"").await;
     // Until it is counted.
@@ -177,7 +177,7 @@ async fn one_address_gets_its_share_only() {
 
 #[tokio::test]
 async fn a_trusted_proxy_is_not_held_to_the_share_of_one_address() {
-    let limits = Limits { per_peer: 2, head: DEADLINE * 2, ..Limits::default() };
+    let limits = Limits { per_peer: 2, grace: GRACE, head: DEADLINE * 2, ..Limits::default() };
     let server = served_behind(limits, "127.0.0.0/8").await;
     let mut first = hello(server.at).await;
     let mut others = vec![];
@@ -192,7 +192,7 @@ async fn a_trusted_proxy_is_not_held_to_the_share_of_one_address() {
 
 #[tokio::test]
 async fn a_flood_of_half_requests_keeps_no_honest_one_out() {
-    let limits = Limits { connections: 20, per_peer: 10, head: DEADLINE * 2, ..Limits::default() };
+    let limits = Limits { connections: 20, per_peer: 10, grace: GRACE, head: DEADLINE * 2, ..Limits::default() };
     let server = served(limits).await;
     let mut flood = vec![];
 

@@ -99,10 +99,12 @@ async fn each_condition_finds_what_it_names_newest_first() {
     let reader = store.reader().expect("reader");
     let at = crate::store::tests::delivery(Verdict::Accepted, None, b"").at;
     let prod = crate::store::tests::account("prod");
-    let cases: [(Search, &[i64]); 23] = [
+    let later = at + jiff::SignedDuration::from_nanos(1);
+    let cases: [(Search, &[i64]); 27] = [
         (Search::default(), &[7, 6, 5, 4, 3, 2, 1]),
         (Search::Any(vec![]), &[]),
         (Search::Is(Condition::Verdict(Verdict::Rejected)), &[5, 4]),
+        (Search::Is(Condition::Verdict(Verdict::Accepted)), &[7, 6, 3, 2, 1]),
         (event_type("incident.triggered"), &[3, 1]),
         (event_type("INCIDENT.*ed"), &[7, 3, 2, 1]),
         (event_type("nothing.*"), &[]),
@@ -117,6 +119,9 @@ async fn each_condition_finds_what_it_names_newest_first() {
         (Search::Is(Condition::Altered), &[]),
         (Search::Is(Condition::Since(at)), &[7, 6, 5, 4, 3, 2, 1]),
         (Search::Is(Condition::Until(at)), &[]),
+        (Search::Is(Condition::Since(later)), &[]),
+        (Search::Is(Condition::Until(later)), &[7, 6, 5, 4, 3, 2, 1]),
+        (Search::All(vec![Search::Is(Condition::Since(Timestamp::MIN)), incident("P2")]), &[3]),
         (Search::Is(Condition::Size(4..=4)), &[7, 5]),
         (Search::Is(Condition::Scheme(Some(Scheme::Basic))), &[]),
         (Search::Is(Condition::EventId(Pattern::new("e3"))), &[3]),
@@ -128,6 +133,8 @@ async fn each_condition_finds_what_it_names_newest_first() {
     for (search, ids) in cases {
         assert_eq!(found(&reader, &search, 100), ids, "{search:?}");
         assert_eq!(found(&reader, &search, 1), ids, "one by one: {search:?}");
+        let fits = |id: &i64| reader.fits(&search, DeliveryId(*id)).expect("judged");
+        assert_eq!((1..=9).rev().filter(fits).collect::<Vec<_>>(), ids, "each by itself: {search:?}");
     }
 }
 
@@ -182,6 +189,63 @@ async fn the_shortest_way_is_taken() {
     };
     assert_eq!(query, r#"(("disk" AND ("full" OR "§fu"*))) AND ((("lag" OR "§lag"*)))"#);
     assert_eq!(rest, Search::All(vec![text("disk fu")]));
+}
+
+#[tokio::test]
+async fn the_way_by_event_type_is_taken_where_that_is_rare_or_there_is_no_other() {
+    let (dir, store) = night().await;
+    index(&store).await;
+    let reader = store.reader().expect("reader");
+    let plan = |search: &Search| reader.look(|db| Plan::of(search, db)).expect("plan");
+    let with_word = |pattern: &str| Search::All(vec![text("disk"), event_type(pattern)]);
+    let types = |names: &[&str]| Plan::Types(names.iter().map(|name| (*name).to_owned()).collect());
+    let counted = |name: &str, deliveries: i64| {
+        let sql = "INSERT INTO tally VALUES ('prod', 'accepted', ?1, ?2)";
+        crate::store::tests::other(&dir).execute(sql, rusqlite::params![name, deliveries]).expect("counted");
+    };
+    counted("few", 2_000);
+    counted("some", 4_000);
+    counted("often", 5_000);
+    counted("most", 100_000 - 11_000 - 7);
+    (0..60).for_each(|n| counted(&format!("kind.{n}"), 0));
+
+    assert_eq!(plan(&with_word("few")), types(&["few"]));
+    assert!(matches!(plan(&with_word("some")), Plan::Words { .. }));
+    assert_eq!(plan(&event_type("some")), types(&["some"]));
+    assert_eq!(plan(&event_type("often")), Plan::Everything);
+    assert_eq!(plan(&event_type("kind.*")), Plan::Everything, "too many names to ask for one by one");
+    assert!(matches!(plan(&with_word("kind.*")), Plan::Words { .. }));
+    assert_eq!(plan(&with_word("no.such")), Plan::Nothing);
+}
+
+#[tokio::test]
+async fn large_bodies_go_into_the_index_a_few_at_once() {
+    let (_dir, store) = store();
+    for n in 0..3 {
+        let body = format!("needle{n} {}", "hay ".repeat(140_000));
+        store.record(about(n, "incident.triggered", "P1", &body)).await.expect("recorded");
+    }
+    let reader = store.reader().expect("reader");
+
+    assert_eq!(store.index_some().await, Ok(true));
+
+    assert_eq!(reader.look(crate::store::index::indexed), Ok(2));
+    index(&store).await;
+    assert_eq!(found(&reader, &text("needle2"), 10), [3]);
+}
+
+#[tokio::test]
+async fn the_index_does_not_fall_into_ever_more_parts() {
+    let (_dir, store) = store();
+    for n in 0..30 {
+        store.record(about(n, "incident.triggered", "P1", "disk full")).await.expect("recorded");
+        index(&store).await;
+    }
+
+    let sql = "SELECT count(DISTINCT segid) FROM delivery_text_idx";
+    let parts = store.reader().expect("reader").look(|db| db.query_row(sql, [], |row| row.get::<_, i64>(0)));
+
+    assert!(parts.as_ref().is_ok_and(|parts| (1..15).contains(parts)), "{parts:?}");
 }
 
 /// How a statement is carried out.
