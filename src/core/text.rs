@@ -309,6 +309,7 @@ mod tests {
     fn fitting_cuts_whole_clusters() {
         assert_eq!(fit("日本語", 6), "日本語");
         assert_eq!(fit("日本語", 5), "日本…");
+        assert_eq!(fit("abcd", 3), "ab…");
         assert_eq!(fit("abc", 0), "");
     }
 
