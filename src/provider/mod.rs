@@ -3,7 +3,7 @@
 pub mod http;
 pub mod pagerduty;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -12,7 +12,7 @@ use crate::core::{
     action::Assignee,
     detail::Detail,
     freshness::Identity,
-    id::{IncidentId, PolicyId, SubscriptionId},
+    id::{IncidentId, PolicyId, SubscriptionId, TeamId},
     incident::{Named, Observation, Status},
     oncall::{OnCall, Person, Schedule},
     subscription::{Created, NewSubscription, Subscription},
@@ -86,6 +86,8 @@ pub struct Check {
 pub struct Directory {
     pub people: Vec<Person>,
     pub policies: Vec<Named<PolicyId>>,
+    /// Of each policy, as far as they are told.
+    pub policy_teams: BTreeMap<PolicyId, Vec<Named<TeamId>>>,
 }
 
 /// One account at one provider. Reads are retried within their deadline; writes are sent once.
