@@ -361,7 +361,7 @@ pub(crate) fn answer(model: &mut Model, effects: &[Effect], answer: Result<Answe
 pub(crate) fn requests(effects: &[Effect]) -> Vec<(u64, Request)> {
     let request = |effect: &Effect| match effect {
         Effect::Send { id, request } => Some((*id, request.clone())),
-        Effect::Copy(_) | Effect::Suspend | Effect::Quit => None,
+        Effect::Copy(_) | Effect::Suspend | Effect::Quit | Effect::RememberView(_) => None,
     };
     effects.iter().filter_map(request).collect()
 }

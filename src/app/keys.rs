@@ -52,6 +52,9 @@ pub enum Action {
     CopyCurl,
     /// What the editor of a template does by itself.
     Edit,
+    MarkAll,
+    MarkMatching,
+    PickView,
 }
 
 /// Where a binding holds.
@@ -113,6 +116,15 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::Mark, Scope::In(View::Incidents), &["space"], "mark", "mark or unmark the selected incident"),
     row(Action::MarkDown, Scope::In(View::Incidents), &["shift-down"], "", "mark and go down"),
     row(Action::MarkUp, Scope::In(View::Incidents), &["shift-up"], "", "mark and go up"),
+    row(
+        Action::MarkAll,
+        Scope::In(View::Incidents),
+        &["ctrl-a"],
+        "",
+        "mark all that is listed; if it all is marked, take these marks off",
+    ),
+    row(Action::MarkMatching, Scope::In(View::Incidents), &["V"], "", "mark the listed ones that a query finds"),
+    row(Action::PickView, Scope::In(View::Incidents), &["f"], "", "choose a saved view"),
     row(Action::ShowResolved, Scope::In(View::Incidents), &["v"], "", "show or hide resolved incidents"),
     row(Action::Link, Scope::In(View::Incidents), &["o"], "link", "show the link and copy it"),
     row(

@@ -120,6 +120,8 @@ pub enum Effect {
     Copy(String),
     Suspend,
     Quit,
+    /// Keep the name of the saved view for the next start; `None`: none is in force.
+    RememberView(Option<Shown>),
 }
 
 /// How this console got its server.
@@ -417,7 +419,7 @@ fn press_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
 
 /// What cannot be seen cannot be worked: only leaving goes, and not while something may be half typed.
 fn press_unseen(model: &mut Model, chord: Chord) -> Vec<Effect> {
-    let typing = model.prompt.is_some() || model.incidents.filtering || model.view == View::Templates;
+    let typing = model.prompt.is_some() || model.incidents.typing.is_some() || model.view == View::Templates;
     if !typing && keys::resolve(chord, model.view) == Some(Action::Quit) { quit(model) } else { vec![] }
 }
 
@@ -494,7 +496,7 @@ fn press_help(model: &mut Model, chord: Chord) {
 fn scroll_help(model: &mut Model, step: Option<Step>) {
     let Some(offset) = model.help else { return };
     let body = geometry::areas(Rect::new(0, 0, model.size.0, model.size.1)).body;
-    let lines = help::page(model.view, geometry::text(body).width.into()).len();
+    let lines = help::page(model, geometry::text(body).width.into()).len();
     let height = usize::from(body.height);
     let offset = match step {
         Some(step) => list::scroll(offset.into(), step, lines, height),

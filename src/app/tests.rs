@@ -112,7 +112,8 @@ fn help_scrolls_no_further_than_its_end_and_has_every_binding() {
     assert_eq!(model.help, Some(0));
 
     for view in View::ALL {
-        let page = super::help::page(view, 120);
+        model.view = view;
+        let page = super::help::page(&model, 120);
         let text: String = page.iter().flatten().map(|piece| piece.text.as_str()).collect();
         let holds = |b: &&super::keys::Binding| {
             let editor = b.scope == super::keys::Scope::Editor && view == View::Templates;

@@ -82,7 +82,8 @@ impl Reading<'_, '_> {
         let store = root.section("store", "store", self.to).map(|s| self.store(&s)).unwrap_or_default();
         let names: Vec<_> = accounts.iter().map(|account| account.name.clone()).collect();
         let people = self.people(root, &names);
-        Settings { receiver, server, people, store, accounts }
+        let views = self.views(root);
+        Settings { receiver, server, people, store, accounts, views }
     }
 
     fn store(&mut self, section: &Section<'_>) -> StoreSettings {

@@ -12,6 +12,7 @@ mod secret;
 mod shared;
 mod tls;
 mod values;
+mod views;
 mod webhook;
 
 use std::{net::SocketAddr, time::Duration};
@@ -26,7 +27,7 @@ pub use values::public_url;
 
 use ipnet::IpNet;
 
-use crate::core::{id::AccountName, sender::Demand};
+use crate::core::{id::AccountName, sender::Demand, view::SavedViews};
 
 /// The commented sample that [`init`] writes: every key, each with its default or an example.
 pub const SAMPLE: &str = include_str!("../../assets/config.sample.toml");
@@ -41,6 +42,8 @@ pub struct Settings {
     pub store: StoreSettings,
     /// In the order of the file; names are unique.
     pub accounts: Vec<AccountSettings>,
+    /// Of whoever looks: a server makes nothing of them.
+    pub views: SavedViews,
 }
 
 /// `[receiver]`: the door for webhooks.

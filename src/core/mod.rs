@@ -16,4 +16,5 @@ pub mod sender;
 pub mod subscription;
 pub mod template;
 pub mod text;
+pub mod view;
 pub mod words;

@@ -443,12 +443,7 @@ fn account_changes(known: AccountBoard) -> [Change; 4] {
         Change::Account(Box::new(known.account)),
         Change::OnCalls { account: account.clone(), oncalls: known.oncalls },
         Change::Schedules { account: account.clone(), schedules: known.schedules },
-        Change::Directory {
-            account,
-            people: known.people,
-            policies: known.policies,
-            policy_teams: known.policy_teams,
-        },
+        Change::Directory { account, people: known.people, policies: known.policies, policy_teams: known.policy_teams },
     ]
 }
 

@@ -9,6 +9,7 @@ use ratatui::{
 };
 
 use super::{
+    incidents::completions,
     templates,
     theme::{Tone, style},
     webhooks,
@@ -18,6 +19,7 @@ use crate::{
     app::{
         Model, Notice, NoticeKind, View,
         filter::Filter,
+        incidents::Typing,
         keys::{Action, BINDINGS, Scope},
         oncall,
     },
@@ -26,14 +28,29 @@ use crate::{
 
 /// Lines that news may take.
 const NEWS_LINES: usize = 3;
+/// Before what a query may become.
+const TAB: &str = "tab ";
 
 pub(super) type Hint = (&'static str, &'static str);
 
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     match &model.notice {
         Some(notice) => news(model, notice, frame, area),
-        None => frame.render_widget(fitting(model, &hints(model), area.width.into()), area),
+        None => quiet(model, frame, area),
     }
+}
+
+/// What the query being typed may become, else the hints.
+fn quiet(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let width = usize::from(area.width);
+    let typed = model.view == View::Incidents && model.prompt.is_none() && model.help.is_none();
+    let completions = if typed { completions(model, width.saturating_sub(TAB.len())) } else { String::new() };
+    if completions.is_empty() {
+        frame.render_widget(fitting(model, &hints(model), width), area);
+        return;
+    }
+    let tab = Span::styled(TAB, style(model, Tone::Accent));
+    frame.render_widget(Line::from(vec![tab, Span::raw(completions)]), area);
 }
 
 fn news(model: &Model, notice: &Notice, frame: &mut Frame<'_>, area: Rect) {
@@ -68,8 +85,13 @@ fn hints(model: &Model) -> Vec<Hint> {
         return vec![("j/k", "scroll"), ("esc", "back")];
     }
     let incidents = &model.incidents;
-    if model.view == View::Incidents && incidents.filtering {
-        return vec![("enter", "keep"), ("esc", "clear")];
+    if model.view == View::Incidents && incidents.picking.is_some() {
+        return vec![("enter", "show"), ("j/k", "select"), ("esc", "back")];
+    }
+    match incidents.typing.filter(|_| model.view == View::Incidents) {
+        Some(Typing::Filter) => return vec![("enter", "keep"), ("esc", "clear"), ("tab", "complete")],
+        Some(Typing::Mark) => return vec![("enter", "mark"), ("esc", "leave it"), ("tab", "complete")],
+        None => {}
     }
     if model.view == View::Incidents && incidents.opened.is_some() {
         let wanted =

@@ -132,6 +132,7 @@ pub(in crate::app) fn send(model: &mut Model, aims: &[Aim], verb: Verb) -> Vec<E
     for key in &keys {
         model.incidents.marked.remove(key);
     }
+    super::marks_changed(model);
     let after = model.board.actions.front().map(|action| action.id);
     let asked = Asked { verb, subject, keys, at: model.now, after };
     model.incidents.tracking.asked.insert(id, asked);

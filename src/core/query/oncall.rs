@@ -77,7 +77,8 @@ fn condition(field: &str, value: &str) -> Result<Condition, String> {
         "user" => Condition::User(Part::new(value)),
         "schedule" => Condition::Schedule(Part::new(value)),
         "level" => Condition::Level(
-            Spans::of(value, |text| text.parse().ok()).ok_or_else(|| format!("`{value}` is no level; as `1` or `1..2`"))?,
+            Spans::of(value, |text| text.parse().ok())
+                .ok_or_else(|| format!("`{value}` is no level; as `1` or `1..2`"))?,
         ),
         _ => Condition::Account(AccountName::new(value).map_err(|bad| bad.to_string())?),
     })
@@ -174,10 +175,10 @@ mod tests {
         let mut board = board();
         board.policy_teams.clear();
 
-        assert_eq!(["team:payments", "!team:payments", "payments", "user:me"].map(|text| truth_with(text, &board, None)), [
-            Truth::Perhaps;
-            4
-        ]);
+        assert_eq!(
+            ["team:payments", "!team:payments", "payments", "user:me"].map(|text| truth_with(text, &board, None)),
+            [Truth::Perhaps; 4]
+        );
         assert_eq!(truth_with("checkout", &board, None), Truth::Yes);
     }
 

@@ -82,7 +82,8 @@ mod tests {
 
     #[test]
     fn a_word_with_a_few_letters_left_out_is_like_the_whole_word_and_nothing_else_is() {
-        for (word, text) in [("chkout", "Checkout Web"), ("pymnts", "the payments"), ("dsk", "DISK"), ("rpl", "repl-2")] {
+        for (word, text) in [("chkout", "Checkout Web"), ("pymnts", "the payments"), ("dsk", "DISK"), ("rpl", "repl-2")]
+        {
             assert!(is_like(word, text), "{word} {text}");
         }
         for (word, text) in [

@@ -4,6 +4,7 @@ mod asking;
 mod detail;
 mod doubts;
 mod list;
+mod looking;
 mod outcomes;
 
 use crate::{

@@ -66,6 +66,11 @@ impl Completion {
     }
 }
 
+/// `text` without its last word.
+pub fn before_last_word(text: &str) -> &str {
+    text.get(..last_word(text)).unwrap_or_default()
+}
+
 /// The beginning that both have, in any case.
 fn alike<'a>(a: &'a str, b: &str) -> &'a str {
     let same = |(x, y): &((usize, char), char)| x.1.to_lowercase().eq(y.to_lowercase());

@@ -13,7 +13,7 @@ mod vocabulary;
 
 use std::ops::RangeInclusive;
 
-pub use complete::{Completion, complete};
+pub use complete::{Completion, before_last_word, complete};
 pub use fields::{FIELDS, LANGUAGE, check, read};
 pub(super) use judge::is_user;
 pub use judge::{Record, asks, judge, names_resolved, next_turn};

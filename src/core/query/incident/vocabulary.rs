@@ -7,9 +7,8 @@ use crate::core::{
     incident::{Incident, Named},
 };
 
-const STATES: [&str; 11] = [
-    "open", "triggered", "acked", "resolved", "high", "low", "mine", "unassigned", "marked", "unsigned", "snoozed",
-];
+const STATES: [&str; 11] =
+    ["open", "triggered", "acked", "resolved", "high", "low", "mine", "unassigned", "marked", "unsigned", "snoozed"];
 
 /// The values that `field` can have, in order; of times, a few to begin with.
 pub fn vocabulary(board: &Board, field: &str) -> Vec<String> {
@@ -23,7 +22,9 @@ pub fn vocabulary(board: &Board, field: &str) -> Vec<String> {
         "since" | "until" => fixed(&["1h", "24h", "7d"]),
         "age" | "acked" => fixed(&[">1h", ">24h", "<1h"]),
         "account" => board.accounts.keys().map(ToString::to_string).collect(),
-        "priority" => sorted(incidents.filter_map(|one| one.state.priority.as_ref()).map(ToString::to_string), &["none"]),
+        "priority" => {
+            sorted(incidents.filter_map(|one| one.state.priority.as_ref()).map(ToString::to_string), &["none"])
+        }
         "service" => sorted(incidents.filter_map(|one| one.state.service.as_ref()).map(name), &[]),
         "policy" => {
             let of_incidents = incidents.filter_map(|one| one.state.escalation_policy.as_ref()).map(name);
