@@ -11,16 +11,16 @@ use super::{
     output,
 };
 use crate::{
-    app::Role,
+    app::{Role, person},
     core::{
         action::{Action, Target, Verb},
-        board::{Board, Change},
+        board::{AccountBoard, Board, Change},
         freshness::{Account, Standing},
-        id::ActionId,
+        id::{ActionId, UserId},
         words,
     },
     proto::{
-        Answer, FromConsole, FromServer, PROTOCOL, Request, RequestId,
+        Access, Answer, FromConsole, FromServer, PROTOCOL, Request, RequestId,
         wire::{self, Line},
     },
     run::{Connect as _, Io},
@@ -33,10 +33,15 @@ const ANSWER: Duration = Duration::from_mins(1);
 /// How long an action may take, doubts read back included.
 const ACTION: Duration = Duration::from_secs(150);
 
+/// Before the server has said who it takes one for.
+const UNGREETED: Access = Access::Watch { reason: String::new() };
+
 /// A command's conversation with the server.
 pub(super) struct Client {
     line: Line<Box<dyn Io>>,
     pub(super) board: Board,
+    /// Whom the server takes this for.
+    access: Access,
     last_request: RequestId,
     role: Role,
     opened_at: Timestamp,
@@ -72,7 +77,8 @@ impl Client {
         let version = env!("CARGO_PKG_VERSION").to_owned();
         wire::send(&mut line, &FromConsole::Hello { protocol: PROTOCOL, version }).await.map_err(broken)?;
         let owned = connector.owned.clone();
-        let mut client = Self { line, board: Board::default(), last_request: 0, role, opened_at, owned };
+        let mut client =
+            Self { line, board: Board::default(), access: UNGREETED, last_request: 0, role, opened_at, owned };
         let give_up = Instant::now() + ANSWER;
         loop {
             match client.hear(give_up).await? {
@@ -92,6 +98,7 @@ impl Client {
         match &message {
             FromServer::Snapshot { board } => self.board = (**board).clone(),
             FromServer::Changed { change } => self.board.apply(change),
+            FromServer::Hello { you, .. } => self.access = you.clone(),
             _ => {}
         }
         Ok(message)
@@ -149,6 +156,11 @@ impl Client {
     pub(super) fn webhooks_only(&self) -> Vec<String> {
         let accounts = self.board.accounts.values().map(|known| &known.account);
         accounts.filter(|account| account.rest_off.is_some()).map(|account| account.name.to_string()).collect()
+    }
+
+    /// Who the person that runs the command is at an account, if that is known.
+    pub(super) fn me<'a>(&self, account: &'a AccountBoard) -> Option<&'a UserId> {
+        person::me(&self.access, account).map(|me| &me.id)
     }
 
     /// The same of who is on call.

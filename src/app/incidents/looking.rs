@@ -177,6 +177,10 @@ fn enter(model: &mut Model, typing: Typing) -> Vec<Effect> {
         model.say(NoticeKind::Bad, &text);
         return vec![];
     }
+    change(model, typing, |line, _, clock| {
+        line.trim(clock);
+        false
+    });
     model.incidents.typing = None;
     if typing == Typing::Mark {
         mark_matching(model);

@@ -63,6 +63,12 @@ impl QueryLine {
         self.understand(clock);
     }
 
+    /// Takes off the blanks at the ends: the text stands, nothing follows.
+    pub(super) fn trim(&mut self, clock: Clock<'_>) {
+        let text = self.as_str().trim().to_owned();
+        self.set(&text, clock);
+    }
+
     /// What the last word may become.
     pub fn completion(&self, board: &Board) -> Completion {
         complete(self.as_str(), FIELDS, |field| vocabulary(board, field))

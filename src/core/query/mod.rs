@@ -187,6 +187,19 @@ impl<T> Query<T> {
         self.groups.iter().fold(Truth::No, |so_far, next| so_far.or(|| group(next)))
     }
 
+    /// What both ask for.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self
+    where
+        T: Clone,
+    {
+        if self.is_empty() || other.is_empty() {
+            return if self.is_empty() { other.clone() } else { self.clone() };
+        }
+        let both = self.groups.iter().flat_map(|mine| other.groups.iter().map(move |theirs| (mine, theirs)));
+        Self { groups: both.map(|(mine, theirs)| [&mine[..], &theirs[..]].concat()).collect() }
+    }
+
     /// The same query over other conditions.
     pub fn map<U, E>(&self, mut make: impl FnMut(&T) -> Result<U, E>) -> Result<Query<U>, E> {
         let mut literal = |literal: &Literal<T>| match literal {
@@ -292,6 +305,13 @@ mod tests {
         assert_eq!([Yes.and(|| Perhaps), No.and(|| Perhaps), Perhaps.and(|| No)], [Perhaps, No, No]);
         assert_eq!([Yes.or(|| Perhaps), No.or(|| Perhaps), Perhaps.or(|| Yes)], [Yes, Perhaps, Yes]);
         assert_eq!(!Perhaps, Perhaps);
+    }
+
+    #[test]
+    fn of_two_queries_both_must_hold() {
+        let and = |a: &str, b: &str| parse(a).expect(a).and(&parse(b).expect(b)).to_string();
+        assert_eq!(and("a or b", "!c or d"), "a !c or a d or b !c or b d");
+        assert_eq!([and("", "a"), and("a", ""), and("", "")], ["a", "a", ""]);
     }
 
     fn any_term() -> impl Strategy<Value = Kind> {

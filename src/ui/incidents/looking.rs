@@ -25,20 +25,19 @@ pub(super) fn summary(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let state = &model.incidents;
     let width = usize::from(area.width);
     let head = head(model);
-    let wanted = columns(&head.text).min(ROOM);
+    let wanted = columns(&head.mark) + columns(&head.text).min(ROOM) + 1;
     let mut roomy = [Words::Long, Words::Short].into_iter().map(|words| figures(model, words));
     let fitting = roomy.find(|figures| wanted + wide(figures) <= width);
     let figures = fitting.unwrap_or_else(|| figures(model, Words::Fewest));
-    let room = width.saturating_sub(wide(&figures));
+    let room = width.saturating_sub(wide(&figures) + columns(&head.mark));
     let mut pieces = vec![];
-    if !head.text.is_empty() {
-        let shown = if head.typed { tail(&head.text, room.saturating_sub(1)) } else { fit(&head.text, room) };
-        if head.typed {
-            let column = u16::try_from(columns(&shown)).unwrap_or(u16::MAX);
-            frame.set_cursor_position(Position::new(area.x.saturating_add(column), area.y));
-        }
-        let space = if head.typed { " " } else { "" };
-        pieces.push(Piece::new(Tone::Accent, format!("{shown}{space}")));
+    if head.typed {
+        let typed = tail(&head.text, room.saturating_sub(1));
+        let column = u16::try_from(columns(&head.mark) + columns(&typed)).unwrap_or(u16::MAX);
+        frame.set_cursor_position(Position::new(area.x.saturating_add(column), area.y));
+        pieces.push(Piece::new(Tone::Accent, format!("{}{typed} ", head.mark)));
+    } else if !head.text.is_empty() {
+        pieces.push(Piece::new(Tone::Accent, format!("{}{}", head.mark, fit(&head.text, room))));
     }
     pieces.extend(figures);
     if let Some(first) = pieces.first_mut().filter(|_| head.text.is_empty() && state.typing.is_none()) {
@@ -49,6 +48,8 @@ pub(super) fn summary(model: &Model, frame: &mut Frame<'_>, area: Rect) {
 
 /// What stands at the beginning of the line.
 struct Head {
+    /// What it is; never cut off.
+    mark: String,
     text: String,
     typed: bool,
 }
@@ -56,13 +57,17 @@ struct Head {
 /// The query being typed with its cursor at the end, or the view and filter that are in force.
 fn head(model: &Model) -> Head {
     let state = &model.incidents;
-    let shown = |mark: &str, line: &QueryLine| format!("{mark}{}", Shown::line(line.as_str()));
+    let of = |mark: &str, line: &QueryLine, typed| Head {
+        mark: mark.to_owned(),
+        text: Shown::line(line.as_str()).to_string(),
+        typed,
+    };
     match (state.typing, state.view()) {
-        (Some(Typing::Filter), _) => Head { text: shown("/", &state.filter), typed: true },
-        (Some(Typing::Mark), _) => Head { text: shown("V ", &state.marking), typed: true },
-        (None, Some(view)) => Head { text: format!("[{}] {}", view.name, shown("/", &state.filter)), typed: false },
-        (None, None) if state.filter.is_empty() => Head { text: String::new(), typed: false },
-        (None, None) => Head { text: shown("/", &state.filter), typed: false },
+        (Some(Typing::Filter), _) => of("/", &state.filter, true),
+        (Some(Typing::Mark), _) => of("V ", &state.marking, true),
+        (None, Some(view)) => of(&format!("[{}] /", view.name), &state.filter, false),
+        (None, None) if state.filter.is_empty() => of("", &state.filter, false),
+        (None, None) => of("/", &state.filter, false),
     }
 }
 

@@ -114,7 +114,7 @@ fn tab_completes_fields_and_then_what_the_board_knows() {
     type_text(&mut model, "okafor");
     press(&mut model, "tab enter");
 
-    assert_eq!(model.incidents.filter.as_str(), "!service:Database assignee:\"Bob Okafor\" ");
+    assert_eq!(model.incidents.filter.as_str(), "!service:Database assignee:\"Bob Okafor\"");
     assert_eq!(ids(&model), ["Q2LATE"]);
 }
 
