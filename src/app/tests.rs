@@ -2,8 +2,9 @@
 
 use super::{
     Effect, Event, Link, Model, NoticeKind, Role, View,
-    fixtures::{ago, answer, model, now, press, requests},
+    fixtures::{self, ago, answer, model, now, press, requests},
     keys::{Action, BINDINGS},
+    prompt::Ask,
     update,
 };
 use crate::proto::{Answer, Request};
@@ -182,4 +183,25 @@ fn every_action_of_the_table_can_be_pressed_anywhere_without_harm() {
             press(&mut model, binding.keys[0]);
         }
     }
+}
+
+#[test]
+fn every_printable_key_reaches_every_field_that_takes_text() {
+    let all: String = ('!'..='~').collect();
+    let typed = |open: &str| {
+        let mut model = model(80, 24);
+        press(&mut model, open);
+        let effects = fixtures::type_text(&mut model, &all);
+        assert_eq!(effects, [], "{open}: no key does anything else");
+        model
+    };
+    assert_eq!(typed("/").incidents.filter.as_str(), all);
+    assert_eq!(typed("V").incidents.marking.as_str(), all);
+    assert_eq!(typed("2 /").oncall.filter.as_str(), all);
+    assert_eq!(typed("3 /").webhooks.filter.as_str(), all);
+    assert_eq!(typed("4 /").templates.filter.as_str(), all);
+    let asked = |open: &str| typed(open).prompt.expect("a prompt").ask;
+    assert!(matches!(asked("n"), Ask::Note(editor) if editor.lines() == [all.clone()]));
+    assert!(matches!(asked("h"), Ask::HandOff(hand_off) if hand_off.filter.as_str() == all));
+    assert!(matches!(asked("h tab"), Ask::HandOff(hand_off) if hand_off.note.as_str() == all));
 }

@@ -21,6 +21,7 @@ impl Reading<'_, '_> {
     pub(super) fn views(&mut self, root: &Section<'_>) -> SavedViews {
         let mut views = SavedViews::default();
         for section in self.sections(root, "view") {
+            let is_first = section.flag("default", self.to) == Some(true);
             let Some(view) = self.view(&section) else { continue };
             if views.named(view.name.as_str()).is_some() {
                 self.to.add(section.at.clone(), format!("a second [[view]] named \"{}\"", view.name));
@@ -28,7 +29,7 @@ impl Reading<'_, '_> {
             if let Some(key) = view.key.filter(|key| views.on_key(*key).is_some()) {
                 self.to.add(section.at.clone(), format!("a second [[view]] on the key {key}"));
             }
-            if section.flag("default", self.to) == Some(true) && views.first.replace(view.name.clone()).is_some() {
+            if is_first && views.first.replace(view.name.clone()).is_some() {
                 self.to.add(section.at.clone(), "a second [[view]] with `default`: a console starts with one");
             }
             views.all.push(view);

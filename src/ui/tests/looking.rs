@@ -3,8 +3,9 @@
 use super::both;
 use crate::{
     app::{
-        Model,
+        Event, Model,
         fixtures::{change, incident, model, press, type_text},
+        update,
     },
     core::{
         board::Change,
@@ -110,4 +111,30 @@ fn an_open_incident_is_never_hidden_without_a_count_that_can_be_seen() {
             more(text);
         }
     }
+}
+
+#[test]
+fn what_is_typed_completed_or_named_never_drives_the_terminal() {
+    let hostile = "\u{1b}[2J\u{202e}\u{200b}x\u{9b}31m\u{7}";
+    let mut model = model(80, 24);
+    let mut new = incident("QEVIL", 7, Status::Triggered, hostile, 60);
+    new.state.service.as_mut().expect("service").name = crate::core::text::Shown::line(&format!("evil {hostile}"));
+    change(&mut model, Change::Incident(Box::new(new)));
+    let query = format!("service:\"{hostile}");
+    let all = vec![SavedView { name: crate::core::text::Shown::line(hostile), query: query.clone(), key: None }];
+    model.set_views(SavedViews { all, first: None }, None);
+
+    press(&mut model, "/");
+    update(&mut model, Event::Pasted(query));
+    let typed = screen(&model, 80, 24);
+    press(&mut model, "ctrl-u");
+    type_text(&mut model, "service:evil");
+    let completed = screen(&model, 80, 24);
+    press(&mut model, "tab enter f");
+    let listed = screen(&model, 80, 24);
+
+    for screen in [typed, completed, listed] {
+        assert!(!screen.contains(['\u{1b}', '\u{202e}', '\u{200b}', '\u{9b}', '\u{7}']), "{screen}");
+    }
+    assert_eq!(model.incidents.rows.keys(), [crate::app::fixtures::key("QEVIL")], "it can be asked for all the same");
 }

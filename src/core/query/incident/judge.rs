@@ -48,15 +48,15 @@ fn holds(condition: &Condition, record: &Record<'_>) -> Truth {
         Condition::Urgency(urgency) => state.urgency == *urgency,
         Condition::Priority(None) => state.priority.is_none(),
         Condition::Priority(Some(part)) => state.priority.as_ref().is_some_and(|name| part.is_of(name.as_str())),
-        Condition::Service(part) => state.service.iter().any(|service| part.means(service.id.as_str(), name(service))),
+        Condition::Service(part) => return told(state.service.as_ref(), |it| part.means(it.id.as_str(), name(it))),
         Condition::Team(part) => state.teams.iter().any(|team| part.means(team.id.as_str(), name(team))),
         Condition::Assignee(None) => state.assignees.is_empty(),
         Condition::Assignee(Some(part)) => state.assignees.iter().any(|user| is_user(part, user, record.account)),
         Condition::Mine => return mine(record),
         Condition::Policy(part) => {
-            state.escalation_policy.iter().any(|policy| part.means(policy.id.as_str(), name(policy)))
+            return told(state.escalation_policy.as_ref(), |it| part.means(it.id.as_str(), name(it)));
         }
-        Condition::Number(range) => state.number.is_some_and(|number| range.contains(&number)),
+        Condition::Number(range) => return told(state.number.as_ref(), |number| range.contains(number)),
         Condition::Account(name) => incident.key.account == *name,
         Condition::Created(time) => time.holds(state.created_at, record.now),
         Condition::Acknowledged(time) => return acknowledged(*time, record),
@@ -66,6 +66,11 @@ fn holds(condition: &Condition, record: &Record<'_>) -> Truth {
         Condition::Noted => return record.noted,
     };
     is.into()
+}
+
+/// Of what every incident has; where it was not told, nothing can be said.
+fn told<T>(known: Option<&T>, is: impl FnOnce(&T) -> bool) -> Truth {
+    known.map_or(Truth::Perhaps, |known| is(known).into())
 }
 
 fn name<Id>(of: &Named<Id>) -> &str {

@@ -114,6 +114,9 @@ fn what_is_not_known_is_neither_so_nor_not_so() {
     for text in ["has:note", "!has:note", "is:mine", "!assignee:me", "acked:>1h", "!acked:>1h", "is:snoozed"] {
         assert_eq!(judge(&wanted(text).expect(text), &record), Truth::Perhaps, "{text}");
     }
+    for text in ["service:pay", "!service:pay", "policy:nights", "service:a or policy:b"] {
+        assert_eq!(judge(&wanted(text).expect(text), &record), Truth::Perhaps, "{text}: it was not told");
+    }
     let mut open = incident.clone();
     (open.state.status, open.state.assignees) = (Status::Triggered, vec![]);
     let record = Record { incident: &open, ..record };
