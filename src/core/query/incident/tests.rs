@@ -201,7 +201,7 @@ fn a_note_is_known_of_by_a_signed_webhook_by_opening_and_by_leaving_it_here() {
     };
     let mut noted = Noted::default();
     assert_eq!(noted.take_action(&action(Outcome::Sent)), []);
-    assert_eq!(noted.take_action(&action(Outcome::Confirmed { notice: None })), [key.clone()]);
+    assert_eq!(noted.take_action(&action(Outcome::Confirmed { notice: None })), std::slice::from_ref(&key));
 }
 
 #[test]
