@@ -154,7 +154,7 @@ fn list(client: &Client, found: &Found<'_>, format: Format) -> CommandOutcome {
 fn print_table(client: &Client, found: &Found<'_>) {
     if found.incidents.is_empty() {
         match client.webhooks_only().as_slice() {
-            _ if !client.doubts().is_empty() => {}
+            _ if !client.doubts().is_empty() || found.not_known > 0 => {}
             [] if found.is_filtered => output::line("no incidents that the query finds"),
             [] => output::line("no incidents"),
             only => {

@@ -96,6 +96,9 @@ fn every_field_finds_what_it_says() {
 fn a_number_that_is_like_another_is_another() {
     assert_eq!(truth("1221"), Truth::No);
     assert_eq!(truth("120"), Truth::Yes, "its beginning stands there");
+
+    let port = Incident::first(observation(Status::Triggered, Stamp::push(now()), "port 8443 closed"));
+    assert_eq!((truth_of(&port, "843"), truth_of(&port, "closd")), (Truth::No, Truth::Yes));
 }
 
 #[test]
