@@ -261,7 +261,7 @@ pub(crate) fn board() -> Board {
         schedules: schedules(),
         people: people.to_vec(),
         policies: vec![policy(), Named { id: PolicyId::new("PPOLDB1").expect("id"), name: shown("Databases") }],
-        ..AccountBoard::new(account())
+        ..AccountBoard::of(account())
     };
     let done = Outcome::Confirmed { notice: None };
     Board {

@@ -72,8 +72,8 @@ pub struct AccountBoard {
 }
 
 impl AccountBoard {
-    /// An account of which nothing more is known yet.
-    pub fn new(account: Account) -> Self {
+    /// An account of which nothing else is known.
+    pub fn of(account: Account) -> Self {
         Self {
             account,
             oncalls: vec![],
@@ -198,7 +198,7 @@ impl Board {
             board.account = account.clone();
             return;
         }
-        self.accounts.insert(account.name.clone(), AccountBoard::new(account.clone()));
+        self.accounts.insert(account.name.clone(), AccountBoard::of(account.clone()));
     }
 
     /// Lets the oldest go, but none that is still under way.

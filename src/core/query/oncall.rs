@@ -141,7 +141,7 @@ mod tests {
     }
 
     fn board() -> AccountBoard {
-        let mut board = AccountBoard::new(account("prod"));
+        let mut board = AccountBoard::of(account("prod"));
         let team = Named { id: TeamId::new("T1").expect("id"), name: "Payments".into() };
         board.policy_teams.insert(policy().id, vec![team]);
         board.people = vec![Person { user: ann(), email: Some("ann@example.com".into()) }];

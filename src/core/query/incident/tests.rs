@@ -52,7 +52,7 @@ fn latency() -> Incident {
 }
 
 fn known() -> AccountBoard {
-    let mut known = AccountBoard::new(account("prod"));
+    let mut known = AccountBoard::of(account("prod"));
     known.people = vec![Person { user: ann(), email: Some("ann@example.com".into()) }];
     known
 }
