@@ -1,5 +1,7 @@
 //! `dogwatch incident`: list, show, and act.
 
+mod change;
+
 use clap::{Subcommand, ValueEnum};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -40,7 +42,13 @@ pub(super) enum Command {
     /// Acknowledge.
     Ack(Which),
     /// Resolve.
-    Resolve(Which),
+    Resolve {
+        #[command(flatten)]
+        which: Which,
+        /// A note to leave in the same step.
+        #[arg(long)]
+        note: Option<String>,
+    },
     /// Hand off to a person or to an escalation policy.
     Handoff {
         #[command(flatten)]
@@ -63,6 +71,8 @@ pub(super) enum Command {
         #[arg(long, short)]
         message: String,
     },
+    #[command(flatten)]
+    Change(change::Command),
 }
 
 #[derive(clap::Args)]
@@ -98,12 +108,13 @@ async fn with(client: &mut Client, command: Command) -> CommandOutcome {
         Command::List { all, format, json } => list(client, all, if json { Format::Json } else { format }),
         Command::Show { incident, json } => show(client, &incident, json).await,
         Command::Ack(which) => act(client, which, Verb::Acknowledge).await,
-        Command::Resolve(which) => act(client, which, Verb::Resolve).await,
+        Command::Resolve { which, note } => act(client, which, Verb::Resolve { note }).await,
         Command::Handoff { which, to, policy, note } => {
             let to = assignee(client, to.as_deref(), policy.as_deref())?;
             act(client, which, Verb::HandOff { to, note }).await
         }
         Command::Note { which, message } => act(client, which, Verb::Note { text: message }).await,
+        Command::Change(command) => change::run(client, command).await,
     }
 }
 
@@ -399,7 +410,7 @@ fn report(action: &Action, json: bool) -> CommandOutcome {
 fn sentence(outcome: &Outcome) -> String {
     let word = outcome.word();
     match outcome {
-        Outcome::Pending | Outcome::Sent | Outcome::Confirmed { notice: None } => word.to_owned(),
+        Outcome::Pending | Outcome::TakenBack | Outcome::Sent | Outcome::Confirmed { notice: None } => word.to_owned(),
         Outcome::Confirmed { notice: Some(text) } => format!("{word} ({text})"),
         Outcome::Partly { done, failed } => format!("{done}, but {failed}"),
         Outcome::Failed { reason } | Outcome::Unknown { reason } => format!("{word}: {reason}"),
