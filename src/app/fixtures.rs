@@ -146,6 +146,7 @@ fn incidents() -> Vec<Incident> {
             pending: vec![Pending { what: shown("unacknowledge"), at: ago(-1800) }],
             alerts: Some((3, 1)),
             changed_by: Some(shown("Alice Moreau")),
+            merged_into: None,
         },
     ));
     let mut backup = incident("Q5BACK", 1190, Acknowledged, "Backup of db-1 took too long", 33_000);
@@ -250,7 +251,7 @@ pub(crate) fn by(actor: &str) -> By {
 
 pub(crate) fn action(id: i64, verb: Verb, outcomes: &[(&str, Outcome)]) -> Action {
     let outcomes = outcomes.iter().map(|(id, outcome)| (key(id), outcome.clone())).collect();
-    Action { id: ActionId(id), at: ago(60), by: by("alice"), verb, outcomes }
+    Action { id: ActionId(id), at: ago(60), by: by("alice"), verb, outcomes, due: None }
 }
 
 pub(crate) fn board() -> Board {

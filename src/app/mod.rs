@@ -1,6 +1,7 @@
 //! The console's state machine: facts come in as [`Event`]s, wishes go out as [`Effect`]s, and nothing
 //! else happens. No clock, no I/O: the same events always give the same model and effects.
 
+pub mod command;
 pub mod filter;
 pub mod geometry;
 pub mod help;
@@ -23,6 +24,7 @@ pub(crate) mod fixtures;
 use jiff::{Timestamp, tz::TimeZone};
 use ratatui::layout::Rect;
 
+use command::CommandLine;
 use keys::Action;
 use list::Step;
 use prompt::Prompt;
@@ -185,6 +187,7 @@ pub struct Model {
     /// The help page is open, scrolled by so many lines.
     pub help: Option<u16>,
     pub prompt: Option<Prompt>,
+    pub command: CommandLine,
     pub incidents: incidents::State,
     pub oncall: oncall::State,
     pub webhooks: webhooks::State,
@@ -210,6 +213,7 @@ impl Model {
             notice: None,
             help: None,
             prompt: None,
+            command: CommandLine::default(),
             incidents: incidents::State::default(),
             oncall: oncall::State::default(),
             webhooks: webhooks::State::default(),
@@ -325,8 +329,9 @@ fn answered(model: &mut Model, id: RequestId, answer: Result<Answer, String>) ->
         }
         return vec![];
     }
-    // Each view knows the requests it still waits for; the first one that does takes the answer.
-    incidents::answered(model, id, &answer)
+    // Each part knows the requests it still waits for; the first one that does takes the answer.
+    prompt::answered(model, id, &answer)
+        .or_else(|| incidents::answered(model, id, &answer))
         .or_else(|| oncall::answered(model, id, &answer))
         .or_else(|| webhooks::answered(model, id, &answer))
         .or_else(|| templates::answered(model, id, &answer))
@@ -344,8 +349,11 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
     if geometry::is_too_small(model.size) || model.help.is_some() {
         return vec![];
     }
-    if let Some(prompt) = &mut model.prompt {
-        prompt::pasted(prompt, text);
+    if model.prompt.is_some() {
+        prompt::pasted(model, text);
+        return vec![];
+    }
+    if command::pasted(model, text) {
         return vec![];
     }
     match model.view {
@@ -419,7 +427,10 @@ fn press_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
 
 /// What cannot be seen cannot be worked: only leaving goes, and not while something may be half typed.
 fn press_unseen(model: &mut Model, chord: Chord) -> Vec<Effect> {
-    let typing = model.prompt.is_some() || model.incidents.typing.is_some() || model.view == View::Templates;
+    let typing = model.prompt.is_some()
+        || model.command.line.is_some()
+        || model.incidents.typing.is_some()
+        || model.view == View::Templates;
     if !typing && keys::resolve(chord, model.view) == Some(Action::Quit) { quit(model) } else { vec![] }
 }
 
@@ -427,6 +438,9 @@ fn press_view(model: &mut Model, chord: Chord) -> Vec<Effect> {
     if model.help.is_some() {
         press_help(model, chord);
         return vec![];
+    }
+    if let Some(effects) = command::typed(model, chord) {
+        return effects;
     }
     let typed = match model.view {
         View::Incidents => incidents::typed(model, chord),
@@ -457,6 +471,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::ShowWebhooks => model.view = View::Webhooks,
         Action::ShowTemplates => model.view = View::Templates,
         Action::Refresh => return refresh(model),
+        Action::CommandLine => command::open(model),
         Action::Back if had_news && model.notice.is_none() => {}
         Action::Back if webhooks::returns(model) => {}
         _ => {

@@ -200,8 +200,10 @@ fn every_printable_key_reaches_every_field_that_takes_text() {
     assert_eq!(typed("2 /").oncall.filter.as_str(), all);
     assert_eq!(typed("3 /").webhooks.filter.as_str(), all);
     assert_eq!(typed("4 /").templates.filter.as_str(), all);
+    assert_eq!(typed(":").command.line.map(|line| line.as_str().to_owned()), Some(all.clone()));
     let asked = |open: &str| typed(open).prompt.expect("a prompt").ask;
-    assert!(matches!(asked("n"), Ask::Note(editor) if editor.lines() == [all.clone()]));
-    assert!(matches!(asked("h"), Ask::HandOff(hand_off) if hand_off.filter.as_str() == all));
-    assert!(matches!(asked("h tab"), Ask::HandOff(hand_off) if hand_off.note.as_str() == all));
+    assert!(matches!(asked("n"), Ask::Text(_, editor) if editor.lines() == [all.clone()]));
+    assert!(matches!(asked("R tab"), Ask::Resolve { note, .. } if note.as_str() == all));
+    assert!(matches!(asked("h"), Ask::Pick(pick) if pick.filter.as_str() == all));
+    assert!(matches!(asked("h tab"), Ask::Pick(pick) if pick.text.as_str() == all));
 }

@@ -13,10 +13,10 @@ use super::{
 use crate::{
     app::{Role, person},
     core::{
-        action::{Action, Target, Verb},
+        action::{Action, NewIncident, Target, Verb},
         board::{AccountBoard, Board, Change},
         freshness::{Account, Standing},
-        id::{ActionId, UserId},
+        id::{AccountName, ActionId, UserId},
         words,
     },
     proto::{
@@ -205,7 +205,16 @@ impl Client {
 
     /// Has an action carried out; returns it with all its outcomes.
     pub(super) async fn act(&mut self, targets: Vec<Target>, verb: Verb) -> Result<Action, Failure> {
-        let answer = self.ask(Request::Act { targets, verb }).await?;
+        self.carried_out(Request::Act { targets, verb, undoable: false }).await
+    }
+
+    /// Has an incident made; the outcome stands under its id.
+    pub(super) async fn create(&mut self, account: AccountName, new: NewIncident) -> Result<Action, Failure> {
+        self.carried_out(Request::Create { account, new: Box::new(new), undoable: false }).await
+    }
+
+    async fn carried_out(&mut self, request: Request) -> Result<Action, Failure> {
+        let answer = self.ask(request).await?;
         let Answer::Accepted { action } = answer else { return Err(broken("an answer to another question")) };
         self.finished(action).await
     }

@@ -1,5 +1,6 @@
 //! `dogwatch incident`: list, show, and act.
 
+mod change;
 mod find;
 mod looking;
 mod timeline;
@@ -57,7 +58,13 @@ pub(super) enum Command {
     /// Acknowledge.
     Ack(Which),
     /// Resolve.
-    Resolve(Which),
+    Resolve {
+        #[command(flatten)]
+        which: Which,
+        /// A note to leave in the same step.
+        #[arg(long)]
+        note: Option<String>,
+    },
     /// Hand off to a person or to an escalation policy.
     Handoff {
         #[command(flatten)]
@@ -80,6 +87,8 @@ pub(super) enum Command {
         #[arg(long, short)]
         message: String,
     },
+    #[command(flatten)]
+    Change(change::Command),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -109,12 +118,13 @@ async fn with(places: &Places, client: &mut Client, command: Command) -> Command
         Command::Timeline { incident, json } => timeline::run(client, &incident, json).await,
         Command::Show { incident, json } => show(client, &incident, json).await,
         Command::Ack(which) => act(client, which, Verb::Acknowledge).await,
-        Command::Resolve(which) => act(client, which, Verb::Resolve).await,
+        Command::Resolve { which, note } => act(client, which, Verb::Resolve { note }).await,
         Command::Handoff { which, to, policy, note } => {
             let to = assignee(client, to.as_deref(), policy.as_deref())?;
             act(client, which, Verb::HandOff { to, note }).await
         }
         Command::Note { which, message } => act(client, which, Verb::Note { text: message }).await,
+        Command::Change(command) => change::run(client, command).await,
     }
 }
 
@@ -384,7 +394,7 @@ fn exit(outcomes: &[(IncidentKey, Outcome)]) -> Exit {
 fn sentence(outcome: &Outcome) -> String {
     let word = outcome.word();
     match outcome {
-        Outcome::Pending | Outcome::Sent | Outcome::Confirmed { notice: None } => word.to_owned(),
+        Outcome::Pending | Outcome::TakenBack | Outcome::Sent | Outcome::Confirmed { notice: None } => word.to_owned(),
         Outcome::Confirmed { notice: Some(text) } => format!("{word} ({text})"),
         Outcome::Partly { done, failed } => format!("{done}, but {failed}"),
         Outcome::Failed { reason } | Outcome::Unknown { reason } => format!("{word}: {reason}"),

@@ -40,6 +40,7 @@ pub struct Settings {
     /// In the order of the file; a user has one entry for an account at most.
     pub people: Vec<PersonSettings>,
     pub store: StoreSettings,
+    pub actions: ActionSettings,
     /// In the order of the file; names are unique.
     pub accounts: Vec<AccountSettings>,
     /// Of whoever looks: a server makes nothing of them.
@@ -78,6 +79,19 @@ pub struct StoreSettings {
 impl Default for StoreSettings {
     fn default() -> Self {
         Self { keep: Duration::from_hours(90 * 24), keep_deliveries: 1_000_000, keep_size: 2 * 1024 * 1024 * 1024 }
+    }
+}
+
+/// `[actions]`: how consoles act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ActionSettings {
+    /// How long an action can be taken back before it is sent; at most a minute, none at all with `0s`.
+    pub undo_window: Duration,
+}
+
+impl Default for ActionSettings {
+    fn default() -> Self {
+        Self { undo_window: Duration::from_secs(5) }
     }
 }
 

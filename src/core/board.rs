@@ -317,8 +317,9 @@ pub(super) mod tests {
                 id: ActionId(id),
                 at: Timestamp::UNIX_EPOCH,
                 by: By { actor: "alice".into(), uid: None, name: None },
-                verb: Verb::Resolve,
+                verb: Verb::Resolve { note: None },
                 outcomes: vec![(key, outcome)],
+                due: None,
             }))
         };
         let mut board = Board::default();

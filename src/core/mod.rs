@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod board;
+pub mod choices;
 pub mod curl;
 pub mod delivery;
 pub mod detail;
@@ -13,6 +14,7 @@ pub mod oncall;
 pub mod push;
 pub mod query;
 pub mod sender;
+pub mod span;
 pub mod subscription;
 pub mod template;
 pub mod text;

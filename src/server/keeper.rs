@@ -313,6 +313,10 @@ impl Keeper {
             self.desk.people.set(&now.people);
             changes.push("who acts as whom is another".to_owned());
         }
+        if former.actions != now.actions {
+            self.desk.waiting.set_window(now.actions.undo_window);
+            changes.push("how long an action can be taken back is another".to_owned());
+        }
         if (&former.server.socket, &former.server.group) != (&now.server.socket, &now.server.group) {
             changes.push("server.socket and server.group need a restart, and stay as they were".to_owned());
         }

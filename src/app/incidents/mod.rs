@@ -8,20 +8,22 @@ mod looking;
 mod query_line;
 mod rows;
 mod views;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use ratatui::layout::Rect;
 
-pub use acting::{last_action, outcome_mark};
-pub(super) use acting::{may_act, open_conflict, send};
+pub(super) use acting::{begin_with, may_act, open_conflict, send};
+pub use acting::{last_action, undoable};
 pub use detail::{Opened, page, status_mark, status_tone, urgency_word};
 pub use doubts::doubt;
 pub use looking::{Typing, candidates, matching};
 pub(super) use looking::{pasted, typed};
 pub use query_line::QueryLine;
 pub use rows::Rows;
+pub use words::outcome_mark;
 
 use super::{
     Effect, Model, NoticeKind, View, geometry,
@@ -97,10 +99,20 @@ impl State {
 pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     model.incidents.started |= model.incidents.cursor.selected().is_some();
     match action {
-        Action::Acknowledge => acting::begin(model, Wish::Acknowledge),
-        Action::Resolve => acting::begin(model, Wish::Resolve),
-        Action::HandOff => acting::begin(model, Wish::HandOff),
-        Action::Note => acting::begin(model, Wish::Note),
+        Action::Acknowledge => return acting::begin(model, Wish::Acknowledge),
+        Action::Resolve => return acting::begin(model, Wish::Resolve),
+        Action::HandOff => return acting::begin(model, Wish::HandOff),
+        Action::Note => return acting::begin(model, Wish::Note),
+        Action::Snooze => return acting::begin(model, Wish::Snooze),
+        Action::Escalate => return acting::begin(model, Wish::Escalate),
+        Action::Merge => return acting::begin(model, Wish::Merge),
+        Action::EditIncident => return acting::begin(model, Wish::Edit),
+        Action::AddResponders => return acting::begin(model, Wish::AddResponders),
+        Action::StatusUpdate => return acting::begin(model, Wish::StatusUpdate),
+        Action::RunWorkflow => return acting::begin(model, Wish::RunWorkflow),
+        Action::ResolveAlert => return acting::begin(model, Wish::ResolveAlert),
+        Action::CreateIncident => return acting::begin(model, Wish::Create),
+        Action::TakeBack => return acting::take_back(model),
         Action::Link => return link(model),
         Action::GoToDeliveries => return deliveries(model),
         Action::Back => return back(model),
@@ -393,8 +405,9 @@ fn page_size(model: &Model) -> (usize, usize) {
 
 /// Nothing is being asked or typed, and the list or detail is in sight: a question may come up.
 fn is_idle(model: &Model) -> bool {
+    let asked = model.prompt.is_some() || model.command.line.is_some();
     let busy = model.incidents.typing.is_some() || model.incidents.picking.is_some();
-    model.prompt.is_none() && model.help.is_none() && model.view == View::Incidents && !busy
+    !asked && model.help.is_none() && model.view == View::Incidents && !busy
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 
 use super::{
     Client, Exit, Failure,
-    find::{find, target},
+    find::{find, target, unknown},
     looking, output, table,
 };
-use crate::core::{action::Target, incident::Status};
+use crate::core::{action::Target, id::IncidentKey, incident::Status};
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Which {
@@ -40,6 +40,22 @@ impl Which {
 
     pub(super) fn json(&self) -> bool {
         self.json
+    }
+
+    /// Those that are named.
+    pub(super) fn named(&self) -> &[String] {
+        &self.incidents
+    }
+
+    /// The first of those that are meant.
+    pub(super) fn first(&self, client: &Client) -> Result<IncidentKey, Failure> {
+        let Some(query) = &self.matching else {
+            return find(client, self.incidents.first().map_or("", String::as_str));
+        };
+        let wanted = looking::wanted(query)?;
+        let found = looking::found(client, &wanted, false).incidents;
+        let first = found.into_iter().find(|incident| incident.state.status.is_open());
+        first.map(|incident| incident.key.clone()).ok_or_else(|| unknown(client, "no open incident matches"))
     }
 
     pub(super) fn choose(&self, client: &Client, verb: &str) -> Result<Chosen, Failure> {

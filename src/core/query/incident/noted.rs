@@ -56,8 +56,17 @@ impl Noted {
     pub fn take_action(&mut self, action: &Action) -> Vec<IncidentKey> {
         let leaves_note = match &action.verb {
             Verb::Note { .. } => true,
-            Verb::HandOff { note, .. } => note.is_some(),
-            Verb::Acknowledge | Verb::Resolve => false,
+            Verb::Resolve { note } | Verb::HandOff { note, .. } => note.is_some(),
+            Verb::Acknowledge
+            | Verb::Snooze { .. }
+            | Verb::Escalate { .. }
+            | Verb::Merge { .. }
+            | Verb::Edit(_)
+            | Verb::AddResponders { .. }
+            | Verb::StatusUpdate { .. }
+            | Verb::RunWorkflow { .. }
+            | Verb::ResolveAlert { .. }
+            | Verb::Create(_) => false,
         };
         let done = action.outcomes.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Confirmed { .. }));
         let keys: Vec<_> = done.map(|(key, _)| key.clone()).filter(|_| leaves_note).collect();

@@ -201,6 +201,7 @@ fn a_note_is_known_of_by_a_signed_webhook_by_opening_and_by_leaving_it_here() {
         by: By { actor: "ann".into(), uid: None, name: None },
         verb: Verb::Note { text: "hello".into() },
         outcomes: vec![(key.clone(), outcome)],
+        due: None,
     };
     let mut noted = Noted::default();
     assert_eq!(noted.take_action(&action(Outcome::Sent)), []);
