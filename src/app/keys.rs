@@ -66,6 +66,9 @@ pub enum Action {
     MarkAll,
     MarkMatching,
     PickView,
+    GroupByService,
+    AllSeen,
+    HandOffShift,
 }
 
 /// Where a binding holds.
@@ -147,6 +150,14 @@ pub const BINDINGS: &[Binding] = &[
     ),
     row(Action::MarkMatching, Scope::In(View::Incidents), &["V"], "", "mark the listed ones that a query finds"),
     row(Action::PickView, Scope::In(View::Incidents), &["f"], "", "choose a saved view"),
+    row(
+        Action::GroupByService,
+        Scope::In(View::Incidents),
+        &["S"],
+        "",
+        "group by service, or list one by one; a storm groups by itself",
+    ),
+    row(Action::AllSeen, Scope::In(View::Incidents), &["z"], "", "take the marks off what is new or changed"),
     row(Action::ShowResolved, Scope::In(View::Incidents), &["v"], "", "show or hide resolved incidents"),
     row(Action::Link, Scope::In(View::Incidents), &["o"], "link", "show the link and copy it"),
     row(
@@ -202,6 +213,7 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::ShowWebhooks, Scope::Everywhere, &["3"], "", "webhooks"),
     row(Action::ShowTemplates, Scope::Everywhere, &["4"], "", "templates"),
     row(Action::Refresh, Scope::Everywhere, &["ctrl-r"], "", "ask the providers now"),
+    row(Action::HandOffShift, Scope::Everywhere, &["H"], "", "hand off a shift: what whoever comes next must know"),
     row(Action::Help, Scope::Everywhere, &["?"], "help", "this page"),
     row(Action::Quit, Scope::Everywhere, &["q", "ctrl-c"], "quit", "quit"),
     row(Action::Suspend, Scope::Everywhere, &["ctrl-z"], "", "suspend; `fg` comes back"),

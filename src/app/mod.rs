@@ -1,9 +1,12 @@
 //! The console's state machine: facts come in as [`Event`]s, wishes go out as [`Effect`]s, and nothing
 //! else happens. No clock, no I/O: the same events always give the same model and effects.
 
+pub mod attention;
 pub mod command;
+pub mod duty;
 pub mod filter;
 pub mod geometry;
+pub mod handoff;
 pub mod help;
 pub mod incidents;
 pub mod keys;
@@ -78,6 +81,11 @@ pub enum Event {
         width: u16,
         height: u16,
     },
+    /// The terminal came to the front, where it tells.
+    FocusGained,
+    FocusLost,
+    /// What became of an [`Effect::Write`].
+    Written(handoff::Written),
     /// The clock, at least when something on the screen ages.
     Ticked(Timestamp),
     /// The link to the server stands (again): everything known before is replaced.
@@ -124,6 +132,18 @@ pub enum Effect {
     Quit,
     /// Keep the name of the saved view for the next start; `None`: none is in force.
     RememberView(Option<Shown>),
+    /// The terminal's bell.
+    Ring,
+    /// Have the desktop show a notification, where the terminal knows how.
+    Notify(Shown),
+    /// Give the window this title.
+    Title(Shown),
+    /// Write a file that only its owner can read; answered with [`Event::Written`].
+    Write {
+        path: String,
+        text: String,
+        replace: handoff::Replace,
+    },
 }
 
 /// How this console got its server.
@@ -192,6 +212,9 @@ pub struct Model {
     pub oncall: oncall::State,
     pub webhooks: webhooks::State,
     pub templates: templates::State,
+    pub attention: attention::State,
+    /// The hand-off of a shift, when it is open.
+    pub handoff: Option<handoff::State>,
     /// Leaving was asked for once although something would be lost, and what was said to that.
     leaving: Option<(Leaving, Shown)>,
     last_request: RequestId,
@@ -218,6 +241,8 @@ impl Model {
             oncall: oncall::State::default(),
             webhooks: webhooks::State::default(),
             templates: templates::State::default(),
+            attention: attention::State::new(now),
+            handoff: None,
             leaving: None,
             last_request: 0,
             refreshing: None,
@@ -246,9 +271,41 @@ impl Model {
 
 /// Takes in one fact; says what should happen next. The same model and event always give the same result.
 pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
+    let is_change = matches!(event, Event::Changed(_));
+    if !is_change {
+        incidents::freshen(model);
+    }
+    let effects = take(model, event);
+    if !is_change {
+        incidents::freshen(model);
+    }
+    effects
+}
+
+fn take(model: &mut Model, event: Event) -> Vec<Effect> {
     match event {
-        Event::Key(chord) => press(model, chord),
-        Event::Pasted(text) => paste(model, &text),
+        Event::Key(chord) => {
+            attention::pressed(model);
+            let effects = press(model, chord);
+            attention::looked(model);
+            effects
+        }
+        Event::Pasted(text) => {
+            attention::pressed(model);
+            paste(model, &text)
+        }
+        Event::FocusGained => {
+            attention::focused(model);
+            vec![]
+        }
+        Event::FocusLost => {
+            attention::unfocused(model);
+            vec![]
+        }
+        Event::Written(written) => {
+            handoff::written(model, written);
+            vec![]
+        }
         Event::Resized { width, height } => {
             model.size = (width, height);
             settle(model)
@@ -256,7 +313,9 @@ pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
         Event::Ticked(now) => {
             model.now = now;
             incidents::ticked(model, now);
-            webhooks::ticked(model)
+            let mut effects = attention::ticked(model);
+            effects.extend(webhooks::ticked(model));
+            effects
         }
         Event::Attached { board, access, role } => attach(model, *board, access, role),
         Event::Changed(change) => changed(model, &change),
@@ -281,10 +340,12 @@ pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
 }
 
 fn attach(model: &mut Model, board: Board, access: Access, role: Role) -> Vec<Effect> {
+    let mut effects = attention::hear_all(model, &board);
     model.board = board;
     model.access = access;
     model.link = Link::Up(role);
-    let mut effects = incidents::attached(model);
+    effects.extend(incidents::attached(model));
+    effects.extend(handoff::attached(model));
     templates::attached(model);
     effects.extend(settle_others(model));
     effects
@@ -296,8 +357,9 @@ fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
         let left = words::count(left, "incident", "incidents");
         model.say(NoticeKind::Bad, &format!("{account} is not configured any more: its {left} left the list"));
     }
+    let mut effects = attention::hear(model, change);
     model.board.apply(change);
-    let mut effects = incidents::changed(model, change);
+    effects.extend(incidents::changed(model, change));
     effects.extend(oncall::settle(model));
     effects.extend(webhooks::changed(model, change));
     effects.extend(templates::settle(model));
@@ -308,6 +370,7 @@ fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
 fn settle(model: &mut Model) -> Vec<Effect> {
     prompt::settle(model);
     scroll_help(model, None);
+    handoff::settle(model);
     let mut effects = incidents::settle(model);
     effects.extend(settle_others(model));
     effects
@@ -335,6 +398,7 @@ fn answered(model: &mut Model, id: RequestId, answer: Result<Answer, String>) ->
         .or_else(|| oncall::answered(model, id, &answer))
         .or_else(|| webhooks::answered(model, id, &answer))
         .or_else(|| templates::answered(model, id, &answer))
+        .or_else(|| handoff::answered(model, id, &answer))
         .unwrap_or_default()
 }
 
@@ -353,7 +417,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
         prompt::pasted(model, text);
         return vec![];
     }
-    if command::pasted(model, text) {
+    if handoff::pasted(model, text) || command::pasted(model, text) {
         return vec![];
     }
     match model.view {
@@ -429,6 +493,7 @@ fn press_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
 fn press_unseen(model: &mut Model, chord: Chord) -> Vec<Effect> {
     let typing = model.prompt.is_some()
         || model.command.line.is_some()
+        || model.handoff.is_some()
         || model.incidents.typing.is_some()
         || model.view == View::Templates;
     if !typing && keys::resolve(chord, model.view) == Some(Action::Quit) { quit(model) } else { vec![] }
@@ -438,6 +503,9 @@ fn press_view(model: &mut Model, chord: Chord) -> Vec<Effect> {
     if model.help.is_some() {
         press_help(model, chord);
         return vec![];
+    }
+    if model.handoff.is_some() {
+        return handoff::press(model, chord);
     }
     if let Some(effects) = command::typed(model, chord) {
         return effects;
@@ -472,6 +540,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::ShowTemplates => model.view = View::Templates,
         Action::Refresh => return refresh(model),
         Action::CommandLine => command::open(model),
+        Action::HandOffShift => return handoff::open(model),
         Action::Back if had_news && model.notice.is_none() => {}
         Action::Back if webhooks::returns(model) => {}
         _ => {

@@ -9,6 +9,7 @@ mod console;
 mod delivery;
 mod demo;
 mod doctor;
+mod handoff;
 mod incident;
 mod logging;
 mod oncall;
@@ -16,6 +17,7 @@ mod output;
 mod serve;
 mod service;
 mod simulate;
+mod status;
 mod template;
 mod webhook;
 
@@ -165,6 +167,10 @@ enum Command {
     Backup(backup::Args),
     /// A simulated PagerDuty on this machine.
     Simulate(simulate::Args),
+    /// One line on how it stands, for the status line of tmux and others: asks the dogwatch that runs, starts none.
+    Status(status::Args),
+    /// The hand-off of a shift: what is open and whose, what was resolved, what was noted.
+    Handoff(handoff::Args),
     /// Renders templates for the server.
     #[command(hide = true)]
     RenderWorker,
@@ -231,6 +237,8 @@ async fn run(args: Args) -> Result<i32, Failure> {
         Some(Command::Doctor(args)) => doctor::run(&places, args).await?,
         Some(Command::Backup(args)) => backup::run(&places, &args)?,
         Some(Command::Simulate(args)) => simulate::run(args).await?,
+        Some(Command::Status(args)) => status::run(&places, &args).await?,
+        Some(Command::Handoff(args)) => handoff::run(&places, args).await?,
         Some(Command::RenderWorker) => Exit::Failed,
     };
     Ok(exit as i32)

@@ -7,6 +7,7 @@ pub mod wire;
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::core::{
@@ -15,6 +16,7 @@ use crate::core::{
     choices::{Choices, ChoicesOf},
     delivery::{DeliverySummary, DeliveryView},
     detail::Detail,
+    handoff::Handoff,
     id::{AccountName, ActionId, DeliveryId, IncidentKey},
     template::Preview,
     text::Shown,
@@ -121,6 +123,9 @@ pub enum Request {
     Refresh,
     /// Read the settings and secrets again. Answered when they are in force, or are not because of what is wrong.
     Reload,
+    /// The hand-off of the time since `from`, in the words of a template; times by the clock of `zone`
+    /// (see [`crate::core::handoff::zone_text`]).
+    Handoff { template: String, from: Timestamp, zone: String },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -176,5 +181,8 @@ pub enum Answer {
     /// What is different now, one sentence each.
     Reloaded {
         changes: Vec<String>,
+    },
+    Handoff {
+        handoff: Box<Handoff>,
     },
 }

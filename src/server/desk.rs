@@ -50,6 +50,7 @@ pub fn need(request: &Request) -> Need {
         | Request::Template { .. }
         | Request::Render { .. }
         | Request::Choices { .. }
+        | Request::Handoff { .. }
         | Request::Refresh => Need::Look,
         Request::Act { .. }
         | Request::Create { .. }
@@ -63,7 +64,7 @@ pub fn need(request: &Request) -> Need {
 /// Whether answering takes requests to a provider, of which there are so many a minute for all.
 pub fn asks_a_provider(request: &Request) -> bool {
     match request {
-        Request::Detail { .. } | Request::Choices { .. } | Request::Refresh => true,
+        Request::Detail { .. } | Request::Choices { .. } | Request::Handoff { .. } | Request::Refresh => true,
         Request::Act { .. }
         | Request::Create { .. }
         | Request::TakeBack { .. }
@@ -127,6 +128,7 @@ impl Desk {
             Request::Template { name } => self.template(name),
             Request::SaveTemplate { name, text, base } => self.save_template(name, &text, base.as_deref()),
             Request::Render { text, delivery } => self.preview(&text, delivery).await,
+            Request::Handoff { template, from, zone } => self.handoff(template, from, &zone).await,
             Request::Reload => Ok(Answer::Reloaded { changes: self.reload().await? }),
             Request::Refresh => {
                 for account in self.accounts.all().values() {
@@ -148,7 +150,7 @@ impl Desk {
         Ok(Answer::Actions { actions })
     }
 
-    async fn detail(&self, key: IncidentKey) -> Result<Answer, String> {
+    pub(super) async fn detail(&self, key: IncidentKey) -> Result<Answer, String> {
         let account =
             self.accounts.get(&key.account).ok_or_else(|| format!("there is no account `{}`", key.account))?;
         let provider = account.provider().await.map_err(|e| e.to_string())?;
@@ -188,7 +190,7 @@ impl Desk {
 
     async fn preview(&self, text: &str, delivery: Option<DeliveryId>) -> Result<Answer, String> {
         let context = match delivery {
-            None => template::sample_context(&self.any_account()?),
+            None => self.sample(&self.any_account()?),
             Some(id) => {
                 let found: Result<Option<StoredDelivery>, StoreError> =
                     self.store.read(move |reader| reader.delivery(id)).await;

@@ -1,6 +1,7 @@
 //! Drawing: a pure function of the model. Reads `&Model`, writes the frame, touches nothing else.
 
 mod footer;
+mod handoff;
 mod header;
 mod help;
 pub mod incidents;
@@ -37,6 +38,8 @@ pub fn view(model: &Model, frame: &mut Frame<'_>) {
     header::draw(model, frame, at.header);
     if let Some(offset) = model.help {
         help::draw(model, offset, frame, at.body);
+    } else if let Some(open) = &model.handoff {
+        handoff::draw(model, open, frame, at.body);
     } else {
         body(model, frame, at.body);
     }
