@@ -14,7 +14,7 @@ use super::{
 use crate::{
     app::{
         Model, geometry,
-        handoff::{Hand, Passing, Stage, State, TITLE, hints, page, title},
+        handoff::{Hand, Note, Passing, Stage, State, TITLE, hints, page, title},
         incidents::status_mark,
         page::{Page, Piece},
         prompt::Aim,
@@ -111,10 +111,10 @@ fn pass(model: &Model, state: &State, passing: &Passing, frame: &mut Frame<'_>, 
             page.text(0, Tone::Caution, &format!("{left}; nobody is known to come next there"));
         }
         let note = match passing.note {
-            crate::app::handoff::Note::With => "The text goes with each as a note.",
-            crate::app::handoff::Note::Without => "Without the text; tab adds it to each as a note.",
+            Note::With => "The text goes along as a note.",
+            Note::Without => "No note (tab: the text).",
         };
-        page.text(0, Tone::Plain, &format!("{} will be paged. {note}", paged(passing)));
+        page.text(0, Tone::Plain, &format!("This pages {}. {note}", paged(passing)));
     };
     boxed(model, state, &title, fill, frame, body);
 }
@@ -136,8 +136,9 @@ fn paged(passing: &Passing) -> String {
 /// The incidents, by number and title; more are counted.
 fn names(page: &mut Page, aims: &[Aim], named: usize) {
     for aim in aims.iter().take(named) {
-        let others = aim.assignees.len().saturating_sub(1);
-        let others = if others > 0 { format!(" (with {others} more people, who lose it)") } else { String::new() };
+        // Whoever else has it loses it.
+        let names: Vec<_> = aim.assignees.iter().map(Shown::as_str).collect();
+        let others = if names.len() > 1 { format!(" (now with {})", names.join(", ")) } else { String::new() };
         page.entry(2, Tone::Plain, &format!("{} {} {}{others}", status_mark(aim.target.seen), aim.name(), aim.title));
     }
     let unnamed = aims.len().saturating_sub(named);

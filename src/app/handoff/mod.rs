@@ -381,7 +381,7 @@ pub fn hints(state: &State) -> Vec<(&'static str, &'static str)> {
         Stage::Path(_) => vec![("enter", "write"), ("esc", "back")],
         Stage::Replacing(_) => vec![("y", "replace it"), ("esc", "leave it")],
         Stage::Posting(_) => vec![("enter", "post"), ("esc", "leave it")],
-        Stage::Passing(_) => vec![("enter", "hand over"), ("tab", "note or not"), ("esc", "leave it")],
+        Stage::Passing(_) => vec![("enter", "hand over"), ("tab", "note"), ("esc", "back")],
     }
 }
 
@@ -389,8 +389,8 @@ pub fn hints(state: &State) -> Vec<(&'static str, &'static str)> {
 pub fn title(model: &Model, state: &State) -> String {
     let from = moment(state.from, model.now, &model.zone);
     let why = match state.begun {
-        Begun::OnCall => "on call since then",
-        Begun::Usual => "the last 12 h",
+        Begun::OnCall => "on call",
+        Begun::Usual => "the usual",
         Begun::Chosen => "as asked",
     };
     let as_of = match &state.answer {
@@ -400,7 +400,7 @@ pub fn title(model: &Model, state: &State) -> String {
     };
     let length = age(since(state.from, model.now));
     let zone = zone_name(model.now, &model.zone);
-    format!("Hand-off since {from} {zone} ({length}: {why}), {as_of}, template {}", state.template)
+    format!("Hand-off since {from} {zone} ({length}, {why}), {as_of}, template {}", state.template)
 }
 
 /// The text as lines of `width`.
