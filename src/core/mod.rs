@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod board;
+pub mod call;
 pub mod curl;
 pub mod delivery;
 pub mod detail;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::core::{
     action::{Action, Target, Verb},
     board::{Board, Change},
+    call::{ApiCall, Budget},
     delivery::{DeliverySummary, DeliveryView},
     detail::Detail,
     id::{AccountName, ActionId, DeliveryId, IncidentKey},
@@ -20,7 +21,7 @@ use crate::core::{
 };
 
 /// Raised when a message changes its meaning. Server and console must be equal in it.
-pub const PROTOCOL: u16 = 2;
+pub const PROTOCOL: u16 = 3;
 
 /// The number of a request, chosen by the console, unique while it is open.
 pub type RequestId = u64;
@@ -113,6 +114,10 @@ pub enum Request {
     Refresh,
     /// Read the settings and secrets again. Answered when they are in force, or are not because of what is wrong.
     Reload,
+    /// The same as [`Request::Detail`], asked of the provider in any case: else a kept one that is still good will do.
+    DetailAnew { key: IncidentKey },
+    /// Calls to providers with a number greater than `after`, newest first, `limit` at most.
+    ApiLog { after: u64, limit: u32 },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -160,5 +165,10 @@ pub enum Answer {
     /// What is different now, one sentence each.
     Reloaded {
         changes: Vec<String>,
+    },
+    /// `budgets`: what each account's provider still takes, where it says so.
+    ApiLog {
+        calls: Vec<ApiCall>,
+        budgets: Vec<(AccountName, Budget)>,
     },
 }

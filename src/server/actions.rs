@@ -392,6 +392,12 @@ async fn record(desk: &Desk, id: ActionId, key: &IncidentKey, outcome: Outcome) 
 
 /// The same for an outcome that is known whether or not it can be written down.
 async fn record_last(desk: &Desk, id: ActionId, verb: &Verb, key: &IncidentKey, outcome: Outcome) {
+    desk.details.overtaken(key);
+    let action = desk.hub.look(|board| board.actions.iter().find(|action| action.id == id).cloned());
+    if let Some(action) = action {
+        // First: an outcome that is kept and not in the file would never get there.
+        desk.audit(&action, key, &outcome).await;
+    }
     desk.metrics.acted(verb, &outcome);
     tracing::info!(action.id = %id, incident.id = %key.id, "action {id}: {}", outcome.word());
     if let Err(error) = record(desk, id, key, outcome).await {

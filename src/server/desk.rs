@@ -9,6 +9,9 @@ use tokio_util::task::TaskTracker;
 use super::{
     account::Accounts,
     actions,
+    audit::Audit,
+    calls::Calls,
+    details::Details,
     hub::Hub,
     keeper::Order,
     look::Looks,
@@ -52,7 +55,9 @@ pub fn need(request: &Request) -> Need {
         | Request::Actions { .. }
         | Request::Template { .. }
         | Request::Render { .. }
-        | Request::Refresh => Need::Look,
+        | Request::Refresh
+        | Request::DetailAnew { .. }
+        | Request::ApiLog { .. } => Need::Look,
         Request::Act { .. } | Request::Replay { .. } | Request::SaveTemplate { .. } | Request::Reload => Need::Act,
     }
 }
@@ -60,7 +65,7 @@ pub fn need(request: &Request) -> Need {
 /// Whether answering takes requests to a provider, of which there are so many a minute for all.
 pub fn asks_a_provider(request: &Request) -> bool {
     match request {
-        Request::Detail { .. } | Request::Refresh => true,
+        Request::Detail { .. } | Request::Refresh | Request::DetailAnew { .. } => true,
         Request::Act { .. }
         | Request::Delivery { .. }
         | Request::Deliveries { .. }
@@ -70,7 +75,8 @@ pub fn asks_a_provider(request: &Request) -> bool {
         | Request::Actions { .. }
         | Request::Template { .. }
         | Request::SaveTemplate { .. }
-        | Request::Render { .. } => false,
+        | Request::Render { .. }
+        | Request::ApiLog { .. } => false,
     }
 }
 
@@ -96,6 +102,11 @@ pub struct Desk {
     /// Asks for the settings to be read again.
     pub reload: mpsc::Sender<Order>,
     pub metrics: Metrics,
+    /// The newest calls to providers.
+    pub calls: Calls,
+    /// The details that were looked at.
+    pub details: Details,
+    pub audit: Audit,
 }
 
 impl Desk {
@@ -122,6 +133,8 @@ impl Desk {
                 }
                 Ok(Answer::Refreshing)
             }
+            Request::DetailAnew { key } => self.detail_anew(key).await,
+            Request::ApiLog { after, limit } => Ok(self.api_log(after, limit)),
         }
     }
 
@@ -165,13 +178,11 @@ impl Desk {
         Ok(Answer::Actions { actions })
     }
 
-    async fn detail(&self, key: IncidentKey) -> Result<Answer, String> {
-        let account =
-            self.accounts.get(&key.account).ok_or_else(|| format!("there is no account `{}`", key.account))?;
-        let provider = account.provider().await.map_err(|e| e.to_string())?;
-        let mut detail = provider.detail(&key.id, (self.now)()).await.map_err(|e| e.to_string())?;
-        detail.key = key;
-        Ok(Answer::Detail { detail: Box::new(detail) })
+    fn api_log(&self, after: u64, limit: u32) -> Answer {
+        let calls = self.calls.newest(after, limit.try_into().unwrap_or(usize::MAX));
+        let accounts = self.accounts.all();
+        let budgets = accounts.iter().filter_map(|(name, account)| Some((name.clone(), account.budget()?))).collect();
+        Answer::ApiLog { calls, budgets }
     }
 
     async fn delivery(&self, id: DeliveryId) -> Result<Answer, String> {
@@ -245,6 +256,7 @@ impl Desk {
                 let before = board.incidents.get(&seen.key).map(|known| known.state.status);
                 let Some(change) = board.observe(seen) else { continue };
                 if let Change::Incident(incident) = &change {
+                    self.details.overtaken(&incident.key);
                     if before != Some(incident.state.status) {
                         moved.push(incident.key.clone());
                     }

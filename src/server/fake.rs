@@ -21,6 +21,7 @@ use crate::{
     core::{
         action::Assignee,
         board::{Board, Change},
+        call::{Budget, Purpose},
         detail::Detail,
         freshness::{self, Freshness, Identity, Push},
         id::{AccountName, IncidentId, IncidentKey, SubscriptionId, UserId},
@@ -29,7 +30,7 @@ use crate::{
         subscription::{self, Created, Filter, NewSubscription, Subscription},
         text::Shown,
     },
-    provider::{Check, Directory, Provider, ProviderError, Subscriptions},
+    provider::{Check, Directory, Provider, ProviderError, Subscriptions, Touch},
     store::Store,
     template::{Library, Limits, Renderer},
 };
@@ -66,6 +67,13 @@ struct Inside {
     pings: usize,
     looks: usize,
     skew: Option<SignedDuration>,
+    /// Lists of open incidents that were asked for, single incidents, and details.
+    lists: usize,
+    singles: usize,
+    details: usize,
+    /// What happened, as the provider's log has it, where it tells.
+    log: Option<Vec<Touch>>,
+    budget: Option<Budget>,
     /// In whose name each write was made; `None`: the account's own.
     names: Vec<Option<String>>,
 }
@@ -85,6 +93,11 @@ impl Default for Inside {
             pings: 0,
             looks: 0,
             skew: None,
+            lists: 0,
+            singles: 0,
+            details: 0,
+            log: None,
+            budget: None,
             names: vec![],
         }
     }
@@ -130,7 +143,13 @@ impl Fake {
         };
         let extra = Some(Extra { changed_by: Some("Bob".into()), ..Extra::default() });
         let seen = Observation { key: key(id), stamp: Stamp::rest(at, at), state, extra };
-        self.inside().incidents.insert(seen.key.id.clone(), seen.clone());
+        let mut inside = self.inside();
+        inside.incidents.insert(seen.key.id.clone(), seen.clone());
+        if let Some(log) = &mut inside.log {
+            let entry = format!("R{}", log.len());
+            log.push(Touch { at: Timestamp::now(), incident: seen.key.id.clone(), entry });
+        }
+        drop(inside);
         seen
     }
 
@@ -168,6 +187,25 @@ impl Fake {
 
     pub(super) fn looks(&self) -> usize {
         self.inside().looks
+    }
+
+    /// From now on it tells what happened.
+    pub(super) fn keep_a_log(&self) {
+        self.inside().log = Some(vec![]);
+    }
+
+    pub(super) fn set_budget(&self, budget: Budget) {
+        self.inside().budget = Some(budget);
+    }
+
+    /// How often the list of open incidents was asked for, and how often a single one.
+    pub(super) fn asked(&self) -> (usize, usize) {
+        let inside = self.inside();
+        (inside.lists, inside.singles)
+    }
+
+    pub(super) fn details(&self) -> usize {
+        self.inside().details
     }
 
     pub(super) fn remove(&self, id: &str) {
@@ -265,6 +303,19 @@ impl Fake {
 
 #[async_trait]
 impl Provider for Fake {
+    fn budget(&self) -> Option<Budget> {
+        self.inside().budget
+    }
+
+    fn for_purpose(&self, _purpose: Purpose) -> Arc<dyn Provider> {
+        Arc::new(self.clone())
+    }
+
+    async fn touched_since(&self, since: Timestamp) -> Result<Option<Vec<Touch>>, ProviderError> {
+        let late = |log: &Vec<Touch>| log.iter().filter(|touch| touch.at >= since).cloned().collect();
+        self.read(|inside| Ok(inside.log.as_ref().map(late)))
+    }
+
     fn clock_skew(&self) -> Option<SignedDuration> {
         self.inside().skew
     }
@@ -280,6 +331,7 @@ impl Provider for Fake {
     }
 
     async fn open_incidents(&self) -> Result<Vec<Observation>, ProviderError> {
+        self.inside().lists += 1;
         self.read(|i| Ok(i.incidents.values().filter(|seen| seen.state.status.is_open()).cloned().collect()))
     }
 
@@ -291,19 +343,23 @@ impl Provider for Fake {
     }
 
     async fn incident(&self, id: &IncidentId) -> Result<Observation, ProviderError> {
+        self.inside().singles += 1;
         self.read(|i| i.incidents.get(id).cloned().ok_or_else(|| ProviderError::NotFound { what: id.to_string() }))
     }
 
     async fn detail(&self, id: &IncidentId, now: Timestamp) -> Result<Detail, ProviderError> {
         let key = IncidentKey { account: account_name(), id: id.clone() };
-        Ok(Detail {
-            key,
-            fetched_at: now,
-            description: None,
-            alerts: vec![],
-            notes: vec![],
-            timeline: vec![],
-            missing: vec![],
+        self.inside().details += 1;
+        self.read(|_| {
+            Ok(Detail {
+                key,
+                fetched_at: now,
+                description: None,
+                alerts: vec![],
+                notes: vec![],
+                timeline: vec![],
+                missing: vec![],
+            })
         })
     }
 
@@ -431,5 +487,8 @@ pub(super) fn parts(hub: Hub, store: Store, accounts: Accounts, dir: &std::path:
         people: People::default(),
         reload: tokio::sync::mpsc::channel(1).0,
         metrics: super::metrics::Metrics::default(),
+        calls: super::calls::Calls::default(),
+        details: super::details::Details::default(),
+        audit: super::audit::Audit::in_dir(dir),
     }
 }

@@ -2,9 +2,12 @@
 
 pub mod account;
 pub mod actions;
+pub mod audit;
+pub mod calls;
 pub mod certificate;
 pub mod console;
 pub mod desk;
+pub mod details;
 pub mod door;
 pub mod guests;
 mod hooks;
@@ -43,8 +46,11 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use account::{Account, Accounts};
+use audit::Audit;
+use calls::Calls;
 use console::Guest;
 use desk::Desk;
+use details::Details;
 use guests::{Guests, Seat};
 use hub::Hub;
 use keeper::{Keeper, Load};
@@ -145,7 +151,9 @@ impl Server {
             board.apply(&Change::Account(Box::new(first_look(account))));
         }
         let (board, unsettled) = store.read(move |reader| restore(reader, board)).await?;
-        let accounts = Accounts::new(options.settings.accounts.iter().cloned().map(Account::new));
+        let calls = Calls::default();
+        let account = |settings| Account::new(settings, &calls);
+        let accounts = Accounts::new(options.settings.accounts.iter().cloned().map(account));
         let renderer = Renderer::new(options.worker.clone(), Limits::default());
         let (reload, orders) = mpsc::channel(1);
         let desk = Arc::new(Desk {
@@ -162,6 +170,9 @@ impl Server {
             people: People::new(&options.settings.people),
             reload,
             metrics: Metrics::default(),
+            calls,
+            details: Details::default(),
+            audit: Audit::in_dir(&options.state_dir),
         });
         let guests = Guests::new(guests::Limits::default());
         let server = Self { desk, tasks: TaskTracker::new(), stop: CancellationToken::new(), guests, _lease: lease };

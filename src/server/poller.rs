@@ -1,6 +1,9 @@
 //! Asking a provider again and again: what webhooks do not tell, or did not deliver.
 //!
-//! A failed poll changes nothing but the freshness: the last list stays, with its age and the cause.
+//! A failed poll changes nothing but the freshness: the last list stays, with its age and the cause. Where the list is
+//! long, most rounds ask what happened and then only for that; and no round spends what actions may need.
+
+mod pace;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,10 +22,11 @@ use super::{
 };
 use crate::{
     core::{
-        board::Change,
+        board::{Board, Change},
+        call::Purpose,
         delivery::Verdict,
         freshness::{self, Failure, Freshness},
-        id::{AccountName, IncidentKey},
+        id::{AccountName, IncidentId, IncidentKey},
         incident::Observation,
     },
     provider::{Provider, ProviderError},
@@ -37,6 +41,16 @@ const RESOLVED_SINCE: SignedDuration = SignedDuration::from_hours(24);
 const PUSH_GRACE: SignedDuration = SignedDuration::from_mins(1);
 /// Incidents that left the open list and are asked for one by one in a round; the rest follows in the next.
 const LEFT_AT_ONCE: usize = 50;
+/// Lists that take no more requests than this are asked for in each round: that is hardly more than to ask what changed.
+const FEW: u64 = 4;
+/// Longer ones at least so often, as a log may lack something.
+const ALL_EVERY: Duration = Duration::from_mins(5);
+/// Or when somebody wants to know, if the last time is so long ago.
+const ALL_WHEN_WANTED: Duration = Duration::from_mins(1);
+/// Asked for once more of what happened: an entry may come late into the log.
+const LOG_OVERLAP: SignedDuration = SignedDuration::from_mins(1);
+/// Observations that are taken in together: everything else waits meanwhile.
+const TAKEN_TOGETHER: usize = 500;
 /// More than this that left are looked for among the resolved ones first, which takes a few requests for all.
 const MANY_LEFT: usize = 10;
 /// How far back resolved incidents are looked through for those that left.
@@ -55,7 +69,7 @@ pub async fn run(desk: Arc<Desk>, account: Arc<Account>, stop: CancellationToken
             () = stop.cancelled() => return,
             () = sleep(pause) => {}
             // Somebody wants to know: everything is asked for.
-            () = round.account.look.notified() => round.schedules_due = Instant::now(),
+            () = round.account.look.notified() => round.is_wanted(Instant::now()),
         }
     }
 }
@@ -72,9 +86,31 @@ struct Round {
     /// machine slept.
     asked: Option<(Timestamp, Instant)>,
     promised: bool,
+    /// When the whole list was last asked for with success, and when it has to be again.
+    all_at: Option<Instant>,
+    all_due: Instant,
+    /// Up to where the provider's log is read.
+    log: Option<Log>,
+    /// Open on the board, and in no list of the provider's any more.
+    left: Vec<IncidentKey>,
+    /// Requests that a round takes which asks for everything, and one which asks for changes.
+    cost: Cost,
     /// Changes that REST told first, and when: push has until the end of its grace to tell them too.
     unpushed: BTreeMap<IncidentKey, Timestamp>,
     push_grace: SignedDuration,
+}
+
+/// How far the provider's log of what happened is read.
+struct Log {
+    since: Timestamp,
+    /// Entries since then that were seen to.
+    seen: BTreeSet<String>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Cost {
+    all: u64,
+    changes: u64,
 }
 
 impl Round {
@@ -88,8 +124,20 @@ impl Round {
             complete_to: None,
             asked: None,
             promised: false,
+            all_at: None,
+            all_due: Instant::now(),
+            log: None,
+            left: vec![],
+            cost: Cost::default(),
             unpushed: BTreeMap::new(),
             push_grace: PUSH_GRACE,
+        }
+    }
+
+    fn is_wanted(&mut self, now: Instant) {
+        self.schedules_due = now;
+        if self.all_at.is_none_or(|at| now.duration_since(at) > ALL_WHEN_WANTED) {
+            self.all_due = now;
         }
     }
 
@@ -97,7 +145,7 @@ impl Round {
     async fn poll(&mut self) -> Duration {
         let poll = self.account.settings.poll;
         let provider = match self.account.provider().await {
-            Ok(provider) => provider,
+            Ok(provider) => provider.for_purpose(Purpose::Poll),
             Err(NoProvider::NoToken) => return Duration::from_hours(1),
             Err(error) => {
                 let failure = Failure { at: (self.desk.now)(), cause: error.shown(), unauthorised: false };
@@ -119,7 +167,7 @@ impl Round {
             snapshot::save(&self.desk, &self.name, asked_at).await;
         }
         match incidents.and(on_call) {
-            Ok(()) => poll,
+            Ok(()) => self.pause(&*provider),
             Err(error) => {
                 if matches!(error, ProviderError::Unauthorised { .. }) {
                     self.account.forget().await;
@@ -130,12 +178,31 @@ impl Round {
         }
     }
 
+    /// Until the next round, as the budget allows; how fresh things can be is told by it.
+    fn pause(&self, provider: &dyn Provider) -> Duration {
+        let poll = self.account.settings.poll;
+        let whole = Instant::now() + poll >= self.all_due;
+        let pause = pace::pause(provider.budget(), if whole { self.cost.all } else { self.cost.changes }, poll);
+        let seconds = u32::try_from(pause.as_secs()).unwrap_or(u32::MAX);
+        self.note(|account| {
+            if account.poll_seconds != seconds {
+                tracing::info!(account = %account.name, "polls every {seconds} s, as the rate limit allows");
+                account.poll_seconds = seconds;
+            }
+        });
+        pause
+    }
+
     fn begin(&mut self, now: Timestamp, timer: Instant) {
         let last = self.asked.replace((now, timer));
         self.promised = last.is_some_and(|(last, _)| !self.is_gap(last, now));
+        if !self.promised {
+            self.all_due = timer;
+        }
         if last.is_some_and(|(last, then)| wake::jump((last, then), (now, timer)).is_some()) {
             // What came before a change and what after it, a clock that was set does not tell.
             self.unpushed.clear();
+            self.all_due = timer;
         }
     }
 
@@ -215,15 +282,56 @@ impl Round {
 
     async fn incidents(&mut self, provider: &dyn Provider, asked_at: Timestamp) -> Result<(), ProviderError> {
         self.identify(provider).await?;
-        let open = provider.open_incidents().await?;
-        let listed: BTreeSet<IncidentKey> = open.iter().map(|seen| seen.key.clone()).collect();
-        self.take(open, asked_at).await;
-        self.look_after_those_that_left(provider, &listed).await?;
-        let resolved = provider.resolved_incidents(self.resolved_wanted(theirs(provider, asked_at))).await?;
-        self.take(resolved, asked_at).await;
+        let before = provider.requests();
+        let spent = || provider.requests().saturating_sub(before);
+        if Instant::now() < self.all_due && self.changes(provider, asked_at).await? {
+            self.cost.changes = spent();
+        } else {
+            self.everything(provider, asked_at).await?;
+            self.cost.all = spent();
+            let now = Instant::now();
+            self.all_at = Some(now);
+            self.all_due = if self.cost.all <= FEW { now } else { now + ALL_EVERY };
+        }
+        self.look_after_those_that_left(provider).await?;
         self.complete_to = Some(theirs(provider, asked_at));
         self.count_what_push_missed(asked_at);
         Ok(())
+    }
+
+    /// The whole list, and what was over between two of them.
+    async fn everything(&mut self, provider: &dyn Provider, asked_at: Timestamp) -> Result<(), ProviderError> {
+        let open = provider.open_incidents().await?;
+        let listed: BTreeSet<IncidentKey> = open.iter().map(|seen| seen.key.clone()).collect();
+        self.take(open, asked_at).await;
+        let left = self.left(&listed);
+        if left.len() > MANY_LEFT {
+            self.look_among_the_resolved(provider, &left).await?;
+        }
+        self.left = self.left(&listed).into_iter().map(|(key, _)| key).collect();
+        let resolved = provider.resolved_incidents(self.resolved_wanted(theirs(provider, asked_at))).await?;
+        self.take(resolved, asked_at).await;
+        self.log = Some(Log { since: log_since(provider, asked_at), seen: BTreeSet::new() });
+        Ok(())
+    }
+
+    /// Asks what happened since the last round, and then for that alone. `false`: nothing was asked for, because
+    /// everything is the shorter way, or the only one.
+    async fn changes(&mut self, provider: &dyn Provider, asked_at: Timestamp) -> Result<bool, ProviderError> {
+        let Some(log) = &self.log else { return Ok(false) };
+        let Some(touches) = provider.touched_since(log.since).await? else { return Ok(false) };
+        let new = touches.iter().filter(|touch| !log.seen.contains(&touch.entry));
+        let changed: BTreeSet<IncidentId> = new.map(|touch| touch.incident.clone()).collect();
+        if u64::try_from(changed.len()).unwrap_or(u64::MAX) >= self.cost.all {
+            return Ok(false);
+        }
+        for id in changed {
+            self.ask_for(provider, &IncidentKey { account: self.name.clone(), id }).await?;
+        }
+        let since = log_since(provider, asked_at);
+        let seen = touches.into_iter().filter(|touch| touch.at >= since).map(|touch| touch.entry).collect();
+        self.log = Some(Log { since, seen });
+        Ok(true)
     }
 
     /// Since when resolved incidents have to be asked for, by the provider's clock: what began and ended between two
@@ -243,28 +351,30 @@ impl Round {
 
     /// Incidents that were open and are not in the list any more: each is asked for, because gone from a list
     /// is not the same as resolved.
-    async fn look_after_those_that_left(
-        &mut self,
-        provider: &dyn Provider,
-        listed: &BTreeSet<IncidentKey>,
-    ) -> Result<(), ProviderError> {
-        let left = self.left(listed);
-        if left.len() > MANY_LEFT {
-            self.look_among_the_resolved(provider, &left).await?;
-        }
-        let left = self.left(listed).into_iter().take(LEFT_AT_ONCE).map(|(key, _)| key);
-        for key in left {
-            let asked_at = (self.desk.now)();
-            match provider.incident(&key.id).await {
-                Ok(seen) => self.take(vec![seen], asked_at).await,
-                // Gone, or moved to where this key may not look: nothing more can be said of it.
-                Err(ProviderError::NotFound { .. } | ProviderError::Forbidden { .. }) => self.desk.forget(&key).await,
-                // One that cannot be read does not keep the others from being shown.
-                Err(error @ (ProviderError::Unreadable { .. } | ProviderError::Refused { .. })) => {
-                    tracing::warn!(incident.id = %key.id, %error, "an incident cannot be read");
-                }
-                Err(error) => return Err(error),
+    async fn look_after_those_that_left(&mut self, provider: &dyn Provider) -> Result<(), ProviderError> {
+        for _ in 0..LEFT_AT_ONCE {
+            let Some(key) = self.left.last().cloned() else { return Ok(()) };
+            let is_open = |board: &Board| board.incidents.get(&key).is_some_and(|known| known.state.status.is_open());
+            if self.desk.hub.look(is_open) {
+                self.ask_for(provider, &key).await?;
             }
+            self.left.pop();
+        }
+        Ok(())
+    }
+
+    /// Asks for one incident.
+    async fn ask_for(&mut self, provider: &dyn Provider, key: &IncidentKey) -> Result<(), ProviderError> {
+        let asked_at = (self.desk.now)();
+        match provider.incident(&key.id).await {
+            Ok(seen) => self.take(vec![seen], asked_at).await,
+            // Gone, or moved to where this key may not look: nothing more can be said of it.
+            Err(ProviderError::NotFound { .. } | ProviderError::Forbidden { .. }) => self.desk.forget(key).await,
+            // One that cannot be read does not keep the others from being shown.
+            Err(error @ (ProviderError::Unreadable { .. } | ProviderError::Refused { .. })) => {
+                tracing::warn!(incident.id = %key.id, %error, "an incident cannot be read");
+            }
+            Err(error) => return Err(error),
         }
         Ok(())
     }
@@ -302,9 +412,11 @@ impl Round {
     }
 
     async fn take(&mut self, seen: Vec<Observation>, asked_at: Timestamp) {
-        let changed = self.desk.observe_all(&seen).await;
-        if self.promised {
-            self.unpushed.extend(changed.into_iter().map(|key| (key, asked_at)));
+        for seen in seen.chunks(TAKEN_TOGETHER) {
+            let changed = self.desk.observe_all(seen).await;
+            if self.promised {
+                self.unpushed.extend(changed.into_iter().map(|key| (key, asked_at)));
+            }
         }
     }
 
@@ -337,6 +449,11 @@ impl Round {
 /// What time it was at the provider when it was `ours` here, as far as its answers tell.
 fn theirs(provider: &dyn Provider, ours: Timestamp) -> Timestamp {
     ours.checked_add(provider.clock_skew().unwrap_or_default()).unwrap_or(ours)
+}
+
+/// From where the provider's log has to be read in the next round, if this one asked at `asked_at`.
+fn log_since(provider: &dyn Provider, asked_at: Timestamp) -> Timestamp {
+    theirs(provider, asked_at).checked_sub(LOG_OVERLAP).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// What this key may not see is nothing to it, and no failure of the rest.

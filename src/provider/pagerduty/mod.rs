@@ -1,6 +1,7 @@
 //! `PagerDuty`: its REST API behind the trait [`Provider`], and its webhooks.
 //! Nothing of what it sends leaves this folder unread: core types only.
 
+mod changes;
 mod client;
 mod detail;
 mod errors;
@@ -32,11 +33,12 @@ use self::{
     paging::List,
 };
 use super::{
-    Check, Directory, Provider, ProviderError, Subscriptions,
+    Check, Directory, Heard, Provider, ProviderError, Subscriptions, Touch,
     http::{BadAddress, BaseUrl, Http, Limits},
 };
 use crate::core::{
     action::Assignee,
+    call::{Budget, Purpose},
     detail::Detail,
     freshness::Identity,
     id::{AccountName, IncidentId, IncidentKey},
@@ -89,6 +91,13 @@ impl PagerDuty {
         Ok(Self { account: settings.account, api })
     }
 
+    /// The same, with every call told to `heard`.
+    #[must_use]
+    pub fn heard_by(self, heard: Heard) -> Self {
+        self.api.http.listen(self.account.clone(), heard);
+        self
+    }
+
     fn named(&self, email: &str) -> Result<Self, SetupError> {
         Ok(Self { account: self.account.clone(), api: self.api.acting_as(email)? })
     }
@@ -132,8 +141,16 @@ impl PagerDuty {
 
 #[async_trait]
 impl Provider for PagerDuty {
-    fn budget(&self) -> Option<u64> {
+    fn budget(&self) -> Option<Budget> {
         self.api.http.budget()
+    }
+
+    fn requests(&self) -> u64 {
+        self.api.http.sent()
+    }
+
+    fn for_purpose(&self, purpose: Purpose) -> Arc<dyn Provider> {
+        Arc::new(Self { account: self.account.clone(), api: self.api.for_purpose(purpose) })
     }
 
     fn clock_skew(&self) -> Option<SignedDuration> {
@@ -161,7 +178,7 @@ impl Provider for PagerDuty {
     }
 
     async fn open_incidents(&self) -> Result<Vec<Observation>, ProviderError> {
-        incidents::open(&self.api, &self.account).await
+        incidents::open(&self.api, &self.account, Timestamp::now()).await
     }
 
     async fn resolved_incidents(&self, since: Timestamp) -> Result<Vec<Observation>, ProviderError> {
@@ -170,6 +187,10 @@ impl Provider for PagerDuty {
 
     async fn incident(&self, id: &IncidentId) -> Result<Observation, ProviderError> {
         incidents::one(&self.api, &self.account, id).await
+    }
+
+    async fn touched_since(&self, since: Timestamp) -> Result<Option<Vec<Touch>>, ProviderError> {
+        changes::touched(&self.api, since).await
     }
 
     async fn detail(&self, id: &IncidentId, now: Timestamp) -> Result<Detail, ProviderError> {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     config::AccountSettings,
-    core::{freshness::Standing, id::IncidentId, incident::Status},
+    core::{call::Budget, freshness::Standing, incident::Status},
     provider::pagerduty::{PagerDuty, Settings},
     server::fake::{self, Fake, key},
     simulator::{self, Night, Simulator},
@@ -354,4 +354,119 @@ async fn an_hour_without_the_provider_and_five_hundred_changes_leave_no_differen
     assert!(differences.is_empty(), "{} differences: {differences:?}", differences.len());
     assert!(requests < 40, "{requests} requests");
     control.simulator.stop().await;
+}
+
+/// As if the list had been so long that it took many requests.
+fn with_a_long_list(round: &mut Round) {
+    round.cost.all = 100;
+    round.all_due = Instant::now() + Duration::from_hours(1);
+}
+
+#[tokio::test]
+async fn of_a_long_list_only_what_changed_is_asked_for_until_the_whole_is_due() {
+    let mut setup = setup();
+    setup.fake.keep_a_log();
+    for id in ["P1", "P2", "P3"] {
+        setup.fake.put(id, Status::Triggered, 0);
+    }
+    setup.round.poll().await;
+    with_a_long_list(&mut setup.round);
+    setup.round.poll().await;
+    assert_eq!(setup.fake.asked(), (1, 3), "entries that came shortly before the list are looked at once");
+    setup.fake.put("P2", Status::Resolved, 10);
+    setup.fake.put("P4", Status::Triggered, 10);
+
+    setup.round.poll().await;
+
+    assert_eq!((setup.status("P2"), setup.status("P4")), (Some(Status::Resolved), Some(Status::Triggered)));
+    assert_eq!(setup.fake.asked(), (1, 5), "two changed, and nothing else was asked for");
+    setup.round.poll().await;
+    assert_eq!(setup.fake.asked(), (1, 5), "nothing happened");
+    setup.round.all_due = Instant::now();
+    setup.round.poll().await;
+    assert_eq!(setup.fake.asked(), (2, 5));
+}
+
+#[tokio::test]
+async fn a_round_of_changes_that_fails_is_no_success_and_the_next_one_misses_nothing() {
+    let mut setup = setup();
+    setup.fake.keep_a_log();
+    setup.round.poll().await;
+    with_a_long_list(&mut setup.round);
+    let success = setup.account().rest.last_success;
+    setup.fake.put("P1", Status::Triggered, 0);
+    setup.fake.fail_reads_after(1, broken(), 1);
+
+    setup.round.poll().await;
+    assert_eq!((setup.status("P1"), setup.account().rest.last_success), (None, success));
+    setup.round.poll().await;
+
+    assert_eq!(setup.status("P1"), Some(Status::Triggered));
+    assert!(setup.account().rest.last_success > success);
+}
+
+#[tokio::test]
+async fn more_changes_than_pages_a_gap_and_a_provider_without_a_log_mean_the_whole_list() {
+    let mut setup = setup();
+    setup.round.poll().await;
+    with_a_long_list(&mut setup.round);
+    setup.round.poll().await;
+    assert_eq!(setup.fake.asked().0, 2, "it keeps no log");
+
+    setup.fake.keep_a_log();
+    with_a_long_list(&mut setup.round);
+    (0..100).for_each(|n| drop(setup.fake.put(&format!("P{n}"), Status::Triggered, 0)));
+    setup.round.poll().await;
+    assert_eq!(setup.fake.asked(), (3, 0), "one by one would be dearer");
+
+    with_a_long_list(&mut setup.round);
+    sleep_an_hour(&mut setup.round);
+    setup.round.poll().await;
+    assert_eq!(setup.fake.asked(), (4, 0), "who knows what the log still tells of so long ago");
+}
+
+#[tokio::test]
+async fn who_wants_to_know_gets_the_whole_list_unless_it_was_just_read() {
+    let mut setup = setup();
+    setup.round.poll().await;
+    with_a_long_list(&mut setup.round);
+
+    setup.round.is_wanted(Instant::now());
+    assert!(setup.round.all_due > Instant::now());
+    setup.round.is_wanted(Instant::now() + ALL_WHEN_WANTED * 2);
+
+    assert!(setup.round.all_due <= Instant::now() + ALL_WHEN_WANTED * 2);
+}
+
+#[tokio::test]
+async fn a_short_budget_slows_the_polls_and_the_screen_knows_how_fresh_things_can_be() {
+    let mut setup = setup();
+    setup.round.cost.all = 10;
+    setup.fake.set_budget(Budget { limit: Some(960), left: 100, reserve: 96, resets_in: 55 });
+
+    assert_eq!(setup.round.pause(&setup.fake), Duration::from_secs(55));
+    assert_eq!(setup.account().poll_seconds, 55);
+    setup.fake.set_budget(Budget { limit: Some(960), left: 960, reserve: 96, resets_in: 55 });
+    assert_eq!(setup.round.pause(&setup.fake), Duration::from_secs(30));
+    assert_eq!(setup.account().poll_seconds, 30);
+}
+
+#[tokio::test]
+async fn of_many_that_left_the_list_the_rest_is_asked_for_in_the_rounds_that_follow() {
+    let mut setup = setup();
+    for n in 0..60 {
+        setup.fake.put(&format!("P{n}"), Status::Triggered, 0);
+    }
+    setup.round.poll().await;
+    // Resolved by now, but too long ago to be in the list of those.
+    for n in 0..60 {
+        setup.fake.put_created(&format!("P{n}"), Status::Resolved, Timestamp::UNIX_EPOCH);
+    }
+    let open = |setup: &Setup| (0..60).filter(|n| setup.status(&format!("P{n}")) == Some(Status::Triggered)).count();
+
+    setup.round.poll().await;
+    assert_eq!(open(&setup), 10, "asked for one by one, and not called resolved before");
+    setup.round.poll().await;
+
+    assert_eq!(open(&setup), 0);
 }

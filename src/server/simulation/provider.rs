@@ -16,6 +16,7 @@ use super::clock::now;
 use crate::{
     core::{
         action::Assignee,
+        call::Purpose,
         detail::Detail,
         freshness::Identity,
         id::{IncidentId, IncidentKey, UserId},
@@ -23,7 +24,7 @@ use crate::{
         oncall::{OnCall, Schedule},
     },
     provider::{
-        Check, Directory, Provider, ProviderError,
+        Check, Directory, Provider, ProviderError, Touch,
         pagerduty::world::{Incident, PEOPLE, Push, Step, person},
     },
     server::fake::account_name,
@@ -73,6 +74,9 @@ pub(super) struct Inside {
     late: Vec<(Timestamp, IncidentId, Deed)>,
     /// When the newest list of open incidents that was answered well was asked for.
     pub(super) listed: Option<Timestamp>,
+    /// Lists of open incidents that were asked for, and how many pages each of them has.
+    lists: u64,
+    pages: u64,
     pub(super) spoiled: u64,
 }
 
@@ -99,6 +103,8 @@ impl Simulated {
             outbox: vec![],
             late: vec![],
             listed: None,
+            lists: 0,
+            pages: if seed.is_multiple_of(2) { 1 } else { 100 },
             spoiled: 0,
         })))
     }
@@ -254,6 +260,21 @@ impl Inside {
         self.incidents.keys().map(|id| self.observed(id, now(), now()).expect("there"))
     }
 
+    /// What happened since `since`, as the log has it.
+    fn touches(&self, since: Timestamp, as_of: Timestamp) -> Vec<Touch> {
+        let told = |at: Timestamp| (since..=as_of).contains(&at);
+        let of = |(id, versions): (&IncidentId, &Vec<Version>)| {
+            let entries = versions.iter().enumerate().filter(|(_, version)| told(version.at));
+            let touch = |(n, version): (usize, &Version)| Touch {
+                at: version.at,
+                incident: id.clone(),
+                entry: format!("{id}-{n}"),
+            };
+            entries.map(touch).collect::<Vec<_>>()
+        };
+        self.incidents.iter().flat_map(of).collect()
+    }
+
     fn all(&self, asked: Timestamp, as_of: Timestamp, wanted: impl Fn(&Incident) -> bool) -> Vec<Observation> {
         let found = self.incidents.keys().filter_map(|id| self.at(id, as_of)).filter(|incident| wanted(incident));
         found.map(|incident| incident.observed(&account_name(), asked)).collect()
@@ -266,6 +287,23 @@ fn timed_out() -> ProviderError {
 
 #[async_trait]
 impl Provider for Simulated {
+    /// In some lives a list is dear, so that the log of what happened is asked for instead.
+    fn requests(&self) -> u64 {
+        let inside = self.inside();
+        inside.lists * inside.pages
+    }
+
+    fn for_purpose(&self, _purpose: Purpose) -> Arc<dyn Provider> {
+        Arc::new(self.clone())
+    }
+
+    async fn touched_since(&self, since: Timestamp) -> Result<Option<Vec<Touch>>, ProviderError> {
+        let asked = now();
+        let touches = self.read(|inside, as_of| Ok(inside.touches(since, as_of))).await?;
+        self.inside().listed = Some(asked);
+        Ok(Some(touches))
+    }
+
     async fn identity(&self) -> Result<Identity, ProviderError> {
         let user = person(PEOPLE[0]);
         let identity = Identity { name: user.name.clone(), email: None, user: Some(user), account_key: false };
@@ -279,6 +317,7 @@ impl Provider for Simulated {
     /// At times a page is cut, or a row slips from one page to the other.
     async fn open_incidents(&self) -> Result<Vec<Observation>, ProviderError> {
         let asked = now();
+        self.inside().lists += 1;
         let mut open = self.read(|inside, as_of| Ok(inside.all(asked, as_of, |i| i.status.is_open()))).await?;
         let mut inside = self.inside();
         if inside.faults > 0 && !open.is_empty() && inside.rng.u8(..6) == 0 {
