@@ -67,6 +67,9 @@ fn hints(model: &Model) -> Vec<Hint> {
     if model.help.is_some() {
         return vec![("j/k", "scroll"), ("esc", "back")];
     }
+    if model.calls.is_some() {
+        return vec![("j/k", "select"), ("g", "newest"), ("esc", "back")];
+    }
     let incidents = &model.incidents;
     if model.view == View::Incidents && incidents.filtering {
         return vec![("enter", "keep"), ("esc", "clear")];

@@ -29,6 +29,7 @@ use super::{
 use crate::{
     core::{
         board::Change,
+        delivery::Verdict,
         freshness::{Account, Freshness},
         id::IncidentKey,
         keys::{Chord, Key},
@@ -254,7 +255,7 @@ pub(super) fn attached(model: &mut Model) -> Vec<Effect> {
 
 /// The providers are being asked; so is the server about the opened incident.
 pub(super) fn refresh(model: &mut Model) -> Vec<Effect> {
-    detail::ask_again(model)
+    detail::ask_anew(model)
 }
 
 pub(super) fn detached(model: &mut Model) {
@@ -275,11 +276,11 @@ pub(super) fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
             settle(model)
         }
         Change::Account(_) | Change::Door(_) | Change::Upkeep(_) => settle(model),
-        Change::OnCalls { .. }
-        | Change::Schedules { .. }
-        | Change::Directory { .. }
-        | Change::Delivery(_)
-        | Change::Templates(_) => vec![],
+        Change::OnCalls { .. } | Change::Schedules { .. } | Change::Directory { .. } | Change::Templates(_) => vec![],
+        Change::Delivery(delivery) => match &delivery.incident {
+            Some(key) if delivery.verdict != Verdict::Rejected && detail::shows(model, key) => detail::ask_again(model),
+            _ => vec![],
+        },
     }
 }
 
