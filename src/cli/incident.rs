@@ -93,7 +93,11 @@ pub(super) async fn run(places: &Places, command: Command) -> CommandOutcome {
 }
 
 async fn with(client: &mut Client, command: Command) -> CommandOutcome {
-    client.ask_the_providers().await?;
+    match &command {
+        // To whom it can be handed.
+        Command::Handoff { .. } => client.ask_the_providers().await?,
+        _ => client.ask_for_incidents().await?,
+    }
     match command {
         Command::List { all, format, json } => list(client, all, if json { Format::Json } else { format }),
         Command::Show { incident, json } => show(client, &incident, json).await,

@@ -387,6 +387,33 @@ pub(super) mod tests {
         }
     }
 
+    proptest! {
+        /// Peer fault: a list that was asked for before a webhook came, and arrives after it, or the other way round.
+        #[test]
+        fn a_poll_and_webhooks_that_race_end_in_the_same_board_in_either_order(
+            seen in prop::collection::vec((any_observation(), 0..3_u8), 1..12), cut in 0..12_usize
+        ) {
+            let named = |(seen, n): (Observation, u8)| {
+                let key = IncidentKey { id: IncidentId::new(format!("P{n}")).expect("id"), ..seen.key };
+                Observation { key, ..seen }
+            };
+            let seen: Vec<Observation> = seen.into_iter().map(named).collect();
+            let (polled, pushed): (Vec<_>, Vec<_>) = seen.into_iter().partition(|seen| seen.stamp.source == Source::Rest);
+            let end = |order: &[&[Observation]]| {
+                let mut board = Board::default();
+                order.iter().flat_map(|part| part.iter()).for_each(|seen| drop(board.observe(seen)));
+                let all = board.incidents.values();
+                all.map(|one| (one.headline(), one.state.clone(), one.stamp.at, one.extra().cloned())).collect::<Vec<_>>()
+            };
+            let (before, after) = pushed.split_at(cut.min(pushed.len()));
+
+            let first = end(&[&polled, &pushed]);
+
+            prop_assert_eq!(&end(&[&pushed, &polled]), &first);
+            prop_assert_eq!(&end(&[before, &polled, after]), &first);
+        }
+    }
+
     fn user(id: &str) -> Named<UserId> {
         Named { id: id.parse().expect("id"), name: id.into() }
     }

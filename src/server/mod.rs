@@ -291,7 +291,8 @@ fn restore(reader: &Reader, mut board: Board) -> Result<(Board, Vec<crate::core:
     for incident in reader.incidents()? {
         // An account that is not configured any more has nobody to tell what became of its incidents.
         if board.accounts.contains_key(&incident.key.account) {
-            board.incidents.insert(incident.key.clone(), incident);
+            // A copy has no room to spare; what was read has.
+            board.incidents.insert(incident.key.clone(), incident.clone());
         }
     }
     let limit = u32::try_from(crate::core::board::LOG_LENGTH).unwrap_or(u32::MAX);

@@ -64,7 +64,10 @@ const OVERLAP: SignedDuration = SignedDuration::from_mins(5);
 pub async fn run(desk: Arc<Desk>, account: Arc<Account>, stop: CancellationToken) {
     let mut round = Round::new(desk, account);
     loop {
-        let pause = round.poll().await;
+        let pause = tokio::select! {
+            () = stop.cancelled() => return,
+            pause = round.poll() => pause,
+        };
         tokio::select! {
             () = stop.cancelled() => return,
             () = sleep(pause) => {}

@@ -185,12 +185,19 @@ pub(super) fn state(wire: wire::Incident, latest: Timestamp) -> Result<State, &'
         priority: priority(&wire.priority),
         service: named(wire.service),
         escalation_policy: named(wire.escalation_policy),
-        assignees: assigned.chain(wire.assignees).filter_map(|user| named(Some(user))).collect(),
-        teams: wire.teams.into_iter().filter_map(|team| named(Some(team))).collect(),
+        assignees: few(assigned.chain(wire.assignees).filter_map(|user| named(Some(user)))),
+        teams: few(wire.teams.into_iter().filter_map(|team| named(Some(team)))),
         created_at: wire.created_at.unwrap_or(latest),
         url: shown_url(wire.html_url.as_deref()),
         dedup_key: wire.dedup_key.as_deref().map(Shown::line),
     })
+}
+
+/// Without room to spare: there may be ten thousand incidents, and most have one of each.
+fn few<T>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut few: Vec<T> = items.collect();
+    few.shrink_to_fit();
+    few
 }
 
 fn priority(value: &Value) -> Option<Shown> {
@@ -207,8 +214,8 @@ fn extra(wire: &wire::Incident) -> Extra {
     };
     let pending = |one: &wire::PendingAction| Some(Pending { what: Shown::line(one.kind.as_deref()?), at: one.at? });
     Extra {
-        acknowledged: wire.acknowledgements.iter().filter_map(acknowledged).collect(),
-        pending: wire.pending_actions.iter().filter_map(pending).collect(),
+        acknowledged: few(wire.acknowledgements.iter().filter_map(acknowledged)),
+        pending: few(wire.pending_actions.iter().filter_map(pending)),
         alerts: wire.alert_counts.as_ref().and_then(|count| Some((small(count.all?), small(count.triggered?)))),
         changed_by: wire.last_status_change_by.as_ref().and_then(label),
     }

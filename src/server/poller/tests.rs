@@ -257,6 +257,56 @@ async fn push_is_to_tell_only_of_what_its_subscriptions_cover() {
     assert_eq!(setup.account().push.missed, 0);
 }
 
+/// A round against a simulated provider with so many open incidents.
+async fn simulated(incidents: usize) -> (Control, Round, tempfile::TempDir) {
+    let control = Control::start(incidents).await;
+    let token = SecretString::from("y_NbAkKc66ryYTWUXYEu");
+    let settings = Settings { account: fake::account_name(), base_url: control.simulator.url(), token, from: None };
+    let provider = Arc::new(PagerDuty::new(settings).expect("settings"));
+    let dir = tempfile::tempdir().expect("tempdir");
+    let settings = AccountSettings { base_url: control.simulator.url(), ..fake::settings() };
+    let desk = fake::desk_of(settings, provider, dir.path());
+    let account = desk.accounts.get(&fake::account_name()).expect("known");
+    (control, Round::new(desk, account), dir)
+}
+
+/// How many are open on the board, and how many requests a round took.
+async fn open_after_a_round(control: &Control, round: &mut Round) -> (usize, u64) {
+    let before = control.simulator.stats().requests;
+    let provider = round.account.provider().await.expect("a way").for_purpose(Purpose::Poll);
+    round.incidents(&*provider, Timestamp::now()).await.expect("a good round");
+    let is_open = |known: &&crate::core::incident::Incident| known.state.status.is_open();
+    let open = round.desk.hub.look(|board| board.incidents.values().filter(is_open).count());
+    (open, control.simulator.stats().requests - before)
+}
+
+#[tokio::test]
+async fn fifty_incidents_take_one_request_for_the_list() {
+    let (control, mut round, _dir) = simulated(50).await;
+
+    let first = open_after_a_round(&control, &mut round).await;
+
+    assert_eq!(first, (50, 3), "whose key it is, the open ones, the resolved ones");
+    assert_eq!(open_after_a_round(&control, &mut round).await, (50, 2));
+}
+
+#[tokio::test]
+async fn after_a_long_list_a_round_takes_one_request_and_one_for_each_incident_that_changed() {
+    let (control, mut round, _dir) = simulated(650).await;
+    let (open, requests) = open_after_a_round(&control, &mut round).await;
+    assert_eq!(open, 650);
+    assert!((9..=13).contains(&requests), "{requests} requests");
+    // What happened shortly before is looked at once.
+    open_after_a_round(&control, &mut round).await;
+
+    let made = control.post("/_sim/incidents", json!({"title": "new"})).await;
+    control.set("resolved", &[IncidentId::new(made["incident"]["id"].as_str().expect("id")).expect("id")]).await;
+    control.post("/_sim/incidents", json!({"title": "newer"})).await;
+    let (open, requests) = open_after_a_round(&control, &mut round).await;
+
+    assert_eq!((open, requests), (651, 3));
+}
+
 /// The simulated provider's own interface.
 struct Control {
     simulator: Simulator,
@@ -306,15 +356,8 @@ impl Control {
 
 #[tokio::test]
 async fn an_hour_without_the_provider_and_five_hundred_changes_leave_no_difference_after_one_poll() {
-    let control = Control::start(100).await;
-    let token = SecretString::from("y_NbAkKc66ryYTWUXYEu");
-    let settings = Settings { account: fake::account_name(), base_url: control.simulator.url(), token, from: None };
-    let provider = Arc::new(PagerDuty::new(settings).expect("settings"));
-    let dir = tempfile::tempdir().expect("tempdir");
-    let settings = AccountSettings { base_url: control.simulator.url(), ..fake::settings() };
-    let desk = fake::desk_of(settings, provider, dir.path());
-    let account = desk.accounts.get(&fake::account_name()).expect("known");
-    let mut round = Round::new(Arc::clone(&desk), account);
+    let (control, mut round, _dir) = simulated(100).await;
+    let desk = Arc::clone(&round.desk);
     round.poll().await;
     let open: Vec<IncidentId> = desk
         .hub

@@ -294,6 +294,49 @@ async fn a_part_of_the_detail_that_fails_is_named_and_the_rest_is_shown_newest_f
 }
 
 #[tokio::test]
+async fn notes_which_know_no_pages_are_asked_for_without_one() {
+    let server = MockServer::start().await;
+    on(&server, "GET", "/incidents/P1/notes", notes()).await;
+    on(&server, "GET", "/incidents/P1/alerts", ok(json!({ "alerts": [] }))).await;
+    on(&server, "GET", "/incidents/P1/log_entries", ok(json!({ "log_entries": [] }))).await;
+
+    client_of(&server).detail(&incident_id("P1"), jiff::Timestamp::UNIX_EPOCH).await.expect("a detail");
+
+    let asked = requests(&server).await;
+    let notes: Vec<_> = asked.iter().filter(|one| one.url.path().ends_with("/notes")).collect();
+    assert_eq!((notes.len(), notes[0].url.query()), (1, None));
+}
+
+#[tokio::test]
+async fn what_happened_since_is_read_from_the_log_unless_there_is_too_much_of_it_or_it_is_not_shown() {
+    let entry = |n: usize| {
+        let incident = json!({ "id": format!("P{}", n % 3), "type": "incident_reference" });
+        json!({ "id": format!("R{n}"), "type": "x_log_entry", "created_at": "2026-01-01T00:00:00Z", "incident": incident })
+    };
+    let touched = async |count: usize, status: u16| {
+        let server = MockServer::start().await;
+        let entries: Vec<Value> = (0..count).map(entry).collect();
+        let answer = move |request: &Request| {
+            let (offset, limit) = (number(request, "offset"), number(request, "limit"));
+            let shown: Vec<_> = entries.iter().skip(offset).take(limit).collect();
+            let body = json!({ "log_entries": shown, "more": offset + shown.len() < entries.len() });
+            ResponseTemplate::new(status).set_body_json(body)
+        };
+        Mock::given(matchers::path("/log_entries")).respond_with(answer).mount(&server).await;
+        let touched = client_of(&server).touched_since(jiff::Timestamp::UNIX_EPOCH).await;
+        (touched, requests(&server).await.len())
+    };
+
+    let (few, asked) = touched(150, 200).await;
+    let few = few.expect("an answer").expect("told");
+    assert_eq!((few.len(), few[4].incident.as_str(), few[4].entry.as_str(), asked), (150, "P1", "R4", 2));
+    let (many, asked) = touched(5000, 200).await;
+    assert_eq!((many, asked < 8), (Ok(None), true));
+    assert_eq!(touched(1, 403).await.0, Ok(None));
+    assert!(touched(1, 500).await.0.is_err(), "not known is not nothing");
+}
+
+#[tokio::test]
 async fn a_detail_of_which_nothing_comes_is_an_error() {
     let gone = ResponseTemplate::new(404);
 
