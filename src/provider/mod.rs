@@ -108,11 +108,11 @@ pub trait Provider: Send + Sync {
     fn budget(&self) -> Option<Budget> {
         None
     }
-    /// Requests sent so far with this key.
+    /// What was asked so far through this handle, in requests; what had to be asked again counts once.
     fn requests(&self) -> u64 {
         0
     }
-    /// The same connection, whose calls are made for `purpose`.
+    /// The same connection, whose calls are made for `purpose`; a handle of its own.
     fn for_purpose(&self, purpose: Purpose) -> Arc<dyn Provider>;
     /// The provider's clock minus ours, as far as its answers have told.
     fn clock_skew(&self) -> Option<jiff::SignedDuration> {

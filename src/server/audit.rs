@@ -62,6 +62,12 @@ impl Audit {
         Self { path: dir.join(NAME), full: FULL, order: Arc::default() }
     }
 
+    /// Whether nobody waits for a line to be written.
+    #[cfg(test)]
+    pub(super) fn is_idle(&self) -> bool {
+        Arc::strong_count(&self.order) == 1
+    }
+
     /// Adds a line, and returns when it is on the disk.
     fn write(&self, mut line: String) -> io::Result<()> {
         line.push('\n');
@@ -119,7 +125,7 @@ impl Desk {
             outcome: outcome.word(),
             because: because(outcome),
         };
-        let audit = self.audit.clone();
+        let (audit, _waits) = (self.audit.clone(), self.audit.clone());
         let written = match serde_json::to_string(&line) {
             Ok(line) => tokio::task::spawn_blocking(move || audit.write(line)).await,
             Err(error) => Ok(Err(error.into())),

@@ -74,6 +74,7 @@ struct Inside {
     /// What happened, as the provider's log has it, where it tells.
     log: Option<Vec<Touch>>,
     budget: Option<Budget>,
+    hangs: bool,
     /// In whose name each write was made; `None`: the account's own.
     names: Vec<Option<String>>,
 }
@@ -98,6 +99,7 @@ impl Default for Inside {
             details: 0,
             log: None,
             budget: None,
+            hangs: false,
             names: vec![],
         }
     }
@@ -238,6 +240,11 @@ impl Fake {
         self.inside().on_calls = Some(error);
     }
 
+    /// Who is on call is never answered.
+    pub(super) fn hang_on_calls(&self) {
+        self.inside().hangs = true;
+    }
+
     pub(super) fn writes(&self) -> usize {
         self.inside().writes
     }
@@ -364,6 +371,9 @@ impl Provider for Fake {
     }
 
     async fn on_calls(&self) -> Result<Vec<OnCall>, ProviderError> {
+        if self.inside().hangs {
+            std::future::pending::<()>().await;
+        }
         self.read(|inside| inside.on_calls.clone().map_or(Ok(vec![]), Err))
     }
 

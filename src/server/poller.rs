@@ -3,6 +3,7 @@
 //! A failed poll changes nothing but the freshness: the last list stays, with its age and the cause. Where the list is
 //! long, most rounds ask what happened and then only for that; and no round spends what actions may need.
 
+mod on_call;
 mod pace;
 
 use std::{
@@ -12,7 +13,10 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -32,9 +36,6 @@ use crate::{
     provider::{Provider, ProviderError},
 };
 
-/// On-call is asked for in each round, as it changes by the clock and by overrides; schedules and people change
-/// rarely, and take many requests.
-const SCHEDULES_EVERY: Duration = Duration::from_mins(10);
 /// How far back resolved incidents are asked for at the start.
 const RESOLVED_SINCE: SignedDuration = SignedDuration::from_hours(24);
 /// A change this old at the provider should have been pushed by now.
@@ -60,34 +61,114 @@ const GAP: SignedDuration = SignedDuration::from_mins(2);
 /// Asked for once more at the beginning of a round: how far the provider's clock is another is known roughly.
 const OVERLAP: SignedDuration = SignedDuration::from_mins(5);
 
-/// Polls one account until `stop`.
+/// Polls one account until `stop`: its incidents, and who is on call, neither of which waits for the other.
 pub async fn run(desk: Arc<Desk>, account: Arc<Account>, stop: CancellationToken) {
-    let mut round = Round::new(desk, account);
+    let wanted = Notify::new();
+    let asker = Asker::new(desk, account);
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = incidents(Round::new(asker.clone()), &wanted) => {}
+        () = on_call::run(asker, &wanted) => {}
+    }
+}
+
+async fn incidents(mut round: Round, wanted: &Notify) {
+    let account = Arc::clone(&round.asker.account);
     loop {
-        let pause = tokio::select! {
-            () = stop.cancelled() => return,
-            pause = round.poll() => pause,
-        };
+        let pause = round.poll().await;
         tokio::select! {
-            () = stop.cancelled() => return,
             () = sleep(pause) => {}
             // Somebody wants to know: everything is asked for.
-            () = round.account.look.notified() => round.is_wanted(Instant::now()),
+            () = account.look.notified() => {
+                round.is_wanted(Instant::now());
+                wanted.notify_one();
+            }
         }
     }
 }
 
-struct Round {
+/// Who asks one account's provider, and where it notes what came of it.
+#[derive(Clone)]
+struct Asker {
     desk: Arc<Desk>,
     account: Arc<Account>,
     name: AccountName,
-    schedules_due: Instant,
+}
+
+/// One of an account's sources.
+type Part = fn(&mut freshness::Account) -> &mut Freshness;
+
+impl Asker {
+    fn new(desk: Arc<Desk>, account: Arc<Account>) -> Self {
+        let name = account.settings.name.clone();
+        Self { desk, account, name }
+    }
+
+    /// A way to the provider for one round, or how long to wait because there is none.
+    async fn provider(&self, part: Part) -> Result<Arc<dyn Provider>, Duration> {
+        match self.account.provider().await {
+            Ok(provider) => Ok(provider.for_purpose(Purpose::Poll)),
+            Err(NoProvider::NoToken) => Err(Duration::from_hours(1)),
+            Err(error) => {
+                let failure = Failure { at: (self.desk.now)(), cause: error.shown(), unauthorised: false };
+                self.note(|account| part(account).failed(failure));
+                Err(self.account.settings.poll)
+            }
+        }
+    }
+
+    /// Says how far the clocks are apart, or that they agree again.
+    fn compare_clocks(&self, provider: &dyn Provider) {
+        let skew = provider.clock_skew().filter(|skew| skew.abs() > freshness::SKEW);
+        self.note(|account| {
+            let before = account.skew;
+            account.skew = skew;
+            match account.skew_words() {
+                Some(words) if before.is_none() => tracing::warn!(account = %account.name, "{words}"),
+                None if before.is_some() => tracing::info!(account = %account.name, "the clocks agree again"),
+                Some(_) | None => {}
+            }
+        });
+    }
+
+    fn note(&self, change: impl FnOnce(&mut freshness::Account)) {
+        self.desk.hub.account(&self.name, change);
+    }
+
+    fn conclude(&self, provider: &dyn Provider, outcome: &Result<(), ProviderError>, asked_at: Timestamp, part: Part) {
+        if let Err(error) = outcome {
+            self.desk.metrics.poll_failed(&self.name);
+            tracing::warn!(account = %self.name, %error, "poll failed");
+        } else {
+            // First: whoever waits for the success looks at the ages next.
+            self.compare_clocks(provider);
+        }
+        self.note(|account| match outcome {
+            Ok(()) => part(account).succeeded(asked_at),
+            Err(error) => part(account).failed(account::failure(error, (self.desk.now)())),
+        });
+    }
+
+    /// After a failure: how long to wait. A key that was refused is read again.
+    async fn pause_after(&self, error: &ProviderError) -> Duration {
+        if matches!(error, ProviderError::Unauthorised { .. }) {
+            self.account.forget().await;
+            self.note(|account| account.identity = None);
+        }
+        account::pause_after(error, self.account.settings.poll)
+    }
+}
+
+struct Round {
+    asker: Asker,
     /// Until when everything is known, resolved ones included; by the provider's clock.
     complete_to: Option<Timestamp>,
-    /// When the last round began, by the clock on the wall and by that of the timers, and whether push was to tell
+    /// When the last round ended, by the clock on the wall and by that of the timers, and whether push was to tell
     /// what changes from then on: not what changed before this process looked for the first time, nor while this
     /// machine slept.
-    asked: Option<(Timestamp, Instant)>,
+    ended: Option<(Timestamp, Instant)>,
+    /// How long the next one was to wait for.
+    pause: Duration,
     promised: bool,
     /// When the whole list was last asked for with success, and when it has to be again.
     all_at: Option<Instant>,
@@ -117,15 +198,12 @@ struct Cost {
 }
 
 impl Round {
-    fn new(desk: Arc<Desk>, account: Arc<Account>) -> Self {
-        let name = account.settings.name.clone();
+    fn new(asker: Asker) -> Self {
         Self {
-            desk,
-            account,
-            name,
-            schedules_due: Instant::now(),
+            asker,
             complete_to: None,
-            asked: None,
+            ended: None,
+            pause: Duration::ZERO,
             promised: false,
             all_at: None,
             all_due: Instant::now(),
@@ -138,56 +216,40 @@ impl Round {
     }
 
     fn is_wanted(&mut self, now: Instant) {
-        self.schedules_due = now;
         if self.all_at.is_none_or(|at| now.duration_since(at) > ALL_WHEN_WANTED) {
             self.all_due = now;
         }
     }
 
-    /// One round; returns how long to wait for the next. Incidents and on-call fail each for itself.
+    /// One round; returns how long to wait for the next.
     async fn poll(&mut self) -> Duration {
-        let poll = self.account.settings.poll;
-        let provider = match self.account.provider().await {
-            Ok(provider) => provider.for_purpose(Purpose::Poll),
-            Err(NoProvider::NoToken) => return Duration::from_hours(1),
-            Err(error) => {
-                let failure = Failure { at: (self.desk.now)(), cause: error.shown(), unauthorised: false };
-                self.note(|account| {
-                    account.rest.failed(failure.clone());
-                    account.on_call.failed(failure);
-                });
-                return poll;
-            }
+        let provider = match self.asker.provider(REST).await {
+            Ok(provider) => provider,
+            Err(pause) => return pause,
         };
         // Success is as of when it was asked for: an answer may take long.
-        let asked_at = (self.desk.now)();
+        let asked_at = (self.asker.desk.now)();
         self.begin(asked_at, Instant::now());
-        let incidents = self.incidents(&*provider, asked_at).await;
-        self.conclude(&*provider, &incidents, asked_at, |account| &mut account.rest);
-        let on_call = self.on_call(&*provider, asked_at).await;
-        self.conclude(&*provider, &on_call, asked_at, |account| &mut account.on_call);
-        if incidents.is_ok() || on_call.is_ok() {
-            snapshot::save(&self.desk, &self.name, asked_at).await;
-        }
-        match incidents.and(on_call) {
-            Ok(()) => self.pause(&*provider),
-            Err(error) => {
-                if matches!(error, ProviderError::Unauthorised { .. }) {
-                    self.account.forget().await;
-                    self.note(|account| account.identity = None);
-                }
-                account::pause_after(&error, poll)
+        let outcome = self.incidents(&*provider, asked_at).await;
+        self.asker.conclude(&*provider, &outcome, asked_at, REST);
+        self.pause = match outcome {
+            Ok(()) => {
+                snapshot::save(&self.asker.desk, &self.asker.name, asked_at).await;
+                self.pause(&*provider)
             }
-        }
+            Err(error) => self.asker.pause_after(&error).await,
+        };
+        self.ended = Some(((self.asker.desk.now)(), Instant::now()));
+        self.pause
     }
 
     /// Until the next round, as the budget allows; how fresh things can be is told by it.
     fn pause(&self, provider: &dyn Provider) -> Duration {
-        let poll = self.account.settings.poll;
+        let poll = self.asker.account.settings.poll;
         let whole = Instant::now() + poll >= self.all_due;
         let pause = pace::pause(provider.budget(), if whole { self.cost.all } else { self.cost.changes }, poll);
         let seconds = u32::try_from(pause.as_secs()).unwrap_or(u32::MAX);
-        self.note(|account| {
+        self.asker.note(|account| {
             if account.poll_seconds != seconds {
                 tracing::info!(account = %account.name, "polls every {seconds} s, as the rate limit allows");
                 account.poll_seconds = seconds;
@@ -197,7 +259,7 @@ impl Round {
     }
 
     fn begin(&mut self, now: Timestamp, timer: Instant) {
-        let last = self.asked.replace((now, timer));
+        let last = self.ended;
         self.promised = last.is_some_and(|(last, _)| !self.is_gap(last, now));
         if !self.promised {
             self.all_due = timer;
@@ -209,61 +271,12 @@ impl Round {
         }
     }
 
-    /// Says how far the clocks are apart, or that they agree again.
-    fn compare_clocks(&self, provider: &dyn Provider) {
-        let skew = provider.clock_skew().filter(|skew| skew.abs() > freshness::SKEW);
-        self.note(|account| {
-            let before = account.skew;
-            account.skew = skew;
-            match account.skew_words() {
-                Some(words) if before.is_none() => tracing::warn!(account = %account.name, "{words}"),
-                None if before.is_some() => tracing::info!(account = %account.name, "the clocks agree again"),
-                Some(_) | None => {}
-            }
-        });
-    }
-
-    fn note(&self, change: impl FnOnce(&mut freshness::Account)) {
-        self.desk.hub.account(&self.name, change);
-    }
-
-    fn conclude(
-        &self,
-        provider: &dyn Provider,
-        outcome: &Result<(), ProviderError>,
-        asked_at: Timestamp,
-        part: impl FnOnce(&mut freshness::Account) -> &mut Freshness,
-    ) {
-        if let Err(error) = outcome {
-            self.desk.metrics.poll_failed(&self.name);
-            tracing::warn!(account = %self.name, %error, "poll failed");
-        } else {
-            // First: whoever waits for the success looks at the ages next.
-            self.compare_clocks(provider);
-        }
-        self.note(|account| match outcome {
-            Ok(()) => part(account).succeeded(asked_at),
-            Err(error) => part(account).failed(account::failure(error, (self.desk.now)())),
-        });
-    }
-
-    async fn on_call(&mut self, provider: &dyn Provider, asked_at: Timestamp) -> Result<(), ProviderError> {
-        let oncalls = provider.on_calls().await?;
-        self.desk.hub.publish(Change::OnCalls { account: self.name.clone(), oncalls });
-        if Instant::now() < self.schedules_due {
-            return Ok(());
-        }
-        let schedules = permitted(provider.schedules(theirs(provider, asked_at)).await)?;
-        self.desk.hub.publish(Change::Schedules { account: self.name.clone(), schedules });
-        let directory = permitted(provider.directory().await)?;
-        let (people, policies) = (directory.people, directory.policies);
-        self.desk.hub.publish(Change::Directory { account: self.name.clone(), people, policies });
-        self.schedules_due = Instant::now() + SCHEDULES_EVERY;
-        Ok(())
-    }
-
     async fn identify(&self, provider: &dyn Provider) -> Result<(), ProviderError> {
-        let known = self.desk.hub.look(|b| b.accounts.get(&self.name).is_some_and(|a| a.account.identity.is_some()));
+        let known = self
+            .asker
+            .desk
+            .hub
+            .look(|b| b.accounts.get(&self.asker.name).is_some_and(|a| a.account.identity.is_some()));
         if known {
             return Ok(());
         }
@@ -276,7 +289,7 @@ impl Round {
             "the key belongs to the account and `from` names none of its users: set `from` to your e-mail address"
                 .into()
         });
-        self.note(|account| {
+        self.asker.note(|account| {
             account.identity = Some(identity);
             account.cannot_act = cannot_act;
         });
@@ -285,13 +298,11 @@ impl Round {
 
     async fn incidents(&mut self, provider: &dyn Provider, asked_at: Timestamp) -> Result<(), ProviderError> {
         self.identify(provider).await?;
-        let before = provider.requests();
-        let spent = || provider.requests().saturating_sub(before);
         if Instant::now() < self.all_due && self.changes(provider, asked_at).await? {
-            self.cost.changes = spent();
+            self.cost.changes = provider.requests();
         } else {
             self.everything(provider, asked_at).await?;
-            self.cost.all = spent();
+            self.cost.all = provider.requests();
             let now = Instant::now();
             self.all_at = Some(now);
             self.all_due = if self.cost.all <= FEW { now } else { now + ALL_EVERY };
@@ -329,7 +340,7 @@ impl Round {
             return Ok(false);
         }
         for id in changed {
-            self.ask_for(provider, &IncidentKey { account: self.name.clone(), id }).await?;
+            self.ask_for(provider, &IncidentKey { account: self.asker.name.clone(), id }).await?;
         }
         let since = log_since(provider, asked_at);
         let seen = touches.into_iter().filter(|touch| touch.at >= since).map(|touch| touch.entry).collect();
@@ -348,7 +359,8 @@ impl Round {
     }
 
     fn is_gap(&self, last: Timestamp, now: Timestamp) -> bool {
-        let usual = SignedDuration::try_from(self.account.settings.poll).unwrap_or(SignedDuration::MAX);
+        let usual = self.pause.max(self.asker.account.settings.poll);
+        let usual = SignedDuration::try_from(usual).unwrap_or(SignedDuration::MAX);
         now.duration_since(last) > usual.saturating_mul(3).max(GAP)
     }
 
@@ -358,7 +370,7 @@ impl Round {
         for _ in 0..LEFT_AT_ONCE {
             let Some(key) = self.left.last().cloned() else { return Ok(()) };
             let is_open = |board: &Board| board.incidents.get(&key).is_some_and(|known| known.state.status.is_open());
-            if self.desk.hub.look(is_open) {
+            if self.asker.desk.hub.look(is_open) {
                 self.ask_for(provider, &key).await?;
             }
             self.left.pop();
@@ -368,11 +380,11 @@ impl Round {
 
     /// Asks for one incident.
     async fn ask_for(&mut self, provider: &dyn Provider, key: &IncidentKey) -> Result<(), ProviderError> {
-        let asked_at = (self.desk.now)();
+        let asked_at = (self.asker.desk.now)();
         match provider.incident(&key.id).await {
             Ok(seen) => self.take(vec![seen], asked_at).await,
             // Gone, or moved to where this key may not look: nothing more can be said of it.
-            Err(ProviderError::NotFound { .. } | ProviderError::Forbidden { .. }) => self.desk.forget(key).await,
+            Err(ProviderError::NotFound { .. } | ProviderError::Forbidden { .. }) => self.asker.desk.forget(key).await,
             // One that cannot be read does not keep the others from being shown.
             Err(error @ (ProviderError::Unreadable { .. } | ProviderError::Refused { .. })) => {
                 tracing::warn!(incident.id = %key.id, %error, "an incident cannot be read");
@@ -384,8 +396,9 @@ impl Round {
 
     /// What is open on the board and not in the list, and since when there is such an incident.
     fn left(&self, listed: &BTreeSet<IncidentKey>) -> Vec<(IncidentKey, Timestamp)> {
-        self.desk.hub.look(|board| {
-            let open = board.incidents.values().filter(|i| i.key.account == self.name && i.state.status.is_open());
+        self.asker.desk.hub.look(|board| {
+            let open =
+                board.incidents.values().filter(|i| i.key.account == self.asker.name && i.state.status.is_open());
             open.filter(|i| !listed.contains(&i.key)).map(|i| (i.key.clone(), i.state.created_at)).collect()
         })
     }
@@ -395,7 +408,7 @@ impl Round {
         provider: &dyn Provider,
         left: &[(IncidentKey, Timestamp)],
     ) -> Result<(), ProviderError> {
-        let asked_at = (self.desk.now)();
+        let asked_at = (self.asker.desk.now)();
         let earliest = theirs(provider, asked_at).checked_sub(LEFT_SINCE).unwrap_or(Timestamp::UNIX_EPOCH);
         let since = left.iter().map(|(_, created_at)| *created_at).min().unwrap_or(earliest).max(earliest);
         match provider.resolved_incidents(since).await {
@@ -407,7 +420,7 @@ impl Round {
             }
             // One by one it may be had all the same.
             Err(error @ (ProviderError::Unreadable { .. } | ProviderError::Refused { .. })) => {
-                tracing::warn!(account = %self.name, %error, "the resolved incidents cannot be listed");
+                tracing::warn!(account = %self.asker.name, %error, "the resolved incidents cannot be listed");
                 Ok(())
             }
             Err(error) => Err(error),
@@ -416,7 +429,7 @@ impl Round {
 
     async fn take(&mut self, seen: Vec<Observation>, asked_at: Timestamp) {
         for seen in seen.chunks(TAKEN_TOGETHER) {
-            let changed = self.desk.observe_all(seen).await;
+            let changed = self.asker.desk.observe_all(seen).await;
             if self.promised {
                 self.unpushed.extend(changed.into_iter().map(|key| (key, asked_at)));
             }
@@ -428,20 +441,20 @@ impl Round {
         let grace = self.push_grace;
         let due: Vec<(IncidentKey, Timestamp)> =
             self.unpushed.extract_if(.., |_, seen_at| now.duration_since(*seen_at) >= grace).collect();
-        let missed: Vec<Timestamp> = self.desk.hub.look(|board| {
+        let missed: Vec<Timestamp> = self.asker.desk.hub.look(|board| {
             let pushed = |key: &IncidentKey, seen_at: Timestamp| {
                 let about_it = board.deliveries.iter().filter(|d| d.incident.as_ref() == Some(key));
                 about_it.filter(|d| d.verdict != Verdict::Rejected).any(|d| seen_at.duration_since(d.at) <= PUSH_GRACE)
             };
             let promised = |key: &IncidentKey| {
-                board.incidents.get(key).is_some_and(|incident| self.account.scope.covers(&incident.state))
+                board.incidents.get(key).is_some_and(|incident| self.asker.account.scope.covers(&incident.state))
             };
             let due = due.iter().filter(|(key, seen_at)| promised(key) && !pushed(key, *seen_at));
             due.map(|(_, seen_at)| *seen_at).collect()
         });
         let Some(first) = missed.iter().min() else { return };
-        self.account.doubt.notify_one();
-        self.note(|account| {
+        self.asker.account.doubt.notify_one();
+        self.asker.note(|account| {
             if account.push.off.is_none() {
                 account.push.missed(u32::try_from(missed.len()).unwrap_or(u32::MAX), *first);
             }
@@ -458,6 +471,8 @@ fn theirs(provider: &dyn Provider, ours: Timestamp) -> Timestamp {
 fn log_since(provider: &dyn Provider, asked_at: Timestamp) -> Timestamp {
     theirs(provider, asked_at).checked_sub(LOG_OVERLAP).unwrap_or(Timestamp::UNIX_EPOCH)
 }
+
+const REST: Part = |account| &mut account.rest;
 
 /// What this key may not see is nothing to it, and no failure of the rest.
 fn permitted<T: Default>(answer: Result<T, ProviderError>) -> Result<T, ProviderError> {

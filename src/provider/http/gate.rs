@@ -70,7 +70,6 @@ struct State {
     /// Which of the limits the last answer on a route was about: the one that is closest to being reached.
     routes: HashMap<String, u64>,
     under_way: u64,
-    sent: u64,
 }
 
 /// Shared by all requests with one key.
@@ -118,7 +117,6 @@ impl Gate {
             }
         }
         state.under_way += 1;
-        state.sent += 1;
         drop(state);
         Ok(Pass { gate: self, route })
     }
@@ -135,11 +133,6 @@ impl Gate {
             reserve: reserve(*limit, Purpose::Poll),
             resets_in: Duration::try_from_secs_f64(resets_in).unwrap_or(LONGEST).as_secs(),
         })
-    }
-
-    /// Requests let through so far.
-    pub(crate) fn sent(&self) -> u64 {
-        self.state().sent
     }
 }
 

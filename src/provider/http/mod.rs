@@ -150,11 +150,6 @@ impl Http {
         self.gate.budget(Instant::now())
     }
 
-    /// Requests sent so far.
-    pub(crate) fn sent(&self) -> u64 {
-        self.gate.sent()
-    }
-
     /// The time by our clock for what is asked now.
     pub(crate) fn asked(&self) -> Timestamp {
         self.clock.asked(Timestamp::now())

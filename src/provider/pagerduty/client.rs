@@ -1,6 +1,9 @@
 //! How `PagerDuty` wants to be spoken to: credentials, `Accept`, `From`, and what an answer means.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use jiff::Timestamp;
 use reqwest::{
@@ -62,6 +65,8 @@ pub(super) struct Api {
     name: Name,
     owner: Arc<OnceCell<Owner>>,
     pub(super) purpose: Purpose,
+    /// Questions asked through this handle.
+    pub(super) asked: AtomicU64,
 }
 
 impl Api {
@@ -83,6 +88,7 @@ impl Api {
             name: Name::Usual(from),
             owner: Arc::default(),
             purpose: Purpose::Upkeep,
+            asked: AtomicU64::default(),
         })
     }
 
@@ -100,6 +106,7 @@ impl Api {
             name: self.name.clone(),
             owner: Arc::clone(&self.owner),
             purpose,
+            asked: AtomicU64::default(),
         }
     }
 
@@ -114,6 +121,7 @@ impl Api {
     pub(super) async fn get(&self, segments: &[&str], query: &[(&str, String)]) -> Result<Reply, ProviderError> {
         let call =
             Call { purpose: self.purpose, method: Method::GET, segments, query, headers: self.headers(), body: None };
+        self.asked.fetch_add(1, Ordering::Relaxed);
         self.http.read(&call, |answer| self.judge(segments, answer)).await
     }
 

@@ -19,7 +19,7 @@ mod tests;
 #[cfg(test)]
 pub(crate) mod world;
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -146,7 +146,7 @@ impl Provider for PagerDuty {
     }
 
     fn requests(&self) -> u64 {
-        self.api.http.sent()
+        self.api.asked.load(Ordering::Relaxed)
     }
 
     fn for_purpose(&self, purpose: Purpose) -> Arc<dyn Provider> {

@@ -15,6 +15,7 @@ use crate::{
 struct Setup {
     fake: Fake,
     round: Round,
+    on_call: on_call::OnCall,
     _dir: tempfile::TempDir,
 }
 
@@ -23,16 +24,17 @@ fn setup() -> Setup {
     let fake = Fake::default();
     let desk = fake::desk(&fake, dir.path());
     let account = desk.accounts.get(&fake::account_name()).expect("known");
-    Setup { fake, round: Round::new(desk, account), _dir: dir }
+    let asker = Asker::new(desk, account);
+    Setup { fake, round: Round::new(asker.clone()), on_call: on_call::OnCall::new(asker), _dir: dir }
 }
 
 impl Setup {
     fn status(&self, id: &str) -> Option<Status> {
-        self.round.desk.hub.look(|b| b.incidents.get(&key(id)).map(|i| i.state.status))
+        self.round.asker.desk.hub.look(|b| b.incidents.get(&key(id)).map(|i| i.state.status))
     }
 
     fn account(&self) -> crate::core::freshness::Account {
-        self.round.desk.hub.look(|b| b.accounts[&fake::account_name()].account.clone())
+        self.round.asker.desk.hub.look(|b| b.accounts[&fake::account_name()].account.clone())
     }
 }
 
@@ -89,7 +91,7 @@ async fn what_began_and_was_over_between_two_rounds_is_shown_though_the_clock_he
 /// As if the clock had been set back by an hour since the last round.
 fn set_back_an_hour(round: &mut Round) {
     let hour = SignedDuration::from_hours(1);
-    round.asked = round.asked.map(|(at, timer)| (at + hour, timer));
+    round.ended = round.ended.map(|(at, timer)| (at + hour, timer));
     round.complete_to = round.complete_to.map(|at| at + hour);
 }
 
@@ -169,16 +171,35 @@ async fn on_call_that_cannot_be_had_does_not_make_incidents_stale() {
     setup.fake.put("P1", Status::Triggered, 0);
 
     setup.round.poll().await;
+    setup.on_call.poll().await;
 
     let account = setup.account();
     assert!(matches!(account.rest_standing(Timestamp::now()), Standing::Fresh { .. }));
     assert!(matches!(account.on_call_standing(Timestamp::now()), Standing::Down { .. }));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_look_up_of_who_is_on_call_that_hangs_holds_up_no_incident() {
+    let Setup { fake, round, .. } = setup();
+    let (desk, account) = (Arc::clone(&round.asker.desk), Arc::clone(&round.asker.account));
+    fake.hang_on_calls();
+    let (_, mut feed) = desk.hub.subscribe();
+    let stop = CancellationToken::new();
+    let polling = tokio::spawn(run(desk, account, stop.clone()));
+
+    for id in ["P1", "P2"] {
+        fake.put(id, Status::Triggered, 0);
+        while !matches!(&*feed.recv().await.expect("change"), Change::Incident(new) if new.key == key(id)) {}
+    }
+
+    stop.cancel();
+    polling.await.expect("ends at once");
+}
+
 #[tokio::test]
 async fn what_was_resolved_long_ago_is_let_go() {
     let setup = setup();
-    let desk = &setup.round.desk;
+    let desk = &setup.round.asker.desk;
     desk.observe(&setup.fake.put("P1", Status::Resolved, 0)).await;
     desk.observe(&setup.fake.put("P2", Status::Triggered, 0)).await;
     let (_, mut feed) = desk.hub.subscribe();
@@ -210,7 +231,7 @@ async fn a_start_without_network_shows_what_was_known_with_its_age() {
     setup.round.poll().await;
     let before = setup.account().rest.last_success;
 
-    let store = setup.round.desk.store.clone();
+    let store = setup.round.asker.desk.store.clone();
     let mut board = crate::core::board::Board::default();
     board.apply(&Change::Account(Box::new(crate::server::first_look(&fake::settings()))));
     let (board, _) = store.read(move |reader| crate::server::restore(reader, board)).await.expect("restored");
@@ -223,7 +244,7 @@ async fn a_start_without_network_shows_what_was_known_with_its_age() {
 /// As if everything had stood still for an hour.
 fn sleep_an_hour(round: &mut Round) {
     let before = Timestamp::now() - SignedDuration::from_hours(1);
-    (round.asked, round.complete_to) = (Some((before, Instant::now())), Some(before));
+    (round.ended, round.complete_to) = (Some((before, Instant::now())), Some(before));
 }
 
 #[tokio::test]
@@ -246,7 +267,7 @@ async fn what_began_and_ended_while_this_machine_slept_is_found_and_push_is_not_
 #[tokio::test]
 async fn push_is_to_tell_only_of_what_its_subscriptions_cover() {
     let mut setup = setup();
-    setup.round.account.scope.set(vec!["service:PELSE01".parse().expect("filter")]);
+    setup.round.asker.account.scope.set(vec!["service:PELSE01".parse().expect("filter")]);
     setup.fake.put("P1", Status::Triggered, 0);
     setup.round.poll().await;
     setup.fake.put("P1", Status::Acknowledged, 10);
@@ -267,16 +288,16 @@ async fn simulated(incidents: usize) -> (Control, Round, tempfile::TempDir) {
     let settings = AccountSettings { base_url: control.simulator.url(), ..fake::settings() };
     let desk = fake::desk_of(settings, provider, dir.path());
     let account = desk.accounts.get(&fake::account_name()).expect("known");
-    (control, Round::new(desk, account), dir)
+    (control, Round::new(Asker::new(desk, account)), dir)
 }
 
 /// How many are open on the board, and how many requests a round took.
 async fn open_after_a_round(control: &Control, round: &mut Round) -> (usize, u64) {
     let before = control.simulator.stats().requests;
-    let provider = round.account.provider().await.expect("a way").for_purpose(Purpose::Poll);
+    let provider = round.asker.account.provider().await.expect("a way").for_purpose(Purpose::Poll);
     round.incidents(&*provider, Timestamp::now()).await.expect("a good round");
     let is_open = |known: &&crate::core::incident::Incident| known.state.status.is_open();
-    let open = round.desk.hub.look(|board| board.incidents.values().filter(is_open).count());
+    let open = round.asker.desk.hub.look(|board| board.incidents.values().filter(is_open).count());
     (open, control.simulator.stats().requests - before)
 }
 
@@ -357,7 +378,7 @@ impl Control {
 #[tokio::test]
 async fn an_hour_without_the_provider_and_five_hundred_changes_leave_no_difference_after_one_poll() {
     let (control, mut round, _dir) = simulated(100).await;
-    let desk = Arc::clone(&round.desk);
+    let desk = Arc::clone(&round.asker.desk);
     round.poll().await;
     let open: Vec<IncidentId> = desk
         .hub

@@ -74,8 +74,7 @@ pub(super) struct Inside {
     late: Vec<(Timestamp, IncidentId, Deed)>,
     /// When the newest list of open incidents that was answered well was asked for.
     pub(super) listed: Option<Timestamp>,
-    /// Lists of open incidents that were asked for, and how many pages each of them has.
-    lists: u64,
+    /// Of each list of open incidents.
     pages: u64,
     pub(super) spoiled: u64,
 }
@@ -103,7 +102,6 @@ impl Simulated {
             outbox: vec![],
             late: vec![],
             listed: None,
-            lists: 0,
             pages: if seed.is_multiple_of(2) { 1 } else { 100 },
             spoiled: 0,
         })))
@@ -289,8 +287,7 @@ fn timed_out() -> ProviderError {
 impl Provider for Simulated {
     /// In some lives a list is dear, so that the log of what happened is asked for instead.
     fn requests(&self) -> u64 {
-        let inside = self.inside();
-        inside.lists * inside.pages
+        self.inside().pages
     }
 
     fn for_purpose(&self, _purpose: Purpose) -> Arc<dyn Provider> {
@@ -317,7 +314,6 @@ impl Provider for Simulated {
     /// At times a page is cut, or a row slips from one page to the other.
     async fn open_incidents(&self) -> Result<Vec<Observation>, ProviderError> {
         let asked = now();
-        self.inside().lists += 1;
         let mut open = self.read(|inside, as_of| Ok(inside.all(asked, as_of, |i| i.status.is_open()))).await?;
         let mut inside = self.inside();
         if inside.faults > 0 && !open.is_empty() && inside.rng.u8(..6) == 0 {
