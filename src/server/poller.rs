@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     core::{
-        board::{Board, Change},
+        board::Board,
         call::Purpose,
         delivery::Verdict,
         freshness::{self, Failure, Freshness},
