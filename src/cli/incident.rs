@@ -228,7 +228,7 @@ fn find(client: &Client, text: &str) -> Result<IncidentKey, Failure> {
 
 async fn show(client: &mut Client, text: &str, json: bool) -> CommandOutcome {
     let key = find(client, text)?;
-    let answer = client.ask(Request::Detail { key: key.clone() }).await;
+    let answer = client.ask(Request::DetailAnew { key: key.clone() }).await;
     let incident = client.board.incidents.get(&key).cloned();
     let Some(incident) = incident else {
         return Err(Failure::new(Exit::Failed, format!("incident {key} is gone")));

@@ -123,7 +123,9 @@ fn path(url: &Url) -> Shown {
     for (at, (name, value)) in url.query_pairs().enumerate() {
         text.push(if at == 0 { '?' } else { '&' });
         let value = if OPEN.contains(&name.as_ref()) { value.as_ref() } else { "…" };
-        text.push_str(&format!("{name}={value}"));
+        for part in [name.as_ref(), "=", value] {
+            text.push_str(part);
+        }
     }
     Shown::line(&text)
 }

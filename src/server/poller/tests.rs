@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     config::AccountSettings,
-    core::{call::Budget, freshness::Standing, incident::Status},
+    core::{board::Change, call::Budget, freshness::Standing, incident::Status},
     provider::pagerduty::{PagerDuty, Settings},
     server::fake::{self, Fake, key},
     simulator::{self, Night, Simulator},

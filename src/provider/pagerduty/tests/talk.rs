@@ -167,7 +167,7 @@ async fn every_call_is_told_to_the_api_log_with_its_end_and_nothing_secret() {
     ];
     assert_eq!(told[..4], expected);
     assert!(told[4..].iter().all(|(purpose, _, end)| *purpose == Purpose::Action && matches!(end, End::Failed(_))));
-    assert_eq!(heard[0].request_id.as_ref().map(|id| id.as_str()), Some("r-1"));
+    assert_eq!(heard[0].request_id.as_ref().map(crate::core::text::Shown::as_str), Some("r-1"));
     assert_eq!((heard[0].left, heard[1].left), (Some(77), None));
     let all = format!("{heard:?}");
     assert!(!all.contains(TOKEN) && !all.contains("ann@"), "{all}");
