@@ -92,12 +92,24 @@ pub struct Board {
 impl Board {
     /// Merges an observation; `None` when it is older than what is known, or a repetition.
     pub fn observe(&mut self, seen: &Observation) -> Option<Change> {
-        if let Some(known) = self.incidents.get_mut(&seen.key) {
-            return known.merge(seen).then(|| Change::Incident(Box::new(known.clone())));
-        }
-        let incident = Incident::first(seen.clone());
-        self.incidents.insert(seen.key.clone(), incident.clone());
-        Some(Change::Incident(Box::new(incident)))
+        if self.incidents.contains_key(&seen.key) { self.merge(seen) } else { Some(self.first(seen.clone())) }
+    }
+
+    /// The same, where `seen` is not needed any more: a long list does not take room twice.
+    pub fn take(&mut self, seen: Observation) -> Option<Change> {
+        if self.incidents.contains_key(&seen.key) { self.merge(&seen) } else { Some(self.first(seen)) }
+    }
+
+    fn merge(&mut self, seen: &Observation) -> Option<Change> {
+        let known = self.incidents.get_mut(&seen.key)?;
+        known.merge(seen).then(|| Change::Incident(Box::new(known.clone())))
+    }
+
+    fn first(&mut self, seen: Observation) -> Change {
+        let incident = Incident::first(seen);
+        let change = Change::Incident(Box::new(incident.clone()));
+        self.incidents.insert(incident.key.clone(), incident);
+        change
     }
 
     /// Whether only another look at the provider can tell if `seen` is true and newer than what is known. To be asked before

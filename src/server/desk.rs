@@ -243,18 +243,21 @@ impl Desk {
 
     /// Takes in one look at an incident, shows and keeps what is new in it.
     pub async fn observe(&self, seen: &Observation) {
-        self.observe_all(std::slice::from_ref(seen)).await;
+        self.observe_all(vec![seen.clone()]).await;
     }
 
     /// Takes in several; returns those whose status is another now.
-    pub async fn observe_all(&self, seen: &[Observation]) -> Vec<IncidentKey> {
+    pub async fn observe_all(&self, seen: Vec<Observation>) -> Vec<IncidentKey> {
         let _order = self.order.lock().await;
         let (writes, moved, doubted) = self.hub.change(|board| {
             let (mut changes, mut writes, mut moved, mut doubted) = (vec![], vec![], vec![], vec![]);
-            for seen in seen.iter().filter(|seen| board.accounts.contains_key(&seen.key.account)).collect::<Vec<_>>() {
-                doubted.extend(board.doubts(seen).then(|| seen.key.clone()));
+            for seen in seen {
+                if !board.accounts.contains_key(&seen.key.account) {
+                    continue;
+                }
+                doubted.extend(board.doubts(&seen).then(|| seen.key.clone()));
                 let before = board.incidents.get(&seen.key).map(|known| known.state.status);
-                let Some(change) = board.observe(seen) else { continue };
+                let Some(change) = board.take(seen) else { continue };
                 if let Change::Incident(incident) = &change {
                     self.details.overtaken(&incident.key);
                     if before != Some(incident.state.status) {

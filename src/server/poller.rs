@@ -428,8 +428,13 @@ impl Round {
     }
 
     async fn take(&mut self, seen: Vec<Observation>, asked_at: Timestamp) {
-        for seen in seen.chunks(TAKEN_TOGETHER) {
-            let changed = self.asker.desk.observe_all(seen).await;
+        let mut seen = seen.into_iter();
+        loop {
+            let some: Vec<Observation> = seen.by_ref().take(TAKEN_TOGETHER).collect();
+            if some.is_empty() {
+                return;
+            }
+            let changed = self.asker.desk.observe_all(some).await;
             if self.promised {
                 self.unpushed.extend(changed.into_iter().map(|key| (key, asked_at)));
             }

@@ -112,9 +112,9 @@ fn title<'a>(model: &Model, calls: &Calls) -> Line<'a> {
 /// What each account's provider still takes.
 fn budgets<'a>(model: &Model, calls: &Calls) -> Vec<Line<'a>> {
     let line = |(account, budget): &(crate::core::id::AccountName, crate::core::call::Budget)| {
-        let limit = budget.limit.map(|limit| format!(" of {limit}")).unwrap_or_default();
+        let limit = budget.limit.map(|limit| format!("/{limit}")).unwrap_or_default();
         let text = format!(
-            "{account}: {}{limit} requests left, full in {} s, {} kept for actions",
+            "{account}: {}{limit} left, full in {} s, {} kept for actions",
             budget.left, budget.resets_in, budget.reserve
         );
         let (tone, mark) = if budget.left <= budget.reserve { (Tone::Alarm, "! ") } else { (Tone::Plain, "") };

@@ -15,8 +15,8 @@ const PAGE: usize = 100;
 const WINDOW: usize = 10_000;
 /// Pages of one list, steps back included.
 const MOST_REQUESTS: usize = 300;
-/// Pages that are asked for at the same time.
-const AT_ONCE: usize = 6;
+/// Pages that are asked for at the same time: `PagerDuty` would rather have one after the other.
+const AT_ONCE: usize = 4;
 /// So often one page waits for the rate limit's next window.
 const WAITS: usize = 5;
 
