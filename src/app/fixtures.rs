@@ -163,6 +163,7 @@ fn incidents() -> Vec<Incident> {
             pending: vec![Pending { what: shown("unacknowledge"), at: ago(-1800) }],
             alerts: Some((3, 1)),
             changed_by: Some(shown("Alice Moreau")),
+            merged_into: None,
         },
     ));
     let mut backup = incident("Q5BACK", 1190, Acknowledged, "Backup of db-1 took too long", 33_000);
@@ -267,7 +268,7 @@ pub(crate) fn by(actor: &str) -> By {
 
 pub(crate) fn action(id: i64, verb: Verb, outcomes: &[(&str, Outcome)]) -> Action {
     let outcomes = outcomes.iter().map(|(id, outcome)| (key(id), outcome.clone())).collect();
-    Action { id: ActionId(id), at: ago(60), by: by("alice"), verb, outcomes }
+    Action { id: ActionId(id), at: ago(60), by: by("alice"), verb, outcomes, due: None }
 }
 
 pub(crate) fn board() -> Board {
@@ -278,6 +279,7 @@ pub(crate) fn board() -> Board {
         schedules: schedules(),
         people: people.to_vec(),
         policies: vec![policy(), Named { id: PolicyId::new("PPOLDB1").expect("id"), name: shown("Databases") }],
+        ..AccountBoard::of(account())
     };
     let done = Outcome::Confirmed { notice: None };
     Board {
@@ -377,7 +379,7 @@ pub(crate) fn answer(model: &mut Model, effects: &[Effect], answer: Result<Answe
 pub(crate) fn requests(effects: &[Effect]) -> Vec<(u64, Request)> {
     let request = |effect: &Effect| match effect {
         Effect::Send { id, request } => Some((*id, request.clone())),
-        Effect::Copy(_) | Effect::Suspend | Effect::Quit => None,
+        Effect::Copy(_) | Effect::Suspend | Effect::Quit | Effect::RememberView(_) => None,
     };
     effects.iter().filter_map(request).collect()
 }

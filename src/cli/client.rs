@@ -11,16 +11,16 @@ use super::{
     output,
 };
 use crate::{
-    app::Role,
+    app::{Role, person},
     core::{
-        action::{Action, Target, Verb},
-        board::{Board, Change},
+        action::{Action, NewIncident, Target, Verb},
+        board::{AccountBoard, Board, Change},
         freshness::{Account, Freshness, Standing},
-        id::ActionId,
+        id::{AccountName, ActionId, UserId},
         words,
     },
     proto::{
-        Answer, FromConsole, FromServer, PROTOCOL, Request, RequestId,
+        Access, Answer, FromConsole, FromServer, PROTOCOL, Request, RequestId,
         wire::{self, Line},
     },
     run::{Connect as _, Io},
@@ -33,10 +33,15 @@ const ANSWER: Duration = Duration::from_mins(1);
 /// How long an action may take, doubts read back included.
 const ACTION: Duration = Duration::from_secs(150);
 
+/// Before the server has said who it takes one for.
+const UNGREETED: Access = Access::Watch { reason: String::new() };
+
 /// A command's conversation with the server.
 pub(super) struct Client {
     line: Line<Box<dyn Io>>,
     pub(super) board: Board,
+    /// Whom the server takes this for.
+    access: Access,
     last_request: RequestId,
     role: Role,
     opened_at: Timestamp,
@@ -72,7 +77,8 @@ impl Client {
         let version = env!("CARGO_PKG_VERSION").to_owned();
         wire::send(&mut line, &FromConsole::Hello { protocol: PROTOCOL, version }).await.map_err(broken)?;
         let owned = connector.owned.clone();
-        let mut client = Self { line, board: Board::default(), last_request: 0, role, opened_at, owned };
+        let mut client =
+            Self { line, board: Board::default(), access: UNGREETED, last_request: 0, role, opened_at, owned };
         let give_up = Instant::now() + ANSWER;
         loop {
             match client.hear(give_up).await? {
@@ -92,6 +98,7 @@ impl Client {
         match &message {
             FromServer::Snapshot { board } => self.board = (**board).clone(),
             FromServer::Changed { change } => self.board.apply(change),
+            FromServer::Hello { you, .. } => self.access = you.clone(),
             _ => {}
         }
         Ok(message)
@@ -164,6 +171,11 @@ impl Client {
         accounts.filter(|account| account.rest_off.is_some()).map(|account| account.name.to_string()).collect()
     }
 
+    /// Who the person that runs the command is at an account, if that is known.
+    pub(super) fn me<'a>(&self, account: &'a AccountBoard) -> Option<&'a UserId> {
+        person::me(&self.access, account).map(|me| &me.id)
+    }
+
     /// The same of who is on call.
     pub(super) fn on_call_doubts(&self) -> Vec<String> {
         self.doubts_of(Account::on_call_standing, Some("who is on call is not asked for"))
@@ -206,7 +218,16 @@ impl Client {
 
     /// Has an action carried out; returns it with all its outcomes.
     pub(super) async fn act(&mut self, targets: Vec<Target>, verb: Verb) -> Result<Action, Failure> {
-        let answer = self.ask(Request::Act { targets, verb }).await?;
+        self.carried_out(Request::Act { targets, verb, undoable: false }).await
+    }
+
+    /// Has an incident made; the outcome stands under its id.
+    pub(super) async fn create(&mut self, account: AccountName, new: NewIncident) -> Result<Action, Failure> {
+        self.carried_out(Request::Create { account, new: Box::new(new), undoable: false }).await
+    }
+
+    async fn carried_out(&mut self, request: Request) -> Result<Action, Failure> {
+        let answer = self.ask(request).await?;
         let Answer::Accepted { action } = answer else { return Err(broken("an answer to another question")) };
         self.finished(action).await
     }

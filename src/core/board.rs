@@ -10,7 +10,7 @@ use super::{
     action::Action,
     delivery::{DeliverySummary, NOTHING},
     freshness::{Account, Door, Upkeep},
-    id::{AccountName, IncidentKey, PolicyId},
+    id::{AccountName, IncidentKey, PolicyId, TeamId},
     incident::{Incident, Named, Observation, Source, Status},
     oncall::{OnCall, Person, Schedule},
     template::TemplateSummary,
@@ -42,6 +42,8 @@ pub enum Change {
         account: AccountName,
         people: Vec<Person>,
         policies: Vec<Named<PolicyId>>,
+        #[serde(default)]
+        policy_teams: BTreeMap<PolicyId, Vec<Named<TeamId>>>,
     },
     Delivery(Box<DeliverySummary>),
     Action(Box<Action>),
@@ -64,6 +66,23 @@ pub struct AccountBoard {
     pub people: Vec<Person>,
     #[serde(default)]
     pub policies: Vec<Named<PolicyId>>,
+    /// A policy that is not in it: its teams are not known.
+    #[serde(default)]
+    pub policy_teams: BTreeMap<PolicyId, Vec<Named<TeamId>>>,
+}
+
+impl AccountBoard {
+    /// An account of which nothing else is known.
+    pub fn of(account: Account) -> Self {
+        Self {
+            account,
+            oncalls: vec![],
+            schedules: vec![],
+            people: vec![],
+            policies: vec![],
+            policy_teams: BTreeMap::new(),
+        }
+    }
 }
 
 /// How many incidents stand where.
@@ -162,10 +181,11 @@ impl Board {
                     board.schedules.clone_from(schedules);
                 }
             }
-            Change::Directory { account, people, policies } => {
+            Change::Directory { account, people, policies, policy_teams } => {
                 if let Some(board) = self.accounts.get_mut(account) {
                     board.people.clone_from(people);
                     board.policies.clone_from(policies);
+                    board.policy_teams.clone_from(policy_teams);
                 }
             }
             Change::Delivery(delivery) => {
@@ -190,14 +210,7 @@ impl Board {
             board.account = account.clone();
             return;
         }
-        let board = AccountBoard {
-            account: account.clone(),
-            oncalls: vec![],
-            schedules: vec![],
-            people: vec![],
-            policies: vec![],
-        };
-        self.accounts.insert(account.name.clone(), board);
+        self.accounts.insert(account.name.clone(), AccountBoard::of(account.clone()));
     }
 
     /// Lets the oldest go, but none that is still under way.
@@ -316,8 +329,9 @@ pub(super) mod tests {
                 id: ActionId(id),
                 at: Timestamp::UNIX_EPOCH,
                 by: By { actor: "alice".into(), uid: None, name: None },
-                verb: Verb::Resolve,
+                verb: Verb::Resolve { note: None },
                 outcomes: vec![(key, outcome)],
+                due: None,
             }))
         };
         let mut board = Board::default();
@@ -443,6 +457,8 @@ pub(super) mod tests {
             to: second(9),
         };
         let person = Person { user: user("U1"), email: None };
+        let teams: BTreeMap<_, _> =
+            [(policy().id, vec![Named { id: "T1".parse().expect("id"), name: "nights".into() }])].into();
         let template = TemplateSummary { name: "slack".to_owned(), saved_at: None, built_in: true };
         let door = Door::Open { address: "127.0.0.1:8484".to_owned() };
         let upkeep = Upkeep { settings: Some("line 3".into()), certificate: None };
@@ -451,7 +467,12 @@ pub(super) mod tests {
             Change::Account(Box::new(account("prod"))),
             Change::OnCalls { account: name("prod"), oncalls: vec![oncall.clone()] },
             Change::Schedules { account: name("prod"), schedules: vec![schedule.clone()] },
-            Change::Directory { account: name("prod"), people: vec![person.clone()], policies: vec![policy()] },
+            Change::Directory {
+                account: name("prod"),
+                people: vec![person.clone()],
+                policies: vec![policy()],
+                policy_teams: teams.clone(),
+            },
             // What is known of its people outlives another look at the account itself.
             Change::Account(Box::new(Account { poll_seconds: 60, ..account("prod") })),
             Change::Incident(Box::new(incident.clone())),
@@ -471,6 +492,7 @@ pub(super) mod tests {
             schedules: vec![schedule],
             people: vec![person],
             policies: vec![policy()],
+            policy_teams: teams,
         };
         let whole = Board {
             incidents: [(incident.key.clone(), incident)].into(),

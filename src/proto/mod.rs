@@ -10,9 +10,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::core::{
-    action::{Action, Target, Verb},
+    action::{Action, NewIncident, Target, Verb},
     board::{Board, Change},
     call::{ApiCall, Budget},
+    choices::{Choices, ChoicesOf},
     delivery::{DeliverySummary, DeliveryView},
     detail::Detail,
     id::{AccountName, ActionId, DeliveryId, IncidentKey},
@@ -91,7 +92,14 @@ impl Access {
 pub enum Request {
     /// Do `verb` on each target. Answered with [`Answer::Accepted`] once it is written down; the outcomes
     /// follow as [`Change::Action`].
-    Act { targets: Vec<Target>, verb: Verb },
+    /// `undoable`: it waits for as long as the server is set to, and can be taken back till then.
+    Act { targets: Vec<Target>, verb: Verb, undoable: bool },
+    /// Make an incident. Answered like [`Request::Act`]; once made, its outcome stands under its own id.
+    Create { account: AccountName, new: Box<NewIncident>, undoable: bool },
+    /// Take back an action that was not sent yet; only whoever asked for it can.
+    TakeBack { action: ActionId },
+    /// What there is to choose from for an action.
+    Choices { account: AccountName, of: ChoicesOf },
     /// Alerts, notes and timeline of an incident.
     Detail { key: IncidentKey },
     /// A delivery in full.
@@ -125,6 +133,14 @@ pub enum Request {
 pub enum Answer {
     Accepted {
         action: ActionId,
+    },
+    TakenBack {
+        action: ActionId,
+    },
+    Choices {
+        account: AccountName,
+        of: ChoicesOf,
+        choices: Choices,
     },
     Detail {
         detail: Box<Detail>,

@@ -15,8 +15,9 @@ use serde::Serialize;
 
 use super::desk::Desk;
 use crate::core::{
-    action::{Action, Outcome, Verb},
-    id::IncidentKey,
+    action::{Action, Edit, Outcome, Verb},
+    id::{ActionId, IncidentKey},
+    incident::{Incident, Urgency},
     text::Shown,
 };
 
@@ -37,11 +38,11 @@ struct Line<'a> {
     in_the_name_of: Option<&'a Shown>,
     what: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    to: Option<&'a Shown>,
+    to: Option<Shown>,
     account: &'a str,
     incident: &'a str,
     number: Option<u64>,
-    title: Option<Shown>,
+    title: Option<&'a Shown>,
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     because: Option<&'a Shown>,
@@ -68,16 +69,15 @@ impl Audit {
         Arc::strong_count(&self.order) == 1
     }
 
-    /// Adds a line, and returns when it is on the disk.
-    fn write(&self, mut line: String) -> io::Result<()> {
-        line.push('\n');
+    /// Adds lines, and returns when they are on the disk.
+    fn write(&self, lines: &str) -> io::Result<()> {
         let _order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
         let mut file = self.open()?;
         if file.metadata()?.len() >= self.full {
             self.make_room()?;
             file = self.open()?;
         }
-        file.write_all(line.as_bytes())?;
+        file.write_all(lines.as_bytes())?;
         file.sync_data()
     }
 
@@ -102,44 +102,70 @@ impl Audit {
 }
 
 impl Desk {
-    /// Puts an outcome into the file. That it cannot be written keeps nobody from acting, but is said.
-    pub(super) async fn audit(&self, action: &Action, key: &IncidentKey, outcome: &Outcome) {
-        let title = self.hub.look(|board| {
-            let known = board.incidents.get(key)?;
-            Some((known.state.number, known.state.title.clone()))
+    /// Puts outcomes of an action into the file. That they cannot be written keeps nobody from acting, but is said.
+    pub(super) async fn audit(&self, id: ActionId, outcomes: &[(IncidentKey, Outcome)]) {
+        let lines = self.hub.look(|board| {
+            let action = board.actions.iter().find(|action| action.id == id)?;
+            let lines = outcomes.iter().map(|one| line(action, one, board.incidents.get(&one.0), (self.now)()));
+            Some(lines.collect::<String>())
         });
-        let (number, title) = title.unzip();
-        let line = Line {
-            at: (self.now)(),
-            action: action.id.0,
-            asked_at: action.at,
-            who: &action.by.actor,
-            uid: action.by.uid,
-            in_the_name_of: action.by.name.as_ref(),
-            what: action.verb.word(),
-            to: if let Verb::HandOff { to, .. } = &action.verb { Some(to.name()) } else { None },
-            account: key.account.as_str(),
-            incident: key.id.as_str(),
-            number: number.flatten(),
-            title,
-            outcome: outcome.word(),
-            because: because(outcome),
-        };
+        let Some(lines) = lines else { return };
         let (audit, _waits) = (self.audit.clone(), self.audit.clone());
-        let written = match serde_json::to_string(&line) {
-            Ok(line) => tokio::task::spawn_blocking(move || audit.write(line)).await,
-            Err(error) => Ok(Err(error.into())),
-        };
-        if let Ok(Err(error)) = written {
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || audit.write(&lines)).await {
             let file = self.audit.path.display();
-            tracing::error!(action.id = %action.id, %error, "the audit file {file} lacks an outcome: make room, or see to its permissions");
+            tracing::error!(action.id = %id, %error, "the audit file {file} lacks an outcome: make room, or see to its permissions");
         }
     }
 }
 
+fn line(action: &Action, (key, outcome): &(IncidentKey, Outcome), known: Option<&Incident>, at: Timestamp) -> String {
+    let line = Line {
+        at,
+        action: action.id.0,
+        asked_at: action.at,
+        who: &action.by.actor,
+        uid: action.by.uid,
+        in_the_name_of: action.by.name.as_ref(),
+        what: action.verb.word(),
+        to: to(&action.verb),
+        account: key.account.as_str(),
+        incident: key.id.as_str(),
+        number: known.and_then(|known| known.state.number),
+        title: known.map(|known| &known.state.title),
+        outcome: outcome.word(),
+        because: because(outcome),
+    };
+    let mut text = serde_json::to_string(&line).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// To whom or what, where the word alone does not say it. Texts and values that people typed are left out.
+fn to(verb: &Verb) -> Option<Shown> {
+    let to = match verb {
+        Verb::HandOff { to, .. } => return Some(to.name().clone()),
+        Verb::Snooze { until } => until.to_string(),
+        Verb::Escalate { level } => format!("level {level}"),
+        Verb::Merge { into, .. } => into.id.to_string(),
+        Verb::Edit(Edit::Title(_)) => "title".to_owned(),
+        Verb::Edit(Edit::Urgency(Urgency::High)) => "urgency high".to_owned(),
+        Verb::Edit(Edit::Urgency(Urgency::Low)) => "urgency low".to_owned(),
+        Verb::Edit(Edit::Priority(None)) => "no priority".to_owned(),
+        Verb::Edit(Edit::Priority(Some(priority))) => format!("priority {}", priority.name),
+        Verb::Edit(Edit::Field { field, .. }) => format!("field {}", field.name),
+        Verb::AddResponders { to, .. } => to.iter().map(|one| one.name().as_str()).collect::<Vec<_>>().join(", "),
+        Verb::RunWorkflow { workflow } => return Some(workflow.name.clone()),
+        Verb::ResolveAlert { alert } => return Some(alert.name.clone()),
+        Verb::Acknowledge | Verb::Resolve { .. } | Verb::Note { .. } | Verb::StatusUpdate { .. } | Verb::Create(_) => {
+            return None;
+        }
+    };
+    Some(Shown::line(&to))
+}
+
 fn because(outcome: &Outcome) -> Option<&Shown> {
     match outcome {
-        Outcome::Pending | Outcome::Sent => None,
+        Outcome::Pending | Outcome::Sent | Outcome::TakenBack => None,
         Outcome::Confirmed { notice } => notice.as_ref(),
         Outcome::Partly { failed, .. } => Some(failed),
         Outcome::Failed { reason } | Outcome::Conflict { reason, .. } | Outcome::Unknown { reason } => Some(reason),
@@ -173,7 +199,7 @@ mod tests {
 
     async fn act(desk: &Arc<Desk>, verb: Verb, ids: &[&str]) {
         let targets = ids.iter().map(|id| desk.hub.look(|b| Target::at(&b.incidents[&key(id)]))).collect();
-        let answer = desk.answer(&Caller::ourselves(), Request::Act { targets, verb }).await;
+        let answer = desk.answer(&Caller::ourselves(), Request::Act { targets, verb, undoable: false }).await;
         assert!(matches!(answer, Ok(Answer::Accepted { .. })), "{answer:?}");
         desk.under_way.close();
         desk.under_way.wait().await;
@@ -217,7 +243,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("tempdir");
         let audit = Audit { full: 10, ..Audit::in_dir(dir.path()) };
         for n in 0..20 {
-            audit.write(format!("{{\"n\":{n},\"long\":\"enough\"}}")).expect("written");
+            audit.write(&format!("{{\"n\":{n},\"long\":\"enough\"}}\n")).expect("written");
         }
 
         let mut names: Vec<_> =

@@ -4,11 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use tokio::sync::{Mutex, mpsc, oneshot};
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     account::Accounts,
-    actions,
+    actions::undo::Waiting,
     audit::Audit,
     calls::Calls,
     details::Details,
@@ -16,11 +16,10 @@ use super::{
     keeper::Order,
     look::Looks,
     metrics::Metrics,
-    people::{Acting, Caller, People},
+    people::{Caller, People},
 };
 use crate::{
     core::{
-        action::{By, Target, Verb},
         board::Change,
         delivery::{Bytes, DeliveryView, RAW_LIMIT},
         id::{AccountName, BadId, DeliveryId, IncidentKey},
@@ -35,8 +34,6 @@ use crate::{
 
 /// The most lines of the log that one request gets.
 pub(super) const PAGE: u32 = 500;
-/// The most incidents that one action may name.
-const TARGETS: usize = 1000;
 
 /// What a request needs. Everything that changes something, here or at a provider, needs [`Need::Act`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,18 +52,26 @@ pub fn need(request: &Request) -> Need {
         | Request::Actions { .. }
         | Request::Template { .. }
         | Request::Render { .. }
+        | Request::Choices { .. }
         | Request::Refresh
         | Request::DetailAnew { .. }
         | Request::ApiLog { .. } => Need::Look,
-        Request::Act { .. } | Request::Replay { .. } | Request::SaveTemplate { .. } | Request::Reload => Need::Act,
+        Request::Act { .. }
+        | Request::Create { .. }
+        | Request::TakeBack { .. }
+        | Request::Replay { .. }
+        | Request::SaveTemplate { .. }
+        | Request::Reload => Need::Act,
     }
 }
 
 /// Whether answering takes requests to a provider, of which there are so many a minute for all.
 pub fn asks_a_provider(request: &Request) -> bool {
     match request {
-        Request::Detail { .. } | Request::Refresh | Request::DetailAnew { .. } => true,
+        Request::Detail { .. } | Request::Choices { .. } | Request::Refresh | Request::DetailAnew { .. } => true,
         Request::Act { .. }
+        | Request::Create { .. }
+        | Request::TakeBack { .. }
         | Request::Delivery { .. }
         | Request::Deliveries { .. }
         | Request::SearchDeliveries { .. }
@@ -89,6 +94,10 @@ pub struct Desk {
     pub library: Library,
     /// Actions being carried out: the end waits for them.
     pub under_way: TaskTracker,
+    /// Actions that can still be taken back.
+    pub waiting: Waiting,
+    /// The end has come: what waits is sent.
+    pub ending: CancellationToken,
     /// Held from a change on the board until the store has it, so that both end with the same.
     pub order: Mutex<()>,
     /// Incidents that only another look at the provider can tell of.
@@ -116,7 +125,10 @@ impl Desk {
             may_act(&self.access(caller))?;
         }
         match request {
-            Request::Act { targets, verb } => self.act(caller, targets, verb).await,
+            Request::Act { targets, verb, undoable } => self.act(caller, targets, verb, undoable).await,
+            Request::Create { account, new, undoable } => self.create(caller, account, *new, undoable).await,
+            Request::TakeBack { action } => self.take_back(caller, action),
+            Request::Choices { account, of } => self.choices(account, of).await,
             Request::Detail { key } => self.detail(key).await,
             Request::Delivery { id } => self.delivery(id).await,
             Request::Deliveries { before, limit } => self.deliveries(before, limit).await,
@@ -141,35 +153,6 @@ impl Desk {
     /// What `caller` may do now.
     pub fn access(&self, caller: &Caller) -> Access {
         self.people.access(caller, self.accounts.all().keys())
-    }
-
-    async fn act(self: &Arc<Self>, caller: &Caller, targets: Vec<Target>, verb: Verb) -> Result<Answer, String> {
-        if targets.is_empty() || targets.len() > TARGETS {
-            return Err(format!("an action takes 1 to {TARGETS} incidents, not {}", targets.len()));
-        }
-        let targets = targets.into_iter().map(|target| self.acting(caller, target)).collect::<Result<Vec<_>, _>>()?;
-        let by = by(caller, &targets);
-        tracing::info!(uid = by.uid, "{} of {} incidents is asked for", verb.word(), targets.len());
-        let keys = targets.iter().map(|(target, _)| target.key.clone()).collect();
-        let action = self
-            .store
-            .new_action((self.now)(), by, verb, keys)
-            .await
-            .map_err(|e| format!("nothing was sent: the action could not be written down: {e}"))?;
-        let id = action.id;
-        self.hub.publish(Change::Action(Box::new(action.clone())));
-        self.under_way.spawn(actions::carry_out(Arc::clone(self), action, targets));
-        Ok(Answer::Accepted { action: id })
-    }
-
-    /// In whose name `caller` acts on `target`.
-    fn acting(&self, caller: &Caller, target: Target) -> Result<(Target, Acting), String> {
-        let account = &target.key.account;
-        if !self.accounts.contains_key(account) {
-            return Err(format!("there is no account `{account}`"));
-        }
-        let acting = self.people.acting(caller, account)?;
-        Ok((target, acting))
     }
 
     async fn actions(&self, limit: u32) -> Result<Answer, String> {
@@ -301,14 +284,6 @@ fn may_act(access: &Access) -> Result<(), String> {
         Access::Act { .. } | Access::ActAs { .. } => Ok(()),
         Access::Watch { reason } => Err(format!("you may look, not act: {reason}")),
     }
-}
-
-/// For the log of actions.
-fn by(caller: &Caller, targets: &[(Target, Acting)]) -> By {
-    let mut names: Vec<Shown> = targets.iter().filter_map(|(_, acting)| acting.name()).collect();
-    names.dedup();
-    let name = names.iter().map(Shown::as_str).collect::<Vec<_>>().join(", ");
-    By { actor: caller.login.clone(), uid: caller.uid, name: (!name.is_empty()).then(|| Shown::line(&name)) }
 }
 
 /// A stored delivery, cleaned for the screen.

@@ -19,8 +19,9 @@ use crate::{
 };
 
 use super::{
-    acting::{last_action, outcome_mark, outcome_words},
+    acting::last_action,
     doubts::doubt,
+    words::{outcome_mark, outcome_words},
 };
 
 /// The open incident, and what was heard about it.

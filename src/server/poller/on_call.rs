@@ -11,7 +11,7 @@ use tokio::{
 use super::{Asker, Part, pace, permitted, theirs};
 use crate::{
     core::board::Change,
-    provider::{Provider, ProviderError},
+    provider::{Directory, Provider, ProviderError},
     server::snapshot,
 };
 
@@ -69,8 +69,13 @@ impl OnCall {
         let schedules = permitted(provider.schedules(theirs(provider, asked_at)).await)?;
         self.asker.desk.hub.publish(Change::Schedules { account: self.asker.name.clone(), schedules });
         let directory = permitted(provider.directory().await)?;
-        let (people, policies) = (directory.people, directory.policies);
-        self.asker.desk.hub.publish(Change::Directory { account: self.asker.name.clone(), people, policies });
+        let Directory { people, policies, policy_teams } = directory;
+        self.asker.desk.hub.publish(Change::Directory {
+            account: self.asker.name.clone(),
+            people,
+            policies,
+            policy_teams,
+        });
         self.schedules_due = Instant::now() + SCHEDULES_EVERY;
         Ok(())
     }

@@ -5,6 +5,7 @@ mod calls;
 mod detail;
 mod emptiness;
 mod list;
+mod looking;
 mod prompt;
 mod troubles;
 mod whole;

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use super::*;
 use crate::{
     core::{
+        action::Step,
         call::{ApiCall, End, Purpose},
-        incident::Status,
     },
     provider::{Provider as _, ProviderError, http::BadAddress, pagerduty::SetupError},
 };
@@ -100,7 +100,7 @@ async fn after_a_429_nothing_is_sent_until_the_window_is_over() {
 
     let first = pagerduty.incident(&incident_id("P1")).await;
     let second = pagerduty.open_incidents().await;
-    let third = pagerduty.add_note(&incident_id("P1"), "hello").await;
+    let third = pagerduty.take(&incident_id("P1"), &Step::Note("hello".into())).await;
 
     assert_eq!(first, Err(ProviderError::RateLimited { wait: Duration::from_secs(20) }));
     let Err(ProviderError::RateLimited { wait }) = second else { panic!("{second:?}") };
@@ -128,7 +128,7 @@ async fn polls_stop_at_the_reserve_and_actions_go_on() {
     poll.incident(&id).await.expect("nothing was told yet");
 
     let stopped = poll.incident(&id).await;
-    let acted = action.set_status(&id, Status::Acknowledged).await;
+    let acted = action.take(&id, &Step::Acknowledge).await;
 
     let Err(ProviderError::RateLimited { wait }) = stopped else { panic!("{stopped:?}") };
     assert!(wait > Duration::from_secs(20), "{wait:?}");
