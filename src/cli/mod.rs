@@ -10,6 +10,7 @@ mod console;
 mod delivery;
 mod demo;
 mod doctor;
+mod event;
 mod incident;
 mod logging;
 mod oncall;
@@ -150,6 +151,9 @@ enum Command {
     ApiLog(api_log::Args),
     /// Who is on call now.
     Oncall(oncall::Args),
+    /// Tell the provider of something: open, acknowledge and resolve alerts, and put changes on record.
+    #[command(subcommand)]
+    Event(event::Command),
     /// The webhook log.
     #[command(subcommand)]
     Delivery(delivery::Command),
@@ -221,13 +225,14 @@ fn exit_code(code: i32) -> ExitCode {
 async fn run(args: Args) -> Result<i32, Failure> {
     let places = args.places;
     let exit = match args.command {
-        None => return console::run(&places).await,
-        Some(Command::Demo(args)) => return demo::run(args).await,
+        None => return Box::pin(console::run(&places)).await,
+        Some(Command::Demo(args)) => return Box::pin(demo::run(args)).await,
         Some(Command::Serve(args)) => serve::run(&places, &args).await?,
         Some(Command::Incident(command)) => incident::run(&places, command).await?,
         Some(Command::Action(command)) => action::run(&places, &command).await?,
         Some(Command::ApiLog(args)) => api_log::run(&places, &args).await?,
         Some(Command::Oncall(args)) => oncall::run(&places, args).await?,
+        Some(Command::Event(command)) => event::run(&places, command).await?,
         Some(Command::Delivery(command)) => delivery::run(&places, command).await?,
         Some(Command::Webhook(command)) => webhook::run(&places, command).await?,
         Some(Command::Template(command)) => template::run(&places, command).await?,

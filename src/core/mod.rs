@@ -7,6 +7,7 @@ pub mod choices;
 pub mod curl;
 pub mod delivery;
 pub mod detail;
+pub mod event;
 pub mod freshness;
 pub mod id;
 pub mod incident;

@@ -16,6 +16,7 @@ use super::{
     keeper::Order,
     look::Looks,
     metrics::Metrics,
+    outbox::Integrations,
     people::{Caller, People},
 };
 use crate::{
@@ -98,6 +99,8 @@ pub struct Desk {
     pub waiting: Waiting,
     /// The end has come: what waits is sent.
     pub ending: CancellationToken,
+    /// Where events go that wait on disk.
+    pub integrations: Integrations,
     /// Held from a change on the board until the store has it, so that both end with the same.
     pub order: Mutex<()>,
     /// Incidents that only another look at the provider can tell of.

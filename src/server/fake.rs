@@ -62,7 +62,7 @@ struct Inside {
     signless: bool,
     /// The incidents of each write.
     requests: Vec<Vec<IncidentId>>,
-    /// Spoils a write on many that names it.
+    /// Every write that names one of these is refused.
     refused: BTreeSet<IncidentId>,
     writes: usize,
     next_write: VecDeque<Spoil>,
@@ -299,8 +299,8 @@ impl Fake {
         self.inside().requests.clone()
     }
 
-    /// A write on many that names this one is refused whole.
-    pub(super) fn refuse_among_many(&self, id: &str) {
+    /// A write on this one is refused, and one on many that names it is refused whole.
+    pub(super) fn refuse(&self, id: &str) {
         self.inside().refused.insert(IncidentId::new(id).expect("id"));
     }
 
@@ -443,6 +443,10 @@ impl Provider for Fake {
 
     async fn take(&self, id: &IncidentId, step: &Step) -> Result<Option<Observation>, ProviderError> {
         self.inside().requests.push(vec![id.clone()]);
+        if self.inside().refused.contains(id) {
+            self.inside().writes += 1;
+            return Err(ProviderError::Forbidden { reason: "not your team".into() });
+        }
         self.write(|inside| inside.take(id, step))
     }
 
@@ -575,6 +579,7 @@ pub(super) fn parts(hub: Hub, store: Store, accounts: Accounts, dir: &std::path:
         under_way: TaskTracker::new(),
         waiting: super::actions::undo::Waiting::default(),
         ending: tokio_util::sync::CancellationToken::new(),
+        integrations: super::outbox::Integrations::default(),
         order: tokio::sync::Mutex::default(),
         looks: super::look::Looks::default(),
         now: Timestamp::now,

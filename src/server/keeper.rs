@@ -313,6 +313,10 @@ impl Keeper {
             self.desk.people.set(&now.people);
             changes.push("who acts as whom is another".to_owned());
         }
+        if former.integrations != now.integrations {
+            self.desk.integrations.set(&now.integrations);
+            changes.push("where events go is another".to_owned());
+        }
         if former.actions != now.actions {
             self.desk.waiting.set_window(now.actions.undo_window);
             changes.push("how long an action can be taken back is another".to_owned());

@@ -7,6 +7,7 @@ mod choices;
 mod client;
 mod detail;
 mod errors;
+mod events;
 mod incidents;
 mod lenient;
 mod naming;
@@ -51,6 +52,7 @@ use crate::core::{
     text::Shown,
 };
 
+pub use events::Events;
 pub use webhooks::Webhooks;
 
 /// What an account needs.
