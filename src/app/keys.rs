@@ -63,6 +63,7 @@ pub enum Action {
     CopyCurl,
     /// What the editor of a template does by itself.
     Edit,
+    ApiLog,
     MarkAll,
     MarkMatching,
     PickView,
@@ -202,6 +203,7 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::ShowWebhooks, Scope::Everywhere, &["3"], "", "webhooks"),
     row(Action::ShowTemplates, Scope::Everywhere, &["4"], "", "templates"),
     row(Action::Refresh, Scope::Everywhere, &["ctrl-r"], "", "ask the providers now"),
+    row(Action::ApiLog, Scope::Everywhere, &["L"], "", "the API log: what was asked of the providers"),
     row(Action::Help, Scope::Everywhere, &["?"], "help", "this page"),
     row(Action::Quit, Scope::Everywhere, &["q", "ctrl-c"], "quit", "quit"),
     row(Action::Suspend, Scope::Everywhere, &["ctrl-z"], "", "suspend; `fg` comes back"),

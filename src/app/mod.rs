@@ -1,6 +1,7 @@
 //! The console's state machine: facts come in as [`Event`]s, wishes go out as [`Effect`]s, and nothing
 //! else happens. No clock, no I/O: the same events always give the same model and effects.
 
+pub mod calls;
 pub mod command;
 pub mod filter;
 pub mod geometry;
@@ -186,6 +187,8 @@ pub struct Model {
     pub notice: Option<Notice>,
     /// The help page is open, scrolled by so many lines.
     pub help: Option<u16>,
+    /// The API log is open, over the view.
+    pub calls: Option<calls::Calls>,
     pub prompt: Option<Prompt>,
     pub command: CommandLine,
     pub incidents: incidents::State,
@@ -212,6 +215,7 @@ impl Model {
             access: Access::Watch { reason: "not connected yet".into() },
             notice: None,
             help: None,
+            calls: None,
             prompt: None,
             command: CommandLine::default(),
             incidents: incidents::State::default(),
@@ -256,7 +260,9 @@ pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
         Event::Ticked(now) => {
             model.now = now;
             incidents::ticked(model, now);
-            webhooks::ticked(model)
+            let mut effects = webhooks::ticked(model);
+            effects.extend(calls::ticked(model));
+            effects
         }
         Event::Attached { board, access, role } => attach(model, *board, access, role),
         Event::Changed(change) => changed(model, &change),
@@ -286,6 +292,7 @@ fn attach(model: &mut Model, board: Board, access: Access, role: Role) -> Vec<Ef
     model.link = Link::Up(role);
     let mut effects = incidents::attached(model);
     templates::attached(model);
+    effects.extend(calls::attached(model));
     effects.extend(settle_others(model));
     effects
 }
@@ -308,6 +315,7 @@ fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
 fn settle(model: &mut Model) -> Vec<Effect> {
     prompt::settle(model);
     scroll_help(model, None);
+    calls::settle(model);
     let mut effects = incidents::settle(model);
     effects.extend(settle_others(model));
     effects
@@ -335,6 +343,7 @@ fn answered(model: &mut Model, id: RequestId, answer: Result<Answer, String>) ->
         .or_else(|| oncall::answered(model, id, &answer))
         .or_else(|| webhooks::answered(model, id, &answer))
         .or_else(|| templates::answered(model, id, &answer))
+        .or_else(|| calls::answered(model, id, &answer))
         .unwrap_or_default()
 }
 
@@ -346,7 +355,7 @@ fn unanswered(model: &mut Model, id: RequestId, reason: String) -> Vec<Effect> {
 }
 
 fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
-    if geometry::is_too_small(model.size) || model.help.is_some() {
+    if geometry::is_too_small(model.size) || model.help.is_some() || model.calls.is_some() {
         return vec![];
     }
     if model.prompt.is_some() {
@@ -439,6 +448,9 @@ fn press_view(model: &mut Model, chord: Chord) -> Vec<Effect> {
         press_help(model, chord);
         return vec![];
     }
+    if model.calls.is_some() {
+        return press_calls(model, chord);
+    }
     if let Some(effects) = command::typed(model, chord) {
         return effects;
     }
@@ -471,6 +483,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::ShowWebhooks => model.view = View::Webhooks,
         Action::ShowTemplates => model.view = View::Templates,
         Action::Refresh => return refresh(model),
+        Action::ApiLog => return calls::open(model),
         Action::CommandLine => command::open(model),
         Action::Back if had_news && model.notice.is_none() => {}
         Action::Back if webhooks::returns(model) => {}
@@ -497,6 +510,29 @@ fn refresh(model: &mut Model) -> Vec<Effect> {
     let mut effects = vec![effect];
     effects.extend(incidents::refresh(model));
     effects
+}
+
+/// The keys that hold everywhere; those of the view below do nothing.
+fn press_calls(model: &mut Model, chord: Chord) -> Vec<Effect> {
+    match keys::resolve(chord, model.view) {
+        Some(Action::Back | Action::ApiLog | Action::Quit) => model.calls = None,
+        Some(Action::Help) => model.help = Some(0),
+        Some(action @ (Action::Refresh | Action::Suspend)) => return act(model, action),
+        Some(
+            action @ (Action::NextView
+            | Action::PreviousView
+            | Action::ShowIncidents
+            | Action::ShowOnCall
+            | Action::ShowWebhooks
+            | Action::ShowTemplates),
+        ) => {
+            model.calls = None;
+            return act(model, action);
+        }
+        Some(action) if Step::of(action).is_some() => calls::step(model, Step::of(action)),
+        _ => {}
+    }
+    vec![]
 }
 
 fn press_help(model: &mut Model, chord: Chord) {

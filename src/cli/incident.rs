@@ -110,7 +110,18 @@ pub(super) async fn run(places: &Places, command: Command) -> CommandOutcome {
 }
 
 async fn with(places: &Places, client: &mut Client, command: Command) -> CommandOutcome {
-    client.ask_the_providers().await?;
+    match &command {
+        // What these look for is among the incidents; to the others people belong, too.
+        Command::Show { .. }
+        | Command::Timeline { .. }
+        | Command::Ack(_)
+        | Command::Resolve { .. }
+        | Command::Note { .. } => {
+            client.ask_for_incidents().await?;
+        }
+        Command::List { looking, .. } if looking.is_plain() => client.ask_for_incidents().await?,
+        Command::List { .. } | Command::Handoff { .. } | Command::Change(_) => client.ask_the_providers().await?,
+    }
     match command {
         Command::List { looking, all, format, json } => {
             list(client, &looking.find(places, client, all)?, if json { Format::Json } else { format })

@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod board;
+pub mod call;
 pub mod choices;
 pub mod curl;
 pub mod delivery;

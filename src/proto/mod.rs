@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::core::{
     action::{Action, NewIncident, Target, Verb},
     board::{Board, Change},
+    call::{ApiCall, Budget},
     choices::{Choices, ChoicesOf},
     delivery::{DeliverySummary, DeliveryView},
     detail::Detail,
@@ -121,6 +122,10 @@ pub enum Request {
     Refresh,
     /// Read the settings and secrets again. Answered when they are in force, or are not because of what is wrong.
     Reload,
+    /// The same as [`Request::Detail`], asked of the provider in any case: else a kept one that is still good will do.
+    DetailAnew { key: IncidentKey },
+    /// Calls to providers with a number greater than `after`, newest first, `limit` at most.
+    ApiLog { after: u64, limit: u32 },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -176,5 +181,10 @@ pub enum Answer {
     /// What is different now, one sentence each.
     Reloaded {
         changes: Vec<String>,
+    },
+    /// `budgets`: what each account's provider still takes, where it says so.
+    ApiLog {
+        calls: Vec<ApiCall>,
+        budgets: Vec<(AccountName, Budget)>,
     },
 }

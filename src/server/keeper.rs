@@ -252,7 +252,7 @@ impl Keeper {
             .iter()
             .map(|new| {
                 let known = self.desk.accounts.get(&new.name).filter(|known| known.settings == *new);
-                known.unwrap_or_else(|| Arc::new(Account::new(new.clone())))
+                known.unwrap_or_else(|| Arc::new(Account::new(new.clone(), &self.desk.calls)))
             })
             .collect();
         for account in &accounts {

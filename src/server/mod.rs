@@ -3,9 +3,12 @@
 pub mod account;
 mod acting;
 pub mod actions;
+pub mod audit;
+pub mod calls;
 pub mod certificate;
 pub mod console;
 pub mod desk;
+pub mod details;
 pub mod door;
 pub mod guests;
 mod hooks;
@@ -45,8 +48,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use account::{Account, Accounts};
 use actions::undo::Waiting;
+use audit::Audit;
+use calls::Calls;
 use console::Guest;
 use desk::Desk;
+use details::Details;
 use guests::{Guests, Seat};
 use hub::Hub;
 use keeper::{Keeper, Load};
@@ -147,7 +153,9 @@ impl Server {
             board.apply(&Change::Account(Box::new(first_look(account))));
         }
         let (board, unsettled) = store.read(move |reader| restore(reader, board)).await?;
-        let accounts = Accounts::new(options.settings.accounts.iter().cloned().map(Account::new));
+        let calls = Calls::default();
+        let account = |settings| Account::new(settings, &calls);
+        let accounts = Accounts::new(options.settings.accounts.iter().cloned().map(account));
         let renderer = Renderer::new(options.worker.clone(), Limits::default());
         let (reload, orders) = mpsc::channel(1);
         let desk = Arc::new(Desk {
@@ -166,6 +174,9 @@ impl Server {
             people: People::new(&options.settings.people),
             reload,
             metrics: Metrics::default(),
+            calls,
+            details: Details::default(),
+            audit: Audit::in_dir(&options.state_dir),
         });
         let guests = Guests::new(guests::Limits::default());
         let server = Self { desk, tasks: TaskTracker::new(), stop: CancellationToken::new(), guests, _lease: lease };
@@ -286,7 +297,8 @@ fn restore(reader: &Reader, mut board: Board) -> Result<(Board, Vec<crate::core:
     for incident in reader.incidents()? {
         // An account that is not configured any more has nobody to tell what became of its incidents.
         if board.accounts.contains_key(&incident.key.account) {
-            board.incidents.insert(incident.key.clone(), incident);
+            // A copy has no room to spare; what was read has.
+            board.incidents.insert(incident.key.clone(), incident.clone());
         }
     }
     let limit = u32::try_from(crate::core::board::LOG_LENGTH).unwrap_or(u32::MAX);

@@ -2,6 +2,7 @@
 //! Nothing of what it sends leaves this folder unread: core types only.
 
 mod actions;
+mod changes;
 mod choices;
 mod client;
 mod detail;
@@ -21,7 +22,7 @@ mod tests;
 #[cfg(test)]
 pub(crate) mod world;
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -35,11 +36,12 @@ use self::{
     paging::List,
 };
 use super::{
-    Check, Directory, Provider, ProviderError, Subscriptions,
+    Check, Directory, Heard, Provider, ProviderError, Subscriptions, Touch,
     http::{BadAddress, BaseUrl, Http, Limits},
 };
 use crate::core::{
     action::{NewIncident, Step},
+    call::{Budget, Purpose},
     choices::{Choices, ChoicesOf},
     detail::Detail,
     freshness::Identity,
@@ -93,6 +95,13 @@ impl PagerDuty {
         Ok(Self { account: settings.account, api })
     }
 
+    /// The same, with every call told to `heard`.
+    #[must_use]
+    pub fn heard_by(self, heard: Heard) -> Self {
+        self.api.http.listen(self.account.clone(), heard);
+        self
+    }
+
     fn named(&self, email: &str) -> Result<Self, SetupError> {
         Ok(Self { account: self.account.clone(), api: self.api.acting_as(email)? })
     }
@@ -136,8 +145,16 @@ impl PagerDuty {
 
 #[async_trait]
 impl Provider for PagerDuty {
-    fn budget(&self) -> Option<u64> {
+    fn budget(&self) -> Option<Budget> {
         self.api.http.budget()
+    }
+
+    fn requests(&self) -> u64 {
+        self.api.asked.load(Ordering::Relaxed)
+    }
+
+    fn for_purpose(&self, purpose: Purpose) -> Arc<dyn Provider> {
+        Arc::new(Self { account: self.account.clone(), api: self.api.for_purpose(purpose) })
     }
 
     fn clock_skew(&self) -> Option<SignedDuration> {
@@ -165,7 +182,7 @@ impl Provider for PagerDuty {
     }
 
     async fn open_incidents(&self) -> Result<Vec<Observation>, ProviderError> {
-        incidents::open(&self.api, &self.account).await
+        incidents::open(&self.api, &self.account, Timestamp::now()).await
     }
 
     async fn resolved_incidents(&self, since: Timestamp) -> Result<Vec<Observation>, ProviderError> {
@@ -174,6 +191,10 @@ impl Provider for PagerDuty {
 
     async fn incident(&self, id: &IncidentId) -> Result<Observation, ProviderError> {
         incidents::one(&self.api, &self.account, id).await
+    }
+
+    async fn touched_since(&self, since: Timestamp) -> Result<Option<Vec<Touch>>, ProviderError> {
+        changes::touched(&self.api, since).await
     }
 
     async fn detail(&self, id: &IncidentId, now: Timestamp) -> Result<Detail, ProviderError> {

@@ -213,6 +213,8 @@ async fn record_last(desk: &Desk, id: ActionId, verb: &Verb, outcomes: Vec<(Inci
     if outcomes.is_empty() {
         return;
     }
+    // First: an outcome that is kept and not in the audit file would never get there.
+    desk.audit(id, &outcomes).await;
     for (key, outcome) in &outcomes {
         told(desk, id, verb, key, outcome);
     }
@@ -230,6 +232,7 @@ async fn record_last_as(
     key: IncidentKey,
     outcome: Outcome,
 ) {
+    desk.audit(id, &[(key.clone(), outcome.clone())]).await;
     told(desk, id, verb, &key, &outcome);
     let changed = change(desk, id, |action| {
         let known = action.outcomes.iter_mut().filter(|(known, was)| known == asked_as && !was.is_final());
@@ -242,6 +245,7 @@ async fn record_last_as(
 
 fn told(desk: &Desk, id: ActionId, verb: &Verb, key: &IncidentKey, outcome: &Outcome) {
     desk.metrics.acted(verb, outcome);
+    desk.details.overtaken(key);
     tracing::info!(action.id = %id, incident.id = %key.id, "action {id}: {}", outcome.word());
 }
 

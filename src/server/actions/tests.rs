@@ -432,7 +432,7 @@ async fn while_the_provider_cannot_confirm_it_nothing_is_sent() {
 async fn an_account_that_only_receives_says_so_instead_of_acting() {
     for verb in every_verb() {
         let Setup { fake, desk, _dir } = setup();
-        desk.accounts.set([Arc::new(crate::server::account::Account::new(fake::settings()))]);
+        desk.accounts.set([Arc::new(crate::server::account::Account::new(fake::settings(), &desk.calls))]);
         desk.observe(&hint(&fake, Status::Triggered)).await;
 
         let outcomes = act(&desk, vec![target("P1", Status::Triggered)], verb).await;
