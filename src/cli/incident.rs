@@ -338,7 +338,7 @@ fn exactly_one<T>(client: &Client, mut found: Vec<T>, what: &str, text: &str) ->
 }
 
 async fn act(client: &mut Client, which: Which, verb: Verb) -> CommandOutcome {
-    let targets = match which.choose(client, verb.word())? {
+    let targets = match which.choose(client, &verb)? {
         Chosen::These(targets) => targets,
         Chosen::Said(exit) => return Ok(exit),
     };
