@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    arrangement::Arrangement,
     id::{ActionId, IncidentKey, PolicyId, UserId},
     incident::{Incident, Named, Status},
     text::Shown,
@@ -34,6 +35,8 @@ pub enum Verb {
     Resolve,
     HandOff { to: Assignee, note: Option<String> },
     Note { text: String },
+    /// On something other than incidents.
+    Arrange(Box<Arrangement>),
 }
 
 impl Verb {
@@ -44,6 +47,7 @@ impl Verb {
             Self::Resolve => "resolve",
             Self::HandOff { .. } => "hand off",
             Self::Note { .. } => "note",
+            Self::Arrange(what) => what.word(),
         }
     }
 }

@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 use super::{
     action::Action,
     delivery::{DeliverySummary, NOTHING},
+    escalation::Policy,
     freshness::{Account, Door, Upkeep},
     id::{AccountName, IncidentKey, PolicyId},
     incident::{Incident, Named, Observation, Source, Status},
     oncall::{OnCall, Person, Schedule},
+    service::Services,
     template::TemplateSummary,
     text::Shown,
 };
@@ -50,6 +52,14 @@ pub enum Change {
     /// Not configured any more: the account leaves the board, and its incidents with it.
     Unwatched(AccountName),
     Upkeep(Upkeep),
+    Escalation {
+        account: AccountName,
+        policies: Vec<Policy>,
+    },
+    Services {
+        account: AccountName,
+        services: Services,
+    },
 }
 
 /// What belongs to one account beside its incidents.
@@ -64,6 +74,26 @@ pub struct AccountBoard {
     pub people: Vec<Person>,
     #[serde(default)]
     pub policies: Vec<Named<PolicyId>>,
+    /// The policies with their rules.
+    #[serde(default)]
+    pub escalation: Vec<Policy>,
+    #[serde(default)]
+    pub services: Services,
+}
+
+impl AccountBoard {
+    /// An account of which nothing else is known.
+    pub fn of(account: Account) -> Self {
+        Self {
+            account,
+            oncalls: vec![],
+            schedules: vec![],
+            people: vec![],
+            policies: vec![],
+            escalation: vec![],
+            services: Services::default(),
+        }
+    }
 }
 
 /// How many incidents stand where.
@@ -170,6 +200,16 @@ impl Board {
                 self.incidents.retain(|key, _| key.account != *account);
             }
             Change::Upkeep(upkeep) => self.upkeep = upkeep.clone(),
+            Change::Escalation { account, policies } => {
+                if let Some(board) = self.accounts.get_mut(account) {
+                    board.escalation.clone_from(policies);
+                }
+            }
+            Change::Services { account, services } => {
+                if let Some(board) = self.accounts.get_mut(account) {
+                    board.services.clone_from(services);
+                }
+            }
         }
     }
 
@@ -178,14 +218,7 @@ impl Board {
             board.account = account.clone();
             return;
         }
-        let board = AccountBoard {
-            account: account.clone(),
-            oncalls: vec![],
-            schedules: vec![],
-            people: vec![],
-            policies: vec![],
-        };
-        self.accounts.insert(account.name.clone(), board);
+        self.accounts.insert(account.name.clone(), AccountBoard::of(account.clone()));
     }
 
     /// Lets the oldest go, but none that is still under way.
@@ -432,6 +465,7 @@ pub(super) mod tests {
             schedules: vec![schedule],
             people: vec![person],
             policies: vec![policy()],
+            ..AccountBoard::of(account("prod"))
         };
         let whole = Board {
             incidents: [(incident.key.clone(), incident)].into(),

@@ -11,10 +11,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::{
     action::{Action, Target, Verb},
+    arrangement::Arrangement,
     board::{Board, Change},
     delivery::{DeliverySummary, DeliveryView},
     detail::Detail,
-    id::{AccountName, ActionId, DeliveryId, IncidentKey},
+    id::{AccountName, ActionId, DeliveryId, IncidentKey, ScheduleId, UserId},
+    incident::Named,
+    load::Page,
+    oncall::{OnCall, Schedule},
+    rota::Override,
+    span::Span,
     template::Preview,
     text::Shown,
 };
@@ -113,6 +119,17 @@ pub enum Request {
     Refresh,
     /// Read the settings and secrets again. Answered when they are in force, or are not because of what is wrong.
     Reload,
+    /// When `user` is on call in that time, at every policy and level.
+    Duties { account: AccountName, user: UserId, span: Span },
+    /// The shifts of a schedule in that time.
+    Shifts { account: AccountName, schedule: Named<ScheduleId>, span: Span },
+    /// The overrides of a schedule that touch that time.
+    Overrides { account: AccountName, schedule: ScheduleId, span: Span },
+    /// Who was paged in that time.
+    Pages { account: AccountName, span: Span },
+    /// Arrange something other than incidents. Answered with [`Answer::Accepted`] once it is written down; the
+    /// outcomes follow as [`Change::Action`].
+    Arrange { account: AccountName, what: Box<Arrangement> },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -160,5 +177,17 @@ pub enum Answer {
     /// What is different now, one sentence each.
     Reloaded {
         changes: Vec<String>,
+    },
+    Duties {
+        duties: Vec<OnCall>,
+    },
+    Shifts {
+        schedule: Box<Schedule>,
+    },
+    Overrides {
+        overrides: Vec<Override>,
+    },
+    Pages {
+        pages: Vec<Page>,
     },
 }

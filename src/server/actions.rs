@@ -199,7 +199,7 @@ fn meanwhile(verb: &Verb, target: &Target, now: &Observation) -> Option<Outcome>
     let by = by.map(|name| format!(" by {name}")).unwrap_or_default();
     let conflict = |reason: String| Some(Outcome::Conflict { now: status, reason: Shown::line(&reason) });
     match (verb, status) {
-        (Verb::Note { .. }, _) => None,
+        (Verb::Note { .. } | Verb::Arrange(_), _) => None,
         (Verb::Resolve, Status::Resolved) => {
             Some(Outcome::Confirmed { notice: Some(Shown::line(&format!("was resolved already{by}"))) })
         }
@@ -231,7 +231,7 @@ fn note_of(verb: &Verb) -> Option<&str> {
     match verb {
         Verb::Note { text } => Some(text),
         Verb::HandOff { note, .. } => note.as_deref(),
-        Verb::Acknowledge | Verb::Resolve => None,
+        Verb::Acknowledge | Verb::Resolve | Verb::Arrange(_) => None,
     }
 }
 
@@ -245,6 +245,7 @@ async fn send(desk: &Desk, provider: &dyn Provider, verb: &Verb, key: &IncidentK
         Verb::Resolve => patiently(|| provider.set_status(&key.id, Status::Resolved)).await,
         Verb::HandOff { to, .. } => patiently(|| provider.hand_off(&key.id, to)).await,
         Verb::Note { text } => return post_note(desk, provider, key, text, before).await,
+        Verb::Arrange(_) => return Outcome::Failed { reason: "this is nothing that is done to an incident".into() },
     };
     let outcome = match changed {
         Ok(seen) => {
@@ -284,6 +285,7 @@ fn judge(verb: &Verb, seen: &Observation) -> Outcome {
             state.escalation_policy.as_ref().is_some_and(|known| known.id == policy.id)
         }
         Verb::Note { .. } => true,
+        Verb::Arrange(_) => false,
     };
     if done {
         return Outcome::Confirmed { notice: None };

@@ -152,6 +152,7 @@ fn doing(verb: &Verb) -> &'static str {
         Verb::Resolve => "resolving",
         Verb::HandOff { .. } => "handing off",
         Verb::Note { .. } => "adding a note to",
+        Verb::Arrange(_) => "arranging",
     }
 }
 
@@ -161,6 +162,7 @@ fn done(verb: &Verb) -> String {
         Verb::Resolve => "resolved".into(),
         Verb::HandOff { to, .. } => format!("handed off to {}:", to.name()),
         Verb::Note { .. } => "note added to".into(),
+        Verb::Arrange(what) => format!("{} done:", what.word()),
     }
 }
 

@@ -95,7 +95,7 @@ fn ours_since<'a>(model: &'a Model, asked: &Asked) -> impl Iterator<Item = &'a A
 /// Whether a later action of ours says more about this incident than the doubt does.
 fn is_over(model: &Model, asked: &Asked, key: &IncidentKey) -> bool {
     let like = |verb: &Verb| match verb {
-        Verb::Note { .. } => *verb == asked.verb,
+        Verb::Note { .. } | Verb::Arrange(_) => *verb == asked.verb,
         Verb::Acknowledge | Verb::Resolve | Verb::HandOff { .. } => verb.word() == asked.verb.word(),
     };
     let covers = |action: &Action| like(&action.verb) && action.outcomes.iter().any(|(known, _)| known == key);
@@ -108,7 +108,7 @@ fn is_moot(model: &Model, asked: &Asked, key: &IncidentKey) -> bool {
     match asked.verb {
         Verb::Acknowledge => now.is_some_and(|now| now != Status::Triggered),
         Verb::Resolve => now == Some(Status::Resolved),
-        Verb::HandOff { .. } | Verb::Note { .. } => false,
+        Verb::HandOff { .. } | Verb::Note { .. } | Verb::Arrange(_) => false,
     }
 }
 

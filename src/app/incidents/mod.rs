@@ -279,6 +279,8 @@ pub(super) fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
         | Change::Schedules { .. }
         | Change::Directory { .. }
         | Change::Delivery(_)
+        | Change::Escalation { .. }
+        | Change::Services { .. }
         | Change::Templates(_) => vec![],
     }
 }

@@ -164,6 +164,7 @@ pub fn consequence(verb: &Verb, now: Status) -> &'static str {
         (Verb::HandOff { .. }, Status::Resolved) => "handing it off may reopen it",
         (Verb::HandOff { .. }, Status::Triggered | Status::Acknowledged) => "handing it off pages the new assignee",
         (Verb::Note { .. }, _) => "the note is added",
+        (Verb::Arrange(_), _) => "it is arranged",
     }
 }
 

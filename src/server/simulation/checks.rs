@@ -147,6 +147,7 @@ pub(super) fn actions_end_truthfully(owner: &Owner, provider: &Simulated) {
             Outcome::Partly { .. } => stood(&|version| is_with(&action.verb, version)) && noted == 0,
             Outcome::Confirmed { .. } => match &action.verb {
                 Verb::Note { .. } => noted == 1,
+                Verb::Arrange(_) => false,
                 Verb::Acknowledge => changed == 1 || stood_as(Status::Acknowledged),
                 Verb::Resolve => changed == 1 || stood_as(Status::Resolved),
                 verb @ Verb::HandOff { note, .. } => {
@@ -173,6 +174,7 @@ fn wanted(verb: &Verb, done: &[&Deed]) -> (usize, usize) {
         Verb::Acknowledge => (times(&Deed::Status(Status::Acknowledged)), 0),
         Verb::Resolve => (times(&Deed::Status(Status::Resolved)), 0),
         Verb::Note { text } => (0, times(&Deed::Note(text.clone()))),
+        Verb::Arrange(_) => (0, 0),
         Verb::HandOff { to, note } => {
             let Assignee::User(user) = to else { return (0, 0) };
             (times(&Deed::HandOff(user.id.clone())), note.as_ref().map_or(0, |text| times(&Deed::Note(text.clone()))))
