@@ -2,6 +2,7 @@
 
 pub mod http;
 pub mod pagerduty;
+mod rota;
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,6 +12,7 @@ use jiff::Timestamp;
 use crate::core::{
     action::Assignee,
     detail::Detail,
+    escalation::Policy,
     freshness::Identity,
     id::{IncidentId, PolicyId, SubscriptionId},
     incident::{Named, Observation, Status},
@@ -18,6 +20,8 @@ use crate::core::{
     subscription::{Created, NewSubscription, Subscription},
     text::Shown,
 };
+
+pub use rota::{Added, Removed, Rota};
 
 /// Why a provider did not do what it was asked, as far as a caller has to tell the cases apart.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -86,6 +90,8 @@ pub struct Check {
 pub struct Directory {
     pub people: Vec<Person>,
     pub policies: Vec<Named<PolicyId>>,
+    /// The same with their rules.
+    pub escalation: Vec<Policy>,
 }
 
 /// One account at one provider. Reads are retried within their deadline; writes are sent once.
@@ -126,6 +132,11 @@ pub trait Provider: Send + Sync {
 
     /// The subscriptions to its webhooks; nothing where they can only be looked after by hand.
     fn subscriptions(&self) -> Option<&dyn Subscriptions> {
+        None
+    }
+
+    /// Schedules, their overrides, and services; nothing where they cannot be read or changed.
+    fn rota(&self) -> Option<&dyn Rota> {
         None
     }
 

@@ -7,7 +7,7 @@ use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::sleep;
 
-use super::{desk::Desk, people::Acting};
+use super::{arrange, desk::Desk, people::Acting};
 use crate::{
     core::{
         action::{Action, Assignee, Outcome, Target, Verb},
@@ -60,6 +60,10 @@ pub async fn carry_out(desk: Arc<Desk>, action: Action, targets: Vec<(Target, Ac
 /// Settles what an earlier owner left open: what was sent is read back, what was not is not sent any more.
 pub async fn settle(desk: Arc<Desk>, open: Vec<Action>) {
     for action in open {
+        if let Verb::Arrange(what) = &action.verb {
+            arrange::settle(&desk, &action, what).await;
+            continue;
+        }
         for (key, outcome) in &action.outcomes {
             let settled = match outcome {
                 Outcome::Pending => Outcome::Failed { reason: "dogwatch ended before this was sent".into() },
@@ -169,13 +173,13 @@ fn knows_better(desk: &Desk, seen: &Observation) -> bool {
     desk.hub.look(|board| board.knows_better(seen))
 }
 
-async fn provider_of(desk: &Desk, key: &IncidentKey, acting: &Acting) -> Result<Arc<dyn Provider>, Shown> {
+pub(super) async fn provider_of(desk: &Desk, key: &IncidentKey, acting: &Acting) -> Result<Arc<dyn Provider>, Shown> {
     let account = desk.accounts.get(&key.account).ok_or_else(|| Shown::line("its account is not configured"))?;
     account.provider_for(acting).await.map_err(|e| e.shown())
 }
 
 /// Asks again after a 429, which nothing was done of, when the provider says so.
-async fn patiently<T, F>(mut ask: impl FnMut() -> F) -> Result<T, ProviderError>
+pub(super) async fn patiently<T, F>(mut ask: impl FnMut() -> F) -> Result<T, ProviderError>
 where
     F: Future<Output = Result<T, ProviderError>>,
 {
@@ -326,7 +330,7 @@ async fn find_note(
 
 /// Something that was sent and did not show itself as done in any look. `looked`: the last of them was answered;
 /// earlier ones say little, as the provider may have been slow.
-fn not_seen_done(looked: bool, reason: &str) -> Outcome {
+pub(super) fn not_seen_done(looked: bool, reason: &str) -> Outcome {
     if looked {
         Outcome::Failed { reason: Shown::line(reason) }
     } else {
@@ -374,7 +378,7 @@ async fn read_back(
 }
 
 /// Shows an outcome and writes it down. A final outcome is not replaced.
-async fn record(desk: &Desk, id: ActionId, key: &IncidentKey, outcome: Outcome) -> Result<(), StoreError> {
+pub(super) async fn record(desk: &Desk, id: ActionId, key: &IncidentKey, outcome: Outcome) -> Result<(), StoreError> {
     let _order = desk.order.lock().await;
     let changed = desk.hub.change(|board| {
         let Some(action) = board.actions.iter_mut().find(|a| a.id == id) else { return (vec![], None) };
@@ -393,7 +397,7 @@ async fn record(desk: &Desk, id: ActionId, key: &IncidentKey, outcome: Outcome) 
 }
 
 /// The same for an outcome that is known whether or not it can be written down.
-async fn record_last(desk: &Desk, id: ActionId, verb: &Verb, key: &IncidentKey, outcome: Outcome) {
+pub(super) async fn record_last(desk: &Desk, id: ActionId, verb: &Verb, key: &IncidentKey, outcome: Outcome) {
     desk.metrics.acted(verb, &outcome);
     tracing::info!(action.id = %id, incident.id = %key.id, "action {id}: {}", outcome.word());
     if let Err(error) = record(desk, id, key, outcome).await {

@@ -52,16 +52,26 @@ pub fn need(request: &Request) -> Need {
         | Request::Actions { .. }
         | Request::Template { .. }
         | Request::Render { .. }
+        | Request::Duties { .. }
+        | Request::Shifts { .. }
+        | Request::Overrides { .. }
+        | Request::Pages { .. }
         | Request::Refresh => Need::Look,
-        Request::Act { .. } | Request::Replay { .. } | Request::SaveTemplate { .. } | Request::Reload => Need::Act,
+        Request::Arrange { .. } | Request::Act { .. } | Request::Replay { .. } | Request::SaveTemplate { .. } | Request::Reload => Need::Act,
     }
 }
 
 /// Whether answering takes requests to a provider, of which there are so many a minute for all.
 pub fn asks_a_provider(request: &Request) -> bool {
     match request {
-        Request::Detail { .. } | Request::Refresh => true,
+        Request::Detail { .. }
+        | Request::Duties { .. }
+        | Request::Shifts { .. }
+        | Request::Overrides { .. }
+        | Request::Pages { .. }
+        | Request::Refresh => true,
         Request::Act { .. }
+        | Request::Arrange { .. }
         | Request::Delivery { .. }
         | Request::Deliveries { .. }
         | Request::SearchDeliveries { .. }
@@ -115,6 +125,11 @@ impl Desk {
             Request::Template { name } => self.template(name),
             Request::SaveTemplate { name, text, base } => self.save_template(name, &text, base.as_deref()),
             Request::Render { text, delivery } => self.preview(&text, delivery).await,
+            Request::Duties { account, user, span } => self.duties(&account, &user, span).await,
+            Request::Shifts { account, schedule, span } => self.shifts(&account, &schedule, span).await,
+            Request::Overrides { account, schedule, span } => self.overrides(&account, &schedule, span).await,
+            Request::Pages { account, span } => self.pages(&account, span).await,
+            Request::Arrange { account, what } => self.arrange(caller, account, *what).await,
             Request::Reload => Ok(Answer::Reloaded { changes: self.reload().await? }),
             Request::Refresh => {
                 for account in self.accounts.all().values() {
@@ -133,6 +148,9 @@ impl Desk {
     async fn act(self: &Arc<Self>, caller: &Caller, targets: Vec<Target>, verb: Verb) -> Result<Answer, String> {
         if targets.is_empty() || targets.len() > TARGETS {
             return Err(format!("an action takes 1 to {TARGETS} incidents, not {}", targets.len()));
+        }
+        if matches!(verb, Verb::Arrange(_)) {
+            return Err("this is nothing that is done to an incident".to_owned());
         }
         let targets = targets.into_iter().map(|target| self.acting(caller, target)).collect::<Result<Vec<_>, _>>()?;
         let by = by(caller, &targets);

@@ -1,5 +1,7 @@
 //! A provider in memory whose answers can be spoiled, for tests of what the server makes of them.
 
+mod rota;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex},
@@ -29,7 +31,7 @@ use crate::{
         subscription::{self, Created, Filter, NewSubscription, Subscription},
         text::Shown,
     },
-    provider::{Check, Directory, Provider, ProviderError, Subscriptions},
+    provider::{Check, Directory, Provider, ProviderError, Rota, Subscriptions},
     store::Store,
     template::{Library, Limits, Renderer},
 };
@@ -68,6 +70,7 @@ struct Inside {
     skew: Option<SignedDuration>,
     /// In whose name each write was made; `None`: the account's own.
     names: Vec<Option<String>>,
+    rota: rota::Kept,
 }
 
 impl Default for Inside {
@@ -86,6 +89,7 @@ impl Default for Inside {
             looks: 0,
             skew: None,
             names: vec![],
+            rota: rota::Kept::default(),
         }
     }
 }
@@ -340,6 +344,10 @@ impl Provider for Fake {
     }
 
     fn subscriptions(&self) -> Option<&dyn Subscriptions> {
+        Some(self)
+    }
+
+    fn rota(&self) -> Option<&dyn Rota> {
         Some(self)
     }
 

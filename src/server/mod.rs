@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod actions;
+mod arrange;
 pub mod certificate;
 pub mod console;
 pub mod desk;
@@ -19,6 +20,7 @@ pub mod ownership;
 pub mod people;
 pub mod poller;
 pub mod push;
+mod rota;
 pub mod scope;
 pub mod search;
 pub mod shared;

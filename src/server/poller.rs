@@ -188,6 +188,11 @@ impl Round {
         let directory = permitted(provider.directory().await)?;
         let (people, policies) = (directory.people, directory.policies);
         self.desk.hub.publish(Change::Directory { account: self.name.clone(), people, policies });
+        self.desk.hub.publish(Change::Escalation { account: self.name.clone(), policies: directory.escalation });
+        if let Some(rota) = provider.rota() {
+            let services = permitted(rota.services(asked_at).await)?;
+            self.desk.hub.publish(Change::Services { account: self.name.clone(), services });
+        }
         self.schedules_due = Instant::now() + SCHEDULES_EVERY;
         Ok(())
     }

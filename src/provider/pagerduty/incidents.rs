@@ -13,7 +13,7 @@ use crate::{
     core::{
         action::Assignee,
         id::{AccountName, IncidentId, IncidentKey},
-        incident::{Extra, Observation, Pending, Stamp, State, Status, Urgency},
+        incident::{Extra, Observation, Pending, Stamp, State, Status, Urgency, Via},
         text::Shown,
     },
     provider::ProviderError,
@@ -175,6 +175,12 @@ fn extra(wire: &wire::Incident) -> Extra {
         pending: wire.pending_actions.iter().filter_map(pending).collect(),
         alerts: wire.alert_counts.as_ref().and_then(|count| Some((small(count.all?), small(count.triggered?)))),
         changed_by: wire.last_status_change_by.as_ref().and_then(label),
+        assigned_at: wire.assignments.iter().filter_map(|one| one.at).max(),
+        via: match wire.assigned_via.as_deref() {
+            Some("escalation_policy") => Some(Via::EscalationPolicy),
+            Some("direct_assignment") => Some(Via::Direct),
+            Some(_) | None => None,
+        },
     }
 }
 
