@@ -1,5 +1,7 @@
 //! `dogwatch incident`: list, show, and act.
 
+mod next;
+
 use clap::{Subcommand, ValueEnum};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -128,7 +130,7 @@ fn list(client: &Client, all: bool, format: Format) -> CommandOutcome {
         }
         Format::Json => {
             let doubts = client.doubts();
-            let incidents: Vec<Value> = incidents.into_iter().map(as_json).collect();
+            let incidents: Vec<Value> = incidents.into_iter().map(|incident| as_json(client, incident)).collect();
             output::json(&json!({ "incidents": incidents, "trusted": doubts.is_empty(), "doubts": doubts }))?;
         }
         Format::Table => print_table(client, &incidents),
@@ -179,7 +181,7 @@ fn names<Id>(named: &[Named<Id>]) -> String {
     named.iter().map(|n| n.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-fn as_json(incident: &Incident) -> Value {
+fn as_json(client: &Client, incident: &Incident) -> Value {
     let state = &incident.state;
     json!({
         "account": incident.key.account,
@@ -195,6 +197,7 @@ fn as_json(incident: &Incident) -> Value {
         "assignees": state.assignees,
         "created_at": state.created_at,
         "as_of": incident.stamp.at,
+        "next_paged": next::as_json(client, incident),
         "url": state.url,
     })
 }
@@ -238,9 +241,9 @@ async fn show(client: &mut Client, text: &str, json: bool) -> CommandOutcome {
         }
     };
     if json {
-        output::json(&json!({ "incident": as_json(&incident), "detail": detail }))?;
+        output::json(&json!({ "incident": as_json(client, &incident), "detail": detail }))?;
     } else {
-        print_state(&incident);
+        print_state(client, &incident);
         detail.iter().for_each(print_detail);
     }
     let Some(detail) = detail else { return Ok(Exit::Stale) };
@@ -251,7 +254,7 @@ async fn show(client: &mut Client, text: &str, json: bool) -> CommandOutcome {
     Ok(if detail.missing.is_empty() { trusted } else { Exit::Partly })
 }
 
-fn print_state(incident: &Incident) {
+fn print_state(client: &Client, incident: &Incident) {
     let state = &incident.state;
     let number = state.number.map(|number| format!("#{number}  ")).unwrap_or_default();
     output::line(&format!("{number}{}  {}", incident.key, incident.headline()));
@@ -263,6 +266,9 @@ fn print_state(incident: &Incident) {
         output::line(&format!("policy    {}", policy.name));
     }
     output::line(&format!("assigned  {}", names(&state.assignees)));
+    if let Some(words) = next::words(client, incident) {
+        output::line(&format!("next      {words}"));
+    }
     if let Some(url) = &state.url {
         output::line(&format!("link      {url}"));
     }

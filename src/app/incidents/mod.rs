@@ -4,6 +4,7 @@
 mod acting;
 mod detail;
 mod doubts;
+mod next;
 mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +16,7 @@ pub use acting::{last_action, outcome_mark};
 pub(super) use acting::{may_act, open_conflict, send};
 pub use detail::{Opened, page, status_mark, status_tone, urgency_word};
 pub use doubts::doubt;
+pub use next::{next_paged, next_paged_short};
 pub use rows::Rows;
 
 use super::{
