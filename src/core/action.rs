@@ -33,8 +33,13 @@ impl Assignee {
 pub enum Verb {
     Acknowledge,
     Resolve,
-    HandOff { to: Assignee, note: Option<String> },
-    Note { text: String },
+    HandOff {
+        to: Assignee,
+        note: Option<String>,
+    },
+    Note {
+        text: String,
+    },
     /// On something other than incidents.
     Arrange(Box<Arrangement>),
 }

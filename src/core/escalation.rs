@@ -62,7 +62,10 @@ impl Policy {
 /// What comes for an incident if nobody acknowledges it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outlook {
-    Pages { when: When, whom: Whom },
+    Pages {
+        when: When,
+        whom: Whom,
+    },
     /// Nobody else is paged.
     Nobody(Rest),
     NotKnown(Lack),
@@ -87,9 +90,14 @@ impl When {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Whom {
-    People { level: u32, people: Vec<Named<UserId>> },
+    People {
+        level: u32,
+        people: Vec<Named<UserId>>,
+    },
     /// The level has no one on call at that time.
-    Nobody { level: u32 },
+    Nobody {
+        level: u32,
+    },
     NotKnown,
 }
 

@@ -73,7 +73,10 @@ fn edge(at: Timestamp, is_cut: bool) -> Edge {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Relief<'a> {
     /// Nobody, until somebody comes, when that is known.
-    Gap { from: Timestamp, until: Option<Timestamp> },
+    Gap {
+        from: Timestamp,
+        until: Option<Timestamp>,
+    },
     Person(Stretch<'a>),
     /// Whoever is on now stays at least until then.
     Beyond(Timestamp),
@@ -172,8 +175,12 @@ mod tests {
     }
 
     fn schedule(shifts: &[(i64, i64, &str)]) -> Schedule {
-        let shift =
-            |(from, to, name): &(i64, i64, &str)| Shift { start: at(*from), end: at(*to), user: user(name), from_override: false };
+        let shift = |(from, to, name): &(i64, i64, &str)| Shift {
+            start: at(*from),
+            end: at(*to),
+            user: user(name),
+            from_override: false,
+        };
         Schedule {
             schedule: Named { id: ScheduleId::new("S1").expect("id"), name: "Primary".into() },
             zone: "UTC".into(),

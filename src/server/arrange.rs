@@ -115,14 +115,7 @@ pub(super) async fn settle(desk: &Desk, action: &Action, what: &Arrangement) {
     }
 }
 
-async fn one(
-    desk: &Desk,
-    id: ActionId,
-    what: &Arrangement,
-    at: usize,
-    key: &IncidentKey,
-    acting: &Acting,
-) -> Outcome {
+async fn one(desk: &Desk, id: ActionId, what: &Arrangement, at: usize, key: &IncidentKey, acting: &Acting) -> Outcome {
     let provider = match provider_of(desk, key, acting).await {
         Ok(provider) => provider,
         Err(reason) => return Outcome::Failed { reason },
@@ -216,9 +209,10 @@ fn has(schedule: &Schedule, cover: &Cover) -> bool {
             _ => {}
         }
     }
-    let others_too = schedule.shifts.iter().any(|shift| {
-        shift.user.id != cover.user.id && shift.start < cover.span.to && shift.end > late
-    });
+    let others_too = schedule
+        .shifts
+        .iter()
+        .any(|shift| shift.user.id != cover.user.id && shift.start < cover.span.to && shift.end > late);
     !others_too && reached.is_some_and(|end| end >= cover.span.to)
 }
 
@@ -226,7 +220,10 @@ fn is_meant(window: &Window, services: &[Named<ServiceId>], span: Span, descript
     let near = |a: Timestamp, b: Timestamp| a.duration_since(b).abs() <= SLACK;
     let all = services.iter().all(|one| window.services.iter().any(|known| known.id == one.id));
     let same_words = window.description == Shown::line(description);
-    all && window.services.len() == services.len() && same_words && near(window.start, span.from) && near(window.end, span.to)
+    all && window.services.len() == services.len()
+        && same_words
+        && near(window.start, span.from)
+        && near(window.end, span.to)
 }
 
 /// Sends a part, once. An error is of the whole request.

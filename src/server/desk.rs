@@ -57,7 +57,11 @@ pub fn need(request: &Request) -> Need {
         | Request::Overrides { .. }
         | Request::Pages { .. }
         | Request::Refresh => Need::Look,
-        Request::Arrange { .. } | Request::Act { .. } | Request::Replay { .. } | Request::SaveTemplate { .. } | Request::Reload => Need::Act,
+        Request::Arrange { .. }
+        | Request::Act { .. }
+        | Request::Replay { .. }
+        | Request::SaveTemplate { .. }
+        | Request::Reload => Need::Act,
     }
 }
 

@@ -143,10 +143,7 @@ fn what_does_not_escalate_is_said_with_the_reason() {
 
 #[test]
 fn webhooks_alone_tell_of_the_first_level_only() {
-    assert_eq!(
-        told(&incident(triggered("ann"), None), &board(0), 12),
-        "in about 3 min: carol (L2 of Payments)"
-    );
+    assert_eq!(told(&incident(triggered("ann"), None), &board(0), 12), "in about 3 min: carol (L2 of Payments)");
     assert!(told(&incident(triggered("ann"), None), &board(0), 16).starts_with("not known: webhooks do not tell"));
     assert!(told(&incident(triggered("carol"), None), &board(0), 12).starts_with("not known: webhooks do not tell"));
 }

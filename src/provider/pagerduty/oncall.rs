@@ -104,7 +104,11 @@ async fn one_by_one(api: &Api, names: Vec<Named<ScheduleId>>, window: Window) ->
 }
 
 /// `None` when the schedule was deleted meanwhile.
-pub(super) async fn single(api: &Api, name: Named<ScheduleId>, window: Window) -> Result<Option<Schedule>, ProviderError> {
+pub(super) async fn single(
+    api: &Api,
+    name: Named<ScheduleId>,
+    window: Window,
+) -> Result<Option<Schedule>, ProviderError> {
     let mut query = window.query().to_vec();
     // Documented here and not for the list: shifts are not cut at the window's ends.
     query.push(("overflow", "true".to_owned()));

@@ -12,6 +12,7 @@ use super::{
     lenient,
     naming::named,
     oncall::Window,
+    paging::List,
     shift_based::{self, Assignment, Member, People},
     wire,
 };
@@ -78,15 +79,26 @@ pub(super) async fn list(api: &Api, id: &ScheduleId, span: Span) -> Result<Vec<O
     let path = ["schedules", id.as_str(), "overrides"];
     let rows = match api.get(&path, &query).await {
         Ok(reply) => rows(reply.json)?,
-        Err(error) if is_other_kind(&error) => {
-            let path = ["v3", "schedules", id.as_str(), "overrides"];
-            let rows = rows(api.get(&path, &query).await?.json)?;
-            let people = if rows.is_empty() { None } else { Some(People::fetch(api).await?) };
-            return Ok(rows.into_iter().filter_map(|row| shift_based_override(row, people.as_ref()?)).collect());
-        }
+        Err(error) if is_other_kind(&error) => return list_of_shifts(api, id, &query).await,
         Err(error) => return Err(error),
     };
     Ok(rows.into_iter().filter_map(layer_override).collect())
+}
+
+/// Also what was put beside the rotations, where nobody was: to people it is an override too.
+async fn list_of_shifts(api: &Api, id: &ScheduleId, query: &[(&str, String)]) -> Result<Vec<Override>, ProviderError> {
+    let overrides = ["v3", "schedules", id.as_str(), "overrides"];
+    let extra = ["v3", "schedules", id.as_str(), "custom_shifts"];
+    let overrides = api.list(&List::all(&overrides, "overrides", query)).await?.rows;
+    let extra = api.list(&List::all(&extra, "custom_shifts", query)).await?.rows;
+    if overrides.is_empty() && extra.is_empty() {
+        return Ok(vec![]);
+    }
+    let people = People::fetch(api).await?;
+    let mut all: Vec<Override> = overrides.into_iter().filter_map(|row| shift_based_override(row, &people)).collect();
+    all.extend(extra.into_iter().filter_map(|row| extra_shift(row, &people)));
+    all.sort_by(|a, b| (a.start, &a.id).cmp(&(b.start, &b.id)));
+    Ok(all)
 }
 
 fn rows(mut answer: Value) -> Result<Vec<Value>, ProviderError> {
@@ -106,6 +118,16 @@ fn shift_based_override(row: Value, people: &People) -> Option<Override> {
     let user: UserId = wire.overriding_member?.user_id?.parse().ok()?;
     let user = people.named(user);
     Some(Override { id: wire.id?.parse().ok()?, start: wire.start_time?, end: wire.end_time?, user })
+}
+
+/// Before the id of what was put beside the rotations, so that it is taken away where it is kept.
+const EXTRA: &str = "custom_shift:";
+
+fn extra_shift(row: Value, people: &People) -> Option<Override> {
+    let member = row.get("assignments")?.get(0)?.get("member")?.get("user_id")?.as_str()?.to_owned();
+    let wire: WireOverride = serde_json::from_value(row).ok()?;
+    let id = format!("{EXTRA}{}", wire.id?).parse().ok()?;
+    Some(Override { id, start: wire.start_time?, end: wire.end_time?, user: people.named(member.parse().ok()?) })
 }
 
 pub(super) async fn add(api: &Api, id: &ScheduleId, covers: &[Cover]) -> Result<Vec<Added>, ProviderError> {
@@ -225,9 +247,10 @@ async fn add_to_shifts(api: &Api, id: &ScheduleId, cover: &Cover) -> Result<Adde
         let body = Value::Object([(kind.to_owned(), Value::Array(items))].into_iter().collect());
         match api.post(&["v3", "schedules", id.as_str(), kind], body).await {
             Ok(answer) => {
-                let made = answer.get(kind).and_then(Value::as_array).map_or(0, |made| {
-                    made.iter().filter(|one| one.get("id").is_some_and(Value::is_string)).count()
-                });
+                let made = answer
+                    .get(kind)
+                    .and_then(Value::as_array)
+                    .map_or(0, |made| made.iter().filter(|one| one.get("id").is_some_and(Value::is_string)).count());
                 done += made.min(asked);
                 if made < asked {
                     failed.push(format!("the answer shows {made} of {asked} {} as made", kind.replace('_', " ")));
@@ -302,7 +325,13 @@ fn extra(start: Timestamp, end: Timestamp, cover: &Cover) -> Value {
 pub(super) async fn remove(api: &Api, schedule: &ScheduleId, id: &OverrideId) -> Result<Removed, ProviderError> {
     let reply = match kind(api, schedule).await.map_err(unsent)? {
         Kind::Layers => api.delete(&["schedules", schedule.as_str(), "overrides", id.as_str()]).await?,
-        Kind::Shifts => api.delete(&["v3", "schedules", schedule.as_str(), "overrides", id.as_str()]).await?,
+        Kind::Shifts => {
+            let (kind, id) = match id.as_str().strip_prefix(EXTRA) {
+                Some(id) => ("custom_shifts", id),
+                None => ("overrides", id.as_str()),
+            };
+            api.delete(&["v3", "schedules", schedule.as_str(), kind, id]).await?
+        }
     };
     // One that runs is cut short, with 200.
     Ok(if reply.status == 200 { Removed::CutShort } else { Removed::Gone })
@@ -333,14 +362,18 @@ mod tests {
         let old = json!({ "override": made("UBOB") });
         for answer in [list, wrapped, old] {
             let items = items(answer).expect("items");
-            assert_eq!(items.iter().map(|item| judged(item, &cover("08:00", "09:00"))).collect::<Vec<_>>(), [Added::Made]);
+            assert_eq!(
+                items.iter().map(|item| judged(item, &cover("08:00", "09:00"))).collect::<Vec<_>>(),
+                [Added::Made]
+            );
         }
         assert_eq!(items(json!({ "ok": true })), None);
     }
 
     #[test]
     fn created_says_nothing_for_an_item_that_failed() {
-        let failed = json!({ "status": 400, "errors": ["Override must end after its start"], "override": made("UBOB") });
+        let failed =
+            json!({ "status": 400, "errors": ["Override must end after its start"], "override": made("UBOB") });
         let refused = |item: Value| match judged(&item, &cover("08:00", "09:00")) {
             Added::Refused { reason } => reason.to_string(),
             other => panic!("{other:?}"),
@@ -375,7 +408,10 @@ mod tests {
         assert_eq!(pieces.extra.iter().map(told).collect::<Vec<_>>(), ["08:30-09:00"]);
         assert_eq!(pieces.overrides[0]["rotation_id"], "R1");
         assert_eq!(pieces.overrides[0]["overridden_member"]["user_id"], "UANN");
-        assert_eq!((&pieces.overrides[1]["custom_shift_id"], pieces.overrides[1].get("rotation_id")), (&json!("C1"), None));
+        assert_eq!(
+            (&pieces.overrides[1]["custom_shift_id"], pieces.overrides[1].get("rotation_id")),
+            (&json!("C1"), None)
+        );
         assert_eq!(pieces.extra[0]["assignments"][0]["member"]["user_id"], "UBOB");
     }
 }

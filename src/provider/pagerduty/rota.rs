@@ -5,12 +5,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{
-    PagerDuty, lenient, naming::named, oncall, overrides,
-    paging::List,
-    services, shift_based,
-    wire,
-};
+use super::{PagerDuty, lenient, naming::named, oncall, overrides, paging::List, services, shift_based, wire};
 use crate::{
     core::{
         arrangement::Cover,
@@ -58,7 +53,8 @@ impl Rota for PagerDuty {
             ("time_zone", "UTC".to_owned()),
         ];
         let rows = self.api.list(&List::all(&["oncalls"], "oncalls", &query)).await?.rows;
-        let mut all = rows.into_iter().filter_map(|row| oncall::on_call(row).transpose()).collect::<Result<Vec<_>, _>>()?;
+        let mut all =
+            rows.into_iter().filter_map(|row| oncall::on_call(row).transpose()).collect::<Result<Vec<_>, _>>()?;
         all.sort();
         all.dedup();
         Ok(all)

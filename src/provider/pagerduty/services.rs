@@ -105,7 +105,9 @@ pub(super) async fn start(
     } });
     let mut answer = api.post(&["maintenance_windows"], body).await?;
     let made = answer.get_mut("maintenance_window").map(Value::take).and_then(window);
-    made.ok_or_else(|| ProviderError::Unreadable { cause: "no maintenance window in the answer to a new one".to_owned() })
+    made.ok_or_else(|| ProviderError::Unreadable {
+        cause: "no maintenance window in the answer to a new one".to_owned(),
+    })
 }
 
 pub(super) async fn end(api: &Api, id: &WindowId) -> Result<Removed, ProviderError> {

@@ -136,16 +136,16 @@ async fn one(
     match fetch(api, &schedule.id, window).await {
         Ok((zone, assignments)) => Ok(Some(rendered(schedule, zone, &assignments, window, people))),
         Err(ProviderError::NotFound { .. }) => Ok(None),
+        Err(error @ ProviderError::Unreadable { .. }) => {
+            warn!(schedule.id = %schedule.id, %error, "a shift-based schedule is left out");
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
 }
 
 /// One schedule by itself.
-pub(super) async fn single(
-    api: &Api,
-    schedule: Named<ScheduleId>,
-    window: Window,
-) -> Result<Schedule, ProviderError> {
+pub(super) async fn single(api: &Api, schedule: Named<ScheduleId>, window: Window) -> Result<Schedule, ProviderError> {
     let (zone, assignments) = fetch(api, &schedule.id, window).await?;
     let people = People::fetch(api).await?;
     Ok(rendered(schedule, zone, &assignments, window, &people))

@@ -242,8 +242,7 @@ fn having_the_time_means_the_whole_of_it_and_alone() {
         from_override: false,
     };
     let told = |shifts: Vec<crate::core::oncall::Shift>| {
-        let schedule =
-            Schedule { schedule: schedule(), zone: "UTC".into(), shifts, from: span.from, to: span.to };
+        let schedule = Schedule { schedule: schedule(), zone: "UTC".into(), shifts, from: span.from, to: span.to };
         has(&schedule, &Cover { user: user("bob"), span, replaces: vec![] })
     };
 

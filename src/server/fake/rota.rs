@@ -117,9 +117,7 @@ impl Rota for Fake {
     }
 
     async fn services(&self, now: Timestamp) -> Result<Services, ProviderError> {
-        self.read(|inside| {
-            Ok(Services { services: vec![], windows: inside.rota.windows.clone(), as_of: Some(now) })
-        })
+        self.read(|inside| Ok(Services { services: vec![], windows: inside.rota.windows.clone(), as_of: Some(now) }))
     }
 
     async fn windows(&self) -> Result<Vec<Window>, ProviderError> {

@@ -18,9 +18,7 @@ use crate::{
     app::{
         Model,
         geometry::{self, IncidentList},
-        incidents::{
-            doubt, last_action, next_paged_short, outcome_mark, page, status_mark, status_tone, urgency_word,
-        },
+        incidents::{doubt, last_action, next_paged_short, outcome_mark, page, status_mark, status_tone, urgency_word},
         page::Piece,
         troubles::{Trouble, troubles},
     },
