@@ -1,5 +1,7 @@
 //! Services and their maintenance windows.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -86,16 +88,20 @@ impl Condition {
     }
 }
 
-/// Triggered and acknowledged incidents of a service.
-pub fn open(board: &Board, account: &AccountName, id: &ServiceId) -> (usize, usize) {
-    let here = board.incidents.values().filter(|incident| {
-        incident.key.account == *account && incident.state.service.as_ref().is_some_and(|service| service.id == *id)
-    });
-    here.fold((0, 0), |(triggered, acknowledged), incident| match incident.state.status {
-        Status::Triggered => (triggered + 1, acknowledged),
-        Status::Acknowledged => (triggered, acknowledged + 1),
-        Status::Resolved => (triggered, acknowledged),
-    })
+/// Triggered and acknowledged incidents of each service of an account that has any.
+pub fn open<'a>(board: &'a Board, account: &AccountName) -> BTreeMap<&'a ServiceId, (usize, usize)> {
+    let mut out: BTreeMap<&ServiceId, (usize, usize)> = BTreeMap::new();
+    for incident in board.incidents.values().filter(|incident| incident.key.account == *account) {
+        let Some(service) = &incident.state.service else { continue };
+        let (triggered, acknowledged) = match incident.state.status {
+            Status::Triggered => (1, 0),
+            Status::Acknowledged => (0, 1),
+            Status::Resolved => continue,
+        };
+        let known = out.entry(&service.id).or_default();
+        *known = (known.0 + triggered, known.1 + acknowledged);
+    }
+    out
 }
 
 /// How it stands by its open incidents and windows; `now` by the provider's clock.

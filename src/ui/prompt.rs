@@ -1,5 +1,7 @@
 //! The open prompt, in a box over the body. It names what it will touch, and says who else will notice.
 
+mod arrange;
+
 use ratatui::{
     Frame,
     layout::{Position, Rect},
@@ -39,6 +41,7 @@ pub(super) fn draw(model: &Model, prompt: &Prompt, frame: &mut Frame<'_>, body: 
         Ask::Note(editor) => note(model, prompt, editor, &title, frame, body),
         Ask::HandOff(hand_off) if hand_off.stage == Stage::Confirming => question(model, prompt, &title, frame, body),
         Ask::HandOff(hand_off) => choice(model, hand_off, &title, frame, body),
+        Ask::Arrange(arranging) => arrange::draw(model, prompt, arranging, &title, frame, body),
     }
 }
 
@@ -54,6 +57,7 @@ fn title(prompt: &Prompt) -> String {
         Ask::HandOff(_) => format!("Hand off {what} to whom?"),
         Ask::Note(_) => format!("Note on {what}"),
         Ask::Replay(delivery) => format!("Replay delivery {}?", delivery.id),
+        Ask::Arrange(arranging) => arranging.title(),
         Ask::Conflict { verb, .. } => format!("{} {what} all the same?", capital(verb.word())),
     }
 }
@@ -172,6 +176,7 @@ fn noticed(prompt: &Prompt) -> String {
         Ask::Conflict { .. } => "Nothing was sent.".into(),
         Ask::Replay(delivery) => replaying(delivery),
         Ask::Note(_) => "Everybody who can see the incident can read the note.".into(),
+        Ask::Arrange(_) => String::new(),
     }
 }
 

@@ -341,7 +341,7 @@ fn reason(outcome: &Outcome) -> Option<&str> {
 }
 
 /// An outcome with all that is known about it.
-pub(super) fn outcome_words(outcome: &Outcome) -> String {
+pub(in crate::app) fn outcome_words(outcome: &Outcome) -> String {
     let word = outcome.word();
     match outcome {
         Outcome::Pending | Outcome::Sent | Outcome::Confirmed { notice: None } => word.into(),

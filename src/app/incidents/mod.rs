@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use ratatui::layout::Rect;
 
 pub use acting::{last_action, outcome_mark};
-pub(super) use acting::{may_act, open_conflict, send};
+pub(super) use acting::{may_act, open_conflict, outcome_words, send};
 pub use detail::{Opened, page, status_mark, status_tone, urgency_word};
 pub use doubts::doubt;
 pub use next::{next_paged, next_paged_short};
@@ -34,6 +34,7 @@ use crate::{
         freshness::{Account, Freshness},
         id::IncidentKey,
         keys::{Chord, Key},
+        text::Shown,
     },
     proto::{Answer, RequestId},
 };
@@ -122,6 +123,15 @@ pub(super) fn show(model: &mut Model, key: IncidentKey) -> Vec<Effect> {
     model.incidents.cursor.select(Some(key.clone()));
     find_place(model);
     detail::open(model, key)
+}
+
+/// Lists the incidents of a service.
+pub(super) fn show_service(model: &mut Model, service: &Shown) {
+    model.view = View::Incidents;
+    model.incidents.opened = None;
+    model.incidents.filter.clear();
+    model.incidents.filter.insert(service.as_str());
+    refilter(model);
 }
 
 /// Closes the detail, else lifts the filter, else takes off the marks.

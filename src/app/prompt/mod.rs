@@ -1,6 +1,7 @@
 //! Prompts: what is asked before anything is done that other people notice. A prompt names what it will
 //! touch; that list is made when it opens and never changes while it is open.
 
+pub mod arrange;
 mod hand_off;
 
 use tui_textarea::{TextArea, WrapMode};
@@ -99,6 +100,8 @@ pub enum Ask {
     },
     /// Whether to apply a delivery once more. It aims at no incident.
     Replay(Box<DeliverySummary>),
+    /// An override or a maintenance window. It aims at no incident.
+    Arrange(Box<arrange::Arranging>),
 }
 
 impl Prompt {
@@ -150,6 +153,7 @@ impl Prompt {
             Ask::Conflict { .. } => &[("y", "do it anyway"), ("esc", "leave it")],
             Ask::Replay(_) => &[("enter", "replay"), ("esc", "leave it")],
             Ask::HandOff(hand_off) => hand_off.hints(),
+            Ask::Arrange(arranging) => arranging.hints(),
         }
     }
 }
@@ -177,7 +181,11 @@ fn editor(text: String) -> TextArea<'static> {
 }
 
 /// A key while a prompt is open. All keys belong to the prompt.
-pub(super) fn press(model: &mut Model, mut prompt: Prompt, chord: Chord) -> Vec<Effect> {
+pub(super) fn press(model: &mut Model, prompt: Prompt, chord: Chord) -> Vec<Effect> {
+    let mut prompt = match prompt {
+        Prompt { ask: Ask::Arrange(arranging), .. } => return arrange::press(model, arranging, chord),
+        prompt => prompt,
+    };
     let step = match &mut prompt.ask {
         Ask::Acknowledge => confirm(chord, Key::Enter, &Verb::Acknowledge),
         Ask::Resolve => confirm(chord, Key::Enter, &Verb::Resolve),
@@ -185,6 +193,8 @@ pub(super) fn press(model: &mut Model, mut prompt: Prompt, chord: Chord) -> Vec<
         Ask::Conflict { verb, .. } => confirm(chord, Key::Char('y'), verb),
         Ask::Note(editor) => note(model, editor, chord),
         Ask::HandOff(hand_off) => hand_off::press(model, hand_off, chord),
+        // Taken care of above.
+        Ask::Arrange(_) => Step::Stay,
         Ask::Replay(delivery) => match chord.key {
             Key::Enter => return webhooks::replay(model, delivery.id),
             Key::Esc => Step::Leave,
@@ -256,12 +266,14 @@ pub(super) fn pasted(prompt: &mut Prompt, text: &str) {
     match &mut prompt.ask {
         Ask::Note(editor) => drop(editor.insert_str(pasted_text(text))),
         Ask::HandOff(hand_off) => hand_off.pasted(text),
+        Ask::Arrange(arranging) => arranging.pasted(text),
         Ask::Acknowledge | Ask::Resolve | Ask::Conflict { .. } | Ask::Replay(_) => {}
     }
 }
 
 /// The screen has another size.
 pub(super) fn settle(model: &mut Model) {
+    arrange::settle(model);
     let height = hand_off::height(model);
     if let Some(Prompt { ask: Ask::HandOff(hand_off), .. }) = &mut model.prompt {
         hand_off.settle(height);
