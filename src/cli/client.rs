@@ -14,13 +14,14 @@ use crate::{
     app::Role,
     core::{
         action::{Action, Target, Verb},
+        arrangement::Arrangement,
         board::{Board, Change},
         freshness::{Account, Standing},
-        id::ActionId,
+        id::{AccountName, ActionId},
         words,
     },
     proto::{
-        Answer, FromConsole, FromServer, PROTOCOL, Request, RequestId,
+        Access, Answer, FromConsole, FromServer, PROTOCOL, Request, RequestId,
         wire::{self, Line},
     },
     run::{Connect as _, Io},
@@ -41,6 +42,8 @@ pub(super) struct Client {
     role: Role,
     opened_at: Timestamp,
     owned: Owned,
+    /// What the server says that this user may do.
+    access: Option<Access>,
 }
 
 fn broken(error: impl std::fmt::Display) -> Failure {
@@ -72,12 +75,13 @@ impl Client {
         let version = env!("CARGO_PKG_VERSION").to_owned();
         wire::send(&mut line, &FromConsole::Hello { protocol: PROTOCOL, version }).await.map_err(broken)?;
         let owned = connector.owned.clone();
-        let mut client = Self { line, board: Board::default(), last_request: 0, role, opened_at, owned };
+        let mut client = Self { line, board: Board::default(), last_request: 0, role, opened_at, owned, access: None };
         let give_up = Instant::now() + ANSWER;
         loop {
             match client.hear(give_up).await? {
                 FromServer::Snapshot { .. } => return Ok(client),
                 FromServer::Refused { reason } => return Err(Failure::new(Exit::Failed, reason)),
+                FromServer::Hello { you, .. } => client.access = Some(you),
                 _ => {}
             }
         }
@@ -196,6 +200,23 @@ impl Client {
         let answer = self.ask(Request::Act { targets, verb }).await?;
         let Answer::Accepted { action } = answer else { return Err(broken("an answer to another question")) };
         self.finished(action).await
+    }
+
+    /// Has something arranged that is no incident; returns it with all its outcomes.
+    pub(super) async fn arrange(&mut self, account: AccountName, what: Arrangement) -> Result<Action, Failure> {
+        let answer = self.ask(Request::Arrange { account, what: Box::new(what) }).await?;
+        let Answer::Accepted { action } = answer else { return Err(broken("an answer to another question")) };
+        self.finished(action).await
+    }
+
+    /// The name in which this user acts at an account of a shared server; `None`: in the account's own.
+    pub(super) fn acts_as(&self, account: &AccountName) -> Option<&str> {
+        match &self.access {
+            Some(Access::ActAs { names, .. }) => Some(names.get(account).map_or("", String::as_str)),
+            // Who may only look is nobody there.
+            Some(Access::Watch { .. }) => Some(""),
+            Some(Access::Act { .. }) | None => None,
+        }
     }
 
     async fn finished(&mut self, id: ActionId) -> Result<Action, Failure> {

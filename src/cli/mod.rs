@@ -11,10 +11,12 @@ mod demo;
 mod doctor;
 mod incident;
 mod logging;
+mod maintenance;
 mod oncall;
 mod output;
 mod serve;
 mod service;
+mod services;
 mod simulate;
 mod template;
 mod webhook;
@@ -145,8 +147,14 @@ enum Command {
     /// Who did what: the log of actions.
     #[command(subcommand)]
     Action(action::Command),
-    /// Who is on call now.
+    /// Who is on call now and next, whether it is me, schedules, overrides, load.
     Oncall(oncall::Args),
+    /// Services: how they stand, and who is on call for them.
+    #[command(subcommand)]
+    Service(services::Command),
+    /// Maintenance windows of services: list, start, end.
+    #[command(subcommand)]
+    Maintenance(maintenance::Command),
     /// The webhook log.
     #[command(subcommand)]
     Delivery(delivery::Command),
@@ -224,6 +232,8 @@ async fn run(args: Args) -> Result<i32, Failure> {
         Some(Command::Incident(command)) => incident::run(&places, command).await?,
         Some(Command::Action(command)) => action::run(&places, &command).await?,
         Some(Command::Oncall(args)) => oncall::run(&places, args).await?,
+        Some(Command::Service(command)) => services::run(&places, &command).await?,
+        Some(Command::Maintenance(command)) => maintenance::run(&places, command).await?,
         Some(Command::Delivery(command)) => delivery::run(&places, command).await?,
         Some(Command::Webhook(command)) => webhook::run(&places, command).await?,
         Some(Command::Template(command)) => template::run(&places, command).await?,

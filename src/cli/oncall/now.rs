@@ -1,25 +1,11 @@
-//! `dogwatch oncall`: who is on call now, level by level.
+//! Who is on call now, level by level.
 
 use serde_json::json;
 
-use super::{Exit, Outcome, Places, client::Client, output};
+use super::{Client, Outcome, output};
 use crate::core::{id::AccountName, oncall::OnCall};
 
-#[derive(clap::Args)]
-pub(super) struct Args {
-    #[arg(long)]
-    json: bool,
-}
-
-pub(super) async fn run(places: &Places, args: Args) -> Outcome {
-    let mut client = Client::open(places).await?;
-    let outcome = list(&mut client, &args).await;
-    client.close().await;
-    outcome
-}
-
-async fn list(client: &mut Client, args: &Args) -> Outcome {
-    client.ask_the_providers().await?;
+pub(super) fn list(client: &Client, json: bool) -> Outcome {
     let mut rows: Vec<(AccountName, OnCall)> = client
         .board
         .accounts
@@ -30,17 +16,14 @@ async fn list(client: &mut Client, args: &Args) -> Outcome {
         (a, &x.policy.name, x.level, &x.user.name).cmp(&(b, &y.policy.name, y.level, &y.user.name))
     });
     let doubts = client.on_call_doubts();
-    if args.json {
+    if json {
         let rows: Vec<_> =
             rows.iter().map(|(account, oncall)| json!({ "account": account, "on_call": oncall })).collect();
         output::json(&json!({ "on_calls": rows, "trusted": doubts.is_empty(), "doubts": doubts }))?;
     } else {
         print(&rows, doubts.is_empty());
     }
-    for doubt in &doubts {
-        output::complain(doubt);
-    }
-    Ok(if doubts.is_empty() { Exit::Done } else { Exit::Stale })
+    Ok(super::trusted(client))
 }
 
 fn print(rows: &[(AccountName, OnCall)], trusted: bool) {
