@@ -302,7 +302,7 @@ pub(crate) fn by(actor: &str) -> By {
 
 pub(crate) fn action(id: i64, verb: Verb, outcomes: &[(&str, Outcome)]) -> Action {
     let outcomes = outcomes.iter().map(|(id, outcome)| (key(id), outcome.clone())).collect();
-    Action { id: ActionId(id), at: ago(60), by: by("alice"), verb, outcomes }
+    Action { id: ActionId(id), at: ago(60), by: by("alice"), verb, outcomes, due: None }
 }
 
 pub(crate) fn board() -> Board {
@@ -315,6 +315,7 @@ pub(crate) fn board() -> Board {
         policies: vec![policy(), databases()],
         escalation: escalation(),
         services: services(),
+        ..AccountBoard::of(account())
     };
     let done = Outcome::Confirmed { notice: None };
     Board {
@@ -414,7 +415,7 @@ pub(crate) fn answer(model: &mut Model, effects: &[Effect], answer: Result<Answe
 pub(crate) fn requests(effects: &[Effect]) -> Vec<(u64, Request)> {
     let request = |effect: &Effect| match effect {
         Effect::Send { id, request } => Some((*id, request.clone())),
-        Effect::Copy(_) | Effect::Suspend | Effect::Quit => None,
+        Effect::Copy(_) | Effect::Suspend | Effect::Quit | Effect::RememberView(_) => None,
     };
     effects.iter().filter_map(request).collect()
 }

@@ -2,6 +2,7 @@
 //! else happens. No clock, no I/O: the same events always give the same model and effects.
 
 pub mod arranging;
+pub mod command;
 pub mod filter;
 pub mod geometry;
 pub mod help;
@@ -25,6 +26,7 @@ pub(crate) mod fixtures;
 use jiff::{Timestamp, tz::TimeZone};
 use ratatui::layout::Rect;
 
+use command::CommandLine;
 use keys::Action;
 use list::Step;
 use prompt::Prompt;
@@ -124,6 +126,8 @@ pub enum Effect {
     Copy(String),
     Suspend,
     Quit,
+    /// Keep the name of the saved view for the next start; `None`: none is in force.
+    RememberView(Option<Shown>),
 }
 
 /// How this console got its server.
@@ -187,6 +191,7 @@ pub struct Model {
     /// The help page is open, scrolled by so many lines.
     pub help: Option<u16>,
     pub prompt: Option<Prompt>,
+    pub command: CommandLine,
     pub incidents: incidents::State,
     pub oncall: oncall::State,
     pub webhooks: webhooks::State,
@@ -214,6 +219,7 @@ impl Model {
             notice: None,
             help: None,
             prompt: None,
+            command: CommandLine::default(),
             incidents: incidents::State::default(),
             oncall: oncall::State::default(),
             webhooks: webhooks::State::default(),
@@ -341,8 +347,9 @@ fn answered(model: &mut Model, id: RequestId, answer: Result<Answer, String>) ->
         }
         return vec![];
     }
-    // Each view knows the requests it still waits for; the first one that does takes the answer.
-    incidents::answered(model, id, &answer)
+    // Each part knows the requests it still waits for; the first one that does takes the answer.
+    prompt::answered(model, id, &answer)
+        .or_else(|| incidents::answered(model, id, &answer))
         .or_else(|| oncall::answered(model, id, &answer))
         .or_else(|| webhooks::answered(model, id, &answer))
         .or_else(|| templates::answered(model, id, &answer))
@@ -363,8 +370,11 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
     if geometry::is_too_small(model.size) || model.help.is_some() {
         return vec![];
     }
-    if let Some(prompt) = &mut model.prompt {
-        prompt::pasted(prompt, text);
+    if model.prompt.is_some() {
+        prompt::pasted(model, text);
+        return vec![];
+    }
+    if command::pasted(model, text) {
         return vec![];
     }
     match model.view {
@@ -439,7 +449,10 @@ fn press_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
 
 /// What cannot be seen cannot be worked: only leaving goes, and not while something may be half typed.
 fn press_unseen(model: &mut Model, chord: Chord) -> Vec<Effect> {
-    let typing = model.prompt.is_some() || model.incidents.filtering || model.view == View::Templates;
+    let typing = model.prompt.is_some()
+        || model.command.line.is_some()
+        || model.incidents.typing.is_some()
+        || model.view == View::Templates;
     if !typing && keys::resolve(chord, model.view) == Some(Action::Quit) { quit(model) } else { vec![] }
 }
 
@@ -447,6 +460,9 @@ fn press_view(model: &mut Model, chord: Chord) -> Vec<Effect> {
     if model.help.is_some() {
         press_help(model, chord);
         return vec![];
+    }
+    if let Some(effects) = command::typed(model, chord) {
+        return effects;
     }
     let typed = match model.view {
         View::Incidents => incidents::typed(model, chord),
@@ -479,6 +495,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::ShowWebhooks => model.view = View::Webhooks,
         Action::ShowTemplates => model.view = View::Templates,
         Action::Refresh => return refresh(model),
+        Action::CommandLine => command::open(model),
         Action::Back if had_news && model.notice.is_none() => {}
         Action::Back if webhooks::returns(model) => {}
         _ => {
@@ -521,7 +538,7 @@ fn press_help(model: &mut Model, chord: Chord) {
 fn scroll_help(model: &mut Model, step: Option<Step>) {
     let Some(offset) = model.help else { return };
     let body = geometry::areas(Rect::new(0, 0, model.size.0, model.size.1)).body;
-    let lines = help::page(model.view, geometry::text(body).width.into()).len();
+    let lines = help::page(model, geometry::text(body).width.into()).len();
     let height = usize::from(body.height);
     let offset = match step {
         Some(step) => list::scroll(offset.into(), step, lines, height),

@@ -102,7 +102,7 @@ pub fn selected(model: &Model) -> Option<Row<'_>> {
 /// A key of the table, pressed in this view.
 pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     match action {
-        Action::Open => go_to_incidents(model),
+        Action::Open => return go_to_incidents(model),
         Action::StartMaintenance => return prompt::arrange::start_maintenance(model),
         Action::EndMaintenance => return prompt::arrange::end_maintenance(model),
         Action::Filter => model.services.filter.open(),
@@ -159,11 +159,12 @@ fn height(model: &Model) -> usize {
     filter::list_areas(filter::body(model), TITLE, &model.services.filter).rows.height.into()
 }
 
-fn go_to_incidents(model: &mut Model) {
-    match selected(model).map(|row| row.service.service.name.clone()) {
-        Some(name) => incidents::show_service(model, &name),
-        None => model.say(NoticeKind::Bad, "no service is selected: j and k select"),
+fn go_to_incidents(model: &mut Model) -> Vec<Effect> {
+    if let Some(name) = selected(model).map(|row| row.service.service.name.clone()) {
+        return incidents::show_service(model, &name);
     }
+    model.say(NoticeKind::Bad, "no service is selected: j and k select");
+    vec![]
 }
 
 #[cfg(test)]

@@ -11,13 +11,14 @@ use super::{
     output,
 };
 use crate::{
-    app::Role,
+    app::{Role, person},
     core::{
-        action::{Action, Target, Verb},
+        action::{Action, NewIncident, Target, Verb},
         arrangement::Arrangement,
-        board::{Board, Change},
+        board::{AccountBoard, Board, Change},
         freshness::{Account, Standing},
-        id::{AccountName, ActionId},
+        id::{AccountName, ActionId, UserId},
+        incident::Named,
         words,
     },
     proto::{
@@ -34,16 +35,19 @@ const ANSWER: Duration = Duration::from_mins(1);
 /// How long an action may take, doubts read back included.
 const ACTION: Duration = Duration::from_secs(150);
 
+/// Before the server has said who it takes one for.
+const UNGREETED: Access = Access::Watch { reason: String::new() };
+
 /// A command's conversation with the server.
 pub(super) struct Client {
     line: Line<Box<dyn Io>>,
     pub(super) board: Board,
+    /// Whom the server takes this for.
+    access: Access,
     last_request: RequestId,
     role: Role,
     opened_at: Timestamp,
     owned: Owned,
-    /// What the server says that this user may do.
-    access: Option<Access>,
 }
 
 fn broken(error: impl std::fmt::Display) -> Failure {
@@ -75,13 +79,13 @@ impl Client {
         let version = env!("CARGO_PKG_VERSION").to_owned();
         wire::send(&mut line, &FromConsole::Hello { protocol: PROTOCOL, version }).await.map_err(broken)?;
         let owned = connector.owned.clone();
-        let mut client = Self { line, board: Board::default(), last_request: 0, role, opened_at, owned, access: None };
+        let mut client =
+            Self { line, board: Board::default(), access: UNGREETED, last_request: 0, role, opened_at, owned };
         let give_up = Instant::now() + ANSWER;
         loop {
             match client.hear(give_up).await? {
                 FromServer::Snapshot { .. } => return Ok(client),
                 FromServer::Refused { reason } => return Err(Failure::new(Exit::Failed, reason)),
-                FromServer::Hello { you, .. } => client.access = Some(you),
                 _ => {}
             }
         }
@@ -96,6 +100,7 @@ impl Client {
         match &message {
             FromServer::Snapshot { board } => self.board = (**board).clone(),
             FromServer::Changed { change } => self.board.apply(change),
+            FromServer::Hello { you, .. } => self.access = you.clone(),
             _ => {}
         }
         Ok(message)
@@ -155,6 +160,16 @@ impl Client {
         accounts.filter(|account| account.rest_off.is_some()).map(|account| account.name.to_string()).collect()
     }
 
+    /// Who the person that runs the command is at an account, if that is known.
+    pub(super) fn person<'a>(&self, account: &'a AccountBoard) -> Option<&'a Named<UserId>> {
+        person::me(&self.access, account)
+    }
+
+    /// The same, by id.
+    pub(super) fn me<'a>(&self, account: &'a AccountBoard) -> Option<&'a UserId> {
+        person::me(&self.access, account).map(|me| &me.id)
+    }
+
     /// The same of who is on call.
     pub(super) fn on_call_doubts(&self) -> Vec<String> {
         self.doubts_of(Account::on_call_standing, Some("who is on call is not asked for"))
@@ -197,7 +212,16 @@ impl Client {
 
     /// Has an action carried out; returns it with all its outcomes.
     pub(super) async fn act(&mut self, targets: Vec<Target>, verb: Verb) -> Result<Action, Failure> {
-        let answer = self.ask(Request::Act { targets, verb }).await?;
+        self.carried_out(Request::Act { targets, verb, undoable: false }).await
+    }
+
+    /// Has an incident made; the outcome stands under its id.
+    pub(super) async fn create(&mut self, account: AccountName, new: NewIncident) -> Result<Action, Failure> {
+        self.carried_out(Request::Create { account, new: Box::new(new), undoable: false }).await
+    }
+
+    async fn carried_out(&mut self, request: Request) -> Result<Action, Failure> {
+        let answer = self.ask(request).await?;
         let Answer::Accepted { action } = answer else { return Err(broken("an answer to another question")) };
         self.finished(action).await
     }
@@ -207,16 +231,6 @@ impl Client {
         let answer = self.ask(Request::Arrange { account, what: Box::new(what) }).await?;
         let Answer::Accepted { action } = answer else { return Err(broken("an answer to another question")) };
         self.finished(action).await
-    }
-
-    /// The name in which this user acts at an account of a shared server; `None`: in the account's own.
-    pub(super) fn acts_as(&self, account: &AccountName) -> Option<&str> {
-        match &self.access {
-            Some(Access::ActAs { names, .. }) => Some(names.get(account).map_or("", String::as_str)),
-            // Who may only look is nobody there.
-            Some(Access::Watch { .. }) => Some(""),
-            Some(Access::Act { .. }) | None => None,
-        }
     }
 
     async fn finished(&mut self, id: ActionId) -> Result<Action, Failure> {

@@ -179,9 +179,10 @@ pub(super) fn report(action: &Action, what: &Arrangement, json: bool) -> Outcome
 fn sentence(outcome: &action::Outcome) -> String {
     let word = outcome.word();
     match outcome {
-        action::Outcome::Pending | action::Outcome::Sent | action::Outcome::Confirmed { notice: None } => {
-            word.to_owned()
-        }
+        action::Outcome::Pending
+        | action::Outcome::TakenBack
+        | action::Outcome::Sent
+        | action::Outcome::Confirmed { notice: None } => word.to_owned(),
         action::Outcome::Confirmed { notice: Some(notice) } => format!("{word} ({notice})"),
         action::Outcome::Partly { done, failed } => format!("{done}, but {failed}"),
         action::Outcome::Failed { reason }

@@ -11,7 +11,7 @@ use super::{
     delivery::{DeliverySummary, NOTHING},
     escalation::Policy,
     freshness::{Account, Door, Upkeep},
-    id::{AccountName, IncidentKey, PolicyId},
+    id::{AccountName, IncidentKey, PolicyId, TeamId},
     incident::{Incident, Named, Observation, Source, Status},
     oncall::{OnCall, Person, Schedule},
     service::Services,
@@ -44,6 +44,8 @@ pub enum Change {
         account: AccountName,
         people: Vec<Person>,
         policies: Vec<Named<PolicyId>>,
+        #[serde(default)]
+        policy_teams: BTreeMap<PolicyId, Vec<Named<TeamId>>>,
     },
     Delivery(Box<DeliverySummary>),
     Action(Box<Action>),
@@ -79,6 +81,9 @@ pub struct AccountBoard {
     pub escalation: Vec<Policy>,
     #[serde(default)]
     pub services: Services,
+    /// A policy that is not in it: its teams are not known.
+    #[serde(default)]
+    pub policy_teams: BTreeMap<PolicyId, Vec<Named<TeamId>>>,
 }
 
 impl AccountBoard {
@@ -92,6 +97,7 @@ impl AccountBoard {
             policies: vec![],
             escalation: vec![],
             services: Services::default(),
+            policy_teams: BTreeMap::new(),
         }
     }
 }
@@ -180,10 +186,11 @@ impl Board {
                     board.schedules.clone_from(schedules);
                 }
             }
-            Change::Directory { account, people, policies } => {
+            Change::Directory { account, people, policies, policy_teams } => {
                 if let Some(board) = self.accounts.get_mut(account) {
                     board.people.clone_from(people);
                     board.policies.clone_from(policies);
+                    board.policy_teams.clone_from(policy_teams);
                 }
             }
             Change::Delivery(delivery) => {
@@ -337,8 +344,9 @@ pub(super) mod tests {
                 id: ActionId(id),
                 at: Timestamp::UNIX_EPOCH,
                 by: By { actor: "alice".into(), uid: None, name: None },
-                verb: Verb::Resolve,
+                verb: Verb::Resolve { note: None },
                 outcomes: vec![(key, outcome)],
+                due: None,
             }))
         };
         let mut board = Board::default();
@@ -437,6 +445,8 @@ pub(super) mod tests {
             to: second(9),
         };
         let person = Person { user: user("U1"), email: None };
+        let teams: BTreeMap<_, _> =
+            [(policy().id, vec![Named { id: "T1".parse().expect("id"), name: "nights".into() }])].into();
         let template = TemplateSummary { name: "slack".to_owned(), saved_at: None, built_in: true };
         let door = Door::Open { address: "127.0.0.1:8484".to_owned() };
         let upkeep = Upkeep { settings: Some("line 3".into()), certificate: None };
@@ -445,7 +455,12 @@ pub(super) mod tests {
             Change::Account(Box::new(account("prod"))),
             Change::OnCalls { account: name("prod"), oncalls: vec![oncall.clone()] },
             Change::Schedules { account: name("prod"), schedules: vec![schedule.clone()] },
-            Change::Directory { account: name("prod"), people: vec![person.clone()], policies: vec![policy()] },
+            Change::Directory {
+                account: name("prod"),
+                people: vec![person.clone()],
+                policies: vec![policy()],
+                policy_teams: teams.clone(),
+            },
             // What is known of its people outlives another look at the account itself.
             Change::Account(Box::new(Account { poll_seconds: 60, ..account("prod") })),
             Change::Incident(Box::new(incident.clone())),
@@ -465,6 +480,7 @@ pub(super) mod tests {
             schedules: vec![schedule],
             people: vec![person],
             policies: vec![policy()],
+            policy_teams: teams,
             ..AccountBoard::of(account("prod"))
         };
         let whole = Board {

@@ -3,6 +3,7 @@
 pub mod action;
 pub mod arrangement;
 pub mod board;
+pub mod choices;
 pub mod curl;
 pub mod delivery;
 pub mod detail;
@@ -22,4 +23,5 @@ pub mod span;
 pub mod subscription;
 pub mod template;
 pub mod text;
+pub mod view;
 pub mod words;

@@ -4,18 +4,19 @@ pub mod http;
 pub mod pagerduty;
 mod rota;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::core::{
-    action::Assignee,
+    action::{NewIncident, Step},
+    choices::{Choices, ChoicesOf},
     detail::Detail,
     escalation::Policy,
     freshness::Identity,
-    id::{IncidentId, PolicyId, SubscriptionId},
-    incident::{Named, Observation, Status},
+    id::{IncidentId, PolicyId, SubscriptionId, TeamId},
+    incident::{Named, Observation},
     oncall::{OnCall, Person, Schedule},
     subscription::{Created, NewSubscription, Subscription},
     text::Shown,
@@ -76,6 +77,9 @@ impl ProviderError {
     }
 }
 
+/// The most incidents in one request of [`Provider::take_many`]: what `PagerDuty`'s own scripts send at a time.
+pub const MANY: usize = 100;
+
 /// What [`Provider::check`] found out: one line each for `dogwatch doctor`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
@@ -92,6 +96,8 @@ pub struct Directory {
     pub policies: Vec<Named<PolicyId>>,
     /// The same with their rules.
     pub escalation: Vec<Policy>,
+    /// Of each policy, as far as they are told.
+    pub policy_teams: BTreeMap<PolicyId, Vec<Named<TeamId>>>,
 }
 
 /// One account at one provider. Reads are retried within their deadline; writes are sent once.
@@ -122,13 +128,26 @@ pub trait Provider: Send + Sync {
     async fn schedules(&self, now: Timestamp) -> Result<Vec<Schedule>, ProviderError>;
     async fn directory(&self) -> Result<Directory, ProviderError>;
 
-    /// Sets the status of one incident; the answer is the incident as it then stands.
-    async fn set_status(&self, id: &IncidentId, status: Status) -> Result<Observation, ProviderError>;
-    async fn hand_off(&self, id: &IncidentId, to: &Assignee) -> Result<Observation, ProviderError>;
-    async fn add_note(&self, id: &IncidentId, text: &str) -> Result<(), ProviderError>;
-    /// The texts of an incident's notes, to see whether one was posted.
-    /// `since`: only those written then or later, or when that cannot be told.
-    async fn note_texts(&self, id: &IncidentId, since: Option<Timestamp>) -> Result<Vec<String>, ProviderError>;
+    /// Takes one step on one incident. Answered with the incident as it then stands, where the provider shows it.
+    async fn take(&self, id: &IncidentId, step: &Step) -> Result<Option<Observation>, ProviderError>;
+    /// Takes a step that [is for many](Step::is_for_many) on all of these at once, or on none of them. At most
+    /// [`MANY`]. The answer may lack some, of which is not known then how they stand.
+    async fn take_many(&self, ids: &[IncidentId], step: &Step) -> Result<Vec<Observation>, ProviderError>;
+    /// How many signs of such a step there are that the incident itself does not show, for example notes of the same
+    /// text: one more than before the step was sent means that it was taken. `None`: nothing shows it.
+    /// `since`: only signs from then or later, or of which that cannot be told.
+    async fn signs(
+        &self,
+        id: &IncidentId,
+        step: &Step,
+        since: Option<Timestamp>,
+    ) -> Result<Option<usize>, ProviderError>;
+    /// Makes an incident.
+    async fn create_incident(&self, new: &NewIncident) -> Result<Observation, ProviderError>;
+    /// The incident that was made with this dedup key, if there is one.
+    async fn created_incident(&self, new: &NewIncident) -> Result<Option<Observation>, ProviderError>;
+    /// What there is to choose from for an action on `id`.
+    async fn choices(&self, of: &ChoicesOf) -> Result<Choices, ProviderError>;
 
     /// The subscriptions to its webhooks; nothing where they can only be looked after by hand.
     fn subscriptions(&self) -> Option<&dyn Subscriptions> {

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::sleep;
 
 use super::{
+    acting::by,
     actions::{not_seen_done, patiently, provider_of, record, record_last},
     desk::Desk,
     people::{Acting, Caller},
@@ -14,9 +15,8 @@ use super::{
 };
 use crate::{
     core::{
-        action::{Action, By, Outcome, Verb},
+        action::{Action, Outcome, Verb},
         arrangement::{Arrangement, Cover, MOST},
-        board::Change,
         id::{AccountName, ActionId, IncidentKey, ServiceId},
         incident::Named,
         oncall::Schedule,
@@ -43,21 +43,14 @@ impl Desk {
         what: Arrangement,
     ) -> Result<Answer, String> {
         check(&what)?;
-        if !self.accounts.contains_key(&account) {
-            return Err(format!("there is no account `{account}`"));
-        }
-        let acting = self.people.acting(caller, &account)?;
+        let acting = self.acting(caller, &account)?;
         let keys = what.keys(&account);
         if keys.len() != what.parts() {
             return Err("a part of it has no usable id".to_owned());
         }
-        let by = By { actor: caller.login.clone(), uid: caller.uid, name: acting.name() };
-        tracing::info!(uid = by.uid, "{} is asked for, {} parts", what.word(), what.parts());
-        let verb = Verb::Arrange(Box::new(what));
-        let written = self.store.new_action((self.now)(), by, verb, keys).await;
-        let action = written.map_err(|e| format!("nothing was sent: the action could not be written down: {e}"))?;
+        let by = by(caller, std::iter::once(&acting));
+        let (action, _) = self.write_down(by, Verb::Arrange(Box::new(what)), keys, false).await?;
         let id = action.id;
-        self.hub.publish(Change::Action(Box::new(action.clone())));
         self.under_way.spawn(carry_out(Arc::clone(self), action, acting));
         Ok(Answer::Accepted { action: id })
     }
@@ -87,7 +80,7 @@ async fn carry_out(desk: Arc<Desk>, action: Action, acting: Acting) {
     let Verb::Arrange(what) = &action.verb else { return };
     for (at, (key, _)) in action.outcomes.iter().enumerate() {
         let outcome = one(&desk, action.id, what, at, key, &acting).await;
-        record_last(&desk, action.id, &action.verb, key, outcome).await;
+        record_last(&desk, action.id, &action.verb, vec![(key.clone(), outcome)]).await;
     }
     if let Some((key, _)) = action.outcomes.first()
         && let Some(account) = desk.accounts.get(&key.account)
@@ -111,7 +104,7 @@ pub(super) async fn settle(desk: &Desk, action: &Action, what: &Arrangement) {
             },
             _ => continue,
         };
-        record_last(desk, action.id, &action.verb, key, settled).await;
+        record_last(desk, action.id, &action.verb, vec![(key.clone(), settled)]).await;
     }
 }
 
@@ -130,7 +123,7 @@ async fn one(desk: &Desk, id: ActionId, what: &Arrangement, at: usize, key: &Inc
             return Outcome::Failed { reason: Shown::line(&reason) };
         }
     }
-    if let Err(error) = record(desk, id, key, Outcome::Sent).await {
+    if let Err(error) = record(desk, id, &[(key.clone(), Outcome::Sent)]).await {
         let reason = format!("not sent, because it could not be written down: {error}");
         return Outcome::Failed { reason: Shown::line(&reason) };
     }

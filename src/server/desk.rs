@@ -4,20 +4,19 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use tokio::sync::{Mutex, mpsc, oneshot};
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     account::Accounts,
-    actions,
+    actions::undo::Waiting,
     hub::Hub,
     keeper::Order,
     look::Looks,
     metrics::Metrics,
-    people::{Acting, Caller, People},
+    people::{Caller, People},
 };
 use crate::{
     core::{
-        action::{By, Target, Verb},
         board::Change,
         delivery::{Bytes, DeliveryView, RAW_LIMIT},
         id::{AccountName, BadId, DeliveryId, IncidentKey},
@@ -32,8 +31,6 @@ use crate::{
 
 /// The most lines of the log that one request gets.
 pub(super) const PAGE: u32 = 500;
-/// The most incidents that one action may name.
-const TARGETS: usize = 1000;
 
 /// What a request needs. Everything that changes something, here or at a provider, needs [`Need::Act`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +49,7 @@ pub fn need(request: &Request) -> Need {
         | Request::Actions { .. }
         | Request::Template { .. }
         | Request::Render { .. }
+        | Request::Choices { .. }
         | Request::Duties { .. }
         | Request::Shifts { .. }
         | Request::Overrides { .. }
@@ -59,6 +57,8 @@ pub fn need(request: &Request) -> Need {
         | Request::Refresh => Need::Look,
         Request::Arrange { .. }
         | Request::Act { .. }
+        | Request::Create { .. }
+        | Request::TakeBack { .. }
         | Request::Replay { .. }
         | Request::SaveTemplate { .. }
         | Request::Reload => Need::Act,
@@ -69,6 +69,7 @@ pub fn need(request: &Request) -> Need {
 pub fn asks_a_provider(request: &Request) -> bool {
     match request {
         Request::Detail { .. }
+        | Request::Choices { .. }
         | Request::Duties { .. }
         | Request::Shifts { .. }
         | Request::Overrides { .. }
@@ -76,6 +77,8 @@ pub fn asks_a_provider(request: &Request) -> bool {
         | Request::Refresh => true,
         Request::Act { .. }
         | Request::Arrange { .. }
+        | Request::Create { .. }
+        | Request::TakeBack { .. }
         | Request::Delivery { .. }
         | Request::Deliveries { .. }
         | Request::SearchDeliveries { .. }
@@ -97,6 +100,10 @@ pub struct Desk {
     pub library: Library,
     /// Actions being carried out: the end waits for them.
     pub under_way: TaskTracker,
+    /// Actions that can still be taken back.
+    pub waiting: Waiting,
+    /// The end has come: what waits is sent.
+    pub ending: CancellationToken,
     /// Held from a change on the board until the store has it, so that both end with the same.
     pub order: Mutex<()>,
     /// Incidents that only another look at the provider can tell of.
@@ -119,7 +126,10 @@ impl Desk {
             may_act(&self.access(caller))?;
         }
         match request {
-            Request::Act { targets, verb } => self.act(caller, targets, verb).await,
+            Request::Act { targets, verb, undoable } => self.act(caller, targets, verb, undoable).await,
+            Request::Create { account, new, undoable } => self.create(caller, account, *new, undoable).await,
+            Request::TakeBack { action } => self.take_back(caller, action),
+            Request::Choices { account, of } => self.choices(account, of).await,
             Request::Detail { key } => self.detail(key).await,
             Request::Delivery { id } => self.delivery(id).await,
             Request::Deliveries { before, limit } => self.deliveries(before, limit).await,
@@ -147,38 +157,6 @@ impl Desk {
     /// What `caller` may do now.
     pub fn access(&self, caller: &Caller) -> Access {
         self.people.access(caller, self.accounts.all().keys())
-    }
-
-    async fn act(self: &Arc<Self>, caller: &Caller, targets: Vec<Target>, verb: Verb) -> Result<Answer, String> {
-        if targets.is_empty() || targets.len() > TARGETS {
-            return Err(format!("an action takes 1 to {TARGETS} incidents, not {}", targets.len()));
-        }
-        if matches!(verb, Verb::Arrange(_)) {
-            return Err("this is nothing that is done to an incident".to_owned());
-        }
-        let targets = targets.into_iter().map(|target| self.acting(caller, target)).collect::<Result<Vec<_>, _>>()?;
-        let by = by(caller, &targets);
-        tracing::info!(uid = by.uid, "{} of {} incidents is asked for", verb.word(), targets.len());
-        let keys = targets.iter().map(|(target, _)| target.key.clone()).collect();
-        let action = self
-            .store
-            .new_action((self.now)(), by, verb, keys)
-            .await
-            .map_err(|e| format!("nothing was sent: the action could not be written down: {e}"))?;
-        let id = action.id;
-        self.hub.publish(Change::Action(Box::new(action.clone())));
-        self.under_way.spawn(actions::carry_out(Arc::clone(self), action, targets));
-        Ok(Answer::Accepted { action: id })
-    }
-
-    /// In whose name `caller` acts on `target`.
-    fn acting(&self, caller: &Caller, target: Target) -> Result<(Target, Acting), String> {
-        let account = &target.key.account;
-        if !self.accounts.contains_key(account) {
-            return Err(format!("there is no account `{account}`"));
-        }
-        let acting = self.people.acting(caller, account)?;
-        Ok((target, acting))
     }
 
     async fn actions(&self, limit: u32) -> Result<Answer, String> {
@@ -308,14 +286,6 @@ fn may_act(access: &Access) -> Result<(), String> {
         Access::Act { .. } | Access::ActAs { .. } => Ok(()),
         Access::Watch { reason } => Err(format!("you may look, not act: {reason}")),
     }
-}
-
-/// For the log of actions.
-fn by(caller: &Caller, targets: &[(Target, Acting)]) -> By {
-    let mut names: Vec<Shown> = targets.iter().filter_map(|(_, acting)| acting.name()).collect();
-    names.dedup();
-    let name = names.iter().map(Shown::as_str).collect::<Vec<_>>().join(", ");
-    By { actor: caller.login.clone(), uid: caller.uid, name: (!name.is_empty()).then(|| Shown::line(&name)) }
 }
 
 /// A stored delivery, cleaned for the screen.

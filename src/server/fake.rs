@@ -3,7 +3,7 @@
 mod rota;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -21,12 +21,13 @@ use super::{
 use crate::{
     config::{AccountSettings, ProviderKind},
     core::{
-        action::Assignee,
+        action::{Assignee, Edit, NewIncident, Step},
         board::{Board, Change},
+        choices::{Choices, ChoicesOf},
         detail::Detail,
         freshness::{self, Freshness, Identity, Push},
         id::{AccountName, IncidentId, IncidentKey, SubscriptionId, UserId},
-        incident::{Extra, Named, Observation, Stamp, State, Status, Urgency},
+        incident::{Extra, Named, Observation, Pending, Stamp, State, Status, Urgency},
         oncall::{OnCall, Schedule},
         subscription::{self, Created, Filter, NewSubscription, Subscription},
         text::Shown,
@@ -56,7 +57,14 @@ pub(super) enum Spoil {
 
 struct Inside {
     incidents: BTreeMap<IncidentId, Observation>,
-    notes: Vec<String>,
+    /// What was done beside incidents.
+    signs: Vec<(IncidentId, Step)>,
+    /// Nothing can be read back of what was done beside incidents.
+    signless: bool,
+    /// The incidents of each write.
+    requests: Vec<Vec<IncidentId>>,
+    /// Spoils a write on many that names it.
+    refused: BTreeSet<IncidentId>,
     writes: usize,
     next_write: VecDeque<Spoil>,
     reads: Option<ProviderError>,
@@ -77,7 +85,10 @@ impl Default for Inside {
     fn default() -> Self {
         Self {
             incidents: BTreeMap::new(),
-            notes: vec![],
+            signs: vec![],
+            signless: false,
+            requests: vec![],
+            refused: BTreeSet::new(),
             writes: 0,
             next_write: VecDeque::new(),
             reads: None,
@@ -114,26 +125,60 @@ fn timed_out() -> ProviderError {
     ProviderError::TimedOut { address: "fake".into(), within: Duration::from_secs(15) }
 }
 
+fn observation(id: &str, status: Status, second: i64) -> Observation {
+    let at = Timestamp::from_second(1_700_000_000 + second).expect("small");
+    let state = State {
+        status,
+        urgency: Urgency::High,
+        title: Shown::line(&format!("{id} is down")),
+        number: Some(7),
+        priority: None,
+        service: None,
+        escalation_policy: None,
+        assignees: vec![person("alice")],
+        teams: vec![],
+        created_at: at,
+        url: None,
+        dedup_key: None,
+    };
+    let extra = Some(Extra { changed_by: Some("Bob".into()), ..Extra::default() });
+    Observation { key: key(id), stamp: Stamp::rest(at, at), state, extra }
+}
+
+impl Inside {
+    /// Takes a step as the provider would; gives the incident where its answer shows it.
+    fn take(&mut self, id: &IncidentId, step: &Step) -> Option<Observation> {
+        let known = self.incidents.get_mut(id).expect("incident");
+        match step {
+            Step::Acknowledge => known.state.status = Status::Acknowledged,
+            Step::Resolve => known.state.status = Status::Resolved,
+            Step::Assign(Assignee::User(user)) => known.state.assignees = vec![user.clone()],
+            Step::Assign(Assignee::EscalationPolicy(policy)) => known.state.escalation_policy = Some(policy.clone()),
+            Step::Edit(Edit::Title(title)) => known.state.title = Shown::line(title),
+            Step::Edit(Edit::Urgency(urgency)) => known.state.urgency = *urgency,
+            Step::Edit(Edit::Priority(one)) => known.state.priority = one.as_ref().map(|one| one.name.clone()),
+            Step::Snooze(until) => {
+                let pending = Pending { what: "unacknowledge".into(), at: *until };
+                known.extra.get_or_insert_default().pending = vec![pending];
+            }
+            Step::MergeInto(into) => {
+                known.state.status = Status::Resolved;
+                known.extra.get_or_insert_default().merged_into = Some(into.clone());
+            }
+            _ => {
+                self.signs.push((id.clone(), step.clone()));
+                return None;
+            }
+        }
+        known.stamp.at = known.stamp.at.checked_add(SignedDuration::from_secs(1)).expect("small");
+        Some(known.clone())
+    }
+}
+
 impl Fake {
     /// Puts an incident there, as if the provider's other users had made it so at `second`.
     pub(super) fn put(&self, id: &str, status: Status, second: i64) -> Observation {
-        let at = Timestamp::from_second(1_700_000_000 + second).expect("small");
-        let state = State {
-            status,
-            urgency: Urgency::High,
-            title: Shown::line(&format!("{id} is down")),
-            number: Some(7),
-            priority: None,
-            service: None,
-            escalation_policy: None,
-            assignees: vec![person("alice")],
-            teams: vec![],
-            created_at: at,
-            url: None,
-            dedup_key: None,
-        };
-        let extra = Some(Extra { changed_by: Some("Bob".into()), ..Extra::default() });
-        let seen = Observation { key: key(id), stamp: Stamp::rest(at, at), state, extra };
+        let seen = observation(id, status, second);
         self.inside().incidents.insert(seen.key.id.clone(), seen.clone());
         seen
     }
@@ -208,12 +253,32 @@ impl Fake {
         self.inside().writes
     }
 
+    /// The incidents of each write, in order.
+    pub(super) fn requests(&self) -> Vec<Vec<IncidentId>> {
+        self.inside().requests.clone()
+    }
+
+    /// A write on many that names this one is refused whole.
+    pub(super) fn refuse_among_many(&self, id: &str) {
+        self.inside().refused.insert(IncidentId::new(id).expect("id"));
+    }
+
+    /// What is done beside incidents cannot be read back from now on.
+    pub(super) fn hide_signs(&self) {
+        self.inside().signless = true;
+    }
+
+    pub(super) fn titles(&self) -> Vec<Shown> {
+        self.inside().incidents.values().map(|seen| seen.state.title.clone()).collect()
+    }
+
     pub(super) fn names(&self) -> Vec<Option<String>> {
         self.inside().names.clone()
     }
 
     pub(super) fn notes(&self) -> Vec<String> {
-        self.inside().notes.clone()
+        let note = |(_, step): &(IncidentId, Step)| if let Step::Note(text) = step { Some(text.clone()) } else { None };
+        self.inside().signs.iter().filter_map(note).collect()
     }
 
     pub(super) fn status(&self, id: &str) -> Status {
@@ -255,15 +320,6 @@ impl Fake {
                 Err(error)
             }
         }
-    }
-
-    fn change(&self, id: &IncidentId, change: impl FnOnce(&mut State)) -> Result<Observation, ProviderError> {
-        self.write(|inside| {
-            let known = inside.incidents.get_mut(id).expect("incident");
-            change(&mut known.state);
-            known.stamp.at = known.stamp.at.checked_add(SignedDuration::from_secs(1)).expect("small");
-            known.clone()
-        })
     }
 }
 
@@ -323,24 +379,51 @@ impl Provider for Fake {
         self.read(|_| Ok(Directory::default()))
     }
 
-    async fn set_status(&self, id: &IncidentId, status: Status) -> Result<Observation, ProviderError> {
-        self.change(id, |state| state.status = status)
+    async fn take(&self, id: &IncidentId, step: &Step) -> Result<Option<Observation>, ProviderError> {
+        self.inside().requests.push(vec![id.clone()]);
+        self.write(|inside| inside.take(id, step))
     }
 
-    async fn hand_off(&self, id: &IncidentId, to: &Assignee) -> Result<Observation, ProviderError> {
-        self.change(id, |state| match to {
-            Assignee::User(user) => state.assignees = vec![user.clone()],
-            Assignee::EscalationPolicy(policy) => state.escalation_policy = Some(policy.clone()),
+    async fn take_many(&self, ids: &[IncidentId], step: &Step) -> Result<Vec<Observation>, ProviderError> {
+        self.inside().requests.push(ids.to_vec());
+        if let Some(bad) = ids.iter().find(|id| self.inside().refused.contains(*id)) {
+            self.inside().writes += 1;
+            return Err(ProviderError::Refused { status: 400, reason: format!("Incident {bad} Not Found") });
+        }
+        self.write(|inside| ids.iter().filter_map(|id| inside.take(id, step)).collect())
+    }
+
+    async fn signs(
+        &self,
+        id: &IncidentId,
+        step: &Step,
+        since: Option<Timestamp>,
+    ) -> Result<Option<usize>, ProviderError> {
+        // What it has are from long ago.
+        self.read(|inside| {
+            let signs = inside.signs.iter().filter(|(known, signed)| known == id && signed == step).count();
+            Ok((!inside.signless).then_some(if since.is_none() { signs } else { 0 }))
         })
     }
 
-    async fn add_note(&self, _id: &IncidentId, text: &str) -> Result<(), ProviderError> {
-        self.write(|inside| inside.notes.push(text.to_owned()))
+    async fn create_incident(&self, new: &NewIncident) -> Result<Observation, ProviderError> {
+        self.write(|inside| {
+            let mut seen = observation("PNEW", Status::Triggered, 0);
+            seen.state.title = Shown::line(&new.title);
+            seen.state.dedup_key = Some(Shown::line(&new.dedup_key));
+            inside.incidents.insert(seen.key.id.clone(), seen.clone());
+            seen
+        })
     }
 
-    async fn note_texts(&self, _id: &IncidentId, since: Option<Timestamp>) -> Result<Vec<String>, ProviderError> {
-        // Its notes are from long ago.
-        self.read(|inside| Ok(if since.is_none() { inside.notes.clone() } else { vec![] }))
+    async fn created_incident(&self, new: &NewIncident) -> Result<Option<Observation>, ProviderError> {
+        let has_it =
+            |seen: &&Observation| seen.state.dedup_key.as_ref().is_some_and(|known| known.as_str() == new.dedup_key);
+        self.read(|inside| Ok(inside.incidents.values().find(has_it).cloned()))
+    }
+
+    async fn choices(&self, _of: &ChoicesOf) -> Result<Choices, ProviderError> {
+        self.read(|_| Ok(Choices::Priorities(vec![])))
     }
 
     fn subscriptions(&self) -> Option<&dyn Subscriptions> {
@@ -432,6 +515,8 @@ pub(super) fn parts(hub: Hub, store: Store, accounts: Accounts, dir: &std::path:
         renderer: Renderer::new(vec!["false".into()], Limits::default()),
         library: Library::open(&dir.join("templates")),
         under_way: TaskTracker::new(),
+        waiting: super::actions::undo::Waiting::default(),
+        ending: tokio_util::sync::CancellationToken::new(),
         order: tokio::sync::Mutex::default(),
         looks: super::look::Looks::default(),
         now: Timestamp::now,

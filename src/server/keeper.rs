@@ -313,6 +313,10 @@ impl Keeper {
             self.desk.people.set(&now.people);
             changes.push("who acts as whom is another".to_owned());
         }
+        if former.actions != now.actions {
+            self.desk.waiting.set_window(now.actions.undo_window);
+            changes.push("how long an action can be taken back is another".to_owned());
+        }
         if (&former.server.socket, &former.server.group) != (&now.server.socket, &now.server.group) {
             changes.push("server.socket and server.group need a restart, and stay as they were".to_owned());
         }
@@ -443,7 +447,12 @@ fn account_changes(known: AccountBoard) -> [Change; 6] {
         Change::Account(Box::new(known.account)),
         Change::OnCalls { account: account.clone(), oncalls: known.oncalls },
         Change::Schedules { account: account.clone(), schedules: known.schedules },
-        Change::Directory { account: account.clone(), people: known.people, policies: known.policies },
+        Change::Directory {
+            account: account.clone(),
+            people: known.people,
+            policies: known.policies,
+            policy_teams: known.policy_teams,
+        },
         Change::Escalation { account: account.clone(), policies: known.escalation },
         Change::Services { account, services: known.services },
     ]

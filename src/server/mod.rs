@@ -1,6 +1,7 @@
 //! The half that owns: store, port, credentials. It receives, polls, acts, and serves consoles over [`crate::proto`].
 
 pub mod account;
+mod acting;
 pub mod actions;
 mod arrange;
 pub mod certificate;
@@ -45,6 +46,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use account::{Account, Accounts};
+use actions::undo::Waiting;
 use console::Guest;
 use desk::Desk;
 use guests::{Guests, Seat};
@@ -157,6 +159,8 @@ impl Server {
             renderer,
             library,
             under_way: TaskTracker::new(),
+            waiting: Waiting::new(options.settings.actions.undo_window),
+            ending: CancellationToken::new(),
             order: Mutex::default(),
             looks: Looks::default(),
             now: Timestamp::now,
@@ -242,8 +246,10 @@ impl Server {
         &self.desk.hub
     }
 
-    /// Waits for the actions under way, at most `within`; says whether all are settled.
+    /// Sends what could still be taken back, and waits for the actions under way, at most `within`; says whether all
+    /// are settled.
     pub async fn finish_actions(&self, within: Duration) -> bool {
+        self.desk.ending.cancel();
         self.desk.under_way.close();
         timeout(within, self.desk.under_way.wait()).await.is_ok()
     }

@@ -25,7 +25,7 @@ use crate::{
         id::{AccountName, IncidentKey},
         incident::Observation,
     },
-    provider::{Provider, ProviderError},
+    provider::{Directory, Provider, ProviderError},
 };
 
 /// On-call is asked for in each round, as it changes by the clock and by overrides; schedules and people change
@@ -186,9 +186,9 @@ impl Round {
         let schedules = permitted(provider.schedules(theirs(provider, asked_at)).await)?;
         self.desk.hub.publish(Change::Schedules { account: self.name.clone(), schedules });
         let directory = permitted(provider.directory().await)?;
-        let (people, policies) = (directory.people, directory.policies);
-        self.desk.hub.publish(Change::Directory { account: self.name.clone(), people, policies });
-        self.desk.hub.publish(Change::Escalation { account: self.name.clone(), policies: directory.escalation });
+        let Directory { people, policies, policy_teams, escalation } = directory;
+        self.desk.hub.publish(Change::Directory { account: self.name.clone(), people, policies, policy_teams });
+        self.desk.hub.publish(Change::Escalation { account: self.name.clone(), policies: escalation });
         if let Some(rota) = provider.rota() {
             let services = permitted(rota.services(asked_at).await)?;
             self.desk.hub.publish(Change::Services { account: self.name.clone(), services });

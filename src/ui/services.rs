@@ -71,7 +71,8 @@ fn title(model: &Model, listed: usize, frame: &mut Frame<'_>, area: Rect) {
         );
         for (name, width) in [("on call", widths.on_call), ("policy", widths.policy), ("maintenance", widths.window)] {
             if width > 0 {
-                text.push_str(&format!(" {}", cell(name, width)));
+                text.push(' ');
+                text.push_str(&cell(name, width));
             }
         }
         parts::line(frame, row, Line::from(span(model, Tone::Faint, text)));

@@ -19,9 +19,10 @@ use crate::{
 };
 
 use super::{
-    acting::{last_action, outcome_mark, outcome_words},
+    acting::last_action,
     doubts::doubt,
     next::next_paged,
+    words::{outcome_mark, outcome_words},
 };
 
 /// The open incident, and what was heard about it.

@@ -195,7 +195,7 @@ fn each_part_is_told_with_its_own_outcome_and_done_only_when_it_is() {
     let verb = Verb::Arrange(Box::new(what));
     let told = |model: &mut Model, outcome: Outcome| {
         let outcomes = vec![(keys[0].clone(), outcome)];
-        let action = Action { id: ActionId(7), at: now(), by: by.clone(), verb: verb.clone(), outcomes };
+        let action = Action { id: ActionId(7), at: now(), by: by.clone(), verb: verb.clone(), outcomes, due: None };
         change(model, Change::Action(Box::new(action)));
         let notice = model.notice.clone().expect("a notice");
         (notice.kind, notice.text.to_string())

@@ -245,8 +245,7 @@ fn title(model: &Model, grid: &Grid) -> Vec<Piece> {
 fn margin(model: &Model, extent: Extent) -> usize {
     match (extent, model.size.0 < WIDE) {
         (Extent::Week, true) => 8,
-        (Extent::Week, false) => 12,
-        (Extent::Day, true) => 12,
+        (Extent::Week, false) | (Extent::Day, true) => 12,
         (Extent::Day, false) => 24,
     }
 }
@@ -272,7 +271,7 @@ fn week_rows(model: &Model, grid: &Grid, parts: usize, letters: &mut Letters) ->
         .map(|day| {
             let mark = if day.date == today { '▸' } else { ' ' };
             let date = day.date.strftime(if width < 12 { "%a %-d" } else { "%a %-d %b" });
-            row(format!("{mark}{date}"), width, day, letters)
+            row(&format!("{mark}{date}"), width, day, letters)
         })
         .collect()
 }
@@ -282,13 +281,13 @@ fn day_rows(model: &Model, grid: &Grid, parts: usize, letters: &mut Letters) -> 
     let schedules = model.board.accounts.values().flat_map(|board| &board.schedules);
     let rows = schedules.map(|schedule| {
         let day = day(schedule, &model.zone, grid.first, parts);
-        row(fit(schedule.schedule.name.as_str(), width - 1), width, &day, letters)
+        row(&fit(schedule.schedule.name.as_str(), width - 1), width, &day, letters)
     });
     rows.collect()
 }
 
-fn row(name: String, width: usize, day: &Day<'_>, letters: &mut Letters) -> Vec<Piece> {
-    let fill = width.saturating_sub(columns(&name));
+fn row(name: &str, width: usize, day: &Day<'_>, letters: &mut Letters) -> Vec<Piece> {
+    let fill = width.saturating_sub(columns(name));
     let mut pieces = vec![Piece::new(Tone::Plain, format!("{name}{:fill$}", ""))];
     for cell in &day.cells {
         let (tone, sign) = match cell {

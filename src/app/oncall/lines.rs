@@ -363,8 +363,8 @@ impl<'a> Builder<'a, '_> {
         let mut gaps: Vec<_> = gaps
             .into_iter()
             .filter(|gap| {
-                let names = gap.schedules.iter().map(|schedule| schedule.name.as_str());
-                self.words.admit(&[policy.name.as_str(), "nobody"].into_iter().chain(names).collect::<Vec<_>>())
+                let through = gap.schedules.iter().map(|schedule| schedule.name.as_str());
+                self.words.admit(&[policy.name.as_str(), "nobody"].into_iter().chain(through).collect::<Vec<_>>())
             })
             .collect();
         let admitted = |group: &&[&'a OnCall]| {
@@ -464,7 +464,7 @@ fn stretches(schedule: &Schedule, now: Timestamp, is_me: impl Fn(&UserId) -> boo
     rota::stretches(schedule, now).into_iter().map(|stretch| own(stretch, &is_me)).collect()
 }
 
-fn own<'a>(stretch: rota::Stretch<'a>, is_me: impl Fn(&UserId) -> bool) -> Stretch<'a> {
+fn own(stretch: rota::Stretch<'_>, is_me: impl Fn(&UserId) -> bool) -> Stretch<'_> {
     let rota::Stretch { start, end, who, from_override, now } = stretch;
     let me = who.is_some_and(|who| is_me(&who.id));
     Stretch { start, end, who: who.map(|who| &who.name), me, from_override, now }

@@ -91,6 +91,7 @@ fn what_became_of_it_is_said_by_the_servers_outcome_and_not_before() {
         at: now(),
         by: by.clone(),
         verb: Verb::Arrange(what.clone()),
+        due: None,
         outcomes: keys.iter().map(|key| (key.clone(), outcome.clone())).collect(),
     };
     crate::app::fixtures::change(&mut model, Change::Action(Box::new(action(Outcome::Sent))));

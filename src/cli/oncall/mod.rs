@@ -1,5 +1,6 @@
 //! `dogwatch oncall`: who has the pager now and next, whether it is me, the schedules, overrides, and the load.
 
+mod asking;
 mod load;
 mod me;
 mod next;
@@ -15,14 +16,16 @@ use crate::core::{
     board::AccountBoard,
     id::{AccountName, ScheduleId, UserId},
     incident::Named,
-    query::Clock,
+    query::{Clock, oncall::Wanted},
     span::{self, Span},
-    text::Shown,
     words,
 };
 
 #[derive(clap::Args)]
+#[command(subcommand_precedence_over_arg = true)]
 pub(super) struct Args {
+    #[command(flatten)]
+    asking: asking::Asking,
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
@@ -31,8 +34,8 @@ pub(super) struct Args {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Who is on call now, level by level. The same as no command.
-    Now,
+    /// Who is on call now, level by level: all, or those that are asked for. The same as no command.
+    Now(asking::Asking),
     /// Who is on each level now, who follows and when; levels with nobody.
     Next,
     /// Whether I am on call, and when next. Ends with 0 when I am, with 1 when I am not.
@@ -91,16 +94,24 @@ impl When {
 }
 
 pub(super) async fn run(places: &Places, args: Args) -> Outcome {
+    let asked = match &args.command {
+        Some(Command::Now(asking)) => asking.wanted()?,
+        _ => args.asking.wanted()?,
+    };
+    if args.command.is_some() && !args.asking.is_empty() {
+        return Err(Failure::new(Exit::Usage, "a query goes with no command but `now`"));
+    }
     let mut client = Client::open(places).await?;
-    let outcome = with(&mut client, args).await;
+    let outcome = with(&mut client, args, &asked).await;
     client.close().await;
     outcome
 }
 
-async fn with(client: &mut Client, args: Args) -> Outcome {
+async fn with(client: &mut Client, args: Args, asked: &Wanted) -> Outcome {
     client.ask_the_providers().await?;
-    match args.command.unwrap_or(Command::Now) {
-        Command::Now => now::list(client, args.json),
+    let Some(command) = args.command else { return now::list(client, asked, args.json) };
+    match command {
+        Command::Now(_) => now::list(client, asked, args.json),
         Command::Next => next::list(client, args.json),
         Command::Me => me::tell(client, args.json).await,
         Command::Schedule { schedule, days } => schedule::show(client, schedule.as_deref(), days, args.json).await,
@@ -153,11 +164,5 @@ pub(super) fn missing(client: &Client, what: &str) -> Failure {
 
 /// Who runs the command, at an account: whom the server takes them for.
 fn me<'a>(client: &Client, board: &'a AccountBoard) -> Option<&'a Named<UserId>> {
-    match client.acts_as(&board.account.name) {
-        None => board.account.identity.as_ref()?.user.as_ref(),
-        Some(email) => {
-            let is_me = |known: &Shown| known.as_str().eq_ignore_ascii_case(email);
-            board.people.iter().find(|person| person.email.as_ref().is_some_and(is_me)).map(|person| &person.user)
-        }
-    }
+    client.person(board)
 }

@@ -14,7 +14,7 @@ use crate::core::{
 
 /// One level of one policy.
 #[derive(Serialize)]
-struct Level<'a> {
+struct Rung<'a> {
     account: &'a AccountName,
     policy: Named<PolicyId>,
     level: u32,
@@ -46,7 +46,7 @@ struct Follower<'a> {
 }
 
 pub(super) fn list(client: &Client, json: bool) -> Outcome {
-    let levels: Vec<Level<'_>> = client.board.accounts.values().flat_map(levels).collect();
+    let levels: Vec<Rung<'_>> = client.board.accounts.values().flat_map(levels).collect();
     if json {
         let doubts = client.on_call_doubts();
         output::json(&json!({ "levels": levels, "trusted": doubts.is_empty(), "doubts": doubts }))?;
@@ -56,14 +56,14 @@ pub(super) fn list(client: &Client, json: bool) -> Outcome {
     Ok(trusted(client))
 }
 
-fn levels(board: &AccountBoard) -> Vec<Level<'_>> {
+fn levels(board: &AccountBoard) -> Vec<Rung<'_>> {
     let now = board.account.provider_time(Timestamp::now());
     let account = &board.account.name;
-    let mut out: Vec<Level<'_>> = vec![];
+    let mut out: Vec<Rung<'_>> = vec![];
     for on in board.oncalls.iter().filter(|on| on.end.is_none_or(|end| end > now)) {
         let at = out.iter().position(|level| level.policy.id == on.policy.id && level.level == on.level);
         let at = at.unwrap_or_else(|| {
-            out.push(Level { account, policy: on.policy.clone(), level: on.level, now: vec![], next: vec![] });
+            out.push(Rung { account, policy: on.policy.clone(), level: on.level, now: vec![], next: vec![] });
             out.len() - 1
         });
         let Some(level) = out.get_mut(at) else { continue };
@@ -77,7 +77,7 @@ fn levels(board: &AccountBoard) -> Vec<Level<'_>> {
             board.schedules.iter().map(|known| &known.schedule).find(|known| known.id == schedule.id)
         });
         let next = known.filter_map(|schedule| follower(board, schedule, now)).collect();
-        out.push(Level { account, policy: gap.policy, level: gap.level, now: vec![], next });
+        out.push(Rung { account, policy: gap.policy, level: gap.level, now: vec![], next });
     }
     out.sort_by(|a, b| (&a.policy.name, &a.policy.id, a.level).cmp(&(&b.policy.name, &b.policy.id, b.level)));
     out
@@ -98,7 +98,7 @@ fn follower<'a>(board: &'a AccountBoard, schedule: &'a Named<ScheduleId>, now: T
     })
 }
 
-fn print(levels: &[Level<'_>]) {
+fn print(levels: &[Rung<'_>]) {
     let rows: Vec<Vec<String>> = levels
         .iter()
         .map(|level| {

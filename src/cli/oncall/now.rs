@@ -1,32 +1,37 @@
-//! Who is on call now, level by level.
+//! Who is on call now, level by level; all, or those that are asked for.
 
 use serde_json::json;
 
-use super::{Client, Outcome, output};
-use crate::core::{id::AccountName, oncall::OnCall};
+use super::{Client, Exit, Outcome, asking, output};
+use crate::core::{board::AccountBoard, oncall::OnCall, query::oncall::Wanted};
 
-pub(super) fn list(client: &Client, json: bool) -> Outcome {
-    let mut rows: Vec<(AccountName, OnCall)> = client
-        .board
-        .accounts
-        .iter()
-        .flat_map(|(name, known)| known.oncalls.iter().map(|oncall| (name.clone(), oncall.clone())))
-        .collect();
+pub(super) fn list(client: &Client, wanted: &Wanted, json: bool) -> Outcome {
+    let asking::Found { mut rows, doubt } = asking::find(client, wanted)?;
     rows.sort_by(|(a, x), (b, y)| {
-        (a, &x.policy.name, x.level, &x.user.name).cmp(&(b, &y.policy.name, y.level, &y.user.name))
+        (&a.account.name, &x.policy.name, x.level, &x.user.name).cmp(&(
+            &b.account.name,
+            &y.policy.name,
+            y.level,
+            &y.user.name,
+        ))
     });
-    let doubts = client.on_call_doubts();
+    let mut doubts = client.on_call_doubts();
+    doubts.extend(doubt);
     if json {
-        let rows: Vec<_> =
-            rows.iter().map(|(account, oncall)| json!({ "account": account, "on_call": oncall })).collect();
+        let on_call =
+            |(known, on_call): &(&AccountBoard, &OnCall)| json!({ "account": known.account.name, "on_call": on_call });
+        let rows: Vec<_> = rows.iter().map(on_call).collect();
         output::json(&json!({ "on_calls": rows, "trusted": doubts.is_empty(), "doubts": doubts }))?;
     } else {
         print(&rows, doubts.is_empty());
     }
-    Ok(super::trusted(client))
+    for doubt in &doubts {
+        output::complain(doubt);
+    }
+    Ok(if doubts.is_empty() { Exit::Done } else { Exit::Stale })
 }
 
-fn print(rows: &[(AccountName, OnCall)], trusted: bool) {
+fn print(rows: &[(&AccountBoard, &OnCall)], trusted: bool) {
     if rows.is_empty() {
         if trusted {
             output::line("nobody is on call");
@@ -37,7 +42,7 @@ fn print(rows: &[(AccountName, OnCall)], trusted: bool) {
         .iter()
         .map(|(account, oncall)| {
             vec![
-                account.to_string(),
+                account.account.name.to_string(),
                 oncall.policy.name.to_string(),
                 oncall.level.to_string(),
                 oncall.user.name.to_string(),

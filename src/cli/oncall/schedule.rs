@@ -17,14 +17,7 @@ use crate::{
 };
 
 pub(super) async fn show(client: &mut Client, schedule: Option<&str>, days: u16, json: bool) -> Outcome {
-    let wanted: Vec<(AccountName, Named<ScheduleId>)> = match schedule {
-        Some(text) => vec![find_schedule(client, text)?],
-        None => {
-            let accounts = client.board.accounts.values();
-            let each = accounts.flat_map(|board| board.schedules.iter().map(|known| (&board.account.name, known)));
-            each.map(|(account, known)| (account.clone(), known.schedule.clone())).collect()
-        }
-    };
+    let wanted = if let Some(text) = schedule { vec![find_schedule(client, text)?] } else { all(client) };
     let mut rows = vec![];
     for (account, schedule) in wanted {
         let now = client.board.provider_time(&account, Timestamp::now());
@@ -42,6 +35,12 @@ pub(super) async fn show(client: &mut Client, schedule: Option<&str>, days: u16,
         output::json(&json!({ "schedules": rows, "trusted": doubts.is_empty(), "doubts": doubts }))?;
     }
     Ok(trusted(client))
+}
+
+fn all(client: &Client) -> Vec<(AccountName, Named<ScheduleId>)> {
+    let accounts = client.board.accounts.values();
+    let each = accounts.flat_map(|board| board.schedules.iter().map(|known| (&board.account.name, known)));
+    each.map(|(account, known)| (account.clone(), known.schedule.clone())).collect()
 }
 
 /// The shifts as the provider tells them now.

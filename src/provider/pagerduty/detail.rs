@@ -66,23 +66,12 @@ async fn entries(api: &Api, id: &IncidentId) -> Result<(Vec<wire::LogEntry>, boo
     Ok((objects(rows.rows), rows.more))
 }
 
-async fn notes(api: &Api, id: &IncidentId) -> Result<(Vec<wire::Note>, bool), ProviderError> {
+pub(super) async fn notes(api: &Api, id: &IncidentId) -> Result<(Vec<wire::Note>, bool), ProviderError> {
     let mut answer = api.get(&["incidents", id.as_str(), "notes"], &[]).await?.json;
     let Some(Value::Array(rows)) = answer.get_mut("notes").map(Value::take) else {
         return Err(ProviderError::Unreadable { cause: "the list `notes` is missing in the answer".to_owned() });
     };
     Ok((objects(rows), false))
-}
-
-/// The texts of an incident's notes, as they are.
-pub(super) async fn note_texts(
-    api: &Api,
-    id: &IncidentId,
-    since: Option<jiff::Timestamp>,
-) -> Result<Vec<String>, ProviderError> {
-    let (mut notes, _) = notes(api, id).await?;
-    notes.retain(|note| note.created_at.zip(since).is_none_or(|(at, since)| at >= since));
-    Ok(notes.into_iter().filter_map(|note| note.content).collect())
 }
 
 /// Something that is no object becomes an empty one, so that the rows are still counted.

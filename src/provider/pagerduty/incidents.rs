@@ -1,7 +1,7 @@
 //! Incidents on the wire turned into observations; the shapes of REST and of webhooks meet here.
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     client::Api,
@@ -11,7 +11,6 @@ use super::{
 };
 use crate::{
     core::{
-        action::Assignee,
         id::{AccountName, IncidentId, IncidentKey},
         incident::{Extra, Observation, Pending, Stamp, State, Status, Urgency, Via},
         text::Shown,
@@ -64,47 +63,23 @@ pub(super) async fn one(api: &Api, account: &AccountName, id: &IncidentId) -> Re
     unwrapped(account, answer, asked)
 }
 
-pub(super) async fn set_status(
+/// The newest incident with this dedup key. The filter also finds those of which an alert has it.
+pub(super) async fn with_dedup_key(
     api: &Api,
     account: &AccountName,
-    id: &IncidentId,
-    status: Status,
-) -> Result<Observation, ProviderError> {
-    update(api, account, id, json!({ "type": "incident_reference", "status": status.word() })).await
+    dedup_key: &str,
+) -> Result<Option<Observation>, ProviderError> {
+    let query = [("incident_key", dedup_key.to_owned()), ("date_range", "all".to_owned())];
+    let found = list(api, account, &query).await?;
+    let has_it = |seen: &Observation| seen.state.dedup_key.as_ref().is_some_and(|known| known.as_str() == dedup_key);
+    Ok(found.into_iter().filter(has_it).max_by_key(|seen| seen.state.created_at))
 }
 
-/// A person gets an assignment, a policy the incident itself; nothing else is touched.
-pub(super) async fn hand_off(
-    api: &Api,
+pub(super) fn unwrapped(
     account: &AccountName,
-    id: &IncidentId,
-    to: &Assignee,
+    mut answer: Value,
+    asked: Timestamp,
 ) -> Result<Observation, ProviderError> {
-    let change = match to {
-        Assignee::User(user) => json!({
-            "type": "incident_reference",
-            "assignments": [{ "assignee": { "id": user.id.as_str(), "type": "user_reference" } }],
-        }),
-        Assignee::EscalationPolicy(policy) => json!({
-            "type": "incident_reference",
-            "escalation_policy": { "id": policy.id.as_str(), "type": "escalation_policy_reference" },
-        }),
-    };
-    update(api, account, id, change).await
-}
-
-async fn update(
-    api: &Api,
-    account: &AccountName,
-    id: &IncidentId,
-    change: Value,
-) -> Result<Observation, ProviderError> {
-    let asked = api.http.asked();
-    let answer = api.put(&["incidents", id.as_str()], json!({ "incident": change })).await?;
-    unwrapped(account, answer, asked)
-}
-
-fn unwrapped(account: &AccountName, mut answer: Value, asked: Timestamp) -> Result<Observation, ProviderError> {
     let incident = answer.get_mut("incident").map(Value::take).unwrap_or_default();
     observed(account, incident, asked)
 }
@@ -181,12 +156,20 @@ fn extra(wire: &wire::Incident) -> Extra {
             Some("direct_assignment") => Some(Via::Direct),
             Some(_) | None => None,
         },
+        merged_into: merged_into(&wire.resolve_reason),
     }
+}
+
+/// `{"type": "merge_resolve_reason", "incident": {"id": …}}`, or null.
+fn merged_into(reason: &Value) -> Option<IncidentId> {
+    let merged = reason.get("type").and_then(Value::as_str) == Some("merge_resolve_reason");
+    merged.then(|| incident_id(reason.get("incident")?.get("id")?.as_str()))?
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn account() -> AccountName {
         AccountName::new("prod").expect("name")

@@ -1,6 +1,8 @@
 //! `PagerDuty`: its REST API behind the trait [`Provider`], and its webhooks.
 //! Nothing of what it sends leaves this folder unread: core types only.
 
+mod actions;
+mod choices;
 mod client;
 mod detail;
 mod errors;
@@ -14,6 +16,7 @@ mod policies;
 mod rota;
 mod services;
 mod shift_based;
+mod signs;
 mod subscriptions;
 mod webhooks;
 mod wire;
@@ -28,7 +31,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use self::{
@@ -42,11 +45,12 @@ use super::{
     http::{BadAddress, BaseUrl, Http, Limits},
 };
 use crate::core::{
-    action::Assignee,
+    action::{NewIncident, Step},
+    choices::{Choices, ChoicesOf},
     detail::Detail,
     freshness::Identity,
     id::{AccountName, IncidentId, IncidentKey},
-    incident::{Observation, Status},
+    incident::Observation,
     oncall::{OnCall, Person, Schedule},
     text::Shown,
 };
@@ -198,25 +202,33 @@ impl Provider for PagerDuty {
         oncall::directory(&self.api).await
     }
 
-    async fn set_status(&self, id: &IncidentId, status: Status) -> Result<Observation, ProviderError> {
-        incidents::set_status(&self.api, &self.account, id, status).await
+    async fn take(&self, id: &IncidentId, step: &Step) -> Result<Option<Observation>, ProviderError> {
+        actions::take(self, id, step).await
     }
 
-    async fn hand_off(&self, id: &IncidentId, to: &Assignee) -> Result<Observation, ProviderError> {
-        incidents::hand_off(&self.api, &self.account, id, to).await
+    async fn take_many(&self, ids: &[IncidentId], step: &Step) -> Result<Vec<Observation>, ProviderError> {
+        actions::take_many(self, ids, step).await
     }
 
-    async fn add_note(&self, id: &IncidentId, text: &str) -> Result<(), ProviderError> {
-        let path = ["incidents", id.as_str(), "notes"];
-        let answer = self.api.post(&path, json!({ "note": { "content": text } })).await?;
-        if answer.get("note").is_some_and(Value::is_object) {
-            return Ok(());
-        }
-        Err(ProviderError::Unreadable { cause: "no note in the answer to a new note".to_owned() })
+    async fn signs(
+        &self,
+        id: &IncidentId,
+        step: &Step,
+        since: Option<Timestamp>,
+    ) -> Result<Option<usize>, ProviderError> {
+        signs::count(&self.api, id, step, since).await
     }
 
-    async fn note_texts(&self, id: &IncidentId, since: Option<Timestamp>) -> Result<Vec<String>, ProviderError> {
-        detail::note_texts(&self.api, id, since).await
+    async fn create_incident(&self, new: &NewIncident) -> Result<Observation, ProviderError> {
+        actions::create(self, new).await
+    }
+
+    async fn created_incident(&self, new: &NewIncident) -> Result<Option<Observation>, ProviderError> {
+        incidents::with_dedup_key(&self.api, &self.account, &new.dedup_key).await
+    }
+
+    async fn choices(&self, of: &ChoicesOf) -> Result<Choices, ProviderError> {
+        choices::fetch(&self.api, of).await
     }
 
     fn subscriptions(&self) -> Option<&dyn Subscriptions> {

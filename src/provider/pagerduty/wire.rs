@@ -82,6 +82,8 @@ pub(super) struct Incident {
     pub(super) pending_actions: Vec<PendingAction>,
     #[serde(deserialize_with = "lenient::part")]
     pub(super) alert_counts: Option<AlertCounts>,
+    /// Null unless it was merged into another.
+    pub(super) resolve_reason: Value,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

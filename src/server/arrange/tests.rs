@@ -5,6 +5,8 @@ use std::sync::Arc;
 use super::*;
 use crate::{
     core::{
+        action::By,
+        board::Change,
         id::{ScheduleId, ServiceId, UserId, WindowId},
         incident::Status,
     },
@@ -226,7 +228,7 @@ async fn who_may_only_look_arranges_nothing_and_an_arrangement_is_no_action_on_i
     assert!(desk.answer(&stranger, request).await.expect_err("refused").contains("may look, not act"));
 
     let target = crate::core::action::Target { key: seen.key, seen: Status::Triggered, assignees: vec![] };
-    let request = Request::Act { targets: vec![target], verb: Verb::Arrange(what) };
+    let request = Request::Act { targets: vec![target], verb: Verb::Arrange(what), undoable: false };
     assert!(desk.answer(&Caller::ourselves(), request).await.expect_err("refused").contains("nothing that is done"));
     assert_eq!(fake.writes(), 0);
 }

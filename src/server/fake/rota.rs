@@ -66,7 +66,7 @@ fn shifts(kept: &Kept, span: Span) -> Vec<Shift> {
     cuts.sort();
     cuts.dedup();
     let piece = |ends: &[Timestamp]| {
-        let top = touching().filter(|one| one.start <= ends[0] && one.end >= ends[1]).last();
+        let top = touching().rfind(|one| one.start <= ends[0] && one.end >= ends[1]);
         let user = top.map_or_else(|| person("alice"), |one| one.user.clone());
         Shift { start: ends[0], end: ends[1], user, from_override: top.is_some() }
     };

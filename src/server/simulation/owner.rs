@@ -171,7 +171,7 @@ impl Owner {
     pub(super) fn act(&self, target: Target, verb: Verb) {
         let desk = Arc::clone(&self.desk);
         self.runtime.spawn(async move {
-            let request = Request::Act { targets: vec![target], verb };
+            let request = Request::Act { targets: vec![target], verb, undoable: false };
             let _ = desk.answer(&Caller::ourselves(), request).await;
         });
     }

@@ -15,7 +15,8 @@ use tokio::time::sleep;
 use super::clock::now;
 use crate::{
     core::{
-        action::Assignee,
+        action::{Assignee, NewIncident, Step as Asked},
+        choices::{Choices, ChoicesOf},
         detail::Detail,
         freshness::Identity,
         id::{IncidentId, IncidentKey, UserId},
@@ -322,24 +323,45 @@ impl Provider for Simulated {
         Ok(Arc::new(self.clone()))
     }
 
-    async fn set_status(&self, id: &IncidentId, status: Status) -> Result<Observation, ProviderError> {
-        self.write(id, Deed::Status(status)).await
+    async fn take(&self, id: &IncidentId, step: &Asked) -> Result<Option<Observation>, ProviderError> {
+        let deed = match step {
+            Asked::Acknowledge => Deed::Status(Status::Acknowledged),
+            Asked::Resolve => Deed::Status(Status::Resolved),
+            Asked::Assign(Assignee::User(user)) => Deed::HandOff(user.id.clone()),
+            Asked::Note(text) => return self.write(id, Deed::Note(text.clone())).await.map(|_| None),
+            other => return Err(ProviderError::Forbidden { reason: format!("{other:?} is not simulated") }),
+        };
+        self.write(id, deed).await.map(Some)
     }
 
-    async fn hand_off(&self, id: &IncidentId, to: &Assignee) -> Result<Observation, ProviderError> {
-        let Assignee::User(user) = to else { return Err(ProviderError::NotFound { what: "policy".into() }) };
-        self.write(id, Deed::HandOff(user.id.clone())).await
+    async fn take_many(&self, _ids: &[IncidentId], _step: &Asked) -> Result<Vec<Observation>, ProviderError> {
+        Err(ProviderError::Forbidden { reason: "one at a time here".to_owned() })
     }
 
-    async fn add_note(&self, id: &IncidentId, text: &str) -> Result<(), ProviderError> {
-        self.write(id, Deed::Note(text.to_owned())).await.map(drop)
-    }
-
-    async fn note_texts(&self, id: &IncidentId, since: Option<Timestamp>) -> Result<Vec<String>, ProviderError> {
+    async fn signs(
+        &self,
+        id: &IncidentId,
+        step: &Asked,
+        since: Option<Timestamp>,
+    ) -> Result<Option<usize>, ProviderError> {
+        let Asked::Note(text) = step else { return Ok(None) };
         let written = |inside: &Inside| {
-            let done = inside.ledger.iter().filter(|done| done.id == *id && since.is_none_or(|since| done.at >= since));
-            done.filter_map(|done| if let Deed::Note(text) = &done.deed { Some(text.clone()) } else { None }).collect()
+            let same = |done: &&Done| done.id == *id && done.deed == Deed::Note(text.clone());
+            let done = inside.ledger.iter().filter(same);
+            Some(done.filter(|done| since.is_none_or(|since| done.at >= since)).count())
         };
         self.read(|inside, _| Ok(written(inside))).await
+    }
+
+    async fn create_incident(&self, _new: &NewIncident) -> Result<Observation, ProviderError> {
+        Err(ProviderError::Forbidden { reason: "nothing is made by hand here".to_owned() })
+    }
+
+    async fn created_incident(&self, _new: &NewIncident) -> Result<Option<Observation>, ProviderError> {
+        Ok(None)
+    }
+
+    async fn choices(&self, _of: &ChoicesOf) -> Result<Choices, ProviderError> {
+        Ok(Choices::Priorities(vec![]))
     }
 }

@@ -99,7 +99,10 @@ async fn a_window_needs_a_name_and_puts_its_services_into_maintenance_until_it_i
     let id = text(&made.body["maintenance_window"]["id"]);
     let status = async || stage.get(&format!("/services/{service}")).await.body["service"]["status"].take();
     assert_eq!(status().await, "maintenance");
-    assert_eq!(ids(&stage.get("/maintenance_windows?filter=open").await.body["maintenance_windows"]), [id.clone()]);
+    assert_eq!(
+        ids(&stage.get("/maintenance_windows?filter=open").await.body["maintenance_windows"]),
+        std::slice::from_ref(&id)
+    );
 
     assert_eq!(stage.delete(&format!("/maintenance_windows/{id}")).await.status, 204);
     assert_eq!(status().await, "active");

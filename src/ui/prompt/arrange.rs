@@ -6,7 +6,7 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::{field, frame_box, keys, padded};
+use super::{field, frame_box, keys};
 use crate::{
     app::{
         Model,
@@ -17,8 +17,7 @@ use crate::{
             arrange::{Arranging, Stage},
         },
     },
-    core::text::fit,
-    ui::theme::style,
+    ui::{parts::cell, theme::style},
 };
 
 /// What can be typed for a span.
@@ -34,7 +33,7 @@ pub(super) fn draw(
 ) {
     match arranging.stage {
         Stage::Schedule | Stage::Person | Stage::Override | Stage::Window => {
-            choice(model, arranging, title, frame, body)
+            choice(model, arranging, title, frame, body);
         }
         Stage::When => typed(model, prompt, arranging, ("when", arranging.when.as_str(), EXAMPLES), title, frame, body),
         Stage::Words => {
@@ -42,7 +41,7 @@ pub(super) fn draw(
             typed(model, prompt, arranging, line, title, frame, body);
         }
         Stage::Asking => {
-            question(model, prompt, vec![(Tone::Caution, "asking the provider…".into())], title, frame, body)
+            question(model, prompt, vec![(Tone::Caution, "asking the provider…".into())], title, frame, body);
         }
         Stage::Confirming => question(model, prompt, arranging.question(model), title, frame, body),
     }
@@ -89,7 +88,7 @@ fn typed(
 }
 
 fn choice(model: &Model, arranging: &Arranging, title: &str, frame: &mut Frame<'_>, body: Rect) {
-    let at = geometry::hand_off(body);
+    let at = geometry::pick(body);
     frame_box(model, title, Tone::Caution, frame, at.frame);
     field(model, "find", arranging.filter.as_str(), true, frame, at.filter);
     if arranging.listed.is_empty() {
@@ -102,7 +101,7 @@ fn choice(model: &Model, arranging: &Arranging, title: &str, frame: &mut Frame<'
         let mark = if arranging.cursor.selected() == Some(thing) { "▸ " } else { "  " };
         let line = Line::from(vec![
             Span::styled(mark, style(model, Tone::Accent)),
-            Span::styled(padded(&fit(&choice.name, names), names), style(model, Tone::Plain)),
+            Span::styled(cell(&choice.name, names), style(model, Tone::Plain)),
             Span::styled(format!(" {}", choice.about), style(model, Tone::Faint)),
         ]);
         frame.render_widget(line, row);

@@ -4,6 +4,7 @@ mod actions;
 mod detail;
 mod emptiness;
 mod list;
+mod looking;
 mod prompt;
 mod troubles;
 mod whole;

@@ -71,7 +71,12 @@ fn the_detail_is_asked_for_again_over_a_new_link() {
 fn an_outcome_stands_in_the_detail_with_name_and_reason() {
     let mut model = model(80, 24);
     press(&mut model, "enter");
-    outcome(&mut model, 5, Verb::Resolve, &[("Q1DISK", Outcome::Failed { reason: shown("not permitted") })]);
+    outcome(
+        &mut model,
+        5,
+        Verb::Resolve { note: None },
+        &[("Q1DISK", Outcome::Failed { reason: shown("not permitted") })],
+    );
     let page = page_text(&model);
     assert!(page.contains("resolve by alice at 04:16:30: failed: not permitted"), "{page}");
 }

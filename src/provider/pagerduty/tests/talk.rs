@@ -1,7 +1,10 @@
 //! One exchange: what is sent, what each answer means, what is tried again.
 
 use super::*;
-use crate::provider::{Provider as _, ProviderError, http::BadAddress, pagerduty::SetupError};
+use crate::{
+    core::action::Step,
+    provider::{Provider as _, ProviderError, http::BadAddress, pagerduty::SetupError},
+};
 
 #[tokio::test]
 async fn a_read_carries_key_and_version_and_no_sender() {
@@ -92,7 +95,7 @@ async fn after_a_429_nothing_is_sent_until_the_window_is_over() {
 
     let first = pagerduty.incident(&incident_id("P1")).await;
     let second = pagerduty.open_incidents().await;
-    let third = pagerduty.add_note(&incident_id("P1"), "hello").await;
+    let third = pagerduty.take(&incident_id("P1"), &Step::Note("hello".into())).await;
 
     assert_eq!(first, Err(ProviderError::RateLimited { wait: Duration::from_secs(20) }));
     let Err(ProviderError::RateLimited { wait }) = second else { panic!("{second:?}") };
