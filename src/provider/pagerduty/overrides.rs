@@ -380,6 +380,7 @@ mod tests {
         };
 
         assert_eq!(refused(failed), "Override must end after its start");
+        assert_eq!(refused(json!({ "status": 422, "override": made("UBOB") })), "refused with 422");
         assert!(refused(json!({ "status": 201, "override": made("UANN") })).contains("not who was asked for"));
         assert!(refused(json!({ "status": 201, "override": { "user": { "id": "UBOB" } } })).contains("not show it"));
     }
