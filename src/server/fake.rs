@@ -1,5 +1,7 @@
 //! A provider in memory whose answers can be spoiled, for tests of what the server makes of them.
 
+mod rota;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex},
@@ -31,7 +33,7 @@ use crate::{
         subscription::{self, Created, Filter, NewSubscription, Subscription},
         text::Shown,
     },
-    provider::{Check, Directory, Provider, ProviderError, Subscriptions, Touch},
+    provider::{Check, Directory, Provider, ProviderError, Rota, Subscriptions, Touch},
     store::Store,
     template::{Library, Limits, Renderer},
 };
@@ -85,6 +87,7 @@ struct Inside {
     hangs: bool,
     /// In whose name each write was made; `None`: the account's own.
     names: Vec<Option<String>>,
+    rota: rota::Kept,
 }
 
 impl Default for Inside {
@@ -112,6 +115,7 @@ impl Default for Inside {
             budget: None,
             hangs: false,
             names: vec![],
+            rota: rota::Kept::default(),
         }
     }
 }
@@ -493,6 +497,10 @@ impl Provider for Fake {
     }
 
     fn subscriptions(&self) -> Option<&dyn Subscriptions> {
+        Some(self)
+    }
+
+    fn rota(&self) -> Option<&dyn Rota> {
         Some(self)
     }
 

@@ -445,13 +445,20 @@ impl Keeper {
     }
 }
 
-fn account_changes(known: AccountBoard) -> [Change; 4] {
+fn account_changes(known: AccountBoard) -> [Change; 6] {
     let account = known.account.name.clone();
     [
         Change::Account(Box::new(known.account)),
         Change::OnCalls { account: account.clone(), oncalls: known.oncalls },
         Change::Schedules { account: account.clone(), schedules: known.schedules },
-        Change::Directory { account, people: known.people, policies: known.policies, policy_teams: known.policy_teams },
+        Change::Directory {
+            account: account.clone(),
+            people: known.people,
+            policies: known.policies,
+            policy_teams: known.policy_teams,
+        },
+        Change::Escalation { account: account.clone(), policies: known.escalation },
+        Change::Services { account, services: known.services },
     ]
 }
 

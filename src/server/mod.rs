@@ -3,6 +3,7 @@
 pub mod account;
 mod acting;
 pub mod actions;
+mod arrange;
 pub mod audit;
 pub mod calls;
 pub mod certificate;
@@ -24,6 +25,7 @@ pub mod ownership;
 pub mod people;
 pub mod poller;
 pub mod push;
+mod rota;
 pub mod scope;
 pub mod search;
 pub mod shared;
