@@ -1,7 +1,9 @@
 //! The console's state machine: facts come in as [`Event`]s, wishes go out as [`Effect`]s, and nothing
 //! else happens. No clock, no I/O: the same events always give the same model and effects.
 
+pub mod arranging;
 pub mod attention;
+pub mod calls;
 pub mod command;
 pub mod duty;
 pub mod filter;
@@ -15,6 +17,7 @@ pub mod oncall;
 pub mod page;
 pub mod person;
 pub mod prompt;
+pub mod services;
 pub mod templates;
 pub mod troubles;
 pub mod typing;
@@ -42,7 +45,7 @@ use crate::{
     proto::{Access, Answer, Request, RequestId},
 };
 
-/// The four screens.
+/// The five screens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum View {
     #[default]
@@ -50,10 +53,11 @@ pub enum View {
     OnCall,
     Webhooks,
     Templates,
+    Services,
 }
 
 impl View {
-    pub const ALL: [Self; 4] = [Self::Incidents, Self::OnCall, Self::Webhooks, Self::Templates];
+    pub const ALL: [Self; 5] = [Self::Incidents, Self::OnCall, Self::Webhooks, Self::Templates, Self::Services];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -61,6 +65,7 @@ impl View {
             Self::OnCall => "On-call",
             Self::Webhooks => "Webhooks",
             Self::Templates => "Templates",
+            Self::Services => "Services",
         }
     }
 
@@ -206,6 +211,8 @@ pub struct Model {
     pub notice: Option<Notice>,
     /// The help page is open, scrolled by so many lines.
     pub help: Option<u16>,
+    /// The API log is open, over the view.
+    pub calls: Option<calls::Calls>,
     pub prompt: Option<Prompt>,
     pub command: CommandLine,
     pub incidents: incidents::State,
@@ -215,6 +222,8 @@ pub struct Model {
     pub attention: attention::State,
     /// The hand-off of a shift, when it is open.
     pub handoff: Option<handoff::State>,
+    pub services: services::State,
+    arranging: arranging::State,
     /// Leaving was asked for once although something would be lost, and what was said to that.
     leaving: Option<(Leaving, Shown)>,
     last_request: RequestId,
@@ -235,6 +244,7 @@ impl Model {
             access: Access::Watch { reason: "not connected yet".into() },
             notice: None,
             help: None,
+            calls: None,
             prompt: None,
             command: CommandLine::default(),
             incidents: incidents::State::default(),
@@ -243,6 +253,8 @@ impl Model {
             templates: templates::State::default(),
             attention: attention::State::new(now),
             handoff: None,
+            services: services::State::default(),
+            arranging: arranging::State::default(),
             leaving: None,
             last_request: 0,
             refreshing: None,
@@ -315,6 +327,8 @@ fn take(model: &mut Model, event: Event) -> Vec<Effect> {
             incidents::ticked(model, now);
             let mut effects = attention::ticked(model);
             effects.extend(webhooks::ticked(model));
+            effects.extend(calls::ticked(model));
+            effects.extend(oncall::ticked(model));
             effects
         }
         Event::Attached { board, access, role } => attach(model, *board, access, role),
@@ -328,6 +342,8 @@ fn take(model: &mut Model, event: Event) -> Vec<Effect> {
             incidents::detached(model);
             webhooks::detached(model);
             templates::detached(model);
+            oncall::detached(model);
+            arranging::detached(model);
             model.refreshing = None;
             vec![]
         }
@@ -347,6 +363,8 @@ fn attach(model: &mut Model, board: Board, access: Access, role: Role) -> Vec<Ef
     effects.extend(incidents::attached(model));
     effects.extend(handoff::attached(model));
     templates::attached(model);
+    effects.extend(calls::attached(model));
+    arranging::attached(model);
     effects.extend(settle_others(model));
     effects
 }
@@ -360,7 +378,11 @@ fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
     let mut effects = attention::hear(model, change);
     model.board.apply(change);
     effects.extend(incidents::changed(model, change));
+    if let Change::Action(action) = change {
+        arranging::changed(model, action);
+    }
     effects.extend(oncall::settle(model));
+    services::settle(model);
     effects.extend(webhooks::changed(model, change));
     effects.extend(templates::settle(model));
     effects
@@ -371,6 +393,7 @@ fn settle(model: &mut Model) -> Vec<Effect> {
     prompt::settle(model);
     scroll_help(model, None);
     handoff::settle(model);
+    calls::settle(model);
     let mut effects = incidents::settle(model);
     effects.extend(settle_others(model));
     effects
@@ -379,6 +402,7 @@ fn settle(model: &mut Model) -> Vec<Effect> {
 /// The views other than that of the incidents.
 fn settle_others(model: &mut Model) -> Vec<Effect> {
     let mut effects = oncall::settle(model);
+    services::settle(model);
     effects.extend(webhooks::settle(model));
     effects.extend(templates::settle(model));
     effects
@@ -399,6 +423,9 @@ fn answered(model: &mut Model, id: RequestId, answer: Result<Answer, String>) ->
         .or_else(|| webhooks::answered(model, id, &answer))
         .or_else(|| templates::answered(model, id, &answer))
         .or_else(|| handoff::answered(model, id, &answer))
+        .or_else(|| calls::answered(model, id, &answer))
+        .or_else(|| arranging::answered(model, id, &answer))
+        .or_else(|| prompt::arrange::answered(model, id, &answer))
         .unwrap_or_default()
 }
 
@@ -406,11 +433,12 @@ fn answered(model: &mut Model, id: RequestId, answer: Result<Answer, String>) ->
 fn unanswered(model: &mut Model, id: RequestId, reason: String) -> Vec<Effect> {
     incidents::unanswered(model, id, &reason)
         .or_else(|| templates::unanswered(model, id, &reason))
+        .or_else(|| arranging::unanswered(model, id, &reason))
         .unwrap_or_else(|| answered(model, id, Err(reason)))
 }
 
 fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
-    if geometry::is_too_small(model.size) || model.help.is_some() {
+    if geometry::is_too_small(model.size) || model.help.is_some() || model.calls.is_some() {
         return vec![];
     }
     if model.prompt.is_some() {
@@ -425,6 +453,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
         View::OnCall => oncall::pasted(model, text),
         View::Webhooks => webhooks::pasted(model, text),
         View::Templates => templates::pasted(model, text),
+        View::Services => services::pasted(model, text),
     };
     settle_others(model)
 }
@@ -507,6 +536,9 @@ fn press_view(model: &mut Model, chord: Chord) -> Vec<Effect> {
     if model.handoff.is_some() {
         return handoff::press(model, chord);
     }
+    if model.calls.is_some() {
+        return press_calls(model, chord);
+    }
     if let Some(effects) = command::typed(model, chord) {
         return effects;
     }
@@ -515,6 +547,7 @@ fn press_view(model: &mut Model, chord: Chord) -> Vec<Effect> {
         View::OnCall => oncall::typed(model, chord),
         View::Webhooks => webhooks::typed(model, chord),
         View::Templates => templates::typed(model, chord),
+        View::Services => services::typed(model, chord),
     };
     if let Some(effects) = typed {
         return effects;
@@ -535,10 +568,12 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::NextView => model.view = model.view.after(1),
         Action::PreviousView => model.view = model.view.after(View::ALL.len() - 1),
         Action::ShowIncidents => model.view = View::Incidents,
+        Action::ShowServices => model.view = View::Services,
         Action::ShowOnCall => model.view = View::OnCall,
         Action::ShowWebhooks => model.view = View::Webhooks,
         Action::ShowTemplates => model.view = View::Templates,
         Action::Refresh => return refresh(model),
+        Action::ApiLog => return calls::open(model),
         Action::CommandLine => command::open(model),
         Action::HandOffShift => return handoff::open(model),
         Action::Back if had_news && model.notice.is_none() => {}
@@ -549,10 +584,12 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
                 View::OnCall => oncall::act(model, action),
                 View::Webhooks => webhooks::act(model, action),
                 View::Templates => templates::act(model, action),
+                View::Services => services::act(model, action),
             };
         }
     }
-    vec![]
+    services::settle(model);
+    oncall::ticked(model)
 }
 
 fn refresh(model: &mut Model) -> Vec<Effect> {
@@ -565,7 +602,31 @@ fn refresh(model: &mut Model) -> Vec<Effect> {
     model.say(NoticeKind::Working, "asking…");
     let mut effects = vec![effect];
     effects.extend(incidents::refresh(model));
+    effects.extend(oncall::refresh(model));
     effects
+}
+
+/// The keys that hold everywhere; those of the view below do nothing.
+fn press_calls(model: &mut Model, chord: Chord) -> Vec<Effect> {
+    match keys::resolve(chord, model.view) {
+        Some(Action::Back | Action::ApiLog | Action::Quit) => model.calls = None,
+        Some(Action::Help) => model.help = Some(0),
+        Some(action @ (Action::Refresh | Action::Suspend)) => return act(model, action),
+        Some(
+            action @ (Action::NextView
+            | Action::PreviousView
+            | Action::ShowIncidents
+            | Action::ShowOnCall
+            | Action::ShowWebhooks
+            | Action::ShowTemplates),
+        ) => {
+            model.calls = None;
+            return act(model, action);
+        }
+        Some(action) if Step::of(action).is_some() => calls::step(model, Step::of(action)),
+        _ => {}
+    }
+    vec![]
 }
 
 fn press_help(model: &mut Model, chord: Chord) {

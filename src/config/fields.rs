@@ -11,7 +11,7 @@ use super::Finding;
 
 /// The sections and their keys, as they stand in the file.
 pub(super) const SECTIONS: &[(&str, &[&str])] = &[
-    ("", &["receiver", "server", "store", "actions", "account", "person", "view", "notify"]),
+    ("", &["receiver", "server", "store", "actions", "account", "integration", "person", "view", "notify"]),
     ("receiver", &["listen", "allow", "trusted_proxies", "tls"]),
     ("receiver.tls", &["certificate", "key"]),
     ("server", &["socket", "group", "metrics"]),
@@ -20,6 +20,7 @@ pub(super) const SECTIONS: &[(&str, &[&str])] = &[
     ("view", &["name", "query", "key", "default"]),
     ("notify", &["bell", "desktop", "title", "away_after", "storm", "quiet", "quiet_except_high", "rule"]),
     ("notify.rule", &["urgency", "service", "bell", "desktop"]),
+    ("integration", &["name", "region", "base_url", "routing_key"]),
     ("person", &["user", "account", "email", "token"]),
     ("account", &["name", "provider", "region", "base_url", "token", "from", "poll", "webhook"]),
     (

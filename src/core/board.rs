@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 use super::{
     action::Action,
     delivery::{DeliverySummary, NOTHING},
+    escalation::Policy,
     freshness::{Account, Door, Upkeep},
     id::{AccountName, IncidentKey, PolicyId, TeamId},
     incident::{Incident, Named, Observation, Source, Status},
     oncall::{OnCall, Person, Schedule},
+    service::Services,
     template::TemplateSummary,
     text::Shown,
 };
@@ -52,6 +54,14 @@ pub enum Change {
     /// Not configured any more: the account leaves the board, and its incidents with it.
     Unwatched(AccountName),
     Upkeep(Upkeep),
+    Escalation {
+        account: AccountName,
+        policies: Vec<Policy>,
+    },
+    Services {
+        account: AccountName,
+        services: Services,
+    },
 }
 
 /// What belongs to one account beside its incidents.
@@ -66,6 +76,11 @@ pub struct AccountBoard {
     pub people: Vec<Person>,
     #[serde(default)]
     pub policies: Vec<Named<PolicyId>>,
+    /// The policies with their rules.
+    #[serde(default)]
+    pub escalation: Vec<Policy>,
+    #[serde(default)]
+    pub services: Services,
     /// A policy that is not in it: its teams are not known.
     #[serde(default)]
     pub policy_teams: BTreeMap<PolicyId, Vec<Named<TeamId>>>,
@@ -80,6 +95,8 @@ impl AccountBoard {
             schedules: vec![],
             people: vec![],
             policies: vec![],
+            escalation: vec![],
+            services: Services::default(),
             policy_teams: BTreeMap::new(),
         }
     }
@@ -111,12 +128,24 @@ pub struct Board {
 impl Board {
     /// Merges an observation; `None` when it is older than what is known, or a repetition.
     pub fn observe(&mut self, seen: &Observation) -> Option<Change> {
-        if let Some(known) = self.incidents.get_mut(&seen.key) {
-            return known.merge(seen).then(|| Change::Incident(Box::new(known.clone())));
-        }
-        let incident = Incident::first(seen.clone());
-        self.incidents.insert(seen.key.clone(), incident.clone());
-        Some(Change::Incident(Box::new(incident)))
+        if self.incidents.contains_key(&seen.key) { self.merge(seen) } else { Some(self.first(seen.clone())) }
+    }
+
+    /// The same, where `seen` is not needed any more: a long list does not take room twice.
+    pub fn take(&mut self, seen: Observation) -> Option<Change> {
+        if self.incidents.contains_key(&seen.key) { self.merge(&seen) } else { Some(self.first(seen)) }
+    }
+
+    fn merge(&mut self, seen: &Observation) -> Option<Change> {
+        let known = self.incidents.get_mut(&seen.key)?;
+        known.merge(seen).then(|| Change::Incident(Box::new(known.clone())))
+    }
+
+    fn first(&mut self, seen: Observation) -> Change {
+        let incident = Incident::first(seen);
+        let change = Change::Incident(Box::new(incident.clone()));
+        self.incidents.insert(incident.key.clone(), incident);
+        change
     }
 
     /// Whether only another look at the provider can tell if `seen` is true and newer than what is known. To be asked before
@@ -190,6 +219,16 @@ impl Board {
                 self.incidents.retain(|key, _| key.account != *account);
             }
             Change::Upkeep(upkeep) => self.upkeep = upkeep.clone(),
+            Change::Escalation { account, policies } => {
+                if let Some(board) = self.accounts.get_mut(account) {
+                    board.escalation.clone_from(policies);
+                }
+            }
+            Change::Services { account, services } => {
+                if let Some(board) = self.accounts.get_mut(account) {
+                    board.services.clone_from(services);
+                }
+            }
         }
     }
 
@@ -401,6 +440,33 @@ pub(super) mod tests {
         }
     }
 
+    proptest! {
+        /// Peer fault: a list that was asked for before a webhook came, and arrives after it, or the other way round.
+        #[test]
+        fn a_poll_and_webhooks_that_race_end_in_the_same_board_in_either_order(
+            seen in prop::collection::vec((any_observation(), 0..3_u8), 1..12), cut in 0..12_usize
+        ) {
+            let named = |(seen, n): (Observation, u8)| {
+                let key = IncidentKey { id: IncidentId::new(format!("P{n}")).expect("id"), ..seen.key };
+                Observation { key, ..seen }
+            };
+            let seen: Vec<Observation> = seen.into_iter().map(named).collect();
+            let (polled, pushed): (Vec<_>, Vec<_>) = seen.into_iter().partition(|seen| seen.stamp.source == Source::Rest);
+            let end = |order: &[&[Observation]]| {
+                let mut board = Board::default();
+                order.iter().flat_map(|part| part.iter()).for_each(|seen| drop(board.observe(seen)));
+                let all = board.incidents.values();
+                all.map(|one| (one.headline(), one.state.clone(), one.stamp.at, one.extra().cloned())).collect::<Vec<_>>()
+            };
+            let (before, after) = pushed.split_at(cut.min(pushed.len()));
+
+            let first = end(&[&polled, &pushed]);
+
+            prop_assert_eq!(&end(&[&pushed, &polled]), &first);
+            prop_assert_eq!(&end(&[before, &polled, after]), &first);
+        }
+    }
+
     fn user(id: &str) -> Named<UserId> {
         Named { id: id.parse().expect("id"), name: id.into() }
     }
@@ -454,6 +520,7 @@ pub(super) mod tests {
             people: vec![person],
             policies: vec![policy()],
             policy_teams: teams,
+            ..AccountBoard::of(account("prod"))
         };
         let whole = Board {
             incidents: [(incident.key.clone(), incident)].into(),

@@ -12,12 +12,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::{
     action::{Action, NewIncident, Target, Verb},
+    arrangement::Arrangement,
     board::{Board, Change},
+    call::{ApiCall, Budget},
     choices::{Choices, ChoicesOf},
     delivery::{DeliverySummary, DeliveryView},
     detail::Detail,
     handoff::Handoff,
-    id::{AccountName, ActionId, DeliveryId, IncidentKey},
+    id::{AccountName, ActionId, DeliveryId, IncidentKey, ScheduleId, UserId},
+    incident::Named,
+    load::Page,
+    oncall::{OnCall, Schedule},
+    rota::Override,
+    span::Span,
     template::Preview,
     text::Shown,
 };
@@ -123,6 +130,21 @@ pub enum Request {
     Refresh,
     /// Read the settings and secrets again. Answered when they are in force, or are not because of what is wrong.
     Reload,
+    /// The same as [`Request::Detail`], asked of the provider in any case: else a kept one that is still good will do.
+    DetailAnew { key: IncidentKey },
+    /// Calls to providers with a number greater than `after`, newest first, `limit` at most.
+    ApiLog { after: u64, limit: u32 },
+    /// When `user` is on call in that time, at every policy and level.
+    Duties { account: AccountName, user: UserId, span: Span },
+    /// The shifts of a schedule in that time.
+    Shifts { account: AccountName, schedule: Named<ScheduleId>, span: Span },
+    /// The overrides of a schedule that touch that time.
+    Overrides { account: AccountName, schedule: ScheduleId, span: Span },
+    /// Who was paged in that time.
+    Pages { account: AccountName, span: Span },
+    /// Arrange something other than incidents. Answered with [`Answer::Accepted`] once it is written down; the
+    /// outcomes follow as [`Change::Action`].
+    Arrange { account: AccountName, what: Box<Arrangement> },
     /// The hand-off of the time since `from`, in the words of a template; times by the clock of `zone`
     /// (see [`crate::core::handoff::zone_text`]).
     Handoff { template: String, from: Timestamp, zone: String },
@@ -181,6 +203,23 @@ pub enum Answer {
     /// What is different now, one sentence each.
     Reloaded {
         changes: Vec<String>,
+    },
+    /// `budgets`: what each account's provider still takes, where it says so.
+    ApiLog {
+        calls: Vec<ApiCall>,
+        budgets: Vec<(AccountName, Budget)>,
+    },
+    Duties {
+        duties: Vec<OnCall>,
+    },
+    Shifts {
+        schedule: Box<Schedule>,
+    },
+    Overrides {
+        overrides: Vec<Override>,
+    },
+    Pages {
+        pages: Vec<Page>,
     },
     Handoff {
         handoff: Box<Handoff>,

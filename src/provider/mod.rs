@@ -2,6 +2,7 @@
 
 pub mod http;
 pub mod pagerduty;
+mod rota;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -10,8 +11,10 @@ use jiff::Timestamp;
 
 use crate::core::{
     action::{NewIncident, Step},
+    call::{ApiCall, Budget, Purpose},
     choices::{Choices, ChoicesOf},
     detail::Detail,
+    escalation::Policy,
     freshness::Identity,
     id::{IncidentId, PolicyId, SubscriptionId, TeamId},
     incident::{Named, Observation},
@@ -19,6 +22,8 @@ use crate::core::{
     subscription::{Created, NewSubscription, Subscription},
     text::Shown,
 };
+
+pub use rota::{Added, Removed, Rota};
 
 /// Why a provider did not do what it was asked, as far as a caller has to tell the cases apart.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -90,17 +95,37 @@ pub struct Check {
 pub struct Directory {
     pub people: Vec<Person>,
     pub policies: Vec<Named<PolicyId>>,
+    /// The same with their rules.
+    pub escalation: Vec<Policy>,
     /// Of each policy, as far as they are told.
     pub policy_teams: BTreeMap<PolicyId, Vec<Named<TeamId>>>,
+}
+
+/// Told of every call to a provider when it has ended.
+pub type Heard = Arc<dyn Fn(ApiCall) + Send + Sync>;
+
+/// Something that happened to an incident, as the provider's own log has it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Touch {
+    pub at: Timestamp,
+    pub incident: IncidentId,
+    /// By this it is known when it is told again.
+    pub entry: String,
 }
 
 /// One account at one provider. Reads are retried within their deadline; writes are sent once.
 #[async_trait]
 pub trait Provider: Send + Sync {
-    /// Requests left in the provider's present window, as far as it has told.
-    fn budget(&self) -> Option<u64> {
+    /// What is left of the provider's rate limit, as far as it has told.
+    fn budget(&self) -> Option<Budget> {
         None
     }
+    /// What was asked so far through this handle, in requests; what had to be asked again counts once.
+    fn requests(&self) -> u64 {
+        0
+    }
+    /// The same connection, whose calls are made for `purpose`; a handle of its own.
+    fn for_purpose(&self, purpose: Purpose) -> Arc<dyn Provider>;
     /// The provider's clock minus ours, as far as its answers have told.
     fn clock_skew(&self) -> Option<jiff::SignedDuration> {
         None
@@ -115,6 +140,11 @@ pub trait Provider: Send + Sync {
     /// goes by creation, and no further back than six months). An older one that was just resolved may be missing.
     async fn resolved_incidents(&self, since: Timestamp) -> Result<Vec<Observation>, ProviderError>;
     async fn incident(&self, id: &IncidentId) -> Result<Observation, ProviderError>;
+    /// What happened to incidents since `since`, by the provider's clock. `None`: it does not tell, or so much that the
+    /// lists are the shorter way.
+    async fn touched_since(&self, _since: Timestamp) -> Result<Option<Vec<Touch>>, ProviderError> {
+        Ok(None)
+    }
     /// Alerts, notes and timeline. Fails only when nothing of it came; else names what is missing.
     async fn detail(&self, id: &IncidentId, now: Timestamp) -> Result<Detail, ProviderError>;
     async fn on_calls(&self) -> Result<Vec<OnCall>, ProviderError>;
@@ -145,6 +175,11 @@ pub trait Provider: Send + Sync {
 
     /// The subscriptions to its webhooks; nothing where they can only be looked after by hand.
     fn subscriptions(&self) -> Option<&dyn Subscriptions> {
+        None
+    }
+
+    /// Schedules, their overrides, and services; nothing where they cannot be read or changed.
+    fn rota(&self) -> Option<&dyn Rota> {
         None
     }
 

@@ -26,7 +26,7 @@ pub(super) struct Sources {
 }
 
 pub(super) struct Screen {
-    model: Model,
+    model: Box<Model>,
     terminal: Terminal,
     memory: Memory,
     requests: mpsc::Sender<(RequestId, Request)>,
@@ -45,7 +45,7 @@ impl Screen {
         events: mpsc::Sender<Event>,
         options: Options,
     ) -> Self {
-        let mut model = Model::new(Timestamp::now(), options.zone, terminal.size());
+        let mut model = Box::new(Model::new(Timestamp::now(), options.zone, terminal.size()));
         model.colour = options.colour;
         let memory = options.memory;
         model.set_notify(options.notify);

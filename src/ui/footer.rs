@@ -23,7 +23,7 @@ use crate::{
         handoff,
         incidents::{self, Typing},
         keys::{Action, BINDINGS, Scope},
-        oncall,
+        oncall::{self, grid::Extent},
     },
     core::text::{Shown, columns, fit},
 };
@@ -112,6 +112,9 @@ fn hints(model: &Model) -> Vec<Hint> {
     if let Some(open) = &model.handoff {
         return handoff::hints(open);
     }
+    if model.calls.is_some() {
+        return vec![("j/k", "select"), ("g", "newest"), ("esc", "back")];
+    }
     let state = &model.incidents;
     if model.view == View::Incidents && state.picking.is_some() {
         return vec![("enter", "show"), ("j/k", "select"), ("esc", "back")];
@@ -148,10 +151,20 @@ fn hints(model: &Model) -> Vec<Hint> {
 fn of_view(model: &Model) -> Option<Vec<Hint>> {
     match model.view {
         View::Incidents => None,
-        View::OnCall => filtering(&model.oncall.filter),
+        View::OnCall => grid(model).or_else(|| filtering(&model.oncall.filter)),
         View::Webhooks => webhooks::hints(model).or_else(|| filtering(&model.webhooks.filter)),
         View::Templates => templates::hints(model).or_else(|| filtering(&model.templates.filter)),
+        View::Services => filtering(&model.services.filter),
     }
+}
+
+fn grid(model: &Model) -> Option<Vec<Hint>> {
+    let grid = model.oncall.grid.as_ref()?;
+    let other = match grid.extent {
+        Extent::Week => ("d", "day"),
+        Extent::Day => ("w", "week"),
+    };
+    Some(vec![("esc", "back"), ("left/right", "turn"), other, ("t", "take"), ("?", "help")])
 }
 
 fn filtering(filter: &Filter) -> Option<Vec<Hint>> {

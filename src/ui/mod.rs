@@ -1,5 +1,6 @@
 //! Drawing: a pure function of the model. Reads `&Model`, writes the frame, touches nothing else.
 
+mod calls;
 mod footer;
 mod handoff;
 mod header;
@@ -8,6 +9,7 @@ pub mod incidents;
 pub mod oncall;
 mod parts;
 mod prompt;
+pub mod services;
 pub mod templates;
 pub mod theme;
 pub mod webhooks;
@@ -40,6 +42,8 @@ pub fn view(model: &Model, frame: &mut Frame<'_>) {
         help::draw(model, offset, frame, at.body);
     } else if let Some(open) = &model.handoff {
         handoff::draw(model, open, frame, at.body);
+    } else if let Some(log) = &model.calls {
+        calls::draw(model, log, frame, at.body);
     } else {
         body(model, frame, at.body);
     }
@@ -55,6 +59,7 @@ fn body(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         View::OnCall => oncall::draw(model, frame, area),
         View::Webhooks => webhooks::draw(model, frame, area),
         View::Templates => templates::draw(model, frame, area),
+        View::Services => services::draw(model, frame, area),
     }
 }
 

@@ -95,7 +95,8 @@ pub(super) fn pressed(model: &mut Model) {
 
 /// The key was worked: what the hand is on, or what is open, is looked at.
 pub(super) fn looked(model: &mut Model) {
-    if model.view != View::Incidents || model.help.is_some() || model.handoff.is_some() {
+    let covered = model.help.is_some() || model.handoff.is_some() || model.calls.is_some();
+    if model.view != View::Incidents || covered {
         return;
     }
     if let Some(key) = incidents::at_hand(model) {
@@ -166,7 +167,9 @@ pub(super) fn hear(model: &mut Model, change: &Change) -> Vec<Effect> {
         | Change::Action(_)
         | Change::Templates(_)
         | Change::Door(_)
-        | Change::Upkeep(_) => vec![],
+        | Change::Upkeep(_)
+        | Change::Escalation { .. }
+        | Change::Services { .. } => vec![],
     }
 }
 

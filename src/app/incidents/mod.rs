@@ -6,6 +6,7 @@ mod detail;
 mod doubts;
 mod groups;
 mod looking;
+mod next;
 mod query_line;
 mod rows;
 mod views;
@@ -24,9 +25,11 @@ pub use groups::{Cause, Group, GroupKey, Groups, Line};
 pub(super) use groups::{freshen, storm_began, storm_ended};
 pub use looking::{Typing, candidates, matching};
 pub(super) use looking::{pasted, typed};
+pub use next::{next_paged, next_paged_short};
 pub use query_line::QueryLine;
 pub use rows::Rows;
 pub use words::outcome_mark;
+pub(super) use words::outcome_words;
 
 use super::{
     Effect, Model, NoticeKind, View, attention, geometry,
@@ -39,9 +42,13 @@ use super::{
 use crate::{
     core::{
         board::Change,
+        delivery::Verdict,
         freshness::{Account, Freshness},
         id::{AccountName, IncidentKey, UserId},
-        query::incident::{Condition, Noted, asks},
+        query::{
+            incident::{Condition, Noted, asks},
+            written,
+        },
         text::Shown,
         view::SavedViews,
     },
@@ -179,6 +186,13 @@ pub(super) fn show(model: &mut Model, key: IncidentKey) -> Vec<Effect> {
     detail::open(model, key)
 }
 
+/// Lists the incidents of a service.
+pub(super) fn show_service(model: &mut Model, service: &Shown) -> Vec<Effect> {
+    model.view = View::Incidents;
+    model.incidents.opened = None;
+    looking::ask_for(model, &format!("service:{}", written(service.as_str())))
+}
+
 /// Closes the detail, else lifts the filter, else takes off the marks.
 fn back(model: &mut Model) -> Vec<Effect> {
     if model.incidents.opened.take().is_some() {
@@ -311,7 +325,7 @@ pub(super) fn attached(model: &mut Model) -> Vec<Effect> {
 
 /// The providers are being asked; so is the server about the opened incident.
 pub(super) fn refresh(model: &mut Model) -> Vec<Effect> {
-    detail::ask_again(model)
+    detail::ask_anew(model)
 }
 
 pub(super) fn detached(model: &mut Model) {
@@ -336,7 +350,12 @@ pub(super) fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
             if let Some(key) = delivery.incident.as_ref().filter(|_| model.incidents.noted.take_delivery(delivery)) {
                 noted(model, key);
             }
-            vec![]
+            match &delivery.incident {
+                Some(key) if delivery.verdict != Verdict::Rejected && detail::shows(model, key) => {
+                    detail::ask_again(model)
+                }
+                _ => vec![],
+            }
         }
         Change::Unwatched(_) => {
             rebuild(model);
@@ -347,7 +366,11 @@ pub(super) fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
             settle(model)
         }
         Change::Door(_) | Change::Upkeep(_) => settle(model),
-        Change::OnCalls { .. } | Change::Schedules { .. } | Change::Templates(_) => vec![],
+        Change::OnCalls { .. }
+        | Change::Schedules { .. }
+        | Change::Escalation { .. }
+        | Change::Services { .. }
+        | Change::Templates(_) => vec![],
     }
 }
 

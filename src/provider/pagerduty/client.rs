@@ -1,6 +1,9 @@
 //! How `PagerDuty` wants to be spoken to: credentials, `Accept`, `From`, and what an answer means.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use jiff::Timestamp;
 use reqwest::{
@@ -13,7 +16,7 @@ use tokio::sync::OnceCell;
 
 use super::{SetupError, errors, wire};
 use crate::{
-    core::text::Shown,
+    core::{call::Purpose, text::Shown},
     provider::{
         ProviderError,
         http::{self, Answer, Call, Http, Trouble},
@@ -42,10 +45,11 @@ pub(super) struct Reply {
     pub(super) json: Value,
     /// The provider's clock.
     pub(super) date: Option<Timestamp>,
+    pub(super) status: u16,
 }
 
 /// In whose name to act.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Name {
     /// The key's owner, or this address where the key belongs to no person.
     Usual(Option<(String, HeaderValue)>),
@@ -61,6 +65,9 @@ pub(super) struct Api {
     authorization: HeaderValue,
     name: Name,
     owner: Arc<OnceCell<Owner>>,
+    pub(super) purpose: Purpose,
+    /// Questions asked through this handle.
+    pub(super) asked: AtomicU64,
 }
 
 impl Api {
@@ -75,18 +82,33 @@ impl Api {
         authorization.set_sensitive(true);
         let from = from.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
         let from = from.map(|text| address(&text).map(|value| (text, value))).transpose()?;
-        Ok(Self { http: Arc::new(http), token, authorization, name: Name::Usual(from), owner: Arc::default() })
+        Ok(Self {
+            http: Arc::new(http),
+            token,
+            authorization,
+            name: Name::Usual(from),
+            owner: Arc::default(),
+            purpose: Purpose::Upkeep,
+            asked: AtomicU64::default(),
+        })
     }
 
     /// The same key and limits, acting in the name of `email` only.
     pub(super) fn acting_as(&self, email: &str) -> Result<Self, SetupError> {
-        Ok(Self {
+        Ok(Self { name: Name::Only(email.to_owned(), address(email)?), ..self.for_purpose(self.purpose) })
+    }
+
+    /// The same, whose calls are made for `purpose`.
+    pub(super) fn for_purpose(&self, purpose: Purpose) -> Self {
+        Self {
             http: Arc::clone(&self.http),
             token: self.token.clone(),
             authorization: self.authorization.clone(),
-            name: Name::Only(email.to_owned(), address(email)?),
+            name: self.name.clone(),
             owner: Arc::clone(&self.owner),
-        })
+            purpose,
+            asked: AtomicU64::default(),
+        }
     }
 
     /// The configured address that acts.
@@ -98,25 +120,31 @@ impl Api {
     }
 
     pub(super) async fn get(&self, segments: &[&str], query: &[(&str, String)]) -> Result<Reply, ProviderError> {
-        let call = Call { method: Method::GET, segments, query, headers: self.headers(), body: None };
+        let call =
+            Call { purpose: self.purpose, method: Method::GET, segments, query, headers: self.headers(), body: None };
+        self.asked.fetch_add(1, Ordering::Relaxed);
         self.http.read(&call, |answer| self.judge(segments, answer)).await
     }
 
     pub(super) async fn put(&self, segments: &[&str], body: Value) -> Result<Value, ProviderError> {
-        self.write(Method::PUT, segments, body).await
+        self.write(Method::PUT, segments, Some(body)).await.map(|reply| reply.json)
     }
 
     pub(super) async fn post(&self, segments: &[&str], body: Value) -> Result<Value, ProviderError> {
-        self.write(Method::POST, segments, body).await
+        self.write(Method::POST, segments, Some(body)).await.map(|reply| reply.json)
     }
 
-    async fn write(&self, method: Method, segments: &[&str], body: Value) -> Result<Value, ProviderError> {
+    pub(super) async fn delete(&self, segments: &[&str]) -> Result<Reply, ProviderError> {
+        self.write(Method::DELETE, segments, None).await
+    }
+
+    async fn write(&self, method: Method, segments: &[&str], body: Option<Value>) -> Result<Reply, ProviderError> {
         let mut headers = self.headers();
         if let Some(from) = self.acting().await? {
             headers.insert(FROM, from);
         }
-        let call = Call { method, segments, query: &[], headers, body: Some(body) };
-        self.http.write(&call, |answer| self.judge(segments, answer)).await.map(|reply| reply.json)
+        let call = Call { purpose: self.purpose, method, segments, query: &[], headers, body };
+        self.http.write(&call, |answer| self.judge(segments, answer)).await
     }
 
     /// A write that is nobody's action, and so without `From`.
@@ -126,7 +154,7 @@ impl Api {
         segments: &[&str],
         body: Option<Value>,
     ) -> Result<Value, ProviderError> {
-        let call = Call { method, segments, query: &[], headers: self.headers(), body };
+        let call = Call { purpose: self.purpose, method, segments, query: &[], headers: self.headers(), body };
         self.http.write(&call, |answer| self.judge(segments, answer)).await.map(|reply| reply.json)
     }
 
@@ -215,13 +243,13 @@ impl Api {
         if let Some(cut) = answer.cut {
             return Err(cut);
         }
-        let date = http::date(&answer.headers);
+        let (date, status) = (http::date(&answer.headers), answer.status.as_u16());
         if answer.body.iter().all(u8::is_ascii_whitespace) {
-            return Ok(Reply { json: Value::Null, date });
+            return Ok(Reply { json: Value::Null, date, status });
         }
         let json = serde_json::from_slice(&answer.body)
             .map_err(|error| ProviderError::Unreadable { cause: format!("no JSON ({error})") })?;
-        Ok(Reply { json, date })
+        Ok(Reply { json, date, status })
     }
 
     /// What may be wrong when the key is refused.

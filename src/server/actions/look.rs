@@ -40,7 +40,7 @@ pub(super) async fn at_all(work: &Work<'_>, targets: Vec<Target>) -> Vec<(Target
     if targets.len() > AT_ONCE.max(open / PAGE + 1)
         && let Ok(all) = work.provider.open_incidents().await
     {
-        work.desk.observe_all(&all).await;
+        work.desk.observe_all(all.clone()).await;
         listed.extend(all.into_iter().map(|seen| (seen.key.clone(), seen)));
     }
     let listed = &listed;
@@ -123,7 +123,7 @@ fn minds(verb: &Verb) -> Minds {
         | Verb::StatusUpdate { .. }
         | Verb::RunWorkflow { .. }
         | Verb::ResolveAlert { .. } => Minds::Resolution,
-        Verb::Note { .. } | Verb::Edit(_) | Verb::Create(_) => Minds::Nothing,
+        Verb::Note { .. } | Verb::Edit(_) | Verb::Create(_) | Verb::Arrange(_) => Minds::Nothing,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod actions;
 mod attention;
+mod calls;
 mod detail;
 mod emptiness;
 mod handoff;
