@@ -4,19 +4,23 @@
 //! whatever it does ends in an output or a [`Fault`](crate::core::template::Fault), never in the end of the console.
 
 mod check;
+mod clock;
 mod context;
 mod frame;
 mod helpers;
+mod javascript;
+mod language;
 mod library;
+mod machine;
 mod render;
 mod renderer;
-mod scan;
 mod worker;
 
 pub use check::check;
 pub use context::{SAMPLE_BODY, context, sample_context};
 pub use library::{Library, LibraryError};
-pub use render::render_here;
+pub use machine::Made;
+pub use render::{Job, render_here, render_within};
 pub use renderer::{Rendered, Renderer};
 pub use worker::worker;
 

@@ -14,10 +14,11 @@ use super::{
     Limits,
     check::check_within,
     frame::{self, Ask, Reply},
+    render::{Job, at_large},
 };
 use crate::core::{
     template::{Fault, Preview},
-    text::{Shown, ShownBody},
+    text::ShownBody,
 };
 
 /// How long a new worker may take to be ready, also on a loaded machine.
@@ -30,6 +31,8 @@ pub struct Rendered {
     pub output: String,
     /// Whether it is JSON, and where it stops being so.
     pub json: Result<(), Fault>,
+    /// What its logging helpers said, a line each: outside text.
+    pub log: Vec<String>,
 }
 
 /// Renders templates in a child process, one after the other.
@@ -64,9 +67,13 @@ impl Renderer {
     /// Renders `text` on `context`. Ends within the limits, whatever the template does; the next call starts
     /// a new worker if this one was lost.
     pub async fn render(&self, text: &str, context: &Value) -> Result<Rendered, Fault> {
-        check_within(text, self.limits.source, self.limits.depth)?;
-        let ask = Ask::Render { text: text.to_owned(), context: context.clone() };
-        let frame = frame::encode(&ask).map_err(|_| at_large("the delivery is too large to render"))?;
+        self.run(Job::new(text, context)).await
+    }
+
+    /// Renders a whole job: the same, with partials and a clock.
+    pub async fn run(&self, job: Job) -> Result<Rendered, Fault> {
+        check_within(&job.text, self.limits.source, self.limits.depth)?;
+        let frame = frame::encode(&Ask::Render(Box::new(job))).map_err(|_| at_large("the delivery is too large to render"))?;
         let mut warm = self.warm.lock().await;
         let asked = match warm.take().and_then(Worker::alive) {
             None => None,
@@ -84,7 +91,7 @@ impl Renderer {
             Ok((reply, worker)) => {
                 *warm = Some(worker);
                 match reply {
-                    Reply::Rendered { output, json } => Ok(Rendered { output, json }),
+                    Reply::Rendered { output, json, log } => Ok(Rendered { output, json, log }),
                     Reply::Broken(fault) => Err(fault),
                     Reply::Ready => Err(at_large("the render worker answered out of turn")),
                 }
@@ -127,11 +134,6 @@ impl Renderer {
             }
         }
     }
-}
-
-/// A fault of the template as a whole.
-fn at_large(message: &str) -> Fault {
-    Fault { message: Shown::line(message), line: 0, column: 0 }
 }
 
 /// A worker process; dropping it ends it.

@@ -12,14 +12,12 @@ use std::{
 };
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use serde_json::Value;
 
 use super::{
     Limits,
     frame::{self, Ask, Reply},
-    render,
+    render::{self, Job},
 };
-use crate::core::{template::Fault, text::Shown};
 
 /// Of the thread that renders. Enough for what the depth limit lets through; the rest overflows it soon.
 const STACK: usize = 16 * 1024 * 1024;
@@ -64,10 +62,10 @@ fn answer(asks: &Receiver<Ask>, mut stdout: impl Write, limits: &Limits) {
         return;
     }
     while let Ok(ask) = asks.recv() {
-        let Ask::Render { text, context } = ask else { return };
+        let Ask::Render(job) = ask else { return };
         let started = Instant::now();
         allow(spent, limits.cpu);
-        let reply = reply(&text, &context, limits);
+        let reply = reply(&job, limits);
         spent += started.elapsed();
         if frame::write(&mut stdout, &reply).is_err() {
             return;
@@ -84,12 +82,12 @@ fn allow(spent: Duration, more: u64) {
     let _ = setrlimit(Resource::Cpu, Rlimit { current, maximum });
 }
 
-fn reply(text: &str, context: &Value, limits: &Limits) -> Reply {
-    match catch_unwind(AssertUnwindSafe(|| render::render_within(text, context, limits))) {
-        Ok(Ok(output)) => Reply::Rendered { json: render::check_json(&output), output },
+fn reply(job: &Job, limits: &Limits) -> Reply {
+    match catch_unwind(AssertUnwindSafe(|| render::render_within(job, limits))) {
+        Ok(Ok(made)) => Reply::Rendered { json: render::check_json(&made.output), output: made.output, log: made.log },
         Ok(Err(fault)) => Reply::Broken(fault),
         Err(_) => {
-            Reply::Broken(Fault { message: Shown::line("the renderer broke off on this template"), line: 0, column: 0 })
+            Reply::Broken(render::at_large("the renderer broke off on this template"))
         }
     }
 }

@@ -1,0 +1,7 @@
+//! Stub.
+use super::Table;
+use crate::template::{javascript::Outcome, machine::Invocation};
+pub(super) const HELPERS: Table = &[
+("markdown", stub),
+];
+fn stub(call: &Invocation<'_>) -> Outcome { call.fails("stub") }
