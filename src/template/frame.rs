@@ -11,11 +11,11 @@ use crate::core::template::Fault;
 /// No frame is longer, in bytes: the longest output with each of its bytes escaped, and room to spare.
 const LONGEST: u32 = 16 * 1024 * 1024;
 
-/// To the worker. The first is always [`Ask::Limits`].
+/// To the worker. The first is always [`Ask::Start`].
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Ask {
-    Limits(Limits),
+    Start { limits: Limits, zone: String },
     Render(Box<Job>),
 }
 

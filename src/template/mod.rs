@@ -3,6 +3,7 @@
 //! A template is code from somebody else: it may take no more time, memory or output than [`Limits`] say, and
 //! whatever it does ends in an output or a [`Fault`](crate::core::template::Fault), never in the end of the console.
 
+mod cases;
 mod check;
 mod clock;
 mod context;
@@ -16,6 +17,7 @@ mod render;
 mod renderer;
 mod worker;
 
+pub use cases::{Case, Cases};
 pub use check::check;
 pub use context::{SAMPLE_BODY, context, sample_context};
 pub use library::{Library, LibraryError};
@@ -43,10 +45,17 @@ pub struct Limits {
     pub depth: usize,
 }
 
+impl Limits {
+    /// How long a preview may take.
+    pub const PREVIEW: Duration = Duration::from_millis(250);
+    /// How long the rendering of what is sent may take.
+    pub const DELIVERY: Duration = Duration::from_secs(2);
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            wall: Duration::from_millis(250),
+            wall: Self::PREVIEW,
             cpu: 1,
             memory: 512 * 1024 * 1024,
             output: 1024 * 1024,

@@ -1,6 +1,7 @@
 //! Renders one template, in this process. Only the worker does so with templates that nobody has vouched for:
 //! a regular expression can take for ever.
 
+use jiff::{Timestamp, tz::TimeZone};
 use serde_json::Value;
 
 use super::{
@@ -26,43 +27,30 @@ pub struct Job {
     pub private: String,
     /// The time that helpers see; the host's where it is not given.
     #[serde(default)]
-    pub now: Option<jiff::Timestamp>,
-    /// The zone that helpers see; UTC where it is not given.
-    #[serde(default)]
-    pub zone: Option<String>,
+    pub now: Option<Timestamp>,
 }
 
 impl Job {
     pub fn new(text: &str, context: &Value) -> Self {
         Self { text: text.to_owned(), context: context.to_string(), ..Self::default() }
     }
-
-    fn clock(&self) -> Result<Clock, Fault> {
-        let mut clock = Clock::host();
-        if let Some(now) = self.now {
-            clock.now = now;
-        }
-        if let Some(zone) = &self.zone {
-            clock.zone = jiff::tz::TimeZone::get(zone).map_err(|cause| at_large(&cause.to_string()))?;
-        }
-        Ok(clock)
-    }
 }
 
 /// Renders `text` on `context` with the usual limits on sizes; time, memory and stack are the caller's matter.
 pub fn render_here(text: &str, context: &Value) -> Result<String, Fault> {
-    render_within(&Job::new(text, context), &Limits::default()).map(|made| made.output)
+    render_within(&Job::new(text, context), &Limits::default(), &TimeZone::UTC).map(|made| made.output)
 }
 
 /// Renders a whole job in this process.
-pub fn render_within(job: &Job, limits: &Limits) -> Result<Made, Fault> {
+pub fn render_within(job: &Job, limits: &Limits, zone: &TimeZone) -> Result<Made, Fault> {
     if job.text.len() > limits.source {
         return Err(too_long(job.text.len(), limits.source));
     }
     let read = |json: &str| json::parse(json).map_err(|problem| at_large(&format!("the context is not JSON: {}", problem.message)));
     let private = if job.private.is_empty() { vec![] } else { read(&job.private)?.fields() };
     let context = if job.context.is_empty() { JavaScript::Undefined } else { read(&job.context)? };
-    let task = Task { text: &job.text, context, partials: &job.partials, private, clock: job.clock()? };
+    let clock = Clock { now: job.now.unwrap_or_else(Timestamp::now), zone: zone.clone() };
+    let task = Task { text: &job.text, context, partials: &job.partials, private, clock };
     machine::run(task, limits).map_err(|problem| fault(&problem, job))
 }
 

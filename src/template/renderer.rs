@@ -40,6 +40,8 @@ pub struct Rendered {
 pub struct Renderer {
     command: Vec<OsString>,
     limits: Limits,
+    /// The zone that templates see, by its name in the tz database.
+    zone: String,
     /// Empty while it is in use: whoever drops a rendering half-way drops the worker, which ends it.
     warm: Mutex<Option<Worker>>,
 }
@@ -47,12 +49,23 @@ pub struct Renderer {
 impl Renderer {
     /// `command` starts the worker: a program and its arguments, for example this one with `render-worker`.
     pub fn new(command: Vec<OsString>, limits: Limits) -> Self {
-        Self { command, limits, warm: Mutex::new(None) }
+        Self { command, limits, zone: "UTC".to_owned(), warm: Mutex::new(None) }
+    }
+
+    /// The same with another zone than UTC.
+    #[must_use]
+    pub fn in_zone(self, zone: &str) -> Self {
+        Self { zone: zone.to_owned(), ..self }
     }
 
     /// The same as [`Renderer::render`], ready to show.
     pub async fn preview(&self, text: &str, context: &Value) -> Preview {
-        let rendered = match self.render(text, context).await {
+        self.preview_job(Job::new(text, context)).await
+    }
+
+    /// The same as [`Renderer::run`], ready to show.
+    pub async fn preview_job(&self, job: Job) -> Preview {
+        let rendered = match self.run(job).await {
             Ok(rendered) => rendered,
             Err(fault) => return Preview::Broken(fault),
         };
@@ -119,8 +132,8 @@ impl Renderer {
         let mut worker =
             Worker::spawn(&self.command).map_err(|cause| format!("the render worker cannot be started: {cause}"))?;
         let ready = async {
-            let limits = frame::encode(&Ask::Limits(self.limits.clone()))?;
-            worker.ask(&limits).await
+            let start = Ask::Start { limits: self.limits.clone(), zone: self.zone.clone() };
+            worker.ask(&frame::encode(&start)?).await
         };
         match timeout(START_LIMIT, ready).await {
             Ok(Ok(Reply::Ready)) => Ok(worker),

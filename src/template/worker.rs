@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::tz::TimeZone;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::{
@@ -20,18 +21,20 @@ use super::{
 };
 
 /// Of the thread that renders. Enough for what the depth limit lets through; the rest overflows it soon.
-const STACK: usize = 16 * 1024 * 1024;
+const STACK: usize = 64 * 1024 * 1024;
 
 /// Renders until `stdin` ends, and gives the exit code. Limits this whole process for good: for a process that
 /// does nothing else. A rendering still going on when the input ends is given up, so that a worker never
 /// outlives its console.
 pub fn worker(mut stdin: impl Read, stdout: impl Write + Send + 'static) -> i32 {
-    let Ok(Ask::Limits(limits)) = frame::read(&mut stdin) else { return 2 };
+    let Ok(Ask::Start { limits, zone }) = frame::read(&mut stdin) else { return 2 };
+    // Read before this process can open nothing any more.
+    let Ok(zone) = TimeZone::get(&zone) else { return 4 };
     if confine(&limits).is_err() {
         return 3;
     }
     let (asks, rendering) = sync_channel(1);
-    let started = thread::Builder::new().stack_size(STACK).spawn(move || answer(&rendering, stdout, &limits));
+    let started = thread::Builder::new().stack_size(STACK).spawn(move || answer(&rendering, stdout, &limits, &zone));
     if started.is_err() {
         return 3;
     }
@@ -56,7 +59,7 @@ fn set(resource: Resource, most: u64) -> rustix::io::Result<()> {
     setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })
 }
 
-fn answer(asks: &Receiver<Ask>, mut stdout: impl Write, limits: &Limits) {
+fn answer(asks: &Receiver<Ask>, mut stdout: impl Write, limits: &Limits, zone: &TimeZone) {
     let mut spent = Duration::from_secs(1);
     if frame::write(&mut stdout, &Reply::Ready).is_err() {
         return;
@@ -65,7 +68,7 @@ fn answer(asks: &Receiver<Ask>, mut stdout: impl Write, limits: &Limits) {
         let Ask::Render(job) = ask else { return };
         let started = Instant::now();
         allow(spent, limits.cpu);
-        let reply = reply(&job, limits);
+        let reply = reply(&job, limits, zone);
         spent += started.elapsed();
         if frame::write(&mut stdout, &reply).is_err() {
             return;
@@ -82,8 +85,8 @@ fn allow(spent: Duration, more: u64) {
     let _ = setrlimit(Resource::Cpu, Rlimit { current, maximum });
 }
 
-fn reply(job: &Job, limits: &Limits) -> Reply {
-    match catch_unwind(AssertUnwindSafe(|| render::render_within(job, limits))) {
+fn reply(job: &Job, limits: &Limits, zone: &TimeZone) -> Reply {
+    match catch_unwind(AssertUnwindSafe(|| render::render_within(job, limits, zone))) {
         Ok(Ok(made)) => Reply::Rendered { json: render::check_json(&made.output), output: made.output, log: made.log },
         Ok(Err(fault)) => Reply::Broken(fault),
         Err(_) => {

@@ -2,6 +2,7 @@
 //! means in handlebars.js, where `undefined` is not `null`, every number is a double and text has UTF-16 units.
 
 pub(crate) mod compare;
+pub(crate) mod date;
 pub(crate) mod json;
 pub(crate) mod number;
 pub(crate) mod pattern;

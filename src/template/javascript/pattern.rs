@@ -29,8 +29,13 @@ impl Pattern {
         if source.len() > LONGEST {
             return throw(format!("a regular expression has at most {LONGEST} bytes here"));
         }
-        let regex = Regex::with_flags(source, flags)
-            .map_err(|error| Problem::new(format!("`{source}` is no regular expression: {error}")))?;
+        let by_units = !flags.contains(['u', 'v']);
+        let regex = if by_units {
+            Regex::from_unicode(source.encode_utf16().map(u32::from), flags)
+        } else {
+            Regex::with_flags(source, flags)
+        };
+        let regex = regex.map_err(|error| Problem::new(format!("`{source}` is no regular expression: {error}")))?;
         let mut sorted: Vec<char> = flags.chars().collect();
         sorted.sort_unstable();
         Ok(Self { source: source.to_owned(), flags: sorted.into_iter().collect(), regex, last: Cell::new(0) })

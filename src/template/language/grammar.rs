@@ -331,7 +331,8 @@ impl<'l> Parser<'l> {
                 Kind::Path(self.path(true)?)
             }
             Token::Text => Kind::Text(self.text().to_owned()),
-            Token::Number => Kind::Number(self.text().parse().unwrap_or(f64::NAN)),
+            // The code that handlebars.js makes of `-0` says `0`.
+            Token::Number => Kind::Number(self.text().parse::<f64>().unwrap_or(f64::NAN) + 0.0),
             Token::Bool => Kind::Bool(self.text() == "true"),
             Token::Undefined => {
                 self.advance();
