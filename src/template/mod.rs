@@ -66,4 +66,6 @@ impl Default for Limits {
 }
 
 #[cfg(test)]
+mod parity_tests;
+#[cfg(test)]
 mod tests;

@@ -77,8 +77,10 @@ fn render_each(call: &Invocation<'_>, items: impl IntoIterator<Item = Value>) ->
 }
 
 fn each_index(call: &Invocation<'_>) -> Outcome {
-    expect_options(call, 1)?;
     let list = call.arg(0);
+    if length(&list)? > 0 {
+        expect_options(call, 1)?;
+    }
     let at = |at: usize| Value::Number(number::of_count(at));
     let item = |index: usize| list.get(&index.to_string());
     let contexts = (0..length(&list)?).map(|index| Value::object([("item".into(), item(index)), ("index".into(), at(index))]));
@@ -237,8 +239,8 @@ fn reverse_in_place(list: &List) {
 fn sort_list(call: &Invocation<'_>) -> Outcome {
     let Value::List(list) = call.arg(0) else { return Ok(Value::from("")) };
     sort_in_place(&list, &default_order);
-    let options = call.arg(1);
-    if options.get("hash").get("reverse").is_true() {
+    // Whatever stands in the place of the options reverses, too.
+    if get(&call.arg(1), &Value::from("hash.reverse"))?.is_true() {
         reverse_in_place(&list);
     }
     Ok(Value::List(list))

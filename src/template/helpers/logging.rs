@@ -29,7 +29,7 @@ fn log(call: &Invocation<'_>, kind: &str) -> Outcome {
 /// As one line of text.
 fn shown(value: &Value) -> String {
     match value {
-        Value::List(_) | Value::Object(_) => json::stringify(value, "").map_or_else(|_| "…".to_owned(), |text| text.to_text().to_string()),
+        Value::List(_) | Value::Object(_) => json::stringify(value, None).map_or_else(|_| "…".to_owned(), |text| text.to_text().to_string()),
         other => other.to_text().to_string(),
     }
 }
@@ -43,7 +43,7 @@ fn debug(call: &Invocation<'_>) -> Outcome {
 }
 
 fn inspect(call: &Invocation<'_>) -> Outcome {
-    let text = json::stringify(&call.arg(0), "  ")?.to_text();
+    let text = json::stringify(&call.arg(0), Some("  "))?.to_text();
     let kind = Some(call.arg(1).get("hash").get("type")).filter(Value::is_true).unwrap_or_else(|| Value::from("html"));
     let kind = kind.to_text();
     Ok(Value::from(match kind.strip_prefix('.').unwrap_or(&kind) {

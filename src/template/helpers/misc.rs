@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::{
     Table,
-    rules::{described, get, options},
+    rules::{described, expect_options, get, options},
 };
 use crate::template::{
     javascript::{Object, Outcome, Value, throw},
@@ -14,7 +14,7 @@ use crate::template::{
 pub(super) const HELPERS: Table = &[
     ("frame", frame),
     ("option", option),
-    ("noop", |call| call.then(call.this.clone())),
+    ("noop", noop),
     ("typeOf", |call| Ok(Value::from(call.arg(0).kind()))),
     ("withHash", with_hash),
 ];
@@ -29,6 +29,11 @@ fn frame(call: &Invocation<'_>) -> Outcome {
         data.vars.set(&key, value);
     }
     call.then_with(&call.options, call.this.clone(), Some(Rc::new(data)), None)
+}
+
+fn noop(call: &Invocation<'_>) -> Outcome {
+    expect_options(call, 0)?;
+    call.then(call.this.clone())
 }
 
 fn option(call: &Invocation<'_>) -> Outcome {

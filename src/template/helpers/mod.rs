@@ -71,12 +71,5 @@ pub(crate) fn find(name: &str) -> Option<Helper> {
     BY_NAME.get(name).copied()
 }
 
-/// The names of all helpers, sorted.
-pub(crate) fn names() -> Vec<&'static str> {
-    let mut names: Vec<_> = BY_NAME.keys().copied().collect();
-    names.sort_unstable();
-    names
-}
-
 #[cfg(test)]
 mod tests;

@@ -82,11 +82,11 @@ fn parse(call: &Invocation<'_>) -> Outcome {
 
 fn stringify(call: &Invocation<'_>) -> Outcome {
     let indent = match call.arg(1) {
-        Value::Text(indent) if is_number(&Value::Text(indent.clone())) => text::slice(&indent, 0.0, 10.0).to_string(),
-        Value::Number(width) if width.is_finite() => " ".repeat(text::position(width.clamp(0.0, 10.0), 10)),
-        _ => String::new(),
+        Value::Text(indent) if is_number(&Value::Text(indent.clone())) => Some(text::slice(&indent, 0.0, 10.0).to_string()),
+        Value::Number(width) if width.is_finite() && width > 0.0 => Some(" ".repeat(text::position(width.min(10.0), 10))),
+        _ => None,
     };
-    json::stringify(&call.arg(0), &indent)
+    json::stringify(&call.arg(0), indent.as_deref())
 }
 
 /// Changes its first object, for the rest of the template.
@@ -100,6 +100,7 @@ fn merge(call: &Invocation<'_>) -> Outcome {
         match target {
             Value::Object(object) => object.set(&key, value),
             Value::List(list) => list.set(&key, value),
+            Value::Text(_) if has_own(target, &key) => return call.fails("cannot change the letters of a text"),
             _ => {}
         }
     }

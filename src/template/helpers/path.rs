@@ -40,11 +40,13 @@ fn directory(call: &Invocation<'_>, set: &Value) -> Result<Rc<str>, Problem> {
 
 fn absolute(call: &Invocation<'_>) -> Outcome {
     let path = path_at(call, 0)?;
-    if call.args.len() > 1 {
-        return call.fails("takes one path");
-    }
-    let set = Value::Object(Rc::new(options(&call.this, &call.arg(1), &Value::Undefined)));
-    let root = call.options.data.vars.get("root");
+    let given = call.arg(1);
+    let root = match &given {
+        Value::Options(options) => options.data.vars.get("root"),
+        other if !other.is_true() => Value::Undefined,
+        _ => return call.fails("takes one path"),
+    };
+    let set = Value::Object(Rc::new(options(&call.this, &given, &Value::Undefined)));
     let directory = directory(call, &Value::Object(Rc::new(assigned([&root, &set]))))?;
     Ok(Value::from(resolve(&[&directory, &path])))
 }

@@ -176,8 +176,9 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// `JSON.stringify(value, null, indent)`; `undefined` gives `undefined`.
-pub(crate) fn stringify(value: &Value, indent: &str) -> Outcome {
+/// `JSON.stringify(value, null, indent)`; `undefined` gives `undefined`. Without an indent it is one line, and an
+/// empty one still ends lines.
+pub(crate) fn stringify(value: &Value, indent: Option<&str>) -> Outcome {
     let mut writer = Writer { out: String::new(), indent, depth: 0 };
     if matches!(value, Value::Undefined) {
         return Ok(Value::Undefined);
@@ -188,7 +189,7 @@ pub(crate) fn stringify(value: &Value, indent: &str) -> Outcome {
 
 struct Writer<'i> {
     out: String,
-    indent: &'i str,
+    indent: Option<&'i str>,
     depth: usize,
 }
 
@@ -211,10 +212,10 @@ impl Writer<'_> {
     }
 
     fn line(&mut self) {
-        if !self.indent.is_empty() {
+        if let Some(indent) = self.indent {
             self.out.push('\n');
             for _ in 0..self.depth {
-                self.out.push_str(self.indent);
+                self.out.push_str(indent);
             }
         }
     }
@@ -249,7 +250,7 @@ impl Writer<'_> {
             any = true;
             self.line();
             quote(&mut self.out, &key);
-            self.out.push_str(if self.indent.is_empty() { ":" } else { ": " });
+            self.out.push_str(if self.indent.is_none() { ":" } else { ": " });
             self.value(&value)?;
         }
         self.depth -= 1;
@@ -287,7 +288,7 @@ mod tests {
 
     fn again(text: &str) -> String {
         let value = parse(text).unwrap_or_else(|problem| panic!("{text}: {problem:?}"));
-        stringify(&value, "").expect("JSON").to_text().to_string()
+        stringify(&value, None).expect("JSON").to_text().to_string()
     }
 
     #[test]

@@ -96,11 +96,6 @@ impl Invocation<'_> {
         self.machine.enter(closure, context, data, params).map(Value::from)
     }
 
-    /// The same call with other arguments.
-    pub(crate) fn with_args(&self, args: Vec<Value>) -> Self {
-        Self { machine: self.machine, this: self.this.clone(), args, options: self.options.clone() }
-    }
-
     pub(crate) fn fails<T>(&self, problem: &str) -> Result<T, Problem> {
         throw(format!("`{}`: {problem}", self.options.name))
     }

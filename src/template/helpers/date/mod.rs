@@ -81,6 +81,7 @@ fn settings(call: &Invocation<'_>, options: &Value) -> Value {
 
 fn printed(moment: &Moment, pattern: &Value, locale: Locale) -> Outcome {
     match pattern {
+        _ if moment.number().is_nan() => moment.format("", locale).map(Value::from),
         Value::Text(pattern) if !pattern.is_empty() => moment.format(pattern, locale).map(Value::from),
         pattern if !pattern.is_true() => moment.format("YYYY-MM-DDTHH:mm:ssZ", locale).map(Value::from),
         other => throw(format!("`{}` is no pattern of a date", other.to_text())),

@@ -1,5 +1,7 @@
 //! A moment: read from a number, a text or parts; written by a pattern or in relation to now.
 
+use std::sync::LazyLock;
+
 use super::{
     format::{Shown, fill, week_offset},
     locale::{Locale, Suffix},
@@ -138,8 +140,22 @@ fn is_real(parts: &Parts) -> bool {
 fn read(text: &str, clock: &Clock) -> Option<i64> {
     match iso(text, clock) {
         Some(time) => time,
-        None => date::parse(text, &clock.zone),
+        None => date::parse(text, &clock.zone).filter(|_| !has_wrong_weekday(text)),
     }
+}
+
+/// Whether a date as in mails, `Thu, 21 Jun 2018 16:56:44 +0200`, names another weekday than it falls on.
+fn has_wrong_weekday(text: &str) -> bool {
+    static MAIL: LazyLock<regress::Regex> = LazyLock::new(|| {
+        let zone = r"(?:(UT|GMT|[ECMP][SD]T)|([Zz])|([+-]\d{4}))";
+        let day = r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun),?\s(\d{1,2}\s(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\s\d{2,4})";
+        regress::Regex::new(&format!(r"^{day}\s\d\d:\d\d(?::\d\d)?\s{zone}$")).expect("an expression of our own")
+    });
+    let utc = jiff::tz::TimeZone::UTC;
+    let Some(found) = MAIL.find(text) else { return false };
+    let group = |at: usize| found.group(at).and_then(|range| text.get(range)).unwrap_or_default();
+    let day = date::parse(&format!("{} UTC", group(2)), &utc).map(|time| date::parts(time, &utc).weekday);
+    day.is_some_and(|day| Locale::ENGLISH.short_weekday(day) != group(1))
 }
 
 /// `None`: it is not ISO 8601. `Some(None)`: it is, and no such time exists.
@@ -287,7 +303,8 @@ impl Moment {
     pub(super) fn iso(&self, keeps_offset: bool) -> Outcome {
         let Some(time) = self.time else { return Ok(Value::Null) };
         let utc = Self { time: Some(time), zone: jiff::tz::TimeZone::UTC };
-        let pattern = "YYYY-MM-DD[T]HH:mm:ss.SSS";
+        let far = !(0..=9999).contains(&date::parts(time, &utc.zone).year);
+        let pattern = format!("{}-MM-DD[T]HH:mm:ss.SSS", if far { "YYYYYY" } else { "YYYY" });
         if keeps_offset {
             return self.format(&format!("{pattern}Z"), Locale::ENGLISH).map(Value::from);
         }

@@ -85,13 +85,14 @@ fn tokens(glob: &str) -> Result<Vec<Token>, Problem> {
             '?' => Token::Question(1 + run(&mut chars, '?')),
             '@' if chars.peek() == Some(&'(') => group(glob, &mut chars, "")?,
             '+' if chars.peek() == Some(&'(') => group(glob, &mut chars, "+")?,
+            '(' => inner_group(glob, &mut chars, "")?,
             '!' if chars.peek() == Some(&'(') || out.is_empty() => return refused(glob, "`!(…)` and `!!`"),
             '!' => Token::Bang,
             '[' => class(glob, &mut chars)?,
             '{' => braces(glob, &mut chars)?,
             '.' if chars.peek() == Some(&'.') => return refused(glob, "`..`"),
             '.' => Token::Dot { hides: at_start },
-            '+' | '(' | ')' | '|' | '\\' | '$' | '^' | '"' | '\'' => return refused(glob, &format!("`{c}`")),
+            '+' | ')' | '|' | '\\' | '$' | '^' | '"' | '\'' => return refused(glob, &format!("`{c}`")),
             c => Token::Text(c.to_string()),
         };
         match (out.last_mut(), token) {
@@ -116,6 +117,10 @@ fn stars(chars: &mut Peekable<Chars<'_>>, at_start: bool) -> Token {
 /// `(a|b)`, whose parts are plain text.
 fn group(glob: &str, chars: &mut Peekable<Chars<'_>>, repeat: &str) -> Result<Token, Problem> {
     chars.next();
+    inner_group(glob, chars, repeat)
+}
+
+fn inner_group(glob: &str, chars: &mut Peekable<Chars<'_>>, repeat: &str) -> Result<Token, Problem> {
     let inner: String = std::iter::from_fn(|| chars.next_if(|c| *c != ')')).collect();
     if chars.next().is_none() {
         return refused(glob, "a parenthesis that is never closed");
@@ -317,7 +322,7 @@ mod tests {
 
     #[test]
     fn what_may_match_otherwise_is_refused() {
-        for glob in ["{1..9999999}", "!(a)", "a+b", "(a|b)", "[[:alpha:]]*", r"\*", "{a{b,c}}", "*(a*)"] {
+        for glob in ["{1..9999999}", "!(a)", "a+b", "(?:a)", "[[:alpha:]]*", r"\*", "{a{b,c}}", "*(a*)"] {
             assert!(Glob::new(glob, Dots::Hide).is_err(), "{glob}");
         }
     }
