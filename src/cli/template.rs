@@ -100,7 +100,11 @@ async fn render_cases(path: &PathBuf, args: &RenderArgs) -> Outcome {
 
 /// `line:column message`
 fn placed(fault: &Fault) -> String {
-    if fault.line == 0 { fault.message.to_string() } else { format!("{}:{} {}", fault.line, fault.column, fault.message) }
+    if fault.line == 0 {
+        fault.message.to_string()
+    } else {
+        format!("{}:{} {}", fault.line, fault.column, fault.message)
+    }
 }
 
 async fn render(template: &PathBuf, event: &PathBuf, args: &RenderArgs) -> Outcome {

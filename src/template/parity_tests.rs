@@ -51,7 +51,8 @@ fn compare() -> (BTreeSet<String>, BTreeMap<String, (usize, usize)>) {
 
 #[test]
 fn every_case_renders_as_in_handlebars_js_but_for_those_that_are_known() {
-    let known: BTreeSet<String> = DIFFERENCES.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect();
+    let known: BTreeSet<String> =
+        DIFFERENCES.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect();
 
     let compared = thread::Builder::new().stack_size(64 * 1024 * 1024).spawn(compare).expect("thread");
     let (differ, groups) = compared.join().expect("no case panics");

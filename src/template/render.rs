@@ -46,7 +46,9 @@ pub fn render_within(job: &Job, limits: &Limits, zone: &TimeZone) -> Result<Made
     if job.text.len() > limits.source {
         return Err(too_long(job.text.len(), limits.source));
     }
-    let read = |json: &str| json::parse(json).map_err(|problem| at_large(&format!("the context is not JSON: {}", problem.message)));
+    let read = |json: &str| {
+        json::parse(json).map_err(|problem| at_large(&format!("the context is not JSON: {}", problem.message)))
+    };
     let private = if job.private.is_empty() { vec![] } else { read(&job.private)?.fields() };
     let context = if job.context.is_empty() { JavaScript::Undefined } else { read(&job.context)? };
     let clock = Clock { now: job.now.unwrap_or_else(Timestamp::now), zone: zone.clone() };
@@ -72,7 +74,11 @@ pub(super) fn at_large(message: &str) -> Fault {
 }
 
 pub(super) fn too_long(size: usize, most: usize) -> Fault {
-    Fault { message: Shown::line(&format!("the template has {size} bytes; at most {most} are rendered")), line: 1, column: 1 }
+    Fault {
+        message: Shown::line(&format!("the template has {size} bytes; at most {most} are rendered")),
+        line: 1,
+        column: 1,
+    }
 }
 
 /// Whether `output` is JSON, and where it stops being so.

@@ -86,7 +86,8 @@ impl Renderer {
     /// Renders a whole job: the same, with partials and a clock.
     pub async fn run(&self, job: Job) -> Result<Rendered, Fault> {
         check_within(&job.text, self.limits.source, self.limits.depth)?;
-        let frame = frame::encode(&Ask::Render(Box::new(job))).map_err(|_| at_large("the delivery is too large to render"))?;
+        let frame =
+            frame::encode(&Ask::Render(Box::new(job))).map_err(|_| at_large("the delivery is too large to render"))?;
         let mut warm = self.warm.lock().await;
         let asked = match warm.take().and_then(Worker::alive) {
             None => None,

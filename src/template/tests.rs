@@ -130,10 +130,8 @@ fn what_handlebars_would_not_render_is_refused_with_its_place() {
 
 #[test]
 fn a_mistake_in_a_partial_is_placed_in_it() {
-    let job = Job {
-        partials: vec![("p".to_owned(), "a\n{{divide 1}}".to_owned())],
-        ..Job::new("{{> p}}", &Value::Null)
-    };
+    let job =
+        Job { partials: vec![("p".to_owned(), "a\n{{divide 1}}".to_owned())], ..Job::new("{{> p}}", &Value::Null) };
 
     let fault = render_within(&job, &Limits::default(), &TimeZone::UTC).expect_err("a fault");
 
@@ -147,7 +145,10 @@ fn what_a_template_logs_is_kept_apart() {
 
     let made = render_within(&job, &Limits::default(), &TimeZone::UTC).expect("rendered");
 
-    assert_eq!((made.output.as_str(), made.log.as_slice()), ("ab", ["log: x 1".to_owned(), "warning: y".to_owned()].as_slice()));
+    assert_eq!(
+        (made.output.as_str(), made.log.as_slice()),
+        ("ab", ["log: x 1".to_owned(), "warning: y".to_owned()].as_slice())
+    );
 }
 
 #[test]

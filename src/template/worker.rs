@@ -89,8 +89,6 @@ fn reply(job: &Job, limits: &Limits, zone: &TimeZone) -> Reply {
     match catch_unwind(AssertUnwindSafe(|| render::render_within(job, limits, zone))) {
         Ok(Ok(made)) => Reply::Rendered { json: render::check_json(&made.output), output: made.output, log: made.log },
         Ok(Err(fault)) => Reply::Broken(fault),
-        Err(_) => {
-            Reply::Broken(render::at_large("the renderer broke off on this template"))
-        }
+        Err(_) => Reply::Broken(render::at_large("the renderer broke off on this template")),
     }
 }

@@ -83,7 +83,8 @@ fn each_index(call: &Invocation<'_>) -> Outcome {
     }
     let at = |at: usize| Value::Number(number::of_count(at));
     let item = |index: usize| list.get(&index.to_string());
-    let contexts = (0..length(&list)?).map(|index| Value::object([("item".into(), item(index)), ("index".into(), at(index))]));
+    let contexts =
+        (0..length(&list)?).map(|index| Value::object([("item".into(), item(index)), ("index".into(), at(index))]));
     render_each(call, contexts)
 }
 
@@ -112,10 +113,12 @@ fn first(call: &Invocation<'_>) -> Outcome {
 
 /// Writes its counts into the items themselves, for good.
 pub(super) fn for_each(call: &Invocation<'_>) -> Outcome {
-    expect_options(call, 1)?;
     let list = call.arg(0);
-    let data = frame_of_call(call);
     let length = length(&list)?;
+    if length > 0 || !call.arg(1).is_object() {
+        expect_options(call, 1)?;
+    }
+    let data = frame_of_call(call);
     let mut out = String::new();
     for at in 0..length {
         let item = list.get(&at.to_string());
@@ -190,7 +193,9 @@ fn last(call: &Invocation<'_>) -> Outcome {
 fn length_of(call: &Invocation<'_>) -> Outcome {
     let value = call.arg(0);
     Ok(match &value {
-        Value::Object(object) if !super::rules::is_options(&value) => Value::Number(number::of_count(object.keys().len())),
+        Value::Object(object) if !super::rules::is_options(&value) => {
+            Value::Number(number::of_count(object.keys().len()))
+        }
         Value::Text(_) | Value::List(_) => value.get("length"),
         _ => Value::Number(0.0),
     })
@@ -252,10 +257,15 @@ fn sort_by(call: &Invocation<'_>) -> Outcome {
         sort_in_place(&list, &default_order);
         return Ok(Value::List(list));
     }
-    let mut properties: Vec<Value> = call.args.iter().skip(1).flat_map(|property| match property {
-        Value::List(list) => list.items(),
-        other => vec![other.clone()],
-    }).collect();
+    let mut properties: Vec<Value> = call
+        .args
+        .iter()
+        .skip(1)
+        .flat_map(|property| match property {
+            Value::List(list) => list.items(),
+            other => vec![other.clone()],
+        })
+        .collect();
     let options = properties.pop_if(|last| last.is_object());
     let reverse = options.is_some_and(|options| matches!(options.get("reverse"), Value::Bool(true)));
     let problem = std::cell::RefCell::new(None);
@@ -352,7 +362,10 @@ fn with_last(call: &Invocation<'_>) -> Outcome {
 }
 
 /// Without a number the block is for one item.
-fn with_one(call: &Invocation<'_>, item: impl Fn(&Value) -> Value) -> Result<Option<Value>, crate::template::javascript::Problem> {
+fn with_one(
+    call: &Invocation<'_>,
+    item: impl Fn(&Value) -> Value,
+) -> Result<Option<Value>, crate::template::javascript::Problem> {
     let list = call.arg(0);
     if is_undefined(&list) || call.args.len() != 1 {
         let lacks_options = !is_undefined(&list) && is_undefined(&call.arg(1));

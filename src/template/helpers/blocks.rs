@@ -81,6 +81,7 @@ pub(crate) fn section(call: &Invocation<'_>) -> Outcome {
         Value::Bool(false) | Value::Undefined | Value::Null => call.otherwise(this),
         Value::List(list) if list.len() == 0 => call.otherwise(this),
         Value::List(_) => each(call),
-        _ => call.then(value),
+        // The block parameters of such a block are those around it.
+        _ => call.then_with(&call.options, value, None, Some(call.machine.params_around())),
     }
 }

@@ -32,7 +32,6 @@ fn choose_first(call: &Invocation<'_>) -> Outcome {
     choose(call, true, &Value::Options(call.options.clone()))
 }
 
-
 fn iterate(call: &Invocation<'_>) -> Outcome {
     match call.arg(0) {
         Value::List(_) => array::for_each(call),

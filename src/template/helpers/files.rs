@@ -53,7 +53,9 @@ impl Search {
             Statement::Content(_) | Statement::Comment(_) => None,
             Statement::Print(print) => self.call(&print.call),
             Statement::Decorator(decorator) => self.arguments(&decorator.call),
-            Statement::Partial(partial) => self.name_of_partial(&partial.call).or_else(|| self.arguments(&partial.call)),
+            Statement::Partial(partial) => {
+                self.name_of_partial(&partial.call).or_else(|| self.arguments(&partial.call))
+            }
             Statement::Block(block) => self.block(block),
         }
     }

@@ -60,7 +60,8 @@ fn ending_of(call: &Invocation<'_>, path: &Value) -> Result<String, Problem> {
 }
 
 fn css(call: &Invocation<'_>) -> Outcome {
-    let (list, options) = if call.args.is_empty() { (Value::Undefined, call.arg(0)) } else { (call.arg(0), call.arg(1)) };
+    let (list, options) =
+        if call.args.is_empty() { (Value::Undefined, call.arg(0)) } else { (call.arg(0), call.arg(1)) };
     let hash = options.read("hash")?;
     let href = hash.read("href")?;
     let styles = if href.is_true() { arrayify(&href) } else { arrayify(&list) };
@@ -190,7 +191,8 @@ fn thumbnail_image(call: &Invocation<'_>) -> Outcome {
         field("height", size.read("height")?),
     ];
     let mut figure = vec![field("id", Value::from(format!("image-{}", context.get("id").to_text())))];
-    let mut anchor = vec![field("href", link.clone().unwrap_or(Value::Bool(false))), field("rel", Value::from("thumbnail"))];
+    let mut anchor =
+        vec![field("href", link.clone().unwrap_or(Value::Bool(false))), field("rel", Value::from("thumbnail"))];
     let classes = context.get("classes");
     for (part, of) in [("image", &mut image), ("figure", &mut figure), ("link", &mut anchor)] {
         let class = classes.get(part);

@@ -4,7 +4,11 @@ use std::cmp::Ordering;
 
 use super::Table;
 use crate::template::{
-    javascript::{Outcome, Value, compare::{is_strictly_equal, relation}, number},
+    javascript::{
+        Outcome, Value,
+        compare::{is_strictly_equal, relation},
+        number,
+    },
     machine::Invocation,
 };
 

@@ -29,7 +29,9 @@ fn log(call: &Invocation<'_>, kind: &str) -> Outcome {
 /// As one line of text.
 fn shown(value: &Value) -> String {
     match value {
-        Value::List(_) | Value::Object(_) => json::stringify(value, None).map_or_else(|_| "…".to_owned(), |text| text.to_text().to_string()),
+        Value::List(_) | Value::Object(_) => {
+            json::stringify(value, None).map_or_else(|_| "…".to_owned(), |text| text.to_text().to_string())
+        }
         other => other.to_text().to_string(),
     }
 }

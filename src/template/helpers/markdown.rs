@@ -39,7 +39,8 @@ fn html(text: &str) -> Result<String, Problem> {
     if text.contains("[^") || text.lines().any(|line| line.trim_start().starts_with("*[")) {
         return throw("markdown with footnotes or abbreviations is not supported");
     }
-    let events: Vec<Event<'_>> = Parser::new_ext(text, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH).collect();
+    let events: Vec<Event<'_>> =
+        Parser::new_ext(text, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH).collect();
     let mut writer = Writer::default();
     for (at, event) in events.iter().enumerate() {
         writer.event(event, events.get(at + 1))?;
@@ -116,7 +117,9 @@ impl Writer {
     fn end_tight_text(&mut self, next: Option<&Event<'_>>) {
         let block = matches!(
             next,
-            Some(Event::Start(Tag::List(_) | Tag::BlockQuote(_) | Tag::CodeBlock(_) | Tag::Heading { .. }) | Event::Rule)
+            Some(
+                Event::Start(Tag::List(_) | Tag::BlockQuote(_) | Tag::CodeBlock(_) | Tag::Heading { .. }) | Event::Rule
+            )
         );
         if block && self.in_tight_item && !self.in_code {
             self.push("\n");
@@ -252,7 +255,10 @@ mod tests {
             ("- a\n  - b\n  - c\n- d", "<ul>\n<li>a\n<ul>\n<li>b</li>\n<li>c</li>\n</ul></li>\n<li>d</li>\n</ul>\n"),
             ("> q\n> r", "<blockquote>\n<p>q<br>\nr</p>\n</blockquote>\n"),
             ("**b** *i* ~~d~~ `c < d`", "<p><strong>b</strong> <em>i</em> <del>d</del> <code>c &lt; d</code></p>\n"),
-            ("[t](http://x \"ti\") ![alt](src)", "<p><a href=\"http://x\" title=\"ti\">t</a> <img src=\"src\" alt=\"alt\"></p>\n"),
+            (
+                "[t](http://x \"ti\") ![alt](src)",
+                "<p><a href=\"http://x\" title=\"ti\">t</a> <img src=\"src\" alt=\"alt\"></p>\n",
+            ),
             ("<b>x</b> & &amp; \"q\"", "<p><b>x</b> &amp; &amp; &quot;q&quot;</p>\n"),
             ("    code <x>\n    y", "<pre><code>code &lt;x&gt;\ny</code></pre>\n"),
             ("# h\n\n---", "<h1>h</h1>\n<hr>\n"),

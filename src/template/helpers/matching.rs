@@ -19,8 +19,25 @@ pub(super) const HELPERS: Table = &[("match", matching), ("isMatch", is_match), 
 
 /// Settings of `micromatch` that change what matches.
 const SETTINGS: &[&str] = &[
-    "nocase", "matchBase", "basename", "nonull", "nullglob", "failglob", "ignore", "contains", "noext", "nobrace",
-    "nonegate", "noglobstar", "unixify", "unescape", "capture", "expand", "flags", "star", "slash",
+    "nocase",
+    "matchBase",
+    "basename",
+    "nonull",
+    "nullglob",
+    "failglob",
+    "ignore",
+    "contains",
+    "noext",
+    "nobrace",
+    "nonegate",
+    "noglobstar",
+    "unixify",
+    "unescape",
+    "capture",
+    "expand",
+    "flags",
+    "star",
+    "slash",
 ];
 
 struct Settings {
@@ -88,7 +105,12 @@ fn unique(files: Vec<Value>) -> Vec<Value> {
     out
 }
 
-fn matched(call: &Invocation<'_>, files: &[Value], pattern: &Value, settings: &Settings) -> Result<Vec<Value>, Problem> {
+fn matched(
+    call: &Invocation<'_>,
+    files: &[Value],
+    pattern: &Value,
+    settings: &Settings,
+) -> Result<Vec<Value>, Problem> {
     let Value::Text(pattern) = pattern else {
         return call.fails(&format!("takes patterns, this is {}", described(pattern)));
     };

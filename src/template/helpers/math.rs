@@ -1,6 +1,9 @@
 //! Arithmetic.
 
-use super::{Table, rules::{described, is_number}};
+use super::{
+    Table,
+    rules::{described, is_number},
+};
 use crate::template::{
     javascript::{Outcome, Problem, Value, number},
     machine::Invocation,

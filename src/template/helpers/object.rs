@@ -82,8 +82,12 @@ fn parse(call: &Invocation<'_>) -> Outcome {
 
 fn stringify(call: &Invocation<'_>) -> Outcome {
     let indent = match call.arg(1) {
-        Value::Text(indent) if is_number(&Value::Text(indent.clone())) => Some(text::slice(&indent, 0.0, 10.0).to_string()),
-        Value::Number(width) if width.is_finite() && width > 0.0 => Some(" ".repeat(text::position(width.min(10.0), 10))),
+        Value::Text(indent) if is_number(&Value::Text(indent.clone())) => {
+            Some(text::slice(&indent, 0.0, 10.0).to_string())
+        }
+        Value::Number(width) if width.is_finite() && width > 0.0 => {
+            Some(" ".repeat(text::position(width.min(10.0), 10)))
+        }
         _ => None,
     };
     json::stringify(&call.arg(0), indent.as_deref())

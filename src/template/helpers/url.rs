@@ -36,7 +36,11 @@ fn encoded(text: &str) -> String {
 fn encoded_except(text: &str, also_plain: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
-        if is_plain(byte) || also_plain.bytes().any(|plain| plain == byte) { out.push(char::from(byte)) } else { out.push_str(&format!("%{byte:02X}")) }
+        if is_plain(byte) || also_plain.bytes().any(|plain| plain == byte) {
+            out.push(char::from(byte))
+        } else {
+            out.push_str(&format!("%{byte:02X}"))
+        }
     }
     out
 }

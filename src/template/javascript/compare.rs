@@ -128,7 +128,9 @@ mod tests {
     fn equality_is_that_of_javascript() {
         let (one, text) = (Value::Number(1.0), Value::from("1"));
         assert!(is_loosely_equal(&one, &text) && !is_strictly_equal(&one, &text));
-        assert!(is_loosely_equal(&Value::Null, &Value::Undefined) && !is_loosely_equal(&Value::Null, &Value::Number(0.0)));
+        assert!(
+            is_loosely_equal(&Value::Null, &Value::Undefined) && !is_loosely_equal(&Value::Null, &Value::Number(0.0))
+        );
         assert!(is_loosely_equal(&Value::list(vec![one.clone()]), &text));
         assert!(!is_strictly_equal(&Value::Number(f64::NAN), &Value::Number(f64::NAN)));
         assert_eq!(relation(&Value::from("10"), &Value::from("9")), Some(Ordering::Less));

@@ -103,7 +103,8 @@ fn of_local(local: i64, zone: &TimeZone) -> i64 {
 
 /// `Date.parse(text)`: ISO 8601 first, then the older rules of V8.
 pub(crate) fn parse(text: &str, zone: &TimeZone) -> Option<i64> {
-    let mut parser = Parser { scanner: Scanner::new(text), day: Day::default(), clock: Clock::default(), zone: Zone::default() };
+    let mut parser =
+        Parser { scanner: Scanner::new(text), day: Day::default(), clock: Clock::default(), zone: Zone::default() };
     let rest = parser.iso()?;
     parser.legacy(rest)?;
     let (year, month, day) = parser.day.finish()?;
@@ -231,7 +232,8 @@ impl Scanner {
         while self.char().is_some_and(|c| c >= 'A' && !is_space(c)) {
             self.at += 1;
         }
-        let word: String = self.chars.get(from..self.at).unwrap_or_default().iter().map(char::to_ascii_lowercase).collect();
+        let word: String =
+            self.chars.get(from..self.at).unwrap_or_default().iter().map(char::to_ascii_lowercase).collect();
         Token::Word(meaning(&word))
     }
 
@@ -350,7 +352,8 @@ impl Clock {
             }
             hour = hour % 12 + half;
         }
-        let is_time = (0..24).contains(&hour) && is_sixtieth(minute) && is_sixtieth(second) && (0..1000).contains(&millisecond);
+        let is_time =
+            (0..24).contains(&hour) && is_sixtieth(minute) && is_sixtieth(second) && (0..1000).contains(&millisecond);
         let is_midnight = hour == 24 && minute == 0 && second == 0 && millisecond == 0;
         (is_time || is_midnight).then_some([hour, minute, second, millisecond])
     }

@@ -120,7 +120,8 @@ impl<'t> Reader<'t> {
         let word = rest.get(..length).unwrap_or_default();
         let plain = word.strip_prefix('-').unwrap_or(word);
         let leading_zero = plain.starts_with('0') && plain.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
-        let loose_point = plain.starts_with('.') || plain.ends_with('.') || plain.contains(".e") || plain.contains(".E");
+        let loose_point =
+            plain.starts_with('.') || plain.ends_with('.') || plain.contains(".e") || plain.contains(".E");
         if leading_zero || loose_point || plain.starts_with(['+', '-', 'e', 'E']) || number::read(word).is_nan() {
             return self.unexpected();
         }
@@ -293,7 +294,10 @@ mod tests {
 
     #[test]
     fn json_is_read_and_written_as_javascript_does() {
-        assert_eq!(again(r#" {"b": 1.0, "2": [], "1": null, "a": "é\u00e9\n\ud83d\ude92"} "#), "{\"1\":null,\"2\":[],\"b\":1,\"a\":\"éé\\n🚒\"}");
+        assert_eq!(
+            again(r#" {"b": 1.0, "2": [], "1": null, "a": "é\u00e9\n\ud83d\ude92"} "#),
+            "{\"1\":null,\"2\":[],\"b\":1,\"a\":\"éé\\n🚒\"}"
+        );
         assert_eq!(again("[1e400, -0, 1e21]"), "[null,0,1e+21]");
     }
 

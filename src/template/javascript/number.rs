@@ -32,7 +32,9 @@ pub(crate) fn read(text: &str) -> f64 {
 }
 
 fn read_whole(digits: &str, radix: u32) -> f64 {
-    let value = digits.chars().try_fold(0.0, |sum: f64, c| c.to_digit(radix).map(|digit| sum * f64::from(radix) + f64::from(digit)));
+    let value = digits
+        .chars()
+        .try_fold(0.0, |sum: f64, c| c.to_digit(radix).map(|digit| sum * f64::from(radix) + f64::from(digit)));
     value.filter(|_| !digits.is_empty()).unwrap_or(f64::NAN)
 }
 
@@ -64,7 +66,8 @@ fn decimal_length(text: &str) -> usize {
 /// `parseFloat(text)`
 pub(crate) fn parse_float(text: &str) -> f64 {
     let text = text.trim_start_matches(text::is_space);
-    for (start, value) in [("Infinity", f64::INFINITY), ("+Infinity", f64::INFINITY), ("-Infinity", f64::NEG_INFINITY)] {
+    for (start, value) in [("Infinity", f64::INFINITY), ("+Infinity", f64::INFINITY), ("-Infinity", f64::NEG_INFINITY)]
+    {
         if text.starts_with(start) {
             return value;
         }
@@ -77,11 +80,20 @@ pub(crate) fn parse_int(text: &str) -> f64 {
     let text = text.trim_start_matches(text::is_space);
     let sign = usize::from(text.starts_with(['+', '-']));
     let digits = text.bytes().skip(sign).take_while(u8::is_ascii_digit).count();
-    if digits == 0 { f64::NAN } else { text.get(..sign + digits).and_then(|number| number.parse().ok()).unwrap_or(f64::NAN) }
+    if digits == 0 {
+        f64::NAN
+    } else {
+        text.get(..sign + digits).and_then(|number| number.parse().ok()).unwrap_or(f64::NAN)
+    }
 }
 
 /// `~~number`
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_possible_wrap, reason = "JavaScript's own wrap to 32 bits")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
+    reason = "JavaScript's own wrap to 32 bits"
+)]
 pub(crate) fn to_int32(number: f64) -> i32 {
     if !number.is_finite() {
         return 0;
@@ -219,7 +231,9 @@ mod tests {
 
     #[test]
     fn numbers_print_as_in_javascript() {
-        for (number, text) in [(1.0, "1"), (-0.0, "0"), (1e21, "1e+21"), (1e-7, "1e-7"), (0.1 + 0.2, "0.30000000000000004")] {
+        for (number, text) in
+            [(1.0, "1"), (-0.0, "0"), (1e21, "1e+21"), (1e-7, "1e-7"), (0.1 + 0.2, "0.30000000000000004")]
+        {
             assert_eq!(print(number), text);
         }
     }

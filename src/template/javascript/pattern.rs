@@ -23,7 +23,8 @@ impl Pattern {
     /// `new RegExp(source, flags)`
     pub(crate) fn new(source: &str, flags: &str) -> Result<Self, Problem> {
         let twice = flags.chars().enumerate().any(|(at, flag)| flags.chars().skip(at + 1).any(|other| other == flag));
-        if twice || !flags.chars().all(|flag| "dgimsuvy".contains(flag)) || (flags.contains('u') && flags.contains('v')) {
+        if twice || !flags.chars().all(|flag| "dgimsuvy".contains(flag)) || (flags.contains('u') && flags.contains('v'))
+        {
             return throw(format!("`{flags}` are no flags of a regular expression"));
         }
         if source.len() > LONGEST {

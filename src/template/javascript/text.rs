@@ -29,7 +29,12 @@ pub(crate) fn slice(text: &str, start: f64, end: f64) -> Rc<str> {
 }
 
 /// The place in a sequence of `length` that `slice` means by `at`.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "within 0..=length")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "within 0..=length"
+)]
 pub(crate) fn position(at: f64, length: usize) -> usize {
     let whole = if at.is_nan() { 0.0 } else { at.trunc() };
     let from_start = if whole < 0.0 { (length as f64 + whole).max(0.0) } else { whole.min(length as f64) };

@@ -151,7 +151,9 @@ impl Value {
             Self::Object(object) => object.get(key),
             Self::List(list) => list.get(key),
             Self::Text(text) if key == "length" => Self::Number(number::of_count(text::length(text))),
-            Self::Text(text) => is_index(key).and_then(|at| text::unit_at(text, at)).map_or(Self::Undefined, Self::Text),
+            Self::Text(text) => {
+                is_index(key).and_then(|at| text::unit_at(text, at)).map_or(Self::Undefined, Self::Text)
+            }
             Self::Options(options) => options.get(key),
             _ => Self::Undefined,
         }
@@ -245,12 +247,17 @@ impl List {
         *self.items.borrow_mut() = items;
     }
 
-    /// Writes a named field, or an item that is there.
+    /// Writes a named field, or an item; one beyond the end makes the list longer.
     pub(crate) fn set(&self, key: &str, value: Value) {
-        let at = is_index(key).filter(|at| *at < self.len());
-        match at.and_then(|at| self.items.borrow_mut().get_mut(at).map(|item| *item = value.clone())) {
-            Some(()) => {}
-            None => self.named.set(key, value),
+        /// A list does not grow further than this beyond its end.
+        const GAP: usize = 10_000;
+        let Some(at) = is_index(key).filter(|at| *at < self.len() + GAP) else { return self.named.set(key, value) };
+        let mut items = self.items.borrow_mut();
+        if at >= items.len() {
+            items.resize(at + 1, Value::Undefined);
+        }
+        if let Some(item) = items.get_mut(at) {
+            *item = value;
         }
     }
 

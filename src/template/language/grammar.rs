@@ -3,7 +3,9 @@
 use super::{
     Mistake,
     lexer::{Lexeme, Token, lex},
-    tree::{Block, BlockKind, Call, Content, Expression, Kind, Original, Partial, Path, Print, Program, Statement, Strip},
+    tree::{
+        Block, BlockKind, Call, Content, Expression, Kind, Original, Partial, Path, Print, Program, Statement, Strip,
+    },
     whitespace,
 };
 
@@ -176,7 +178,15 @@ impl<'l> Parser<'l> {
         let between = inverse.as_ref().map(|inverse| inverse.strip).unwrap_or_default();
         let kind = if is_decorator { BlockKind::Decorator } else { BlockKind::Plain };
         let inverse = inverse.map(|inverse| inverse.program);
-        Ok(Statement::Block(Box::new(Block { kind, call, program: Some(program), inverse, open: open_strip, between, close })))
+        Ok(Statement::Block(Box::new(Block {
+            kind,
+            call,
+            program: Some(program),
+            inverse,
+            open: open_strip,
+            between,
+            close,
+        })))
     }
 
     fn inverted(&mut self) -> Parsed<Statement> {
@@ -190,7 +200,15 @@ impl<'l> Parser<'l> {
         let between = otherwise.as_ref().map(|otherwise| otherwise.strip).unwrap_or_default();
         let program = otherwise.map(|otherwise| otherwise.program);
         let kind = BlockKind::Plain;
-        Ok(Statement::Block(Box::new(Block { kind, call, program, inverse: Some(inverse), open: open_strip, between, close })))
+        Ok(Statement::Block(Box::new(Block {
+            kind,
+            call,
+            program,
+            inverse: Some(inverse),
+            open: open_strip,
+            between,
+            close,
+        })))
     }
 
     fn partial_block(&mut self) -> Parsed<Statement> {
@@ -201,7 +219,15 @@ impl<'l> Parser<'l> {
         let program = self.program()?;
         let close = self.close(&call)?;
         let (kind, between) = (BlockKind::Partial, Strip::default());
-        Ok(Statement::Block(Box::new(Block { kind, call, program: Some(program), inverse: None, open: strip(open, end), between, close })))
+        Ok(Statement::Block(Box::new(Block {
+            kind,
+            call,
+            program: Some(program),
+            inverse: None,
+            open: strip(open, end),
+            between,
+            close,
+        })))
     }
 
     fn raw_block(&mut self) -> Parsed<Statement> {
@@ -219,7 +245,15 @@ impl<'l> Parser<'l> {
             return Err(unmatched(&call, name, end));
         }
         let (kind, none) = (BlockKind::Plain, Strip::default());
-        Ok(Statement::Block(Box::new(Block { kind, call, program: Some(program), inverse: None, open: none, between: none, close: none })))
+        Ok(Statement::Block(Box::new(Block {
+            kind,
+            call,
+            program: Some(program),
+            inverse: None,
+            open: none,
+            between: none,
+            close: none,
+        })))
     }
 
     /// `{{else if x}}…{{else}}…`, if it comes here.
@@ -278,7 +312,9 @@ impl<'l> Parser<'l> {
         let mut params = vec![];
         let mut hash = vec![];
         loop {
-            if self.token() == Token::Id && self.lexemes.get(self.next + 1).is_some_and(|next| next.token == Token::Equals) {
+            if self.token() == Token::Id
+                && self.lexemes.get(self.next + 1).is_some_and(|next| next.token == Token::Equals)
+            {
                 let key = unbracketed(self.text()).to_owned();
                 self.advance();
                 hash.push((key, self.param()?));
@@ -349,7 +385,8 @@ impl<'l> Parser<'l> {
 
     fn path(&mut self, is_data: bool) -> Parsed<Path> {
         let at = self.at();
-        let mut path = Path { is_data, depth: 0, parts: vec![], original: if is_data { "@".to_owned() } else { String::new() } };
+        let mut path =
+            Path { is_data, depth: 0, parts: vec![], original: if is_data { "@".to_owned() } else { String::new() } };
         loop {
             let raw = self.text();
             let part = unbracketed(raw);

@@ -103,12 +103,11 @@ impl<'t> Lexer<'t> {
     fn text_step(&mut self) -> Result<(), Mistake> {
         let rest = self.rest();
         let open = rest.find("{{");
-        let nul = rest.find('\0');
-        let Some(open) = open.filter(|open| nul.is_none_or(|nul| nul > *open)) else {
-            let end = nul.unwrap_or(rest.len());
+        let content = rest.get(..open.unwrap_or(rest.len())).unwrap_or_default();
+        let (Some(open), None) = (open, content.find('\0')) else {
+            let end = content.find('\0').unwrap_or(content.len());
             return if end == 0 { self.unknown() } else { self.take(Token::Content, end) };
         };
-        let content = rest.get(..open).unwrap_or_default();
         let (kept, mode) = match content.strip_suffix('\\') {
             Some(kept) if kept.ends_with('\\') => (kept, Mode::Tag),
             Some(kept) => (kept, Mode::Escaped),

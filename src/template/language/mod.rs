@@ -7,9 +7,7 @@ mod tree;
 mod whitespace;
 
 pub(crate) use grammar::parse;
-pub(crate) use tree::{
-    Block, BlockKind, Call, Expression, Kind, Path, Program, Statement,
-};
+pub(crate) use tree::{Block, BlockKind, Call, Expression, Kind, Path, Program, Statement};
 
 use crate::core::{template::Fault, text::Shown};
 

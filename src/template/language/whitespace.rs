@@ -77,7 +77,9 @@ impl Control {
     fn statement(&self, statement: &mut Statement) -> Option<Wish> {
         match statement {
             Statement::Content(_) => None,
-            Statement::Print(print) | Statement::Decorator(print) => Some(Wish { strip: print.strip, ..Wish::default() }),
+            Statement::Print(print) | Statement::Decorator(print) => {
+                Some(Wish { strip: print.strip, ..Wish::default() })
+            }
             Statement::Comment(strip) => Some(Wish { strip: *strip, alone: true, ..Wish::default() }),
             Statement::Partial(partial) => Some(Wish { strip: partial.strip, alone: true, ..Wish::default() }),
             Statement::Block(block) => Some(self.block(block)),
@@ -132,7 +134,8 @@ impl Control {
 
 /// The text that follows the first `{{else}}`.
 fn first_inverse(inverse: &mut Program) -> &mut Program {
-    let goes_on = inverse.chained && matches!(inverse.body.first(), Some(Statement::Block(link)) if link.program.is_some());
+    let goes_on =
+        inverse.chained && matches!(inverse.body.first(), Some(Statement::Block(link)) if link.program.is_some());
     if !goes_on {
         return inverse;
     }

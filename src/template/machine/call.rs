@@ -80,18 +80,31 @@ impl Invocation<'_> {
     }
 
     /// `options.fn(context, {data, blockParams})`, with the options of whatever is one.
-    pub(crate) fn then_with(&self, options: &Options, context: Value, data: Option<Rc<Data>>, params: Option<Vec<Value>>) -> Outcome {
+    pub(crate) fn then_with(
+        &self,
+        options: &Options,
+        context: Value,
+        data: Option<Rc<Data>>,
+        params: Option<Vec<Value>>,
+    ) -> Outcome {
         self.run(self.blocks(options)?.then.as_ref(), context, data, params)
     }
 
     fn blocks<'o>(&self, options: &'o Options) -> Result<&'o Blocks, Problem> {
         let name = &self.options.name;
-        options.block.as_ref().ok_or_else(|| {
-            Problem::new(format!("`{name}` needs a block: {{{{#{name} …}}}}…{{{{/{name}}}}}"))
-        })
+        options
+            .block
+            .as_ref()
+            .ok_or_else(|| Problem::new(format!("`{name}` needs a block: {{{{#{name} …}}}}…{{{{/{name}}}}}")))
     }
 
-    fn run(&self, closure: Option<&Closure>, context: Value, data: Option<Rc<Data>>, params: Option<Vec<Value>>) -> Outcome {
+    fn run(
+        &self,
+        closure: Option<&Closure>,
+        context: Value,
+        data: Option<Rc<Data>>,
+        params: Option<Vec<Value>>,
+    ) -> Outcome {
         let Some(closure) = closure else { return Ok(Value::from("")) };
         self.machine.enter(closure, context, data, params).map(Value::from)
     }
@@ -135,7 +148,12 @@ impl Machine {
     }
 
     /// `{{x}}`, `{{x y}}`, `{{#x}}`: a helper's result or a field.
-    pub(super) fn expression(&self, call: &Call, programs: Option<Programs>, frame: &Frame) -> Result<(Value, Source), Problem> {
+    pub(super) fn expression(
+        &self,
+        call: &Call,
+        programs: Option<Programs>,
+        frame: &Frame,
+    ) -> Result<(Value, Source), Problem> {
         let path = called(&call.name);
         let is_param = path.is_simple() && path::is_param(&path, frame);
         let name = path.parts.first().map_or("", String::as_str);
@@ -143,7 +161,8 @@ impl Machine {
         if !is_param && (has_arguments || (path.is_simple() && KNOWN.contains(&name))) {
             return Ok((self.helper(&path, call, programs, frame)?, Source::Helper));
         }
-        if !is_param && path.is_simple()
+        if !is_param
+            && path.is_simple()
             && let Some(helper) = helpers::find(name)
         {
             return Ok((self.invoke(helper, name, call, programs, frame)?, Source::Helper));
@@ -170,7 +189,8 @@ impl Machine {
     /// A call that can only mean a helper.
     fn helper(&self, path: &Path, call: &Call, programs: Option<Programs>, frame: &Frame) -> Outcome {
         let first = path.parts.first().map_or("", String::as_str);
-        let name = if KNOWN.contains(&first) { Some(first) } else { path.is_simple().then_some(path.original.as_str()) };
+        let name =
+            if KNOWN.contains(&first) { Some(first) } else { path.is_simple().then_some(path.original.as_str()) };
         if let Some((name, helper)) = name.and_then(|name| helpers::find(name).map(|helper| (name, helper))) {
             return self.invoke(helper, name, call, programs, frame);
         }
@@ -182,10 +202,21 @@ impl Machine {
         if path::find(path, frame)?.is_true() {
             return throw(format!("`{}` is a field, not a helper: it takes no values", path.original));
         }
-        if arguments.is_empty() { Ok(Value::Undefined) } else { throw(format!("there is no helper `{}`", path.original)) }
+        if arguments.is_empty() {
+            Ok(Value::Undefined)
+        } else {
+            throw(format!("there is no helper `{}`", path.original))
+        }
     }
 
-    fn invoke(&self, helper: helpers::Helper, name: &str, call: &Call, programs: Option<Programs>, frame: &Frame) -> Outcome {
+    fn invoke(
+        &self,
+        helper: helpers::Helper,
+        name: &str,
+        call: &Call,
+        programs: Option<Programs>,
+        frame: &Frame,
+    ) -> Outcome {
         let args = self.arguments(&call.params, frame)?;
         let hash = Rc::new(self.hash(call, frame)?);
         let block = programs.map(|programs| self.blocks(programs, frame)).transpose()?;
@@ -216,6 +247,11 @@ impl Machine {
             }
         }
         Ok(object)
+    }
+
+    /// The block parameters in force where a helper was called.
+    pub(crate) fn params_around(&self) -> Vec<Value> {
+        self.frame().map(|frame| path::params(&frame)).unwrap_or_default()
     }
 
     fn blocks(&self, (program, inverse): Programs, frame: &Frame) -> Result<Blocks, Problem> {

@@ -92,7 +92,9 @@ impl Unit {
                 let call = block.call;
                 match block.kind {
                     BlockKind::Plain => self.node(program, Node::Block { call, program: inner, inverse }),
-                    BlockKind::Partial => self.node(program, Node::Partial { call, indent: String::new(), program: inner }),
+                    BlockKind::Partial => {
+                        self.node(program, Node::Partial { call, indent: String::new(), program: inner })
+                    }
                     BlockKind::Decorator => self.inline(program, Inline { call, program: inner }),
                 }
             }

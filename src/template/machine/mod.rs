@@ -87,7 +87,8 @@ pub(crate) fn run(task: Task<'_>, limits: &Limits) -> Result<Made, Problem> {
     let program = language::parse(task.text, limits.depth).map_err(|mistake| unread(&mistake, None))?;
     helpers::refused(&program).map_or(Ok(()), |mistake| Err(unread(&mistake, None)))?;
     let unit = Rc::new(Unit::new(None, program));
-    let sources: HashMap<Rc<str>, String> = task.partials.iter().map(|(name, text)| (name.as_str().into(), text.clone())).collect();
+    let sources: HashMap<Rc<str>, String> =
+        task.partials.iter().map(|(name, text)| (name.as_str().into(), text.clone())).collect();
     let parts: Partials = sources.keys().map(|name| (name.clone(), Part::Source(name.clone()))).collect();
     let machine = Rc::new(Machine {
         budget: Budget::new(limits),
@@ -112,7 +113,13 @@ fn unread(mistake: &Mistake, partial: Option<&Rc<str>>) -> Problem {
 }
 
 impl Machine {
-    fn main(&self, unit: Rc<Unit>, context: Value, private: Vec<(Rc<str>, Value)>, parts: Partials) -> Result<String, Problem> {
+    fn main(
+        &self,
+        unit: Rc<Unit>,
+        context: Value,
+        private: Vec<(Rc<str>, Value)>,
+        parts: Partials,
+    ) -> Result<String, Problem> {
         let vars = Object::new(private);
         if !vars.has("root") {
             vars.set("root", context.clone());
@@ -141,7 +148,13 @@ impl Machine {
     }
 
     /// Runs a block on `context`; gives its text.
-    fn enter(&self, closure: &Closure, context: Value, data: Option<Rc<Data>>, params: Option<Vec<Value>>) -> Result<String, Problem> {
+    fn enter(
+        &self,
+        closure: &Closure,
+        context: Value,
+        data: Option<Rc<Data>>,
+        params: Option<Vec<Value>>,
+    ) -> Result<String, Problem> {
         let _deeper = self.budget.deeper()?;
         let frame = closure.frame_on(context, data, params, &self.nothing);
         let kept = closure.share_inline(&frame.container);
@@ -152,7 +165,9 @@ impl Machine {
 
     fn draw(&self, closure: &Closure) -> Result<String, Problem> {
         static NO_DATA: LazyLock<Context> = LazyLock::new(Context::null);
-        let Some(code) = closure.frame.unit.programs.get(closure.program) else { return throw("there is no such block") };
+        let Some(code) = closure.frame.unit.programs.get(closure.program) else {
+            return throw("there is no such block");
+        };
         let mut out = Bounded::new(&self.budget);
         let mut state = RenderContext::new(None);
         let drawn = code.template.render(registry(), &NO_DATA, &mut state, &mut out);

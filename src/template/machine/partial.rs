@@ -72,7 +72,13 @@ impl Machine {
     }
 
     /// `{{> x}}` and `{{#> x}}…{{/x}}`
-    pub(super) fn partial(&self, call: &Call, indent: &str, program: Option<usize>, frame: &Frame) -> Result<String, Problem> {
+    pub(super) fn partial(
+        &self,
+        call: &Call,
+        indent: &str,
+        program: Option<usize>,
+        frame: &Frame,
+    ) -> Result<String, Problem> {
         if call.params.len() > 1 {
             return throw("a partial takes one value at most");
         }
@@ -126,7 +132,13 @@ impl Machine {
     }
 
     /// Renders a registered partial on its own, without the contexts above.
-    fn registered(&self, name: &Rc<str>, context: Value, data: Rc<Data>, partials: Rc<Partials>) -> Result<String, Problem> {
+    fn registered(
+        &self,
+        name: &Rc<str>,
+        context: Value,
+        data: Rc<Data>,
+        partials: Rc<Partials>,
+    ) -> Result<String, Problem> {
         let (unit, container) = self.compiled(name)?;
         *container.0.borrow_mut() = partials;
         let scope = Rc::new(Scope::new(context.clone(), None));
@@ -155,6 +167,7 @@ fn indented(text: String, indent: &str) -> String {
     }
     let last = text.matches('\n').count();
     let lines = text.split('\n').enumerate();
-    let lines = lines.map(|(at, line)| if line.is_empty() && at == last { String::new() } else { format!("{indent}{line}") });
+    let lines =
+        lines.map(|(at, line)| if line.is_empty() && at == last { String::new() } else { format!("{indent}{line}") });
     lines.collect::<Vec<_>>().join("\n")
 }

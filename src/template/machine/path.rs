@@ -21,6 +21,17 @@ fn param<'f>(path: &Path, frame: &'f Frame) -> Option<(&'f Params, usize)> {
     None
 }
 
+/// The block parameters in force, a list for each block.
+pub(super) fn params(frame: &Frame) -> Vec<Value> {
+    let mut out = vec![];
+    let mut params = frame.params.as_ref();
+    while let Some(here) = params {
+        out.push(here.values.clone().map_or(Value::Undefined, Value::list));
+        params = here.above.as_ref();
+    }
+    out
+}
+
 pub(super) fn is_param(path: &Path, frame: &Frame) -> bool {
     param(path, frame).is_some()
 }

@@ -92,7 +92,13 @@ pub(crate) struct Closure {
 }
 
 impl Closure {
-    pub(super) fn frame_on(&self, context: Value, data: Option<Rc<Data>>, params: Option<Vec<Value>>, nothing: &Value) -> Frame {
+    pub(super) fn frame_on(
+        &self,
+        context: Value,
+        data: Option<Rc<Data>>,
+        params: Option<Vec<Value>>,
+        nothing: &Value,
+    ) -> Frame {
         let mut frame = self.frame.clone();
         let outer = &self.frame.scope;
         let stands_for_null = context.is_same(nothing) && matches!(outer.this, Value::Null);

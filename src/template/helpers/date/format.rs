@@ -34,7 +34,8 @@ const ROUNDS: usize = 6;
 fn expanded(pattern: &str, locale: Locale) -> String {
     let mut pattern = pattern.to_owned();
     for _ in 0..ROUNDS {
-        let next: String = long_tokens(&pattern).map(|token| locale.pattern(token).unwrap_or_else(|| token.to_owned())).collect();
+        let next: String =
+            long_tokens(&pattern).map(|token| locale.pattern(token).unwrap_or_else(|| token.to_owned())).collect();
         if next == pattern {
             break;
         }
@@ -60,7 +61,7 @@ fn long_tokens(pattern: &str) -> impl Iterator<Item = &str> {
             '[' => bracketed(rest).unwrap_or(1),
             // An escaped one stays.
             '\\' if rest.get(1..).is_some_and(|rest| rest.starts_with(['L', 'l'])) => {
-                1 + rest.get(1..).map_or(0, |rest| long_length(rest))
+                1 + rest.get(1..).map_or(0, long_length)
             }
             'L' => long_length(rest),
             'l' => run('l'),
@@ -215,7 +216,8 @@ impl Shown {
 
     fn of_era(&self, token: &str, locale: Locale) -> Option<String> {
         let year = self.parts.year;
-        let (short, name, of_era) = if year > 0 { ("AD", "Anno Domini", year) } else { ("BC", "Before Christ", 1 - year) };
+        let (short, name, of_era) =
+            if year > 0 { ("AD", "Anno Domini", year) } else { ("BC", "Before Christ", 1 - year) };
         Some(match token {
             "N" | "NN" | "NNN" | "NNNNN" => short.to_owned(),
             "NNNN" => name.to_owned(),

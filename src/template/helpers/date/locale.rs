@@ -101,7 +101,10 @@ impl Locale {
         let long = at(&name.to_uppercase())?;
         let shorter = [("MMMM", "MMM"), ("dddd", "ddd"), ("MM", "M"), ("DD", "D")];
         let words = super::format::tokens(long).into_iter().map(|token| {
-            shorter.iter().find(|(long, _)| *long == token).map_or_else(|| token.to_owned(), |(_, short)| (*short).to_owned())
+            shorter
+                .iter()
+                .find(|(long, _)| *long == token)
+                .map_or_else(|| token.to_owned(), |(_, short)| (*short).to_owned())
         });
         Some(words.collect())
     }
@@ -213,7 +216,17 @@ fn french_span(number: i64, key: &str, _: Suffix) -> String {
 
 static ENGLISH: Words = Words {
     months: [
-        "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
         "December",
     ],
     short_months: ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
@@ -221,9 +234,7 @@ static ENGLISH: Words = Words {
     short_weekdays: ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"],
     least_weekdays: ["Su", "Mo", "Tu", "We", "Th", "Fr", "Sa"],
     patterns: ["h:mm A", "h:mm:ss A", "MM/DD/YYYY", "MMMM D, YYYY", "MMMM D, YYYY h:mm A", "dddd, MMMM D, YYYY h:mm A"],
-    calendar: [
-        "[Today at] LT", "[Tomorrow at] LT", "dddd [at] LT", "[Yesterday at] LT", "[Last] dddd [at] LT", "L",
-    ],
+    calendar: ["[Today at] LT", "[Tomorrow at] LT", "dddd [at] LT", "[Yesterday at] LT", "[Last] dddd [at] LT", "L"],
     ordinal: english_ordinal,
     future: "in %s",
     past: "%s ago",
@@ -234,7 +245,17 @@ static ENGLISH: Words = Words {
 
 static GERMAN: Words = Words {
     months: [
-        "Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober", "November",
+        "Januar",
+        "Februar",
+        "März",
+        "April",
+        "Mai",
+        "Juni",
+        "Juli",
+        "August",
+        "September",
+        "Oktober",
+        "November",
         "Dezember",
     ],
     short_months: ["Jan.", "Feb.", "März", "Apr.", "Mai", "Juni", "Juli", "Aug.", "Sep.", "Okt.", "Nov.", "Dez."],
@@ -243,8 +264,12 @@ static GERMAN: Words = Words {
     least_weekdays: ["So", "Mo", "Di", "Mi", "Do", "Fr", "Sa"],
     patterns: ["HH:mm", "HH:mm:ss", "DD.MM.YYYY", "D. MMMM YYYY", "D. MMMM YYYY HH:mm", "dddd, D. MMMM YYYY HH:mm"],
     calendar: [
-        "[heute um] LT [Uhr]", "[morgen um] LT [Uhr]", "dddd [um] LT [Uhr]", "[gestern um] LT [Uhr]",
-        "[letzten] dddd [um] LT [Uhr]", "L",
+        "[heute um] LT [Uhr]",
+        "[morgen um] LT [Uhr]",
+        "dddd [um] LT [Uhr]",
+        "[gestern um] LT [Uhr]",
+        "[letzten] dddd [um] LT [Uhr]",
+        "L",
     ],
     ordinal: german_ordinal,
     future: "in %s",
@@ -256,19 +281,25 @@ static GERMAN: Words = Words {
 
 static FRENCH: Words = Words {
     months: [
-        "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre",
+        "janvier",
+        "février",
+        "mars",
+        "avril",
+        "mai",
+        "juin",
+        "juillet",
+        "août",
+        "septembre",
+        "octobre",
+        "novembre",
         "décembre",
     ],
-    short_months: [
-        "janv.", "févr.", "mars", "avr.", "mai", "juin", "juil.", "août", "sept.", "oct.", "nov.", "déc.",
-    ],
+    short_months: ["janv.", "févr.", "mars", "avr.", "mai", "juin", "juil.", "août", "sept.", "oct.", "nov.", "déc."],
     weekdays: ["dimanche", "lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi"],
     short_weekdays: ["dim.", "lun.", "mar.", "mer.", "jeu.", "ven.", "sam."],
     least_weekdays: ["di", "lu", "ma", "me", "je", "ve", "sa"],
     patterns: ["HH:mm", "HH:mm:ss", "DD/MM/YYYY", "D MMMM YYYY", "D MMMM YYYY HH:mm", "dddd D MMMM YYYY HH:mm"],
-    calendar: [
-        "[Aujourd’hui à] LT", "[Demain à] LT", "dddd [à] LT", "[Hier à] LT", "dddd [dernier à] LT", "L",
-    ],
+    calendar: ["[Aujourd’hui à] LT", "[Demain à] LT", "dddd [à] LT", "[Hier à] LT", "dddd [dernier à] LT", "L"],
     ordinal: french_ordinal,
     future: "dans %s",
     past: "il y a %s",

@@ -102,7 +102,8 @@ fn of_numbers(items: &[Value], clock: &Clock) -> Option<i64> {
 
 fn of_parts(given: &[Value], clock: &Clock) -> Option<i64> {
     let today = date::parts(clock.now.as_millisecond(), &clock.zone);
-    let number = |at: usize| given.get(at).filter(|value| value.is_true() || matches!(value, Value::Number(_))).map(integer);
+    let number =
+        |at: usize| given.get(at).filter(|value| value.is_true() || matches!(value, Value::Number(_))).map(integer);
     let (year, month, day) = (number(0), number(1), number(2));
     let known = |given: Option<Option<f64>>, today: i64, usual: i64, later: bool| match given {
         Some(number) => number.and_then(whole),
@@ -148,7 +149,8 @@ fn read(text: &str, clock: &Clock) -> Option<i64> {
 fn has_wrong_weekday(text: &str) -> bool {
     static MAIL: LazyLock<regress::Regex> = LazyLock::new(|| {
         let zone = r"(?:(UT|GMT|[ECMP][SD]T)|([Zz])|([+-]\d{4}))";
-        let day = r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun),?\s(\d{1,2}\s(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\s\d{2,4})";
+        let day =
+            r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun),?\s(\d{1,2}\s(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\s\d{2,4})";
         regress::Regex::new(&format!(r"^{day}\s\d\d:\d\d(?::\d\d)?\s{zone}$")).expect("an expression of our own")
     });
     let utc = jiff::tz::TimeZone::UTC;
@@ -241,11 +243,17 @@ fn iso_time(text: &str) -> Option<([i64; 4], Option<i64>)> {
     let end = text.find(['Z', '+', '-']).unwrap_or(text.len());
     let (clock, zone) = text.split_at(end);
     let zone = iso_zone(zone)?;
-    let (whole, fraction) = clock.trim_end().split_once(['.', ',']).map_or((clock.trim_end(), None), |(whole, fraction)| (whole, Some(fraction)));
+    let (whole, fraction) = clock
+        .trim_end()
+        .split_once(['.', ','])
+        .map_or((clock.trim_end(), None), |(whole, fraction)| (whole, Some(fraction)));
     let numbers: Vec<i64> = if whole.contains(':') {
         whole.split(':').map(|part| digits(part).filter(|_| part.len() == 2)).collect::<Option<_>>()?
     } else {
-        let pairs = whole.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2).and_then(digits));
+        let pairs = whole
+            .as_bytes()
+            .chunks(2)
+            .map(|pair| std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2).and_then(digits));
         pairs.collect::<Option<_>>()?
     };
     let millisecond = match fraction {
@@ -295,7 +303,8 @@ impl Moment {
 
     pub(super) fn format(&self, pattern: &str, locale: Locale) -> Result<String, Problem> {
         let Some(time) = self.time else { return Ok(INVALID.to_owned()) };
-        let shown = Shown { parts: date::parts(time, &self.zone), time, offset: date::offset(time, &self.zone) / 60_000 };
+        let shown =
+            Shown { parts: date::parts(time, &self.zone), time, offset: date::offset(time, &self.zone) / 60_000 };
         Ok(fill(pattern, &shown, locale))
     }
 
@@ -313,9 +322,9 @@ impl Moment {
 
     pub(super) fn of_month_or_year(&self, name: &str) -> Value {
         match (self.parts(), name) {
-            (Some(parts), "daysInMonth") => {
-                Value::Number(number::of_count(usize::try_from(date::days_in_month(parts.year, parts.month)).unwrap_or(0)))
-            }
+            (Some(parts), "daysInMonth") => Value::Number(number::of_count(
+                usize::try_from(date::days_in_month(parts.year, parts.month)).unwrap_or(0),
+            )),
             (Some(parts), _) => Value::Bool(date::is_leap(parts.year)),
             (None, "daysInMonth") => Value::Number(f64::NAN),
             (None, _) => Value::Bool(false),
@@ -373,7 +382,11 @@ fn add_months(parts: &Parts, months: i64, zone: &jiff::tz::TimeZone) -> i64 {
 }
 
 /// The unit that tells a span best, by moment's name, with its number.
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "spans between dates are far below 2^53")]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "spans between dates are far below 2^53"
+)]
 fn span(months: i64, rest: i64) -> (i64, &'static str) {
     let (months, rest) = (months.abs() as f64, rest.abs() as f64);
     let rounded = |number: f64| number::round(number) as i64;

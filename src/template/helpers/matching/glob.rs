@@ -50,7 +50,9 @@ fn is_special(text: &str) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Token {
     Text(String),
-    Dot { hides: bool },
+    Dot {
+        hides: bool,
+    },
     Slash,
     Star,
     /// `**` as a whole part of the path.
@@ -131,7 +133,9 @@ fn inner_group(glob: &str, chars: &mut Peekable<Chars<'_>>, repeat: &str) -> Res
 fn alternatives<'t>(glob: &str, parts: impl Iterator<Item = &'t str>) -> Result<String, Problem> {
     let mut out = vec![];
     for part in parts {
-        let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ' | ':' | '~' | '@' | '#' | '%' | '&' | '=');
+        let plain = |c: char| {
+            c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ' | ':' | '~' | '@' | '#' | '%' | '&' | '=')
+        };
         if !part.chars().all(plain) || part.contains("..") {
             return refused(glob, "alternatives that are more than plain text");
         }
@@ -160,7 +164,9 @@ fn braces(glob: &str, chars: &mut Peekable<Chars<'_>>) -> Result<Token, Problem>
 fn class(glob: &str, chars: &mut Peekable<Chars<'_>>) -> Result<Token, Problem> {
     let negated = chars.next_if(|c| matches!(c, '!' | '^')).is_some();
     let mut inner: String = std::iter::from_fn(|| chars.next_if(|c| *c != ']')).collect();
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ' | ',' | ':' | '~' | '@' | '#' | '%' | '&' | '=');
+    let plain = |c: char| {
+        c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ' ' | ',' | ':' | '~' | '@' | '#' | '%' | '&' | '=')
+    };
     if chars.next().is_none() || inner.is_empty() || !inner.chars().all(plain) || inner.contains("[:") {
         return refused(glob, "what stands in its brackets");
     }
@@ -277,7 +283,8 @@ impl Writer {
     }
 
     fn globstar(&mut self, at: usize) {
-        let between_slashes = matches!(self.at(at.checked_sub(1)), Some(Token::Slash)) && matches!(self.at(Some(at + 1)), Some(Token::Slash));
+        let between_slashes = matches!(self.at(at.checked_sub(1)), Some(Token::Slash))
+            && matches!(self.at(Some(at + 1)), Some(Token::Slash));
         if between_slashes {
             let before_is_text = matches!(self.at(at.checked_sub(2)), Some(Token::Text(_)));
             let after_is_text = matches!(self.at(Some(at + 2)), Some(Token::Text(_)));
@@ -310,7 +317,10 @@ mod tests {
         for (glob, expression) in [
             ("*.js", r"^(?:(?:\.[\\/](?=.))?(?![\\/])(?!\.)(?=.)[^\\/]*?\.js(?:[\\/]|$))$"),
             ("a/**/b", r"^(?:(?:\.[\\/](?=.))?a[\\/]?(?!\.)(?:(?!(?:[\\/]|^)\.).)*?[\\/]b(?:[\\/]|$))$"),
-            ("**/*.js", r"^(?:(?:\.[\\/](?=.))?(?:(?!\.)(?:(?!(?:[\\/]|^)\.).)*?[\\/])?(?!\.)(?=.)[^\\/]*?\.js(?:[\\/]|$))$"),
+            (
+                "**/*.js",
+                r"^(?:(?:\.[\\/](?=.))?(?:(?!\.)(?:(?!(?:[\\/]|^)\.).)*?[\\/])?(?!\.)(?=.)[^\\/]*?\.js(?:[\\/]|$))$",
+            ),
             ("?(a)b", r"^(?:(?:\.[\\/](?=.))?(?:a)?b)$"),
             ("!a*", r"^(?:(?:\.[\\/](?=.))?(?!^(?:a[^\\/]*?)$).*(?:[\\/]|$))$"),
             ("{a.js,b}", r"^(?:(?:\.[\\/](?=.))?(?:a\.js|b))$"),

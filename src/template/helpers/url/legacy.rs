@@ -119,7 +119,9 @@ impl Address {
         let start = at.map_or(0, |at| at + 1);
         if let Some(at) = at {
             let auth = before.get(..at).unwrap_or_default();
-            let Some(auth) = super::decoded(auth) else { return throw("a `%` that is not followed by the code of a character") };
+            let Some(auth) = super::decoded(auth) else {
+                return throw("a `%` that is not followed by the code of a character");
+            };
             self.auth = Some(auth);
         }
         let never = [' ', '"', '%', '\'', ';', '<', '>', '\\', '^', '`', '{', '|', '}'];
@@ -151,7 +153,9 @@ impl Address {
 
     /// `host:80`
     fn take_port(&mut self, host: &str) {
-        let digits = host.rfind(':').filter(|at| host.get(at + 1..).is_some_and(|port| port.bytes().all(|b| b.is_ascii_digit())));
+        let digits = host
+            .rfind(':')
+            .filter(|at| host.get(at + 1..).is_some_and(|port| port.bytes().all(|b| b.is_ascii_digit())));
         let mut name = host;
         if let Some(at) = digits {
             name = host.get(..at).unwrap_or_default();
@@ -161,9 +165,12 @@ impl Address {
     }
 
     fn take_path(&mut self, rest: &str, protocol: &str) {
-        let (before_hash, hash) = rest.find('#').map_or((rest, None), |at| (rest.get(..at).unwrap_or_default(), rest.get(at..)));
+        let (before_hash, hash) =
+            rest.find('#').map_or((rest, None), |at| (rest.get(..at).unwrap_or_default(), rest.get(at..)));
         self.hash = hash.map(str::to_owned);
-        let (path, search) = before_hash.find('?').map_or((before_hash, None), |at| (before_hash.get(..at).unwrap_or_default(), before_hash.get(at..)));
+        let (path, search) = before_hash
+            .find('?')
+            .map_or((before_hash, None), |at| (before_hash.get(..at).unwrap_or_default(), before_hash.get(at..)));
         self.search = search.map(str::to_owned);
         self.pathname = Some(path.to_owned()).filter(|path| !path.is_empty());
         let has_host = self.hostname.as_ref().is_some_and(|name| !name.is_empty());
@@ -233,22 +240,22 @@ fn auto_escaped(rest: &str) -> String {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let part = |part: &Option<String>| part.clone().unwrap_or_default();
-        let mut protocol = part(&self.protocol);
+        let text = |part: &Option<String>| part.clone().unwrap_or_default();
+        let mut protocol = text(&self.protocol);
         if !protocol.is_empty() && !protocol.ends_with(':') {
             protocol.push(':');
         }
         let auth = self.auth.as_ref().filter(|auth| !auth.is_empty());
         let auth = auth.map(|auth| format!("{}@", encoded_except(auth, ":"))).unwrap_or_default();
         let mut host = match (full(self.host.as_ref()), full(self.hostname.as_ref())) {
-            (true, _) => format!("{auth}{}", part(&self.host)),
+            (true, _) => format!("{auth}{}", text(&self.host)),
             (false, true) => {
                 let port = self.port.as_ref().map(|port| format!(":{port}")).unwrap_or_default();
-                format!("{auth}{}{port}", part(&self.hostname))
+                format!("{auth}{}{port}", text(&self.hostname))
             }
             (false, false) => String::new(),
         };
-        let mut pathname = part(&self.pathname).replace('#', "%23").replace('?', "%3F");
+        let mut pathname = text(&self.pathname).replace('#', "%23").replace('?', "%3F");
         if self.slashes || is_slashed(&protocol) && !protocol.is_empty() {
             if self.slashes || !host.is_empty() {
                 if !pathname.is_empty() && !pathname.starts_with('/') {
@@ -259,8 +266,8 @@ impl fmt::Display for Address {
                 host = "//".to_owned();
             }
         }
-        let search = part(&self.search).replace('#', "%23");
-        write!(f, "{protocol}{host}{pathname}{search}{}", part(&self.hash))
+        let search = text(&self.search).replace('#', "%23");
+        write!(f, "{protocol}{host}{pathname}{search}{}", text(&self.hash))
     }
 }
 
@@ -309,7 +316,8 @@ impl Address {
         self.pathname = relative.pathname.clone();
         let needs_host = !full(relative.host.as_ref()) && !matches!(protocol, "file" | "file:");
         if needs_host {
-            let mut path: Vec<String> = relative.pathname.clone().unwrap_or_default().split('/').map(str::to_owned).collect();
+            let mut path: Vec<String> =
+                relative.pathname.clone().unwrap_or_default().split('/').map(str::to_owned).collect();
             let named = path.iter().position(|part| !part.is_empty());
             let host = named.and_then(|at| path.drain(..=at).next_back());
             if host.is_none() {
@@ -401,7 +409,9 @@ impl Address {
         let host = if path.is_empty() { None } else { Some(path.remove(0)) };
         self.host.clone_from(&host);
         self.hostname.clone_from(&host);
-        if let Some((auth, name)) = host.as_ref().and_then(|host| host.split_once('@')).filter(|(auth, _)| !auth.is_empty()) {
+        if let Some((auth, name)) =
+            host.as_ref().and_then(|host| host.split_once('@')).filter(|(auth, _)| !auth.is_empty())
+        {
             self.auth = Some(auth.to_owned());
             let name = name.split('@').next().unwrap_or_default().to_owned();
             self.host = Some(name.clone());

@@ -57,7 +57,8 @@ fn symbols(text: &str, clock: &Clock) -> Result<Vec<Option<Symbol>>, Broken> {
     let text = single_spaced(&text);
     let text = with_times(text.strip_prefix(' ').unwrap_or(&text), clock);
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let strip = |token: &str| if is_time(token) { token.to_owned() } else { token.trim_matches(|c| !is_word(c)).to_owned() };
+    let strip =
+        |token: &str| if is_time(token) { token.to_owned() } else { token.trim_matches(|c| !is_word(c)).to_owned() };
     let tokens: Vec<String> = text.split(' ').map(strip).collect();
     let mut out = vec![];
     let mut at = 0;
@@ -110,7 +111,15 @@ fn standard(text: &str, clock: &Clock) -> Option<String> {
 
 fn standard_of(time: i64, clock: &Clock) -> String {
     let parts = date::parts(time, &clock.zone);
-    format!("{}-{}-{} {:02}:{:02}:{:02}", parts.year, parts.month + 1, parts.day, parts.hour, parts.minute, parts.second)
+    format!(
+        "{}-{}-{} {:02}:{:02}:{:02}",
+        parts.year,
+        parts.month + 1,
+        parts.day,
+        parts.hour,
+        parts.minute,
+        parts.second
+    )
 }
 
 fn in_parts(standard: &str) -> String {
@@ -155,7 +164,10 @@ fn without_first_word(text: &str) -> Option<&str> {
     text.trim_start().split_once(' ').map(|(_, rest)| rest.trim_start())
 }
 
-expression!(MONTH_DAY_TO_MONTH_DAY, r"(?!\d{1,4}\/\d{1,4}\s*-\s*\d{1,4}\/\d{1,4}\/)(\d{1,4})\/(\d{1,4})\s*-\s*(\d{1,4})\/(\d{1,4})");
+expression!(
+    MONTH_DAY_TO_MONTH_DAY,
+    r"(?!\d{1,4}\/\d{1,4}\s*-\s*\d{1,4}\/\d{1,4}\/)(\d{1,4})\/(\d{1,4})\s*-\s*(\d{1,4})\/(\d{1,4})"
+);
 expression!(MONTH_DAY_TO_DAY, r"(?!\d{1,4}\/\d{1,4}\s*-\s*\d{1,4}\/)(\d{1,4})\/(\d{1,4})\s*-\s*(\d{1,4})");
 expression!(MONTH_DAY, r"(?!\d{1,4}\/\d{1,4}\/)(\d{1,4})\/(\d{1,4})");
 expression!(CLOCK, r"(\s+\d{1,2}|^\d{1,2})\:?(\d{2})\s*(\S+)*");
@@ -165,7 +177,11 @@ expression!(TIME_AND_RANGE, r"t\:\S*,dt\:\S*(\s*-\s*t\:\S*,dt\:\S*)?");
 fn is_short_form(date: &str) -> bool {
     let replaced = short_forms(date);
     let rest = match TIME_AND_RANGE.find(&replaced) {
-        Some(found) => format!("{}{}", replaced.get(..found.start()).unwrap_or_default(), replaced.get(found.end()..).unwrap_or_default()),
+        Some(found) => format!(
+            "{}{}",
+            replaced.get(..found.start()).unwrap_or_default(),
+            replaced.get(found.end()..).unwrap_or_default()
+        ),
         None => replaced,
     };
     !rest.chars().any(|c| c.is_ascii_alphanumeric() || c == '_')
@@ -179,7 +195,8 @@ fn short_forms(text: &str) -> String {
     loop {
         let mut found = None;
         for (at, (regex, from)) in forms.iter().zip(&mut from).enumerate() {
-            let start = if *from <= text.len() && text.is_char_boundary(*from) { groups(regex, &text, *from) } else { None };
+            let start =
+                if *from <= text.len() && text.is_char_boundary(*from) { groups(regex, &text, *from) } else { None };
             *from = start.as_ref().map_or(0, |(range, _)| range.end);
             if let Some((_, groups)) = start {
                 found = Some((at, groups));
@@ -189,8 +206,16 @@ fn short_forms(text: &str) -> String {
         let Some((form, groups)) = found else { return text };
         let group = |at: usize| groups.get(at).cloned().flatten().unwrap_or_default();
         let time = match form {
-            0 => format!(" t:{},dt: - t:{},dt: ", month_and_day(&group(1), &group(2)), month_and_day(&group(3), &group(4))),
-            1 => format!(" t:{},dt: - t:{},dt: ", month_and_day(&group(1), &group(2)), month_and_day(&group(1), &group(3))),
+            0 => format!(
+                " t:{},dt: - t:{},dt: ",
+                month_and_day(&group(1), &group(2)),
+                month_and_day(&group(3), &group(4))
+            ),
+            1 => format!(
+                " t:{},dt: - t:{},dt: ",
+                month_and_day(&group(1), &group(2)),
+                month_and_day(&group(1), &group(3))
+            ),
             2 => format!(" t:{},dt: ", month_and_day(&group(1), &group(2))),
             _ => format!(" t:{}h{}m,dt: {}", group(1).trim(), group(2), group(3)),
         };
@@ -308,7 +333,8 @@ fn redistribute(mut symbols: Vec<Symbol>) -> Result<Vec<Symbol>, Broken> {
             let before = at.checked_sub(1).unwrap_or(symbols.len() - 1);
             let target = symbols.iter().take(before).rposition(|symbol| is_number(Some(symbol)));
             if let Some(target) = target.filter(|target| is_time(symbols.get(target + 1))) {
-                let operation = at.checked_sub(1).filter(|at| matches!(symbols.get(*at), Some(Symbol::Operation { .. })));
+                let operation =
+                    at.checked_sub(1).filter(|at| matches!(symbols.get(*at), Some(Symbol::Operation { .. })));
                 let number = symbols.remove(at);
                 symbols.insert(target + 1, number);
                 if let Some(operation) = operation {
@@ -331,7 +357,9 @@ fn restore(symbols: Vec<Symbol>, clock: &Clock) -> Result<Found, Broken> {
     while let Some(symbol) = symbols.next() {
         match symbol {
             Symbol::Operation { name: "plus", .. } if matches!(symbols.peek(), Some(Symbol::Number { .. })) => {}
-            Symbol::Operation { token, .. } | Symbol::Offset { token, .. } | Symbol::Times { token } => words.push(token),
+            Symbol::Operation { token, .. } | Symbol::Offset { token, .. } | Symbol::Times { token } => {
+                words.push(token)
+            }
             // A number worked out here has no text, on which `date.js` breaks off.
             Symbol::Number { token: Token::Made, .. } => return Err(Broken::Thrown),
             Symbol::Number { value, token: Token::Written(token) } => words.push(number_word(value, &token)),
@@ -446,7 +474,8 @@ fn date_text(parts: &[Option<f64>; 6], clock: &Clock) -> String {
     let mut out = String::new();
     for ((part, now), end) in parts.iter().zip(now).zip(["-", "-", " ", ":", ":", ""]) {
         let text = number::print(part.or(now).unwrap_or(f64::NAN));
-        let (whole, fraction) = text.split_once('.').map_or((text.as_str(), None), |(whole, fraction)| (whole, Some(fraction)));
+        let (whole, fraction) =
+            text.split_once('.').map_or((text.as_str(), None), |(whole, fraction)| (whole, Some(fraction)));
         let zero = if whole.len() == 1 { "0" } else { "" };
         let fill = fraction.map(|fraction| "0".repeat(3usize.saturating_sub(fraction.len()))).unwrap_or_default();
         out.push_str(&format!("{zero}{text}{fill}{end}"));

@@ -16,7 +16,18 @@ use crate::template::{
 const SECOND: i64 = 1000;
 const DAYS: [&str; 7] = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
 const MONTHS: [&str; 12] = [
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
 ];
 
 expression!(MERIDIEM, r"^(\d{1,2})([:.](\d{1,2}))?([:.](\d{1,2}))?\s*([ap]m)");
@@ -302,7 +313,8 @@ impl Phrase<'_> {
 
     fn clock_time(&mut self) -> Option<&'static str> {
         let forms = [("meridiem", &*MERIDIEM), ("hourminute", &*HOUR_MINUTE), ("athour", &*AT_HOUR)];
-        let (name, (range, found)) = forms.into_iter().find_map(|(name, regex)| Some((name, groups(regex, &self.rest, 0)?)))?;
+        let (name, (range, found)) =
+            forms.into_iter().find_map(|(name, regex)| Some((name, groups(regex, &self.rest, 0)?)))?;
         self.skip(range.end);
         let text = |at: usize| found.get(at).cloned().flatten();
         let (minute, second) = if name == "athour" { (None, None) } else { (text(3), text(5)) };
@@ -358,7 +370,8 @@ impl Phrase<'_> {
             self.skip(word);
             return Ok("string".to_owned());
         }
-        let Some(other) = self.rest.chars().next().filter(|c| !matches!(c, '\n' | '\r' | '\u{2028}' | '\u{2029}')) else {
+        let Some(other) = self.rest.chars().next().filter(|c| !matches!(c, '\n' | '\r' | '\u{2028}' | '\u{2029}'))
+        else {
             return throw("a date with a line end in it, which date.js would read for ever");
         };
         self.skip(other.len_utf8());

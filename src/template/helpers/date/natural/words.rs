@@ -6,12 +6,23 @@ use crate::template::javascript::{Problem, number, throw};
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Symbol {
     /// `plus`, `minus`, `times`, `divide`
-    Operation { name: &'static str, token: String },
+    Operation {
+        name: &'static str,
+        token: String,
+    },
     /// `plus` for `in` and `after`, `minus` for `ago` and `before`.
-    Offset { name: &'static str, token: String },
-    Number { value: f64, token: Token },
+    Offset {
+        name: &'static str,
+        token: String,
+    },
+    Number {
+        value: f64,
+        token: Token,
+    },
     Time(Time),
-    Times { token: String },
+    Times {
+        token: String,
+    },
 }
 
 /// What a number was written as. `date.js` breaks off where it meets one that it has worked out itself.
@@ -154,7 +165,11 @@ impl Symbol {
             return Ok(Some(Self::Number { value: parsed, token: Token::Written(text.to_owned()) }));
         }
         if is_time(text) {
-            return if text.contains(char::is_whitespace) { Ok(None) } else { Time::parse(text, text, None).map(Self::Time).map(Some) };
+            return if text.contains(char::is_whitespace) {
+                Ok(None)
+            } else {
+                Time::parse(text, text, None).map(Self::Time).map(Some)
+            };
         }
         let lower = if text == "M" { text.to_owned() } else { text.to_lowercase() };
         let token = text.to_owned();
@@ -207,7 +222,10 @@ fn units(text: &str) -> Result<Vec<(String, String)>, Problem> {
         rest = rest.strip_prefix('=').unwrap_or(rest);
         let sign = usize::from(rest.starts_with('-'));
         let whole = sign + rest.bytes().skip(sign).take_while(u8::is_ascii_digit).count();
-        let fraction = rest.get(whole..).and_then(|rest| rest.strip_prefix('.')).map_or(0, |rest| rest.bytes().take_while(u8::is_ascii_digit).count());
+        let fraction = rest
+            .get(whole..)
+            .and_then(|rest| rest.strip_prefix('.'))
+            .map_or(0, |rest| rest.bytes().take_while(u8::is_ascii_digit).count());
         let end = match (whole > sign, fraction) {
             (false, _) => 0,
             (true, 0) => whole,
