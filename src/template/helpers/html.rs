@@ -1,5 +1,7 @@
 //! Pieces of HTML. Nothing in them is escaped: that is what handlebars-helpers does.
 
+use std::fmt::Write as _;
+
 use std::rc::Rc;
 
 use super::{
@@ -38,8 +40,12 @@ pub(super) fn tag(name: &str, fields: &[(Rc<str>, Value)]) -> String {
     let mut out = format!("<{name}");
     for (key, value) in fields {
         match value {
-            Value::Bool(true) => out.push_str(&format!(" {key}")),
-            Value::Text(text) => out.push_str(&format!(" {key}=\"{text}\"")),
+            Value::Bool(true) => {
+                let _ = write!(out, " {key}");
+            }
+            Value::Text(text) => {
+                let _ = write!(out, " {key}=\"{text}\"");
+            }
             _ => {}
         }
     }

@@ -31,13 +31,13 @@ pub(super) fn full_text(value: &Value) -> Option<&Rc<str>> {
     value.as_text().filter(|text| !text.is_empty())
 }
 
-fn block_of<'v>(call: &Invocation<'_>, options: &'v Value) -> bool {
+fn has_block(call: &Invocation<'_>, options: &Value) -> bool {
     matches!(options, Value::Options(options) if options.is_block()) && !is_options(&call.this)
 }
 
 /// `util.value`: the first or second part of the block, or `yes` itself.
 pub(super) fn choose(call: &Invocation<'_>, yes: bool, options: &Value) -> Outcome {
-    match (block_of(call, options), yes) {
+    match (has_block(call, options), yes) {
         (false, _) => Ok(Value::Bool(yes)),
         (true, true) => call.then(call.this.clone()),
         (true, false) => call.otherwise(call.this.clone()),

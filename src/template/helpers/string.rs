@@ -13,7 +13,7 @@ use crate::template::{
 
 pub(super) const HELPERS: Table = &[
     ("append", append),
-    ("camelcase", |call| recased(call, |c| text::upper(c))),
+    ("camelcase", |call| recased(call, text::upper)),
     ("capitalize", |call| of_text(call, text::capitalized)),
     ("capitalizeAll", |call| of_text(call, capitalize_all)),
     ("center", center),
@@ -26,7 +26,7 @@ pub(super) const HELPERS: Table = &[
     ("isString", |call| Ok(Value::Bool(matches!(call.arg(0), Value::Text(_))))),
     ("lowercase", |call| of_text_or_block(call, text::lower)),
     ("occurrences", occurrences),
-    ("pascalcase", |call| of_text(call, |text| text::capitalized(&changed_case(text, |c| text::upper(c))))),
+    ("pascalcase", |call| of_text(call, |text| text::capitalized(&changed_case(text, text::upper)))),
     ("pathcase", |call| recased(call, |c| format!("/{c}"))),
     ("plusify", plusify),
     ("prepend", prepend),

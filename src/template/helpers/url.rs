@@ -1,5 +1,7 @@
 //! Addresses.
 
+use std::fmt::Write as _;
+
 use super::{
     Table,
     rules::{described, full_text},
@@ -37,9 +39,9 @@ fn encoded_except(text: &str, also_plain: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if is_plain(byte) || also_plain.bytes().any(|plain| plain == byte) {
-            out.push(char::from(byte))
+            out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"))
+            let _ = write!(out, "%{byte:02X}");
         }
     }
     out

@@ -173,7 +173,7 @@ impl Value {
             Self::Object(object) => object.keys(),
             Self::List(list) => list.keys(),
             Self::Text(text) => (0..text::length(text)).map(|at| at.to_string().into()).collect(),
-            Self::Options(options) => options.keys(),
+            Self::Options(_) => Options::keys(),
             _ => vec![],
         }
     }

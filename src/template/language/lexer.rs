@@ -94,7 +94,10 @@ impl<'t> Lexer<'t> {
         match self.modes.last().copied().unwrap_or(Mode::Text) {
             Mode::Text => self.text_step(),
             Mode::Escaped => self.escaped_step(),
-            Mode::Tag => self.tag_step(),
+            Mode::Tag => {
+                self.tag_step();
+                Ok(())
+            }
             Mode::Comment => self.comment_step(),
             Mode::Raw => self.raw_step(),
         }
@@ -106,7 +109,11 @@ impl<'t> Lexer<'t> {
         let content = rest.get(..open.unwrap_or(rest.len())).unwrap_or_default();
         let (Some(open), None) = (open, content.find('\0')) else {
             let end = content.find('\0').unwrap_or(content.len());
-            return if end == 0 { self.unknown() } else { self.take(Token::Content, end) };
+            if end == 0 {
+                return self.unknown();
+            }
+            self.take(Token::Content, end);
+            return Ok(());
         };
         let (kept, mode) = match content.strip_suffix('\\') {
             Some(kept) if kept.ends_with('\\') => (kept, Mode::Tag),
@@ -121,11 +128,10 @@ impl<'t> Lexer<'t> {
         Ok(())
     }
 
-    fn take(&mut self, token: Token, length: usize) -> Result<(), Mistake> {
+    fn take(&mut self, token: Token, length: usize) {
         let text = self.rest().get(..length).unwrap_or_default();
         self.push(token, text);
         self.at += length;
-        Ok(())
     }
 
     /// The text of an escaped tag, up to the next one, escaped or not.
@@ -140,7 +146,8 @@ impl<'t> Lexer<'t> {
             return self.unknown();
         }
         self.modes.pop();
-        self.take(Token::Content, end)
+        self.take(Token::Content, end);
+        Ok(())
     }
 
     fn comment_step(&mut self) -> Result<(), Mistake> {
@@ -149,7 +156,8 @@ impl<'t> Lexer<'t> {
         let stripping = rest.find("--~}}").map(|at| (at, at + 5));
         let Some((_, end)) = plain.into_iter().chain(stripping).min() else { return self.unknown() };
         self.modes.pop();
-        self.take(Token::Comment, end)
+        self.take(Token::Comment, end);
+        Ok(())
     }
 
     fn raw_step(&mut self) -> Result<(), Mistake> {
@@ -159,7 +167,8 @@ impl<'t> Lexer<'t> {
                 self.modes.pop();
                 let length = name.len() + 9;
                 if self.modes.last() == Some(&Mode::Raw) {
-                    return self.take(Token::Content, length);
+                    self.take(Token::Content, length);
+                    return Ok(());
                 }
                 self.push(Token::EndRawBlock, name);
                 self.at += length;
@@ -167,17 +176,21 @@ impl<'t> Lexer<'t> {
             }
             if rest.chars().nth(4).is_some_and(|next| next != '/') {
                 self.modes.push(Mode::Raw);
-                return self.take(Token::Content, 4);
+                self.take(Token::Content, 4);
+                return Ok(());
             }
         }
         let from = rest.chars().next().map_or(0, char::len_utf8);
         match rest.get(from..).and_then(|later| later.find("{{{{")).map(|at| at + from) {
-            Some(end) if rest.get(..end).is_some_and(|text| !text.contains('\0')) => self.take(Token::Content, end),
+            Some(end) if rest.get(..end).is_some_and(|text| !text.contains('\0')) => {
+                self.take(Token::Content, end);
+                Ok(())
+            }
             _ => self.unknown(),
         }
     }
 
-    fn tag_step(&mut self) -> Result<(), Mistake> {
+    fn tag_step(&mut self) {
         let rest = self.rest();
         if let Some((token, length)) = opening(rest) {
             return self.open(token, length);
@@ -187,58 +200,56 @@ impl<'t> Lexer<'t> {
             if token == Token::CloseRawBlock {
                 self.modes.push(Mode::Raw);
             }
-            return self.take(token, length);
+            self.take(token, length);
+            return;
         }
         let spaces = rest.len() - rest.trim_start_matches(is_space).len();
         if spaces > 0 {
             self.at += spaces;
-            return Ok(());
+            return;
         }
-        let Some(first) = rest.chars().next() else { return Ok(()) };
+        let Some(first) = rest.chars().next() else { return };
         match first {
             '"' | '\'' => self.quoted(first),
             '[' => self.bracketed(),
             _ => {
                 let (token, length) = word(rest, first);
-                self.take(token, length)
+                self.take(token, length);
             }
         }
     }
 
-    fn open(&mut self, opening: Opening, length: usize) -> Result<(), Mistake> {
+    fn open(&mut self, opening: Opening, length: usize) {
         match opening {
             Opening::Token(token) => self.take(token, length),
             Opening::Inverse => {
                 self.modes.pop();
-                self.take(Token::Inverse, length)
+                self.take(Token::Inverse, length);
             }
             Opening::LongComment => {
                 self.modes.pop();
                 self.modes.push(Mode::Comment);
-                Ok(())
             }
             Opening::Comment => {
                 self.modes.pop();
-                self.take(Token::Comment, length)
+                self.take(Token::Comment, length);
             }
         }
     }
 
-    fn quoted(&mut self, quote: char) -> Result<(), Mistake> {
+    fn quoted(&mut self, quote: char) {
         let Some(length) = quoted_length(self.rest(), quote) else { return self.take(Token::Invalid, 1) };
         let inner = self.rest().get(1..length - 1).unwrap_or_default();
         self.push(Token::Text, &inner.replace(&format!("\\{quote}"), &quote.to_string()));
         self.at += length;
-        Ok(())
     }
 
-    fn bracketed(&mut self) -> Result<(), Mistake> {
+    fn bracketed(&mut self) {
         let Some(length) = quoted_length(self.rest(), ']') else { return self.take(Token::Invalid, 1) };
         let text = self.rest().get(..length).unwrap_or_default();
         let text = unescape_brackets(text);
         self.push(Token::Id, &text);
         self.at += length;
-        Ok(())
     }
 }
 
@@ -264,6 +275,7 @@ fn is_id(c: char) -> bool {
         && !matches!(c, '!' | '"' | '#' | '%'..=',' | '.' | '/' | ';'..='>' | '@' | '['..='^' | '`' | '{'..='~')
 }
 
+#[derive(Clone, Copy)]
 enum Opening {
     Token(Token),
     /// `{{else}}` or `{{^}}`, with its end.

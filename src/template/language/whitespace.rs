@@ -5,7 +5,7 @@ use super::tree::{Block, Content, Program, Statement, Strip};
 use crate::template::javascript::text::is_space;
 
 pub(super) fn control(program: &mut Program) {
-    Control.program(program, Place::Root);
+    control_program(program, Place::Root);
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,106 +30,100 @@ struct Wish {
     close_alone: bool,
 }
 
-struct Control;
+fn control_program(program: &mut Program, place: Place) {
+    for at in 0..program.body.len() {
+        let Some(wish) = program.body.get_mut(at).and_then(wish_of) else { continue };
+        apply(&mut program.body, at, &wish, place);
+    }
+}
 
-impl Control {
-    fn program(&self, program: &mut Program, place: Place) {
-        for at in 0..program.body.len() {
-            let Some(wish) = program.body.get_mut(at).and_then(|statement| self.statement(statement)) else { continue };
-            self.apply(&mut program.body, at, &wish, place);
+fn apply(body: &mut [Statement], at: usize, wish: &Wish, place: Place) {
+    let before = ends_line(body, at, place);
+    let after = starts_line(body, at + 1, place);
+    if wish.strip.close {
+        cut_start(body, Some(at + 1), Reach::All);
+    }
+    if wish.strip.open {
+        cut_end(body, at.checked_sub(1), Reach::All);
+    }
+    if wish.alone && before && after {
+        cut_start(body, Some(at + 1), Reach::Line);
+        if cut_end(body, at.checked_sub(1), Reach::Line) {
+            indent_partial(body, at);
         }
     }
-
-    fn apply(&self, body: &mut [Statement], at: usize, wish: &Wish, place: Place) {
-        let before = ends_line(body, at, place);
-        let after = starts_line(body, at + 1, place);
-        if wish.strip.close {
-            cut_start(body, Some(at + 1), Reach::All);
+    if wish.open_alone && before {
+        if let Some(Statement::Block(block)) = body.get_mut(at)
+            && let Some(first) = block.program.as_mut().or(block.inverse.as_mut())
+        {
+            cut_start(&mut first.body, Some(0), Reach::Line);
         }
-        if wish.strip.open {
-            cut_end(body, at.checked_sub(1), Reach::All);
-        }
-        if wish.alone && before && after {
-            cut_start(body, Some(at + 1), Reach::Line);
-            if cut_end(body, at.checked_sub(1), Reach::Line) {
-                indent_partial(body, at);
-            }
-        }
-        if wish.open_alone && before {
-            if let Some(Statement::Block(block)) = body.get_mut(at)
-                && let Some(first) = block.program.as_mut().or(block.inverse.as_mut())
-            {
-                cut_start(&mut first.body, Some(0), Reach::Line);
-            }
-            cut_end(body, at.checked_sub(1), Reach::Line);
-        }
-        if wish.close_alone && after {
-            cut_start(body, Some(at + 1), Reach::Line);
-            if let Some(Statement::Block(block)) = body.get_mut(at)
-                && let Some(last) = block.inverse.as_mut().or(block.program.as_mut())
-            {
-                let end = last.body.len().checked_sub(1);
-                cut_end(&mut last.body, end, Reach::Line);
-            }
+        cut_end(body, at.checked_sub(1), Reach::Line);
+    }
+    if wish.close_alone && after {
+        cut_start(body, Some(at + 1), Reach::Line);
+        if let Some(Statement::Block(block)) = body.get_mut(at)
+            && let Some(last) = block.inverse.as_mut().or(block.program.as_mut())
+        {
+            let end = last.body.len().checked_sub(1);
+            cut_end(&mut last.body, end, Reach::Line);
         }
     }
+}
 
-    fn statement(&self, statement: &mut Statement) -> Option<Wish> {
-        match statement {
-            Statement::Content(_) => None,
-            Statement::Print(print) | Statement::Decorator(print) => {
-                Some(Wish { strip: print.strip, ..Wish::default() })
-            }
-            Statement::Comment(strip) => Some(Wish { strip: *strip, alone: true, ..Wish::default() }),
-            Statement::Partial(partial) => Some(Wish { strip: partial.strip, alone: true, ..Wish::default() }),
-            Statement::Block(block) => Some(self.block(block)),
-        }
+fn wish_of(statement: &mut Statement) -> Option<Wish> {
+    match statement {
+        Statement::Content(_) => None,
+        Statement::Print(print) | Statement::Decorator(print) => Some(Wish { strip: print.strip, ..Wish::default() }),
+        Statement::Comment(strip) => Some(Wish { strip: *strip, alone: true, ..Wish::default() }),
+        Statement::Partial(partial) => Some(Wish { strip: partial.strip, alone: true, ..Wish::default() }),
+        Statement::Block(block) => Some(wish_of_block(block)),
     }
+}
 
-    fn block(&self, block: &mut Block) -> Wish {
-        for program in block.program.iter_mut().chain(block.inverse.iter_mut()) {
-            self.program(program, Place::Inner);
-        }
-        let strip = Strip { open: block.open.open, close: block.close.close };
-        // With `{{^x}}` alone there is only an inverse: it is the program then.
-        let (program, inverse) = match (&mut block.program, &mut block.inverse) {
-            (Some(program), inverse) => (program, inverse.as_mut()),
-            (None, Some(inverse)) => (inverse, None),
-            (None, None) => return Wish::default(),
-        };
-        let open_alone = starts_line(&program.body, 0, Place::Inner);
-        let Some(inverse) = inverse else {
-            let close_alone = ends_line(&program.body, program.body.len(), Place::Inner);
-            if block.open.close {
-                cut_start(&mut program.body, Some(0), Reach::All);
-            }
-            if block.close.open {
-                cut_last(program, Reach::All);
-            }
-            return Wish { strip, alone: false, open_alone, close_alone };
-        };
-        let first = first_inverse(inverse);
-        let close_alone = ends_line(&first.body, first.body.len(), Place::Inner);
+fn wish_of_block(block: &mut Block) -> Wish {
+    for program in block.program.iter_mut().chain(block.inverse.iter_mut()) {
+        control_program(program, Place::Inner);
+    }
+    let strip = Strip { open: block.open.open, close: block.close.close };
+    // With `{{^x}}` alone there is only an inverse: it is the program then.
+    let (program, inverse) = match (&mut block.program, &mut block.inverse) {
+        (Some(program), inverse) => (program, inverse.as_mut()),
+        (None, Some(inverse)) => (inverse, None),
+        (None, None) => return Wish::default(),
+    };
+    let open_alone = starts_line(&program.body, 0, Place::Inner);
+    let Some(inverse) = inverse else {
+        let close_alone = ends_line(&program.body, program.body.len(), Place::Inner);
         if block.open.close {
             cut_start(&mut program.body, Some(0), Reach::All);
         }
-        if block.between.open {
+        if block.close.open {
             cut_last(program, Reach::All);
         }
-        if block.between.close {
-            cut_start(&mut first_inverse(inverse).body, Some(0), Reach::All);
-        }
-        if block.close.open {
-            cut_last(last_inverse(inverse), Reach::All);
-        }
-        let else_alone = ends_line(&program.body, program.body.len(), Place::Inner)
-            && starts_line(&first_inverse(inverse).body, 0, Place::Inner);
-        if else_alone {
-            cut_last(program, Reach::Line);
-            cut_start(&mut first_inverse(inverse).body, Some(0), Reach::Line);
-        }
-        Wish { strip, alone: false, open_alone, close_alone }
+        return Wish { strip, alone: false, open_alone, close_alone };
+    };
+    let first = first_inverse(inverse);
+    let close_alone = ends_line(&first.body, first.body.len(), Place::Inner);
+    if block.open.close {
+        cut_start(&mut program.body, Some(0), Reach::All);
     }
+    if block.between.open {
+        cut_last(program, Reach::All);
+    }
+    if block.between.close {
+        cut_start(&mut first_inverse(inverse).body, Some(0), Reach::All);
+    }
+    if block.close.open {
+        cut_last(last_inverse(inverse), Reach::All);
+    }
+    let else_alone = ends_line(&program.body, program.body.len(), Place::Inner)
+        && starts_line(&first_inverse(inverse).body, 0, Place::Inner);
+    if else_alone {
+        cut_last(program, Reach::Line);
+        cut_start(&mut first_inverse(inverse).body, Some(0), Reach::Line);
+    }
+    Wish { strip, alone: false, open_alone, close_alone }
 }
 
 /// The text that follows the first `{{else}}`.

@@ -38,7 +38,7 @@ impl Options {
         }
     }
 
-    pub(crate) fn keys(&self) -> Vec<Rc<str>> {
+    pub(crate) fn keys() -> Vec<Rc<str>> {
         ["name", "hash"].into_iter().map(Rc::from).collect()
     }
 
@@ -262,7 +262,7 @@ impl Machine {
 
 /// The path by which a call is looked up.
 fn called(name: &Expression) -> Cow<'_, Path> {
-    let literal = |value: Value| Cow::Owned(path::of_literal(value.to_text()));
+    let literal = |value: Value| Cow::Owned(path::of_literal(&value.to_text()));
     match &name.kind {
         Kind::Path(path) => Cow::Borrowed(path),
         Kind::Text(text) => literal(Value::text(text)),

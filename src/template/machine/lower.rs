@@ -93,7 +93,7 @@ impl Unit {
                 match block.kind {
                     BlockKind::Plain => self.node(program, Node::Block { call, program: inner, inverse }),
                     BlockKind::Partial => {
-                        self.node(program, Node::Partial { call, indent: String::new(), program: inner })
+                        self.node(program, Node::Partial { call, indent: String::new(), program: inner });
                     }
                     BlockKind::Decorator => self.inline(program, Inline { call, program: inner }),
                 }

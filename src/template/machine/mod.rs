@@ -53,6 +53,9 @@ pub struct Made {
     pub log: Vec<String>,
 }
 
+/// A registered partial, read.
+type Compiled = (Rc<Unit>, Container);
+
 /// One rendering.
 pub(crate) struct Machine {
     budget: Budget,
@@ -60,7 +63,7 @@ pub(crate) struct Machine {
     depth: usize,
     frames: RefCell<Vec<Frame>>,
     sources: HashMap<Rc<str>, String>,
-    compiled: RefCell<HashMap<Rc<str>, (Rc<Unit>, Container)>>,
+    compiled: RefCell<HashMap<Rc<str>, Compiled>>,
     /// What stands for a context that is none.
     nothing: Value,
     log: RefCell<Vec<String>>,

@@ -3,9 +3,9 @@
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use super::{
-    Machine,
+    Compiled, Machine,
     lower::Unit,
-    scope::{Closure, Data, Frame, Scope},
+    scope::{Closure, Data, Frame, Restores, Scope},
     unread,
 };
 use crate::template::{
@@ -68,7 +68,7 @@ impl Machine {
             let name = call.params.first().map_or(Ok(Value::Undefined), |name| self.evaluate(name, frame))?;
             inline.insert(name.to_text(), Part::Inline(Rc::new(self.closure(program, frame)?)));
         }
-        Ok(Closure { program, frame: frame.clone(), inline: Rc::new(inline), restores: None })
+        Ok(Closure { program, frame: frame.clone(), inline: Rc::new(inline), restores: Restores::Nothing })
     }
 
     /// `{{> x}}` and `{{#> x}}…{{/x}}`
@@ -93,7 +93,7 @@ impl Machine {
         if let Some(program) = program {
             let mut block = self.closure(program, frame)?;
             partials = joined(&partials, &block.inline);
-            block.restores = Some(frame.data.partial_block.borrow().clone());
+            block.restores = Restores::Block(frame.data.partial_block.borrow().clone());
             let block = Part::Inline(Rc::new(block));
             let inner = Data::child(&data);
             inner.partial_block.replace(Some(block.clone()));
@@ -147,7 +147,7 @@ impl Machine {
         self.enter(&closure, context, None, None)
     }
 
-    fn compiled(&self, name: &Rc<str>) -> Result<(Rc<Unit>, Container), Problem> {
+    fn compiled(&self, name: &Rc<str>) -> Result<Compiled, Problem> {
         if let Some((unit, container)) = self.compiled.borrow().get(name) {
             return Ok((unit.clone(), container.clone()));
         }

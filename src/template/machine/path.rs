@@ -1,7 +1,5 @@
 //! Looks paths up, as the code that handlebars.js compiles does.
 
-use std::rc::Rc;
-
 use super::scope::{Frame, Params};
 use crate::template::{
     javascript::{Outcome, Value, throw},
@@ -84,6 +82,6 @@ pub(super) fn this(frame: &Frame, nothing: &Value) -> Value {
 }
 
 /// The name under which a literal is looked up: `{{12}}`, `{{"a b"}}`.
-pub(super) fn of_literal(name: Rc<str>) -> Path {
+pub(super) fn of_literal(name: &str) -> Path {
     Path { is_data: false, depth: 0, parts: vec![name.to_string()], original: name.to_string() }
 }

@@ -80,6 +80,15 @@ impl Frame {
     }
 }
 
+/// What `@partial-block` is inside of a block.
+#[derive(Debug, Clone)]
+pub(super) enum Restores {
+    /// What its data say.
+    Nothing,
+    /// What it was outside: this is itself the block of a partial.
+    Block(Option<Part>),
+}
+
 /// A block with what it saw where it was made.
 #[derive(Debug, Clone)]
 pub(crate) struct Closure {
@@ -87,8 +96,7 @@ pub(crate) struct Closure {
     pub(super) frame: Frame,
     /// The partials that `{{#*inline}}` defines in it.
     pub(super) inline: Rc<Partials>,
-    /// The block of a partial: inside, `@partial-block` is what it was outside.
-    pub(super) restores: Option<Option<Part>>,
+    pub(super) restores: Restores,
 }
 
 impl Closure {
@@ -108,7 +116,7 @@ impl Closure {
         if let Some(data) = data {
             frame.data = data;
         }
-        if let Some(block) = &self.restores {
+        if let Restores::Block(block) = &self.restores {
             let data = Data::child(&frame.data);
             data.partial_block.replace(block.clone());
             frame.data = Rc::new(data);

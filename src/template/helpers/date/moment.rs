@@ -140,8 +140,9 @@ fn is_real(parts: &Parts) -> bool {
 /// A text as moment reads it: ISO 8601, else as a `Date`.
 fn read(text: &str, clock: &Clock) -> Option<i64> {
     match iso(text, clock) {
-        Some(time) => time,
-        None => date::parse(text, &clock.zone).filter(|_| !has_wrong_weekday(text)),
+        Iso::Time(time) => Some(time),
+        Iso::NoSuchTime => None,
+        Iso::Other => date::parse(text, &clock.zone).filter(|_| !has_wrong_weekday(text)),
     }
 }
 
@@ -160,30 +161,45 @@ fn has_wrong_weekday(text: &str) -> bool {
     day.is_some_and(|day| Locale::ENGLISH.short_weekday(day) != group(1))
 }
 
-/// `None`: it is not ISO 8601. `Some(None)`: it is, and no such time exists.
-fn iso(text: &str, clock: &Clock) -> Option<Option<i64>> {
+/// A text as ISO 8601.
+enum Iso {
+    Time(i64),
+    NoSuchTime,
+    Other,
+}
+
+fn iso(text: &str, clock: &Clock) -> Iso {
+    let Some((parts, zone)) = iso_parts(text) else { return Iso::Other };
+    let time = match zone {
+        _ if !is_real(&parts) => None,
+        IsoZone::Local => date::time(&parts, &clock.zone),
+        IsoZone::Minutes(minutes) => date::time(&parts, &jiff::tz::TimeZone::UTC).map(|time| time - minutes * 60_000),
+    };
+    time.map_or(Iso::NoSuchTime, Iso::Time)
+}
+
+/// The zone of a text: its own, in minutes ahead of UTC, or that of the clock.
+#[derive(Clone, Copy)]
+enum IsoZone {
+    Local,
+    Minutes(i64),
+}
+
+/// The parts of a text in ISO 8601, which need not be a real time.
+fn iso_parts(text: &str) -> Option<(Parts, IsoZone)> {
     let text = text.trim_start();
     let (day_text, time_text) = match text.find(['T', ' ']).filter(|at| *at > 3) {
         Some(at) => (text.get(..at)?, text.get(at + 1..)),
         None => (text, None),
     };
     let (year, month, day, takes_time) = iso_day(day_text)?;
-    let (clock_parts, zone) = match time_text {
+    let ([hour, minute, second, millisecond], zone) = match time_text {
         Some(time) => iso_time(time)?,
-        None => ([0; 4], None),
+        None => ([0; 4], IsoZone::Local),
     };
-    if time_text.is_some() && !takes_time {
-        return Some(None);
-    }
-    let [hour, minute, second, millisecond] = clock_parts;
-    let parts = Parts { year, month, day, hour, minute, second, millisecond, weekday: 0 };
-    if !is_real(&parts) {
-        return Some(None);
-    }
-    Some(match zone {
-        None => date::time(&parts, &clock.zone),
-        Some(minutes) => date::time(&parts, &jiff::tz::TimeZone::UTC).map(|time| time - minutes * 60_000),
-    })
+    // A month that is none makes the whole invalid.
+    let month = if time_text.is_some() && !takes_time { -1 } else { month };
+    Some((Parts { year, month, day, hour, minute, second, millisecond, weekday: 0 }, zone))
 }
 
 fn digits(text: &str) -> Option<i64> {
@@ -238,7 +254,7 @@ fn of_days(day_number: i64, takes_time: bool) -> (i64, i64, i64, bool) {
 }
 
 /// Hour to millisecond, and the zone in minutes.
-fn iso_time(text: &str) -> Option<([i64; 4], Option<i64>)> {
+fn iso_time(text: &str) -> Option<([i64; 4], IsoZone)> {
     let text = text.trim_end();
     let end = text.find(['Z', '+', '-']).unwrap_or(text.len());
     let (clock, zone) = text.split_at(end);
@@ -269,17 +285,17 @@ fn iso_time(text: &str) -> Option<([i64; 4], Option<i64>)> {
     (1..=3).contains(&numbers.len()).then(|| ([number(0), number(1), number(2), millisecond], zone))
 }
 
-fn iso_zone(text: &str) -> Option<Option<i64>> {
+fn iso_zone(text: &str) -> Option<IsoZone> {
     match text {
-        "" => return Some(None),
-        "Z" => return Some(Some(0)),
+        "" => return Some(IsoZone::Local),
+        "Z" => return Some(IsoZone::Minutes(0)),
         _ => {}
     }
     let sign = if text.starts_with('-') { -1 } else { 1 };
     let plain = text.get(1..)?.replace(':', "");
     let hours = digits(plain.get(..2)?)?;
     let minutes = if plain.len() == 2 { 0 } else { digits(plain.get(2..4).filter(|_| plain.len() == 4)?)? };
-    Some(Some(sign * (hours * 60 + minutes)))
+    Some(IsoZone::Minutes(sign * (hours * 60 + minutes)))
 }
 
 impl Moment {

@@ -1,5 +1,7 @@
 //! One glob.
 
+use std::fmt::Write as _;
+
 use std::{iter::Peekable, str::Chars};
 
 use crate::template::javascript::{Problem, pattern::Pattern, throw};
@@ -228,8 +230,7 @@ impl Writer {
 
     fn token(&mut self, at: usize, token: &Token) {
         match token {
-            Token::Text(text) => self.out.push_str(text),
-            Token::Class(text) | Token::Group(text) => self.out.push_str(text),
+            Token::Text(text) | Token::Class(text) | Token::Group(text) => self.out.push_str(text),
             Token::Bang => self.out.push('!'),
             Token::Not => {}
             Token::Dot { hides } => {
@@ -240,7 +241,7 @@ impl Writer {
                 let hides = self.dots == Dots::Hide && self.starts_part(at);
                 self.out.push_str(if hides { r"[^.\\/]" } else { r"[^\\/]" });
                 if *count > 1 {
-                    self.out.push_str(&format!("{{{count}}}"));
+                    let _ = write!(self.out, "{{{count}}}");
                 }
             }
             Token::Slash => self.slash(at),
@@ -263,7 +264,7 @@ impl Writer {
     fn star(&mut self, at: usize) {
         let negated = matches!(self.at(at.checked_sub(1)), Some(Token::Not));
         if at == 0 {
-            self.out.push_str(&format!("(?!{SLASH})"));
+            let _ = write!(self.out, "(?!{SLASH})");
         }
         let after_text = matches!(self.at(at.checked_sub(1)), Some(Token::Text(_) | Token::Bang));
         let hidden = r"(?!(?:^|[\\/])\.{1,2}(?:$|[\\/]))";
@@ -275,7 +276,9 @@ impl Writer {
         let starts = self.starts_part(at) || negated;
         match (starts, prefix) {
             (true, NO_DOT) => self.out.push_str(r"(?!\.)(?=.)"),
-            (true, prefix) => self.out.push_str(&format!(r"{prefix}(?!(\.{{2}}|\.[\\/]))(?=.)")),
+            (true, prefix) => {
+                let _ = write!(self.out, r"{prefix}(?!(\.{{2}}|\.[\\/]))(?=.)");
+            }
             (false, NO_DOT) => {}
             (false, prefix) => self.out.push_str(prefix),
         }

@@ -1,5 +1,7 @@
 //! Addresses as the old `url` module of Node.js takes them apart: not as a browser does.
 
+use std::fmt::Write as _;
+
 use std::{fmt, rc::Rc};
 
 use super::encoded_except;
@@ -142,7 +144,7 @@ impl Address {
         let port = self.port.as_ref().map(|port| format!(":{port}")).unwrap_or_default();
         self.host = Some(format!("{hostname}{port}"));
         if is_v6 {
-            hostname = hostname.trim_matches(['[', ']']).to_owned();
+            hostname.retain(|c| !matches!(c, '[' | ']'));
             if !after.starts_with('/') {
                 after.insert(0, '/');
             }
@@ -230,7 +232,7 @@ fn auto_escaped(rest: &str) -> String {
     for c in rest.chars() {
         match c {
             '\t' | '\n' | '\r' | ' ' | '"' | '\'' | '<' | '>' | '\\' | '^' | '`' | '{' | '|' | '}' => {
-                out.push_str(&format!("%{:02X}", u32::from(c)));
+                let _ = write!(out, "%{:02X}", u32::from(c));
             }
             _ => out.push(c),
         }
@@ -263,7 +265,7 @@ impl fmt::Display for Address {
                 }
                 host.insert_str(0, "//");
             } else if protocol.starts_with("file") {
-                host = "//".to_owned();
+                host.push_str("//");
             }
         }
         let search = text(&self.search).replace('#', "%23");
@@ -313,7 +315,7 @@ impl Address {
             return relative;
         }
         self.protocol = Some(protocol.to_owned());
-        self.pathname = relative.pathname.clone();
+        self.pathname.clone_from(&relative.pathname);
         let needs_host = !full(relative.host.as_ref()) && !matches!(protocol, "file" | "file:");
         if needs_host {
             let mut path: Vec<String> =
@@ -367,12 +369,12 @@ impl Address {
         }
         if is_absolute {
             self.take_host_of(&relative);
-            self.search = relative.search.clone();
+            self.search.clone_from(&relative.search);
             path = other;
         } else if !other.is_empty() {
             path.pop();
             path.append(&mut other);
-            self.search = relative.search.clone();
+            self.search.clone_from(&relative.search);
         } else if relative.search.is_some() {
             if bare {
                 self.host_from(&mut path);
@@ -393,14 +395,14 @@ impl Address {
             if self.host != relative.host {
                 self.auth = None;
             }
-            self.host = relative.host.clone();
-            self.port = relative.port.clone();
+            self.host.clone_from(&relative.host);
+            self.port.clone_from(&relative.port);
         }
         if relative.hostname.is_some() {
             if self.hostname != relative.hostname {
                 self.auth = None;
             }
-            self.hostname = relative.hostname.clone();
+            self.hostname.clone_from(&relative.hostname);
         }
     }
 

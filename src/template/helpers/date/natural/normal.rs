@@ -1,6 +1,8 @@
 //! The first half of `date.js`: dates in the text become normal ones, numbers in words become numbers, and what is
 //! left is a phrase.
 
+use std::fmt::Write as _;
+
 use super::{
     Regex, expression, groups,
     words::{Symbol, Time, Token, is_time},
@@ -136,7 +138,10 @@ fn dates_in(text: &str, clock: &Clock) -> Vec<String> {
     let mut out = vec![];
     let mut head = String::new();
     while let Some(word) = words.next() {
-        head = crate::template::javascript::text::trim(&format!("{head} {word}")).to_owned();
+        if !head.is_empty() && !word.is_empty() {
+            head.push(' ');
+        }
+        head.push_str(word);
         let Some(mut found) = standard(&head, clock) else { continue };
         let mut ahead = words.clone();
         while let Some(word) = ahead.next() {
@@ -358,7 +363,7 @@ fn restore(symbols: Vec<Symbol>, clock: &Clock) -> Result<Found, Broken> {
         match symbol {
             Symbol::Operation { name: "plus", .. } if matches!(symbols.peek(), Some(Symbol::Number { .. })) => {}
             Symbol::Operation { token, .. } | Symbol::Offset { token, .. } | Symbol::Times { token } => {
-                words.push(token)
+                words.push(token);
             }
             // A number worked out here has no text, on which `date.js` breaks off.
             Symbol::Number { token: Token::Made, .. } => return Err(Broken::Thrown),
@@ -405,9 +410,9 @@ fn restored(time: &Time, clock: &Clock) -> Result<Restored, Broken> {
         let value = number::parse_float(count);
         let plain = !value.is_nan() && !number::read(count).is_nan();
         if plain && value != 0.0 && (value.abs() - 1.0).abs() > f64::EPSILON {
-            words.push_str(&format!("{count} "));
+            let _ = write!(words, "{count} ");
         }
-        words.push_str(&format!("{} ", time.canon.as_ref().unwrap_or(unit)));
+        let _ = write!(words, "{} ", time.canon.as_ref().unwrap_or(unit));
     }
     Ok(Restored::Words(words))
 }
@@ -478,7 +483,7 @@ fn date_text(parts: &[Option<f64>; 6], clock: &Clock) -> String {
             text.split_once('.').map_or((text.as_str(), None), |(whole, fraction)| (whole, Some(fraction)));
         let zero = if whole.len() == 1 { "0" } else { "" };
         let fill = fraction.map(|fraction| "0".repeat(3usize.saturating_sub(fraction.len()))).unwrap_or_default();
-        out.push_str(&format!("{zero}{text}{fill}{end}"));
+        let _ = write!(out, "{zero}{text}{fill}{end}");
     }
     out
 }

@@ -129,7 +129,7 @@ impl<'c> Calendar<'c> {
             "week" => self.add(times(7 * date::DAY)),
             "month" => self.add_months(count),
             "year" => self.change(|parts| parts.year = parts.year.saturating_add(count)),
-            day => self.to_weekday(DAYS.iter().position(|known| *known == day)?, count),
+            day => self.move_to_weekday(DAYS.iter().position(|known| *known == day)?, count),
         }
         Some(())
     }
@@ -145,7 +145,7 @@ impl<'c> Calendar<'c> {
         });
     }
 
-    fn to_weekday(&mut self, day: usize, count: i64) {
+    fn move_to_weekday(&mut self, day: usize, count: i64) {
         let Some(time) = self.time else { return };
         let weekday = date::parts(time, &self.clock.zone).weekday;
         let count = if count == 0 { 1 } else { count };
