@@ -120,6 +120,143 @@ async fn some_of_several_failing_is_said_and_ends_with_3() {
     assert_eq!(code(&setup.run(&["incident", "ack", "NOSUCH"])), 1);
 }
 
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("UTF-8")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_lists_what_it_finds_and_says_what_it_leaves_out() {
+    let setup = setup(6).await;
+    let list = |args: &[&str]| setup.run(&[&["incident", "list", "--format", "tsv"], args].concat());
+    let all = setup.open();
+    let (id, _) = &all[0];
+    assert_eq!(code(&setup.run(&["incident", "resolve", id])), 0);
+
+    let open = rows(&list(&[]));
+    assert_eq!(open.len(), 5);
+    assert_eq!(rows(&list(&["is:open"])), open);
+    let (high, low) = (rows(&list(&["urgency:high"])), rows(&list(&["!urgency:high"])));
+    assert_eq!(high.len() + low.len(), open.len());
+    assert_eq!(rows(&list(&["status:resolved"])), [(id.clone(), "resolved".to_owned())]);
+    let noted = setup.run(&["incident", "list", "has:note"]);
+    assert_eq!(
+        (code(&noted), noted.stdout.as_slice()),
+        (4, b"".as_slice()),
+        "it is not known, so \"none\" is not said"
+    );
+    let hidden = setup.run(&["incident", "list", "is:open or since:9999d"]);
+    assert!(String::from_utf8_lossy(&hidden.stderr).contains("1 resolved one matches too: --all lists them"));
+
+    for (query, said) in
+        [("sttus:open", "column 1: no field `sttus`, perhaps `status:`"), ("is:marked", "marks are a console's")]
+    {
+        let wrong = list(&[query]);
+        assert!(String::from_utf8_lossy(&wrong.stderr).contains(said), "{wrong:?}");
+        assert_eq!((code(&wrong), wrong.stdout.as_slice()), (2, b"".as_slice()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saved_view_is_listed_by_its_name() {
+    let setup = setup(4).await;
+    let config = setup.dir.path().join("config.toml");
+    let more = "[[view]]\nname = \"loud\"\nquery = \"urgency:high\"\n";
+    let text = fs::read_to_string(&config).expect("config") + more;
+    fs::write(&config, text).expect("config");
+
+    let viewed = setup.run(&["incident", "list", "--view", "loud", "--format", "tsv"]);
+    assert_eq!(rows(&viewed), rows(&setup.run(&["incident", "list", "urgency:high", "--format", "tsv"])));
+
+    let none = setup.run(&["incident", "list", "--view", "quiet"]);
+    assert_eq!(code(&none), 2);
+    assert!(String::from_utf8_lossy(&none.stderr).contains("no [[view]] is named `quiet`; there are loud"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn acting_on_all_that_match_shows_them_first_and_touches_just_these() {
+    let setup = setup(6).await;
+    let matching = |id: &str| setup.run(&["incident", "list", "--format", "tsv", id]);
+    let before = setup.open();
+    let wanted = rows(&matching("is:triggered urgency:high"));
+    assert!(!wanted.is_empty() && wanted.len() < before.len(), "{wanted:?} of {before:?}");
+
+    let shown = setup.run(&["incident", "ack", "--matching", "is:triggered urgency:high"]);
+    assert_eq!(code(&shown), 2);
+    assert!(wanted.iter().all(|(id, _)| stdout(&shown).contains(id.as_str())), "{shown:?}");
+    assert_eq!(stdout(&shown).lines().count(), wanted.len() + 1, "headings, and a line for each");
+    assert_eq!(setup.open(), before, "nothing was done");
+
+    let done = setup.run(&["incident", "ack", "--matching", "is:triggered urgency:high", "--yes"]);
+    assert_eq!(code(&done), 0, "{done:?}");
+    assert_eq!(stdout(&done).lines().count(), wanted.len());
+    for (id, status) in setup.open() {
+        let expected = if wanted.iter().any(|(known, _)| *known == id) {
+            "acknowledged"
+        } else {
+            before.iter().find(|(known, _)| *known == id).expect("known").1.as_str()
+        };
+        assert_eq!(status, expected, "{id}");
+    }
+    let nothing = setup.run(&["incident", "resolve", "--matching", "nobody-says-this", "--yes"]);
+    assert_eq!((code(&nothing), stdout(&nothing).as_str()), (0, "no open incident matches: nothing to do\n"));
+    for args in [vec!["--matching", ""], vec!["--matching", "sttus:x"], vec!["--matching", "x", "P1"], vec![]] {
+        assert_eq!(code(&setup.run(&[&["incident", "resolve"], args.as_slice()].concat())), 2, "{args:?}");
+    }
+    setup.faults(r#"{"status":500,"percent":100}"#);
+    let blind = setup.run(&["incident", "resolve", "--matching", "is:open", "--yes"]);
+    assert_eq!(code(&blind), 4);
+    assert!(String::from_utf8_lossy(&blind.stderr).contains("what matches is not known, nothing was done"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_incident_is_named_by_number_id_account_or_web_address() {
+    let setup = setup(3).await;
+    let listed = setup.json(&["incident", "list", "--json"]);
+    let incident = &listed["incidents"][0];
+    let (id, number) = (incident["id"].as_str().expect("id"), incident["number"].as_u64().expect("number"));
+    let url = incident["url"].as_str().expect("url");
+
+    for name in [id, url, &number.to_string(), &format!("#{number}"), &format!("prod/{id}"), &format!("prod/#{number}")]
+    {
+        assert_eq!(setup.json(&["incident", "show", name, "--json"])["incident"]["id"], id, "{name}");
+        let timeline = setup.json(&["incident", "timeline", name, "--json"]);
+        let entries = timeline["timeline"].as_array().expect("entries");
+        let times: Vec<&str> = entries.iter().filter_map(|entry| entry["at"].as_str()).collect();
+        assert!(!times.is_empty() && times.is_sorted(), "oldest first: {times:?}");
+    }
+    assert_eq!(code(&setup.run(&["incident", "timeline", "99999999"])), 1);
+    assert_eq!(code(&setup.run(&["incident", "timeline", "https://acme.pagerduty.com/services/P1"])), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_on_call_for_a_team_is_answered() {
+    let setup = setup(0).await;
+    let policies = |args: &[&str]| {
+        let answer = setup.json(&[&["oncall", "--json"], args].concat());
+        let rows = answer["on_calls"].as_array().expect("rows").clone();
+        rows.iter().map(|row| row["on_call"]["policy"]["name"].as_str().expect("name").to_owned()).collect::<Vec<_>>()
+    };
+    let all = policies(&[]);
+    let payments = policies(&["--team", "payments"]);
+    assert!(!payments.is_empty() && payments.len() < all.len(), "{payments:?} of {all:?}");
+
+    assert_eq!(policies(&["team:payments"]), payments);
+    assert_eq!(
+        policies(&["--policy", &payments[0], "level:1"]).len(),
+        policies(&["--policy", &payments[0], "level:1", "team:payments"]).len()
+    );
+    let mine = setup.json(&["oncall", "--json", "--user", "me"]);
+    let mine = mine["on_calls"].as_array().expect("rows");
+    assert!(mine.iter().all(|row| row["on_call"]["user"]["name"] == "Mira Okafor"), "{mine:?}");
+    let nobody = setup.run(&["oncall", "--team", "paymnets"]);
+    assert_eq!((code(&nobody), nobody.stdout.as_slice()), (1, b"".as_slice()));
+    assert!(
+        String::from_utf8_lossy(&nobody.stderr)
+            .contains("no team matches `paymnets`; there are Data, Payments, Platform")
+    );
+    assert_eq!(code(&setup.run(&["oncall", "taem:x"])), 2);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_in_trouble_is_never_no_incidents() {
     let setup = setup(3).await;

@@ -57,7 +57,7 @@ fn by_keys_an_incident_is_acknowledged_handed_off_with_a_note_and_resolved() {
     let to = &night.people()[4];
     console.shows("Queue depth above 10 000");
 
-    console.press("/Queue depth\r", "1 of 3");
+    console.press("/Queue depth\r", "1 listed  2 filtered out");
     console.press("j", "▸");
     console.press("\r", &format!("prod/{id}"));
     console.press("a", "Acknowledge #");
@@ -81,6 +81,28 @@ fn by_keys_an_incident_is_acknowledged_handed_off_with_a_note_and_resolved() {
     assert_eq!(night.truth(&id)["status"], "resolved");
     let untouched: Vec<Value> = night.ledger().into_iter().filter(|row| row["id"] != id.as_str()).collect();
     assert_eq!(untouched, others, "nothing else was touched");
+}
+
+#[test]
+fn a_console_begins_with_the_view_that_it_had_last_and_says_what_it_hides() {
+    let night = night(4, Push::Subscribed, NEVER);
+    night.configure(
+        "[[view]]\nname = \"mine\"\nquery = \"is:mine\"\n\n[[view]]\nname = \"done\"\nquery = \"status:resolved\"\n",
+    );
+    let mut console = night.console();
+    console.shows("4 listed");
+
+    console.press("\u{1b}2", "[done] /status:resolved  0 listed  4 filtered out");
+    console.press("\u{1b}1", "[mine] /is:mine");
+    console.0.press("q");
+    console.0.wait();
+
+    let mut console = night.console();
+    console.shows("[mine] /is:mine");
+    console.press("\u{1b}", "4 listed");
+    console.0.press("q");
+    console.0.wait();
+    night.console().shows("4 listed");
 }
 
 fn confirmed(screen: &str, verb: &str) -> bool {

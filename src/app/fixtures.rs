@@ -8,6 +8,7 @@ use crate::{
     core::{
         action::{Action, By, Outcome, Target, Verb},
         board::{AccountBoard, Board, Change},
+        call::{ApiCall, End, Purpose},
         delivery::{DeliverySummary, Direction, Proof, Scheme, Verdict},
         detail::{Alert, Detail, Note, TimelineEntry},
         freshness::{Account, Door, Freshness, Identity, Push},
@@ -92,6 +93,22 @@ pub(crate) fn account() -> Account {
     }
 }
 
+/// A call to the provider that went well.
+pub(crate) fn call(number: u64) -> ApiCall {
+    ApiCall {
+        number,
+        at: ago(600 - i64::try_from(number).expect("small")),
+        account: account_name(),
+        purpose: Purpose::Poll,
+        method: shown("GET"),
+        path: shown("/incidents?date_range=all&statuses[]=triggered&statuses[]=acknowledged&limit=100&offset=0"),
+        end: End::Status(200),
+        took: 84,
+        request_id: Some(shown("5b5e1c3e-9a1b-4a52-8d8e-0a6c1f0f5f27")),
+        left: Some(960u64.saturating_sub(number)),
+    }
+}
+
 /// An incident as its shortest description; change the fields that matter to the test.
 pub(crate) fn incident(id: &str, number: u64, status: Status, title: &str, age_seconds: i64) -> Incident {
     Incident::first(Observation {
@@ -146,6 +163,7 @@ fn incidents() -> Vec<Incident> {
             pending: vec![Pending { what: shown("unacknowledge"), at: ago(-1800) }],
             alerts: Some((3, 1)),
             changed_by: Some(shown("Alice Moreau")),
+            merged_into: None,
         },
     ));
     let mut backup = incident("Q5BACK", 1190, Acknowledged, "Backup of db-1 took too long", 33_000);
@@ -250,7 +268,7 @@ pub(crate) fn by(actor: &str) -> By {
 
 pub(crate) fn action(id: i64, verb: Verb, outcomes: &[(&str, Outcome)]) -> Action {
     let outcomes = outcomes.iter().map(|(id, outcome)| (key(id), outcome.clone())).collect();
-    Action { id: ActionId(id), at: ago(60), by: by("alice"), verb, outcomes }
+    Action { id: ActionId(id), at: ago(60), by: by("alice"), verb, outcomes, due: None }
 }
 
 pub(crate) fn board() -> Board {
@@ -261,6 +279,7 @@ pub(crate) fn board() -> Board {
         schedules: schedules(),
         people: people.to_vec(),
         policies: vec![policy(), Named { id: PolicyId::new("PPOLDB1").expect("id"), name: shown("Databases") }],
+        ..AccountBoard::of(account())
     };
     let done = Outcome::Confirmed { notice: None };
     Board {
@@ -360,7 +379,7 @@ pub(crate) fn answer(model: &mut Model, effects: &[Effect], answer: Result<Answe
 pub(crate) fn requests(effects: &[Effect]) -> Vec<(u64, Request)> {
     let request = |effect: &Effect| match effect {
         Effect::Send { id, request } => Some((*id, request.clone())),
-        Effect::Copy(_) | Effect::Suspend | Effect::Quit => None,
+        Effect::Copy(_) | Effect::Suspend | Effect::Quit | Effect::RememberView(_) => None,
     };
     effects.iter().filter_map(request).collect()
 }

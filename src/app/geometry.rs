@@ -64,20 +64,20 @@ pub fn prompt(body: Rect, lines: usize) -> Rect {
     Rect::new(left, top, width, height)
 }
 
-/// The parts of the box in which somebody to hand off to is chosen.
+/// The parts of the box in which something is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HandOff {
+pub struct Pick {
     pub frame: Rect,
     pub filter: Rect,
     pub choices: Rect,
-    pub note: Rect,
+    pub text: Rect,
 }
 
-pub fn hand_off(body: Rect) -> HandOff {
+pub fn pick(body: Rect) -> Pick {
     let frame = prompt(body, 16);
-    let [filter, choices, note] =
+    let [filter, choices, text] =
         Layout::vertical([Constraint::Length(1), Constraint::Fill(1), Constraint::Length(1)]).areas(inside(frame));
-    HandOff { frame, filter, choices, note }
+    Pick { frame, filter, choices, text }
 }
 
 /// The inside of a frame with a border and a column of air at each side.
@@ -95,7 +95,7 @@ mod tests {
     fn the_list_keeps_rows_at_the_smallest_size_whatever_is_wrong() {
         let body = areas(Rect::new(0, 0, SMALLEST.0, SMALLEST.1)).body;
         assert_eq!(incident_list(body, 9).rows.height, 6);
-        assert_eq!(hand_off(body).choices.height, 5);
+        assert_eq!(pick(body).choices.height, 5);
     }
 
     #[test]
@@ -103,8 +103,8 @@ mod tests {
         for (width, height) in [(1, 1), (2, 2), (3, 5), (40, 12), (500, 200)] {
             let screen = Rect::new(0, 0, width, height);
             let body = areas(screen).body;
-            let hand_off = hand_off(body);
-            for part in [prompt(body, 30), hand_off.choices, hand_off.note, incident_list(body, 3).rows] {
+            let pick = pick(body);
+            for part in [prompt(body, 30), pick.choices, pick.text, incident_list(body, 3).rows] {
                 assert_eq!(part.intersection(screen).area(), part.area(), "{width}x{height}");
             }
         }

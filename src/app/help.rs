@@ -1,17 +1,21 @@
 //! The help page, from the same table as the keys.
 
 use super::{
-    View,
+    Model, View,
     keys::{BINDINGS, Binding, Scope},
     page::{Page, Piece, Tone},
 };
-use crate::core::{query::delivery::FIELDS, words::wrap};
+use crate::core::{
+    query::{delivery, incident},
+    words::wrap,
+};
 
 /// Columns for the keys.
 const KEYS: usize = 14;
 
-/// The help for `view`, as lines of `width`.
-pub fn page(view: View, width: usize) -> Vec<Vec<Piece>> {
+/// The help for the view that is shown, as lines of `width`.
+pub fn page(model: &Model, width: usize) -> Vec<Vec<Piece>> {
+    let view = model.view;
     let mut page = Page::new(width);
     page.text(0, Tone::Strong, &format!("Keys in {}", view.name()));
     section(&mut page, width, Scope::In(view));
@@ -21,9 +25,16 @@ pub fn page(view: View, width: usize) -> Vec<Vec<Piece>> {
     }
     if view == View::Webhooks {
         page.heading("What / looks for");
-        for (example, meaning) in LANGUAGE.iter().chain(FIELDS) {
+        for (example, meaning) in LANGUAGE.iter().chain(delivery::FIELDS) {
             row(&mut page, width, example, meaning);
         }
+    }
+    if view == View::Incidents {
+        page.heading("What / and V look for");
+        for (example, meaning) in incident::LANGUAGE.iter().chain(incident::FIELDS) {
+            row(&mut page, width, example, meaning);
+        }
+        views(&mut page, model, width);
     }
     page.heading("Keys everywhere");
     section(&mut page, width, Scope::Everywhere);
@@ -32,6 +43,17 @@ pub fn page(view: View, width: usize) -> Vec<Vec<Piece>> {
         row(&mut page, width, mark, meaning);
     }
     page.lines
+}
+
+fn views(page: &mut Page, model: &Model, width: usize) {
+    if model.incidents.views.all.is_empty() {
+        return;
+    }
+    page.heading("Saved views");
+    for view in &model.incidents.views.all {
+        let key = view.key.map_or_else(|| "f".to_owned(), |key| key.to_string());
+        row(page, width, &key, &format!("{}: {}", view.name, view.query));
+    }
 }
 
 const LANGUAGE: &[(&str, &str)] = &[

@@ -1,6 +1,8 @@
 //! The console's state machine: facts come in as [`Event`]s, wishes go out as [`Effect`]s, and nothing
 //! else happens. No clock, no I/O: the same events always give the same model and effects.
 
+pub mod calls;
+pub mod command;
 pub mod filter;
 pub mod geometry;
 pub mod help;
@@ -23,6 +25,7 @@ pub(crate) mod fixtures;
 use jiff::{Timestamp, tz::TimeZone};
 use ratatui::layout::Rect;
 
+use command::CommandLine;
 use keys::Action;
 use list::Step;
 use prompt::Prompt;
@@ -120,6 +123,8 @@ pub enum Effect {
     Copy(String),
     Suspend,
     Quit,
+    /// Keep the name of the saved view for the next start; `None`: none is in force.
+    RememberView(Option<Shown>),
 }
 
 /// How this console got its server.
@@ -182,7 +187,10 @@ pub struct Model {
     pub notice: Option<Notice>,
     /// The help page is open, scrolled by so many lines.
     pub help: Option<u16>,
+    /// The API log is open, over the view.
+    pub calls: Option<calls::Calls>,
     pub prompt: Option<Prompt>,
+    pub command: CommandLine,
     pub incidents: incidents::State,
     pub oncall: oncall::State,
     pub webhooks: webhooks::State,
@@ -207,7 +215,9 @@ impl Model {
             access: Access::Watch { reason: "not connected yet".into() },
             notice: None,
             help: None,
+            calls: None,
             prompt: None,
+            command: CommandLine::default(),
             incidents: incidents::State::default(),
             oncall: oncall::State::default(),
             webhooks: webhooks::State::default(),
@@ -250,7 +260,9 @@ pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
         Event::Ticked(now) => {
             model.now = now;
             incidents::ticked(model, now);
-            webhooks::ticked(model)
+            let mut effects = webhooks::ticked(model);
+            effects.extend(calls::ticked(model));
+            effects
         }
         Event::Attached { board, access, role } => attach(model, *board, access, role),
         Event::Changed(change) => changed(model, &change),
@@ -280,6 +292,7 @@ fn attach(model: &mut Model, board: Board, access: Access, role: Role) -> Vec<Ef
     model.link = Link::Up(role);
     let mut effects = incidents::attached(model);
     templates::attached(model);
+    effects.extend(calls::attached(model));
     effects.extend(settle_others(model));
     effects
 }
@@ -302,6 +315,7 @@ fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
 fn settle(model: &mut Model) -> Vec<Effect> {
     prompt::settle(model);
     scroll_help(model, None);
+    calls::settle(model);
     let mut effects = incidents::settle(model);
     effects.extend(settle_others(model));
     effects
@@ -323,11 +337,13 @@ fn answered(model: &mut Model, id: RequestId, answer: Result<Answer, String>) ->
         }
         return vec![];
     }
-    // Each view knows the requests it still waits for; the first one that does takes the answer.
-    incidents::answered(model, id, &answer)
+    // Each part knows the requests it still waits for; the first one that does takes the answer.
+    prompt::answered(model, id, &answer)
+        .or_else(|| incidents::answered(model, id, &answer))
         .or_else(|| oncall::answered(model, id, &answer))
         .or_else(|| webhooks::answered(model, id, &answer))
         .or_else(|| templates::answered(model, id, &answer))
+        .or_else(|| calls::answered(model, id, &answer))
         .unwrap_or_default()
 }
 
@@ -339,11 +355,14 @@ fn unanswered(model: &mut Model, id: RequestId, reason: String) -> Vec<Effect> {
 }
 
 fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
-    if geometry::is_too_small(model.size) || model.help.is_some() {
+    if geometry::is_too_small(model.size) || model.help.is_some() || model.calls.is_some() {
         return vec![];
     }
-    if let Some(prompt) = &mut model.prompt {
-        prompt::pasted(prompt, text);
+    if model.prompt.is_some() {
+        prompt::pasted(model, text);
+        return vec![];
+    }
+    if command::pasted(model, text) {
         return vec![];
     }
     match model.view {
@@ -417,7 +436,10 @@ fn press_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
 
 /// What cannot be seen cannot be worked: only leaving goes, and not while something may be half typed.
 fn press_unseen(model: &mut Model, chord: Chord) -> Vec<Effect> {
-    let typing = model.prompt.is_some() || model.incidents.filtering || model.view == View::Templates;
+    let typing = model.prompt.is_some()
+        || model.command.line.is_some()
+        || model.incidents.typing.is_some()
+        || model.view == View::Templates;
     if !typing && keys::resolve(chord, model.view) == Some(Action::Quit) { quit(model) } else { vec![] }
 }
 
@@ -425,6 +447,12 @@ fn press_view(model: &mut Model, chord: Chord) -> Vec<Effect> {
     if model.help.is_some() {
         press_help(model, chord);
         return vec![];
+    }
+    if model.calls.is_some() {
+        return press_calls(model, chord);
+    }
+    if let Some(effects) = command::typed(model, chord) {
+        return effects;
     }
     let typed = match model.view {
         View::Incidents => incidents::typed(model, chord),
@@ -455,6 +483,8 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::ShowWebhooks => model.view = View::Webhooks,
         Action::ShowTemplates => model.view = View::Templates,
         Action::Refresh => return refresh(model),
+        Action::ApiLog => return calls::open(model),
+        Action::CommandLine => command::open(model),
         Action::Back if had_news && model.notice.is_none() => {}
         Action::Back if webhooks::returns(model) => {}
         _ => {
@@ -482,6 +512,29 @@ fn refresh(model: &mut Model) -> Vec<Effect> {
     effects
 }
 
+/// The keys that hold everywhere; those of the view below do nothing.
+fn press_calls(model: &mut Model, chord: Chord) -> Vec<Effect> {
+    match keys::resolve(chord, model.view) {
+        Some(Action::Back | Action::ApiLog | Action::Quit) => model.calls = None,
+        Some(Action::Help) => model.help = Some(0),
+        Some(action @ (Action::Refresh | Action::Suspend)) => return act(model, action),
+        Some(
+            action @ (Action::NextView
+            | Action::PreviousView
+            | Action::ShowIncidents
+            | Action::ShowOnCall
+            | Action::ShowWebhooks
+            | Action::ShowTemplates),
+        ) => {
+            model.calls = None;
+            return act(model, action);
+        }
+        Some(action) if Step::of(action).is_some() => calls::step(model, Step::of(action)),
+        _ => {}
+    }
+    vec![]
+}
+
 fn press_help(model: &mut Model, chord: Chord) {
     match keys::resolve(chord, model.view) {
         Some(Action::Back | Action::Help | Action::Quit) => model.help = None,
@@ -494,7 +547,7 @@ fn press_help(model: &mut Model, chord: Chord) {
 fn scroll_help(model: &mut Model, step: Option<Step>) {
     let Some(offset) = model.help else { return };
     let body = geometry::areas(Rect::new(0, 0, model.size.0, model.size.1)).body;
-    let lines = help::page(model.view, geometry::text(body).width.into()).len();
+    let lines = help::page(model, geometry::text(body).width.into()).len();
     let height = usize::from(body.height);
     let offset = match step {
         Some(step) => list::scroll(offset.into(), step, lines, height),

@@ -18,6 +18,20 @@ pub enum Who<'a> {
     Watches(&'a str),
 }
 
+/// Whom the server takes the person at the other end for, at an account, if that is known.
+pub fn me<'a>(access: &Access, board: &'a AccountBoard) -> Option<&'a Named<UserId>> {
+    match access {
+        Access::Act { .. } => board.account.identity.as_ref()?.user.as_ref(),
+        Access::ActAs { names, .. } => {
+            let mine = names.get(&board.account.name)?;
+            let is_me = |email: &Shown| email.as_str().eq_ignore_ascii_case(mine);
+            board.people.iter().find(|person| person.email.as_ref().is_some_and(is_me)).map(|person| &person.user)
+        }
+        // The account's identity is that of the server's user, which is somebody else.
+        Access::Watch { .. } => None,
+    }
+}
+
 impl Model {
     /// How the person at this console stands.
     pub fn who(&self) -> Who<'_> {
@@ -41,16 +55,7 @@ impl Model {
 
     /// Who the person at this console is at an account, if that is known.
     pub fn me<'a>(&'a self, board: &'a AccountBoard) -> Option<&'a Named<UserId>> {
-        match &self.access {
-            Access::Act { .. } => board.account.identity.as_ref()?.user.as_ref(),
-            Access::ActAs { names, .. } => {
-                let mine = names.get(&board.account.name)?;
-                let is_me = |email: &Shown| email.as_str().eq_ignore_ascii_case(mine);
-                board.people.iter().find(|person| person.email.as_ref().is_some_and(is_me)).map(|person| &person.user)
-            }
-            // The account's identity is that of the server's user, which is somebody else.
-            Access::Watch { .. } => None,
-        }
+        me(&self.access, board)
     }
 
     /// Why the person at this console cannot act at an account, if so.

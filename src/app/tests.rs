@@ -2,8 +2,9 @@
 
 use super::{
     Effect, Event, Link, Model, NoticeKind, Role, View,
-    fixtures::{ago, answer, model, now, press, requests},
+    fixtures::{self, ago, answer, model, now, press, requests},
     keys::{Action, BINDINGS},
+    prompt::Ask,
     update,
 };
 use crate::proto::{Answer, Request};
@@ -112,7 +113,8 @@ fn help_scrolls_no_further_than_its_end_and_has_every_binding() {
     assert_eq!(model.help, Some(0));
 
     for view in View::ALL {
-        let page = super::help::page(view, 120);
+        model.view = view;
+        let page = super::help::page(&model, 120);
         let text: String = page.iter().flatten().map(|piece| piece.text.as_str()).collect();
         let holds = |b: &&super::keys::Binding| {
             let editor = b.scope == super::keys::Scope::Editor && view == View::Templates;
@@ -181,4 +183,27 @@ fn every_action_of_the_table_can_be_pressed_anywhere_without_harm() {
             press(&mut model, binding.keys[0]);
         }
     }
+}
+
+#[test]
+fn every_printable_key_reaches_every_field_that_takes_text() {
+    let all: String = ('!'..='~').collect();
+    let typed = |open: &str| {
+        let mut model = model(80, 24);
+        press(&mut model, open);
+        let effects = fixtures::type_text(&mut model, &all);
+        assert_eq!(effects, [], "{open}: no key does anything else");
+        model
+    };
+    assert_eq!(typed("/").incidents.filter.as_str(), all);
+    assert_eq!(typed("V").incidents.marking.as_str(), all);
+    assert_eq!(typed("2 /").oncall.filter.as_str(), all);
+    assert_eq!(typed("3 /").webhooks.filter.as_str(), all);
+    assert_eq!(typed("4 /").templates.filter.as_str(), all);
+    assert_eq!(typed(":").command.line.map(|line| line.as_str().to_owned()), Some(all.clone()));
+    let asked = |open: &str| typed(open).prompt.expect("a prompt").ask;
+    assert!(matches!(asked("n"), Ask::Text(_, editor) if editor.lines() == [all.clone()]));
+    assert!(matches!(asked("R tab"), Ask::Resolve { note, .. } if note.as_str() == all));
+    assert!(matches!(asked("h"), Ask::Pick(pick) if pick.filter.as_str() == all));
+    assert!(matches!(asked("h tab"), Ask::Pick(pick) if pick.text.as_str() == all));
 }

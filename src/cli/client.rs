@@ -11,16 +11,16 @@ use super::{
     output,
 };
 use crate::{
-    app::Role,
+    app::{Role, person},
     core::{
-        action::{Action, Target, Verb},
-        board::{Board, Change},
-        freshness::{Account, Standing},
-        id::ActionId,
+        action::{Action, NewIncident, Target, Verb},
+        board::{AccountBoard, Board, Change},
+        freshness::{Account, Freshness, Standing},
+        id::{AccountName, ActionId, UserId},
         words,
     },
     proto::{
-        Answer, FromConsole, FromServer, PROTOCOL, Request, RequestId,
+        Access, Answer, FromConsole, FromServer, PROTOCOL, Request, RequestId,
         wire::{self, Line},
     },
     run::{Connect as _, Io},
@@ -33,10 +33,15 @@ const ANSWER: Duration = Duration::from_mins(1);
 /// How long an action may take, doubts read back included.
 const ACTION: Duration = Duration::from_secs(150);
 
+/// Before the server has said who it takes one for.
+const UNGREETED: Access = Access::Watch { reason: String::new() };
+
 /// A command's conversation with the server.
 pub(super) struct Client {
     line: Line<Box<dyn Io>>,
     pub(super) board: Board,
+    /// Whom the server takes this for.
+    access: Access,
     last_request: RequestId,
     role: Role,
     opened_at: Timestamp,
@@ -72,7 +77,8 @@ impl Client {
         let version = env!("CARGO_PKG_VERSION").to_owned();
         wire::send(&mut line, &FromConsole::Hello { protocol: PROTOCOL, version }).await.map_err(broken)?;
         let owned = connector.owned.clone();
-        let mut client = Self { line, board: Board::default(), last_request: 0, role, opened_at, owned };
+        let mut client =
+            Self { line, board: Board::default(), access: UNGREETED, last_request: 0, role, opened_at, owned };
         let give_up = Instant::now() + ANSWER;
         loop {
             match client.hear(give_up).await? {
@@ -92,6 +98,7 @@ impl Client {
         match &message {
             FromServer::Snapshot { board } => self.board = (**board).clone(),
             FromServer::Changed { change } => self.board.apply(change),
+            FromServer::Hello { you, .. } => self.access = you.clone(),
             _ => {}
         }
         Ok(message)
@@ -108,12 +115,25 @@ impl Client {
         Ok(())
     }
 
+    /// The same for incidents alone: who is on call takes several requests more.
+    pub(super) async fn ask_for_incidents(&mut self) -> Result<(), Failure> {
+        self.wait_for(|account| vec![&account.rest]).await?;
+        for skew in self.skews() {
+            output::complain(&skew);
+        }
+        Ok(())
+    }
+
     async fn wait_for_the_providers(&mut self) -> Result<(), Failure> {
+        self.wait_for(|account| vec![&account.rest, &account.on_call]).await
+    }
+
+    async fn wait_for(&mut self, wanted: fn(&Account) -> Vec<&Freshness>) -> Result<(), Failure> {
         if self.role == Role::Attached {
             self.ask(Request::Refresh).await?;
         }
         let give_up = Instant::now() + FIRST_ANSWER;
-        while !self.all_asked_since(self.opened_at) {
+        while !self.all_asked_since(self.opened_at, wanted) {
             if let Err(failure) = self.hear(give_up).await {
                 // Out of patience: what is known is judged by its age.
                 return if Instant::now() >= give_up { Ok(()) } else { Err(failure) };
@@ -122,10 +142,10 @@ impl Client {
         Ok(())
     }
 
-    fn all_asked_since(&self, at: Timestamp) -> bool {
+    fn all_asked_since(&self, at: Timestamp, wanted: fn(&Account) -> Vec<&Freshness>) -> bool {
         self.board.accounts.values().map(|known| &known.account).filter(|account| account.rest_off.is_none()).all(
             |account| {
-                [&account.rest, &account.on_call].iter().all(|part| {
+                wanted(account).iter().all(|part| {
                     let failed = part.failure.as_ref().is_some_and(|failure| failure.at >= at);
                     failed || part.last_success.is_some_and(|success| success >= at)
                 })
@@ -149,6 +169,11 @@ impl Client {
     pub(super) fn webhooks_only(&self) -> Vec<String> {
         let accounts = self.board.accounts.values().map(|known| &known.account);
         accounts.filter(|account| account.rest_off.is_some()).map(|account| account.name.to_string()).collect()
+    }
+
+    /// Who the person that runs the command is at an account, if that is known.
+    pub(super) fn me<'a>(&self, account: &'a AccountBoard) -> Option<&'a UserId> {
+        person::me(&self.access, account).map(|me| &me.id)
     }
 
     /// The same of who is on call.
@@ -193,7 +218,16 @@ impl Client {
 
     /// Has an action carried out; returns it with all its outcomes.
     pub(super) async fn act(&mut self, targets: Vec<Target>, verb: Verb) -> Result<Action, Failure> {
-        let answer = self.ask(Request::Act { targets, verb }).await?;
+        self.carried_out(Request::Act { targets, verb, undoable: false }).await
+    }
+
+    /// Has an incident made; the outcome stands under its id.
+    pub(super) async fn create(&mut self, account: AccountName, new: NewIncident) -> Result<Action, Failure> {
+        self.carried_out(Request::Create { account, new: Box::new(new), undoable: false }).await
+    }
+
+    async fn carried_out(&mut self, request: Request) -> Result<Action, Failure> {
+        let answer = self.ask(request).await?;
         let Answer::Accepted { action } = answer else { return Err(broken("an answer to another question")) };
         self.finished(action).await
     }

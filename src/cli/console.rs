@@ -6,7 +6,8 @@ use super::{
     logging,
 };
 use crate::{
-    run::{self, Options},
+    core::view::SavedViews,
+    run::{self, Memory, Options},
     server::ownership,
     term,
 };
@@ -26,11 +27,20 @@ pub(super) async fn run(places: &Places) -> Result<i32, Failure> {
         return Err(Failure::new(failure.exit, message));
     }
     let prepared = ownership::prepare(&state_dir).map_err(|e| Failure::new(Exit::Failed, e));
-    match prepared.and_then(|()| Ok(logging::to_file(&state_dir)?)) {
+    let memory = match prepared.and_then(|()| Ok(logging::to_file(&state_dir)?)) {
         // Who uses the shared server may have no place of their own, and then keeps no log.
         Err(failure) if !matches!(theirs, Ok(Some(_))) => return Err(failure),
-        Ok(()) | Err(_) => {}
-    }
+        Err(_) => Memory::none(),
+        Ok(()) => Memory::in_directory(state_dir.clone()),
+    };
+    let look = match &settings {
+        Ok(settings) => Look { views: settings.views.clone(), warning: None },
+        // Who uses the shared server needs no settings, but is told when there are some that cannot be read.
+        Err(failure) => {
+            let there = places.config_path().is_ok_and(|path| path.exists());
+            Look { views: SavedViews::default(), warning: there.then(|| failure.message.clone()) }
+        }
+    };
     let connector = Connector {
         state_dir,
         shared,
@@ -40,7 +50,14 @@ pub(super) async fn run(places: &Places) -> Result<i32, Failure> {
         receive: true,
         owned: Owned::default(),
     };
-    screen(connector).await
+    screen(connector, look, memory).await
+}
+
+/// What the settings of whoever looks say of the screen.
+#[derive(Default)]
+pub(super) struct Look {
+    pub(super) views: SavedViews,
+    pub(super) warning: Option<String>,
 }
 
 pub(super) async fn someone_serves(state_dir: &std::path::Path) -> bool {
@@ -48,9 +65,11 @@ pub(super) async fn someone_serves(state_dir: &std::path::Path) -> bool {
 }
 
 /// Runs the screen on what `connector` finds, then stops what it started.
-pub(super) async fn screen(connector: Connector) -> Result<i32, Failure> {
+pub(super) async fn screen(connector: Connector, look: Look, memory: Memory) -> Result<i32, Failure> {
     let owned = connector.owned.clone();
-    let options = Options { zone: jiff::tz::TimeZone::system(), colour: term::colour_wanted() };
+    let Look { views, warning } = look;
+    let zone = jiff::tz::TimeZone::system();
+    let options = Options { zone, colour: term::colour_wanted(), views, memory, warning };
     let ended = run::screen(connector, options).await;
     owned.stop().await;
     match ended {

@@ -22,7 +22,9 @@ use crate::{
         delivery::Verdict,
         id::{AccountName, EventId},
         sender::Demand,
+        view::{SavedView, SavedViews},
     },
+    run::Memory,
     simulator::{self, Night, Options, Simulator, Webhook},
     store::Reader,
     term,
@@ -119,7 +121,8 @@ pub(super) async fn run(args: Args) -> Result<i32, Failure> {
 async fn console(connector: Connector) -> Result<i32, Failure> {
     crate::server::ownership::prepare(&connector.state_dir).map_err(|e| Failure::new(Exit::Failed, e))?;
     super::logging::to_file(&connector.state_dir)?;
-    console::screen(connector).await
+    let views = connector.settings.as_ref().map(|settings| settings.views.clone()).unwrap_or_default();
+    console::screen(connector, console::Look { views, warning: None }, Memory::none()).await
 }
 
 /// A port that was free a moment ago.
@@ -147,8 +150,20 @@ fn settings(simulator: &Simulator, door: SocketAddr, secret: SecretString) -> Re
                 ping: true,
             }),
         }],
+        views: views(),
         ..Settings::default()
     })
+}
+
+/// A few, to try the keys on.
+fn views() -> SavedViews {
+    let view = |number: usize, (name, query): (&str, &str)| SavedView {
+        name: name.into(),
+        query: query.to_owned(),
+        key: format!("alt-{}", number + 1).parse().ok(),
+    };
+    let all = [("mine", "is:mine is:open"), ("loud", "urgency:high is:open"), ("forgotten", "acked:>1h")];
+    SavedViews { all: all.into_iter().enumerate().map(|(number, each)| view(number, each)).collect(), first: None }
 }
 
 async fn headless(connector: Connector, simulator: &Simulator, length: Duration) -> Result<i32, Failure> {

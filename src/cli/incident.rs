@@ -1,27 +1,38 @@
 //! `dogwatch incident`: list, show, and act.
 
+mod change;
+mod find;
+mod looking;
+mod timeline;
+mod which;
+
 use clap::{Subcommand, ValueEnum};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Exit, Failure, Outcome as CommandOutcome, Places, client::Client, output};
-use crate::{
-    core::{
-        action::{Action, Assignee, Outcome, Target, Verb},
-        detail::Detail,
-        id::{IncidentKey, PolicyId, UserId},
-        incident::{Incident, Named, Status, Urgency},
-        text::{Shown, ShownBody},
-        words,
-    },
-    proto::{Answer, Request},
+use crate::core::{
+    action::{Action, Assignee, Outcome, Target, Verb},
+    detail::Detail,
+    id::{IncidentKey, PolicyId, UserId},
+    incident::{Incident, Named, Urgency},
+    text::{Shown, ShownBody},
+    words,
 };
+use find::{find, target, unknown};
+use looking::{Found, Looking};
+use which::{Chosen, Which};
+
+/// Incidents that one action takes.
+const AT_ONCE: usize = 1000;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// The open incidents: triggered before acknowledged, newest first.
+    /// The open incidents, or those of them that a query finds: triggered before acknowledged, newest first.
     List {
-        /// Resolved ones too, as far as they are kept.
+        #[command(flatten)]
+        looking: Looking,
+        /// Resolved ones too, as far as they are kept; without this, a query finds them that asks for `status:resolved`.
         #[arg(long)]
         all: bool,
         #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -32,7 +43,14 @@ pub(super) enum Command {
     },
     /// One incident with its alerts, notes and timeline.
     Show {
-        /// Id, number, or account/id.
+        /// Number, id, account/id, or web address.
+        incident: String,
+        #[arg(long)]
+        json: bool,
+    },
+    /// What happened to an incident, in order.
+    Timeline {
+        /// Number, id, account/id, or web address.
         incident: String,
         #[arg(long)]
         json: bool,
@@ -40,7 +58,13 @@ pub(super) enum Command {
     /// Acknowledge.
     Ack(Which),
     /// Resolve.
-    Resolve(Which),
+    Resolve {
+        #[command(flatten)]
+        which: Which,
+        /// A note to leave in the same step.
+        #[arg(long)]
+        note: Option<String>,
+    },
     /// Hand off to a person or to an escalation policy.
     Handoff {
         #[command(flatten)]
@@ -63,18 +87,8 @@ pub(super) enum Command {
         #[arg(long, short)]
         message: String,
     },
-}
-
-#[derive(clap::Args)]
-pub(super) struct Which {
-    /// Ids, numbers, or account/id.
-    #[arg(required = true)]
-    incidents: Vec<String>,
-    /// Act also when the incident stands elsewhere than expected by the time of acting.
-    #[arg(long)]
-    even_if_changed: bool,
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    Change(change::Command),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -86,68 +100,99 @@ pub(super) enum Format {
 }
 
 pub(super) async fn run(places: &Places, command: Command) -> CommandOutcome {
+    if let Command::List { looking, .. } = &command {
+        looking.check(places)?;
+    }
     let mut client = Client::open(places).await?;
-    let outcome = with(&mut client, command).await;
+    let outcome = with(places, &mut client, command).await;
     client.close().await;
     outcome
 }
 
-async fn with(client: &mut Client, command: Command) -> CommandOutcome {
-    client.ask_the_providers().await?;
+async fn with(places: &Places, client: &mut Client, command: Command) -> CommandOutcome {
+    match &command {
+        // What these look for is among the incidents; to the others people belong, too.
+        Command::Show { .. }
+        | Command::Timeline { .. }
+        | Command::Ack(_)
+        | Command::Resolve { .. }
+        | Command::Note { .. } => {
+            client.ask_for_incidents().await?;
+        }
+        Command::List { looking, .. } if looking.is_plain() => client.ask_for_incidents().await?,
+        Command::List { .. } | Command::Handoff { .. } | Command::Change(_) => client.ask_the_providers().await?,
+    }
     match command {
-        Command::List { all, format, json } => list(client, all, if json { Format::Json } else { format }),
+        Command::List { looking, all, format, json } => {
+            list(client, &looking.find(places, client, all)?, if json { Format::Json } else { format })
+        }
+        Command::Timeline { incident, json } => timeline::run(client, &incident, json).await,
         Command::Show { incident, json } => show(client, &incident, json).await,
         Command::Ack(which) => act(client, which, Verb::Acknowledge).await,
-        Command::Resolve(which) => act(client, which, Verb::Resolve).await,
+        Command::Resolve { which, note } => act(client, which, Verb::Resolve { note }).await,
         Command::Handoff { which, to, policy, note } => {
             let to = assignee(client, to.as_deref(), policy.as_deref())?;
             act(client, which, Verb::HandOff { to, note }).await
         }
         Command::Note { which, message } => act(client, which, Verb::Note { text: message }).await,
+        Command::Change(command) => change::run(client, command).await,
     }
 }
 
 /// Says why the answer cannot be trusted, and chooses the exit code by it.
 fn trusted(client: &Client) -> Exit {
-    let doubts = client.doubts();
-    for doubt in &doubts {
+    judged(&client.doubts())
+}
+
+fn judged(doubts: &[String]) -> Exit {
+    for doubt in doubts {
         output::complain(doubt);
     }
     if doubts.is_empty() { Exit::Done } else { Exit::Stale }
 }
 
-fn list(client: &Client, all: bool, format: Format) -> CommandOutcome {
-    let mut incidents: Vec<&Incident> =
-        client.board.incidents.values().filter(|i| all || i.state.status.is_open()).collect();
-    incidents.sort_by_key(|i| (i.state.status, std::cmp::Reverse((i.state.created_at, i.key.clone()))));
+fn list(client: &Client, found: &Found<'_>, format: Format) -> CommandOutcome {
+    let mut doubts = client.doubts();
+    doubts.extend(found.doubt());
     match format {
         Format::Tsv => {
-            for incident in incidents {
+            for incident in &found.incidents {
                 output::line(&format!("{}\t{}", incident.key.id, incident.state.status.word()));
             }
         }
         Format::Json => {
-            let doubts = client.doubts();
-            let incidents: Vec<Value> = incidents.into_iter().map(as_json).collect();
-            output::json(&json!({ "incidents": incidents, "trusted": doubts.is_empty(), "doubts": doubts }))?;
+            let incidents: Vec<Value> = found.incidents.iter().map(|incident| as_json(incident)).collect();
+            output::json(&json!({
+                "incidents": incidents, "resolved_hidden": found.resolved_hidden, "not_known": found.not_known,
+                "trusted": doubts.is_empty(), "doubts": doubts,
+            }))?;
         }
-        Format::Table => print_table(client, &incidents),
+        Format::Table => print_table(client, found),
     }
-    Ok(trusted(client))
+    Ok(judged(&doubts))
 }
 
-fn print_table(client: &Client, incidents: &[&Incident]) {
-    if incidents.is_empty() {
+fn print_table(client: &Client, found: &Found<'_>) {
+    if found.incidents.is_empty() {
         match client.webhooks_only().as_slice() {
-            _ if !client.doubts().is_empty() => {}
+            _ if !client.doubts().is_empty() || found.not_known > 0 => {}
+            [] if found.is_filtered => output::line("no incidents that the query finds"),
             [] => output::line("no incidents"),
             only => {
                 let only = only.join(", ");
                 output::line(&format!("no incidents that webhooks told of; nothing else is known of {only}: no token"));
             }
         }
-        return;
+    } else {
+        table(client, &found.incidents);
     }
+    if found.is_filtered && found.resolved_hidden > 0 {
+        let them = words::count(found.resolved_hidden, "resolved one matches", "resolved ones match");
+        output::complain(&format!("{them} too: --all lists them"));
+    }
+}
+
+fn table(client: &Client, incidents: &[&Incident]) {
     let now = Timestamp::now();
     let rows: Vec<Vec<String>> = incidents
         .iter()
@@ -199,48 +244,17 @@ fn as_json(incident: &Incident) -> Value {
     })
 }
 
-/// The incident that `text` names; asks the providers for one that is not on the board.
-fn find(client: &Client, text: &str) -> Result<IncidentKey, Failure> {
-    let number = text.trim_start_matches('#').parse::<u64>().ok();
-    let (account, id) = text.split_once('/').map_or((None, text), |(account, id)| (Some(account), id));
-    let matches: Vec<&Incident> = client
-        .board
-        .incidents
-        .values()
-        .filter(|incident| {
-            let here = account.is_none_or(|account| incident.key.account.as_str() == account);
-            here && (incident.key.id.as_str() == id || (number.is_some() && incident.state.number == number))
-        })
-        .collect();
-    match matches.as_slice() {
-        [one] => Ok(one.key.clone()),
-        [] => Err(unknown(client, &format!("there is no incident `{text}` among those known"))),
-        several => {
-            let keys: Vec<String> = several.iter().map(|i| i.key.to_string()).collect();
-            Err(Failure::new(Exit::Usage, format!("`{text}` names several incidents: {}", keys.join(", "))))
-        }
-    }
-}
-
 async fn show(client: &mut Client, text: &str, json: bool) -> CommandOutcome {
     let key = find(client, text)?;
-    let answer = client.ask(Request::Detail { key: key.clone() }).await;
+    let detail = find::detail(client, &key).await?;
     let incident = client.board.incidents.get(&key).cloned();
-    let Some(incident) = incident else {
-        return Err(Failure::new(Exit::Failed, format!("incident {key} is gone")));
-    };
-    let detail = match answer {
-        Ok(Answer::Detail { detail }) => Some(*detail),
-        Ok(_) => return Err(Failure::new(Exit::Failed, "the server answered another question")),
-        Err(failure) => {
-            output::complain(&format!("alerts, notes and timeline are not known: {failure}"));
-            None
-        }
-    };
+    if incident.is_none() {
+        output::complain(&format!("{key} is not among the incidents that are kept: how it stands is not known"));
+    }
     if json {
-        output::json(&json!({ "incident": as_json(&incident), "detail": detail }))?;
+        output::json(&json!({ "incident": incident.as_ref().map(as_json), "detail": detail }))?;
     } else {
-        print_state(&incident);
+        incident.iter().for_each(print_state);
         detail.iter().for_each(print_detail);
     }
     let Some(detail) = detail else { return Ok(Exit::Stale) };
@@ -248,7 +262,7 @@ async fn show(client: &mut Client, text: &str, json: bool) -> CommandOutcome {
         output::complain(missing.as_str());
     }
     let trusted = trusted(client);
-    Ok(if detail.missing.is_empty() { trusted } else { Exit::Partly })
+    Ok(if detail.missing.is_empty() && incident.is_some() { trusted } else { Exit::Partly })
 }
 
 fn print_state(incident: &Incident) {
@@ -323,49 +337,38 @@ fn exactly_one<T>(client: &Client, mut found: Vec<T>, what: &str, text: &str) ->
     }
 }
 
-/// Something that is not there; when not all is known it may be there all the same.
-fn unknown(client: &Client, what: &str) -> Failure {
-    let doubts = client.doubts();
-    match doubts.first() {
-        None => Failure::new(Exit::Failed, what),
-        Some(doubt) => Failure::new(Exit::Stale, format!("{what}, but not all is known: {doubt}")),
-    }
-}
-
 async fn act(client: &mut Client, which: Which, verb: Verb) -> CommandOutcome {
-    let mut targets = vec![];
-    for text in &which.incidents {
-        let key = find(client, text)?;
-        let mut target = target(client, &key)?;
-        // A command expects an open incident: one that is resolved gives a conflict, so that nothing is
-        // reopened by a command typed from memory.
-        if !target.seen.is_open() {
-            target.seen = Status::Triggered;
+    let targets = match which.choose(client, verb.word())? {
+        Chosen::These(targets) => targets,
+        Chosen::Said(exit) => return Ok(exit),
+    };
+    let mut outcomes = vec![];
+    for some in targets.chunks(AT_ONCE) {
+        let mut action = client.act(some.to_vec(), verb.clone()).await?;
+        if which.even_if_changed() {
+            insist(client, &mut action).await?;
         }
-        targets.push(target);
+        report(&action, which.json())?;
+        outcomes.extend(action.outcomes);
     }
-    targets.sort_by(|a, b| a.key.cmp(&b.key));
-    targets.dedup_by(|a, b| a.key == b.key);
-    let mut action = client.act(targets, verb.clone()).await?;
-    if which.even_if_changed {
-        let again = conflicts(client, &action)?;
-        if !again.is_empty() {
-            let second = client.act(again, verb).await?;
-            for (key, outcome) in second.outcomes {
-                if let Some(known) = action.outcomes.iter_mut().find(|(known, _)| *known == key) {
-                    known.1 = outcome;
-                }
-            }
-        }
-    }
-    let exit = report(&action, which.json)?;
+    let exit = exit(&outcomes);
     // Nothing done while the provider is in trouble: trying again later may help.
     Ok(if exit == Exit::Failed && !client.doubts().is_empty() { Exit::Stale } else { exit })
 }
 
-fn target(client: &Client, key: &IncidentKey) -> Result<Target, Failure> {
-    let known = client.board.incidents.get(key).map(Target::at);
-    known.ok_or_else(|| Failure::new(Exit::Failed, format!("incident {key} is gone")))
+/// Does again what met a conflict.
+async fn insist(client: &mut Client, action: &mut Action) -> Result<(), Failure> {
+    let again = conflicts(client, action)?;
+    if again.is_empty() {
+        return Ok(());
+    }
+    let second = client.act(again, action.verb.clone()).await?;
+    for (key, outcome) in second.outcomes {
+        if let Some(known) = action.outcomes.iter_mut().find(|(known, _)| *known == key) {
+            known.1 = outcome;
+        }
+    }
+    Ok(())
 }
 
 /// What met a conflict, as it stands now.
@@ -379,27 +382,30 @@ fn conflicts(client: &Client, action: &Action) -> Result<Vec<Target>, Failure> {
     Ok(targets)
 }
 
-fn report(action: &Action, json: bool) -> CommandOutcome {
+fn report(action: &Action, json: bool) -> Result<(), Failure> {
     if json {
-        output::json(action)?;
-    } else {
-        for (key, outcome) in &action.outcomes {
-            output::line(&format!("{key}  {}: {}", action.verb.word(), sentence(outcome)));
-        }
+        return output::json(action);
     }
-    let done = action.outcomes.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Confirmed { .. })).count();
-    let partly = action.outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Partly { .. }));
-    Ok(match done {
-        all if all == action.outcomes.len() => Exit::Done,
+    for (key, outcome) in &action.outcomes {
+        output::line(&format!("{key}  {}: {}", action.verb.word(), sentence(outcome)));
+    }
+    Ok(())
+}
+
+fn exit(outcomes: &[(IncidentKey, Outcome)]) -> Exit {
+    let done = outcomes.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Confirmed { .. })).count();
+    let partly = outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Partly { .. }));
+    match done {
+        all if all == outcomes.len() => Exit::Done,
         0 if !partly => Exit::Failed,
         _ => Exit::Partly,
-    })
+    }
 }
 
 fn sentence(outcome: &Outcome) -> String {
     let word = outcome.word();
     match outcome {
-        Outcome::Pending | Outcome::Sent | Outcome::Confirmed { notice: None } => word.to_owned(),
+        Outcome::Pending | Outcome::TakenBack | Outcome::Sent | Outcome::Confirmed { notice: None } => word.to_owned(),
         Outcome::Confirmed { notice: Some(text) } => format!("{word} ({text})"),
         Outcome::Partly { done, failed } => format!("{done}, but {failed}"),
         Outcome::Failed { reason } | Outcome::Unknown { reason } => format!("{word}: {reason}"),

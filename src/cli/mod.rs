@@ -1,6 +1,7 @@
 //! The commands, one file each. Printing is done here and nowhere else.
 
 mod action;
+mod api_log;
 mod backup;
 mod client;
 mod config;
@@ -145,6 +146,8 @@ enum Command {
     /// Who did what: the log of actions.
     #[command(subcommand)]
     Action(action::Command),
+    /// What the running dogwatch asked of the providers, and what is left of their rate limits.
+    ApiLog(api_log::Args),
     /// Who is on call now.
     Oncall(oncall::Args),
     /// The webhook log.
@@ -223,6 +226,7 @@ async fn run(args: Args) -> Result<i32, Failure> {
         Some(Command::Serve(args)) => serve::run(&places, &args).await?,
         Some(Command::Incident(command)) => incident::run(&places, command).await?,
         Some(Command::Action(command)) => action::run(&places, &command).await?,
+        Some(Command::ApiLog(args)) => api_log::run(&places, &args).await?,
         Some(Command::Oncall(args)) => oncall::run(&places, args).await?,
         Some(Command::Delivery(command)) => delivery::run(&places, command).await?,
         Some(Command::Webhook(command)) => webhook::run(&places, command).await?,

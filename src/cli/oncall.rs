@@ -1,17 +1,23 @@
-//! `dogwatch oncall`: who is on call now, level by level.
+//! `dogwatch oncall`: who is on call now, level by level; all, or those that are asked for.
+
+mod asking;
 
 use serde_json::json;
 
 use super::{Exit, Outcome, Places, client::Client, output};
-use crate::core::{id::AccountName, oncall::OnCall};
+use crate::core::{board::AccountBoard, oncall::OnCall};
+use asking::Asking;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
+    #[command(flatten)]
+    asking: Asking,
     #[arg(long)]
     json: bool,
 }
 
 pub(super) async fn run(places: &Places, args: Args) -> Outcome {
+    args.asking.wanted()?;
     let mut client = Client::open(places).await?;
     let outcome = list(&mut client, &args).await;
     client.close().await;
@@ -20,19 +26,22 @@ pub(super) async fn run(places: &Places, args: Args) -> Outcome {
 
 async fn list(client: &mut Client, args: &Args) -> Outcome {
     client.ask_the_providers().await?;
-    let mut rows: Vec<(AccountName, OnCall)> = client
-        .board
-        .accounts
-        .iter()
-        .flat_map(|(name, known)| known.oncalls.iter().map(|oncall| (name.clone(), oncall.clone())))
-        .collect();
+    let wanted = args.asking.wanted()?;
+    let asking::Found { mut rows, doubt } = asking::find(client, &wanted)?;
     rows.sort_by(|(a, x), (b, y)| {
-        (a, &x.policy.name, x.level, &x.user.name).cmp(&(b, &y.policy.name, y.level, &y.user.name))
+        (&a.account.name, &x.policy.name, x.level, &x.user.name).cmp(&(
+            &b.account.name,
+            &y.policy.name,
+            y.level,
+            &y.user.name,
+        ))
     });
-    let doubts = client.on_call_doubts();
+    let mut doubts = client.on_call_doubts();
+    doubts.extend(doubt);
     if args.json {
-        let rows: Vec<_> =
-            rows.iter().map(|(account, oncall)| json!({ "account": account, "on_call": oncall })).collect();
+        let on_call =
+            |(known, on_call): &(&AccountBoard, &OnCall)| json!({ "account": known.account.name, "on_call": on_call });
+        let rows: Vec<_> = rows.iter().map(on_call).collect();
         output::json(&json!({ "on_calls": rows, "trusted": doubts.is_empty(), "doubts": doubts }))?;
     } else {
         print(&rows, doubts.is_empty());
@@ -43,7 +52,7 @@ async fn list(client: &mut Client, args: &Args) -> Outcome {
     Ok(if doubts.is_empty() { Exit::Done } else { Exit::Stale })
 }
 
-fn print(rows: &[(AccountName, OnCall)], trusted: bool) {
+fn print(rows: &[(&AccountBoard, &OnCall)], trusted: bool) {
     if rows.is_empty() {
         if trusted {
             output::line("nobody is on call");
@@ -54,7 +63,7 @@ fn print(rows: &[(AccountName, OnCall)], trusted: bool) {
         .iter()
         .map(|(account, oncall)| {
             vec![
-                account.to_string(),
+                account.account.name.to_string(),
                 oncall.policy.name.to_string(),
                 oncall.level.to_string(),
                 oncall.user.name.to_string(),

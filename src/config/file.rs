@@ -10,7 +10,7 @@ use std::{
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    AccountSettings, ConfigError, ReceiverSettings, SecretRef, Settings, StoreSettings, TlsSettings,
+    AccountSettings, ActionSettings, ConfigError, ReceiverSettings, SecretRef, Settings, StoreSettings, TlsSettings,
     fields::{Field, Findings, Section, kind},
     networks, places, secret, values,
 };
@@ -80,9 +80,11 @@ impl Reading<'_, '_> {
             accounts.push(account);
         }
         let store = root.section("store", "store", self.to).map(|s| self.store(&s)).unwrap_or_default();
+        let actions = root.section("actions", "actions", self.to).map(|s| self.actions(&s)).unwrap_or_default();
         let names: Vec<_> = accounts.iter().map(|account| account.name.clone()).collect();
         let people = self.people(root, &names);
-        Settings { receiver, server, people, store, accounts }
+        let views = self.views(root);
+        Settings { receiver, server, people, store, actions, accounts, views }
     }
 
     fn store(&mut self, section: &Section<'_>) -> StoreSettings {
@@ -99,6 +101,12 @@ impl Reading<'_, '_> {
             keep_deliveries,
             keep_size: self.value(section, "keep_size", values::keep_size).unwrap_or(usual.keep_size),
         }
+    }
+
+    fn actions(&mut self, section: &Section<'_>) -> ActionSettings {
+        let usual = ActionSettings::default();
+        let undo_window = self.value(section, "undo_window", values::undo_window).unwrap_or(usual.undo_window);
+        ActionSettings { undo_window }
     }
 
     fn receiver(&mut self, section: &Section<'_>) -> ReceiverSettings {

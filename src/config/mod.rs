@@ -12,6 +12,7 @@ mod secret;
 mod shared;
 mod tls;
 mod values;
+mod views;
 mod webhook;
 
 use std::{net::SocketAddr, time::Duration};
@@ -26,7 +27,7 @@ pub use values::public_url;
 
 use ipnet::IpNet;
 
-use crate::core::{id::AccountName, sender::Demand};
+use crate::core::{id::AccountName, sender::Demand, view::SavedViews};
 
 /// The commented sample that [`init`] writes: every key, each with its default or an example.
 pub const SAMPLE: &str = include_str!("../../assets/config.sample.toml");
@@ -39,8 +40,11 @@ pub struct Settings {
     /// In the order of the file; a user has one entry for an account at most.
     pub people: Vec<PersonSettings>,
     pub store: StoreSettings,
+    pub actions: ActionSettings,
     /// In the order of the file; names are unique.
     pub accounts: Vec<AccountSettings>,
+    /// Of whoever looks: a server makes nothing of them.
+    pub views: SavedViews,
 }
 
 /// `[receiver]`: the door for webhooks.
@@ -75,6 +79,19 @@ pub struct StoreSettings {
 impl Default for StoreSettings {
     fn default() -> Self {
         Self { keep: Duration::from_hours(90 * 24), keep_deliveries: 1_000_000, keep_size: 2 * 1024 * 1024 * 1024 }
+    }
+}
+
+/// `[actions]`: how consoles act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ActionSettings {
+    /// How long an action can be taken back before it is sent; at most a minute, none at all with `0s`.
+    pub undo_window: Duration,
+}
+
+impl Default for ActionSettings {
+    fn default() -> Self {
+        Self { undo_window: Duration::from_secs(5) }
     }
 }
 

@@ -139,6 +139,17 @@ pub(super) fn poll(text: &str) -> Result<Duration, String> {
     Ok(length)
 }
 
+const UNDO_LONGEST: Duration = Duration::from_mins(1);
+
+/// How long an action waits, such as `5s`; `0s` sends at once.
+pub(super) fn undo_window(text: &str) -> Result<Duration, String> {
+    let length = duration(text).ok_or("`undo_window` must be a length of time, as in \"5s\"")?;
+    if length > UNDO_LONGEST {
+        return Err("`undo_window` must be from \"0s\" to \"1m\"".into());
+    }
+    Ok(length)
+}
+
 const KEEP_SHORTEST: Duration = Duration::from_hours(24);
 const KEEP_LONGEST: Duration = Duration::from_hours(3660 * 24);
 /// With fewer a single night would not fit.
@@ -198,6 +209,8 @@ mod tests {
         assert_eq!(poll("30s"), Ok(Duration::from_secs(30)));
         assert_eq!(poll("1m30s"), Ok(Duration::from_secs(90)));
         assert_eq!(poll("1h"), Ok(Duration::from_hours(1)));
+        assert_eq!(undo_window("0s"), Ok(Duration::ZERO));
+        assert!(undo_window("61s").is_err() && undo_window("5").is_err());
         for bad in ["", "30", "s", "4s", "61m", "2h", "-5s", "1.5m", "30 s", "99999999999999999999s", "30sm"] {
             assert!(poll(bad).is_err(), "{bad:?}");
         }

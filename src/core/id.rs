@@ -83,6 +83,14 @@ ids! {
     ScheduleId;
     /// A webhook subscription's id at the provider.
     SubscriptionId;
+    /// A priority's id at the provider.
+    PriorityId;
+    /// An incident workflow's id at the provider.
+    WorkflowId;
+    /// An alert's id at the provider; unique within one account only.
+    AlertId;
+    /// A custom field's id at the provider.
+    FieldId;
     /// The signed id of one webhook event (`event.id` at `PagerDuty`): what duplicates are known by.
     EventId;
 }

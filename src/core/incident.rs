@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    id::{IncidentKey, PolicyId, ServiceId, TeamId, UserId},
+    id::{IncidentId, IncidentKey, PolicyId, ServiceId, TeamId, UserId},
     text::Shown,
 };
 
@@ -135,6 +135,9 @@ pub struct Extra {
     pub alerts: Option<(u32, u32)>,
     /// Who changed the status last.
     pub changed_by: Option<Shown>,
+    /// The incident that this one became a part of, which resolved it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged_into: Option<IncidentId>,
 }
 
 /// One look at one incident: what a webhook or a REST answer said, and when that was true.

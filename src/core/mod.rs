@@ -2,6 +2,8 @@
 
 pub mod action;
 pub mod board;
+pub mod call;
+pub mod choices;
 pub mod curl;
 pub mod delivery;
 pub mod detail;
@@ -13,7 +15,9 @@ pub mod oncall;
 pub mod push;
 pub mod query;
 pub mod sender;
+pub mod span;
 pub mod subscription;
 pub mod template;
 pub mod text;
+pub mod view;
 pub mod words;

@@ -10,8 +10,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::core::{
-    action::{Action, Target, Verb},
+    action::{Action, NewIncident, Target, Verb},
     board::{Board, Change},
+    call::{ApiCall, Budget},
+    choices::{Choices, ChoicesOf},
     delivery::{DeliverySummary, DeliveryView},
     detail::Detail,
     id::{AccountName, ActionId, DeliveryId, IncidentKey},
@@ -20,7 +22,7 @@ use crate::core::{
 };
 
 /// Raised when a message changes its meaning. Server and console must be equal in it.
-pub const PROTOCOL: u16 = 2;
+pub const PROTOCOL: u16 = 3;
 
 /// The number of a request, chosen by the console, unique while it is open.
 pub type RequestId = u64;
@@ -90,7 +92,14 @@ impl Access {
 pub enum Request {
     /// Do `verb` on each target. Answered with [`Answer::Accepted`] once it is written down; the outcomes
     /// follow as [`Change::Action`].
-    Act { targets: Vec<Target>, verb: Verb },
+    /// `undoable`: it waits for as long as the server is set to, and can be taken back till then.
+    Act { targets: Vec<Target>, verb: Verb, undoable: bool },
+    /// Make an incident. Answered like [`Request::Act`]; once made, its outcome stands under its own id.
+    Create { account: AccountName, new: Box<NewIncident>, undoable: bool },
+    /// Take back an action that was not sent yet; only whoever asked for it can.
+    TakeBack { action: ActionId },
+    /// What there is to choose from for an action.
+    Choices { account: AccountName, of: ChoicesOf },
     /// Alerts, notes and timeline of an incident.
     Detail { key: IncidentKey },
     /// A delivery in full.
@@ -113,6 +122,10 @@ pub enum Request {
     Refresh,
     /// Read the settings and secrets again. Answered when they are in force, or are not because of what is wrong.
     Reload,
+    /// The same as [`Request::Detail`], asked of the provider in any case: else a kept one that is still good will do.
+    DetailAnew { key: IncidentKey },
+    /// Calls to providers with a number greater than `after`, newest first, `limit` at most.
+    ApiLog { after: u64, limit: u32 },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -120,6 +133,14 @@ pub enum Request {
 pub enum Answer {
     Accepted {
         action: ActionId,
+    },
+    TakenBack {
+        action: ActionId,
+    },
+    Choices {
+        account: AccountName,
+        of: ChoicesOf,
+        choices: Choices,
     },
     Detail {
         detail: Box<Detail>,
@@ -160,5 +181,10 @@ pub enum Answer {
     /// What is different now, one sentence each.
     Reloaded {
         changes: Vec<String>,
+    },
+    /// `budgets`: what each account's provider still takes, where it says so.
+    ApiLog {
+        calls: Vec<ApiCall>,
+        budgets: Vec<(AccountName, Budget)>,
     },
 }

@@ -3,17 +3,19 @@
 pub mod http;
 pub mod pagerduty;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::core::{
-    action::Assignee,
+    action::{NewIncident, Step},
+    call::{ApiCall, Budget, Purpose},
+    choices::{Choices, ChoicesOf},
     detail::Detail,
     freshness::Identity,
-    id::{IncidentId, PolicyId, SubscriptionId},
-    incident::{Named, Observation, Status},
+    id::{IncidentId, PolicyId, SubscriptionId, TeamId},
+    incident::{Named, Observation},
     oncall::{OnCall, Person, Schedule},
     subscription::{Created, NewSubscription, Subscription},
     text::Shown,
@@ -72,6 +74,9 @@ impl ProviderError {
     }
 }
 
+/// The most incidents in one request of [`Provider::take_many`]: what `PagerDuty`'s own scripts send at a time.
+pub const MANY: usize = 100;
+
 /// What [`Provider::check`] found out: one line each for `dogwatch doctor`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
@@ -86,15 +91,35 @@ pub struct Check {
 pub struct Directory {
     pub people: Vec<Person>,
     pub policies: Vec<Named<PolicyId>>,
+    /// Of each policy, as far as they are told.
+    pub policy_teams: BTreeMap<PolicyId, Vec<Named<TeamId>>>,
+}
+
+/// Told of every call to a provider when it has ended.
+pub type Heard = Arc<dyn Fn(ApiCall) + Send + Sync>;
+
+/// Something that happened to an incident, as the provider's own log has it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Touch {
+    pub at: Timestamp,
+    pub incident: IncidentId,
+    /// By this it is known when it is told again.
+    pub entry: String,
 }
 
 /// One account at one provider. Reads are retried within their deadline; writes are sent once.
 #[async_trait]
 pub trait Provider: Send + Sync {
-    /// Requests left in the provider's present window, as far as it has told.
-    fn budget(&self) -> Option<u64> {
+    /// What is left of the provider's rate limit, as far as it has told.
+    fn budget(&self) -> Option<Budget> {
         None
     }
+    /// What was asked so far through this handle, in requests; what had to be asked again counts once.
+    fn requests(&self) -> u64 {
+        0
+    }
+    /// The same connection, whose calls are made for `purpose`; a handle of its own.
+    fn for_purpose(&self, purpose: Purpose) -> Arc<dyn Provider>;
     /// The provider's clock minus ours, as far as its answers have told.
     fn clock_skew(&self) -> Option<jiff::SignedDuration> {
         None
@@ -109,6 +134,11 @@ pub trait Provider: Send + Sync {
     /// goes by creation, and no further back than six months). An older one that was just resolved may be missing.
     async fn resolved_incidents(&self, since: Timestamp) -> Result<Vec<Observation>, ProviderError>;
     async fn incident(&self, id: &IncidentId) -> Result<Observation, ProviderError>;
+    /// What happened to incidents since `since`, by the provider's clock. `None`: it does not tell, or so much that the
+    /// lists are the shorter way.
+    async fn touched_since(&self, _since: Timestamp) -> Result<Option<Vec<Touch>>, ProviderError> {
+        Ok(None)
+    }
     /// Alerts, notes and timeline. Fails only when nothing of it came; else names what is missing.
     async fn detail(&self, id: &IncidentId, now: Timestamp) -> Result<Detail, ProviderError>;
     async fn on_calls(&self) -> Result<Vec<OnCall>, ProviderError>;
@@ -116,13 +146,26 @@ pub trait Provider: Send + Sync {
     async fn schedules(&self, now: Timestamp) -> Result<Vec<Schedule>, ProviderError>;
     async fn directory(&self) -> Result<Directory, ProviderError>;
 
-    /// Sets the status of one incident; the answer is the incident as it then stands.
-    async fn set_status(&self, id: &IncidentId, status: Status) -> Result<Observation, ProviderError>;
-    async fn hand_off(&self, id: &IncidentId, to: &Assignee) -> Result<Observation, ProviderError>;
-    async fn add_note(&self, id: &IncidentId, text: &str) -> Result<(), ProviderError>;
-    /// The texts of an incident's notes, to see whether one was posted.
-    /// `since`: only those written then or later, or when that cannot be told.
-    async fn note_texts(&self, id: &IncidentId, since: Option<Timestamp>) -> Result<Vec<String>, ProviderError>;
+    /// Takes one step on one incident. Answered with the incident as it then stands, where the provider shows it.
+    async fn take(&self, id: &IncidentId, step: &Step) -> Result<Option<Observation>, ProviderError>;
+    /// Takes a step that [is for many](Step::is_for_many) on all of these at once, or on none of them. At most
+    /// [`MANY`]. The answer may lack some, of which is not known then how they stand.
+    async fn take_many(&self, ids: &[IncidentId], step: &Step) -> Result<Vec<Observation>, ProviderError>;
+    /// How many signs of such a step there are that the incident itself does not show, for example notes of the same
+    /// text: one more than before the step was sent means that it was taken. `None`: nothing shows it.
+    /// `since`: only signs from then or later, or of which that cannot be told.
+    async fn signs(
+        &self,
+        id: &IncidentId,
+        step: &Step,
+        since: Option<Timestamp>,
+    ) -> Result<Option<usize>, ProviderError>;
+    /// Makes an incident.
+    async fn create_incident(&self, new: &NewIncident) -> Result<Observation, ProviderError>;
+    /// The incident that was made with this dedup key, if there is one.
+    async fn created_incident(&self, new: &NewIncident) -> Result<Option<Observation>, ProviderError>;
+    /// What there is to choose from for an action on `id`.
+    async fn choices(&self, of: &ChoicesOf) -> Result<Choices, ProviderError>;
 
     /// The subscriptions to its webhooks; nothing where they can only be looked after by hand.
     fn subscriptions(&self) -> Option<&dyn Subscriptions> {

@@ -5,10 +5,13 @@
 //! screen, and only the screen.
 
 mod link;
+mod memory;
 mod pace;
 mod screen;
 
 use std::time::Duration;
+
+pub use memory::Memory;
 
 use async_trait::async_trait;
 use jiff::tz::TimeZone;
@@ -19,6 +22,7 @@ use tokio::{
 
 use crate::{
     app::{Event, Role},
+    core::view::SavedViews,
     term::{self, Terminal, Unfit},
 };
 
@@ -61,6 +65,10 @@ pub struct Options {
     pub zone: TimeZone,
     /// See [`term::colour_wanted`].
     pub colour: bool,
+    pub views: SavedViews,
+    pub memory: Memory,
+    /// What is to be said first: a wrong setting of whoever looks.
+    pub warning: Option<String>,
 }
 
 /// How the screen ended: what the process should end with.

@@ -5,10 +5,10 @@ use std::{collections::VecDeque, io, time::Duration};
 use jiff::Timestamp;
 use tokio::{sync::mpsc, time::Instant};
 
-use super::{Exit, INBOX, KEYS, Options, ScreenError, pace::Pace};
+use super::{Exit, INBOX, KEYS, Memory, Options, ScreenError, pace::Pace};
 use crate::{
-    app::{Effect, Event, Model, update},
-    core::keys::Chord,
+    app::{Effect, Event, Model, NoticeKind, update},
+    core::{keys::Chord, text::Shown},
     proto::{Request, RequestId},
     term::{self, Ending, Input, Terminal, Urgent},
     ui,
@@ -28,6 +28,7 @@ pub(super) struct Sources {
 pub(super) struct Screen {
     model: Model,
     terminal: Terminal,
+    memory: Memory,
     requests: mpsc::Sender<(RequestId, Request)>,
     pace: Pace,
     tick_at: Instant,
@@ -39,8 +40,13 @@ impl Screen {
     pub(super) fn new(terminal: Terminal, requests: mpsc::Sender<(RequestId, Request)>, options: Options) -> Self {
         let mut model = Model::new(Timestamp::now(), options.zone, terminal.size());
         model.colour = options.colour;
+        let memory = options.memory;
+        model.set_views(options.views, memory.view().as_deref());
+        if let Some(warning) = options.warning {
+            model.say(NoticeKind::Bad, &warning);
+        }
         let tick_at = Instant::now() + TICK;
-        Self { model, terminal, requests, pace: Pace::default(), tick_at, exit: None, panic_key: panic_key() }
+        Self { model, terminal, memory, requests, pace: Pace::default(), tick_at, exit: None, panic_key: panic_key() }
     }
 
     /// Runs until the end, and gives the terminal back.
@@ -156,12 +162,20 @@ impl Screen {
                 Effect::Send { id, request } => effects.extend(self.send(id, request)),
                 Effect::Copy(text) => self.terminal.copy(&text)?,
                 Effect::Suspend => self.suspend()?,
+                Effect::RememberView(name) => self.remember(name.as_ref().map(Shown::as_str)),
                 Effect::Quit => {
                     self.exit.get_or_insert(Exit(0));
                 }
             }
         }
         Ok(())
+    }
+
+    /// A name in a small file; where that cannot be written, the next start begins as the settings say.
+    fn remember(&self, view: Option<&str>) {
+        if let Err(error) = self.memory.keep_view(view) {
+            tracing::warn!("the view is not remembered: {error}");
+        }
     }
 
     /// Hands a request to the link, which answers it whatever happens; when it cannot take it, the answer

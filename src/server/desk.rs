@@ -4,20 +4,22 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use tokio::sync::{Mutex, mpsc, oneshot};
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     account::Accounts,
-    actions,
+    actions::undo::Waiting,
+    audit::Audit,
+    calls::Calls,
+    details::Details,
     hub::Hub,
     keeper::Order,
     look::Looks,
     metrics::Metrics,
-    people::{Acting, Caller, People},
+    people::{Caller, People},
 };
 use crate::{
     core::{
-        action::{By, Target, Verb},
         board::Change,
         delivery::{Bytes, DeliveryView, RAW_LIMIT},
         id::{AccountName, BadId, DeliveryId, IncidentKey},
@@ -32,8 +34,6 @@ use crate::{
 
 /// The most lines of the log that one request gets.
 pub(super) const PAGE: u32 = 500;
-/// The most incidents that one action may name.
-const TARGETS: usize = 1000;
 
 /// What a request needs. Everything that changes something, here or at a provider, needs [`Need::Act`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,16 +52,26 @@ pub fn need(request: &Request) -> Need {
         | Request::Actions { .. }
         | Request::Template { .. }
         | Request::Render { .. }
-        | Request::Refresh => Need::Look,
-        Request::Act { .. } | Request::Replay { .. } | Request::SaveTemplate { .. } | Request::Reload => Need::Act,
+        | Request::Choices { .. }
+        | Request::Refresh
+        | Request::DetailAnew { .. }
+        | Request::ApiLog { .. } => Need::Look,
+        Request::Act { .. }
+        | Request::Create { .. }
+        | Request::TakeBack { .. }
+        | Request::Replay { .. }
+        | Request::SaveTemplate { .. }
+        | Request::Reload => Need::Act,
     }
 }
 
 /// Whether answering takes requests to a provider, of which there are so many a minute for all.
 pub fn asks_a_provider(request: &Request) -> bool {
     match request {
-        Request::Detail { .. } | Request::Refresh => true,
+        Request::Detail { .. } | Request::Choices { .. } | Request::Refresh | Request::DetailAnew { .. } => true,
         Request::Act { .. }
+        | Request::Create { .. }
+        | Request::TakeBack { .. }
         | Request::Delivery { .. }
         | Request::Deliveries { .. }
         | Request::SearchDeliveries { .. }
@@ -70,7 +80,8 @@ pub fn asks_a_provider(request: &Request) -> bool {
         | Request::Actions { .. }
         | Request::Template { .. }
         | Request::SaveTemplate { .. }
-        | Request::Render { .. } => false,
+        | Request::Render { .. }
+        | Request::ApiLog { .. } => false,
     }
 }
 
@@ -83,6 +94,10 @@ pub struct Desk {
     pub library: Library,
     /// Actions being carried out: the end waits for them.
     pub under_way: TaskTracker,
+    /// Actions that can still be taken back.
+    pub waiting: Waiting,
+    /// The end has come: what waits is sent.
+    pub ending: CancellationToken,
     /// Held from a change on the board until the store has it, so that both end with the same.
     pub order: Mutex<()>,
     /// Incidents that only another look at the provider can tell of.
@@ -96,6 +111,11 @@ pub struct Desk {
     /// Asks for the settings to be read again.
     pub reload: mpsc::Sender<Order>,
     pub metrics: Metrics,
+    /// The newest calls to providers.
+    pub calls: Calls,
+    /// The details that were looked at.
+    pub details: Details,
+    pub audit: Audit,
 }
 
 impl Desk {
@@ -105,7 +125,10 @@ impl Desk {
             may_act(&self.access(caller))?;
         }
         match request {
-            Request::Act { targets, verb } => self.act(caller, targets, verb).await,
+            Request::Act { targets, verb, undoable } => self.act(caller, targets, verb, undoable).await,
+            Request::Create { account, new, undoable } => self.create(caller, account, *new, undoable).await,
+            Request::TakeBack { action } => self.take_back(caller, action),
+            Request::Choices { account, of } => self.choices(account, of).await,
             Request::Detail { key } => self.detail(key).await,
             Request::Delivery { id } => self.delivery(id).await,
             Request::Deliveries { before, limit } => self.deliveries(before, limit).await,
@@ -122,6 +145,8 @@ impl Desk {
                 }
                 Ok(Answer::Refreshing)
             }
+            Request::DetailAnew { key } => self.detail_anew(key).await,
+            Request::ApiLog { after, limit } => Ok(self.api_log(after, limit)),
         }
     }
 
@@ -130,48 +155,17 @@ impl Desk {
         self.people.access(caller, self.accounts.all().keys())
     }
 
-    async fn act(self: &Arc<Self>, caller: &Caller, targets: Vec<Target>, verb: Verb) -> Result<Answer, String> {
-        if targets.is_empty() || targets.len() > TARGETS {
-            return Err(format!("an action takes 1 to {TARGETS} incidents, not {}", targets.len()));
-        }
-        let targets = targets.into_iter().map(|target| self.acting(caller, target)).collect::<Result<Vec<_>, _>>()?;
-        let by = by(caller, &targets);
-        tracing::info!(uid = by.uid, "{} of {} incidents is asked for", verb.word(), targets.len());
-        let keys = targets.iter().map(|(target, _)| target.key.clone()).collect();
-        let action = self
-            .store
-            .new_action((self.now)(), by, verb, keys)
-            .await
-            .map_err(|e| format!("nothing was sent: the action could not be written down: {e}"))?;
-        let id = action.id;
-        self.hub.publish(Change::Action(Box::new(action.clone())));
-        self.under_way.spawn(actions::carry_out(Arc::clone(self), action, targets));
-        Ok(Answer::Accepted { action: id })
-    }
-
-    /// In whose name `caller` acts on `target`.
-    fn acting(&self, caller: &Caller, target: Target) -> Result<(Target, Acting), String> {
-        let account = &target.key.account;
-        if !self.accounts.contains_key(account) {
-            return Err(format!("there is no account `{account}`"));
-        }
-        let acting = self.people.acting(caller, account)?;
-        Ok((target, acting))
-    }
-
     async fn actions(&self, limit: u32) -> Result<Answer, String> {
         let limit = limit.min(PAGE);
         let actions = self.store.read(move |reader| reader.actions(limit)).await.map_err(|e| e.to_string())?;
         Ok(Answer::Actions { actions })
     }
 
-    async fn detail(&self, key: IncidentKey) -> Result<Answer, String> {
-        let account =
-            self.accounts.get(&key.account).ok_or_else(|| format!("there is no account `{}`", key.account))?;
-        let provider = account.provider().await.map_err(|e| e.to_string())?;
-        let mut detail = provider.detail(&key.id, (self.now)()).await.map_err(|e| e.to_string())?;
-        detail.key = key;
-        Ok(Answer::Detail { detail: Box::new(detail) })
+    fn api_log(&self, after: u64, limit: u32) -> Answer {
+        let calls = self.calls.newest(after, limit.try_into().unwrap_or(usize::MAX));
+        let accounts = self.accounts.all();
+        let budgets = accounts.iter().filter_map(|(name, account)| Some((name.clone(), account.budget()?))).collect();
+        Answer::ApiLog { calls, budgets }
     }
 
     async fn delivery(&self, id: DeliveryId) -> Result<Answer, String> {
@@ -232,19 +226,23 @@ impl Desk {
 
     /// Takes in one look at an incident, shows and keeps what is new in it.
     pub async fn observe(&self, seen: &Observation) {
-        self.observe_all(std::slice::from_ref(seen)).await;
+        self.observe_all(vec![seen.clone()]).await;
     }
 
     /// Takes in several; returns those whose status is another now.
-    pub async fn observe_all(&self, seen: &[Observation]) -> Vec<IncidentKey> {
+    pub async fn observe_all(&self, seen: Vec<Observation>) -> Vec<IncidentKey> {
         let _order = self.order.lock().await;
         let (writes, moved, doubted) = self.hub.change(|board| {
             let (mut changes, mut writes, mut moved, mut doubted) = (vec![], vec![], vec![], vec![]);
-            for seen in seen.iter().filter(|seen| board.accounts.contains_key(&seen.key.account)).collect::<Vec<_>>() {
-                doubted.extend(board.doubts(seen).then(|| seen.key.clone()));
+            for seen in seen {
+                if !board.accounts.contains_key(&seen.key.account) {
+                    continue;
+                }
+                doubted.extend(board.doubts(&seen).then(|| seen.key.clone()));
                 let before = board.incidents.get(&seen.key).map(|known| known.state.status);
-                let Some(change) = board.observe(seen) else { continue };
+                let Some(change) = board.take(seen) else { continue };
                 if let Change::Incident(incident) = &change {
+                    self.details.overtaken(&incident.key);
                     if before != Some(incident.state.status) {
                         moved.push(incident.key.clone());
                     }
@@ -286,14 +284,6 @@ fn may_act(access: &Access) -> Result<(), String> {
         Access::Act { .. } | Access::ActAs { .. } => Ok(()),
         Access::Watch { reason } => Err(format!("you may look, not act: {reason}")),
     }
-}
-
-/// For the log of actions.
-fn by(caller: &Caller, targets: &[(Target, Acting)]) -> By {
-    let mut names: Vec<Shown> = targets.iter().filter_map(|(_, acting)| acting.name()).collect();
-    names.dedup();
-    let name = names.iter().map(Shown::as_str).collect::<Vec<_>>().join(", ");
-    By { actor: caller.login.clone(), uid: caller.uid, name: (!name.is_empty()).then(|| Shown::line(&name)) }
 }
 
 /// A stored delivery, cleaned for the screen.

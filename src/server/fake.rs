@@ -1,7 +1,7 @@
 //! A provider in memory whose answers can be spoiled, for tests of what the server makes of them.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -19,17 +19,19 @@ use super::{
 use crate::{
     config::{AccountSettings, ProviderKind},
     core::{
-        action::Assignee,
+        action::{Assignee, Edit, NewIncident, Step},
         board::{Board, Change},
+        call::{Budget, Purpose},
+        choices::{Choices, ChoicesOf},
         detail::Detail,
         freshness::{self, Freshness, Identity, Push},
         id::{AccountName, IncidentId, IncidentKey, SubscriptionId, UserId},
-        incident::{Extra, Named, Observation, Stamp, State, Status, Urgency},
+        incident::{Extra, Named, Observation, Pending, Stamp, State, Status, Urgency},
         oncall::{OnCall, Schedule},
         subscription::{self, Created, Filter, NewSubscription, Subscription},
         text::Shown,
     },
-    provider::{Check, Directory, Provider, ProviderError, Subscriptions},
+    provider::{Check, Directory, Provider, ProviderError, Subscriptions, Touch},
     store::Store,
     template::{Library, Limits, Renderer},
 };
@@ -54,7 +56,14 @@ pub(super) enum Spoil {
 
 struct Inside {
     incidents: BTreeMap<IncidentId, Observation>,
-    notes: Vec<String>,
+    /// What was done beside incidents.
+    signs: Vec<(IncidentId, Step)>,
+    /// Nothing can be read back of what was done beside incidents.
+    signless: bool,
+    /// The incidents of each write.
+    requests: Vec<Vec<IncidentId>>,
+    /// Spoils a write on many that names it.
+    refused: BTreeSet<IncidentId>,
     writes: usize,
     next_write: VecDeque<Spoil>,
     reads: Option<ProviderError>,
@@ -66,6 +75,14 @@ struct Inside {
     pings: usize,
     looks: usize,
     skew: Option<SignedDuration>,
+    /// Lists of open incidents that were asked for, single incidents, and details.
+    lists: usize,
+    singles: usize,
+    details: usize,
+    /// What happened, as the provider's log has it, where it tells.
+    log: Option<Vec<Touch>>,
+    budget: Option<Budget>,
+    hangs: bool,
     /// In whose name each write was made; `None`: the account's own.
     names: Vec<Option<String>>,
 }
@@ -74,7 +91,10 @@ impl Default for Inside {
     fn default() -> Self {
         Self {
             incidents: BTreeMap::new(),
-            notes: vec![],
+            signs: vec![],
+            signless: false,
+            requests: vec![],
+            refused: BTreeSet::new(),
             writes: 0,
             next_write: VecDeque::new(),
             reads: None,
@@ -85,6 +105,12 @@ impl Default for Inside {
             pings: 0,
             looks: 0,
             skew: None,
+            lists: 0,
+            singles: 0,
+            details: 0,
+            log: None,
+            budget: None,
+            hangs: false,
             names: vec![],
         }
     }
@@ -110,27 +136,67 @@ fn timed_out() -> ProviderError {
     ProviderError::TimedOut { address: "fake".into(), within: Duration::from_secs(15) }
 }
 
+fn observation(id: &str, status: Status, second: i64) -> Observation {
+    let at = Timestamp::from_second(1_700_000_000 + second).expect("small");
+    let state = State {
+        status,
+        urgency: Urgency::High,
+        title: Shown::line(&format!("{id} is down")),
+        number: Some(7),
+        priority: None,
+        service: None,
+        escalation_policy: None,
+        assignees: vec![person("alice")],
+        teams: vec![],
+        created_at: at,
+        url: None,
+        dedup_key: None,
+    };
+    let extra = Some(Extra { changed_by: Some("Bob".into()), ..Extra::default() });
+    Observation { key: key(id), stamp: Stamp::rest(at, at), state, extra }
+}
+
+impl Inside {
+    /// Takes a step as the provider would; gives the incident where its answer shows it.
+    fn take(&mut self, id: &IncidentId, step: &Step) -> Option<Observation> {
+        let known = self.incidents.get_mut(id).expect("incident");
+        match step {
+            Step::Acknowledge => known.state.status = Status::Acknowledged,
+            Step::Resolve => known.state.status = Status::Resolved,
+            Step::Assign(Assignee::User(user)) => known.state.assignees = vec![user.clone()],
+            Step::Assign(Assignee::EscalationPolicy(policy)) => known.state.escalation_policy = Some(policy.clone()),
+            Step::Edit(Edit::Title(title)) => known.state.title = Shown::line(title),
+            Step::Edit(Edit::Urgency(urgency)) => known.state.urgency = *urgency,
+            Step::Edit(Edit::Priority(one)) => known.state.priority = one.as_ref().map(|one| one.name.clone()),
+            Step::Snooze(until) => {
+                let pending = Pending { what: "unacknowledge".into(), at: *until };
+                known.extra.get_or_insert_default().pending = vec![pending];
+            }
+            Step::MergeInto(into) => {
+                known.state.status = Status::Resolved;
+                known.extra.get_or_insert_default().merged_into = Some(into.clone());
+            }
+            _ => {
+                self.signs.push((id.clone(), step.clone()));
+                return None;
+            }
+        }
+        known.stamp.at = known.stamp.at.checked_add(SignedDuration::from_secs(1)).expect("small");
+        Some(known.clone())
+    }
+}
+
 impl Fake {
     /// Puts an incident there, as if the provider's other users had made it so at `second`.
     pub(super) fn put(&self, id: &str, status: Status, second: i64) -> Observation {
-        let at = Timestamp::from_second(1_700_000_000 + second).expect("small");
-        let state = State {
-            status,
-            urgency: Urgency::High,
-            title: Shown::line(&format!("{id} is down")),
-            number: Some(7),
-            priority: None,
-            service: None,
-            escalation_policy: None,
-            assignees: vec![person("alice")],
-            teams: vec![],
-            created_at: at,
-            url: None,
-            dedup_key: None,
-        };
-        let extra = Some(Extra { changed_by: Some("Bob".into()), ..Extra::default() });
-        let seen = Observation { key: key(id), stamp: Stamp::rest(at, at), state, extra };
-        self.inside().incidents.insert(seen.key.id.clone(), seen.clone());
+        let seen = observation(id, status, second);
+        let mut inside = self.inside();
+        inside.incidents.insert(seen.key.id.clone(), seen.clone());
+        if let Some(log) = &mut inside.log {
+            let entry = format!("R{}", log.len());
+            log.push(Touch { at: Timestamp::now(), incident: seen.key.id.clone(), entry });
+        }
+        drop(inside);
         seen
     }
 
@@ -170,6 +236,25 @@ impl Fake {
         self.inside().looks
     }
 
+    /// From now on it tells what happened.
+    pub(super) fn keep_a_log(&self) {
+        self.inside().log = Some(vec![]);
+    }
+
+    pub(super) fn set_budget(&self, budget: Budget) {
+        self.inside().budget = Some(budget);
+    }
+
+    /// How often the list of open incidents was asked for, and how often a single one.
+    pub(super) fn asked(&self) -> (usize, usize) {
+        let inside = self.inside();
+        (inside.lists, inside.singles)
+    }
+
+    pub(super) fn details(&self) -> usize {
+        self.inside().details
+    }
+
     pub(super) fn remove(&self, id: &str) {
         self.inside().incidents.remove(id);
     }
@@ -200,8 +285,32 @@ impl Fake {
         self.inside().on_calls = Some(error);
     }
 
+    /// Who is on call is never answered.
+    pub(super) fn hang_on_calls(&self) {
+        self.inside().hangs = true;
+    }
+
     pub(super) fn writes(&self) -> usize {
         self.inside().writes
+    }
+
+    /// The incidents of each write, in order.
+    pub(super) fn requests(&self) -> Vec<Vec<IncidentId>> {
+        self.inside().requests.clone()
+    }
+
+    /// A write on many that names this one is refused whole.
+    pub(super) fn refuse_among_many(&self, id: &str) {
+        self.inside().refused.insert(IncidentId::new(id).expect("id"));
+    }
+
+    /// What is done beside incidents cannot be read back from now on.
+    pub(super) fn hide_signs(&self) {
+        self.inside().signless = true;
+    }
+
+    pub(super) fn titles(&self) -> Vec<Shown> {
+        self.inside().incidents.values().map(|seen| seen.state.title.clone()).collect()
     }
 
     pub(super) fn names(&self) -> Vec<Option<String>> {
@@ -209,7 +318,8 @@ impl Fake {
     }
 
     pub(super) fn notes(&self) -> Vec<String> {
-        self.inside().notes.clone()
+        let note = |(_, step): &(IncidentId, Step)| if let Step::Note(text) = step { Some(text.clone()) } else { None };
+        self.inside().signs.iter().filter_map(note).collect()
     }
 
     pub(super) fn status(&self, id: &str) -> Status {
@@ -252,19 +362,23 @@ impl Fake {
             }
         }
     }
-
-    fn change(&self, id: &IncidentId, change: impl FnOnce(&mut State)) -> Result<Observation, ProviderError> {
-        self.write(|inside| {
-            let known = inside.incidents.get_mut(id).expect("incident");
-            change(&mut known.state);
-            known.stamp.at = known.stamp.at.checked_add(SignedDuration::from_secs(1)).expect("small");
-            known.clone()
-        })
-    }
 }
 
 #[async_trait]
 impl Provider for Fake {
+    fn budget(&self) -> Option<Budget> {
+        self.inside().budget
+    }
+
+    fn for_purpose(&self, _purpose: Purpose) -> Arc<dyn Provider> {
+        Arc::new(self.clone())
+    }
+
+    async fn touched_since(&self, since: Timestamp) -> Result<Option<Vec<Touch>>, ProviderError> {
+        let late = |log: &Vec<Touch>| log.iter().filter(|touch| touch.at >= since).cloned().collect();
+        self.read(|inside| Ok(inside.log.as_ref().map(late)))
+    }
+
     fn clock_skew(&self) -> Option<SignedDuration> {
         self.inside().skew
     }
@@ -280,6 +394,7 @@ impl Provider for Fake {
     }
 
     async fn open_incidents(&self) -> Result<Vec<Observation>, ProviderError> {
+        self.inside().lists += 1;
         self.read(|i| Ok(i.incidents.values().filter(|seen| seen.state.status.is_open()).cloned().collect()))
     }
 
@@ -291,23 +406,30 @@ impl Provider for Fake {
     }
 
     async fn incident(&self, id: &IncidentId) -> Result<Observation, ProviderError> {
+        self.inside().singles += 1;
         self.read(|i| i.incidents.get(id).cloned().ok_or_else(|| ProviderError::NotFound { what: id.to_string() }))
     }
 
     async fn detail(&self, id: &IncidentId, now: Timestamp) -> Result<Detail, ProviderError> {
         let key = IncidentKey { account: account_name(), id: id.clone() };
-        Ok(Detail {
-            key,
-            fetched_at: now,
-            description: None,
-            alerts: vec![],
-            notes: vec![],
-            timeline: vec![],
-            missing: vec![],
+        self.inside().details += 1;
+        self.read(|_| {
+            Ok(Detail {
+                key,
+                fetched_at: now,
+                description: None,
+                alerts: vec![],
+                notes: vec![],
+                timeline: vec![],
+                missing: vec![],
+            })
         })
     }
 
     async fn on_calls(&self) -> Result<Vec<OnCall>, ProviderError> {
+        if self.inside().hangs {
+            std::future::pending::<()>().await;
+        }
         self.read(|inside| inside.on_calls.clone().map_or(Ok(vec![]), Err))
     }
 
@@ -319,24 +441,51 @@ impl Provider for Fake {
         self.read(|_| Ok(Directory::default()))
     }
 
-    async fn set_status(&self, id: &IncidentId, status: Status) -> Result<Observation, ProviderError> {
-        self.change(id, |state| state.status = status)
+    async fn take(&self, id: &IncidentId, step: &Step) -> Result<Option<Observation>, ProviderError> {
+        self.inside().requests.push(vec![id.clone()]);
+        self.write(|inside| inside.take(id, step))
     }
 
-    async fn hand_off(&self, id: &IncidentId, to: &Assignee) -> Result<Observation, ProviderError> {
-        self.change(id, |state| match to {
-            Assignee::User(user) => state.assignees = vec![user.clone()],
-            Assignee::EscalationPolicy(policy) => state.escalation_policy = Some(policy.clone()),
+    async fn take_many(&self, ids: &[IncidentId], step: &Step) -> Result<Vec<Observation>, ProviderError> {
+        self.inside().requests.push(ids.to_vec());
+        if let Some(bad) = ids.iter().find(|id| self.inside().refused.contains(*id)) {
+            self.inside().writes += 1;
+            return Err(ProviderError::Refused { status: 400, reason: format!("Incident {bad} Not Found") });
+        }
+        self.write(|inside| ids.iter().filter_map(|id| inside.take(id, step)).collect())
+    }
+
+    async fn signs(
+        &self,
+        id: &IncidentId,
+        step: &Step,
+        since: Option<Timestamp>,
+    ) -> Result<Option<usize>, ProviderError> {
+        // What it has are from long ago.
+        self.read(|inside| {
+            let signs = inside.signs.iter().filter(|(known, signed)| known == id && signed == step).count();
+            Ok((!inside.signless).then_some(if since.is_none() { signs } else { 0 }))
         })
     }
 
-    async fn add_note(&self, _id: &IncidentId, text: &str) -> Result<(), ProviderError> {
-        self.write(|inside| inside.notes.push(text.to_owned()))
+    async fn create_incident(&self, new: &NewIncident) -> Result<Observation, ProviderError> {
+        self.write(|inside| {
+            let mut seen = observation("PNEW", Status::Triggered, 0);
+            seen.state.title = Shown::line(&new.title);
+            seen.state.dedup_key = Some(Shown::line(&new.dedup_key));
+            inside.incidents.insert(seen.key.id.clone(), seen.clone());
+            seen
+        })
     }
 
-    async fn note_texts(&self, _id: &IncidentId, since: Option<Timestamp>) -> Result<Vec<String>, ProviderError> {
-        // Its notes are from long ago.
-        self.read(|inside| Ok(if since.is_none() { inside.notes.clone() } else { vec![] }))
+    async fn created_incident(&self, new: &NewIncident) -> Result<Option<Observation>, ProviderError> {
+        let has_it =
+            |seen: &&Observation| seen.state.dedup_key.as_ref().is_some_and(|known| known.as_str() == new.dedup_key);
+        self.read(|inside| Ok(inside.incidents.values().find(has_it).cloned()))
+    }
+
+    async fn choices(&self, _of: &ChoicesOf) -> Result<Choices, ProviderError> {
+        self.read(|_| Ok(Choices::Priorities(vec![])))
     }
 
     fn subscriptions(&self) -> Option<&dyn Subscriptions> {
@@ -424,6 +573,8 @@ pub(super) fn parts(hub: Hub, store: Store, accounts: Accounts, dir: &std::path:
         renderer: Renderer::new(vec!["false".into()], Limits::default()),
         library: Library::open(&dir.join("templates")),
         under_way: TaskTracker::new(),
+        waiting: super::actions::undo::Waiting::default(),
+        ending: tokio_util::sync::CancellationToken::new(),
         order: tokio::sync::Mutex::default(),
         looks: super::look::Looks::default(),
         now: Timestamp::now,
@@ -431,5 +582,8 @@ pub(super) fn parts(hub: Hub, store: Store, accounts: Accounts, dir: &std::path:
         people: People::default(),
         reload: tokio::sync::mpsc::channel(1).0,
         metrics: super::metrics::Metrics::default(),
+        calls: super::calls::Calls::default(),
+        details: super::details::Details::default(),
+        audit: super::audit::Audit::in_dir(dir),
     }
 }

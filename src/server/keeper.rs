@@ -252,7 +252,7 @@ impl Keeper {
             .iter()
             .map(|new| {
                 let known = self.desk.accounts.get(&new.name).filter(|known| known.settings == *new);
-                known.unwrap_or_else(|| Arc::new(Account::new(new.clone())))
+                known.unwrap_or_else(|| Arc::new(Account::new(new.clone(), &self.desk.calls)))
             })
             .collect();
         for account in &accounts {
@@ -312,6 +312,10 @@ impl Keeper {
         if former.people != now.people {
             self.desk.people.set(&now.people);
             changes.push("who acts as whom is another".to_owned());
+        }
+        if former.actions != now.actions {
+            self.desk.waiting.set_window(now.actions.undo_window);
+            changes.push("how long an action can be taken back is another".to_owned());
         }
         if (&former.server.socket, &former.server.group) != (&now.server.socket, &now.server.group) {
             changes.push("server.socket and server.group need a restart, and stay as they were".to_owned());
@@ -443,7 +447,7 @@ fn account_changes(known: AccountBoard) -> [Change; 4] {
         Change::Account(Box::new(known.account)),
         Change::OnCalls { account: account.clone(), oncalls: known.oncalls },
         Change::Schedules { account: account.clone(), schedules: known.schedules },
-        Change::Directory { account, people: known.people, policies: known.policies },
+        Change::Directory { account, people: known.people, policies: known.policies, policy_teams: known.policy_teams },
     ]
 }
 

@@ -1,10 +1,14 @@
 //! The half that owns: store, port, credentials. It receives, polls, acts, and serves consoles over [`crate::proto`].
 
 pub mod account;
+mod acting;
 pub mod actions;
+pub mod audit;
+pub mod calls;
 pub mod certificate;
 pub mod console;
 pub mod desk;
+pub mod details;
 pub mod door;
 pub mod guests;
 mod hooks;
@@ -43,8 +47,12 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use account::{Account, Accounts};
+use actions::undo::Waiting;
+use audit::Audit;
+use calls::Calls;
 use console::Guest;
 use desk::Desk;
+use details::Details;
 use guests::{Guests, Seat};
 use hub::Hub;
 use keeper::{Keeper, Load};
@@ -145,7 +153,9 @@ impl Server {
             board.apply(&Change::Account(Box::new(first_look(account))));
         }
         let (board, unsettled) = store.read(move |reader| restore(reader, board)).await?;
-        let accounts = Accounts::new(options.settings.accounts.iter().cloned().map(Account::new));
+        let calls = Calls::default();
+        let account = |settings| Account::new(settings, &calls);
+        let accounts = Accounts::new(options.settings.accounts.iter().cloned().map(account));
         let renderer = Renderer::new(options.worker.clone(), Limits::default());
         let (reload, orders) = mpsc::channel(1);
         let desk = Arc::new(Desk {
@@ -155,6 +165,8 @@ impl Server {
             renderer,
             library,
             under_way: TaskTracker::new(),
+            waiting: Waiting::new(options.settings.actions.undo_window),
+            ending: CancellationToken::new(),
             order: Mutex::default(),
             looks: Looks::default(),
             now: Timestamp::now,
@@ -162,6 +174,9 @@ impl Server {
             people: People::new(&options.settings.people),
             reload,
             metrics: Metrics::default(),
+            calls,
+            details: Details::default(),
+            audit: Audit::in_dir(&options.state_dir),
         });
         let guests = Guests::new(guests::Limits::default());
         let server = Self { desk, tasks: TaskTracker::new(), stop: CancellationToken::new(), guests, _lease: lease };
@@ -240,8 +255,10 @@ impl Server {
         &self.desk.hub
     }
 
-    /// Waits for the actions under way, at most `within`; says whether all are settled.
+    /// Sends what could still be taken back, and waits for the actions under way, at most `within`; says whether all
+    /// are settled.
     pub async fn finish_actions(&self, within: Duration) -> bool {
+        self.desk.ending.cancel();
         self.desk.under_way.close();
         timeout(within, self.desk.under_way.wait()).await.is_ok()
     }
@@ -280,7 +297,8 @@ fn restore(reader: &Reader, mut board: Board) -> Result<(Board, Vec<crate::core:
     for incident in reader.incidents()? {
         // An account that is not configured any more has nobody to tell what became of its incidents.
         if board.accounts.contains_key(&incident.key.account) {
-            board.incidents.insert(incident.key.clone(), incident);
+            // A copy has no room to spare; what was read has.
+            board.incidents.insert(incident.key.clone(), incident.clone());
         }
     }
     let limit = u32::try_from(crate::core::board::LOG_LENGTH).unwrap_or(u32::MAX);

@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{PrunedFor, StoreError, files, pack, schema};
 use crate::core::{
-    action::{Action, By},
+    action::{Action, By, Verb},
     delivery::{DeliverySummary, Direction, Proof, Scheme, Timings, Verdict},
     id::{AccountName, ActionId, DeliveryId, EventId, IncidentId, IncidentKey},
     incident::Incident,
@@ -359,9 +359,15 @@ fn action(row: &Row<'_>) -> rusqlite::Result<Action> {
             uid: row.get("uid")?,
             name: row.get::<_, Option<String>>("name")?.map(|name| Shown::line(&name)),
         },
-        verb: parsed(row, "verb")?,
+        verb: checked(row, "verb", |text| verb(&text))?,
         outcomes: parsed(row, "outcomes")?,
+        due: None,
     })
+}
+
+/// Resolving took no note once, and was kept as the bare word.
+fn verb(text: &str) -> serde_json::Result<Verb> {
+    if text == "\"resolve\"" { Ok(Verb::Resolve { note: None }) } else { serde_json::from_str(text) }
 }
 
 fn verdict(word: &str) -> Result<Verdict, String> {

@@ -247,7 +247,7 @@ pub(super) fn new_action(
     targets: &[IncidentKey],
 ) -> Result<Action> {
     let outcomes: Vec<_> = targets.iter().map(|key| (key.clone(), Outcome::Pending)).collect();
-    let mut action = Action { id: ActionId(0), at, by: by.clone(), verb: verb.clone(), outcomes };
+    let mut action = Action { id: ActionId(0), at, by: by.clone(), verb: verb.clone(), outcomes, due: None };
     put_action(db, None, &action)?;
     action.id = ActionId(db.last_insert_rowid());
     Ok(action)

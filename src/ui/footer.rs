@@ -3,12 +3,14 @@
 
 use ratatui::{
     Frame,
-    layout::Rect,
+    layout::{Position, Rect},
     text::{Line, Span},
     widgets::Clear,
 };
 
 use super::{
+    incidents::completions,
+    prompt::tail,
     templates,
     theme::{Tone, style},
     webhooks,
@@ -18,21 +20,59 @@ use crate::{
     app::{
         Model, Notice, NoticeKind, View,
         filter::Filter,
+        incidents::{self, Typing},
         keys::{Action, BINDINGS, Scope},
         oncall,
     },
-    core::text::{columns, fit},
+    core::text::{Shown, columns, fit},
 };
 
 /// Lines that news may take.
 const NEWS_LINES: usize = 3;
+/// Before what a query may become.
+const TAB: &str = "tab ";
 
 pub(super) type Hint = (&'static str, &'static str);
 
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    if let Some(line) = &model.command.line {
+        return command(model, line.as_str(), frame, area);
+    }
     match &model.notice {
         Some(notice) => news(model, notice, frame, area),
-        None => frame.render_widget(fitting(model, &hints(model), area.width.into()), area),
+        None => quiet(model, frame, area),
+    }
+}
+
+/// What the query being typed may become, else the hints.
+fn quiet(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let width = usize::from(area.width);
+    let typed = model.view == View::Incidents && model.prompt.is_none() && model.help.is_none();
+    let completions = if typed { completions(model, width.saturating_sub(TAB.len())) } else { String::new() };
+    if completions.is_empty() {
+        frame.render_widget(fitting(model, &hints(model), width), area);
+        return;
+    }
+    let tab = Span::styled(TAB, style(model, Tone::Accent));
+    frame.render_widget(Line::from(vec![tab, Span::raw(completions)]), area);
+}
+
+/// The command being typed; the cursor stands at its end.
+fn command(model: &Model, text: &str, frame: &mut Frame<'_>, area: Rect) {
+    let shown = tail(Shown::line(text).as_str(), usize::from(area.width).saturating_sub(2));
+    let column = u16::try_from(columns(&shown) + 1).unwrap_or(u16::MAX);
+    let line = Line::from(vec![Span::styled(":", style(model, Tone::Accent)), Span::raw(shown)]);
+    frame.render_widget(line, area);
+    frame.set_cursor_position(Position::new(area.x.saturating_add(column), area.y));
+}
+
+/// What the notice says; with how long it can still be taken back, where it can.
+fn told(model: &Model, notice: &Notice) -> String {
+    match incidents::undoable(model) {
+        Some((_, left)) if notice.kind == NoticeKind::Working => {
+            format!("{} sent in {} s, u takes it back", notice.text, left.as_secs() + 1)
+        }
+        _ => notice.text.to_string(),
     }
 }
 
@@ -43,7 +83,7 @@ fn news(model: &Model, notice: &Notice, frame: &mut Frame<'_>, area: Rect) {
         NoticeKind::Bad => ("! ", Tone::Alarm),
     };
     let width = usize::from(area.width).saturating_sub(mark.len().min(2));
-    let mut lines = wrap(notice.text.as_str(), width);
+    let mut lines = wrap(&told(model, notice), width);
     // An open prompt must be seen whole: the keys that answer it may stand in its last line.
     let most = if model.prompt.is_some() { 1 } else { NEWS_LINES };
     if lines.len() > most {
@@ -62,16 +102,24 @@ fn news(model: &Model, notice: &Notice, frame: &mut Frame<'_>, area: Rect) {
 /// What the keys do now, most wanted first; the last one is always shown.
 fn hints(model: &Model) -> Vec<Hint> {
     if let Some(prompt) = &model.prompt {
-        return prompt.hints().to_vec();
+        return prompt.hints();
     }
     if model.help.is_some() {
         return vec![("j/k", "scroll"), ("esc", "back")];
     }
-    let incidents = &model.incidents;
-    if model.view == View::Incidents && incidents.filtering {
-        return vec![("enter", "keep"), ("esc", "clear")];
+    if model.calls.is_some() {
+        return vec![("j/k", "select"), ("g", "newest"), ("esc", "back")];
     }
-    if model.view == View::Incidents && incidents.opened.is_some() {
+    let state = &model.incidents;
+    if model.view == View::Incidents && state.picking.is_some() {
+        return vec![("enter", "show"), ("j/k", "select"), ("esc", "back")];
+    }
+    match state.typing.filter(|_| model.view == View::Incidents) {
+        Some(Typing::Filter) => return vec![("enter", "keep"), ("esc", "clear"), ("tab", "complete")],
+        Some(Typing::Mark) => return vec![("enter", "mark"), ("esc", "leave it"), ("tab", "complete")],
+        None => {}
+    }
+    if model.view == View::Incidents && state.opened.is_some() {
         let wanted =
             [Action::Acknowledge, Action::Resolve, Action::HandOff, Action::Note, Action::GoToDeliveries, Action::Link];
         let mut out = vec![("esc", "back")];

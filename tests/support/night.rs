@@ -106,6 +106,13 @@ impl Night {
         ]
     }
 
+    /// Adds to the configuration.
+    pub(crate) fn configure(&self, more: &str) {
+        let path = self.dir.path().join("config.toml");
+        let config = fs::read_to_string(&path).expect("config");
+        fs::write(path, format!("{config}\n{more}")).expect("config");
+    }
+
     pub(crate) fn spawn(&self, reading: Reading) -> Console {
         let mut command = CommandBuilder::new(BIN);
         command.env_clear();

@@ -3,16 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use jiff::SignedDuration;
+
 use crate::{
     app::{
         Effect, Link, Model, NoticeKind,
-        page::Tone,
-        prompt::{Aim, Prompt, Wish},
+        prompt::{Aim, Preset, Prompt, Wish},
     },
     core::{
         action::{Action, Outcome, Verb},
         board::Board,
-        id::{ActionId, IncidentKey},
+        id::{AccountName, ActionId, IncidentKey},
         incident::Status,
     },
     proto::{Answer, Request, RequestId},
@@ -21,6 +22,7 @@ use crate::{
 use super::{
     detail,
     doubts::{self, Asked, Doubts},
+    words,
 };
 
 /// What this console asked for and has not heard the end of.
@@ -34,16 +36,38 @@ pub(super) struct Tracking {
     conflicts: VecDeque<Action>,
     /// Sent to the server, and not known whether it was written down there.
     pub(super) doubts: Doubts,
+    /// The open request to take something back.
+    taking_back: Option<RequestId>,
 }
 
 /// Opens the prompt for `wish` on the open incident, else the marked ones, else the selected one; or says
 /// why not.
-pub(super) fn begin(model: &mut Model, wish: Wish) {
+pub(super) fn begin(model: &mut Model, wish: Wish) -> Vec<Effect> {
+    begin_with(model, wish, &Preset::default())
+}
+
+/// The same with words that are typed already.
+pub(in crate::app) fn begin_with(model: &mut Model, wish: Wish, preset: &Preset<'_>) -> Vec<Effect> {
     let keys = chosen(model);
-    match aims(model, wish, &keys) {
-        Ok((aims, left_out)) => Prompt::open(model, wish, aims, left_out),
-        Err(reason) => model.say(NoticeKind::Bad, &reason),
+    let found = if wish == Wish::Create { place(model, &keys) } else { aims(model, wish, &keys) };
+    match found {
+        Ok((account, aims)) => Prompt::open(model, wish, account, aims, preset),
+        Err(reason) => {
+            model.say(NoticeKind::Bad, &reason);
+            vec![]
+        }
     }
+}
+
+/// Where an action belongs, what it aims at, and what is left out of it.
+type Aims = (AccountName, (Vec<Aim>, Vec<String>));
+
+/// The account of a new incident: that of the incident at hand, else the first.
+fn place(model: &Model, keys: &[IncidentKey]) -> Result<Aims, String> {
+    let first = keys.first().map(|key| &key.account).or_else(|| model.board.accounts.keys().next());
+    let account = first.cloned().ok_or("no account is configured")?;
+    may_act(model, &[], Some(&account))?;
+    Ok((account, (vec![], vec![])))
 }
 
 fn chosen(model: &Model) -> Vec<IncidentKey> {
@@ -60,11 +84,11 @@ fn chosen(model: &Model) -> Vec<IncidentKey> {
 }
 
 /// What `wish` can be done to, and why not to the others; fails when nothing is left.
-fn aims(model: &Model, wish: Wish, keys: &[IncidentKey]) -> Result<(Vec<Aim>, Vec<String>), String> {
+fn aims(model: &Model, wish: Wish, keys: &[IncidentKey]) -> Result<Aims, String> {
     if keys.is_empty() {
         return Err("no incident is selected: j and k select, space marks".into());
     }
-    may_act(model, keys)?;
+    may_act(model, keys, None)?;
     let (mut aims, mut left_out) = (vec![], vec![]);
     for key in keys {
         match aim(model, wish, key) {
@@ -75,10 +99,17 @@ fn aims(model: &Model, wish: Wish, keys: &[IncidentKey]) -> Result<(Vec<Aim>, Ve
     if aims.is_empty() {
         return Err(left_out.join("; "));
     }
-    if wish == Wish::HandOff && aims.iter().any(|aim| aim.target.key.account != keys[0].account) {
-        return Err("the marked incidents belong to several accounts: hand off one account's at a time".into());
+    let account = keys[0].account.clone();
+    if wish.is_for_one_account() && aims.iter().any(|aim| aim.target.key.account != account) {
+        return Err(format!(
+            "the marked incidents belong to several accounts: {} one account's at a time",
+            wish.word()
+        ));
     }
-    Ok((aims, left_out))
+    if wish.is_for_one() && aims.len() > 1 {
+        return Err(format!("{} takes one incident at a time", wish.word()));
+    }
+    Ok((account, (aims, left_out)))
 }
 
 fn aim(model: &Model, wish: Wish, key: &IncidentKey) -> Result<Aim, String> {
@@ -87,24 +118,28 @@ fn aim(model: &Model, wish: Wish, key: &IncidentKey) -> Result<Aim, String> {
     if let Some(verb) = under_way(model, wish, key) {
         return Err(format!("{}: {verb} is still under way", aim.name()));
     }
-    if incident.state.status == Status::Resolved && wish != Wish::Note {
+    if incident.state.status == Status::Resolved && !wish.is_for_resolved() {
         return Err(format!("{} is resolved: nothing to {}", aim.name(), wish.word()));
     }
     Ok(aim)
 }
 
-/// Whether the same was asked for already. A second note is not the same note.
+/// Whether the same was asked for already.
 fn under_way(model: &Model, wish: Wish, key: &IncidentKey) -> Option<&'static str> {
     let tracking = &model.incidents.tracking;
     let asked = tracking.asked.values().any(|asked| wish.is(&asked.verb) && asked.keys.contains(key));
     let open = |action: &&Action| wish.is(&action.verb) && tracking.ours.contains(&action.id);
     let waits = |action: &Action| action.outcomes.iter().any(|(known, o)| known == key && !o.is_final());
-    let running = wish != Wish::Note && (asked || model.board.actions.iter().filter(open).any(waits));
+    let running = !wish.repeats() && (asked || model.board.actions.iter().filter(open).any(waits));
     running.then(|| wish.word())
 }
 
-/// Whether this console can act on these at all; else why not.
-pub(in crate::app) fn may_act(model: &Model, keys: &[IncidentKey]) -> Result<(), String> {
+/// Whether this console can act on these, and at this account, at all; else why not.
+pub(in crate::app) fn may_act(
+    model: &Model,
+    keys: &[IncidentKey],
+    account: Option<&AccountName>,
+) -> Result<(), String> {
     match &model.link {
         Link::Connecting => return Err("not connected to the server yet".into()),
         Link::Lost { reason, .. } => return Err(format!("no link to the server, nothing can be sent: {reason}")),
@@ -113,8 +148,8 @@ pub(in crate::app) fn may_act(model: &Model, keys: &[IncidentKey]) -> Result<(),
     if let Some(reason) = model.watching() {
         return Err(format!("you may look, not act: {reason}"));
     }
-    for key in keys {
-        let account = model.board.accounts.get(&key.account);
+    for account in keys.iter().map(|key| &key.account).chain(account) {
+        let account = model.board.accounts.get(account);
         if let Some(reason) = account.and_then(|board| model.cannot_act(&board.account)) {
             return Err(reason);
         }
@@ -122,50 +157,55 @@ pub(in crate::app) fn may_act(model: &Model, keys: &[IncidentKey]) -> Result<(),
     Ok(())
 }
 
-/// Sends the action to the server, once.
-pub(in crate::app) fn send(model: &mut Model, aims: &[Aim], verb: Verb) -> Vec<Effect> {
+/// Sends the action to the server, once. `account`: where something new is made.
+pub(in crate::app) fn send(model: &mut Model, account: Option<AccountName>, aims: &[Aim], verb: Verb) -> Vec<Effect> {
     let targets: Vec<_> = aims.iter().map(|aim| aim.target.clone()).collect();
     let keys: Vec<_> = targets.iter().map(|target| target.key.clone()).collect();
-    let subject = subject(aims);
-    model.say(NoticeKind::Working, &format!("{} {subject} …", doing(&verb)));
-    let (id, effect) = model.ask(Request::Act { targets, verb: verb.clone() });
+    let subject = words::subject(aims, &verb);
+    model.say(NoticeKind::Working, &format!("{} {subject} …", words::doing(&verb)));
+    let request = match (&verb, account) {
+        (Verb::Create(new), Some(account)) => Request::Create { account, new: new.clone(), undoable: true },
+        _ => Request::Act { targets, verb: verb.clone(), undoable: true },
+    };
+    let (id, effect) = model.ask(request);
     for key in &keys {
         model.incidents.marked.remove(key);
     }
+    super::marks_changed(model);
     let after = model.board.actions.front().map(|action| action.id);
     let asked = Asked { verb, subject, keys, at: model.now, after };
     model.incidents.tracking.asked.insert(id, asked);
     vec![effect]
 }
 
-/// `#12 disk full`, or `3 incidents`.
-fn subject(aims: &[Aim]) -> String {
-    match aims {
-        [one] => format!("{} {}", one.name(), one.title),
-        many => format!("{} incidents", many.len()),
-    }
+/// The newest of our actions that can still be taken back, and for how much longer.
+pub fn undoable(model: &Model) -> Option<(&Action, SignedDuration)> {
+    let ours = |action: &&Action| model.incidents.tracking.ours.contains(&action.id) && action.waits();
+    let action = model.board.actions.iter().find(ours)?;
+    let left = action.due?.duration_since(model.now);
+    (left > SignedDuration::ZERO).then_some((action, left))
 }
 
-fn doing(verb: &Verb) -> &'static str {
-    match verb {
-        Verb::Acknowledge => "acknowledging",
-        Verb::Resolve => "resolving",
-        Verb::HandOff { .. } => "handing off",
-        Verb::Note { .. } => "adding a note to",
+/// Asks for the newest of our actions that waits to be taken back.
+pub(super) fn take_back(model: &mut Model) -> Vec<Effect> {
+    if let Some((action, _)) = undoable(model) {
+        let action = action.id;
+        let (id, effect) = model.ask(Request::TakeBack { action });
+        model.incidents.tracking.taking_back = Some(id);
+        return vec![effect];
     }
-}
-
-fn done(verb: &Verb) -> String {
-    match verb {
-        Verb::Acknowledge => "acknowledged".into(),
-        Verb::Resolve => "resolved".into(),
-        Verb::HandOff { to, .. } => format!("handed off to {}:", to.name()),
-        Verb::Note { .. } => "note added to".into(),
-    }
+    model.say(NoticeKind::Bad, "nothing can be taken back: what was sent stays sent");
+    vec![]
 }
 
 /// The server's answer to an action; `None`: not one of ours.
 pub(super) fn answered(model: &mut Model, id: RequestId, answer: &Result<Answer, String>) -> Option<Vec<Effect>> {
+    if model.incidents.tracking.taking_back.take_if(|asked| *asked == id).is_some() {
+        if let Err(reason) = answer {
+            model.say(NoticeKind::Bad, reason);
+        }
+        return Some(vec![]);
+    }
     let asked = take(model, id)?;
     match answer {
         Ok(Answer::Accepted { action }) => {
@@ -265,8 +305,8 @@ fn report(model: &mut Model, id: ActionId) {
         return;
     }
     let Some(action) = model.board.actions.iter().find(|action| action.id == id).cloned() else { return };
-    let kind = standing(&action);
-    let text = summary(&model.board, &action);
+    let kind = words::standing(&action);
+    let text = words::summary(&model.board, &action);
     // Bad news stays until it was seen; good news of another action must not paint it over.
     if kind == NoticeKind::Bad || model.notice.as_ref().is_none_or(|notice| notice.kind != NoticeKind::Bad) {
         model.say(kind, &text);
@@ -276,88 +316,6 @@ fn report(model: &mut Model, id: ActionId) {
         if action.outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Conflict { .. })) {
             model.incidents.tracking.conflicts.push_back(action);
         }
-    }
-}
-
-fn standing(action: &Action) -> NoticeKind {
-    let ended_badly = |o: &Outcome| o.is_final() && !matches!(o, Outcome::Confirmed { .. });
-    if action.outcomes.iter().any(|(_, outcome)| ended_badly(outcome)) {
-        NoticeKind::Bad
-    } else if action.is_final() {
-        NoticeKind::Good
-    } else {
-        NoticeKind::Working
-    }
-}
-
-fn summary(board: &Board, action: &Action) -> String {
-    let named = |key: &IncidentKey| match board.incidents.get(key) {
-        Some(incident) => format!("{} {}", Aim::at(incident).name(), incident.state.title),
-        None => key.id.to_string(),
-    };
-    match action.outcomes.as_slice() {
-        [(key, Outcome::Confirmed { notice })] => {
-            let notice = notice.as_ref().map(|notice| format!(" ({notice})")).unwrap_or_default();
-            format!("{} {}{notice}", done(&action.verb), named(key))
-        }
-        [(key, outcome)] if outcome.is_final() => {
-            format!("{} {}: {}", action.verb.word(), named(key), outcome_words(outcome))
-        }
-        [(key, _)] => format!("{} {} …", doing(&action.verb), named(key)),
-        many => {
-            let start = if action.is_final() { action.verb.word() } else { doing(&action.verb) };
-            format!("{start} {} incidents: {}", many.len(), tally(many))
-        }
-    }
-}
-
-/// `2 confirmed, 1 failed: not found`.
-fn tally(outcomes: &[(IncidentKey, Outcome)]) -> String {
-    let mut counts: Vec<(&'static str, usize)> = vec![];
-    for (_, outcome) in outcomes {
-        match counts.iter_mut().find(|(word, _)| *word == outcome.word()) {
-            Some((_, count)) => *count += 1,
-            None => counts.push((outcome.word(), 1)),
-        }
-    }
-    let counts: Vec<_> = counts.iter().map(|(word, count)| format!("{count} {word}")).collect();
-    let reason = outcomes.iter().find_map(|(_, outcome)| reason(outcome));
-    match reason {
-        Some(reason) => format!("{}: {reason}", counts.join(", ")),
-        None => counts.join(", "),
-    }
-}
-
-fn reason(outcome: &Outcome) -> Option<&str> {
-    match outcome {
-        Outcome::Pending | Outcome::Sent | Outcome::Confirmed { .. } => None,
-        Outcome::Partly { failed: reason, .. }
-        | Outcome::Failed { reason }
-        | Outcome::Conflict { reason, .. }
-        | Outcome::Unknown { reason } => Some(reason.as_str()),
-    }
-}
-
-/// An outcome with all that is known about it.
-pub(super) fn outcome_words(outcome: &Outcome) -> String {
-    let word = outcome.word();
-    match outcome {
-        Outcome::Pending | Outcome::Sent | Outcome::Confirmed { notice: None } => word.into(),
-        Outcome::Confirmed { notice: Some(notice) } => format!("{word} ({notice})"),
-        Outcome::Partly { done, failed } => format!("{word}: {done}, but {failed}"),
-        Outcome::Failed { reason } => format!("{word}: {reason}"),
-        Outcome::Conflict { now, reason } => format!("not sent, it is {} now: {reason}", now.word()),
-        Outcome::Unknown { reason } => format!("not known whether it is done: {reason}"),
-    }
-}
-
-/// The mark for an outcome in a row, and its tone; none for what went well.
-pub fn outcome_mark(outcome: &Outcome) -> Option<(char, Tone)> {
-    match outcome {
-        Outcome::Pending | Outcome::Sent => Some(('…', Tone::Caution)),
-        Outcome::Confirmed { .. } => None,
-        Outcome::Partly { .. } | Outcome::Failed { .. } => Some(('x', Tone::Alarm)),
-        Outcome::Conflict { .. } | Outcome::Unknown { .. } => Some(('?', Tone::Caution)),
     }
 }
 

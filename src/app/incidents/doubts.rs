@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::{
-    app::{Model, NoticeKind},
+    app::{Model, NoticeKind, prompt::Wish},
     core::{
         action::{Action, Verb},
         id::{ActionId, IncidentKey},
@@ -94,9 +94,9 @@ fn ours_since<'a>(model: &'a Model, asked: &Asked) -> impl Iterator<Item = &'a A
 
 /// Whether a later action of ours says more about this incident than the doubt does.
 fn is_over(model: &Model, asked: &Asked, key: &IncidentKey) -> bool {
-    let like = |verb: &Verb| match verb {
-        Verb::Note { .. } => *verb == asked.verb,
-        Verb::Acknowledge | Verb::Resolve | Verb::HandOff { .. } => verb.word() == asked.verb.word(),
+    let like = |verb: &Verb| match Wish::of(verb) {
+        wish if wish.repeats() => *verb == asked.verb,
+        wish => wish.is(&asked.verb),
     };
     let covers = |action: &Action| like(&action.verb) && action.outcomes.iter().any(|(known, _)| known == key);
     ours_since(model, asked).any(covers)
@@ -107,8 +107,8 @@ fn is_moot(model: &Model, asked: &Asked, key: &IncidentKey) -> bool {
     let now = model.board.incidents.get(key).map(|incident| incident.state.status);
     match asked.verb {
         Verb::Acknowledge => now.is_some_and(|now| now != Status::Triggered),
-        Verb::Resolve => now == Some(Status::Resolved),
-        Verb::HandOff { .. } | Verb::Note { .. } => false,
+        Verb::Resolve { .. } => now == Some(Status::Resolved),
+        _ => false,
     }
 }
 

@@ -4,18 +4,26 @@
 mod acting;
 mod detail;
 mod doubts;
+mod looking;
+mod query_line;
 mod rows;
+mod views;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use ratatui::layout::Rect;
 
-pub use acting::{last_action, outcome_mark};
-pub(super) use acting::{may_act, open_conflict, send};
+pub(super) use acting::{begin_with, may_act, open_conflict, send};
+pub use acting::{last_action, undoable};
 pub use detail::{Opened, page, status_mark, status_tone, urgency_word};
 pub use doubts::doubt;
+pub use looking::{Typing, candidates, matching};
+pub(super) use looking::{pasted, typed};
+pub use query_line::QueryLine;
 pub use rows::Rows;
+pub use words::outcome_mark;
 
 use super::{
     Effect, Model, NoticeKind, View, geometry,
@@ -23,15 +31,17 @@ use super::{
     list::{Cursor, Step},
     prompt::Wish,
     troubles::troubles,
-    typing::TypedLine,
     webhooks,
 };
 use crate::{
     core::{
         board::Change,
+        delivery::Verdict,
         freshness::{Account, Freshness},
-        id::IncidentKey,
-        keys::{Chord, Key},
+        id::{AccountName, IncidentKey, UserId},
+        query::incident::{Condition, Noted, asks},
+        text::Shown,
+        view::SavedViews,
     },
     proto::{Answer, RequestId},
 };
@@ -42,12 +52,23 @@ pub struct State {
     pub rows: Rows,
     pub cursor: Cursor<IncidentKey>,
     pub marked: BTreeSet<IncidentKey>,
-    pub filter: TypedLine,
-    /// The filter is being typed.
-    pub filtering: bool,
+    pub filter: QueryLine,
+    /// The query by which incidents are being marked.
+    pub marking: QueryLine,
+    /// Which of the two is being typed.
+    pub typing: Option<Typing>,
+    pub views: SavedViews,
+    /// The list of views is open, with the hand on this one.
+    pub picking: Option<Shown>,
+    /// The view whose name was kept for the next start.
+    remembered: Option<Shown>,
     /// Resolved incidents are listed however old.
     pub all_resolved: bool,
     pub opened: Option<Opened>,
+    /// On which incidents notes are known to be.
+    noted: Noted,
+    /// Who the person here is at each account, where that is known.
+    me: BTreeMap<AccountName, UserId>,
     /// Notes that did not arrive, by the incidents they were for.
     drafts: BTreeMap<BTreeSet<IncidentKey>, String>,
     tracking: acting::Tracking,
@@ -58,9 +79,15 @@ pub struct State {
 }
 
 impl State {
-    fn choice(&self) -> rows::Choice {
-        let words = self.filter.as_str().to_lowercase().split_whitespace().map(str::to_owned).collect();
-        rows::Choice { words, all_resolved: self.all_resolved }
+    /// What is listed, and what by.
+    fn listing(&mut self) -> (&mut Rows, rows::Choice<'_>) {
+        let Self { rows, filter, all_resolved, marked, noted, me, .. } = self;
+        (rows, rows::Choice { wanted: filter.wanted(), all_resolved: *all_resolved, marked, noted, me })
+    }
+
+    fn choice(&self) -> rows::Choice<'_> {
+        let Self { filter, all_resolved, marked, noted, me, .. } = self;
+        rows::Choice { wanted: filter.wanted(), all_resolved: *all_resolved, marked, noted, me }
     }
 
     /// Marked incidents that the list does not show now.
@@ -73,16 +100,29 @@ impl State {
 pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     model.incidents.started |= model.incidents.cursor.selected().is_some();
     match action {
-        Action::Acknowledge => acting::begin(model, Wish::Acknowledge),
-        Action::Resolve => acting::begin(model, Wish::Resolve),
-        Action::HandOff => acting::begin(model, Wish::HandOff),
-        Action::Note => acting::begin(model, Wish::Note),
+        Action::Acknowledge => return acting::begin(model, Wish::Acknowledge),
+        Action::Resolve => return acting::begin(model, Wish::Resolve),
+        Action::HandOff => return acting::begin(model, Wish::HandOff),
+        Action::Note => return acting::begin(model, Wish::Note),
+        Action::Snooze => return acting::begin(model, Wish::Snooze),
+        Action::Escalate => return acting::begin(model, Wish::Escalate),
+        Action::Merge => return acting::begin(model, Wish::Merge),
+        Action::EditIncident => return acting::begin(model, Wish::Edit),
+        Action::AddResponders => return acting::begin(model, Wish::AddResponders),
+        Action::StatusUpdate => return acting::begin(model, Wish::StatusUpdate),
+        Action::RunWorkflow => return acting::begin(model, Wish::RunWorkflow),
+        Action::ResolveAlert => return acting::begin(model, Wish::ResolveAlert),
+        Action::CreateIncident => return acting::begin(model, Wish::Create),
+        Action::TakeBack => return acting::take_back(model),
         Action::Link => return link(model),
         Action::GoToDeliveries => return deliveries(model),
-        Action::Back => back(model),
+        Action::Back => return back(model),
         _ if model.incidents.opened.is_some() => detail::step(model, Step::of(action)),
         Action::Open => return open(model),
-        Action::Filter => model.incidents.filtering = true,
+        Action::Filter => model.incidents.typing = Some(Typing::Filter),
+        Action::MarkMatching => looking::begin_marking(model),
+        Action::MarkAll => mark_all(model),
+        Action::PickView => views::begin(model),
         Action::ShowResolved => {
             model.incidents.all_resolved = !model.incidents.all_resolved;
             rebuild(model);
@@ -123,16 +163,16 @@ pub(super) fn show(model: &mut Model, key: IncidentKey) -> Vec<Effect> {
 }
 
 /// Closes the detail, else lifts the filter, else takes off the marks.
-fn back(model: &mut Model) {
+fn back(model: &mut Model) -> Vec<Effect> {
     if model.incidents.opened.take().is_some() {
-        return;
+        return vec![];
     }
-    if model.incidents.filter.is_empty() {
-        model.incidents.marked.clear();
-    } else {
-        model.incidents.filter.clear();
-        rebuild(model);
+    if !model.incidents.filter.is_empty() {
+        return looking::lift(model);
     }
+    model.incidents.marked.clear();
+    marks_changed(model);
+    vec![]
 }
 
 /// Toggles the mark of the selected row; on the way to another row only sets it.
@@ -146,6 +186,25 @@ fn mark(model: &mut Model, then: Option<Step>) {
     }
     if let Some(step) = then {
         state.cursor.step(step, state.rows.keys(), state.height);
+    }
+    marks_changed(model);
+}
+
+/// Marks all that is listed; takes these marks off when it is all marked already.
+fn mark_all(model: &mut Model) {
+    let State { rows, marked, .. } = &mut model.incidents;
+    if rows.keys().iter().all(|key| marked.contains(key)) {
+        marked.retain(|key| !rows.lists(key));
+    } else {
+        marked.extend(rows.keys().iter().cloned());
+    }
+    marks_changed(model);
+}
+
+/// Marks are others now: what is listed may depend on that.
+fn marks_changed(model: &mut Model) {
+    if asks(model.incidents.filter.wanted(), &Condition::Marked) {
+        rebuild(model);
     }
 }
 
@@ -172,48 +231,24 @@ fn deliveries(model: &mut Model) -> Vec<Effect> {
     vec![]
 }
 
-/// A key while text is being typed in this view (the filter line); `None`: it is not.
-pub(super) fn typed(model: &mut Model, chord: Chord) -> Option<Vec<Effect>> {
-    if !model.incidents.filtering {
-        return None;
-    }
-    match chord.key {
-        Key::Esc => {
-            model.incidents.filtering = false;
-            model.incidents.filter.clear();
-            rebuild(model);
-        }
-        Key::Enter => model.incidents.filtering = false,
-        Key::Down => return Some(act(model, Action::Down)),
-        Key::Up => return Some(act(model, Action::Up)),
-        _ => {
-            if model.incidents.filter.take(chord) {
-                refilter(model);
-            }
-        }
-    }
-    Some(vec![])
-}
-
-/// Pasted text; `false`: nothing is being typed here.
-pub(super) fn pasted(model: &mut Model, text: &str) -> bool {
-    if model.incidents.filtering {
-        model.incidents.filter.insert(text);
-        refilter(model);
-    }
-    model.incidents.filtering
-}
-
-/// The person changed what is listed, so the hand may go to the first row when its own is not there.
-fn refilter(model: &mut Model) {
-    rebuild(model);
-    let state = &mut model.incidents;
-    state.cursor.select_first_if_none(state.rows.keys());
-}
-
 /// An answer; `None`: not asked here, or no longer waited for.
 pub(super) fn answered(model: &mut Model, id: RequestId, answer: &Result<Answer, String>) -> Option<Vec<Effect>> {
-    acting::answered(model, id, answer).or_else(|| detail::answered(model, id, answer))
+    acting::answered(model, id, answer).or_else(|| {
+        let effects = detail::answered(model, id, answer)?;
+        if let Ok(Answer::Detail { detail }) = answer
+            && model.incidents.noted.take_detail(detail)
+        {
+            noted(model, &detail.key);
+        }
+        Some(effects)
+    })
+}
+
+/// More is known of the notes on an incident.
+fn noted(model: &mut Model, key: &IncidentKey) {
+    if asks(model.incidents.filter.wanted(), &Condition::Noted) {
+        row_changed(model, key);
+    }
 }
 
 /// A request went out and no answer came; `None`: not asked here.
@@ -246,6 +281,8 @@ fn drop_draft(model: &mut Model, keys: &[IncidentKey], text: &str) {
 /// A whole new board has come.
 pub(super) fn attached(model: &mut Model) -> Vec<Effect> {
     acting::attached(model);
+    model.incidents.noted.take_board(&model.board);
+    model.incidents.me = looking::me(model);
     rebuild(model);
     let mut effects = detail::attached(model);
     effects.extend(acting::open_conflict(model));
@@ -254,7 +291,7 @@ pub(super) fn attached(model: &mut Model) -> Vec<Effect> {
 
 /// The providers are being asked; so is the server about the opened incident.
 pub(super) fn refresh(model: &mut Model) -> Vec<Effect> {
-    detail::ask_again(model)
+    detail::ask_anew(model)
 }
 
 pub(super) fn detached(model: &mut Model) {
@@ -269,26 +306,51 @@ pub(super) fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
             model.incidents.marked.remove(key);
             row_changed(model, key)
         }
-        Change::Action(action) => acting::changed(model, action),
+        Change::Action(action) => {
+            for key in model.incidents.noted.take_action(action) {
+                noted(model, &key);
+            }
+            acting::changed(model, action)
+        }
+        Change::Delivery(delivery) => {
+            if let Some(key) = delivery.incident.as_ref().filter(|_| model.incidents.noted.take_delivery(delivery)) {
+                noted(model, key);
+            }
+            match &delivery.incident {
+                Some(key) if delivery.verdict != Verdict::Rejected && detail::shows(model, key) => {
+                    detail::ask_again(model)
+                }
+                _ => vec![],
+            }
+        }
         Change::Unwatched(_) => {
             rebuild(model);
             settle(model)
         }
-        Change::Account(_) | Change::Door(_) | Change::Upkeep(_) => settle(model),
-        Change::OnCalls { .. }
-        | Change::Schedules { .. }
-        | Change::Directory { .. }
-        | Change::Delivery(_)
-        | Change::Templates(_) => vec![],
+        Change::Account(_) | Change::Directory { .. } => {
+            people_changed(model, change);
+            settle(model)
+        }
+        Change::Door(_) | Change::Upkeep(_) => settle(model),
+        Change::OnCalls { .. } | Change::Schedules { .. } | Change::Templates(_) => vec![],
     }
 }
 
 fn row_changed(model: &mut Model, key: &IncidentKey) -> Vec<Effect> {
-    let state = &mut model.incidents;
-    let choice = state.choice();
-    state.rows.changed(&model.board, key, &choice, model.now);
+    let (rows, choice) = model.incidents.listing();
+    rows.changed(&model.board, key, choice, model.now);
     find_place(model);
     if detail::shows(model, key) { detail::settle(model) } else { vec![] }
+}
+
+/// Whom `assignee:` means may be another: the person here, or somebody's address.
+fn people_changed(model: &mut Model, change: &Change) {
+    let me = looking::me(model);
+    let directory = matches!(change, Change::Directory { .. }) && !model.incidents.filter.is_empty();
+    if directory || me != model.incidents.me {
+        model.incidents.me = me;
+        rebuild(model);
+    }
 }
 
 /// Time has passed: resolved incidents leave the list, and sources that fall silent take a line of it.
@@ -307,10 +369,10 @@ pub(super) fn settle(model: &mut Model) -> Vec<Effect> {
 }
 
 fn rebuild(model: &mut Model) {
-    let choice = model.incidents.choice();
-    model.incidents.rows.rebuild(&model.board, &choice, model.now);
     let known = &model.board.incidents;
     model.incidents.marked.retain(|key| known.contains_key(key));
+    let (rows, choice) = model.incidents.listing();
+    rows.rebuild(&model.board, choice, model.now);
     find_place(model);
 }
 
@@ -349,7 +411,9 @@ fn page_size(model: &Model) -> (usize, usize) {
 
 /// Nothing is being asked or typed, and the list or detail is in sight: a question may come up.
 fn is_idle(model: &Model) -> bool {
-    model.prompt.is_none() && model.help.is_none() && model.view == View::Incidents && !model.incidents.filtering
+    let asked = model.prompt.is_some() || model.command.line.is_some();
+    let busy = model.incidents.typing.is_some() || model.incidents.picking.is_some();
+    !asked && model.help.is_none() && model.view == View::Incidents && !busy
 }
 
 #[cfg(test)]

@@ -1,50 +1,32 @@
 //! Prompts: what is asked before anything is done that other people notice. A prompt names what it will
 //! touch; that list is made when it opens and never changes while it is open.
 
-mod hand_off;
+mod choices;
+mod pick;
+mod wish;
 
 use tui_textarea::{TextArea, WrapMode};
 
-pub use hand_off::{Choice, HandOff, Stage};
+pub use choices::{Choice, Means, Words};
+pub use pick::{Pick, Stage};
+pub use wish::Wish;
 
 use super::{
     Effect, Model, NoticeKind, incidents,
-    typing::{editor_input, pasted_text},
+    typing::{TypedLine, editor_input, pasted_text},
     webhooks,
 };
-use crate::core::{
-    action::{Action, Outcome, Target, Verb},
-    delivery::DeliverySummary,
-    id::IncidentKey,
-    incident::{Incident, Status},
-    keys::{Chord, Key},
-    text::Shown,
+use crate::{
+    core::{
+        action::{Action, Outcome, Target, Verb},
+        delivery::DeliverySummary,
+        id::{AccountName, IncidentKey},
+        incident::{Incident, Status},
+        keys::{Chord, Key},
+        text::Shown,
+    },
+    proto::{Answer, RequestId},
 };
-
-/// What a person wants done, before the particulars are known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wish {
-    Acknowledge,
-    Resolve,
-    HandOff,
-    Note,
-}
-
-impl Wish {
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Acknowledge => "acknowledge",
-            Self::Resolve => "resolve",
-            Self::HandOff => "hand off",
-            Self::Note => "note",
-        }
-    }
-
-    /// Whether `verb` is this wish with its particulars.
-    pub fn is(self, verb: &Verb) -> bool {
-        self.word() == verb.word()
-    }
-}
 
 /// One incident that a prompt is about, as it was when the prompt opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,9 +71,14 @@ pub struct Prompt {
 #[derive(Debug)]
 pub enum Ask {
     Acknowledge,
-    Resolve,
-    HandOff(Box<HandOff>),
-    Note(Box<TextArea<'static>>),
+    /// With a note, if one is typed.
+    Resolve {
+        note: TypedLine,
+        typing: bool,
+    },
+    Pick(Box<Pick>),
+    /// A text of several lines: a note or a status update.
+    Text(Wish, Box<TextArea<'static>>),
     /// An action met another status than was seen; one reason for each incident.
     Conflict {
         verb: Verb,
@@ -101,16 +88,47 @@ pub enum Ask {
     Replay(Box<DeliverySummary>),
 }
 
+/// Words that a prompt begins with: those of a command line.
+#[derive(Debug, Default)]
+pub(super) struct Preset<'a> {
+    /// What to choose.
+    pub(super) choice: &'a str,
+    /// The text that goes with it.
+    pub(super) text: &'a str,
+}
+
 impl Prompt {
-    pub(super) fn open(model: &mut Model, wish: Wish, aims: Vec<Aim>, left_out: Vec<String>) {
+    /// `account`: where the choices come from.
+    pub(super) fn open(
+        model: &mut Model,
+        wish: Wish,
+        account: AccountName,
+        (aims, left_out): (Vec<Aim>, Vec<String>),
+        preset: &Preset<'_>,
+    ) -> Vec<Effect> {
         let keys: Vec<_> = aims.iter().map(|aim| aim.target.key.clone()).collect();
+        let mut effects = vec![];
         let ask = match wish {
             Wish::Acknowledge => Ask::Acknowledge,
-            Wish::Resolve => Ask::Resolve,
-            Wish::HandOff => Ask::HandOff(Box::new(HandOff::new(model, &aims))),
-            Wish::Note => Ask::Note(Box::new(editor(incidents::take_draft(model, &keys).unwrap_or_default()))),
+            Wish::Resolve => {
+                let mut note = TypedLine::default();
+                note.insert(preset.text);
+                Ask::Resolve { note, typing: false }
+            }
+            Wish::Note | Wish::StatusUpdate => {
+                let draft = if wish == Wish::Note { incidents::take_draft(model, &keys) } else { None };
+                let text = [draft.unwrap_or_default().as_str(), preset.text].concat();
+                Ask::Text(wish, Box::new(editor(text)))
+            }
+            _ => {
+                let (mut pick, asked) = Pick::open(model, wish, account, &aims);
+                pick.preset(model, preset.choice, preset.text);
+                effects = asked;
+                Ask::Pick(Box::new(pick))
+            }
         };
         model.prompt = Some(Self { aims, left_out, ask });
+        effects
     }
 
     /// Asks whether to go on although the status is another; `false` when there is nothing left to ask.
@@ -137,19 +155,25 @@ impl Prompt {
         true
     }
 
+    /// The account that something is chosen at, where it is not that of the incidents.
+    fn account(&self) -> Option<&AccountName> {
+        if let Ask::Pick(pick) = &self.ask { Some(&pick.account) } else { None }
+    }
+
     fn keys(&self) -> Vec<IncidentKey> {
         self.aims.iter().map(|aim| aim.target.key.clone()).collect()
     }
 
     /// Keys and what they do, for the footer.
-    pub fn hints(&self) -> &'static [(&'static str, &'static str)] {
+    pub fn hints(&self) -> Vec<(&'static str, &'static str)> {
         match &self.ask {
-            Ask::Acknowledge => &[("enter", "acknowledge"), ("esc", "leave it")],
-            Ask::Resolve => &[("enter", "resolve"), ("esc", "leave it")],
-            Ask::Note(_) => &[("ctrl-s", "send"), ("enter", "line"), ("esc", "leave it")],
-            Ask::Conflict { .. } => &[("y", "do it anyway"), ("esc", "leave it")],
-            Ask::Replay(_) => &[("enter", "replay"), ("esc", "leave it")],
-            Ask::HandOff(hand_off) => hand_off.hints(),
+            Ask::Acknowledge => vec![("enter", "acknowledge"), ("esc", "leave it")],
+            Ask::Resolve { typing: false, .. } => vec![("enter", "resolve"), ("tab", "note"), ("esc", "leave it")],
+            Ask::Resolve { typing: true, .. } => vec![("enter", "resolve"), ("esc", "back")],
+            Ask::Text(..) => vec![("ctrl-s", "send"), ("enter", "line"), ("esc", "leave it")],
+            Ask::Conflict { .. } => vec![("y", "do it anyway"), ("esc", "leave it")],
+            Ask::Replay(_) => vec![("enter", "replay"), ("esc", "leave it")],
+            Ask::Pick(pick) => pick.hints(),
         }
     }
 }
@@ -159,11 +183,22 @@ pub fn consequence(verb: &Verb, now: Status) -> &'static str {
     match (verb, now) {
         (Verb::Acknowledge, Status::Resolved) => "acknowledging reopens it",
         (Verb::Acknowledge, Status::Triggered | Status::Acknowledged) => "acknowledging puts your name on it",
-        (Verb::Resolve, Status::Resolved) => "there is nothing left to resolve",
-        (Verb::Resolve, Status::Triggered | Status::Acknowledged) => "resolving closes it for everybody",
+        (Verb::Resolve { note: None }, Status::Resolved) | (Verb::ResolveAlert { .. }, _) => {
+            "there is nothing left to resolve"
+        }
+        (Verb::Resolve { note: Some(_) }, Status::Resolved) | (Verb::Note { .. }, _) => "the note is added",
+        (Verb::Resolve { .. }, _) => "resolving closes it for everybody",
         (Verb::HandOff { .. }, Status::Resolved) => "handing it off may reopen it",
-        (Verb::HandOff { .. }, Status::Triggered | Status::Acknowledged) => "handing it off pages the new assignee",
-        (Verb::Note { .. }, _) => "the note is added",
+        (Verb::HandOff { .. }, _) => "handing it off pages the new assignee",
+        (Verb::Snooze { .. }, _) => "only what is open can be snoozed",
+        (Verb::Escalate { .. }, Status::Resolved) => "only what is open can be escalated",
+        (Verb::Escalate { .. }, _) => "escalating pages the next level",
+        (Verb::Merge { .. }, Status::Resolved) => "what is resolved can hardly be merged",
+        (Verb::Merge { .. }, _) => "merging closes it for everybody",
+        (Verb::AddResponders { .. }, _) => "they are asked to join something that is over",
+        (Verb::StatusUpdate { .. }, _) => "the update is sent by e-mail",
+        (Verb::RunWorkflow { .. }, _) => "the workflow runs",
+        (Verb::Edit(_) | Verb::Create(_), _) => "it is done",
     }
 }
 
@@ -179,11 +214,11 @@ fn editor(text: String) -> TextArea<'static> {
 pub(super) fn press(model: &mut Model, mut prompt: Prompt, chord: Chord) -> Vec<Effect> {
     let step = match &mut prompt.ask {
         Ask::Acknowledge => confirm(chord, Key::Enter, &Verb::Acknowledge),
-        Ask::Resolve => confirm(chord, Key::Enter, &Verb::Resolve),
+        Ask::Resolve { note, typing } => resolve(note, typing, chord),
         // It came up by itself, so the key is one that nobody presses by the way.
         Ask::Conflict { verb, .. } => confirm(chord, Key::Char('y'), verb),
-        Ask::Note(editor) => note(model, editor, chord),
-        Ask::HandOff(hand_off) => hand_off::press(model, hand_off, chord),
+        Ask::Text(wish, editor) => text(*wish, editor, chord),
+        Ask::Pick(pick) => pick::press(model, pick, chord),
         Ask::Replay(delivery) => match chord.key {
             Key::Enter => return webhooks::replay(model, delivery.id),
             Key::Esc => Step::Leave,
@@ -213,7 +248,21 @@ fn confirm(chord: Chord, yes: Key, verb: &Verb) -> Step {
     }
 }
 
-fn note(model: &mut Model, editor: &mut TextArea<'static>, chord: Chord) -> Step {
+fn resolve(note: &mut TypedLine, typing: &mut bool, chord: Chord) -> Step {
+    match chord.key {
+        Key::Enter => {
+            let note = Some(note.as_str().trim().to_owned()).filter(|note| !note.is_empty());
+            return Step::Do(Verb::Resolve { note });
+        }
+        Key::Esc if !*typing => return Step::Leave,
+        Key::Esc | Key::Tab => *typing = !*typing && chord.key == Key::Tab,
+        _ if *typing => drop(note.take(chord)),
+        _ => {}
+    }
+    Step::Stay
+}
+
+fn text(wish: Wish, editor: &mut TextArea<'static>, chord: Chord) -> Step {
     let send = (chord.ctrl && chord.key == Key::Char('s')) || (chord.alt && chord.key == Key::Enter);
     if chord.key == Key::Esc {
         return Step::Leave;
@@ -223,25 +272,24 @@ fn note(model: &mut Model, editor: &mut TextArea<'static>, chord: Chord) -> Step
         return Step::Stay;
     }
     let text = editor.lines().join("\n").trim().to_owned();
-    if text.is_empty() {
-        model.say(NoticeKind::Bad, "the note is empty");
-        return Step::Stay;
-    }
-    Step::Do(Verb::Note { text })
+    Step::Do(if wish == Wish::Note { Verb::Note { text } } else { Verb::StatusUpdate { message: text } })
 }
 
 /// Sends it; when that is not possible now, says so and keeps what was typed.
 fn carry_out(model: &mut Model, prompt: Prompt, verb: Verb) -> Vec<Effect> {
-    if let Err(reason) = incidents::may_act(model, &prompt.keys()) {
+    let objection = verb.objection(model.now).map_or(Ok(()), Err);
+    let account = prompt.account();
+    if let Err(reason) = objection.and_then(|()| incidents::may_act(model, &prompt.keys(), account)) {
         model.say(NoticeKind::Bad, &reason);
         model.prompt = Some(prompt);
         return vec![];
     }
-    incidents::send(model, &prompt.aims, verb)
+    let account = account.cloned();
+    incidents::send(model, account, &prompt.aims, verb)
 }
 
 fn leave(model: &mut Model, prompt: &Prompt) {
-    if let Ask::Note(editor) = &prompt.ask {
+    if let Ask::Text(Wish::Note, editor) = &prompt.ask {
         let text = editor.lines().join("\n");
         if !text.trim().is_empty() {
             incidents::keep_draft(model, &prompt.keys(), &text);
@@ -251,19 +299,35 @@ fn leave(model: &mut Model, prompt: &Prompt) {
 }
 
 /// Pasted text goes where typing goes.
-pub(super) fn pasted(prompt: &mut Prompt, text: &str) {
+pub(super) fn pasted(model: &mut Model, text: &str) {
+    let Some(mut prompt) = model.prompt.take() else { return };
     match &mut prompt.ask {
-        Ask::Note(editor) => drop(editor.insert_str(pasted_text(text))),
-        Ask::HandOff(hand_off) => hand_off.pasted(text),
-        Ask::Acknowledge | Ask::Resolve | Ask::Conflict { .. } | Ask::Replay(_) => {}
+        Ask::Text(_, editor) => drop(editor.insert_str(pasted_text(text))),
+        Ask::Pick(pick) => pick.pasted(model, text),
+        Ask::Resolve { note, typing: true } => note.insert(text),
+        Ask::Acknowledge | Ask::Resolve { .. } | Ask::Conflict { .. } | Ask::Replay(_) => {}
     }
+    model.prompt = Some(prompt);
+}
+
+/// An answer to what the open prompt asked for; `None`: it did not.
+pub(super) fn answered(model: &mut Model, id: RequestId, answer: &Result<Answer, String>) -> Option<Vec<Effect>> {
+    let mut prompt = model.prompt.take()?;
+    let choices = match answer {
+        Ok(Answer::Choices { choices, .. }) => Ok(choices.clone()),
+        Ok(_) => Err("the server answered something else".to_owned()),
+        Err(reason) => Err(reason.clone()),
+    };
+    let ours = if let Ask::Pick(pick) = &mut prompt.ask { pick.told(model, id, choices) } else { false };
+    model.prompt = Some(prompt);
+    ours.then(Vec::new)
 }
 
 /// The screen has another size.
 pub(super) fn settle(model: &mut Model) {
-    let height = hand_off::height(model);
-    if let Some(Prompt { ask: Ask::HandOff(hand_off), .. }) = &mut model.prompt {
-        hand_off.settle(height);
+    let height = pick::height(model);
+    if let Some(Prompt { ask: Ask::Pick(pick), .. }) = &mut model.prompt {
+        pick.settle(height);
     }
 }
 

@@ -181,7 +181,7 @@ pub(super) fn begin_replay(model: &mut Model) {
     let Some(delivery) = at_hand(model).cloned() else {
         return model.say(NoticeKind::Bad, "there is no delivery to replay");
     };
-    let refused = incidents::may_act(model, &[]).err().or_else(|| {
+    let refused = incidents::may_act(model, &[], None).err().or_else(|| {
         let under_way = model.webhooks.replaying.as_ref().is_some_and(|(wait, _)| !wait.overdue(model.now));
         let reason = delivery.cannot_be_replayed().or(under_way.then_some("another one is being replayed"));
         reason.map(|reason| format!("delivery {}: {reason}", delivery.id))

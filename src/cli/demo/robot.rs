@@ -44,6 +44,6 @@ fn next(client: &Client, turn: usize) -> Option<(Target, Verb)> {
             let note = Some(format!("handed off in turn {turn}"));
             Some((with(Status::Acknowledged)?, Verb::HandOff { to: Assignee::User(person), note }))
         }
-        _ => Some((with(Status::Acknowledged)?, Verb::Resolve)),
+        _ => Some((with(Status::Acknowledged)?, Verb::Resolve { note: None })),
     }
 }

@@ -62,7 +62,7 @@ pub(super) fn is_plain_value(text: &str) -> bool {
     !text.is_empty() && !text.starts_with('"') && !text.contains(|c: char| c.is_whitespace() || c == ',')
 }
 
-fn is_field_name(text: &str) -> bool {
+pub(super) fn is_field_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 }

@@ -6,20 +6,27 @@
 //! from:203.0.113.7 or status:4xx     `or` divides; it binds weaker than everything else
 //! ```
 //!
-//! This is the grammar alone. What the fields are, and what they mean, is said by those who use it ([`delivery`]).
+//! This is the grammar alone. What the fields are, and what they mean, is said by those who use it ([`delivery`], [`incident`],
+//! [`oncall`]).
 //! Printing a query and reading it again gives the same query.
 
 pub mod delivery;
+pub mod incident;
 mod lexer;
 mod near;
+pub mod oncall;
+pub mod part;
 mod time;
+mod values;
 
 use std::fmt;
 
 use jiff::{Timestamp, tz::TimeZone};
 
+use lexer::is_field_name;
 pub use near::nearest;
 pub use time::{Spans, moment, span};
+pub use values::Fields;
 
 /// What is wrong with a query, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -180,6 +187,19 @@ impl<T> Query<T> {
         self.groups.iter().fold(Truth::No, |so_far, next| so_far.or(|| group(next)))
     }
 
+    /// What both ask for.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self
+    where
+        T: Clone,
+    {
+        if self.is_empty() || other.is_empty() {
+            return if self.is_empty() { other.clone() } else { self.clone() };
+        }
+        let both = self.groups.iter().flat_map(|mine| other.groups.iter().map(move |theirs| (mine, theirs)));
+        Self { groups: both.map(|(mine, theirs)| [&mine[..], &theirs[..]].concat()).collect() }
+    }
+
     /// The same query over other conditions.
     pub fn map<U, E>(&self, mut make: impl FnMut(&T) -> Result<U, E>) -> Result<Query<U>, E> {
         let mut literal = |literal: &Literal<T>| match literal {
@@ -216,16 +236,12 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Word(word) => f.write_str(word),
-            Self::Text(text) => quoted(f, text),
+            Self::Text(text) => f.write_str(&quoted(text)),
             Self::Field { name, values } => {
                 f.write_str(name)?;
                 for (at, value) in values.iter().enumerate() {
                     f.write_str(if at == 0 { ":" } else { "," })?;
-                    if lexer::is_plain_value(&value.text) {
-                        f.write_str(&value.text)?;
-                    } else {
-                        quoted(f, &value.text)?;
-                    }
+                    f.write_str(&written(&value.text))?;
                 }
                 Ok(())
             }
@@ -233,8 +249,13 @@ impl fmt::Display for Kind {
     }
 }
 
-fn quoted(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    write!(f, "\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+/// A value as it is written after its field: in quotes where it cannot stand without.
+pub fn written(value: &str) -> String {
+    if lexer::is_plain_value(value) { value.to_owned() } else { quoted(value) }
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 #[cfg(test)]
@@ -284,6 +305,13 @@ mod tests {
         assert_eq!([Yes.and(|| Perhaps), No.and(|| Perhaps), Perhaps.and(|| No)], [Perhaps, No, No]);
         assert_eq!([Yes.or(|| Perhaps), No.or(|| Perhaps), Perhaps.or(|| Yes)], [Yes, Perhaps, Yes]);
         assert_eq!(!Perhaps, Perhaps);
+    }
+
+    #[test]
+    fn of_two_queries_both_must_hold() {
+        let and = |a: &str, b: &str| parse(a).expect(a).and(&parse(b).expect(b)).to_string();
+        assert_eq!(and("a or b", "!c or d"), "a !c or a d or b !c or b d");
+        assert_eq!([and("", "a"), and("a", ""), and("", "")], ["a", "a", ""]);
     }
 
     fn any_term() -> impl Strategy<Value = Kind> {

@@ -2,7 +2,12 @@
 
 use serde_json::Value;
 
-use super::{client::Api, naming::shown_url, paging::List, wire};
+use super::{
+    client::Api,
+    naming::shown_url,
+    paging::{End, List},
+    wire,
+};
 use crate::{
     core::{
         detail::{Alert, Detail, Note, TimelineEntry},
@@ -56,33 +61,22 @@ fn kept<T>(part: &str, fetched: Result<(Vec<T>, bool), ProviderError>, missing: 
 async fn alerts(api: &Api, id: &IncidentId) -> Result<(Vec<wire::Alert>, bool), ProviderError> {
     let path = ["incidents", id.as_str(), "alerts"];
     let rows = api.list(&List::first(MOST_ALERTS, &path, "alerts", &[])).await?;
-    Ok((objects(rows.rows), rows.more))
+    Ok((objects(rows.rows), rows.end == End::Enough))
 }
 
 async fn entries(api: &Api, id: &IncidentId) -> Result<(Vec<wire::LogEntry>, bool), ProviderError> {
     let path = ["incidents", id.as_str(), "log_entries"];
     let query = [("time_zone", "UTC".to_owned()), ("include[]", "channels".to_owned())];
     let rows = api.list(&List::first(MOST_ENTRIES, &path, "log_entries", &query)).await?;
-    Ok((objects(rows.rows), rows.more))
+    Ok((objects(rows.rows), rows.end == End::Enough))
 }
 
-async fn notes(api: &Api, id: &IncidentId) -> Result<(Vec<wire::Note>, bool), ProviderError> {
+pub(super) async fn notes(api: &Api, id: &IncidentId) -> Result<(Vec<wire::Note>, bool), ProviderError> {
     let mut answer = api.get(&["incidents", id.as_str(), "notes"], &[]).await?.json;
     let Some(Value::Array(rows)) = answer.get_mut("notes").map(Value::take) else {
         return Err(ProviderError::Unreadable { cause: "the list `notes` is missing in the answer".to_owned() });
     };
     Ok((objects(rows), false))
-}
-
-/// The texts of an incident's notes, as they are.
-pub(super) async fn note_texts(
-    api: &Api,
-    id: &IncidentId,
-    since: Option<jiff::Timestamp>,
-) -> Result<Vec<String>, ProviderError> {
-    let (mut notes, _) = notes(api, id).await?;
-    notes.retain(|note| note.created_at.zip(since).is_none_or(|(at, since)| at >= since));
-    Ok(notes.into_iter().filter_map(|note| note.content).collect())
 }
 
 /// Something that is no object becomes an empty one, so that the rows are still counted.

@@ -1,6 +1,9 @@
 //! `PagerDuty`: its REST API behind the trait [`Provider`], and its webhooks.
 //! Nothing of what it sends leaves this folder unread: core types only.
 
+mod actions;
+mod changes;
+mod choices;
 mod client;
 mod detail;
 mod errors;
@@ -9,6 +12,7 @@ mod lenient;
 mod naming;
 mod oncall;
 mod paging;
+mod signs;
 mod subscriptions;
 mod webhooks;
 mod wire;
@@ -18,12 +22,12 @@ mod tests;
 #[cfg(test)]
 pub(crate) mod world;
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use self::{
@@ -32,15 +36,17 @@ use self::{
     paging::List,
 };
 use super::{
-    Check, Directory, Provider, ProviderError, Subscriptions,
+    Check, Directory, Heard, Provider, ProviderError, Subscriptions, Touch,
     http::{BadAddress, BaseUrl, Http, Limits},
 };
 use crate::core::{
-    action::Assignee,
+    action::{NewIncident, Step},
+    call::{Budget, Purpose},
+    choices::{Choices, ChoicesOf},
     detail::Detail,
     freshness::Identity,
     id::{AccountName, IncidentId, IncidentKey},
-    incident::{Observation, Status},
+    incident::Observation,
     oncall::{OnCall, Person, Schedule},
     text::Shown,
 };
@@ -89,6 +95,13 @@ impl PagerDuty {
         Ok(Self { account: settings.account, api })
     }
 
+    /// The same, with every call told to `heard`.
+    #[must_use]
+    pub fn heard_by(self, heard: Heard) -> Self {
+        self.api.http.listen(self.account.clone(), heard);
+        self
+    }
+
     fn named(&self, email: &str) -> Result<Self, SetupError> {
         Ok(Self { account: self.account.clone(), api: self.api.acting_as(email)? })
     }
@@ -132,8 +145,16 @@ impl PagerDuty {
 
 #[async_trait]
 impl Provider for PagerDuty {
-    fn budget(&self) -> Option<u64> {
+    fn budget(&self) -> Option<Budget> {
         self.api.http.budget()
+    }
+
+    fn requests(&self) -> u64 {
+        self.api.asked.load(Ordering::Relaxed)
+    }
+
+    fn for_purpose(&self, purpose: Purpose) -> Arc<dyn Provider> {
+        Arc::new(Self { account: self.account.clone(), api: self.api.for_purpose(purpose) })
     }
 
     fn clock_skew(&self) -> Option<SignedDuration> {
@@ -161,7 +182,7 @@ impl Provider for PagerDuty {
     }
 
     async fn open_incidents(&self) -> Result<Vec<Observation>, ProviderError> {
-        incidents::open(&self.api, &self.account).await
+        incidents::open(&self.api, &self.account, Timestamp::now()).await
     }
 
     async fn resolved_incidents(&self, since: Timestamp) -> Result<Vec<Observation>, ProviderError> {
@@ -170,6 +191,10 @@ impl Provider for PagerDuty {
 
     async fn incident(&self, id: &IncidentId) -> Result<Observation, ProviderError> {
         incidents::one(&self.api, &self.account, id).await
+    }
+
+    async fn touched_since(&self, since: Timestamp) -> Result<Option<Vec<Touch>>, ProviderError> {
+        changes::touched(&self.api, since).await
     }
 
     async fn detail(&self, id: &IncidentId, now: Timestamp) -> Result<Detail, ProviderError> {
@@ -189,25 +214,33 @@ impl Provider for PagerDuty {
         oncall::directory(&self.api).await
     }
 
-    async fn set_status(&self, id: &IncidentId, status: Status) -> Result<Observation, ProviderError> {
-        incidents::set_status(&self.api, &self.account, id, status).await
+    async fn take(&self, id: &IncidentId, step: &Step) -> Result<Option<Observation>, ProviderError> {
+        actions::take(self, id, step).await
     }
 
-    async fn hand_off(&self, id: &IncidentId, to: &Assignee) -> Result<Observation, ProviderError> {
-        incidents::hand_off(&self.api, &self.account, id, to).await
+    async fn take_many(&self, ids: &[IncidentId], step: &Step) -> Result<Vec<Observation>, ProviderError> {
+        actions::take_many(self, ids, step).await
     }
 
-    async fn add_note(&self, id: &IncidentId, text: &str) -> Result<(), ProviderError> {
-        let path = ["incidents", id.as_str(), "notes"];
-        let answer = self.api.post(&path, json!({ "note": { "content": text } })).await?;
-        if answer.get("note").is_some_and(Value::is_object) {
-            return Ok(());
-        }
-        Err(ProviderError::Unreadable { cause: "no note in the answer to a new note".to_owned() })
+    async fn signs(
+        &self,
+        id: &IncidentId,
+        step: &Step,
+        since: Option<Timestamp>,
+    ) -> Result<Option<usize>, ProviderError> {
+        signs::count(&self.api, id, step, since).await
     }
 
-    async fn note_texts(&self, id: &IncidentId, since: Option<Timestamp>) -> Result<Vec<String>, ProviderError> {
-        detail::note_texts(&self.api, id, since).await
+    async fn create_incident(&self, new: &NewIncident) -> Result<Observation, ProviderError> {
+        actions::create(self, new).await
+    }
+
+    async fn created_incident(&self, new: &NewIncident) -> Result<Option<Observation>, ProviderError> {
+        incidents::with_dedup_key(&self.api, &self.account, &new.dedup_key).await
+    }
+
+    async fn choices(&self, of: &ChoicesOf) -> Result<Choices, ProviderError> {
+        choices::fetch(&self.api, of).await
     }
 
     fn subscriptions(&self) -> Option<&dyn Subscriptions> {

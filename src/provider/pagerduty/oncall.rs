@@ -8,7 +8,7 @@ use tracing::warn;
 use super::{client::Api, naming::named, paging::List, wire};
 use crate::{
     core::{
-        id::ScheduleId,
+        id::{PolicyId, ScheduleId, TeamId},
         incident::Named,
         oncall::{OnCall, Person, Schedule, Shift},
         text::Shown,
@@ -158,6 +158,7 @@ pub(super) async fn directory(api: &Api) -> Result<Directory, ProviderError> {
     let (users, policies) = tokio::try_join!(api.list(&users), api.list(&policies))?;
     Ok(Directory {
         people: users.rows.into_iter().map(person).collect::<Result<_, _>>()?,
+        policy_teams: policies.rows.iter().filter_map(teams_of_policy).collect(),
         policies: policies.rows.into_iter().map(policy).collect::<Result<_, _>>()?,
     })
 }
@@ -172,6 +173,13 @@ pub(super) fn person(row: Value) -> Result<Person, ProviderError> {
 fn policy<Id: std::str::FromStr>(row: Value) -> Result<Named<Id>, ProviderError> {
     let lack = || ProviderError::Unreadable { cause: "an escalation policy without a usable id".to_owned() };
     named(serde_json::from_value(row).ok()).ok_or_else(lack)
+}
+
+/// `None` where the row does not tell of teams.
+fn teams_of_policy(row: &Value) -> Option<(PolicyId, Vec<Named<TeamId>>)> {
+    let teams: Vec<wire::Reference> = serde_json::from_value(row.get("teams")?.clone()).ok()?;
+    let id = row.get("id")?.as_str()?.parse().ok()?;
+    Some((id, teams.into_iter().filter_map(|team| named(Some(team))).collect()))
 }
 
 #[cfg(test)]
@@ -201,6 +209,15 @@ mod tests {
         assert_eq!(told, [("ann", false), ("bob", true), ("ann", false)]);
         assert_eq!(schedule.shifts[0].start, "2026-01-01T05:00:00Z".parse().expect("time"));
         assert_eq!((schedule.zone.as_str(), schedule.schedule.name.as_str()), ("Europe/Oslo", "Daily"));
+    }
+
+    #[test]
+    fn the_teams_of_a_policy_are_known_or_not_but_never_guessed() {
+        let told = |row: Value| teams_of_policy(&row).map(|(_, teams)| teams.len());
+
+        assert_eq!(told(json!({ "id": "E1", "teams": [{ "id": "T1", "summary": "Payments" }] })), Some(1));
+        assert_eq!(told(json!({ "id": "E1", "teams": [] })), Some(0));
+        assert_eq!([json!({ "id": "E1" }), json!({ "id": "E1", "teams": null })].map(told), [None, None]);
     }
 
     #[test]

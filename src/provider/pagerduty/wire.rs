@@ -80,6 +80,8 @@ pub(super) struct Incident {
     pub(super) pending_actions: Vec<PendingAction>,
     #[serde(deserialize_with = "lenient::part")]
     pub(super) alert_counts: Option<AlertCounts>,
+    /// Null unless it was merged into another.
+    pub(super) resolve_reason: Value,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -158,6 +160,10 @@ pub(super) struct Note {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct LogEntry {
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) id: Option<String>,
+    #[serde(deserialize_with = "lenient::part")]
+    pub(super) incident: Option<Reference>,
     #[serde(rename = "type", deserialize_with = "lenient::text")]
     pub(super) kind: Option<String>,
     #[serde(deserialize_with = "lenient::text")]

@@ -142,16 +142,17 @@ pub(super) fn actions_end_truthfully(owner: &Owner, provider: &Simulated) {
         let truthful = match outcome {
             Outcome::Pending | Outcome::Sent => false,
             Outcome::Unknown { .. } => true,
-            Outcome::Failed { .. } | Outcome::Conflict { .. } => changed + noted == 0,
+            Outcome::Failed { .. } | Outcome::Conflict { .. } | Outcome::TakenBack => changed + noted == 0,
             Outcome::Partly { done, .. } if done.as_str() == "handed off" => changed == 1 && noted == 0,
             Outcome::Partly { .. } => stood(&|version| is_with(&action.verb, version)) && noted == 0,
             Outcome::Confirmed { .. } => match &action.verb {
                 Verb::Note { .. } => noted == 1,
                 Verb::Acknowledge => changed == 1 || stood_as(Status::Acknowledged),
-                Verb::Resolve => changed == 1 || stood_as(Status::Resolved),
+                Verb::Resolve { .. } => changed == 1 || stood_as(Status::Resolved),
                 verb @ Verb::HandOff { note, .. } => {
                     stood(&|version| is_with(verb, version)) && noted == usize::from(note.is_some())
                 }
+                _ => false,
             },
         };
         let stood: Vec<_> = provider_versions(&inside.incidents, &key.id).iter().map(Version::words).collect();
@@ -171,12 +172,13 @@ fn wanted(verb: &Verb, done: &[&Deed]) -> (usize, usize) {
     let times = |wanted: &Deed| done.iter().filter(|deed| **deed == wanted).count();
     match verb {
         Verb::Acknowledge => (times(&Deed::Status(Status::Acknowledged)), 0),
-        Verb::Resolve => (times(&Deed::Status(Status::Resolved)), 0),
+        Verb::Resolve { .. } => (times(&Deed::Status(Status::Resolved)), 0),
         Verb::Note { text } => (0, times(&Deed::Note(text.clone()))),
         Verb::HandOff { to, note } => {
             let Assignee::User(user) = to else { return (0, 0) };
             (times(&Deed::HandOff(user.id.clone())), note.as_ref().map_or(0, |text| times(&Deed::Note(text.clone()))))
         }
+        _ => (0, 0),
     }
 }
 

@@ -250,7 +250,7 @@ impl Simulation {
         let text = "on it".to_owned();
         let verb = match self.rng.u8(..5) {
             0 | 1 if incident.state.status == Status::Triggered => Verb::Acknowledge,
-            2 if incident.state.status.is_open() => Verb::Resolve,
+            2 if incident.state.status.is_open() => Verb::Resolve { note: None },
             3 if incident.state.status.is_open() => Verb::HandOff { to, note: self.rng.bool().then_some(text) },
             _ => Verb::Note { text },
         };

@@ -120,7 +120,7 @@ impl Owner {
     async fn quiet(&self) {
         loop {
             idle(&self.parked).await;
-            if self.desk.store.calls() == 0 {
+            if self.desk.store.calls() == 0 && self.desk.audit.is_idle() {
                 return;
             }
             // Both take one after the other: what is under way is done before these are.
@@ -171,7 +171,7 @@ impl Owner {
     pub(super) fn act(&self, target: Target, verb: Verb) {
         let desk = Arc::clone(&self.desk);
         self.runtime.spawn(async move {
-            let request = Request::Act { targets: vec![target], verb };
+            let request = Request::Act { targets: vec![target], verb, undoable: false };
             let _ = desk.answer(&Caller::ourselves(), request).await;
         });
     }

@@ -15,7 +15,9 @@ use tokio::time::sleep;
 use super::clock::now;
 use crate::{
     core::{
-        action::Assignee,
+        action::{Assignee, NewIncident, Step as Asked},
+        call::Purpose,
+        choices::{Choices, ChoicesOf},
         detail::Detail,
         freshness::Identity,
         id::{IncidentId, IncidentKey, UserId},
@@ -23,7 +25,7 @@ use crate::{
         oncall::{OnCall, Schedule},
     },
     provider::{
-        Check, Directory, Provider, ProviderError,
+        Check, Directory, Provider, ProviderError, Touch,
         pagerduty::world::{Incident, PEOPLE, Push, Step, person},
     },
     server::fake::account_name,
@@ -73,6 +75,8 @@ pub(super) struct Inside {
     late: Vec<(Timestamp, IncidentId, Deed)>,
     /// When the newest list of open incidents that was answered well was asked for.
     pub(super) listed: Option<Timestamp>,
+    /// Of each list of open incidents.
+    pages: u64,
     pub(super) spoiled: u64,
 }
 
@@ -99,6 +103,7 @@ impl Simulated {
             outbox: vec![],
             late: vec![],
             listed: None,
+            pages: if seed.is_multiple_of(2) { 1 } else { 100 },
             spoiled: 0,
         })))
     }
@@ -254,6 +259,21 @@ impl Inside {
         self.incidents.keys().map(|id| self.observed(id, now(), now()).expect("there"))
     }
 
+    /// What happened since `since`, as the log has it.
+    fn touches(&self, since: Timestamp, as_of: Timestamp) -> Vec<Touch> {
+        let told = |at: Timestamp| (since..=as_of).contains(&at);
+        let of = |(id, versions): (&IncidentId, &Vec<Version>)| {
+            let entries = versions.iter().enumerate().filter(|(_, version)| told(version.at));
+            let touch = |(n, version): (usize, &Version)| Touch {
+                at: version.at,
+                incident: id.clone(),
+                entry: format!("{id}-{n}"),
+            };
+            entries.map(touch).collect::<Vec<_>>()
+        };
+        self.incidents.iter().flat_map(of).collect()
+    }
+
     fn all(&self, asked: Timestamp, as_of: Timestamp, wanted: impl Fn(&Incident) -> bool) -> Vec<Observation> {
         let found = self.incidents.keys().filter_map(|id| self.at(id, as_of)).filter(|incident| wanted(incident));
         found.map(|incident| incident.observed(&account_name(), asked)).collect()
@@ -266,6 +286,22 @@ fn timed_out() -> ProviderError {
 
 #[async_trait]
 impl Provider for Simulated {
+    /// In some lives a list is dear, so that the log of what happened is asked for instead.
+    fn requests(&self) -> u64 {
+        self.inside().pages
+    }
+
+    fn for_purpose(&self, _purpose: Purpose) -> Arc<dyn Provider> {
+        Arc::new(self.clone())
+    }
+
+    async fn touched_since(&self, since: Timestamp) -> Result<Option<Vec<Touch>>, ProviderError> {
+        let asked = now();
+        let touches = self.read(|inside, as_of| Ok(inside.touches(since, as_of))).await?;
+        self.inside().listed = Some(asked);
+        Ok(Some(touches))
+    }
+
     async fn identity(&self) -> Result<Identity, ProviderError> {
         let user = person(PEOPLE[0]);
         let identity = Identity { name: user.name.clone(), email: None, user: Some(user), account_key: false };
@@ -322,24 +358,45 @@ impl Provider for Simulated {
         Ok(Arc::new(self.clone()))
     }
 
-    async fn set_status(&self, id: &IncidentId, status: Status) -> Result<Observation, ProviderError> {
-        self.write(id, Deed::Status(status)).await
+    async fn take(&self, id: &IncidentId, step: &Asked) -> Result<Option<Observation>, ProviderError> {
+        let deed = match step {
+            Asked::Acknowledge => Deed::Status(Status::Acknowledged),
+            Asked::Resolve => Deed::Status(Status::Resolved),
+            Asked::Assign(Assignee::User(user)) => Deed::HandOff(user.id.clone()),
+            Asked::Note(text) => return self.write(id, Deed::Note(text.clone())).await.map(|_| None),
+            other => return Err(ProviderError::Forbidden { reason: format!("{other:?} is not simulated") }),
+        };
+        self.write(id, deed).await.map(Some)
     }
 
-    async fn hand_off(&self, id: &IncidentId, to: &Assignee) -> Result<Observation, ProviderError> {
-        let Assignee::User(user) = to else { return Err(ProviderError::NotFound { what: "policy".into() }) };
-        self.write(id, Deed::HandOff(user.id.clone())).await
+    async fn take_many(&self, _ids: &[IncidentId], _step: &Asked) -> Result<Vec<Observation>, ProviderError> {
+        Err(ProviderError::Forbidden { reason: "one at a time here".to_owned() })
     }
 
-    async fn add_note(&self, id: &IncidentId, text: &str) -> Result<(), ProviderError> {
-        self.write(id, Deed::Note(text.to_owned())).await.map(drop)
-    }
-
-    async fn note_texts(&self, id: &IncidentId, since: Option<Timestamp>) -> Result<Vec<String>, ProviderError> {
+    async fn signs(
+        &self,
+        id: &IncidentId,
+        step: &Asked,
+        since: Option<Timestamp>,
+    ) -> Result<Option<usize>, ProviderError> {
+        let Asked::Note(text) = step else { return Ok(None) };
         let written = |inside: &Inside| {
-            let done = inside.ledger.iter().filter(|done| done.id == *id && since.is_none_or(|since| done.at >= since));
-            done.filter_map(|done| if let Deed::Note(text) = &done.deed { Some(text.clone()) } else { None }).collect()
+            let same = |done: &&Done| done.id == *id && done.deed == Deed::Note(text.clone());
+            let done = inside.ledger.iter().filter(same);
+            Some(done.filter(|done| since.is_none_or(|since| done.at >= since)).count())
         };
         self.read(|inside, _| Ok(written(inside))).await
+    }
+
+    async fn create_incident(&self, _new: &NewIncident) -> Result<Observation, ProviderError> {
+        Err(ProviderError::Forbidden { reason: "nothing is made by hand here".to_owned() })
+    }
+
+    async fn created_incident(&self, _new: &NewIncident) -> Result<Option<Observation>, ProviderError> {
+        Ok(None)
+    }
+
+    async fn choices(&self, _of: &ChoicesOf) -> Result<Choices, ProviderError> {
+        Ok(Choices::Priorities(vec![]))
     }
 }

@@ -9,6 +9,7 @@ mod details;
 mod gate;
 mod incidents;
 mod query;
+mod response;
 mod schedules;
 pub(crate) mod subscriptions;
 
@@ -173,9 +174,14 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         .route("/incidents/{id}/merge", put(on(actions::merge)))
         .route("/incidents/{id}/notes", get(on(details::notes)).post(on(details::annotate)))
         .route("/incidents/{id}/alerts", get(on(details::alerts)))
-        .route("/incidents/{id}/alerts/{alert_id}", get(on(details::alert)))
+        .route("/incidents/{id}/alerts/{alert_id}", get(on(details::alert)).put(on(response::update_alert)))
         .route("/incidents/{id}/log_entries", get(on(details::incident_log)))
         .route("/log_entries", get(on(details::log)))
+        .route("/incidents/{id}/responder_requests", post(on(response::add_responders)))
+        .route("/incidents/{id}/status_updates", post(on(response::status_update)))
+        .route("/incidents/{id}/custom_fields/values", get(on(response::fields)).put(on(response::set_fields)))
+        .route("/incident_workflows", get(on(response::workflows)))
+        .route("/incident_workflows/{id}/instances", post(on(response::run_workflow)))
         .merge(subscriptions::router())
         .fallback(|| ready(Answer::not_found().into_response()))
         .method_not_allowed_fallback(|| {

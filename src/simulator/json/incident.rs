@@ -8,7 +8,7 @@ use super::{
         clock,
         world::{
             Agent, Incident, IncidentIx, UserIx, World,
-            incident::{Alert, Entry, LogEntry, Note, Timer, Via},
+            incident::{Alert, Entry, LogEntry, Note, Responder, Timer, Via},
         },
     },
     API, Includes, WEB, thing, with,
@@ -68,7 +68,7 @@ impl World {
                 "alert_grouping": null,
                 "resolve_reason": resolve_reason,
                 "conference_bridge": incident.bridge,
-                "incidents_responders": [],
+                "incidents_responders": incident.responders.iter().map(|one| self.responder_json(incident, one)).collect::<Vec<_>>(),
                 "responder_requests": [],
             }),
             self.involved(incident, includes),
@@ -146,6 +146,18 @@ impl World {
                 "integration": self.account.integration_ref(service),
             }),
         )
+    }
+
+    fn responder_json(&self, incident: &Incident, responder: &Responder) -> Value {
+        json!({
+            "state": "pending",
+            "user": self.account.user_ref(responder.user),
+            "incident": incident_ref(incident),
+            "updated_at": clock::rest(responder.at),
+            "message": responder.message,
+            "requester": self.account.user_ref(responder.by),
+            "requested_at": clock::rest(responder.at),
+        })
     }
 
     pub(crate) fn note_json(&self, note: &Note, zone: &TimeZone) -> Value {

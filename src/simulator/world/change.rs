@@ -1,6 +1,8 @@
 //! The changes of state that `PagerDuty` knows, each with its line in the timeline and its webhook.
 //! Whether a change is allowed has been asked before (`update`, `Objection`); here it simply happens.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -104,6 +106,8 @@ impl World {
             alerts: alert.into_iter().collect(),
             notes: vec![],
             log: vec![],
+            responders: vec![],
+            fields: BTreeMap::new(),
             trigger_entry,
             told_at: clock::after(now, -1),
         }

@@ -1,5 +1,7 @@
 //! What the simulator knows about one incident, its alerts, notes and timeline. Plain state: the rules are in `change`.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -42,6 +44,15 @@ pub(crate) struct Note {
     pub(crate) id: String,
     pub(crate) user: UserIx,
     pub(crate) content: String,
+    pub(crate) at: Timestamp,
+}
+
+/// Somebody who was asked to join.
+#[derive(Debug)]
+pub(crate) struct Responder {
+    pub(crate) user: UserIx,
+    pub(crate) by: UserIx,
+    pub(crate) message: String,
     pub(crate) at: Timestamp,
 }
 
@@ -166,6 +177,9 @@ pub(crate) struct Incident {
     pub(crate) alerts: Vec<Alert>,
     pub(crate) notes: Vec<Note>,
     pub(crate) log: Vec<LogEntry>,
+    pub(crate) responders: Vec<Responder>,
+    /// Custom fields that were set, by id.
+    pub(crate) fields: BTreeMap<&'static str, Value>,
     /// The id of the line that began it.
     pub(crate) trigger_entry: String,
     /// When its latest webhook says it happened: the next one is later, always.

@@ -9,6 +9,7 @@ mod history;
 pub(crate) mod incident;
 mod night;
 mod objection;
+mod response;
 pub(crate) mod rota;
 mod timers;
 pub(crate) mod update;

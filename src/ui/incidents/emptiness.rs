@@ -24,11 +24,17 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
 
 fn say(page: &mut Page, model: &Model) {
     let state = &model.incidents;
-    let filtered = state.rows.filtered_out();
+    let (filtered, unknown) = (state.rows.filtered_out(), state.rows.unknown());
+    let filter = Shown::line(state.filter.as_str());
+    if unknown > 0 {
+        let hidden = count(unknown, "incident may match", "incidents may match");
+        page.text(2, Tone::Caution, &format!("{hidden} “{filter}”: what it asks is not known of them."));
+    }
     if filtered > 0 {
-        let filter = Shown::line(state.filter.as_str());
         let hidden = count(filtered, "incident does", "incidents do");
         page.text(2, Tone::Caution, &format!("{hidden} not match “{filter}”. Esc clears the filter."));
+    }
+    if filtered + unknown > 0 {
         return;
     }
     match &model.link {

@@ -2,15 +2,17 @@
 //! those rows are formatted.
 
 mod emptiness;
+mod looking;
 
 use ratatui::{
     Frame,
-    layout::{Position, Rect},
+    layout::Rect,
     text::{Line, Span},
 };
 
+pub(super) use looking::completions;
+
 use super::{
-    prompt::tail,
     theme::{Tone, style},
     words::{age, since},
 };
@@ -19,7 +21,6 @@ use crate::{
         Model,
         geometry::{self, IncidentList},
         incidents::{doubt, last_action, outcome_mark, page, status_mark, status_tone, urgency_word},
-        page::Piece,
         troubles::{Trouble, troubles},
     },
     core::{
@@ -39,11 +40,14 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let troubles = troubles(model);
     let at = geometry::incident_list(area, troubles.len());
     draw_troubles(model, &troubles, frame, at.troubles);
-    summary(model, frame, at.summary);
-    if model.incidents.rows.keys().is_empty() {
-        emptiness::draw(model, frame, at.columns.union(at.rows));
+    looking::summary(model, frame, at.summary);
+    let complains = looking::complaint(model, frame, at.columns);
+    if let Some(picked) = &model.incidents.picking {
+        looking::views(model, picked, frame, at.columns.union(at.rows));
+    } else if model.incidents.rows.keys().is_empty() {
+        emptiness::draw(model, frame, if complains { at.rows } else { at.columns.union(at.rows) });
     } else {
-        rows(model, frame, &at);
+        rows(model, complains, frame, &at);
     }
 }
 
@@ -54,54 +58,6 @@ fn draw_troubles(model: &Model, troubles: &[Trouble], frame: &mut Frame<'_>, are
         let more = if hidden > 0 { format!(" (+{hidden} more)") } else { String::new() };
         let text = fit(&format!("! {}", trouble.text), usize::from(area.width).saturating_sub(more.len()));
         frame.render_widget(Line::styled(format!("{text}{more}"), style(model, trouble.tone)), row);
-    }
-}
-
-/// The filter while it is typed or holds, how many incidents there are, marked or not listed.
-fn summary(model: &Model, frame: &mut Frame<'_>, area: Rect) {
-    let state = &model.incidents;
-    let narrow = area.width < 60;
-    let listed = state.rows.keys().len();
-    let mut others = vec![];
-    if !state.marked.is_empty() {
-        others.push(Piece::new(Tone::Caution, format!("  {}", marked(model, narrow))));
-    }
-    others.push(Piece::new(Tone::Faint, format!("  {}", resolved(model, narrow))));
-    let taken: usize = others.iter().map(|piece| columns(&piece.text)).sum();
-    let mut pieces = vec![];
-    if state.filtering || !state.filter.is_empty() {
-        let of = format!("  {listed} of {}", listed + state.rows.filtered_out());
-        let room = usize::from(area.width).saturating_sub(of.len() + taken + 2);
-        let typed = tail(Shown::line(state.filter.as_str()).as_str(), room);
-        if state.filtering {
-            let column = u16::try_from(1 + columns(&typed)).unwrap_or(u16::MAX);
-            frame.set_cursor_position(Position::new(area.x.saturating_add(column), area.y));
-        }
-        pieces.push(Piece::new(Tone::Accent, format!("/{typed} ")));
-        pieces.push(Piece::new(Tone::Strong, of));
-    } else {
-        pieces.push(Piece::new(Tone::Plain, format!("{listed} listed")));
-    }
-    pieces.extend(others);
-    frame.render_widget(super::line(model, pieces), area);
-}
-
-fn marked(model: &Model, narrow: bool) -> String {
-    let (marked, unlisted) = (model.incidents.marked.len(), model.incidents.marked_unlisted());
-    match (unlisted, narrow) {
-        (0, _) => format!("* {marked} marked"),
-        (_, true) => format!("*{marked} ({unlisted} off)"),
-        (_, false) => format!("* {marked} marked, {unlisted} not listed"),
-    }
-}
-
-/// Hidden ones are always counted.
-fn resolved(model: &Model, narrow: bool) -> String {
-    let hidden = model.incidents.rows.hidden_resolved();
-    match (model.incidents.all_resolved, narrow) {
-        (true, _) => "resolved shown (v)".into(),
-        (false, true) => format!("{hidden} hidden (v)"),
-        (false, false) => format!("{hidden} resolved hidden (v)"),
     }
 }
 
@@ -158,9 +114,12 @@ impl Columns {
     }
 }
 
-fn rows(model: &Model, frame: &mut Frame<'_>, at: &IncidentList) {
+/// The names of the columns, unless their line is taken, and the rows.
+fn rows(model: &Model, headless: bool, frame: &mut Frame<'_>, at: &IncidentList) {
     let widths = Columns::for_width(at.rows.width.into(), &model.board);
-    frame.render_widget(Line::styled(names(&widths), style(model, Tone::Faint)), at.columns);
+    if !headless {
+        frame.render_widget(Line::styled(names(&widths), style(model, Tone::Faint)), at.columns);
+    }
     let state = &model.incidents;
     for (area, key) in at.rows.rows().zip(state.rows.keys().iter().skip(state.cursor.offset())) {
         if let Some(incident) = model.board.incidents.get(key) {

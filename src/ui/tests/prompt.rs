@@ -103,3 +103,76 @@ fn a_conflict() {
         model
     });
 }
+
+#[test]
+fn snoozing_for_how_long() {
+    keys("prompt_snooze", "s");
+}
+
+#[test]
+fn snoozing_for_sure() {
+    keys("prompt_snooze_confirm", "s down enter");
+}
+
+#[test]
+fn escalating_to_which_level() {
+    keys("prompt_escalate", "x down");
+}
+
+#[test]
+fn merging_for_sure() {
+    keys("prompt_merge_confirm", "m enter");
+}
+
+#[test]
+fn editing_while_the_provider_is_asked() {
+    keys("prompt_edit", "e");
+}
+
+#[test]
+fn a_new_title() {
+    keys("prompt_edit_title", "e enter");
+}
+
+#[test]
+fn asking_for_help() {
+    keys("prompt_responders_confirm", "+ down enter");
+}
+
+#[test]
+fn choosing_from_nothing_that_has_come() {
+    keys("prompt_workflow", "W");
+}
+
+#[test]
+fn resolving_with_a_note() {
+    both("prompt_resolve_note", |width, height| {
+        let mut model = model(width, height);
+        press(&mut model, "R tab");
+        type_text(&mut model, "replaced the disk, rebuilt the index");
+        model
+    });
+}
+
+#[test]
+fn a_command_line() {
+    both("command_line", |width, height| {
+        let mut model = model(width, height);
+        press(&mut model, ":");
+        type_text(&mut model, "snooze until 09:00");
+        model
+    });
+}
+
+#[test]
+fn an_action_that_can_be_taken_back() {
+    both("action_waits", |width, height| {
+        let mut model = model(width, height);
+        let effects = press(&mut model, "a enter");
+        fixtures::answer(&mut model, &effects, Ok(Answer::Accepted { action: crate::core::id::ActionId(9) }));
+        let mut action = fixtures::action(9, Verb::Acknowledge, &[("Q1DISK", Outcome::Pending)]);
+        action.due = Some(fixtures::now() + jiff::SignedDuration::from_secs(4));
+        change(&mut model, Change::Action(Box::new(action)));
+        model
+    });
+}

@@ -63,7 +63,7 @@ fn marks_come_before_the_selection_and_go_when_sent() {
     let effects = press(&mut model, "R enter");
 
     let targets = [("Q1DISK", Status::Triggered), ("Q3CERT", Status::Triggered)];
-    assert_eq!(acts(&effects), [act(&targets, Verb::Resolve)]);
+    assert_eq!(acts(&effects), [act(&targets, Verb::Resolve { note: None })]);
     assert!(model.incidents.marked.is_empty());
 }
 

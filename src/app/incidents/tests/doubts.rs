@@ -115,7 +115,7 @@ fn an_action_of_somebody_else_or_before_or_on_others_does_not_resolve_the_doubt(
     bobs.by.actor = shown("bob");
     change(&mut model, Change::Action(Box::new(bobs)));
     outcome(&mut model, 11, Verb::Acknowledge, &[("Q2LATE", DONE)]);
-    outcome(&mut model, 12, Verb::Resolve, &[("Q1DISK", Outcome::Sent)]);
+    outcome(&mut model, 12, Verb::Resolve { note: None }, &[("Q1DISK", Outcome::Sent)]);
 
     assert!(doubt(&model, &key("Q1DISK")).is_some());
     assert!(notice(&model).contains("not known whether"), "{}", notice(&model));

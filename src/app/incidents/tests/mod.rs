@@ -4,6 +4,7 @@ mod asking;
 mod detail;
 mod doubts;
 mod list;
+mod looking;
 mod outcomes;
 
 use crate::{
@@ -35,7 +36,7 @@ fn acts(effects: &[Effect]) -> Vec<Request> {
 
 fn act(targets: &[(&str, Status)], verb: Verb) -> Request {
     let targets = targets.iter().map(|(id, seen)| Target { seen: *seen, ..target(id) }).collect();
-    Request::Act { targets, verb }
+    Request::Act { targets, verb, undoable: true }
 }
 
 /// Presses keys that end in an action, and has the server accept it under this number.

@@ -52,7 +52,7 @@ fn each_part_of_a_mixed_end_is_told_and_good_news_do_not_paint_over_it() {
     let failed = Outcome::Failed { reason: shown("not found") };
 
     outcome(&mut model, 9, Verb::Acknowledge, &[("Q1DISK", DONE), ("Q2LATE", failed)]);
-    outcome(&mut model, 10, Verb::Resolve, &[("Q3CERT", DONE)]);
+    outcome(&mut model, 10, Verb::Resolve { note: None }, &[("Q3CERT", DONE)]);
 
     assert_eq!(notice(&model), "acknowledge 2 incidents: 1 confirmed, 1 failed: not found");
 }
@@ -60,7 +60,7 @@ fn each_part_of_a_mixed_end_is_told_and_good_news_do_not_paint_over_it() {
 #[test]
 fn other_peoples_actions_make_no_notice() {
     let mut model = model(80, 24);
-    outcome(&mut model, 7, Verb::Resolve, &[("Q1DISK", Outcome::Failed { reason: shown("no") })]);
+    outcome(&mut model, 7, Verb::Resolve { note: None }, &[("Q1DISK", Outcome::Failed { reason: shown("no") })]);
     assert!(model.notice.is_none());
 }
 
@@ -117,7 +117,7 @@ fn a_hand_off_that_met_a_conflict_goes_on_with_those_who_are_assigned_now() {
     let effects = press(&mut model, "y");
 
     let seen = Target { key: key("Q1DISK"), seen: Status::Acknowledged, assignees: vec![carol().id] };
-    assert_eq!(acts(&effects), [Request::Act { targets: vec![seen], verb }]);
+    assert_eq!(acts(&effects), [Request::Act { targets: vec![seen], verb, undoable: true }]);
 }
 
 #[test]

@@ -6,7 +6,10 @@ use super::{Condition, Glob, Phrase, Wanted};
 use crate::core::{
     delivery::{Scheme, Verdict},
     id::{AccountName, IncidentId},
-    query::{BadQuery, Clock, Kind, Query, Spans, Term, Value, moment, nearest, parse, span},
+    query::{
+        BadQuery, Clock, Kind, Query, Spans, Term, Value, moment, parse,
+        values::{self, Age, choose, no_time, unknown_field},
+    },
 };
 
 /// Every field, with what it is for.
@@ -63,7 +66,7 @@ fn conditions(term: &Term, clock: Clock<'_>) -> Result<Vec<Condition>, BadQuery>
         Kind::Text(text) => Ok(vec![Condition::Text(Phrase::new(text))]),
         Kind::Field { name, values } => {
             if !FIELDS.iter().any(|(known, _)| known == name) {
-                return Err(unknown_field(term.column, name));
+                return Err(unknown_field(term.column, name, FIELDS));
             }
             if let (true, Some(second)) = (matches!(name.as_str(), "since" | "until" | "age"), values.get(1)) {
                 return Err(BadQuery::new(second.column, format!("`{name}:` takes one value")));
@@ -77,20 +80,11 @@ fn conditions(term: &Term, clock: Clock<'_>) -> Result<Vec<Condition>, BadQuery>
     }
 }
 
-fn unknown_field(column: usize, name: &str) -> BadQuery {
-    let known: Vec<&str> = FIELDS.iter().map(|(name, _)| *name).collect();
-    let meant = match nearest(name, &known) {
-        Some(near) => format!("perhaps `{near}:`"),
-        None => format!("there are {}", known.join(", ")),
-    };
-    BadQuery::new(column, format!("no field `{name}`, {meant}; what is no field goes into quotes"))
-}
-
 /// What one value of a field asks for; more than one: any of it. The error says what is wrong with the value.
 fn condition(field: &str, value: &str, clock: Clock<'_>) -> Result<Vec<Condition>, String> {
     let only = |condition| Ok(vec![condition]);
     match field {
-        "verdict" => word(value, &VERDICTS.map(|verdict| (verdict.word(), Condition::Verdict(verdict)))),
+        "verdict" => only(choose(value, &VERDICTS.map(|verdict| (verdict.word(), Condition::Verdict(verdict))))?),
         "type" => Ok(event_type(value)),
         "from" => from(value),
         "account" => match AccountName::new(value) {
@@ -102,12 +96,12 @@ fn condition(field: &str, value: &str, clock: Clock<'_>) -> Result<Vec<Condition
         "scheme" => {
             let schemes = Scheme::ALL.iter().map(|scheme| (scheme.word(), Condition::Scheme(Some(*scheme))));
             let known: Vec<_> = schemes.chain([("none", Condition::Scheme(None))]).collect();
-            word(value, &known)
+            only(choose(value, &known)?)
         }
         "secret" if value.contains('*') => only(Condition::Secret(Glob::new(value))),
         "secret" => only(Condition::Secret(Glob::new(&format!("*{value}*")))),
         "event" => only(Condition::EventId(Glob::new(value))),
-        "is" => word(value, &KINDS),
+        "is" => only(choose(value, &KINDS)?),
         "since" => only(Condition::Since(moment(value, clock).ok_or_else(|| no_time(value))?)),
         "until" => only(Condition::Until(moment(value, clock).ok_or_else(|| no_time(value))?)),
         "age" => only(age(value, clock)?),
@@ -118,18 +112,6 @@ fn condition(field: &str, value: &str, clock: Clock<'_>) -> Result<Vec<Condition
             Spans::of(value, microseconds).ok_or_else(|| format!("`{value}` is no time; as `>100ms` or `<2s`"))?,
         )),
     }
-}
-
-fn word(value: &str, known: &[(&str, Condition)]) -> Result<Vec<Condition>, String> {
-    let lower = value.to_lowercase();
-    if let Some((_, condition)) = known.iter().find(|(word, _)| *word == lower) {
-        return Ok(vec![condition.clone()]);
-    }
-    let words: Vec<&str> = known.iter().map(|(word, _)| *word).collect();
-    Err(match nearest(value, &words) {
-        Some(near) => format!("`{value}` is not known, perhaps `{near}`"),
-        None => format!("`{value}` is not known; there are {}", words.join(", ")),
-    })
 }
 
 fn event_type(value: &str) -> Vec<Condition> {
@@ -175,19 +157,12 @@ fn status(value: &str) -> Result<RangeInclusive<u16>, String> {
     Ok(narrow(*range.start())..=narrow(*range.end()))
 }
 
-fn no_time(value: &str) -> String {
-    format!("`{value}` is no time; as `1h`, `7d`, `2025-06-10` or `2025-06-10T04:00Z`")
-}
-
 fn age(value: &str, clock: Clock<'_>) -> Result<Condition, String> {
-    let wrong = || format!("`{value}` is no age; as `>2h` or `<30m`");
-    let (older, text) = match (value.strip_prefix('>'), value.strip_prefix('<')) {
-        (Some(text), _) => (true, text),
-        (_, Some(text)) => (false, text),
-        (None, None) => return Err(wrong()),
-    };
-    let at = span(text).and_then(|span| clock.now.checked_sub(span).ok()).ok_or_else(wrong)?;
-    Ok(if older { Condition::Until(at) } else { Condition::Since(at) })
+    let ago = |span| clock.now.checked_sub(span).map_err(|_| format!("`{value}` is too long ago"));
+    Ok(match values::age(value)? {
+        Age::Above(span) => Condition::Until(ago(span)?),
+        Age::Below(span) => Condition::Since(ago(span)?),
+    })
 }
 
 /// A number with one of `units` after it, or with none.

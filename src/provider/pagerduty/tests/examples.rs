@@ -87,7 +87,7 @@ async fn understood(operation: &str, body: Value) -> bool {
             assert!(rows.iter().all(|row| oncall::schedule(row.clone()).is_ok()), "{operation}");
         }
         "listIncidentNotes" => {
-            let texts = pagerduty.note_texts(&id, None).await.expect(operation);
+            let (texts, _) = detail::notes(&pagerduty.api, &id).await.expect(operation);
             let notes = pagerduty.detail(&id, now).await.expect(operation).notes;
             assert!(texts.len() == count("notes") && notes.len() == count("notes"), "{operation}");
         }

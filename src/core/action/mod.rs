@@ -1,5 +1,8 @@
 //! Actions: what a person asked for, on which incidents, and what became of it on each.
 
+mod step;
+mod verb;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +11,9 @@ use super::{
     incident::{Incident, Named, Status},
     text::Shown,
 };
+
+pub use step::Step;
+pub use verb::{Edit, Field, FieldKind, LONGEST_SNOOZE, NewIncident, Verb};
 
 /// To whom incidents are handed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,28 +28,6 @@ impl Assignee {
         match self {
             Self::User(user) => &user.name,
             Self::EscalationPolicy(policy) => &policy.name,
-        }
-    }
-}
-
-/// What to do. Note texts are as typed: clean them ([`Shown::line`]) before showing them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verb {
-    Acknowledge,
-    Resolve,
-    HandOff { to: Assignee, note: Option<String> },
-    Note { text: String },
-}
-
-impl Verb {
-    /// The word for it in prompts, commands and the log.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::Acknowledge => "acknowledge",
-            Self::Resolve => "resolve",
-            Self::HandOff { .. } => "hand off",
-            Self::Note { .. } => "note",
         }
     }
 }
@@ -72,6 +56,8 @@ impl Target {
 pub enum Outcome {
     /// Written down, not sent yet.
     Pending,
+    /// Taken back by whoever had asked for it, before anything was sent.
+    TakenBack,
     /// On its way; after a crash settled by reading the incident, never by sending again.
     Sent,
     /// The provider's answer shows it done. `notice` holds what else to know ("was acknowledged already").
@@ -96,6 +82,7 @@ impl Outcome {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Pending => "pending",
+            Self::TakenBack => "taken back",
             Self::Sent => "sent",
             Self::Confirmed { .. } => "confirmed",
             Self::Partly { .. } => "partly done",
@@ -137,10 +124,18 @@ pub struct Action {
     pub by: By,
     pub verb: Verb,
     pub outcomes: Vec<(IncidentKey, Outcome)>,
+    /// Until when it can be taken back; nothing is sent before. Not kept over a restart, which sends nothing either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Timestamp>,
 }
 
 impl Action {
     pub fn is_final(&self) -> bool {
         self.outcomes.iter().all(|(_, outcome)| outcome.is_final())
+    }
+
+    /// Whether it can still be taken back, as far as is known.
+    pub fn waits(&self) -> bool {
+        self.due.is_some() && self.outcomes.iter().any(|(_, outcome)| *outcome == Outcome::Pending)
     }
 }

@@ -1,5 +1,8 @@
 //! The open prompt, in a box over the body. It names what it will touch, and says who else will notice.
 
+mod pick;
+mod words;
+
 use ratatui::{
     Frame,
     layout::{Position, Rect},
@@ -18,11 +21,10 @@ use crate::{
         geometry::{self, inside},
         incidents::{doubt, status_mark},
         page::{Page, Piece},
-        prompt::{Aim, Ask, HandOff, Prompt, Stage, consequence},
+        prompt::{Aim, Ask, Prompt, Stage, consequence},
     },
     core::{
-        action::{Assignee, Verb},
-        delivery::DeliverySummary,
+        action::Verb,
         text::{Shown, fit},
     },
 };
@@ -31,36 +33,15 @@ use crate::{
 const NAMED: usize = 6;
 
 pub(super) fn draw(model: &Model, prompt: &Prompt, frame: &mut Frame<'_>, body: Rect) {
-    let title = title(prompt);
+    let title = words::title(prompt);
     match &prompt.ask {
-        Ask::Acknowledge | Ask::Resolve | Ask::Conflict { .. } | Ask::Replay(_) => {
+        Ask::Acknowledge | Ask::Resolve { .. } | Ask::Conflict { .. } | Ask::Replay(_) => {
             question(model, prompt, &title, frame, body);
         }
-        Ask::Note(editor) => note(model, prompt, editor, &title, frame, body),
-        Ask::HandOff(hand_off) if hand_off.stage == Stage::Confirming => question(model, prompt, &title, frame, body),
-        Ask::HandOff(hand_off) => choice(model, hand_off, &title, frame, body),
+        Ask::Text(_, editor) => note(model, prompt, editor, &title, frame, body),
+        Ask::Pick(pick) if pick.stage == Stage::Confirming => question(model, prompt, &title, frame, body),
+        Ask::Pick(pick) => pick::draw(model, pick, &title, frame, body),
     }
-}
-
-fn title(prompt: &Prompt) -> String {
-    let what = match prompt.aims.as_slice() {
-        [one] => one.name(),
-        many => count(many.len(), "incident", "incidents"),
-    };
-    match &prompt.ask {
-        Ask::Acknowledge => format!("Acknowledge {what}?"),
-        Ask::Resolve => format!("Resolve {what}?"),
-        Ask::HandOff(hand_off) if hand_off.stage == Stage::Confirming => format!("Hand off {what}?"),
-        Ask::HandOff(_) => format!("Hand off {what} to whom?"),
-        Ask::Note(_) => format!("Note on {what}"),
-        Ask::Replay(delivery) => format!("Replay delivery {}?", delivery.id),
-        Ask::Conflict { verb, .. } => format!("{} {what} all the same?", capital(verb.word())),
-    }
-}
-
-fn capital(word: &str) -> String {
-    let mut chars = word.chars();
-    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
 /// An empty box with a title; gives its inside.
@@ -115,7 +96,12 @@ fn lines(model: &Model, prompt: &Prompt, width: usize, named: usize) -> Vec<Vec<
     if prompt.left_out.len() > 2 {
         page.text(0, Tone::Faint, &format!("left out: {} more", prompt.left_out.len() - 2));
     }
-    page.text(0, Tone::Plain, &noticed(prompt));
+    page.text(0, Tone::Plain, &words::noticed(model, prompt));
+    if let Ask::Resolve { note, typing } = &prompt.ask
+        && (*typing || !note.is_empty())
+    {
+        resolution(&mut page, note.as_str(), *typing, width);
+    }
     keys(&mut page, prompt);
     page.lines
 }
@@ -155,49 +141,18 @@ fn conflict(page: &mut Page, aim: &Aim, verb: &Verb, reason: Option<&Shown>) {
     page.text(2, Tone::Alarm, &format!("is {} now{reason}: {}", now.word(), consequence(verb, now)));
 }
 
-/// Who else will notice.
-fn noticed(prompt: &Prompt) -> String {
-    let mut names: Vec<&str> = vec![];
-    for name in prompt.aims.iter().flat_map(|aim| &aim.assignees) {
-        if !names.contains(&name.as_str()) {
-            names.push(name.as_str());
-        }
-    }
-    let assigned =
-        if names.is_empty() { "nobody is assigned".into() } else { format!("assigned: {}", names.join(", ")) };
-    match &prompt.ask {
-        Ask::Acknowledge => format!("Stops the paging; others see that you have it ({assigned})."),
-        Ask::Resolve => format!("Closes it for everybody ({assigned})."),
-        Ask::HandOff(hand_off) => handing(hand_off, &assigned),
-        Ask::Conflict { .. } => "Nothing was sent.".into(),
-        Ask::Replay(delivery) => replaying(delivery),
-        Ask::Note(_) => "Everybody who can see the incident can read the note.".into(),
-    }
-}
-
-fn replaying(delivery: &DeliverySummary) -> String {
-    let kind = delivery.event_type.as_ref().map_or("an unknown event", Shown::as_str);
-    format!(
-        "{kind} is applied once more, by the ordinary rules: where a newer state is known, nothing changes. Nobody is \
-         told."
-    )
-}
-
-fn handing(hand_off: &HandOff, assigned: &str) -> String {
-    let to = match hand_off.chosen() {
-        Some(Assignee::User(user)) => format!("To {}, who is paged", user.name),
-        Some(Assignee::EscalationPolicy(policy)) => format!("To the policy {}, whose level 1 is paged", policy.name),
-        None => "To nobody yet".into(),
-    };
-    let note = hand_off.note.as_str().trim();
-    let note = if note.is_empty() { String::new() } else { format!(" Note: {}", Shown::line(note)) };
-    format!("{to} ({assigned} until now).{note}")
+/// The note that goes with a resolve, with its end in sight while it is typed.
+fn resolution(page: &mut Page, note: &str, typing: bool, width: usize) {
+    let tone = if typing { Tone::Accent } else { Tone::Faint };
+    let end = if typing { "_" } else { "" };
+    let text = tail(Shown::line(note).as_str(), width.saturating_sub(8));
+    page.line(vec![Piece::new(tone, "note: "), Piece::new(Tone::Plain, format!("{}{end}", text.trim_start()))]);
 }
 
 fn keys(page: &mut Page, prompt: &Prompt) {
     let mut line = vec![];
     for (key, word) in prompt.hints() {
-        line.push(Piece::new(Tone::Accent, *key));
+        line.push(Piece::new(Tone::Accent, key));
         line.push(Piece::new(Tone::Plain, format!(" {word}   ")));
     }
     page.line(line);
@@ -215,37 +170,6 @@ fn note(model: &Model, prompt: &Prompt, editor: &TextArea<'_>, title: &str, fram
     let used = u16::try_from(named).unwrap_or(area.height).saturating_add(1).min(area.height);
     let rest = Rect { y: area.y + used, height: area.height - used, ..area };
     frame.render_widget(editor, rest);
-}
-
-/// The list of people and policies.
-fn choice(model: &Model, hand_off: &HandOff, title: &str, frame: &mut Frame<'_>, body: Rect) {
-    let at = geometry::hand_off(body);
-    frame_box(model, title, Tone::Caution, frame, at.frame);
-    let here = hand_off.stage == Stage::Choosing;
-    field(model, "find", hand_off.filter.as_str(), here, frame, at.filter);
-    field(model, "note", hand_off.note.as_str(), !here, frame, at.note);
-    if hand_off.listed.is_empty() {
-        let text = if hand_off.choices.is_empty() { "no people known yet" } else { "nobody matches" };
-        frame.render_widget(Line::styled(text, style(model, Tone::Caution)), at.choices);
-    }
-    let names = usize::from(at.choices.width * 2 / 5).min(24);
-    for (row, to) in at.choices.rows().zip(hand_off.listed.iter().skip(hand_off.cursor.offset())) {
-        let about = hand_off.choices.iter().find(|choice| choice.to == *to).map_or("", |c| c.about.as_str());
-        let mark = if hand_off.chosen() == Some(to) { "▸ " } else { "  " };
-        let name = fit(to.name().as_str(), names);
-        let line = Line::from(vec![
-            Span::styled(mark, style(model, Tone::Accent)),
-            Span::styled(padded(&name, names), style(model, Tone::Plain)),
-            Span::styled(format!(" {about}"), style(model, Tone::Faint)),
-        ]);
-        frame.render_widget(line, row);
-    }
-}
-
-/// `text` filled up to `width` columns.
-fn padded(text: &str, width: usize) -> String {
-    let fill = width.saturating_sub(crate::core::text::columns(text));
-    format!("{text}{:fill$}", "")
 }
 
 /// A line that is typed in; the cursor stands at its end.

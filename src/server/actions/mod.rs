@@ -1,0 +1,253 @@
+//! Carrying out actions: looked at right before, written down before it is sent, sent once, and read back
+//! whenever the answer leaves doubt. What is shown as confirmed was seen to be so.
+
+mod create;
+mod look;
+mod read_back;
+mod send;
+pub mod undo;
+
+#[cfg(test)]
+mod tests;
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{StreamExt as _, stream};
+use jiff::Timestamp;
+use tokio::time::sleep;
+
+pub use self::{
+    create::{create, placeholder},
+    read_back::READ_BACK,
+    undo::Wait,
+};
+use self::{look::Ready, send::Work};
+use super::{desk::Desk, people::Acting};
+use crate::{
+    core::{
+        action::{Action, Outcome, Step, Target, Verb},
+        board::Change,
+        id::{ActionId, IncidentKey},
+        incident::Status,
+        text::Shown,
+    },
+    provider::{MANY, Provider, ProviderError},
+    store::{StoreError, Write},
+};
+
+/// Incidents of one action that are worked on at the same time.
+const AT_ONCE: usize = 4;
+/// How often a provider that asks for patience (429) is waited for.
+const PATIENCE: usize = 5;
+
+/// How an incident stood before something was sent, to tell "not done" from "done, and changed again since".
+#[derive(Debug, Clone, Copy, Default)]
+struct Before {
+    /// Its last change.
+    changed: Timestamp,
+    /// [Signs](Provider::signs) of the step that has such, counted from `since`.
+    signs: usize,
+    since: Option<Timestamp>,
+}
+
+/// Carries out `action` on each of `targets`, in the name that goes with it, publishing each outcome as it is
+/// known. While it can be taken back nothing is sent.
+pub async fn carry_out(desk: Arc<Desk>, action: Action, targets: Vec<(Target, Acting)>, wait: Option<Wait>) {
+    let (id, verb) = (action.id, action.verb);
+    if undo::is_taken_back(&desk, id, wait).await {
+        let keys = targets.into_iter().map(|(target, _)| (target.key, Outcome::TakenBack)).collect();
+        return record_last(&desk, id, &verb, keys).await;
+    }
+    for (acting, targets) in parties(targets) {
+        match provider_of(&desk, &targets[0].key, &acting).await {
+            Ok(provider) => party(&Work { desk: &desk, provider, id, verb: &verb, acting: &acting }, targets).await,
+            Err(reason) => {
+                let failed = |target: Target| (target.key, Outcome::Failed { reason: reason.clone() });
+                record_last(&desk, id, &verb, targets.into_iter().map(failed).collect()).await;
+            }
+        }
+    }
+}
+
+/// The targets by account, which is also by who acts.
+fn parties(targets: Vec<(Target, Acting)>) -> Vec<(Acting, Vec<Target>)> {
+    let mut parties: Vec<(Acting, Vec<Target>)> = vec![];
+    for (target, acting) in targets {
+        match parties.iter_mut().find(|(_, known)| known[0].key.account == target.key.account) {
+            Some((_, known)) => known.push(target),
+            None => parties.push((acting, vec![target])),
+        }
+    }
+    parties
+}
+
+/// One account's incidents: those that stand as the person saw them are sent for, the others are told of.
+async fn party(work: &Work<'_>, targets: Vec<Target>) {
+    let seen = look::at_all(work, targets).await;
+    let judged = seen.into_iter().map(|(target, seen)| async move {
+        let key = target.key.clone();
+        look::ready(work, target, seen).await.map_err(|outcome| (key, outcome))
+    });
+    let (mut ready, mut over) = (vec![], vec![]);
+    for one in each(judged.collect()).await {
+        match one {
+            Ok(one) => ready.push(one),
+            Err(outcome) => over.push(outcome),
+        }
+    }
+    record_last(work.desk, work.id, work.verb, over).await;
+    each(batches(ready).into_iter().map(|batch| send::batch(work, batch)).collect()).await;
+}
+
+/// What goes out by one request stands together; everything else stands alone.
+fn batches(ready: Vec<Ready>) -> Vec<Vec<Ready>> {
+    let mut batches: Vec<Vec<Ready>> = vec![];
+    for one in ready {
+        let many = one.steps.first().is_some_and(Step::is_for_many);
+        let fits = |batch: &&mut Vec<Ready>| many && batch[0].steps == one.steps && batch.len() < MANY;
+        match batches.iter_mut().find(fits) {
+            Some(batch) => batch.push(one),
+            None => batches.push(vec![one]),
+        }
+    }
+    batches
+}
+
+/// Settles what an earlier owner left open: what was sent is read back, what was not is not sent any more.
+pub async fn settle(desk: Arc<Desk>, open: Vec<Action>) {
+    for action in open {
+        for (key, outcome) in &action.outcomes {
+            let (known_as, settled) = match outcome {
+                Outcome::Pending => {
+                    (key.clone(), Outcome::Failed { reason: "dogwatch ended before this was sent".into() })
+                }
+                Outcome::Sent => match provider_of(&desk, key, &Acting::Owner).await {
+                    Ok(provider) => settle_sent(&desk, provider, &action, key).await,
+                    Err(reason) => (key.clone(), Outcome::Unknown { reason }),
+                },
+                _ => continue,
+            };
+            record_last_as(&desk, action.id, &action.verb, key, known_as, settled).await;
+        }
+    }
+}
+
+async fn settle_sent(
+    desk: &Desk,
+    provider: Arc<dyn Provider>,
+    action: &Action,
+    key: &IncidentKey,
+) -> (IncidentKey, Outcome) {
+    const CAUSE: &str = "dogwatch ended while this was on its way";
+    if let Verb::Create(new) = &action.verb {
+        return create::settle(desk, &*provider, new, key, CAUSE).await;
+    }
+    let asked = read_back::asked_at(&*provider, action, key).await;
+    let before = Before { changed: asked, signs: 0, since: Some(asked) };
+    let work = Work { desk, provider, id: action.id, verb: &action.verb, acting: &Acting::Owner };
+    let steps = action.verb.steps(Status::Acknowledged);
+    let mut outcome = Outcome::Confirmed { notice: None };
+    let mut done: Option<&Step> = None;
+    for step in &steps {
+        let one = read_back::until_seen(&work, step, key, before, CAUSE).await;
+        outcome = send::together(outcome, done, step, one);
+        if !matches!(outcome, Outcome::Confirmed { .. }) {
+            break;
+        }
+        done = Some(step);
+    }
+    (key.clone(), outcome)
+}
+
+async fn provider_of(desk: &Desk, key: &IncidentKey, acting: &Acting) -> Result<Arc<dyn Provider>, Shown> {
+    let account = desk.accounts.get(&key.account).ok_or_else(|| Shown::line("its account is not configured"))?;
+    account.provider_for(acting).await.map_err(|e| e.shown())
+}
+
+/// Asks again after a 429, which nothing was done of, when the provider says so.
+async fn patiently<T, F>(mut ask: impl FnMut() -> F) -> Result<T, ProviderError>
+where
+    F: Future<Output = Result<T, ProviderError>>,
+{
+    for _ in 0..PATIENCE {
+        match ask().await {
+            Err(ProviderError::RateLimited { wait }) => sleep(wait).await,
+            answer => return answer,
+        }
+    }
+    ask().await
+}
+
+/// Does all of `jobs`, several at a time, and gives what came of them in order.
+async fn each<R, F: Future<Output = R>>(jobs: Vec<F>) -> Vec<R> {
+    stream::iter(jobs).buffered(AT_ONCE).collect().await
+}
+
+/// Shows outcomes and writes them down, all in one. A final outcome is not replaced.
+async fn record(desk: &Desk, id: ActionId, outcomes: &[(IncidentKey, Outcome)]) -> Result<(), StoreError> {
+    change(desk, id, |action| {
+        for (key, outcome) in outcomes {
+            let known = action.outcomes.iter_mut().filter(|(known, was)| known == key && !was.is_final());
+            known.for_each(|(_, was)| *was = outcome.clone());
+        }
+    })
+    .await
+}
+
+async fn change(desk: &Desk, id: ActionId, change: impl FnOnce(&mut Action)) -> Result<(), StoreError> {
+    let _order = desk.order.lock().await;
+    let changed = desk.hub.change(|board| {
+        let Some(action) = board.actions.iter_mut().find(|a| a.id == id) else { return (vec![], None) };
+        change(action);
+        let action = Box::new(action.clone());
+        (vec![Change::Action(action.clone())], Some(action))
+    });
+    match changed {
+        Some(action) => desk.store.save(vec![Write::Action(action)]).await,
+        None => Ok(()),
+    }
+}
+
+/// The same for outcomes that are known whether or not they can be written down.
+async fn record_last(desk: &Desk, id: ActionId, verb: &Verb, outcomes: Vec<(IncidentKey, Outcome)>) {
+    if outcomes.is_empty() {
+        return;
+    }
+    // First: an outcome that is kept and not in the audit file would never get there.
+    desk.audit(id, &outcomes).await;
+    for (key, outcome) in &outcomes {
+        told(desk, id, verb, key, outcome);
+    }
+    if let Err(error) = record(desk, id, &outcomes).await {
+        tracing::error!(action.id = %id, %error, "outcomes could not be written down");
+    }
+}
+
+/// The same for one that may be known under another key than it was asked for: an incident that was made.
+async fn record_last_as(
+    desk: &Desk,
+    id: ActionId,
+    verb: &Verb,
+    asked_as: &IncidentKey,
+    key: IncidentKey,
+    outcome: Outcome,
+) {
+    desk.audit(id, &[(key.clone(), outcome.clone())]).await;
+    told(desk, id, verb, &key, &outcome);
+    let changed = change(desk, id, |action| {
+        let known = action.outcomes.iter_mut().filter(|(known, was)| known == asked_as && !was.is_final());
+        known.for_each(|one| *one = (key.clone(), outcome.clone()));
+    });
+    if let Err(error) = changed.await {
+        tracing::error!(action.id = %id, %error, "an outcome could not be written down");
+    }
+}
+
+fn told(desk: &Desk, id: ActionId, verb: &Verb, key: &IncidentKey, outcome: &Outcome) {
+    desk.metrics.acted(verb, outcome);
+    desk.details.overtaken(key);
+    tracing::info!(action.id = %id, incident.id = %key.id, "action {id}: {}", outcome.word());
+}
+
+/// The pauses between looks at an incident whose answers are older than what is known.
+const LAG: &[Duration] = &[Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
