@@ -113,7 +113,7 @@ pub(super) async fn run(args: Args) -> Result<i32, Failure> {
         owned: Owned::default(),
     };
     let ended =
-        if args.headless { headless(connector, &simulator, args.length).await } else { console(connector).await };
+        if args.headless { headless(connector, &simulator, args.length).await } else { Box::pin(console(connector)).await };
     simulator.stop().await;
     ended
 }

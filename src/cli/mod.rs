@@ -221,8 +221,8 @@ fn exit_code(code: i32) -> ExitCode {
 async fn run(args: Args) -> Result<i32, Failure> {
     let places = args.places;
     let exit = match args.command {
-        None => return console::run(&places).await,
-        Some(Command::Demo(args)) => return demo::run(args).await,
+        None => return Box::pin(console::run(&places)).await,
+        Some(Command::Demo(args)) => return Box::pin(demo::run(args)).await,
         Some(Command::Serve(args)) => serve::run(&places, &args).await?,
         Some(Command::Incident(command)) => incident::run(&places, command).await?,
         Some(Command::Action(command)) => action::run(&places, &command).await?,
