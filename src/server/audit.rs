@@ -16,7 +16,6 @@ use serde::Serialize;
 use super::desk::Desk;
 use crate::core::{
     action::{Action, Edit, Outcome, Verb},
-    arrangement::Arrangement,
     id::{ActionId, IncidentKey},
     incident::{Incident, Urgency},
     text::Shown,
@@ -157,25 +156,12 @@ fn to(verb: &Verb) -> Option<Shown> {
         Verb::AddResponders { to, .. } => to.iter().map(|one| one.name().as_str()).collect::<Vec<_>>().join(", "),
         Verb::RunWorkflow { workflow } => return Some(workflow.name.clone()),
         Verb::ResolveAlert { alert } => return Some(alert.name.clone()),
-        Verb::Arrange(what) => arranged(what),
+        Verb::Arrange(what) => (0..what.parts()).map(|at| what.subject(at)).collect::<Vec<_>>().join(", "),
         Verb::Acknowledge | Verb::Resolve { .. } | Verb::Note { .. } | Verb::StatusUpdate { .. } | Verb::Create(_) => {
             return None;
         }
     };
     Some(Shown::line(&to))
-}
-
-fn arranged(what: &Arrangement) -> String {
-    let named = |names: Vec<&str>| names.join(", ");
-    match what {
-        Arrangement::AddOverrides { schedule, .. } | Arrangement::RemoveOverrides { schedule, .. } => {
-            schedule.name.to_string()
-        }
-        Arrangement::StartMaintenance { services, .. } => {
-            named(services.iter().map(|service| service.name.as_str()).collect())
-        }
-        Arrangement::EndMaintenance { windows } => named(windows.iter().map(|window| window.name.as_str()).collect()),
-    }
 }
 
 fn because(outcome: &Outcome) -> Option<&Shown> {
