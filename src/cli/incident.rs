@@ -3,6 +3,7 @@
 mod change;
 mod find;
 mod looking;
+mod next;
 mod timeline;
 mod which;
 
@@ -161,7 +162,7 @@ fn list(client: &Client, found: &Found<'_>, format: Format) -> CommandOutcome {
             }
         }
         Format::Json => {
-            let incidents: Vec<Value> = found.incidents.iter().map(|incident| as_json(incident)).collect();
+            let incidents: Vec<Value> = found.incidents.iter().map(|incident| as_json(client, incident)).collect();
             output::json(&json!({
                 "incidents": incidents, "resolved_hidden": found.resolved_hidden, "not_known": found.not_known,
                 "trusted": doubts.is_empty(), "doubts": doubts,
@@ -224,7 +225,7 @@ fn names<Id>(named: &[Named<Id>]) -> String {
     named.iter().map(|n| n.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-fn as_json(incident: &Incident) -> Value {
+fn as_json(client: &Client, incident: &Incident) -> Value {
     let state = &incident.state;
     json!({
         "account": incident.key.account,
@@ -240,6 +241,7 @@ fn as_json(incident: &Incident) -> Value {
         "assignees": state.assignees,
         "created_at": state.created_at,
         "as_of": incident.stamp.at,
+        "next_paged": next::as_json(client, incident),
         "url": state.url,
     })
 }
@@ -252,9 +254,13 @@ async fn show(client: &mut Client, text: &str, json: bool) -> CommandOutcome {
         output::complain(&format!("{key} is not among the incidents that are kept: how it stands is not known"));
     }
     if json {
-        output::json(&json!({ "incident": incident.as_ref().map(as_json), "detail": detail }))?;
+        output::json(
+            &json!({ "incident": incident.as_ref().map(|incident| as_json(client, incident)), "detail": detail }),
+        )?;
     } else {
-        incident.iter().for_each(print_state);
+        if let Some(incident) = &incident {
+            print_state(client, incident);
+        }
         detail.iter().for_each(print_detail);
     }
     let Some(detail) = detail else { return Ok(Exit::Stale) };
@@ -265,7 +271,7 @@ async fn show(client: &mut Client, text: &str, json: bool) -> CommandOutcome {
     Ok(if detail.missing.is_empty() && incident.is_some() { trusted } else { Exit::Partly })
 }
 
-fn print_state(incident: &Incident) {
+fn print_state(client: &Client, incident: &Incident) {
     let state = &incident.state;
     let number = state.number.map(|number| format!("#{number}  ")).unwrap_or_default();
     output::line(&format!("{number}{}  {}", incident.key, incident.headline()));
@@ -277,6 +283,9 @@ fn print_state(incident: &Incident) {
         output::line(&format!("policy    {}", policy.name));
     }
     output::line(&format!("assigned  {}", names(&state.assignees)));
+    if let Some(words) = next::words(client, incident) {
+        output::line(&format!("next      {words}"));
+    }
     if let Some(url) = &state.url {
         output::line(&format!("link      {url}"));
     }
@@ -338,7 +347,7 @@ fn exactly_one<T>(client: &Client, mut found: Vec<T>, what: &str, text: &str) ->
 }
 
 async fn act(client: &mut Client, which: Which, verb: Verb) -> CommandOutcome {
-    let targets = match which.choose(client, verb.word())? {
+    let targets = match which.choose(client, &verb)? {
         Chosen::These(targets) => targets,
         Chosen::Said(exit) => return Ok(exit),
     };

@@ -1,20 +1,26 @@
 //! What the words mean. No I/O, no clock, no randomness: times come in as arguments.
 
 pub mod action;
+pub mod arrangement;
 pub mod board;
 pub mod call;
 pub mod choices;
 pub mod curl;
 pub mod delivery;
 pub mod detail;
+pub mod escalation;
+pub mod event;
 pub mod freshness;
 pub mod id;
 pub mod incident;
 pub mod keys;
+pub mod load;
 pub mod oncall;
 pub mod push;
 pub mod query;
+pub mod rota;
 pub mod sender;
+pub mod service;
 pub mod span;
 pub mod subscription;
 pub mod template;

@@ -21,6 +21,7 @@ use crate::{
 use super::{
     acting::last_action,
     doubts::doubt,
+    next::next_paged,
     words::{outcome_mark, outcome_words},
 };
 
@@ -201,6 +202,9 @@ fn known(page: &mut Page, model: &Model, incident: &Incident) {
     page.field("service", Tone::Plain, state.service.as_ref().map_or("not told", |s| s.name.as_str()));
     page.field("policy", Tone::Plain, state.escalation_policy.as_ref().map_or("not told", |p| p.name.as_str()));
     page.field("assigned", Tone::Plain, &names(state.assignees.iter().map(|user| user.name.as_str()).collect()));
+    if let Some((tone, words)) = next_paged(model, incident) {
+        page.field("next paged", tone, &words);
+    }
     if !state.teams.is_empty() {
         page.field("teams", Tone::Plain, &names(state.teams.iter().map(|team| team.name.as_str()).collect()));
     }

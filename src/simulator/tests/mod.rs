@@ -3,6 +3,7 @@
 mod delivery;
 mod faults;
 mod lists;
+mod rota;
 mod shapes;
 mod states;
 

@@ -4,6 +4,7 @@ mod actions;
 mod examples;
 mod lists;
 mod order;
+mod rota;
 mod subscriptions;
 mod talk;
 mod webhooks;

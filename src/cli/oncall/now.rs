@@ -1,33 +1,12 @@
-//! `dogwatch oncall`: who is on call now, level by level; all, or those that are asked for.
-
-mod asking;
+//! Who is on call now, level by level; all, or those that are asked for.
 
 use serde_json::json;
 
-use super::{Exit, Outcome, Places, client::Client, output};
-use crate::core::{board::AccountBoard, oncall::OnCall};
-use asking::Asking;
+use super::{Client, Exit, Outcome, asking, output};
+use crate::core::{board::AccountBoard, oncall::OnCall, query::oncall::Wanted};
 
-#[derive(clap::Args)]
-pub(super) struct Args {
-    #[command(flatten)]
-    asking: Asking,
-    #[arg(long)]
-    json: bool,
-}
-
-pub(super) async fn run(places: &Places, args: Args) -> Outcome {
-    args.asking.wanted()?;
-    let mut client = Client::open(places).await?;
-    let outcome = list(&mut client, &args).await;
-    client.close().await;
-    outcome
-}
-
-async fn list(client: &mut Client, args: &Args) -> Outcome {
-    client.ask_the_providers().await?;
-    let wanted = args.asking.wanted()?;
-    let asking::Found { mut rows, doubt } = asking::find(client, &wanted)?;
+pub(super) fn list(client: &Client, wanted: &Wanted, json: bool) -> Outcome {
+    let asking::Found { mut rows, doubt } = asking::find(client, wanted)?;
     rows.sort_by(|(a, x), (b, y)| {
         (&a.account.name, &x.policy.name, x.level, &x.user.name).cmp(&(
             &b.account.name,
@@ -38,7 +17,7 @@ async fn list(client: &mut Client, args: &Args) -> Outcome {
     });
     let mut doubts = client.on_call_doubts();
     doubts.extend(doubt);
-    if args.json {
+    if json {
         let on_call =
             |(known, on_call): &(&AccountBoard, &OnCall)| json!({ "account": known.account.name, "on_call": on_call });
         let rows: Vec<_> = rows.iter().map(on_call).collect();
