@@ -308,6 +308,28 @@ fn the_figures_tell_how_far_the_clock_is_off() {
     eventually("the clock is behind", || skew().is_some_and(|skew| (85.0..91.0).contains(&skew)));
 }
 
+#[test]
+fn the_api_log_tells_what_a_running_service_asked_and_without_one_there_is_none() {
+    let mut service = service(3, "text");
+
+    let log = || String::from_utf8(service.run(&["api-log", "--json"]).stdout).expect("UTF-8");
+    let whole = |log: &str| log.contains("statuses[]=resolved") && log.contains("/oncalls?");
+    eventually("the first round is over", || whole(&log()));
+    let log = log();
+    let read: serde_json::Value = serde_json::from_str(&log).expect("JSON");
+    assert!(!log.contains(TOKEN), "{log}");
+    assert_eq!((&read["budgets"][0]["account"], &read["budgets"][0]["reserve"]), (&"prod".into(), &96.into()));
+    let list = read["calls"].as_array().expect("calls").iter().find(|call| call["path"] == "/users/me").expect("asked");
+    assert_eq!((&list["end"]["status"], list["request_id"].as_str().map(str::len)), (&200.into(), Some(36)));
+
+    service.child.kill().expect("it runs");
+    service.child.wait().expect("it ends");
+    let output = service.run(&["api-log"]);
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{words}");
+    assert!(words.contains("no dogwatch runs here"), "{words}");
+}
+
 /// A text in the forms in which it could leak.
 fn forms(text: &str) -> Vec<String> {
     let bytes = text.as_bytes();

@@ -8,6 +8,7 @@ use crate::{
     core::{
         action::{Action, By, Outcome, Target, Verb},
         board::{AccountBoard, Board, Change},
+        call::{ApiCall, End, Purpose},
         delivery::{DeliverySummary, Direction, Proof, Scheme, Verdict},
         detail::{Alert, Detail, Note, TimelineEntry},
         escalation::{Policy, Responder, Rule},
@@ -91,6 +92,22 @@ pub(crate) fn account() -> Account {
         on_call: Freshness { last_success: Some(ago(12)), failure: None },
         poll_seconds: 30,
         push: Push { last_delivery: Some(ago(5)), ..Push::default() },
+    }
+}
+
+/// A call to the provider that went well.
+pub(crate) fn call(number: u64) -> ApiCall {
+    ApiCall {
+        number,
+        at: ago(600 - i64::try_from(number).expect("small")),
+        account: account_name(),
+        purpose: Purpose::Poll,
+        method: shown("GET"),
+        path: shown("/incidents?date_range=all&statuses[]=triggered&statuses[]=acknowledged&limit=100&offset=0"),
+        end: End::Status(200),
+        took: 84,
+        request_id: Some(shown("5b5e1c3e-9a1b-4a52-8d8e-0a6c1f0f5f27")),
+        left: Some(960u64.saturating_sub(number)),
     }
 }
 

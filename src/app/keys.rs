@@ -63,6 +63,7 @@ pub enum Action {
     CopyCurl,
     /// What the editor of a template does by itself.
     Edit,
+    ApiLog,
     TakePager,
     NewOverride,
     RemoveOverride,
@@ -234,6 +235,7 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::ShowTemplates, Scope::Everywhere, &["4"], "", "templates"),
     row(Action::ShowServices, Scope::Everywhere, &["5"], "", "services"),
     row(Action::Refresh, Scope::Everywhere, &["ctrl-r"], "", "ask the providers now"),
+    row(Action::ApiLog, Scope::Everywhere, &["L"], "", "the API log: what was asked of the providers"),
     row(Action::Help, Scope::Everywhere, &["?"], "help", "this page"),
     row(Action::Quit, Scope::Everywhere, &["q", "ctrl-c"], "quit", "quit"),
     row(Action::Suspend, Scope::Everywhere, &["ctrl-z"], "", "suspend; `fg` comes back"),

@@ -2,6 +2,7 @@
 //! else happens. No clock, no I/O: the same events always give the same model and effects.
 
 pub mod arranging;
+pub mod calls;
 pub mod command;
 pub mod filter;
 pub mod geometry;
@@ -190,6 +191,8 @@ pub struct Model {
     pub notice: Option<Notice>,
     /// The help page is open, scrolled by so many lines.
     pub help: Option<u16>,
+    /// The API log is open, over the view.
+    pub calls: Option<calls::Calls>,
     pub prompt: Option<Prompt>,
     pub command: CommandLine,
     pub incidents: incidents::State,
@@ -218,6 +221,7 @@ impl Model {
             access: Access::Watch { reason: "not connected yet".into() },
             notice: None,
             help: None,
+            calls: None,
             prompt: None,
             command: CommandLine::default(),
             incidents: incidents::State::default(),
@@ -265,6 +269,7 @@ pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
             model.now = now;
             incidents::ticked(model, now);
             let mut effects = webhooks::ticked(model);
+            effects.extend(calls::ticked(model));
             effects.extend(oncall::ticked(model));
             effects
         }
@@ -298,6 +303,7 @@ fn attach(model: &mut Model, board: Board, access: Access, role: Role) -> Vec<Ef
     model.link = Link::Up(role);
     let mut effects = incidents::attached(model);
     templates::attached(model);
+    effects.extend(calls::attached(model));
     arranging::attached(model);
     effects.extend(settle_others(model));
     effects
@@ -325,6 +331,7 @@ fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
 fn settle(model: &mut Model) -> Vec<Effect> {
     prompt::settle(model);
     scroll_help(model, None);
+    calls::settle(model);
     let mut effects = incidents::settle(model);
     effects.extend(settle_others(model));
     effects
@@ -353,6 +360,7 @@ fn answered(model: &mut Model, id: RequestId, answer: Result<Answer, String>) ->
         .or_else(|| oncall::answered(model, id, &answer))
         .or_else(|| webhooks::answered(model, id, &answer))
         .or_else(|| templates::answered(model, id, &answer))
+        .or_else(|| calls::answered(model, id, &answer))
         .or_else(|| arranging::answered(model, id, &answer))
         .or_else(|| prompt::arrange::answered(model, id, &answer))
         .unwrap_or_default()
@@ -367,7 +375,7 @@ fn unanswered(model: &mut Model, id: RequestId, reason: String) -> Vec<Effect> {
 }
 
 fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
-    if geometry::is_too_small(model.size) || model.help.is_some() {
+    if geometry::is_too_small(model.size) || model.help.is_some() || model.calls.is_some() {
         return vec![];
     }
     if model.prompt.is_some() {
@@ -461,6 +469,9 @@ fn press_view(model: &mut Model, chord: Chord) -> Vec<Effect> {
         press_help(model, chord);
         return vec![];
     }
+    if model.calls.is_some() {
+        return press_calls(model, chord);
+    }
     if let Some(effects) = command::typed(model, chord) {
         return effects;
     }
@@ -495,6 +506,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::ShowWebhooks => model.view = View::Webhooks,
         Action::ShowTemplates => model.view = View::Templates,
         Action::Refresh => return refresh(model),
+        Action::ApiLog => return calls::open(model),
         Action::CommandLine => command::open(model),
         Action::Back if had_news && model.notice.is_none() => {}
         Action::Back if webhooks::returns(model) => {}
@@ -524,6 +536,29 @@ fn refresh(model: &mut Model) -> Vec<Effect> {
     effects.extend(incidents::refresh(model));
     effects.extend(oncall::refresh(model));
     effects
+}
+
+/// The keys that hold everywhere; those of the view below do nothing.
+fn press_calls(model: &mut Model, chord: Chord) -> Vec<Effect> {
+    match keys::resolve(chord, model.view) {
+        Some(Action::Back | Action::ApiLog | Action::Quit) => model.calls = None,
+        Some(Action::Help) => model.help = Some(0),
+        Some(action @ (Action::Refresh | Action::Suspend)) => return act(model, action),
+        Some(
+            action @ (Action::NextView
+            | Action::PreviousView
+            | Action::ShowIncidents
+            | Action::ShowOnCall
+            | Action::ShowWebhooks
+            | Action::ShowTemplates),
+        ) => {
+            model.calls = None;
+            return act(model, action);
+        }
+        Some(action) if Step::of(action).is_some() => calls::step(model, Step::of(action)),
+        _ => {}
+    }
+    vec![]
 }
 
 fn press_help(model: &mut Model, chord: Chord) {

@@ -16,7 +16,7 @@ use crate::{
         action::{Action, NewIncident, Target, Verb},
         arrangement::Arrangement,
         board::{AccountBoard, Board, Change},
-        freshness::{Account, Standing},
+        freshness::{Account, Freshness, Standing},
         id::{AccountName, ActionId, UserId},
         incident::Named,
         words,
@@ -117,12 +117,25 @@ impl Client {
         Ok(())
     }
 
+    /// The same for incidents alone: who is on call takes several requests more.
+    pub(super) async fn ask_for_incidents(&mut self) -> Result<(), Failure> {
+        self.wait_for(|account| vec![&account.rest]).await?;
+        for skew in self.skews() {
+            output::complain(&skew);
+        }
+        Ok(())
+    }
+
     async fn wait_for_the_providers(&mut self) -> Result<(), Failure> {
+        self.wait_for(|account| vec![&account.rest, &account.on_call]).await
+    }
+
+    async fn wait_for(&mut self, wanted: fn(&Account) -> Vec<&Freshness>) -> Result<(), Failure> {
         if self.role == Role::Attached {
             self.ask(Request::Refresh).await?;
         }
         let give_up = Instant::now() + FIRST_ANSWER;
-        while !self.all_asked_since(self.opened_at) {
+        while !self.all_asked_since(self.opened_at, wanted) {
             if let Err(failure) = self.hear(give_up).await {
                 // Out of patience: what is known is judged by its age.
                 return if Instant::now() >= give_up { Ok(()) } else { Err(failure) };
@@ -131,10 +144,10 @@ impl Client {
         Ok(())
     }
 
-    fn all_asked_since(&self, at: Timestamp) -> bool {
+    fn all_asked_since(&self, at: Timestamp, wanted: fn(&Account) -> Vec<&Freshness>) -> bool {
         self.board.accounts.values().map(|known| &known.account).filter(|account| account.rest_off.is_none()).all(
             |account| {
-                [&account.rest, &account.on_call].iter().all(|part| {
+                wanted(account).iter().all(|part| {
                     let failed = part.failure.as_ref().is_some_and(|failure| failure.at >= at);
                     failed || part.last_success.is_some_and(|success| success >= at)
                 })

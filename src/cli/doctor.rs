@@ -21,7 +21,7 @@ use crate::{
     core::{freshness::SKEW, text::Shown},
     provider::{Check, ProviderError},
     receiver::pinned,
-    server::{account::Account, certificate},
+    server::{account::Account, calls::Calls, certificate},
     store::{Reader, StoreError},
 };
 
@@ -204,7 +204,7 @@ async fn provider(settings: &AccountSettings) -> Vec<Finding> {
     if settings.token.is_none() {
         return vec![Finding::note(what, "no token: webhooks only, nothing can be done from here")];
     }
-    let way = match Account::new(settings.clone()).provider().await {
+    let way = match Account::new(settings.clone(), &Calls::default()).provider().await {
         Ok(way) => way,
         Err(error) => return vec![Finding::wrong(what, error.to_string(), Exit::Usage)],
     };

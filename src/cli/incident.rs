@@ -111,7 +111,18 @@ pub(super) async fn run(places: &Places, command: Command) -> CommandOutcome {
 }
 
 async fn with(places: &Places, client: &mut Client, command: Command) -> CommandOutcome {
-    client.ask_the_providers().await?;
+    match &command {
+        // What these look for is among the incidents; to the others people belong, too.
+        Command::Show { .. }
+        | Command::Timeline { .. }
+        | Command::Ack(_)
+        | Command::Resolve { .. }
+        | Command::Note { .. } => {
+            client.ask_for_incidents().await?;
+        }
+        Command::List { looking, .. } if looking.is_plain() => client.ask_for_incidents().await?,
+        Command::List { .. } | Command::Handoff { .. } | Command::Change(_) => client.ask_the_providers().await?,
+    }
     match command {
         Command::List { looking, all, format, json } => {
             list(client, &looking.find(places, client, all)?, if json { Format::Json } else { format })
@@ -336,7 +347,7 @@ fn exactly_one<T>(client: &Client, mut found: Vec<T>, what: &str, text: &str) ->
 }
 
 async fn act(client: &mut Client, which: Which, verb: Verb) -> CommandOutcome {
-    let targets = match which.choose(client, verb.word())? {
+    let targets = match which.choose(client, &verb)? {
         Chosen::These(targets) => targets,
         Chosen::Said(exit) => return Ok(exit),
     };

@@ -1,6 +1,7 @@
 //! The commands, one file each. Printing is done here and nowhere else.
 
 mod action;
+mod api_log;
 mod backup;
 mod client;
 mod config;
@@ -9,6 +10,7 @@ mod console;
 mod delivery;
 mod demo;
 mod doctor;
+mod event;
 mod incident;
 mod logging;
 mod maintenance;
@@ -147,6 +149,11 @@ enum Command {
     /// Who did what: the log of actions.
     #[command(subcommand)]
     Action(action::Command),
+    /// What the running dogwatch asked of the providers, and what is left of their rate limits.
+    ApiLog(api_log::Args),
+    /// Tell the provider of something: open, acknowledge and resolve alerts, and put changes on record.
+    #[command(subcommand)]
+    Event(event::Command),
     /// Who is on call now and next, whether it is me, schedules, overrides, load.
     Oncall(oncall::Args),
     /// Services: how they stand, and who is on call for them.
@@ -226,12 +233,14 @@ fn exit_code(code: i32) -> ExitCode {
 async fn run(args: Args) -> Result<i32, Failure> {
     let places = args.places;
     let exit = match args.command {
-        None => return console::run(&places).await,
-        Some(Command::Demo(args)) => return demo::run(args).await,
+        None => return Box::pin(console::run(&places)).await,
+        Some(Command::Demo(args)) => return Box::pin(demo::run(args)).await,
         Some(Command::Serve(args)) => serve::run(&places, &args).await?,
         Some(Command::Incident(command)) => incident::run(&places, command).await?,
         Some(Command::Action(command)) => action::run(&places, &command).await?,
+        Some(Command::ApiLog(args)) => api_log::run(&places, &args).await?,
         Some(Command::Oncall(args)) => oncall::run(&places, args).await?,
+        Some(Command::Event(command)) => event::run(&places, command).await?,
         Some(Command::Service(command)) => services::run(&places, &command).await?,
         Some(Command::Maintenance(command)) => maintenance::run(&places, command).await?,
         Some(Command::Delivery(command)) => delivery::run(&places, command).await?,

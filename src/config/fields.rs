@@ -11,13 +11,14 @@ use super::Finding;
 
 /// The sections and their keys, as they stand in the file.
 pub(super) const SECTIONS: &[(&str, &[&str])] = &[
-    ("", &["receiver", "server", "store", "actions", "account", "person", "view"]),
+    ("", &["receiver", "server", "store", "actions", "account", "integration", "person", "view"]),
     ("receiver", &["listen", "allow", "trusted_proxies", "tls"]),
     ("receiver.tls", &["certificate", "key"]),
     ("server", &["socket", "group", "metrics"]),
     ("store", &["keep", "keep_deliveries", "keep_size"]),
     ("actions", &["undo_window"]),
     ("view", &["name", "query", "key", "default"]),
+    ("integration", &["name", "region", "base_url", "routing_key"]),
     ("person", &["user", "account", "email", "token"]),
     ("account", &["name", "provider", "region", "base_url", "token", "from", "poll", "webhook"]),
     (

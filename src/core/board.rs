@@ -128,12 +128,24 @@ pub struct Board {
 impl Board {
     /// Merges an observation; `None` when it is older than what is known, or a repetition.
     pub fn observe(&mut self, seen: &Observation) -> Option<Change> {
-        if let Some(known) = self.incidents.get_mut(&seen.key) {
-            return known.merge(seen).then(|| Change::Incident(Box::new(known.clone())));
-        }
-        let incident = Incident::first(seen.clone());
-        self.incidents.insert(seen.key.clone(), incident.clone());
-        Some(Change::Incident(Box::new(incident)))
+        if self.incidents.contains_key(&seen.key) { self.merge(seen) } else { Some(self.first(seen.clone())) }
+    }
+
+    /// The same, where `seen` is not needed any more: a long list does not take room twice.
+    pub fn take(&mut self, seen: Observation) -> Option<Change> {
+        if self.incidents.contains_key(&seen.key) { self.merge(&seen) } else { Some(self.first(seen)) }
+    }
+
+    fn merge(&mut self, seen: &Observation) -> Option<Change> {
+        let known = self.incidents.get_mut(&seen.key)?;
+        known.merge(seen).then(|| Change::Incident(Box::new(known.clone())))
+    }
+
+    fn first(&mut self, seen: Observation) -> Change {
+        let incident = Incident::first(seen);
+        let change = Change::Incident(Box::new(incident.clone()));
+        self.incidents.insert(incident.key.clone(), incident);
+        change
     }
 
     /// Whether only another look at the provider can tell if `seen` is true and newer than what is known. To be asked before
@@ -425,6 +437,33 @@ pub(super) mod tests {
                 all.map(|one| (one.headline(), one.state.clone(), one.stamp.at, one.extra().cloned())).collect()
             };
             prop_assert_eq!(shown(&console), shown(&server));
+        }
+    }
+
+    proptest! {
+        /// Peer fault: a list that was asked for before a webhook came, and arrives after it, or the other way round.
+        #[test]
+        fn a_poll_and_webhooks_that_race_end_in_the_same_board_in_either_order(
+            seen in prop::collection::vec((any_observation(), 0..3_u8), 1..12), cut in 0..12_usize
+        ) {
+            let named = |(seen, n): (Observation, u8)| {
+                let key = IncidentKey { id: IncidentId::new(format!("P{n}")).expect("id"), ..seen.key };
+                Observation { key, ..seen }
+            };
+            let seen: Vec<Observation> = seen.into_iter().map(named).collect();
+            let (polled, pushed): (Vec<_>, Vec<_>) = seen.into_iter().partition(|seen| seen.stamp.source == Source::Rest);
+            let end = |order: &[&[Observation]]| {
+                let mut board = Board::default();
+                order.iter().flat_map(|part| part.iter()).for_each(|seen| drop(board.observe(seen)));
+                let all = board.incidents.values();
+                all.map(|one| (one.headline(), one.state.clone(), one.stamp.at, one.extra().cloned())).collect::<Vec<_>>()
+            };
+            let (before, after) = pushed.split_at(cut.min(pushed.len()));
+
+            let first = end(&[&polled, &pushed]);
+
+            prop_assert_eq!(&end(&[&pushed, &polled]), &first);
+            prop_assert_eq!(&end(&[before, &polled, after]), &first);
         }
     }
 

@@ -3,11 +3,13 @@
 pub mod action;
 pub mod arrangement;
 pub mod board;
+pub mod call;
 pub mod choices;
 pub mod curl;
 pub mod delivery;
 pub mod detail;
 pub mod escalation;
+pub mod event;
 pub mod freshness;
 pub mod id;
 pub mod incident;

@@ -13,6 +13,7 @@ use crate::core::{
     action::{Action, NewIncident, Target, Verb},
     arrangement::Arrangement,
     board::{Board, Change},
+    call::{ApiCall, Budget},
     choices::{Choices, ChoicesOf},
     delivery::{DeliverySummary, DeliveryView},
     detail::Detail,
@@ -127,6 +128,10 @@ pub enum Request {
     Refresh,
     /// Read the settings and secrets again. Answered when they are in force, or are not because of what is wrong.
     Reload,
+    /// The same as [`Request::Detail`], asked of the provider in any case: else a kept one that is still good will do.
+    DetailAnew { key: IncidentKey },
+    /// Calls to providers with a number greater than `after`, newest first, `limit` at most.
+    ApiLog { after: u64, limit: u32 },
     /// When `user` is on call in that time, at every policy and level.
     Duties { account: AccountName, user: UserId, span: Span },
     /// The shifts of a schedule in that time.
@@ -193,6 +198,11 @@ pub enum Answer {
     /// What is different now, one sentence each.
     Reloaded {
         changes: Vec<String>,
+    },
+    /// `budgets`: what each account's provider still takes, where it says so.
+    ApiLog {
+        calls: Vec<ApiCall>,
+        budgets: Vec<(AccountName, Budget)>,
     },
     Duties {
         duties: Vec<OnCall>,

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use crate::core::{
     action::{NewIncident, Step},
+    call::{ApiCall, Budget, Purpose},
     choices::{Choices, ChoicesOf},
     detail::Detail,
     escalation::Policy,
@@ -100,13 +101,31 @@ pub struct Directory {
     pub policy_teams: BTreeMap<PolicyId, Vec<Named<TeamId>>>,
 }
 
+/// Told of every call to a provider when it has ended.
+pub type Heard = Arc<dyn Fn(ApiCall) + Send + Sync>;
+
+/// Something that happened to an incident, as the provider's own log has it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Touch {
+    pub at: Timestamp,
+    pub incident: IncidentId,
+    /// By this it is known when it is told again.
+    pub entry: String,
+}
+
 /// One account at one provider. Reads are retried within their deadline; writes are sent once.
 #[async_trait]
 pub trait Provider: Send + Sync {
-    /// Requests left in the provider's present window, as far as it has told.
-    fn budget(&self) -> Option<u64> {
+    /// What is left of the provider's rate limit, as far as it has told.
+    fn budget(&self) -> Option<Budget> {
         None
     }
+    /// What was asked so far through this handle, in requests; what had to be asked again counts once.
+    fn requests(&self) -> u64 {
+        0
+    }
+    /// The same connection, whose calls are made for `purpose`; a handle of its own.
+    fn for_purpose(&self, purpose: Purpose) -> Arc<dyn Provider>;
     /// The provider's clock minus ours, as far as its answers have told.
     fn clock_skew(&self) -> Option<jiff::SignedDuration> {
         None
@@ -121,6 +140,11 @@ pub trait Provider: Send + Sync {
     /// goes by creation, and no further back than six months). An older one that was just resolved may be missing.
     async fn resolved_incidents(&self, since: Timestamp) -> Result<Vec<Observation>, ProviderError>;
     async fn incident(&self, id: &IncidentId) -> Result<Observation, ProviderError>;
+    /// What happened to incidents since `since`, by the provider's clock. `None`: it does not tell, or so much that the
+    /// lists are the shorter way.
+    async fn touched_since(&self, _since: Timestamp) -> Result<Option<Vec<Touch>>, ProviderError> {
+        Ok(None)
+    }
     /// Alerts, notes and timeline. Fails only when nothing of it came; else names what is missing.
     async fn detail(&self, id: &IncidentId, now: Timestamp) -> Result<Detail, ProviderError>;
     async fn on_calls(&self) -> Result<Vec<OnCall>, ProviderError>;

@@ -10,10 +10,16 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::{Mutex, Notify};
 
-use super::{people::Acting, scope::Scope};
+use super::{calls::Calls, people::Acting, scope::Scope};
 use crate::{
     config::{AccountSettings, Acts, PersonSettings, ProviderKind, SecretRef},
-    core::{delivery::Decode, freshness::Failure, id::AccountName, text::Shown},
+    core::{
+        call::{Budget, Purpose},
+        delivery::Decode,
+        freshness::Failure,
+        id::AccountName,
+        text::Shown,
+    },
     provider::{
         Provider, ProviderError,
         pagerduty::{PagerDuty, Settings, Webhooks},
@@ -26,6 +32,8 @@ pub struct Account {
     provider: Mutex<Option<Arc<dyn Provider>>>,
     /// The ways to the provider of those with a token of their own.
     own: Mutex<Vec<Own>>,
+    /// Where its calls are told.
+    calls: Calls,
     /// Asks the poller to look now.
     pub look: Notify,
     /// Asks for a look at the provider's subscriptions.
@@ -80,21 +88,23 @@ pub enum NoProvider {
 }
 
 impl Account {
-    pub fn new(settings: AccountSettings) -> Self {
-        Self::holding(settings, None)
+    /// An account whose calls to its provider are told to `calls`.
+    pub fn new(settings: AccountSettings, calls: &Calls) -> Self {
+        Self::holding(settings, None, calls.clone())
     }
 
     /// An account whose provider is at hand already.
     pub fn with_provider(settings: AccountSettings, provider: Arc<dyn Provider>) -> Self {
-        Self::holding(settings, Some(provider))
+        Self::holding(settings, Some(provider), Calls::default())
     }
 
-    fn holding(settings: AccountSettings, provider: Option<Arc<dyn Provider>>) -> Self {
+    fn holding(settings: AccountSettings, provider: Option<Arc<dyn Provider>>, calls: Calls) -> Self {
         let provider = Mutex::new(provider);
         Self {
             settings,
             provider,
             own: Mutex::default(),
+            calls,
             look: Notify::new(),
             doubt: Notify::new(),
             scope: Scope::default(),
@@ -108,8 +118,8 @@ impl Account {
         }
     }
 
-    /// Requests that the provider still takes in its present window, if it says so.
-    pub fn budget(&self) -> Option<u64> {
+    /// What is left of the provider's rate limit, if it says so.
+    pub fn budget(&self) -> Option<Budget> {
         self.provider.try_lock().ok()?.as_ref()?.budget()
     }
 
@@ -135,13 +145,17 @@ impl Account {
         let (account, base_url) = (self.settings.name.clone(), self.settings.base_url.clone());
         match self.settings.provider {
             ProviderKind::PagerDuty => PagerDuty::new(Settings { account, base_url, token, from })
-                .map(|provider| Arc::new(provider) as Arc<dyn Provider>)
+                .map(|provider| Arc::new(provider.heard_by(self.calls.ear())) as Arc<dyn Provider>)
                 .map_err(|e| NoProvider::Client(e.to_string())),
         }
     }
 
     /// The way to the provider for what `acting` does: it goes out as theirs, or not at all.
     pub async fn provider_for(&self, acting: &Acting) -> Result<Arc<dyn Provider>, NoProvider> {
+        self.named(acting).await.map(|provider| provider.for_purpose(Purpose::Action))
+    }
+
+    async fn named(&self, acting: &Acting) -> Result<Arc<dyn Provider>, NoProvider> {
         let Acting::Person(person) = acting else { return self.provider().await };
         let token = match &person.acts {
             Acts::As { email } => {

@@ -9,10 +9,14 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     account::Accounts,
     actions::undo::Waiting,
+    audit::Audit,
+    calls::Calls,
+    details::Details,
     hub::Hub,
     keeper::Order,
     look::Looks,
     metrics::Metrics,
+    outbox::Integrations,
     people::{Caller, People},
 };
 use crate::{
@@ -54,7 +58,9 @@ pub fn need(request: &Request) -> Need {
         | Request::Shifts { .. }
         | Request::Overrides { .. }
         | Request::Pages { .. }
-        | Request::Refresh => Need::Look,
+        | Request::Refresh
+        | Request::DetailAnew { .. }
+        | Request::ApiLog { .. } => Need::Look,
         Request::Arrange { .. }
         | Request::Act { .. }
         | Request::Create { .. }
@@ -74,6 +80,7 @@ pub fn asks_a_provider(request: &Request) -> bool {
         | Request::Shifts { .. }
         | Request::Overrides { .. }
         | Request::Pages { .. }
+        | Request::DetailAnew { .. }
         | Request::Refresh => true,
         Request::Act { .. }
         | Request::Arrange { .. }
@@ -87,7 +94,8 @@ pub fn asks_a_provider(request: &Request) -> bool {
         | Request::Actions { .. }
         | Request::Template { .. }
         | Request::SaveTemplate { .. }
-        | Request::Render { .. } => false,
+        | Request::Render { .. }
+        | Request::ApiLog { .. } => false,
     }
 }
 
@@ -104,6 +112,8 @@ pub struct Desk {
     pub waiting: Waiting,
     /// The end has come: what waits is sent.
     pub ending: CancellationToken,
+    /// Where events go that wait on disk.
+    pub integrations: Integrations,
     /// Held from a change on the board until the store has it, so that both end with the same.
     pub order: Mutex<()>,
     /// Incidents that only another look at the provider can tell of.
@@ -117,6 +127,11 @@ pub struct Desk {
     /// Asks for the settings to be read again.
     pub reload: mpsc::Sender<Order>,
     pub metrics: Metrics,
+    /// The newest calls to providers.
+    pub calls: Calls,
+    /// The details that were looked at.
+    pub details: Details,
+    pub audit: Audit,
 }
 
 impl Desk {
@@ -151,6 +166,8 @@ impl Desk {
                 }
                 Ok(Answer::Refreshing)
             }
+            Request::DetailAnew { key } => self.detail_anew(key).await,
+            Request::ApiLog { after, limit } => Ok(self.api_log(after, limit)),
         }
     }
 
@@ -165,13 +182,11 @@ impl Desk {
         Ok(Answer::Actions { actions })
     }
 
-    async fn detail(&self, key: IncidentKey) -> Result<Answer, String> {
-        let account =
-            self.accounts.get(&key.account).ok_or_else(|| format!("there is no account `{}`", key.account))?;
-        let provider = account.provider().await.map_err(|e| e.to_string())?;
-        let mut detail = provider.detail(&key.id, (self.now)()).await.map_err(|e| e.to_string())?;
-        detail.key = key;
-        Ok(Answer::Detail { detail: Box::new(detail) })
+    fn api_log(&self, after: u64, limit: u32) -> Answer {
+        let calls = self.calls.newest(after, limit.try_into().unwrap_or(usize::MAX));
+        let accounts = self.accounts.all();
+        let budgets = accounts.iter().filter_map(|(name, account)| Some((name.clone(), account.budget()?))).collect();
+        Answer::ApiLog { calls, budgets }
     }
 
     async fn delivery(&self, id: DeliveryId) -> Result<Answer, String> {
@@ -232,19 +247,23 @@ impl Desk {
 
     /// Takes in one look at an incident, shows and keeps what is new in it.
     pub async fn observe(&self, seen: &Observation) {
-        self.observe_all(std::slice::from_ref(seen)).await;
+        self.observe_all(vec![seen.clone()]).await;
     }
 
     /// Takes in several; returns those whose status is another now.
-    pub async fn observe_all(&self, seen: &[Observation]) -> Vec<IncidentKey> {
+    pub async fn observe_all(&self, seen: Vec<Observation>) -> Vec<IncidentKey> {
         let _order = self.order.lock().await;
         let (writes, moved, doubted) = self.hub.change(|board| {
             let (mut changes, mut writes, mut moved, mut doubted) = (vec![], vec![], vec![], vec![]);
-            for seen in seen.iter().filter(|seen| board.accounts.contains_key(&seen.key.account)).collect::<Vec<_>>() {
-                doubted.extend(board.doubts(seen).then(|| seen.key.clone()));
+            for seen in seen {
+                if !board.accounts.contains_key(&seen.key.account) {
+                    continue;
+                }
+                doubted.extend(board.doubts(&seen).then(|| seen.key.clone()));
                 let before = board.incidents.get(&seen.key).map(|known| known.state.status);
-                let Some(change) = board.observe(seen) else { continue };
+                let Some(change) = board.take(seen) else { continue };
                 if let Change::Incident(incident) = &change {
+                    self.details.overtaken(&incident.key);
                     if before != Some(incident.state.status) {
                         moved.push(incident.key.clone());
                     }

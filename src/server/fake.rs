@@ -23,6 +23,7 @@ use crate::{
     core::{
         action::{Assignee, Edit, NewIncident, Step},
         board::{Board, Change},
+        call::{Budget, Purpose},
         choices::{Choices, ChoicesOf},
         detail::Detail,
         freshness::{self, Freshness, Identity, Push},
@@ -32,7 +33,7 @@ use crate::{
         subscription::{self, Created, Filter, NewSubscription, Subscription},
         text::Shown,
     },
-    provider::{Check, Directory, Provider, ProviderError, Rota, Subscriptions},
+    provider::{Check, Directory, Provider, ProviderError, Rota, Subscriptions, Touch},
     store::Store,
     template::{Library, Limits, Renderer},
 };
@@ -63,7 +64,7 @@ struct Inside {
     signless: bool,
     /// The incidents of each write.
     requests: Vec<Vec<IncidentId>>,
-    /// Spoils a write on many that names it.
+    /// Every write that names one of these is refused.
     refused: BTreeSet<IncidentId>,
     writes: usize,
     next_write: VecDeque<Spoil>,
@@ -76,6 +77,14 @@ struct Inside {
     pings: usize,
     looks: usize,
     skew: Option<SignedDuration>,
+    /// Lists of open incidents that were asked for, single incidents, and details.
+    lists: usize,
+    singles: usize,
+    details: usize,
+    /// What happened, as the provider's log has it, where it tells.
+    log: Option<Vec<Touch>>,
+    budget: Option<Budget>,
+    hangs: bool,
     /// In whose name each write was made; `None`: the account's own.
     names: Vec<Option<String>>,
     rota: rota::Kept,
@@ -99,6 +108,12 @@ impl Default for Inside {
             pings: 0,
             looks: 0,
             skew: None,
+            lists: 0,
+            singles: 0,
+            details: 0,
+            log: None,
+            budget: None,
+            hangs: false,
             names: vec![],
             rota: rota::Kept::default(),
         }
@@ -179,7 +194,13 @@ impl Fake {
     /// Puts an incident there, as if the provider's other users had made it so at `second`.
     pub(super) fn put(&self, id: &str, status: Status, second: i64) -> Observation {
         let seen = observation(id, status, second);
-        self.inside().incidents.insert(seen.key.id.clone(), seen.clone());
+        let mut inside = self.inside();
+        inside.incidents.insert(seen.key.id.clone(), seen.clone());
+        if let Some(log) = &mut inside.log {
+            let entry = format!("R{}", log.len());
+            log.push(Touch { at: Timestamp::now(), incident: seen.key.id.clone(), entry });
+        }
+        drop(inside);
         seen
     }
 
@@ -219,6 +240,25 @@ impl Fake {
         self.inside().looks
     }
 
+    /// From now on it tells what happened.
+    pub(super) fn keep_a_log(&self) {
+        self.inside().log = Some(vec![]);
+    }
+
+    pub(super) fn set_budget(&self, budget: Budget) {
+        self.inside().budget = Some(budget);
+    }
+
+    /// How often the list of open incidents was asked for, and how often a single one.
+    pub(super) fn asked(&self) -> (usize, usize) {
+        let inside = self.inside();
+        (inside.lists, inside.singles)
+    }
+
+    pub(super) fn details(&self) -> usize {
+        self.inside().details
+    }
+
     pub(super) fn remove(&self, id: &str) {
         self.inside().incidents.remove(id);
     }
@@ -249,6 +289,11 @@ impl Fake {
         self.inside().on_calls = Some(error);
     }
 
+    /// Who is on call is never answered.
+    pub(super) fn hang_on_calls(&self) {
+        self.inside().hangs = true;
+    }
+
     pub(super) fn writes(&self) -> usize {
         self.inside().writes
     }
@@ -258,8 +303,8 @@ impl Fake {
         self.inside().requests.clone()
     }
 
-    /// A write on many that names this one is refused whole.
-    pub(super) fn refuse_among_many(&self, id: &str) {
+    /// A write on this one is refused, and one on many that names it is refused whole.
+    pub(super) fn refuse(&self, id: &str) {
         self.inside().refused.insert(IncidentId::new(id).expect("id"));
     }
 
@@ -325,6 +370,19 @@ impl Fake {
 
 #[async_trait]
 impl Provider for Fake {
+    fn budget(&self) -> Option<Budget> {
+        self.inside().budget
+    }
+
+    fn for_purpose(&self, _purpose: Purpose) -> Arc<dyn Provider> {
+        Arc::new(self.clone())
+    }
+
+    async fn touched_since(&self, since: Timestamp) -> Result<Option<Vec<Touch>>, ProviderError> {
+        let late = |log: &Vec<Touch>| log.iter().filter(|touch| touch.at >= since).cloned().collect();
+        self.read(|inside| Ok(inside.log.as_ref().map(late)))
+    }
+
     fn clock_skew(&self) -> Option<SignedDuration> {
         self.inside().skew
     }
@@ -340,6 +398,7 @@ impl Provider for Fake {
     }
 
     async fn open_incidents(&self) -> Result<Vec<Observation>, ProviderError> {
+        self.inside().lists += 1;
         self.read(|i| Ok(i.incidents.values().filter(|seen| seen.state.status.is_open()).cloned().collect()))
     }
 
@@ -351,23 +410,30 @@ impl Provider for Fake {
     }
 
     async fn incident(&self, id: &IncidentId) -> Result<Observation, ProviderError> {
+        self.inside().singles += 1;
         self.read(|i| i.incidents.get(id).cloned().ok_or_else(|| ProviderError::NotFound { what: id.to_string() }))
     }
 
     async fn detail(&self, id: &IncidentId, now: Timestamp) -> Result<Detail, ProviderError> {
         let key = IncidentKey { account: account_name(), id: id.clone() };
-        Ok(Detail {
-            key,
-            fetched_at: now,
-            description: None,
-            alerts: vec![],
-            notes: vec![],
-            timeline: vec![],
-            missing: vec![],
+        self.inside().details += 1;
+        self.read(|_| {
+            Ok(Detail {
+                key,
+                fetched_at: now,
+                description: None,
+                alerts: vec![],
+                notes: vec![],
+                timeline: vec![],
+                missing: vec![],
+            })
         })
     }
 
     async fn on_calls(&self) -> Result<Vec<OnCall>, ProviderError> {
+        if self.inside().hangs {
+            std::future::pending::<()>().await;
+        }
         self.read(|inside| inside.on_calls.clone().map_or(Ok(vec![]), Err))
     }
 
@@ -381,6 +447,10 @@ impl Provider for Fake {
 
     async fn take(&self, id: &IncidentId, step: &Step) -> Result<Option<Observation>, ProviderError> {
         self.inside().requests.push(vec![id.clone()]);
+        if self.inside().refused.contains(id) {
+            self.inside().writes += 1;
+            return Err(ProviderError::Forbidden { reason: "not your team".into() });
+        }
         self.write(|inside| inside.take(id, step))
     }
 
@@ -517,6 +587,7 @@ pub(super) fn parts(hub: Hub, store: Store, accounts: Accounts, dir: &std::path:
         under_way: TaskTracker::new(),
         waiting: super::actions::undo::Waiting::default(),
         ending: tokio_util::sync::CancellationToken::new(),
+        integrations: super::outbox::Integrations::default(),
         order: tokio::sync::Mutex::default(),
         looks: super::look::Looks::default(),
         now: Timestamp::now,
@@ -524,5 +595,8 @@ pub(super) fn parts(hub: Hub, store: Store, accounts: Accounts, dir: &std::path:
         people: People::default(),
         reload: tokio::sync::mpsc::channel(1).0,
         metrics: super::metrics::Metrics::default(),
+        calls: super::calls::Calls::default(),
+        details: super::details::Details::default(),
+        audit: super::audit::Audit::in_dir(dir),
     }
 }

@@ -78,6 +78,9 @@ async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
             } else {
                 committed.push((arrival.summary.id, arrival.commit_us));
             }
+            if let Some(incident) = arrival.summary.incident.as_ref().filter(|_| known) {
+                desk.details.overtaken(incident);
+            }
             let change = Change::Delivery(Box::new(arrival.summary));
             board.apply(&change);
             changes.extend(note_push(board, &change));

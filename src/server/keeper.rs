@@ -252,7 +252,7 @@ impl Keeper {
             .iter()
             .map(|new| {
                 let known = self.desk.accounts.get(&new.name).filter(|known| known.settings == *new);
-                known.unwrap_or_else(|| Arc::new(Account::new(new.clone())))
+                known.unwrap_or_else(|| Arc::new(Account::new(new.clone(), &self.desk.calls)))
             })
             .collect();
         for account in &accounts {
@@ -312,6 +312,10 @@ impl Keeper {
         if former.people != now.people {
             self.desk.people.set(&now.people);
             changes.push("who acts as whom is another".to_owned());
+        }
+        if former.integrations != now.integrations {
+            self.desk.integrations.set(&now.integrations);
+            changes.push("where events go is another".to_owned());
         }
         if former.actions != now.actions {
             self.desk.waiting.set_window(now.actions.undo_window);

@@ -13,7 +13,7 @@ use tokio::{sync::Notify, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::desk::Desk;
-use crate::core::id::IncidentKey;
+use crate::core::{call::Purpose, id::IncidentKey};
 
 /// Incidents that may wait for a look.
 const ROOM: usize = 256;
@@ -69,6 +69,7 @@ pub async fn run(desk: Arc<Desk>, stop: CancellationToken) {
 async fn look(desk: &Desk, key: IncidentKey, tries: u32) {
     let Some(account) = desk.accounts.get(&key.account) else { return };
     let Ok(provider) = account.provider().await else { return };
+    let provider = provider.for_purpose(Purpose::Detail);
     let error = match provider.incident(&key.id).await {
         Ok(seen) => return desk.observe(&seen).await,
         Err(error) => error,

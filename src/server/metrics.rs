@@ -142,7 +142,7 @@ impl Collector for Shown {
 
         let accounts = desk.accounts.all();
         let budget =
-            accounts.iter().filter_map(|(name, account)| Some((name.to_string(), as_float(account.budget()?))));
+            accounts.iter().filter_map(|(name, account)| Some((name.to_string(), as_float(account.budget()?.left))));
         let help = "Requests the provider still takes in its present window, by account";
         encode(&mut to, "rate_budget", help, None, budget.collect())
     }

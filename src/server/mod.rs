@@ -4,9 +4,12 @@ pub mod account;
 mod acting;
 pub mod actions;
 mod arrange;
+pub mod audit;
+pub mod calls;
 pub mod certificate;
 pub mod console;
 pub mod desk;
+pub mod details;
 pub mod door;
 pub mod guests;
 mod hooks;
@@ -17,6 +20,7 @@ pub mod lease;
 pub mod log;
 pub mod look;
 pub mod metrics;
+pub mod outbox;
 pub mod ownership;
 pub mod people;
 pub mod poller;
@@ -47,14 +51,18 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use account::{Account, Accounts};
 use actions::undo::Waiting;
+use audit::Audit;
+use calls::Calls;
 use console::Guest;
 use desk::Desk;
+use details::Details;
 use guests::{Guests, Seat};
 use hub::Hub;
 use keeper::{Keeper, Load};
 use lease::Lease;
 use look::Looks;
 use metrics::Metrics;
+use outbox::Integrations;
 use people::{Caller, People};
 
 use crate::{
@@ -67,7 +75,7 @@ use crate::{
     },
     proto::wire::WireError,
     receiver::{self, Receiver},
-    store::{Reader, Store, StoreError},
+    store::{Outbox, Reader, Store, StoreError},
     template::{Library, Limits, Renderer},
 };
 
@@ -149,7 +157,9 @@ impl Server {
             board.apply(&Change::Account(Box::new(first_look(account))));
         }
         let (board, unsettled) = store.read(move |reader| restore(reader, board)).await?;
-        let accounts = Accounts::new(options.settings.accounts.iter().cloned().map(Account::new));
+        let calls = Calls::default();
+        let account = |settings| Account::new(settings, &calls);
+        let accounts = Accounts::new(options.settings.accounts.iter().cloned().map(account));
         let renderer = Renderer::new(options.worker.clone(), Limits::default());
         let (reload, orders) = mpsc::channel(1);
         let desk = Arc::new(Desk {
@@ -161,6 +171,7 @@ impl Server {
             under_way: TaskTracker::new(),
             waiting: Waiting::new(options.settings.actions.undo_window),
             ending: CancellationToken::new(),
+            integrations: Integrations::new(&options.settings.integrations),
             order: Mutex::default(),
             looks: Looks::default(),
             now: Timestamp::now,
@@ -168,6 +179,9 @@ impl Server {
             people: People::new(&options.settings.people),
             reload,
             metrics: Metrics::default(),
+            calls,
+            details: Details::default(),
+            audit: Audit::in_dir(&options.state_dir),
         });
         let guests = Guests::new(guests::Limits::default());
         let server = Self { desk, tasks: TaskTracker::new(), stop: CancellationToken::new(), guests, _lease: lease };
@@ -185,6 +199,8 @@ impl Server {
         server.tasks.spawn(keeper.run(orders));
         server.tasks.spawn(look::run(Arc::clone(&server.desk), server.stop.clone()));
         server.tasks.spawn(wake::watch(Arc::clone(&server.desk), server.desk.now, server.stop.clone()));
+        let outbox = Outbox::in_state_dir(&options.state_dir);
+        server.tasks.spawn(outbox::run(Arc::clone(&server.desk), outbox, server.stop.clone()));
         server.tasks.spawn(tidy(Arc::clone(&server.desk), server.stop.clone()));
         server.tasks.spawn(actions::settle(Arc::clone(&server.desk), unsettled));
         for socket in given.control.into_iter().chain([socket]) {
@@ -288,7 +304,8 @@ fn restore(reader: &Reader, mut board: Board) -> Result<(Board, Vec<crate::core:
     for incident in reader.incidents()? {
         // An account that is not configured any more has nobody to tell what became of its incidents.
         if board.accounts.contains_key(&incident.key.account) {
-            board.incidents.insert(incident.key.clone(), incident);
+            // A copy has no room to spare; what was read has.
+            board.incidents.insert(incident.key.clone(), incident.clone());
         }
     }
     let limit = u32::try_from(crate::core::board::LOG_LENGTH).unwrap_or(u32::MAX);

@@ -1,6 +1,10 @@
 //! Asking a provider again and again: what webhooks do not tell, or did not deliver.
 //!
-//! A failed poll changes nothing but the freshness: the last list stays, with its age and the cause.
+//! A failed poll changes nothing but the freshness: the last list stays, with its age and the cause. Where the list is
+//! long, most rounds ask what happened and then only for that; and no round spends what actions may need.
+
+mod on_call;
+mod pace;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,7 +13,10 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -19,24 +26,32 @@ use super::{
 };
 use crate::{
     core::{
-        board::Change,
+        board::Board,
+        call::Purpose,
         delivery::Verdict,
         freshness::{self, Failure, Freshness},
-        id::{AccountName, IncidentKey},
+        id::{AccountName, IncidentId, IncidentKey},
         incident::Observation,
     },
-    provider::{Directory, Provider, ProviderError},
+    provider::{Provider, ProviderError},
 };
 
-/// On-call is asked for in each round, as it changes by the clock and by overrides; schedules and people change
-/// rarely, and take many requests.
-const SCHEDULES_EVERY: Duration = Duration::from_mins(10);
 /// How far back resolved incidents are asked for at the start.
 const RESOLVED_SINCE: SignedDuration = SignedDuration::from_hours(24);
 /// A change this old at the provider should have been pushed by now.
 const PUSH_GRACE: SignedDuration = SignedDuration::from_mins(1);
 /// Incidents that left the open list and are asked for one by one in a round; the rest follows in the next.
 const LEFT_AT_ONCE: usize = 50;
+/// Lists that take no more requests than this are asked for in each round: that is hardly more than to ask what changed.
+const FEW: u64 = 4;
+/// Longer ones at least so often, as a log may lack something.
+const ALL_EVERY: Duration = Duration::from_mins(5);
+/// Or when somebody wants to know, if the last time is so long ago.
+const ALL_WHEN_WANTED: Duration = Duration::from_mins(1);
+/// Asked for once more of what happened: an entry may come late into the log.
+const LOG_OVERLAP: SignedDuration = SignedDuration::from_mins(1);
+/// Observations that are taken in together: everything else waits meanwhile.
+const TAKEN_TOGETHER: usize = 500;
 /// More than this that left are looked for among the resolved ones first, which takes a few requests for all.
 const MANY_LEFT: usize = 10;
 /// How far back resolved incidents are looked through for those that left.
@@ -46,96 +61,59 @@ const GAP: SignedDuration = SignedDuration::from_mins(2);
 /// Asked for once more at the beginning of a round: how far the provider's clock is another is known roughly.
 const OVERLAP: SignedDuration = SignedDuration::from_mins(5);
 
-/// Polls one account until `stop`.
+/// Polls one account until `stop`: its incidents, and who is on call, neither of which waits for the other.
 pub async fn run(desk: Arc<Desk>, account: Arc<Account>, stop: CancellationToken) {
-    let mut round = Round::new(desk, account);
+    let wanted = Notify::new();
+    let asker = Asker::new(desk, account);
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = incidents(Round::new(asker.clone()), &wanted) => {}
+        () = on_call::run(asker, &wanted) => {}
+    }
+}
+
+async fn incidents(mut round: Round, wanted: &Notify) {
+    let account = Arc::clone(&round.asker.account);
     loop {
         let pause = round.poll().await;
         tokio::select! {
-            () = stop.cancelled() => return,
             () = sleep(pause) => {}
             // Somebody wants to know: everything is asked for.
-            () = round.account.look.notified() => round.schedules_due = Instant::now(),
+            () = account.look.notified() => {
+                round.is_wanted(Instant::now());
+                wanted.notify_one();
+            }
         }
     }
 }
 
-struct Round {
+/// Who asks one account's provider, and where it notes what came of it.
+#[derive(Clone)]
+struct Asker {
     desk: Arc<Desk>,
     account: Arc<Account>,
     name: AccountName,
-    schedules_due: Instant,
-    /// Until when everything is known, resolved ones included; by the provider's clock.
-    complete_to: Option<Timestamp>,
-    /// When the last round began, by the clock on the wall and by that of the timers, and whether push was to tell
-    /// what changes from then on: not what changed before this process looked for the first time, nor while this
-    /// machine slept.
-    asked: Option<(Timestamp, Instant)>,
-    promised: bool,
-    /// Changes that REST told first, and when: push has until the end of its grace to tell them too.
-    unpushed: BTreeMap<IncidentKey, Timestamp>,
-    push_grace: SignedDuration,
 }
 
-impl Round {
+/// One of an account's sources.
+type Part = fn(&mut freshness::Account) -> &mut Freshness;
+
+impl Asker {
     fn new(desk: Arc<Desk>, account: Arc<Account>) -> Self {
         let name = account.settings.name.clone();
-        Self {
-            desk,
-            account,
-            name,
-            schedules_due: Instant::now(),
-            complete_to: None,
-            asked: None,
-            promised: false,
-            unpushed: BTreeMap::new(),
-            push_grace: PUSH_GRACE,
-        }
+        Self { desk, account, name }
     }
 
-    /// One round; returns how long to wait for the next. Incidents and on-call fail each for itself.
-    async fn poll(&mut self) -> Duration {
-        let poll = self.account.settings.poll;
-        let provider = match self.account.provider().await {
-            Ok(provider) => provider,
-            Err(NoProvider::NoToken) => return Duration::from_hours(1),
+    /// A way to the provider for one round, or how long to wait because there is none.
+    async fn provider(&self, part: Part) -> Result<Arc<dyn Provider>, Duration> {
+        match self.account.provider().await {
+            Ok(provider) => Ok(provider.for_purpose(Purpose::Poll)),
+            Err(NoProvider::NoToken) => Err(Duration::from_hours(1)),
             Err(error) => {
                 let failure = Failure { at: (self.desk.now)(), cause: error.shown(), unauthorised: false };
-                self.note(|account| {
-                    account.rest.failed(failure.clone());
-                    account.on_call.failed(failure);
-                });
-                return poll;
+                self.note(|account| part(account).failed(failure));
+                Err(self.account.settings.poll)
             }
-        };
-        // Success is as of when it was asked for: an answer may take long.
-        let asked_at = (self.desk.now)();
-        self.begin(asked_at, Instant::now());
-        let incidents = self.incidents(&*provider, asked_at).await;
-        self.conclude(&*provider, &incidents, asked_at, |account| &mut account.rest);
-        let on_call = self.on_call(&*provider, asked_at).await;
-        self.conclude(&*provider, &on_call, asked_at, |account| &mut account.on_call);
-        if incidents.is_ok() || on_call.is_ok() {
-            snapshot::save(&self.desk, &self.name, asked_at).await;
-        }
-        match incidents.and(on_call) {
-            Ok(()) => poll,
-            Err(error) => {
-                if matches!(error, ProviderError::Unauthorised { .. }) {
-                    self.account.forget().await;
-                    self.note(|account| account.identity = None);
-                }
-                account::pause_after(&error, poll)
-            }
-        }
-    }
-
-    fn begin(&mut self, now: Timestamp, timer: Instant) {
-        let last = self.asked.replace((now, timer));
-        self.promised = last.is_some_and(|(last, _)| !self.is_gap(last, now));
-        if last.is_some_and(|(last, then)| wake::jump((last, then), (now, timer)).is_some()) {
-            // What came before a change and what after it, a clock that was set does not tell.
-            self.unpushed.clear();
         }
     }
 
@@ -157,13 +135,7 @@ impl Round {
         self.desk.hub.account(&self.name, change);
     }
 
-    fn conclude(
-        &self,
-        provider: &dyn Provider,
-        outcome: &Result<(), ProviderError>,
-        asked_at: Timestamp,
-        part: impl FnOnce(&mut freshness::Account) -> &mut Freshness,
-    ) {
+    fn conclude(&self, provider: &dyn Provider, outcome: &Result<(), ProviderError>, asked_at: Timestamp, part: Part) {
         if let Err(error) = outcome {
             self.desk.metrics.poll_failed(&self.name);
             tracing::warn!(account = %self.name, %error, "poll failed");
@@ -177,28 +149,134 @@ impl Round {
         });
     }
 
-    async fn on_call(&mut self, provider: &dyn Provider, asked_at: Timestamp) -> Result<(), ProviderError> {
-        let oncalls = provider.on_calls().await?;
-        self.desk.hub.publish(Change::OnCalls { account: self.name.clone(), oncalls });
-        if Instant::now() < self.schedules_due {
-            return Ok(());
+    /// After a failure: how long to wait. A key that was refused is read again.
+    async fn pause_after(&self, error: &ProviderError) -> Duration {
+        if matches!(error, ProviderError::Unauthorised { .. }) {
+            self.account.forget().await;
+            self.note(|account| account.identity = None);
         }
-        let schedules = permitted(provider.schedules(theirs(provider, asked_at)).await)?;
-        self.desk.hub.publish(Change::Schedules { account: self.name.clone(), schedules });
-        let directory = permitted(provider.directory().await)?;
-        let Directory { people, policies, policy_teams, escalation } = directory;
-        self.desk.hub.publish(Change::Directory { account: self.name.clone(), people, policies, policy_teams });
-        self.desk.hub.publish(Change::Escalation { account: self.name.clone(), policies: escalation });
-        if let Some(rota) = provider.rota() {
-            let services = permitted(rota.services(asked_at).await)?;
-            self.desk.hub.publish(Change::Services { account: self.name.clone(), services });
+        account::pause_after(error, self.account.settings.poll)
+    }
+}
+
+struct Round {
+    asker: Asker,
+    /// Until when everything is known, resolved ones included; by the provider's clock.
+    complete_to: Option<Timestamp>,
+    /// When the last round ended, by the clock on the wall and by that of the timers, and whether push was to tell
+    /// what changes from then on: not what changed before this process looked for the first time, nor while this
+    /// machine slept.
+    ended: Option<(Timestamp, Instant)>,
+    /// How long the next one was to wait for.
+    pause: Duration,
+    promised: bool,
+    /// When the whole list was last asked for with success, and when it has to be again.
+    all_at: Option<Instant>,
+    all_due: Instant,
+    /// Up to where the provider's log is read.
+    log: Option<Log>,
+    /// Open on the board, and in no list of the provider's any more.
+    left: Vec<IncidentKey>,
+    /// Requests that a round takes which asks for everything, and one which asks for changes.
+    cost: Cost,
+    /// Changes that REST told first, and when: push has until the end of its grace to tell them too.
+    unpushed: BTreeMap<IncidentKey, Timestamp>,
+    push_grace: SignedDuration,
+}
+
+/// How far the provider's log of what happened is read.
+struct Log {
+    since: Timestamp,
+    /// Entries since then that were seen to.
+    seen: BTreeSet<String>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Cost {
+    all: u64,
+    changes: u64,
+}
+
+impl Round {
+    fn new(asker: Asker) -> Self {
+        Self {
+            asker,
+            complete_to: None,
+            ended: None,
+            pause: Duration::ZERO,
+            promised: false,
+            all_at: None,
+            all_due: Instant::now(),
+            log: None,
+            left: vec![],
+            cost: Cost::default(),
+            unpushed: BTreeMap::new(),
+            push_grace: PUSH_GRACE,
         }
-        self.schedules_due = Instant::now() + SCHEDULES_EVERY;
-        Ok(())
+    }
+
+    fn is_wanted(&mut self, now: Instant) {
+        if self.all_at.is_none_or(|at| now.duration_since(at) > ALL_WHEN_WANTED) {
+            self.all_due = now;
+        }
+    }
+
+    /// One round; returns how long to wait for the next.
+    async fn poll(&mut self) -> Duration {
+        let provider = match self.asker.provider(REST).await {
+            Ok(provider) => provider,
+            Err(pause) => return pause,
+        };
+        // Success is as of when it was asked for: an answer may take long.
+        let asked_at = (self.asker.desk.now)();
+        self.begin(asked_at, Instant::now());
+        let outcome = self.incidents(&*provider, asked_at).await;
+        self.asker.conclude(&*provider, &outcome, asked_at, REST);
+        self.pause = match outcome {
+            Ok(()) => {
+                snapshot::save(&self.asker.desk, &self.asker.name, asked_at).await;
+                self.pause(&*provider)
+            }
+            Err(error) => self.asker.pause_after(&error).await,
+        };
+        self.ended = Some(((self.asker.desk.now)(), Instant::now()));
+        self.pause
+    }
+
+    /// Until the next round, as the budget allows; how fresh things can be is told by it.
+    fn pause(&self, provider: &dyn Provider) -> Duration {
+        let poll = self.asker.account.settings.poll;
+        let whole = Instant::now() + poll >= self.all_due;
+        let pause = pace::pause(provider.budget(), if whole { self.cost.all } else { self.cost.changes }, poll);
+        let seconds = u32::try_from(pause.as_secs()).unwrap_or(u32::MAX);
+        self.asker.note(|account| {
+            if account.poll_seconds != seconds {
+                tracing::info!(account = %account.name, "polls every {seconds} s, as the rate limit allows");
+                account.poll_seconds = seconds;
+            }
+        });
+        pause
+    }
+
+    fn begin(&mut self, now: Timestamp, timer: Instant) {
+        let last = self.ended;
+        self.promised = last.is_some_and(|(last, _)| !self.is_gap(last, now));
+        if !self.promised {
+            self.all_due = timer;
+        }
+        if last.is_some_and(|(last, then)| wake::jump((last, then), (now, timer)).is_some()) {
+            // What came before a change and what after it, a clock that was set does not tell.
+            self.unpushed.clear();
+            self.all_due = timer;
+        }
     }
 
     async fn identify(&self, provider: &dyn Provider) -> Result<(), ProviderError> {
-        let known = self.desk.hub.look(|b| b.accounts.get(&self.name).is_some_and(|a| a.account.identity.is_some()));
+        let known = self
+            .asker
+            .desk
+            .hub
+            .look(|b| b.accounts.get(&self.asker.name).is_some_and(|a| a.account.identity.is_some()));
         if known {
             return Ok(());
         }
@@ -211,7 +289,7 @@ impl Round {
             "the key belongs to the account and `from` names none of its users: set `from` to your e-mail address"
                 .into()
         });
-        self.note(|account| {
+        self.asker.note(|account| {
             account.identity = Some(identity);
             account.cannot_act = cannot_act;
         });
@@ -220,15 +298,54 @@ impl Round {
 
     async fn incidents(&mut self, provider: &dyn Provider, asked_at: Timestamp) -> Result<(), ProviderError> {
         self.identify(provider).await?;
-        let open = provider.open_incidents().await?;
-        let listed: BTreeSet<IncidentKey> = open.iter().map(|seen| seen.key.clone()).collect();
-        self.take(open, asked_at).await;
-        self.look_after_those_that_left(provider, &listed).await?;
-        let resolved = provider.resolved_incidents(self.resolved_wanted(theirs(provider, asked_at))).await?;
-        self.take(resolved, asked_at).await;
+        if Instant::now() < self.all_due && self.changes(provider, asked_at).await? {
+            self.cost.changes = provider.requests();
+        } else {
+            self.everything(provider, asked_at).await?;
+            self.cost.all = provider.requests();
+            let now = Instant::now();
+            self.all_at = Some(now);
+            self.all_due = if self.cost.all <= FEW { now } else { now + ALL_EVERY };
+        }
+        self.look_after_those_that_left(provider).await?;
         self.complete_to = Some(theirs(provider, asked_at));
         self.count_what_push_missed(asked_at);
         Ok(())
+    }
+
+    /// The whole list, and what was over between two of them.
+    async fn everything(&mut self, provider: &dyn Provider, asked_at: Timestamp) -> Result<(), ProviderError> {
+        let open = provider.open_incidents().await?;
+        let listed: BTreeSet<IncidentKey> = open.iter().map(|seen| seen.key.clone()).collect();
+        self.take(open, asked_at).await;
+        let left = self.left(&listed);
+        if left.len() > MANY_LEFT {
+            self.look_among_the_resolved(provider, &left).await?;
+        }
+        self.left = self.left(&listed).into_iter().map(|(key, _)| key).collect();
+        let resolved = provider.resolved_incidents(self.resolved_wanted(theirs(provider, asked_at))).await?;
+        self.take(resolved, asked_at).await;
+        self.log = Some(Log { since: log_since(provider, asked_at), seen: BTreeSet::new() });
+        Ok(())
+    }
+
+    /// Asks what happened since the last round, and then for that alone. `false`: nothing was asked for, because
+    /// everything is the shorter way, or the only one.
+    async fn changes(&mut self, provider: &dyn Provider, asked_at: Timestamp) -> Result<bool, ProviderError> {
+        let Some(log) = &self.log else { return Ok(false) };
+        let Some(touches) = provider.touched_since(log.since).await? else { return Ok(false) };
+        let new = touches.iter().filter(|touch| !log.seen.contains(&touch.entry));
+        let changed: BTreeSet<IncidentId> = new.map(|touch| touch.incident.clone()).collect();
+        if u64::try_from(changed.len()).unwrap_or(u64::MAX) >= self.cost.all {
+            return Ok(false);
+        }
+        for id in changed {
+            self.ask_for(provider, &IncidentKey { account: self.asker.name.clone(), id }).await?;
+        }
+        let since = log_since(provider, asked_at);
+        let seen = touches.into_iter().filter(|touch| touch.at >= since).map(|touch| touch.entry).collect();
+        self.log = Some(Log { since, seen });
+        Ok(true)
     }
 
     /// Since when resolved incidents have to be asked for, by the provider's clock: what began and ended between two
@@ -242,42 +359,46 @@ impl Round {
     }
 
     fn is_gap(&self, last: Timestamp, now: Timestamp) -> bool {
-        let usual = SignedDuration::try_from(self.account.settings.poll).unwrap_or(SignedDuration::MAX);
+        let usual = self.pause.max(self.asker.account.settings.poll);
+        let usual = SignedDuration::try_from(usual).unwrap_or(SignedDuration::MAX);
         now.duration_since(last) > usual.saturating_mul(3).max(GAP)
     }
 
     /// Incidents that were open and are not in the list any more: each is asked for, because gone from a list
     /// is not the same as resolved.
-    async fn look_after_those_that_left(
-        &mut self,
-        provider: &dyn Provider,
-        listed: &BTreeSet<IncidentKey>,
-    ) -> Result<(), ProviderError> {
-        let left = self.left(listed);
-        if left.len() > MANY_LEFT {
-            self.look_among_the_resolved(provider, &left).await?;
-        }
-        let left = self.left(listed).into_iter().take(LEFT_AT_ONCE).map(|(key, _)| key);
-        for key in left {
-            let asked_at = (self.desk.now)();
-            match provider.incident(&key.id).await {
-                Ok(seen) => self.take(vec![seen], asked_at).await,
-                // Gone, or moved to where this key may not look: nothing more can be said of it.
-                Err(ProviderError::NotFound { .. } | ProviderError::Forbidden { .. }) => self.desk.forget(&key).await,
-                // One that cannot be read does not keep the others from being shown.
-                Err(error @ (ProviderError::Unreadable { .. } | ProviderError::Refused { .. })) => {
-                    tracing::warn!(incident.id = %key.id, %error, "an incident cannot be read");
-                }
-                Err(error) => return Err(error),
+    async fn look_after_those_that_left(&mut self, provider: &dyn Provider) -> Result<(), ProviderError> {
+        for _ in 0..LEFT_AT_ONCE {
+            let Some(key) = self.left.last().cloned() else { return Ok(()) };
+            let is_open = |board: &Board| board.incidents.get(&key).is_some_and(|known| known.state.status.is_open());
+            if self.asker.desk.hub.look(is_open) {
+                self.ask_for(provider, &key).await?;
             }
+            self.left.pop();
+        }
+        Ok(())
+    }
+
+    /// Asks for one incident.
+    async fn ask_for(&mut self, provider: &dyn Provider, key: &IncidentKey) -> Result<(), ProviderError> {
+        let asked_at = (self.asker.desk.now)();
+        match provider.incident(&key.id).await {
+            Ok(seen) => self.take(vec![seen], asked_at).await,
+            // Gone, or moved to where this key may not look: nothing more can be said of it.
+            Err(ProviderError::NotFound { .. } | ProviderError::Forbidden { .. }) => self.asker.desk.forget(key).await,
+            // One that cannot be read does not keep the others from being shown.
+            Err(error @ (ProviderError::Unreadable { .. } | ProviderError::Refused { .. })) => {
+                tracing::warn!(incident.id = %key.id, %error, "an incident cannot be read");
+            }
+            Err(error) => return Err(error),
         }
         Ok(())
     }
 
     /// What is open on the board and not in the list, and since when there is such an incident.
     fn left(&self, listed: &BTreeSet<IncidentKey>) -> Vec<(IncidentKey, Timestamp)> {
-        self.desk.hub.look(|board| {
-            let open = board.incidents.values().filter(|i| i.key.account == self.name && i.state.status.is_open());
+        self.asker.desk.hub.look(|board| {
+            let open =
+                board.incidents.values().filter(|i| i.key.account == self.asker.name && i.state.status.is_open());
             open.filter(|i| !listed.contains(&i.key)).map(|i| (i.key.clone(), i.state.created_at)).collect()
         })
     }
@@ -287,7 +408,7 @@ impl Round {
         provider: &dyn Provider,
         left: &[(IncidentKey, Timestamp)],
     ) -> Result<(), ProviderError> {
-        let asked_at = (self.desk.now)();
+        let asked_at = (self.asker.desk.now)();
         let earliest = theirs(provider, asked_at).checked_sub(LEFT_SINCE).unwrap_or(Timestamp::UNIX_EPOCH);
         let since = left.iter().map(|(_, created_at)| *created_at).min().unwrap_or(earliest).max(earliest);
         match provider.resolved_incidents(since).await {
@@ -299,7 +420,7 @@ impl Round {
             }
             // One by one it may be had all the same.
             Err(error @ (ProviderError::Unreadable { .. } | ProviderError::Refused { .. })) => {
-                tracing::warn!(account = %self.name, %error, "the resolved incidents cannot be listed");
+                tracing::warn!(account = %self.asker.name, %error, "the resolved incidents cannot be listed");
                 Ok(())
             }
             Err(error) => Err(error),
@@ -307,9 +428,16 @@ impl Round {
     }
 
     async fn take(&mut self, seen: Vec<Observation>, asked_at: Timestamp) {
-        let changed = self.desk.observe_all(&seen).await;
-        if self.promised {
-            self.unpushed.extend(changed.into_iter().map(|key| (key, asked_at)));
+        let mut seen = seen.into_iter();
+        loop {
+            let some: Vec<Observation> = seen.by_ref().take(TAKEN_TOGETHER).collect();
+            if some.is_empty() {
+                return;
+            }
+            let changed = self.asker.desk.observe_all(some).await;
+            if self.promised {
+                self.unpushed.extend(changed.into_iter().map(|key| (key, asked_at)));
+            }
         }
     }
 
@@ -318,20 +446,20 @@ impl Round {
         let grace = self.push_grace;
         let due: Vec<(IncidentKey, Timestamp)> =
             self.unpushed.extract_if(.., |_, seen_at| now.duration_since(*seen_at) >= grace).collect();
-        let missed: Vec<Timestamp> = self.desk.hub.look(|board| {
+        let missed: Vec<Timestamp> = self.asker.desk.hub.look(|board| {
             let pushed = |key: &IncidentKey, seen_at: Timestamp| {
                 let about_it = board.deliveries.iter().filter(|d| d.incident.as_ref() == Some(key));
                 about_it.filter(|d| d.verdict != Verdict::Rejected).any(|d| seen_at.duration_since(d.at) <= PUSH_GRACE)
             };
             let promised = |key: &IncidentKey| {
-                board.incidents.get(key).is_some_and(|incident| self.account.scope.covers(&incident.state))
+                board.incidents.get(key).is_some_and(|incident| self.asker.account.scope.covers(&incident.state))
             };
             let due = due.iter().filter(|(key, seen_at)| promised(key) && !pushed(key, *seen_at));
             due.map(|(_, seen_at)| *seen_at).collect()
         });
         let Some(first) = missed.iter().min() else { return };
-        self.account.doubt.notify_one();
-        self.note(|account| {
+        self.asker.account.doubt.notify_one();
+        self.asker.note(|account| {
             if account.push.off.is_none() {
                 account.push.missed(u32::try_from(missed.len()).unwrap_or(u32::MAX), *first);
             }
@@ -343,6 +471,13 @@ impl Round {
 fn theirs(provider: &dyn Provider, ours: Timestamp) -> Timestamp {
     ours.checked_add(provider.clock_skew().unwrap_or_default()).unwrap_or(ours)
 }
+
+/// From where the provider's log has to be read in the next round, if this one asked at `asked_at`.
+fn log_since(provider: &dyn Provider, asked_at: Timestamp) -> Timestamp {
+    theirs(provider, asked_at).checked_sub(LOG_OVERLAP).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+const REST: Part = |account| &mut account.rest;
 
 /// What this key may not see is nothing to it, and no failure of the rest.
 fn permitted<T: Default>(answer: Result<T, ProviderError>) -> Result<T, ProviderError> {

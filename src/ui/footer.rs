@@ -107,6 +107,9 @@ fn hints(model: &Model) -> Vec<Hint> {
     if model.help.is_some() {
         return vec![("j/k", "scroll"), ("esc", "back")];
     }
+    if model.calls.is_some() {
+        return vec![("j/k", "select"), ("g", "newest"), ("esc", "back")];
+    }
     let state = &model.incidents;
     if model.view == View::Incidents && state.picking.is_some() {
         return vec![("enter", "show"), ("j/k", "select"), ("esc", "back")];

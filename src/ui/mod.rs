@@ -1,5 +1,6 @@
 //! Drawing: a pure function of the model. Reads `&Model`, writes the frame, touches nothing else.
 
+mod calls;
 mod footer;
 mod header;
 mod help;
@@ -38,6 +39,8 @@ pub fn view(model: &Model, frame: &mut Frame<'_>) {
     header::draw(model, frame, at.header);
     if let Some(offset) = model.help {
         help::draw(model, offset, frame, at.body);
+    } else if let Some(log) = &model.calls {
+        calls::draw(model, log, frame, at.body);
     } else {
         body(model, frame, at.body);
     }

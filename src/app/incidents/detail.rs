@@ -37,13 +37,24 @@ pub struct Opened {
     waiting: Option<RequestId>,
     /// It changed while an answer was under way: that answer may be old.
     stale: bool,
+    /// The person wants it asked of the provider, whatever the server keeps.
+    anew: bool,
     /// The incident as it was when last asked about.
     asked_about: Option<Incident>,
 }
 
 impl Opened {
     fn new(key: IncidentKey) -> Self {
-        Self { key, offset: 0, detail: None, failure: None, waiting: None, stale: false, asked_about: None }
+        Self {
+            key,
+            offset: 0,
+            detail: None,
+            failure: None,
+            waiting: None,
+            stale: false,
+            anew: false,
+            asked_about: None,
+        }
     }
 }
 
@@ -59,7 +70,9 @@ pub(super) fn shows(model: &Model, key: &IncidentKey) -> bool {
 fn ask(model: &mut Model) -> Vec<Effect> {
     let Some(key) = model.incidents.opened.as_ref().map(|opened| opened.key.clone()) else { return vec![] };
     let asked_about = model.board.incidents.get(&key).cloned();
-    let asked = matches!(model.link, Link::Up(_)).then(|| model.ask(Request::Detail { key }));
+    let anew = model.incidents.opened.as_mut().is_some_and(|opened| std::mem::take(&mut opened.anew));
+    let request = if anew { Request::DetailAnew { key } } else { Request::Detail { key } };
+    let asked = matches!(model.link, Link::Up(_)).then(|| model.ask(request));
     let Some(opened) = &mut model.incidents.opened else { return vec![] };
     opened.asked_about = asked_about;
     opened.stale = false;
@@ -80,6 +93,14 @@ pub(super) fn ask_again(model: &mut Model) -> Vec<Effect> {
         Some(_) => ask(model),
         None => vec![],
     }
+}
+
+/// The same, of the provider itself.
+pub(super) fn ask_anew(model: &mut Model) -> Vec<Effect> {
+    if let Some(opened) = &mut model.incidents.opened {
+        opened.anew = true;
+    }
+    ask_again(model)
 }
 
 /// The link stands anew: what was under way will not be answered.

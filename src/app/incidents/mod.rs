@@ -39,6 +39,7 @@ use super::{
 use crate::{
     core::{
         board::Change,
+        delivery::Verdict,
         freshness::{Account, Freshness},
         id::{AccountName, IncidentKey, UserId},
         query::{
@@ -303,7 +304,7 @@ pub(super) fn attached(model: &mut Model) -> Vec<Effect> {
 
 /// The providers are being asked; so is the server about the opened incident.
 pub(super) fn refresh(model: &mut Model) -> Vec<Effect> {
-    detail::ask_again(model)
+    detail::ask_anew(model)
 }
 
 pub(super) fn detached(model: &mut Model) {
@@ -328,7 +329,12 @@ pub(super) fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
             if let Some(key) = delivery.incident.as_ref().filter(|_| model.incidents.noted.take_delivery(delivery)) {
                 noted(model, key);
             }
-            vec![]
+            match &delivery.incident {
+                Some(key) if delivery.verdict != Verdict::Rejected && detail::shows(model, key) => {
+                    detail::ask_again(model)
+                }
+                _ => vec![],
+            }
         }
         Change::Unwatched(_) => {
             rebuild(model);

@@ -41,7 +41,7 @@ pub(super) fn target(client: &Client, key: &IncidentKey) -> Result<Target, Failu
 
 /// Its alerts, notes and timeline; `None`, after saying why, where those are not to be had of a known incident.
 pub(super) async fn detail(client: &mut Client, key: &IncidentKey) -> Result<Option<Detail>, Failure> {
-    match client.ask(Request::Detail { key: key.clone() }).await {
+    match client.ask(Request::DetailAnew { key: key.clone() }).await {
         Ok(Answer::Detail { detail }) => Ok(Some(*detail)),
         Ok(_) => Err(Failure::new(Exit::Failed, "the server answered another question")),
         Err(failure) if client.board.incidents.contains_key(key) => {

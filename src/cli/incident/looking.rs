@@ -21,6 +21,13 @@ pub(in crate::cli) struct Looking {
     view: Option<String>,
 }
 
+impl Looking {
+    /// Whether nothing is said: all that is open is wanted, and nobody needs to know who is who.
+    pub(super) fn is_plain(&self) -> bool {
+        self.query.is_empty() && self.view.is_none()
+    }
+}
+
 /// What a query finds.
 pub(super) struct Found<'a> {
     /// Triggered before acknowledged, newest first.

@@ -17,7 +17,7 @@ use crate::{
         text::Shown,
     },
     provider::{Provider, ProviderError, Subscriptions},
-    server::account::Account,
+    server::{account::Account, calls::Calls},
     store::Reader,
 };
 
@@ -72,7 +72,8 @@ impl Way {
     /// Reads the secrets that are needed for it; asks nobody yet.
     pub(in crate::cli) async fn open(places: &Places, settings: AccountSettings) -> Result<Self, Failure> {
         let usage = |error: &dyn std::fmt::Display| Failure::new(Exit::Usage, error);
-        let provider = Account::new(settings.clone()).provider().await.map_err(|error| usage(&error))?;
+        let provider =
+            Account::new(settings.clone(), &Calls::default()).provider().await.map_err(|error| usage(&error))?;
         let url_key = match &settings.webhook {
             Some(webhook) => Some(webhook.url_key.read().await.map_err(|error| usage(&error))?),
             None => None,

@@ -5,6 +5,7 @@ mod backoff;
 mod base;
 mod clock;
 mod gate;
+mod trace;
 
 #[cfg(test)]
 mod tests;
@@ -16,7 +17,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use reqwest::{
-    Client, ClientBuilder, Method, StatusCode,
+    Client, ClientBuilder, Method, RequestBuilder, StatusCode,
     header::{CONTENT_TYPE, HeaderMap, HeaderValue},
     redirect::Policy,
 };
@@ -27,7 +28,16 @@ pub use base::BadAddress;
 pub(crate) use base::{BaseUrl, is_loopback};
 pub(crate) use clock::date;
 
-use super::ProviderError;
+use super::{Heard, ProviderError};
+use crate::core::{
+    call::{Budget, Purpose},
+    id::AccountName,
+};
+use gate::Pass;
+use trace::{Ears, Trace};
+
+/// Longer addresses are refused (414) by proxies on the way; what names many things is asked for in parts.
+pub(crate) const LONGEST_URL: usize = 4096;
 
 /// The bounds of every exchange.
 #[derive(Debug, Clone)]
@@ -40,6 +50,8 @@ pub(crate) struct Limits {
     pub(crate) read: Duration,
     /// For a list with all its pages.
     pub(crate) list: Duration,
+    /// For one that a poll asks for, which waits for the rate limit's next window.
+    pub(crate) patient_list: Duration,
     pub(crate) attempts: u32,
     pub(crate) first_pause: Duration,
     pub(crate) longest_pause: Duration,
@@ -54,6 +66,7 @@ impl Default for Limits {
             exchange: Duration::from_secs(15),
             read: Duration::from_secs(20),
             list: Duration::from_mins(1),
+            patient_list: Duration::from_mins(5),
             attempts: 3,
             first_pause: Duration::from_millis(500),
             longest_pause: Duration::from_secs(4),
@@ -65,11 +78,19 @@ impl Default for Limits {
 /// What to ask for.
 #[derive(Debug, Clone)]
 pub(crate) struct Call<'a> {
+    pub(crate) purpose: Purpose,
     pub(crate) method: Method,
     pub(crate) segments: &'a [&'a str],
     pub(crate) query: &'a [(&'a str, String)],
     pub(crate) headers: HeaderMap,
     pub(crate) body: Option<Value>,
+}
+
+impl Call<'_> {
+    /// What a provider's tighter limits go by: the method, and a path without what it names.
+    fn route(&self) -> String {
+        format!("{} {} {}", self.method, self.segments.first().unwrap_or(&""), self.segments.len())
+    }
 }
 
 /// What came back: any status.
@@ -104,22 +125,29 @@ pub(crate) struct Http {
     limits: Limits,
     gate: gate::Gate,
     clock: clock::Clock,
+    ears: Ears,
     /// Made at the first request: loading the certificates costs more than the whole rest of the start.
     client: OnceCell<Client>,
 }
 
 impl Http {
     pub(crate) fn new(base: BaseUrl, limits: Limits) -> Self {
-        Self { base, limits, gate: gate::Gate::default(), clock: clock::Clock::default(), client: OnceCell::new() }
+        let (gate, clock) = (gate::Gate::default(), clock::Clock::default());
+        Self { base, limits, gate, clock, ears: Ears::default(), client: OnceCell::new() }
+    }
+
+    /// From now on every call is told to `heard`, as one of `account`.
+    pub(crate) fn listen(&self, account: AccountName, heard: Heard) {
+        self.ears.listen(account, heard);
     }
 
     pub(crate) fn address(&self) -> String {
         self.base.address()
     }
 
-    /// Requests left in the provider's window, as far as it has told.
-    pub(crate) fn budget(&self) -> Option<u64> {
-        self.gate.left()
+    /// What is left in the provider's window, as far as it has told.
+    pub(crate) fn budget(&self) -> Option<Budget> {
+        self.gate.budget(Instant::now())
     }
 
     /// The time by our clock for what is asked now.
@@ -169,25 +197,44 @@ impl Http {
 
     /// One request, one answer, unless the rate limit's gate is closed.
     async fn exchange(&self, call: &Call<'_>, within: Duration) -> Result<Answer, Trouble> {
-        if let Some(wait) = self.gate.closed_for(Instant::now()) {
-            return Err(ProviderError::RateLimited { wait }.into());
-        }
         let url = self.base.join(call.segments, call.query).ok_or_else(|| not_found(call))?;
-        let within = within.min(self.limits.exchange);
+        if url.as_str().len() > LONGEST_URL {
+            let reason = format!("the address of {} is too long to be sent", call.segments.join("/"));
+            return Err(ProviderError::Refused { status: 414, reason }.into());
+        }
+        let admitted = self.gate.admit(call.purpose, call.route(), Instant::now());
+        let pass = admitted.map_err(|wait| ProviderError::RateLimited { wait })?;
         let client = self.client.get_or_try_init(|| self.build()).await?;
-        let mut request = client.request(call.method.clone(), url).headers(call.headers.clone()).timeout(within);
+        let within = within.min(self.limits.exchange);
+        let mut request =
+            client.request(call.method.clone(), url.clone()).headers(call.headers.clone()).timeout(within);
         if let Some(body) = &call.body {
             request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body.to_string());
         }
+        let mut trace = Trace::begin(&self.ears, call, &url);
+        let answer = self.send(request, within, &pass, &mut trace).await;
+        trace.end(answer.as_ref());
+        answer
+    }
+
+    async fn send(
+        &self,
+        request: RequestBuilder,
+        within: Duration,
+        pass: &Pass<'_>,
+        trace: &mut Trace<'_>,
+    ) -> Result<Answer, Trouble> {
         let sent = Timestamp::now();
         let response = request.send().await.map_err(|error| self.broken(error, within))?;
         self.clock.answered(response.headers(), sent, Timestamp::now());
-        if response.status() == StatusCode::TOO_MANY_REQUESTS {
-            let wait = self.gate.refused(response.headers(), Instant::now());
-            return Err(ProviderError::RateLimited { wait }.into());
+        let limited = response.status() == StatusCode::TOO_MANY_REQUESTS;
+        let wait = limited.then(|| pass.refused(response.headers(), Instant::now()));
+        let left = if limited { Some(0) } else { pass.passed(response.headers(), Instant::now()) };
+        trace.answered(&response, left);
+        match wait {
+            Some(wait) => Err(ProviderError::RateLimited { wait }.into()),
+            None => Ok(self.receive(response, within).await),
         }
-        self.gate.passed(response.headers());
-        Ok(self.receive(response, within).await)
     }
 
     async fn receive(&self, mut response: reqwest::Response, within: Duration) -> Answer {

@@ -96,7 +96,8 @@ async fn ask(server: &Server, authority: &Authority) -> Result<StatusCode, Provi
     let client = builder(&base, &limits).tls_certs_only([trusted]).build().expect("client");
     let http = Http { client: OnceCell::new_with(Some(client)), ..Http::new(base, limits) };
     let headers = [(AUTHORIZATION, HeaderValue::from_static(TOKEN))].into_iter().collect();
-    let call = Call { method: Method::GET, segments: &["users", "me"], query: &[], headers, body: None };
+    let (purpose, method) = (Purpose::Poll, Method::GET);
+    let call = Call { purpose, method, segments: &["users", "me"], query: &[], headers, body: None };
     http.read(&call, |answer| Ok(answer.status)).await
 }
 

@@ -1,6 +1,9 @@
 //! How `PagerDuty` wants to be spoken to: credentials, `Accept`, `From`, and what an answer means.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use jiff::Timestamp;
 use reqwest::{
@@ -13,7 +16,7 @@ use tokio::sync::OnceCell;
 
 use super::{SetupError, errors, wire};
 use crate::{
-    core::text::Shown,
+    core::{call::Purpose, text::Shown},
     provider::{
         ProviderError,
         http::{self, Answer, Call, Http, Trouble},
@@ -46,7 +49,7 @@ pub(super) struct Reply {
 }
 
 /// In whose name to act.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Name {
     /// The key's owner, or this address where the key belongs to no person.
     Usual(Option<(String, HeaderValue)>),
@@ -62,6 +65,9 @@ pub(super) struct Api {
     authorization: HeaderValue,
     name: Name,
     owner: Arc<OnceCell<Owner>>,
+    pub(super) purpose: Purpose,
+    /// Questions asked through this handle.
+    pub(super) asked: AtomicU64,
 }
 
 impl Api {
@@ -76,18 +82,33 @@ impl Api {
         authorization.set_sensitive(true);
         let from = from.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
         let from = from.map(|text| address(&text).map(|value| (text, value))).transpose()?;
-        Ok(Self { http: Arc::new(http), token, authorization, name: Name::Usual(from), owner: Arc::default() })
+        Ok(Self {
+            http: Arc::new(http),
+            token,
+            authorization,
+            name: Name::Usual(from),
+            owner: Arc::default(),
+            purpose: Purpose::Upkeep,
+            asked: AtomicU64::default(),
+        })
     }
 
     /// The same key and limits, acting in the name of `email` only.
     pub(super) fn acting_as(&self, email: &str) -> Result<Self, SetupError> {
-        Ok(Self {
+        Ok(Self { name: Name::Only(email.to_owned(), address(email)?), ..self.for_purpose(self.purpose) })
+    }
+
+    /// The same, whose calls are made for `purpose`.
+    pub(super) fn for_purpose(&self, purpose: Purpose) -> Self {
+        Self {
             http: Arc::clone(&self.http),
             token: self.token.clone(),
             authorization: self.authorization.clone(),
-            name: Name::Only(email.to_owned(), address(email)?),
+            name: self.name.clone(),
             owner: Arc::clone(&self.owner),
-        })
+            purpose,
+            asked: AtomicU64::default(),
+        }
     }
 
     /// The configured address that acts.
@@ -99,7 +120,9 @@ impl Api {
     }
 
     pub(super) async fn get(&self, segments: &[&str], query: &[(&str, String)]) -> Result<Reply, ProviderError> {
-        let call = Call { method: Method::GET, segments, query, headers: self.headers(), body: None };
+        let call =
+            Call { purpose: self.purpose, method: Method::GET, segments, query, headers: self.headers(), body: None };
+        self.asked.fetch_add(1, Ordering::Relaxed);
         self.http.read(&call, |answer| self.judge(segments, answer)).await
     }
 
@@ -120,7 +143,7 @@ impl Api {
         if let Some(from) = self.acting().await? {
             headers.insert(FROM, from);
         }
-        let call = Call { method, segments, query: &[], headers, body };
+        let call = Call { purpose: self.purpose, method, segments, query: &[], headers, body };
         self.http.write(&call, |answer| self.judge(segments, answer)).await
     }
 
@@ -131,7 +154,7 @@ impl Api {
         segments: &[&str],
         body: Option<Value>,
     ) -> Result<Value, ProviderError> {
-        let call = Call { method, segments, query: &[], headers: self.headers(), body };
+        let call = Call { purpose: self.purpose, method, segments, query: &[], headers: self.headers(), body };
         self.http.write(&call, |answer| self.judge(segments, answer)).await.map(|reply| reply.json)
     }
 

@@ -2,7 +2,12 @@
 
 use serde_json::Value;
 
-use super::{client::Api, naming::shown_url, paging::List, wire};
+use super::{
+    client::Api,
+    naming::shown_url,
+    paging::{End, List},
+    wire,
+};
 use crate::{
     core::{
         detail::{Alert, Detail, Note, TimelineEntry},
@@ -56,14 +61,14 @@ fn kept<T>(part: &str, fetched: Result<(Vec<T>, bool), ProviderError>, missing: 
 async fn alerts(api: &Api, id: &IncidentId) -> Result<(Vec<wire::Alert>, bool), ProviderError> {
     let path = ["incidents", id.as_str(), "alerts"];
     let rows = api.list(&List::first(MOST_ALERTS, &path, "alerts", &[])).await?;
-    Ok((objects(rows.rows), rows.more))
+    Ok((objects(rows.rows), rows.end == End::Enough))
 }
 
 async fn entries(api: &Api, id: &IncidentId) -> Result<(Vec<wire::LogEntry>, bool), ProviderError> {
     let path = ["incidents", id.as_str(), "log_entries"];
     let query = [("time_zone", "UTC".to_owned()), ("include[]", "channels".to_owned())];
     let rows = api.list(&List::first(MOST_ENTRIES, &path, "log_entries", &query)).await?;
-    Ok((objects(rows.rows), rows.more))
+    Ok((objects(rows.rows), rows.end == End::Enough))
 }
 
 pub(super) async fn notes(api: &Api, id: &IncidentId) -> Result<(Vec<wire::Note>, bool), ProviderError> {

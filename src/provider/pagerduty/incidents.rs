@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{
     client::Api,
     naming::{named, shown_url},
-    paging::List,
+    paging::{End, List},
     wire,
 };
 use crate::{
@@ -23,14 +23,17 @@ const LONGEST_RANGE: SignedDuration = SignedDuration::from_hours(180 * 24);
 
 /// Every open incident: `date_range=all`, because without it those older than a month are left out. In order of
 /// creation, so that new ones come behind the pages that were read already.
-pub(super) async fn open(api: &Api, account: &AccountName) -> Result<Vec<Observation>, ProviderError> {
-    let query = [
-        ("date_range", "all".to_owned()),
-        ("statuses[]", "triggered".to_owned()),
-        ("statuses[]", "acknowledged".to_owned()),
-        ("sort_by", "created_at:asc".to_owned()),
-    ];
-    list(api, account, &query).await
+pub(super) async fn open(api: &Api, account: &AccountName, now: Timestamp) -> Result<Vec<Observation>, ProviderError> {
+    let (statuses, asked) = (&[Status::Triggered, Status::Acknowledged], api.http.asked());
+    let mut query = of_status(statuses);
+    query.insert(0, ("date_range", "all".to_owned()));
+    let read = |row| observed(account, row, asked);
+    let mut found = api.list_of(&List::all(&["incidents"], "incidents", &query).side_by_side(), &read).await?;
+    if found.end == End::Window {
+        let since = newest(&found.rows).ok_or_else(too_many)?;
+        found.rows.extend(created_since(api, account, statuses, since, now).await?);
+    }
+    Ok(found.rows)
 }
 
 /// Incidents that are resolved and were **created** since `since`: that is what the filter of this name compares.
@@ -42,19 +45,52 @@ pub(super) async fn resolved(
     now: Timestamp,
 ) -> Result<Vec<Observation>, ProviderError> {
     let earliest = now.checked_sub(LONGEST_RANGE).unwrap_or(since);
-    let query = [
-        ("since", wire::time(since.max(earliest))),
-        ("statuses[]", "resolved".to_owned()),
-        ("sort_by", "created_at:asc".to_owned()),
-        ("time_zone", "UTC".to_owned()),
-    ];
-    list(api, account, &query).await
+    created_since(api, account, &[Status::Resolved], since.max(earliest), now).await
 }
 
-async fn list(api: &Api, account: &AccountName, query: &[(&str, String)]) -> Result<Vec<Observation>, ProviderError> {
+fn of_status(statuses: &[Status]) -> Vec<(&'static str, String)> {
+    let mut query: Vec<_> = statuses.iter().map(|status| ("statuses[]", status.word().to_owned())).collect();
+    query.push(("sort_by", "created_at:asc".to_owned()));
+    query
+}
+
+/// Those that were created since `since`, however many: where there are more than one list shows, the next begins with
+/// the last of it, and none spans more time than `PagerDuty` allows.
+async fn created_since(
+    api: &Api,
+    account: &AccountName,
+    statuses: &[Status],
+    mut since: Timestamp,
+    now: Timestamp,
+) -> Result<Vec<Observation>, ProviderError> {
     let asked = api.http.asked();
-    let rows = api.list(&List::all(&["incidents"], "incidents", query)).await?.rows;
-    rows.into_iter().map(|row| observed(account, row, asked)).collect()
+    let read = |row| observed(account, row, asked);
+    let mut all = vec![];
+    loop {
+        let until = since.checked_add(LONGEST_RANGE).unwrap_or(now);
+        let mut query = of_status(statuses);
+        query.extend([("since", wire::time(since)), ("time_zone", "UTC".to_owned())]);
+        if until < now {
+            query.push(("until", wire::time(until)));
+        }
+        let found = api.list_of(&List::all(&["incidents"], "incidents", &query).side_by_side(), &read).await?;
+        let newest = newest(&found.rows);
+        all.extend(found.rows);
+        since = match found.end {
+            End::Window => newest.filter(|newest| *newest > since).ok_or_else(too_many)?,
+            End::Whole | End::Enough if until < now => until,
+            End::Whole | End::Enough => return Ok(all),
+        };
+    }
+}
+
+fn newest(seen: &[Observation]) -> Option<Timestamp> {
+    seen.iter().map(|seen| seen.state.created_at).max()
+}
+
+fn too_many() -> ProviderError {
+    let cause = "more than 10000 incidents of one second, of which PagerDuty shows no more".to_owned();
+    ProviderError::Unreadable { cause }
 }
 
 pub(super) async fn one(api: &Api, account: &AccountName, id: &IncidentId) -> Result<Observation, ProviderError> {
@@ -70,7 +106,9 @@ pub(super) async fn with_dedup_key(
     dedup_key: &str,
 ) -> Result<Option<Observation>, ProviderError> {
     let query = [("incident_key", dedup_key.to_owned()), ("date_range", "all".to_owned())];
-    let found = list(api, account, &query).await?;
+    let asked = api.http.asked();
+    let read = |row| observed(account, row, asked);
+    let found = api.list_of(&List::all(&["incidents"], "incidents", &query), &read).await?.rows;
     let has_it = |seen: &Observation| seen.state.dedup_key.as_ref().is_some_and(|known| known.as_str() == dedup_key);
     Ok(found.into_iter().filter(has_it).max_by_key(|seen| seen.state.created_at))
 }
@@ -124,12 +162,19 @@ pub(super) fn state(wire: wire::Incident, latest: Timestamp) -> Result<State, &'
         priority: priority(&wire.priority),
         service: named(wire.service),
         escalation_policy: named(wire.escalation_policy),
-        assignees: assigned.chain(wire.assignees).filter_map(|user| named(Some(user))).collect(),
-        teams: wire.teams.into_iter().filter_map(|team| named(Some(team))).collect(),
+        assignees: few(assigned.chain(wire.assignees).filter_map(|user| named(Some(user)))),
+        teams: few(wire.teams.into_iter().filter_map(|team| named(Some(team)))),
         created_at: wire.created_at.unwrap_or(latest),
         url: shown_url(wire.html_url.as_deref()),
         dedup_key: wire.dedup_key.as_deref().map(Shown::line),
     })
+}
+
+/// Without room to spare: there may be ten thousand incidents, and most have one of each.
+fn few<T>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut few: Vec<T> = items.collect();
+    few.shrink_to_fit();
+    few
 }
 
 fn priority(value: &Value) -> Option<Shown> {
@@ -146,8 +191,8 @@ fn extra(wire: &wire::Incident) -> Extra {
     };
     let pending = |one: &wire::PendingAction| Some(Pending { what: Shown::line(one.kind.as_deref()?), at: one.at? });
     Extra {
-        acknowledged: wire.acknowledgements.iter().filter_map(acknowledged).collect(),
-        pending: wire.pending_actions.iter().filter_map(pending).collect(),
+        acknowledged: few(wire.acknowledgements.iter().filter_map(acknowledged)),
+        pending: few(wire.pending_actions.iter().filter_map(pending)),
         alerts: wire.alert_counts.as_ref().and_then(|count| Some((small(count.all?), small(count.triggered?)))),
         changed_by: wire.last_status_change_by.as_ref().and_then(label),
         assigned_at: wire.assignments.iter().filter_map(|one| one.at).max(),

@@ -2,10 +2,12 @@
 //! Nothing of what it sends leaves this folder unread: core types only.
 
 mod actions;
+mod changes;
 mod choices;
 mod client;
 mod detail;
 mod errors;
+mod events;
 mod incidents;
 mod lenient;
 mod naming;
@@ -26,7 +28,7 @@ mod tests;
 #[cfg(test)]
 pub(crate) mod world;
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
@@ -41,11 +43,12 @@ use self::{
     paging::List,
 };
 use super::{
-    Check, Directory, Provider, ProviderError, Rota, Subscriptions,
+    Check, Directory, Heard, Provider, ProviderError, Rota, Subscriptions, Touch,
     http::{BadAddress, BaseUrl, Http, Limits},
 };
 use crate::core::{
     action::{NewIncident, Step},
+    call::{Budget, Purpose},
     choices::{Choices, ChoicesOf},
     detail::Detail,
     freshness::Identity,
@@ -55,6 +58,7 @@ use crate::core::{
     text::Shown,
 };
 
+pub use events::Events;
 pub use webhooks::Webhooks;
 
 /// What an account needs.
@@ -97,6 +101,13 @@ impl PagerDuty {
         let http = Http::new(BaseUrl::parse(&settings.base_url)?, limits);
         let api = Api::new(http, &settings.token, settings.from)?;
         Ok(Self { account: settings.account, api })
+    }
+
+    /// The same, with every call told to `heard`.
+    #[must_use]
+    pub fn heard_by(self, heard: Heard) -> Self {
+        self.api.http.listen(self.account.clone(), heard);
+        self
     }
 
     fn named(&self, email: &str) -> Result<Self, SetupError> {
@@ -142,8 +153,16 @@ impl PagerDuty {
 
 #[async_trait]
 impl Provider for PagerDuty {
-    fn budget(&self) -> Option<u64> {
+    fn budget(&self) -> Option<Budget> {
         self.api.http.budget()
+    }
+
+    fn requests(&self) -> u64 {
+        self.api.asked.load(Ordering::Relaxed)
+    }
+
+    fn for_purpose(&self, purpose: Purpose) -> Arc<dyn Provider> {
+        Arc::new(Self { account: self.account.clone(), api: self.api.for_purpose(purpose) })
     }
 
     fn clock_skew(&self) -> Option<SignedDuration> {
@@ -171,7 +190,7 @@ impl Provider for PagerDuty {
     }
 
     async fn open_incidents(&self) -> Result<Vec<Observation>, ProviderError> {
-        incidents::open(&self.api, &self.account).await
+        incidents::open(&self.api, &self.account, Timestamp::now()).await
     }
 
     async fn resolved_incidents(&self, since: Timestamp) -> Result<Vec<Observation>, ProviderError> {
@@ -180,6 +199,10 @@ impl Provider for PagerDuty {
 
     async fn incident(&self, id: &IncidentId) -> Result<Observation, ProviderError> {
         incidents::one(&self.api, &self.account, id).await
+    }
+
+    async fn touched_since(&self, since: Timestamp) -> Result<Option<Vec<Touch>>, ProviderError> {
+        changes::touched(&self.api, since).await
     }
 
     async fn detail(&self, id: &IncidentId, now: Timestamp) -> Result<Detail, ProviderError> {

@@ -164,6 +164,10 @@ pub(super) struct Note {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct LogEntry {
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) id: Option<String>,
+    #[serde(deserialize_with = "lenient::part")]
+    pub(super) incident: Option<Reference>,
     #[serde(rename = "type", deserialize_with = "lenient::text")]
     pub(super) kind: Option<String>,
     #[serde(deserialize_with = "lenient::text")]

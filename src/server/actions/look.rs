@@ -40,7 +40,7 @@ pub(super) async fn at_all(work: &Work<'_>, targets: Vec<Target>) -> Vec<(Target
     if targets.len() > AT_ONCE.max(open / PAGE + 1)
         && let Ok(all) = work.provider.open_incidents().await
     {
-        work.desk.observe_all(&all).await;
+        work.desk.observe_all(all.clone()).await;
         listed.extend(all.into_iter().map(|seen| (seen.key.clone(), seen)));
     }
     let listed = &listed;

@@ -218,6 +218,8 @@ pub(super) async fn record_last(desk: &Desk, id: ActionId, verb: &Verb, outcomes
     if outcomes.is_empty() {
         return;
     }
+    // First: an outcome that is kept and not in the audit file would never get there.
+    desk.audit(id, &outcomes).await;
     for (key, outcome) in &outcomes {
         told(desk, id, verb, key, outcome);
     }
@@ -235,6 +237,7 @@ async fn record_last_as(
     key: IncidentKey,
     outcome: Outcome,
 ) {
+    desk.audit(id, &[(key.clone(), outcome.clone())]).await;
     told(desk, id, verb, &key, &outcome);
     let changed = change(desk, id, |action| {
         let known = action.outcomes.iter_mut().filter(|(known, was)| known == asked_as && !was.is_final());
@@ -247,6 +250,7 @@ async fn record_last_as(
 
 fn told(desk: &Desk, id: ActionId, verb: &Verb, key: &IncidentKey, outcome: &Outcome) {
     desk.metrics.acted(verb, outcome);
+    desk.details.overtaken(key);
     tracing::info!(action.id = %id, incident.id = %key.id, "action {id}: {}", outcome.word());
 }
 

@@ -54,7 +54,7 @@ async fn first_of_many(work: &Work<'_>, batch: &[Ready]) -> Vec<Option<Outcome>>
         // All or nothing: whatever one of them was refused for, none of them was changed.
         Err(_) => return batch.iter().map(|_| None).collect(),
     };
-    work.desk.observe_all(&seen).await;
+    work.desk.observe_all(seen.clone()).await;
     let (seen, cause) = (&seen, cause.as_str());
     let judged = batch.iter().map(|one| async move {
         Some(match seen.iter().find(|seen| seen.key == one.target.key) {

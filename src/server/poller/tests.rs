@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     config::AccountSettings,
-    core::{freshness::Standing, id::IncidentId, incident::Status},
+    core::{board::Change, call::Budget, freshness::Standing, incident::Status},
     provider::pagerduty::{PagerDuty, Settings},
     server::fake::{self, Fake, key},
     simulator::{self, Night, Simulator},
@@ -15,6 +15,7 @@ use crate::{
 struct Setup {
     fake: Fake,
     round: Round,
+    on_call: on_call::OnCall,
     _dir: tempfile::TempDir,
 }
 
@@ -23,16 +24,17 @@ fn setup() -> Setup {
     let fake = Fake::default();
     let desk = fake::desk(&fake, dir.path());
     let account = desk.accounts.get(&fake::account_name()).expect("known");
-    Setup { fake, round: Round::new(desk, account), _dir: dir }
+    let asker = Asker::new(desk, account);
+    Setup { fake, round: Round::new(asker.clone()), on_call: on_call::OnCall::new(asker), _dir: dir }
 }
 
 impl Setup {
     fn status(&self, id: &str) -> Option<Status> {
-        self.round.desk.hub.look(|b| b.incidents.get(&key(id)).map(|i| i.state.status))
+        self.round.asker.desk.hub.look(|b| b.incidents.get(&key(id)).map(|i| i.state.status))
     }
 
     fn account(&self) -> crate::core::freshness::Account {
-        self.round.desk.hub.look(|b| b.accounts[&fake::account_name()].account.clone())
+        self.round.asker.desk.hub.look(|b| b.accounts[&fake::account_name()].account.clone())
     }
 }
 
@@ -89,7 +91,7 @@ async fn what_began_and_was_over_between_two_rounds_is_shown_though_the_clock_he
 /// As if the clock had been set back by an hour since the last round.
 fn set_back_an_hour(round: &mut Round) {
     let hour = SignedDuration::from_hours(1);
-    round.asked = round.asked.map(|(at, timer)| (at + hour, timer));
+    round.ended = round.ended.map(|(at, timer)| (at + hour, timer));
     round.complete_to = round.complete_to.map(|at| at + hour);
 }
 
@@ -169,16 +171,35 @@ async fn on_call_that_cannot_be_had_does_not_make_incidents_stale() {
     setup.fake.put("P1", Status::Triggered, 0);
 
     setup.round.poll().await;
+    setup.on_call.poll().await;
 
     let account = setup.account();
     assert!(matches!(account.rest_standing(Timestamp::now()), Standing::Fresh { .. }));
     assert!(matches!(account.on_call_standing(Timestamp::now()), Standing::Down { .. }));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_look_up_of_who_is_on_call_that_hangs_holds_up_no_incident() {
+    let Setup { fake, round, .. } = setup();
+    let (desk, account) = (Arc::clone(&round.asker.desk), Arc::clone(&round.asker.account));
+    fake.hang_on_calls();
+    let (_, mut feed) = desk.hub.subscribe();
+    let stop = CancellationToken::new();
+    let polling = tokio::spawn(run(desk, account, stop.clone()));
+
+    for id in ["P1", "P2"] {
+        fake.put(id, Status::Triggered, 0);
+        while !matches!(&*feed.recv().await.expect("change"), Change::Incident(new) if new.key == key(id)) {}
+    }
+
+    stop.cancel();
+    polling.await.expect("ends at once");
+}
+
 #[tokio::test]
 async fn what_was_resolved_long_ago_is_let_go() {
     let setup = setup();
-    let desk = &setup.round.desk;
+    let desk = &setup.round.asker.desk;
     desk.observe(&setup.fake.put("P1", Status::Resolved, 0)).await;
     desk.observe(&setup.fake.put("P2", Status::Triggered, 0)).await;
     let (_, mut feed) = desk.hub.subscribe();
@@ -210,7 +231,7 @@ async fn a_start_without_network_shows_what_was_known_with_its_age() {
     setup.round.poll().await;
     let before = setup.account().rest.last_success;
 
-    let store = setup.round.desk.store.clone();
+    let store = setup.round.asker.desk.store.clone();
     let mut board = crate::core::board::Board::default();
     board.apply(&Change::Account(Box::new(crate::server::first_look(&fake::settings()))));
     let (board, _) = store.read(move |reader| crate::server::restore(reader, board)).await.expect("restored");
@@ -223,7 +244,7 @@ async fn a_start_without_network_shows_what_was_known_with_its_age() {
 /// As if everything had stood still for an hour.
 fn sleep_an_hour(round: &mut Round) {
     let before = Timestamp::now() - SignedDuration::from_hours(1);
-    (round.asked, round.complete_to) = (Some((before, Instant::now())), Some(before));
+    (round.ended, round.complete_to) = (Some((before, Instant::now())), Some(before));
 }
 
 #[tokio::test]
@@ -246,7 +267,7 @@ async fn what_began_and_ended_while_this_machine_slept_is_found_and_push_is_not_
 #[tokio::test]
 async fn push_is_to_tell_only_of_what_its_subscriptions_cover() {
     let mut setup = setup();
-    setup.round.account.scope.set(vec!["service:PELSE01".parse().expect("filter")]);
+    setup.round.asker.account.scope.set(vec!["service:PELSE01".parse().expect("filter")]);
     setup.fake.put("P1", Status::Triggered, 0);
     setup.round.poll().await;
     setup.fake.put("P1", Status::Acknowledged, 10);
@@ -255,6 +276,56 @@ async fn push_is_to_tell_only_of_what_its_subscriptions_cover() {
     setup.round.poll().await;
 
     assert_eq!(setup.account().push.missed, 0);
+}
+
+/// A round against a simulated provider with so many open incidents.
+async fn simulated(incidents: usize) -> (Control, Round, tempfile::TempDir) {
+    let control = Control::start(incidents).await;
+    let token = SecretString::from("y_NbAkKc66ryYTWUXYEu");
+    let settings = Settings { account: fake::account_name(), base_url: control.simulator.url(), token, from: None };
+    let provider = Arc::new(PagerDuty::new(settings).expect("settings"));
+    let dir = tempfile::tempdir().expect("tempdir");
+    let settings = AccountSettings { base_url: control.simulator.url(), ..fake::settings() };
+    let desk = fake::desk_of(settings, provider, dir.path());
+    let account = desk.accounts.get(&fake::account_name()).expect("known");
+    (control, Round::new(Asker::new(desk, account)), dir)
+}
+
+/// How many are open on the board, and how many requests a round took.
+async fn open_after_a_round(control: &Control, round: &mut Round) -> (usize, u64) {
+    let before = control.simulator.stats().requests;
+    let provider = round.asker.account.provider().await.expect("a way").for_purpose(Purpose::Poll);
+    round.incidents(&*provider, Timestamp::now()).await.expect("a good round");
+    let is_open = |known: &&crate::core::incident::Incident| known.state.status.is_open();
+    let open = round.asker.desk.hub.look(|board| board.incidents.values().filter(is_open).count());
+    (open, control.simulator.stats().requests - before)
+}
+
+#[tokio::test]
+async fn fifty_incidents_take_one_request_for_the_list() {
+    let (control, mut round, _dir) = simulated(50).await;
+
+    let first = open_after_a_round(&control, &mut round).await;
+
+    assert_eq!(first, (50, 3), "whose key it is, the open ones, the resolved ones");
+    assert_eq!(open_after_a_round(&control, &mut round).await, (50, 2));
+}
+
+#[tokio::test]
+async fn after_a_long_list_a_round_takes_one_request_and_one_for_each_incident_that_changed() {
+    let (control, mut round, _dir) = simulated(650).await;
+    let (open, requests) = open_after_a_round(&control, &mut round).await;
+    assert_eq!(open, 650);
+    assert!((9..=13).contains(&requests), "{requests} requests");
+    // What happened shortly before is looked at once.
+    open_after_a_round(&control, &mut round).await;
+
+    let made = control.post("/_sim/incidents", json!({"title": "new"})).await;
+    control.set("resolved", &[IncidentId::new(made["incident"]["id"].as_str().expect("id")).expect("id")]).await;
+    control.post("/_sim/incidents", json!({"title": "newer"})).await;
+    let (open, requests) = open_after_a_round(&control, &mut round).await;
+
+    assert_eq!((open, requests), (651, 3));
 }
 
 /// The simulated provider's own interface.
@@ -306,15 +377,8 @@ impl Control {
 
 #[tokio::test]
 async fn an_hour_without_the_provider_and_five_hundred_changes_leave_no_difference_after_one_poll() {
-    let control = Control::start(100).await;
-    let token = SecretString::from("y_NbAkKc66ryYTWUXYEu");
-    let settings = Settings { account: fake::account_name(), base_url: control.simulator.url(), token, from: None };
-    let provider = Arc::new(PagerDuty::new(settings).expect("settings"));
-    let dir = tempfile::tempdir().expect("tempdir");
-    let settings = AccountSettings { base_url: control.simulator.url(), ..fake::settings() };
-    let desk = fake::desk_of(settings, provider, dir.path());
-    let account = desk.accounts.get(&fake::account_name()).expect("known");
-    let mut round = Round::new(Arc::clone(&desk), account);
+    let (control, mut round, _dir) = simulated(100).await;
+    let desk = Arc::clone(&round.asker.desk);
     round.poll().await;
     let open: Vec<IncidentId> = desk
         .hub
@@ -354,4 +418,119 @@ async fn an_hour_without_the_provider_and_five_hundred_changes_leave_no_differen
     assert!(differences.is_empty(), "{} differences: {differences:?}", differences.len());
     assert!(requests < 40, "{requests} requests");
     control.simulator.stop().await;
+}
+
+/// As if the list had been so long that it took many requests.
+fn with_a_long_list(round: &mut Round) {
+    round.cost.all = 100;
+    round.all_due = Instant::now() + Duration::from_hours(1);
+}
+
+#[tokio::test]
+async fn of_a_long_list_only_what_changed_is_asked_for_until_the_whole_is_due() {
+    let mut setup = setup();
+    setup.fake.keep_a_log();
+    for id in ["P1", "P2", "P3"] {
+        setup.fake.put(id, Status::Triggered, 0);
+    }
+    setup.round.poll().await;
+    with_a_long_list(&mut setup.round);
+    setup.round.poll().await;
+    assert_eq!(setup.fake.asked(), (1, 3), "entries that came shortly before the list are looked at once");
+    setup.fake.put("P2", Status::Resolved, 10);
+    setup.fake.put("P4", Status::Triggered, 10);
+
+    setup.round.poll().await;
+
+    assert_eq!((setup.status("P2"), setup.status("P4")), (Some(Status::Resolved), Some(Status::Triggered)));
+    assert_eq!(setup.fake.asked(), (1, 5), "two changed, and nothing else was asked for");
+    setup.round.poll().await;
+    assert_eq!(setup.fake.asked(), (1, 5), "nothing happened");
+    setup.round.all_due = Instant::now();
+    setup.round.poll().await;
+    assert_eq!(setup.fake.asked(), (2, 5));
+}
+
+#[tokio::test]
+async fn a_round_of_changes_that_fails_is_no_success_and_the_next_one_misses_nothing() {
+    let mut setup = setup();
+    setup.fake.keep_a_log();
+    setup.round.poll().await;
+    with_a_long_list(&mut setup.round);
+    let success = setup.account().rest.last_success;
+    setup.fake.put("P1", Status::Triggered, 0);
+    setup.fake.fail_reads_after(1, broken(), 1);
+
+    setup.round.poll().await;
+    assert_eq!((setup.status("P1"), setup.account().rest.last_success), (None, success));
+    setup.round.poll().await;
+
+    assert_eq!(setup.status("P1"), Some(Status::Triggered));
+    assert!(setup.account().rest.last_success > success);
+}
+
+#[tokio::test]
+async fn more_changes_than_pages_a_gap_and_a_provider_without_a_log_mean_the_whole_list() {
+    let mut setup = setup();
+    setup.round.poll().await;
+    with_a_long_list(&mut setup.round);
+    setup.round.poll().await;
+    assert_eq!(setup.fake.asked().0, 2, "it keeps no log");
+
+    setup.fake.keep_a_log();
+    with_a_long_list(&mut setup.round);
+    (0..100).for_each(|n| drop(setup.fake.put(&format!("P{n}"), Status::Triggered, 0)));
+    setup.round.poll().await;
+    assert_eq!(setup.fake.asked(), (3, 0), "one by one would be dearer");
+
+    with_a_long_list(&mut setup.round);
+    sleep_an_hour(&mut setup.round);
+    setup.round.poll().await;
+    assert_eq!(setup.fake.asked(), (4, 0), "who knows what the log still tells of so long ago");
+}
+
+#[tokio::test]
+async fn who_wants_to_know_gets_the_whole_list_unless_it_was_just_read() {
+    let mut setup = setup();
+    setup.round.poll().await;
+    with_a_long_list(&mut setup.round);
+
+    setup.round.is_wanted(Instant::now());
+    assert!(setup.round.all_due > Instant::now());
+    setup.round.is_wanted(Instant::now() + ALL_WHEN_WANTED * 2);
+
+    assert!(setup.round.all_due <= Instant::now() + ALL_WHEN_WANTED * 2);
+}
+
+#[tokio::test]
+async fn a_short_budget_slows_the_polls_and_the_screen_knows_how_fresh_things_can_be() {
+    let mut setup = setup();
+    setup.round.cost.all = 10;
+    setup.fake.set_budget(Budget { limit: Some(960), left: 100, reserve: 96, resets_in: 55 });
+
+    assert_eq!(setup.round.pause(&setup.fake), Duration::from_secs(55));
+    assert_eq!(setup.account().poll_seconds, 55);
+    setup.fake.set_budget(Budget { limit: Some(960), left: 960, reserve: 96, resets_in: 55 });
+    assert_eq!(setup.round.pause(&setup.fake), Duration::from_secs(30));
+    assert_eq!(setup.account().poll_seconds, 30);
+}
+
+#[tokio::test]
+async fn of_many_that_left_the_list_the_rest_is_asked_for_in_the_rounds_that_follow() {
+    let mut setup = setup();
+    for n in 0..60 {
+        setup.fake.put(&format!("P{n}"), Status::Triggered, 0);
+    }
+    setup.round.poll().await;
+    // Resolved by now, but too long ago to be in the list of those.
+    for n in 0..60 {
+        setup.fake.put_created(&format!("P{n}"), Status::Resolved, Timestamp::UNIX_EPOCH);
+    }
+    let open = |setup: &Setup| (0..60).filter(|n| setup.status(&format!("P{n}")) == Some(Status::Triggered)).count();
+
+    setup.round.poll().await;
+    assert_eq!(open(&setup), 10, "asked for one by one, and not called resolved before");
+    setup.round.poll().await;
+
+    assert_eq!(open(&setup), 0);
 }

@@ -120,7 +120,7 @@ impl Owner {
     async fn quiet(&self) {
         loop {
             idle(&self.parked).await;
-            if self.desk.store.calls() == 0 {
+            if self.desk.store.calls() == 0 && self.desk.audit.is_idle() {
                 return;
             }
             // Both take one after the other: what is under way is done before these are.

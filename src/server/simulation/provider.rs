@@ -16,6 +16,7 @@ use super::clock::now;
 use crate::{
     core::{
         action::{Assignee, NewIncident, Step as Asked},
+        call::Purpose,
         choices::{Choices, ChoicesOf},
         detail::Detail,
         freshness::Identity,
@@ -24,7 +25,7 @@ use crate::{
         oncall::{OnCall, Schedule},
     },
     provider::{
-        Check, Directory, Provider, ProviderError,
+        Check, Directory, Provider, ProviderError, Touch,
         pagerduty::world::{Incident, PEOPLE, Push, Step, person},
     },
     server::fake::account_name,
@@ -74,6 +75,8 @@ pub(super) struct Inside {
     late: Vec<(Timestamp, IncidentId, Deed)>,
     /// When the newest list of open incidents that was answered well was asked for.
     pub(super) listed: Option<Timestamp>,
+    /// Of each list of open incidents.
+    pages: u64,
     pub(super) spoiled: u64,
 }
 
@@ -100,6 +103,7 @@ impl Simulated {
             outbox: vec![],
             late: vec![],
             listed: None,
+            pages: if seed.is_multiple_of(2) { 1 } else { 100 },
             spoiled: 0,
         })))
     }
@@ -255,6 +259,21 @@ impl Inside {
         self.incidents.keys().map(|id| self.observed(id, now(), now()).expect("there"))
     }
 
+    /// What happened since `since`, as the log has it.
+    fn touches(&self, since: Timestamp, as_of: Timestamp) -> Vec<Touch> {
+        let told = |at: Timestamp| (since..=as_of).contains(&at);
+        let of = |(id, versions): (&IncidentId, &Vec<Version>)| {
+            let entries = versions.iter().enumerate().filter(|(_, version)| told(version.at));
+            let touch = |(n, version): (usize, &Version)| Touch {
+                at: version.at,
+                incident: id.clone(),
+                entry: format!("{id}-{n}"),
+            };
+            entries.map(touch).collect::<Vec<_>>()
+        };
+        self.incidents.iter().flat_map(of).collect()
+    }
+
     fn all(&self, asked: Timestamp, as_of: Timestamp, wanted: impl Fn(&Incident) -> bool) -> Vec<Observation> {
         let found = self.incidents.keys().filter_map(|id| self.at(id, as_of)).filter(|incident| wanted(incident));
         found.map(|incident| incident.observed(&account_name(), asked)).collect()
@@ -267,6 +286,22 @@ fn timed_out() -> ProviderError {
 
 #[async_trait]
 impl Provider for Simulated {
+    /// In some lives a list is dear, so that the log of what happened is asked for instead.
+    fn requests(&self) -> u64 {
+        self.inside().pages
+    }
+
+    fn for_purpose(&self, _purpose: Purpose) -> Arc<dyn Provider> {
+        Arc::new(self.clone())
+    }
+
+    async fn touched_since(&self, since: Timestamp) -> Result<Option<Vec<Touch>>, ProviderError> {
+        let asked = now();
+        let touches = self.read(|inside, as_of| Ok(inside.touches(since, as_of))).await?;
+        self.inside().listed = Some(asked);
+        Ok(Some(touches))
+    }
+
     async fn identity(&self) -> Result<Identity, ProviderError> {
         let user = person(PEOPLE[0]);
         let identity = Identity { name: user.name.clone(), email: None, user: Some(user), account_key: false };

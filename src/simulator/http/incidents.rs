@@ -10,7 +10,6 @@ use super::{
         world::{Incident, IncidentIx, World, update},
     },
     Answer, Call,
-    account::in_set,
 };
 
 type Answered = Result<Answer, Answer>;
@@ -20,9 +19,10 @@ pub(super) fn list(world: &mut World, call: &Call) -> Answered {
     let window = call.query.past(world.account.zone, call.now)?;
     let page = call.query.page()?;
     let order = Order::parse(call.query.one("sort_by"))?;
+    let choice = Choice::of(call);
     let wanted = |incident: &Incident| {
         let time = window.is_none_or(|(since, until)| since <= incident.created_at && incident.created_at <= until);
-        time && is_wanted(world, call, incident)
+        time && choice.takes(world, incident)
     };
     let mut found: Vec<IncidentIx> = world.incidents().filter(|(_, i)| wanted(i)).map(|(ix, _)| ix).collect();
     found.sort_by(|a, b| order.compare(world.incident(*a), world.incident(*b)));
@@ -50,26 +50,49 @@ fn check_words(call: &Call) -> Result<(), Answer> {
     Ok(())
 }
 
-fn is_wanted(world: &World, call: &Call, incident: &Incident) -> bool {
-    let account = &world.account;
-    let service = account.service(incident.service);
-    let assigned = || {
-        let users = call.query.set("user_ids");
-        users.is_empty() || incident.assignments.iter().any(|(_, u)| users.contains(&account.user(*u).id.as_str()))
-    };
-    let keyed = || {
-        call.query
-            .one("incident_key")
-            .is_none_or(|key| incident.key == key || incident.alerts.iter().any(|a| a.key == key))
-    };
-    let ranked = || incident.priority.map_or("", |p| account.priority(p).id.as_str());
-    in_set(call, "statuses", incident.status.word())
-        && in_set(call, "urgencies", urgency(incident.urgency))
-        && in_set(call, "service_ids", &service.id)
-        && in_set(call, "team_ids", &account.team(service.team).id)
-        && in_set(call, "priority_ids", ranked())
-        && assigned()
-        && keyed()
+/// What a request asks for, read once for all incidents.
+struct Choice<'a> {
+    statuses: Vec<&'a str>,
+    urgencies: Vec<&'a str>,
+    services: Vec<&'a str>,
+    teams: Vec<&'a str>,
+    priorities: Vec<&'a str>,
+    users: Vec<&'a str>,
+    key: Option<&'a str>,
+}
+
+impl<'a> Choice<'a> {
+    fn of(call: &'a Call) -> Self {
+        let set = |name| call.query.set(name);
+        Self {
+            statuses: set("statuses"),
+            urgencies: set("urgencies"),
+            services: set("service_ids"),
+            teams: set("team_ids"),
+            priorities: set("priority_ids"),
+            users: set("user_ids"),
+            key: call.query.one("incident_key"),
+        }
+    }
+
+    fn takes(&self, world: &World, incident: &Incident) -> bool {
+        let account = &world.account;
+        let service = account.service(incident.service);
+        let within = |set: &[&str], value: &str| set.is_empty() || set.contains(&value);
+        let assigned = || {
+            let users = &self.users;
+            users.is_empty() || incident.assignments.iter().any(|(_, u)| users.contains(&account.user(*u).id.as_str()))
+        };
+        let keyed = || self.key.is_none_or(|key| incident.key == key || incident.alerts.iter().any(|a| a.key == key));
+        let ranked = || incident.priority.map_or("", |p| account.priority(p).id.as_str());
+        within(&self.statuses, incident.status.word())
+            && within(&self.urgencies, urgency(incident.urgency))
+            && within(&self.services, &service.id)
+            && within(&self.teams, &account.team(service.team).id)
+            && within(&self.priorities, ranked())
+            && assigned()
+            && keyed()
+    }
 }
 
 #[derive(Debug, Clone, Copy)]

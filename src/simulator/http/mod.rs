@@ -6,6 +6,7 @@ mod actions;
 mod answer;
 mod control;
 mod details;
+pub(crate) mod events;
 mod gate;
 mod incidents;
 mod maintenance;
@@ -207,5 +208,5 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         })
         .layer(from_fn_with_state(Arc::clone(shared), gate::pass))
         .with_state(Arc::clone(shared));
-    control::router(Arc::clone(shared)).fallback_service(api)
+    control::router(Arc::clone(shared)).merge(events::router(Arc::clone(shared))).fallback_service(api)
 }

@@ -1,6 +1,7 @@
 //! Screens, as a person sees them: each state at 80x24 and at the smallest size.
 
 mod actions;
+mod calls;
 mod detail;
 mod emptiness;
 mod list;

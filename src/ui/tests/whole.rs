@@ -28,7 +28,7 @@ fn too_small() {
 
 #[test]
 fn drawing_never_panics_however_small_or_large_the_screen() {
-    for names in ["", "enter", "a", "h", "h tab", "h enter", "n", "?", "/ x", "2", "3", "4"] {
+    for names in ["", "L", "L j", "enter", "a", "h", "h tab", "h enter", "n", "?", "/ x", "2", "3", "4"] {
         for (width, height) in [(1, 1), (2, 1), (1, 2), (3, 3), (39, 11), (40, 12), (41, 13), (80, 1), (500, 200)] {
             let mut model = model(80, 24);
             press(&mut model, names);

@@ -4,12 +4,13 @@ use super::{DONE, notice, outcome};
 use crate::{
     app::{
         Effect, Event, Model, Role,
-        fixtures::{answer, board, change, detail, incident, key, model, press, requests, shown},
+        fixtures::{answer, board, change, delivery, detail, incident, key, model, press, requests, shown},
         update,
     },
     core::{
         action::{Outcome, Verb},
         board::Change,
+        delivery::Verdict,
         incident::Status,
     },
     proto::{Access, Answer, Request},
@@ -53,6 +54,27 @@ fn the_detail_is_asked_for_again_when_the_incident_changes_or_an_action_on_it_en
     assert_eq!(change(&mut model, Change::Incident(Box::new(other))), [], "not this one");
     let ended = outcome(&mut model, 5, Verb::Note { text: "x".into() }, &[("Q1DISK", DONE)]);
     assert_eq!(requests(&ended)[0].1, Request::Detail { key: key("Q1DISK") });
+}
+
+#[test]
+fn a_webhook_of_the_opened_incident_asks_again_and_ctrl_r_asks_the_provider_itself() {
+    let mut model = model(80, 24);
+    let asked = press(&mut model, "enter");
+    answer(&mut model, &asked, Ok(Answer::Detail { detail: Box::new(detail()) }));
+    let webhook = |id: i64, incident: &str, verdict: Verdict| {
+        let mut line = delivery(id, 0, verdict, "incident.annotated");
+        line.incident = Some(key(incident));
+        Change::Delivery(Box::new(line))
+    };
+    assert_eq!(change(&mut model, webhook(91, "Q2LATE", Verdict::Accepted)), [], "of another one");
+    assert_eq!(change(&mut model, webhook(92, "Q1DISK", Verdict::Rejected)), [], "a forgery");
+
+    let asked = change(&mut model, webhook(93, "Q1DISK", Verdict::Accepted));
+    assert_eq!(requests(&asked)[0].1, Request::Detail { key: key("Q1DISK") });
+    assert_eq!(requests(&press(&mut model, "ctrl-r")).len(), 1, "one question at a time");
+    let anew = answer(&mut model, &asked, Ok(Answer::Detail { detail: Box::new(detail()) }));
+
+    assert_eq!(requests(&anew)[0].1, Request::DetailAnew { key: key("Q1DISK") });
 }
 
 #[test]

@@ -1,6 +1,11 @@
 //! Lists over several pages, and what is fetched with an incident.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use tokio::{sync::watch, time::timeout};
 
 use super::*;
 use crate::{
@@ -59,6 +64,7 @@ async fn the_open_list_is_asked_for_however_old_and_in_order_of_creation() {
         ("sort_by", "created_at:asc"),
         ("limit", "100"),
         ("offset", "0"),
+        ("total", "true"),
     ];
     assert_eq!(pairs(&requests(&server).await[0]), expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
 }
@@ -141,7 +147,7 @@ async fn a_list_that_cannot_be_read_to_its_end_is_an_error_not_a_shorter_list() 
 }
 
 #[tokio::test]
-async fn more_rows_than_pagerduty_shows_are_an_error_that_says_so() {
+async fn more_rows_of_one_moment_than_pagerduty_shows_are_an_error_that_says_so() {
     let most = |count: usize| {
         let rows = numbered(count);
         serving(move |request| page(&rows, request, 100))
@@ -151,6 +157,99 @@ async fn more_rows_than_pagerduty_shows_are_an_error_that_says_so() {
     let error = client_of(&most(10_050).await).open_incidents().await.expect_err("too many");
 
     assert!(error.to_string().contains("more than 10000"), "{error}");
+}
+
+/// What a list with `since` shows of these, in order of creation.
+fn created_since(rows: &[Value], request: &Request) -> Vec<Value> {
+    let since = pairs(request).into_iter().find(|(key, _)| key == "since").map(|(_, value)| value);
+    let late = |row: &&Value| since.as_ref().is_none_or(|since| row["created_at"].as_str() >= Some(since.as_str()));
+    rows.iter().filter(late).cloned().collect()
+}
+
+#[tokio::test]
+async fn more_rows_than_pagerduty_shows_in_pages_are_read_in_spans_of_time() {
+    let mut rows = numbered(10_250);
+    for (n, row) in rows.iter_mut().enumerate() {
+        row["created_at"] = json!(format!("2026-01-01T{:02}:{:02}:{:02}Z", n / 3600, n / 60 % 60, n % 60));
+    }
+    let server = serving(move |request| page(&created_since(&rows, request), request, 100)).await;
+
+    let found: std::collections::HashSet<String> = ids(&server).await.into_iter().collect();
+
+    assert_eq!(found.len(), 10_250);
+    let asked = requests(&server).await;
+    assert!(asked.iter().all(|one| number(one, "offset") + number(one, "limit") <= 10_000));
+    assert!(asked.len() < 115, "{} requests", asked.len());
+}
+
+/// The same page with the count of all rows, as `total=true` asks for it.
+fn counted(rows: &[Value], request: &Request) -> ResponseTemplate {
+    let (offset, limit) = (number(request, "offset"), number(request, "limit"));
+    let shown: Vec<_> = rows.iter().skip(offset).take(limit).collect();
+    let more = offset + shown.len() < rows.len();
+    ok(json!({ "incidents": shown, "more": more, "total": rows.len() }))
+}
+
+#[tokio::test]
+async fn the_pages_behind_the_first_are_read_side_by_side_and_each_once() {
+    let (peak, under_way) = (watch::Sender::new(0), Arc::new(AtomicUsize::new(0)));
+    let (rows, told) = (numbered(1000), peak.clone());
+    let app = axum::Router::new().fallback(move |request: axum::extract::Request| {
+        let (rows, told, under_way) = (rows.clone(), told.clone(), Arc::clone(&under_way));
+        async move {
+            let url = reqwest::Url::parse(&format!("http://x{}", request.uri())).expect("url");
+            let part = |name: &str| url.query_pairs().find(|(key, _)| key == name).and_then(|(_, v)| v.parse().ok());
+            let (offset, limit): (usize, usize) = (part("offset").expect("offset"), part("limit").expect("limit"));
+            let now = under_way.fetch_add(1, Ordering::SeqCst) + 1;
+            told.send_if_modified(|peak| std::mem::replace(peak, now.max(*peak)) < now);
+            if offset > 0 {
+                // No page is answered before another one is asked for too.
+                let _ = timeout(Duration::from_secs(10), told.subscribe().wait_for(|peak| *peak > 1)).await;
+            }
+            under_way.fetch_sub(1, Ordering::SeqCst);
+            let shown: Vec<_> = rows.iter().skip(offset).take(limit).cloned().collect();
+            let more = offset + shown.len() < rows.len();
+            axum::Json(json!({ "incidents": shown, "more": more, "total": rows.len() }))
+        }
+    });
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(async move { axum::serve(listener, app).await });
+
+    let client = client(settings(&url));
+    let found = client.open_incidents().await.expect("a list");
+
+    assert_eq!(found.len(), 1000);
+    assert!(client.requests() <= 12, "{} requests", client.requests());
+    let most = *peak.borrow();
+    assert!((2..=4).contains(&most), "{most} at the same time");
+}
+
+#[tokio::test]
+async fn incidents_that_shift_while_pages_are_read_side_by_side_are_not_taken_for_gone() {
+    for seed in 0..8 {
+        let (all, state) = (numbered(1500), Mutex::new((fastrand::Rng::with_seed(seed), vec![false; 1500])));
+        let gone = Arc::new(Mutex::new(vec![]));
+        let left = Arc::clone(&gone);
+        let server = serving(move |request| {
+            let (rng, over) = &mut *state.lock().expect("lock");
+            // Before each page some are resolved, anywhere.
+            for _ in 0..rng.usize(..40) {
+                over[rng.usize(..1500)] = true;
+            }
+            *left.lock().expect("lock") = over.clone();
+            let open: Vec<Value> =
+                all.iter().zip(&*over).filter(|(_, over)| !**over).map(|(row, _)| row.clone()).collect();
+            counted(&open, request)
+        })
+        .await;
+
+        let found: std::collections::HashSet<String> = ids(&server).await.into_iter().collect();
+
+        let gone = gone.lock().expect("lock").clone();
+        let missing: Vec<usize> = (0..1500).filter(|n| !gone[*n] && !found.contains(&format!("P{n}"))).collect();
+        assert!(missing.is_empty(), "seed {seed}: open and not in the list: {missing:?}");
+    }
 }
 
 #[tokio::test]
@@ -192,6 +291,49 @@ async fn a_part_of_the_detail_that_fails_is_named_and_the_rest_is_shown_newest_f
     let missing: Vec<_> = detail.missing.iter().map(ToString::to_string).collect();
     let expected = ["timeline: the provider answered 500: Internal Server Error", "notes: 1 could not be read"];
     assert_eq!(missing, expected);
+}
+
+#[tokio::test]
+async fn notes_which_know_no_pages_are_asked_for_without_one() {
+    let server = MockServer::start().await;
+    on(&server, "GET", "/incidents/P1/notes", notes()).await;
+    on(&server, "GET", "/incidents/P1/alerts", ok(json!({ "alerts": [] }))).await;
+    on(&server, "GET", "/incidents/P1/log_entries", ok(json!({ "log_entries": [] }))).await;
+
+    client_of(&server).detail(&incident_id("P1"), jiff::Timestamp::UNIX_EPOCH).await.expect("a detail");
+
+    let asked = requests(&server).await;
+    let notes: Vec<_> = asked.iter().filter(|one| one.url.path().ends_with("/notes")).collect();
+    assert_eq!((notes.len(), notes[0].url.query()), (1, None));
+}
+
+#[tokio::test]
+async fn what_happened_since_is_read_from_the_log_unless_there_is_too_much_of_it_or_it_is_not_shown() {
+    let entry = |n: usize| {
+        let incident = json!({ "id": format!("P{}", n % 3), "type": "incident_reference" });
+        json!({ "id": format!("R{n}"), "type": "x_log_entry", "created_at": "2026-01-01T00:00:00Z", "incident": incident })
+    };
+    let touched = async |count: usize, status: u16| {
+        let server = MockServer::start().await;
+        let entries: Vec<Value> = (0..count).map(entry).collect();
+        let answer = move |request: &Request| {
+            let (offset, limit) = (number(request, "offset"), number(request, "limit"));
+            let shown: Vec<_> = entries.iter().skip(offset).take(limit).collect();
+            let body = json!({ "log_entries": shown, "more": offset + shown.len() < entries.len() });
+            ResponseTemplate::new(status).set_body_json(body)
+        };
+        Mock::given(matchers::path("/log_entries")).respond_with(answer).mount(&server).await;
+        let touched = client_of(&server).touched_since(jiff::Timestamp::UNIX_EPOCH).await;
+        (touched, requests(&server).await.len())
+    };
+
+    let (few, asked) = touched(150, 200).await;
+    let few = few.expect("an answer").expect("told");
+    assert_eq!((few.len(), few[4].incident.as_str(), few[4].entry.as_str(), asked), (150, "P1", "R4", 2));
+    let (many, asked) = touched(5000, 200).await;
+    assert_eq!((many, asked < 8), (Ok(None), true));
+    assert_eq!(touched(1, 403).await.0, Ok(None));
+    assert!(touched(1, 500).await.0.is_err(), "not known is not nothing");
 }
 
 #[tokio::test]

@@ -1,8 +1,13 @@
 //! One exchange: what is sent, what each answer means, what is tried again.
 
+use std::sync::{Arc, Mutex};
+
 use super::*;
 use crate::{
-    core::action::Step,
+    core::{
+        action::Step,
+        call::{ApiCall, End, Purpose},
+    },
     provider::{Provider as _, ProviderError, http::BadAddress, pagerduty::SetupError},
 };
 
@@ -102,6 +107,82 @@ async fn after_a_429_nothing_is_sent_until_the_window_is_over() {
     assert!(wait > Duration::from_secs(10) && wait < Duration::from_secs(20), "{wait:?}");
     assert!(matches!(third, Err(ProviderError::RateLimited { .. })), "{third:?}");
     assert_eq!(requests(&server).await.len(), 1);
+}
+
+/// The answer, with what is left of a limit of a hundred.
+fn with_left(answer: ResponseTemplate, left: &str) -> ResponseTemplate {
+    let answer = answer.insert_header("ratelimit-limit", "100").insert_header("ratelimit-remaining", left);
+    answer.insert_header("ratelimit-reset", "30")
+}
+
+#[tokio::test]
+async fn polls_stop_at_the_reserve_and_actions_go_on() {
+    let server = MockServer::start().await;
+    let shown = ok(json!({ "incident": incident("P1") }));
+    on(&server, "GET", "/incidents/P1", with_left(shown.clone(), "9")).await;
+    on(&server, "PUT", "/incidents/P1", with_left(shown, "5")).await;
+    on(&server, "GET", "/users/me", with_left(ok(person()), "6")).await;
+    let pagerduty = client_of(&server);
+    let (poll, action) = (pagerduty.for_purpose(Purpose::Poll), pagerduty.for_purpose(Purpose::Action));
+    let id = incident_id("P1");
+    poll.incident(&id).await.expect("nothing was told yet");
+
+    let stopped = poll.incident(&id).await;
+    let acted = action.take(&id, &Step::Acknowledge).await;
+
+    let Err(ProviderError::RateLimited { wait }) = stopped else { panic!("{stopped:?}") };
+    assert!(wait > Duration::from_secs(20), "{wait:?}");
+    assert!(acted.is_ok(), "{acted:?}");
+    assert_eq!(asked(&server).await, ["GET /incidents/P1", "GET /users/me", "PUT /incidents/P1"]);
+    let budget = pagerduty.budget().expect("told");
+    assert_eq!((budget.limit, budget.left, budget.reserve), (Some(100), 5, 10));
+}
+
+#[tokio::test]
+async fn every_call_is_told_to_the_api_log_with_its_end_and_nothing_secret() {
+    let server = MockServer::start().await;
+    let answer = with_left(ok(json!({ "incident": incident("P1") })), "77").insert_header("x-request-id", "r-1");
+    on(&server, "GET", "/incidents/P1", answer).await;
+    on(&server, "GET", "/users/me", account_key()).await;
+    on(&server, "GET", "/users", ok(json!({ "users": [] }))).await;
+    let heard = Arc::new(Mutex::new(Vec::<ApiCall>::new()));
+    let ear = Arc::clone(&heard);
+    let of_ann = Settings { from: Some("ann@example.com".into()), ..settings(&server.uri()) };
+    let ear: crate::provider::Heard = Arc::new(move |call| ear.lock().expect("lock").push(call));
+    let pagerduty = client(of_ann).heard_by(Arc::clone(&ear));
+    let nobody = client(settings("http://127.0.0.1:1")).heard_by(ear);
+
+    pagerduty.for_purpose(Purpose::Detail).incident(&incident_id("P1")).await.expect("an incident");
+    pagerduty.for_purpose(Purpose::Poll).incident(&incident_id("P2")).await.expect_err("not there");
+    pagerduty.identity().await.expect("an identity");
+    nobody.for_purpose(Purpose::Action).incident(&incident_id("P1")).await.expect_err("nobody there");
+
+    let heard = heard.lock().expect("lock").clone();
+    let told: Vec<_> = heard.iter().map(|call| (call.purpose, call.path.as_str(), call.end.clone())).collect();
+    let expected = [
+        (Purpose::Detail, "/incidents/P1", End::Status(200)),
+        (Purpose::Poll, "/incidents/P2", End::Status(404)),
+        (Purpose::Upkeep, "/users/me", End::Status(400)),
+        (Purpose::Upkeep, "/users?query=…&limit=100&offset=0", End::Status(200)),
+    ];
+    assert_eq!(told[..4], expected);
+    assert!(told[4..].iter().all(|(purpose, _, end)| *purpose == Purpose::Action && matches!(end, End::Failed(_))));
+    assert_eq!(heard[0].request_id.as_ref().map(crate::core::text::Shown::as_str), Some("r-1"));
+    assert_eq!((heard[0].left, heard[1].left), (Some(77), None));
+    let all = format!("{heard:?}");
+    assert!(!all.contains(TOKEN) && !all.contains("ann@"), "{all}");
+}
+
+#[tokio::test]
+async fn an_address_longer_than_proxies_take_is_not_sent() {
+    let server = MockServer::start().await;
+    on(&server, "GET", "/users/me", account_key()).await;
+    let from = Some(format!("{}@example.com", "a".repeat(4096)));
+
+    let refused = client(Settings { from, ..settings(&server.uri()) }).identity().await;
+
+    assert!(matches!(refused, Err(ProviderError::Refused { status: 414, .. })), "{refused:?}");
+    assert_eq!(asked(&server).await, ["GET /users/me"]);
 }
 
 #[tokio::test]

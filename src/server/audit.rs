@@ -1,0 +1,260 @@
+//! Who did what: a line of JSON for each outcome on each incident, in a file beside the store that only its owner can
+//! read. Texts of notes and secrets are not in it. It is bounded: a full file makes room for a new one, and so many old
+//! ones are kept.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::desk::Desk;
+use crate::core::{
+    action::{Action, Edit, Outcome, Verb},
+    id::{ActionId, IncidentKey},
+    incident::{Incident, Urgency},
+    text::Shown,
+};
+
+const NAME: &str = "audit.jsonl";
+/// A file of this many bytes is full.
+const FULL: u64 = 8 * 1024 * 1024;
+/// Full files that are kept.
+const OLD: u32 = 4;
+
+/// One outcome.
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    at: Timestamp,
+    action: i64,
+    asked_at: Timestamp,
+    who: &'a Shown,
+    uid: Option<u32>,
+    in_the_name_of: Option<&'a Shown>,
+    what: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<Shown>,
+    account: &'a str,
+    incident: &'a str,
+    number: Option<u64>,
+    title: Option<&'a Shown>,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    because: Option<&'a Shown>,
+}
+
+/// A handle to the one file.
+#[derive(Clone)]
+pub struct Audit {
+    path: PathBuf,
+    full: u64,
+    /// Held while a line is written or the files change places.
+    order: Arc<Mutex<()>>,
+}
+
+impl Audit {
+    /// The file in a state directory; it is made with the first line.
+    pub fn in_dir(dir: &Path) -> Self {
+        Self { path: dir.join(NAME), full: FULL, order: Arc::default() }
+    }
+
+    /// Whether nobody waits for a line to be written.
+    #[cfg(test)]
+    pub(super) fn is_idle(&self) -> bool {
+        Arc::strong_count(&self.order) == 1
+    }
+
+    /// Adds lines, and returns when they are on the disk.
+    fn write(&self, lines: &str) -> io::Result<()> {
+        let _order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = self.open()?;
+        if file.metadata()?.len() >= self.full {
+            self.make_room()?;
+            file = self.open()?;
+        }
+        file.write_all(lines.as_bytes())?;
+        file.sync_data()
+    }
+
+    fn open(&self) -> io::Result<File> {
+        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(&self.path)?;
+        if file.metadata()?.permissions().mode() & 0o077 != 0 {
+            file.set_permissions(fs::Permissions::from_mode(0o600))?;
+        }
+        Ok(file)
+    }
+
+    fn old(&self, number: u32) -> PathBuf {
+        self.path.with_extension(format!("jsonl.{number}"))
+    }
+
+    fn make_room(&self) -> io::Result<()> {
+        for number in (1..OLD).rev().filter(|number| self.old(*number).exists()) {
+            fs::rename(self.old(number), self.old(number + 1))?;
+        }
+        fs::rename(&self.path, self.old(1))
+    }
+}
+
+impl Desk {
+    /// Puts outcomes of an action into the file. That they cannot be written keeps nobody from acting, but is said.
+    pub(super) async fn audit(&self, id: ActionId, outcomes: &[(IncidentKey, Outcome)]) {
+        let lines = self.hub.look(|board| {
+            let action = board.actions.iter().find(|action| action.id == id)?;
+            let lines = outcomes.iter().map(|one| line(action, one, board.incidents.get(&one.0), (self.now)()));
+            Some(lines.collect::<String>())
+        });
+        let Some(lines) = lines else { return };
+        let (audit, _waits) = (self.audit.clone(), self.audit.clone());
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || audit.write(&lines)).await {
+            let file = self.audit.path.display();
+            tracing::error!(action.id = %id, %error, "the audit file {file} lacks an outcome: make room, or see to its permissions");
+        }
+    }
+}
+
+fn line(action: &Action, (key, outcome): &(IncidentKey, Outcome), known: Option<&Incident>, at: Timestamp) -> String {
+    let line = Line {
+        at,
+        action: action.id.0,
+        asked_at: action.at,
+        who: &action.by.actor,
+        uid: action.by.uid,
+        in_the_name_of: action.by.name.as_ref(),
+        what: action.verb.word(),
+        to: to(&action.verb),
+        account: key.account.as_str(),
+        incident: key.id.as_str(),
+        number: known.and_then(|known| known.state.number),
+        title: known.map(|known| &known.state.title),
+        outcome: outcome.word(),
+        because: because(outcome),
+    };
+    let mut text = serde_json::to_string(&line).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// To whom or what, where the word alone does not say it. Texts and values that people typed are left out.
+fn to(verb: &Verb) -> Option<Shown> {
+    let to = match verb {
+        Verb::HandOff { to, .. } => return Some(to.name().clone()),
+        Verb::Snooze { until } => until.to_string(),
+        Verb::Escalate { level } => format!("level {level}"),
+        Verb::Merge { into, .. } => into.id.to_string(),
+        Verb::Edit(Edit::Title(_)) => "title".to_owned(),
+        Verb::Edit(Edit::Urgency(Urgency::High)) => "urgency high".to_owned(),
+        Verb::Edit(Edit::Urgency(Urgency::Low)) => "urgency low".to_owned(),
+        Verb::Edit(Edit::Priority(None)) => "no priority".to_owned(),
+        Verb::Edit(Edit::Priority(Some(priority))) => format!("priority {}", priority.name),
+        Verb::Edit(Edit::Field { field, .. }) => format!("field {}", field.name),
+        Verb::AddResponders { to, .. } => to.iter().map(|one| one.name().as_str()).collect::<Vec<_>>().join(", "),
+        Verb::RunWorkflow { workflow } => return Some(workflow.name.clone()),
+        Verb::ResolveAlert { alert } => return Some(alert.name.clone()),
+        Verb::Acknowledge | Verb::Resolve { .. } | Verb::Note { .. } | Verb::StatusUpdate { .. } | Verb::Create(_) => {
+            return None;
+        }
+    };
+    Some(Shown::line(&to))
+}
+
+fn because(outcome: &Outcome) -> Option<&Shown> {
+    match outcome {
+        Outcome::Pending | Outcome::Sent | Outcome::TakenBack => None,
+        Outcome::Confirmed { notice } => notice.as_ref(),
+        Outcome::Partly { failed, .. } => Some(failed),
+        Outcome::Failed { reason } | Outcome::Conflict { reason, .. } | Outcome::Unknown { reason } => Some(reason),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{os::unix::fs::MetadataExt as _, sync::Arc};
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::{
+        core::{
+            action::{Outcome, Target},
+            incident::Status,
+        },
+        proto::{Answer, Request},
+        provider::ProviderError,
+        server::{
+            fake::{self, Fake, Spoil, key},
+            people::Caller,
+        },
+    };
+
+    fn lines(dir: &Path) -> Vec<Value> {
+        let text = fs::read_to_string(dir.join(NAME)).expect("an audit file");
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+
+    async fn act(desk: &Arc<Desk>, verb: Verb, ids: &[&str]) {
+        let targets = ids.iter().map(|id| desk.hub.look(|b| Target::at(&b.incidents[&key(id)]))).collect();
+        let answer = desk.answer(&Caller::ourselves(), Request::Act { targets, verb, undoable: false }).await;
+        assert!(matches!(answer, Ok(Answer::Accepted { .. })), "{answer:?}");
+        desk.under_way.close();
+        desk.under_way.wait().await;
+        desk.under_way.reopen();
+    }
+
+    #[tokio::test]
+    async fn every_outcome_leaves_a_line_that_says_who_did_what_and_no_note() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let fake = Fake::default();
+        let desk = fake::desk(&fake, dir.path());
+        for id in ["P1", "P2"] {
+            desk.observe(&fake.put(id, Status::Triggered, 0)).await;
+        }
+        fake.spoil_next_write(Spoil::Error(ProviderError::Forbidden { reason: "no right".into() }));
+
+        act(&desk, Verb::Acknowledge, &["P1"]).await;
+        act(&desk, Verb::Acknowledge, &["P1", "P2"]).await;
+        act(&desk, Verb::Note { text: "the password is hunter2".into() }, &["P1"]).await;
+
+        let lines = lines(dir.path());
+        let told: Vec<_> = lines.iter().map(|line| (line["what"].as_str(), line["outcome"].as_str())).collect();
+        let acknowledged = (Some("acknowledge"), Some("confirmed"));
+        let expected =
+            [(Some("acknowledge"), Some("failed")), acknowledged, acknowledged, (Some("note"), Some("confirmed"))];
+        assert_eq!(told, expected);
+        assert!(lines[0]["because"].as_str().expect("why").contains("no right"));
+        let ours = Caller::ourselves();
+        assert_eq!(
+            (lines[0]["who"].as_str(), lines[0]["uid"].as_u64()),
+            (Some(ours.login.as_str()), ours.uid.map(u64::from))
+        );
+        assert_eq!((lines[0]["incident"].as_str(), lines[0]["title"].as_str()), (Some("P1"), Some("P1 is down")));
+        let file = dir.path().join(NAME);
+        assert!(!fs::read_to_string(&file).expect("text").contains("hunter2"));
+        assert_eq!(fs::metadata(&file).expect("file").mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_full_audit_file_makes_room_and_only_so_many_are_kept() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let audit = Audit { full: 10, ..Audit::in_dir(dir.path()) };
+        for n in 0..20 {
+            audit.write(&format!("{{\"n\":{n},\"long\":\"enough\"}}\n")).expect("written");
+        }
+
+        let mut names: Vec<_> =
+            fs::read_dir(dir.path()).expect("dir").map(|entry| entry.expect("entry").file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["audit.jsonl", "audit.jsonl.1", "audit.jsonl.2", "audit.jsonl.3", "audit.jsonl.4"]);
+        assert_eq!(lines(dir.path())[0]["n"], 19);
+    }
+
+    #[test]
+    fn why_something_failed_is_in_the_line() {
+        assert_eq!(because(&Outcome::Failed { reason: "gone".into() }).map(Shown::as_str), Some("gone"));
+    }
+}
