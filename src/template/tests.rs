@@ -211,7 +211,7 @@ fn the_built_in_templates_render_every_kind_of_delivery() {
         for (name, text) in library::BUILT_IN {
             let output = render_here(text, &context).unwrap_or_else(|fault| panic!("{name}: {fault:?}"));
             assert!(!output.trim().is_empty(), "{name}");
-            if *name != "plain" {
+            if !["handoff", "plain"].contains(name) {
                 assert_eq!(check_json(&output), Ok(()), "{name}: {output}");
             }
         }
