@@ -618,7 +618,8 @@ fn press_calls(model: &mut Model, chord: Chord) -> Vec<Effect> {
             | Action::ShowIncidents
             | Action::ShowOnCall
             | Action::ShowWebhooks
-            | Action::ShowTemplates),
+            | Action::ShowTemplates
+            | Action::ShowServices),
         ) => {
             model.calls = None;
             return act(model, action);

@@ -114,7 +114,8 @@ pub async fn screen(connect: impl Connect, options: Options) -> Result<Exit, Scr
     term::watch_hangup(urgent_tx)?;
     term::read(keys_tx)?;
 
-    let mut screen = screen::Screen::new(terminal, requests, events.clone(), options);
+    // Boxed: all that it knows would else be a part of every future that waits for it.
+    let mut screen = Box::new(screen::Screen::new(terminal, requests, events.clone(), options));
     // The first frame comes before anything that connecting may cost.
     screen.draw()?;
     let link = tokio::spawn(link::Link::new(connect, asked, events).run());
