@@ -67,6 +67,7 @@ pub enum Action {
     MarkAll,
     MarkMatching,
     PickView,
+    Runbook,
 }
 
 /// Where a binding holds.
@@ -150,6 +151,7 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::PickView, Scope::In(View::Incidents), &["f"], "", "choose a saved view"),
     row(Action::ShowResolved, Scope::In(View::Incidents), &["v"], "", "show or hide resolved incidents"),
     row(Action::Link, Scope::In(View::Incidents), &["o"], "link", "show the link and copy it"),
+    row(Action::Runbook, Scope::In(View::Incidents), &["b"], "", "the runbook: show its address and copy it"),
     row(
         Action::GoToDeliveries,
         Scope::In(View::Incidents),

@@ -11,13 +11,14 @@ use super::Finding;
 
 /// The sections and their keys, as they stand in the file.
 pub(super) const SECTIONS: &[(&str, &[&str])] = &[
-    ("", &["receiver", "server", "store", "actions", "account", "person", "view"]),
+    ("", &["receiver", "server", "store", "actions", "account", "person", "view", "runbook"]),
     ("receiver", &["listen", "allow", "trusted_proxies", "tls"]),
     ("receiver.tls", &["certificate", "key"]),
     ("server", &["socket", "group", "metrics"]),
     ("store", &["keep", "keep_deliveries", "keep_size"]),
     ("actions", &["undo_window"]),
     ("view", &["name", "query", "key", "default"]),
+    ("runbook", &["service", "title", "url"]),
     ("person", &["user", "account", "email", "token"]),
     ("account", &["name", "provider", "region", "base_url", "token", "from", "poll", "webhook"]),
     (
@@ -150,7 +151,7 @@ impl<'a> Section<'a> {
 /// How a section is written.
 fn title(name: &str) -> String {
     match name {
-        "account" | "person" | "view" => format!("[[{name}]]"),
+        "account" | "person" | "view" | "runbook" => format!("[[{name}]]"),
         _ => format!("[{name}]"),
     }
 }

@@ -84,7 +84,8 @@ impl Reading<'_, '_> {
         let names: Vec<_> = accounts.iter().map(|account| account.name.clone()).collect();
         let people = self.people(root, &names);
         let views = self.views(root);
-        Settings { receiver, server, people, store, actions, accounts, views }
+        let runbooks = self.runbooks(root);
+        Settings { receiver, server, people, store, actions, accounts, views, runbooks }
     }
 
     fn store(&mut self, section: &Section<'_>) -> StoreSettings {

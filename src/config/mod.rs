@@ -8,6 +8,7 @@ mod fields;
 mod file;
 mod networks;
 mod places;
+mod runbooks;
 mod secret;
 mod shared;
 mod tls;
@@ -27,7 +28,7 @@ pub use values::public_url;
 
 use ipnet::IpNet;
 
-use crate::core::{id::AccountName, sender::Demand, view::SavedViews};
+use crate::core::{id::AccountName, runbook::Rule, sender::Demand, view::SavedViews};
 
 /// The commented sample that [`init`] writes: every key, each with its default or an example.
 pub const SAMPLE: &str = include_str!("../../assets/config.sample.toml");
@@ -45,6 +46,8 @@ pub struct Settings {
     pub accounts: Vec<AccountSettings>,
     /// Of whoever looks: a server makes nothing of them.
     pub views: SavedViews,
+    /// In the order of the file: the first that is about an incident counts.
+    pub runbooks: Vec<Rule>,
 }
 
 /// `[receiver]`: the door for webhooks.

@@ -14,6 +14,7 @@ use crate::core::{
     board::{Board, Change},
     call::{ApiCall, Budget},
     choices::{Choices, ChoicesOf},
+    context::Context,
     delivery::{DeliverySummary, DeliveryView},
     detail::Detail,
     id::{AccountName, ActionId, DeliveryId, IncidentKey},
@@ -22,7 +23,7 @@ use crate::core::{
 };
 
 /// Raised when a message changes its meaning. Server and console must be equal in it.
-pub const PROTOCOL: u16 = 3;
+pub const PROTOCOL: u16 = 4;
 
 /// The number of a request, chosen by the console, unique while it is open.
 pub type RequestId = u64;
@@ -126,6 +127,10 @@ pub enum Request {
     DetailAnew { key: IncidentKey },
     /// Calls to providers with a number greater than `after`, newest first, `limit` at most.
     ApiLog { after: u64, limit: u32 },
+    /// What lies around an incident. It costs many requests to the provider, so it is asked for when somebody looks at it.
+    Context { key: IncidentKey },
+    /// The same, asked of the provider in any case.
+    ContextAnew { key: IncidentKey },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -186,5 +191,8 @@ pub enum Answer {
     ApiLog {
         calls: Vec<ApiCall>,
         budgets: Vec<(AccountName, Budget)>,
+    },
+    Context {
+        context: Box<Context>,
     },
 }

@@ -11,6 +11,7 @@ use super::{
     actions::undo::Waiting,
     audit::Audit,
     calls::Calls,
+    contexts::{Contexts, Runbooks},
     details::Details,
     hub::Hub,
     keeper::Order,
@@ -55,7 +56,9 @@ pub fn need(request: &Request) -> Need {
         | Request::Choices { .. }
         | Request::Refresh
         | Request::DetailAnew { .. }
-        | Request::ApiLog { .. } => Need::Look,
+        | Request::ApiLog { .. }
+        | Request::Context { .. }
+        | Request::ContextAnew { .. } => Need::Look,
         Request::Act { .. }
         | Request::Create { .. }
         | Request::TakeBack { .. }
@@ -69,6 +72,7 @@ pub fn need(request: &Request) -> Need {
 pub fn asks_a_provider(request: &Request) -> bool {
     match request {
         Request::Detail { .. } | Request::Choices { .. } | Request::Refresh | Request::DetailAnew { .. } => true,
+        Request::Context { .. } | Request::ContextAnew { .. } => true,
         Request::Act { .. }
         | Request::Create { .. }
         | Request::TakeBack { .. }
@@ -115,6 +119,9 @@ pub struct Desk {
     pub calls: Calls,
     /// The details that were looked at.
     pub details: Details,
+    /// What lies around the incidents that were looked at.
+    pub contexts: Contexts,
+    pub runbooks: Runbooks,
     pub audit: Audit,
 }
 
@@ -147,6 +154,8 @@ impl Desk {
             }
             Request::DetailAnew { key } => self.detail_anew(key).await,
             Request::ApiLog { after, limit } => Ok(self.api_log(after, limit)),
+            Request::Context { key } => self.context(key).await,
+            Request::ContextAnew { key } => self.context_anew(key).await,
         }
     }
 

@@ -313,6 +313,10 @@ impl Keeper {
             self.desk.people.set(&now.people);
             changes.push("who acts as whom is another".to_owned());
         }
+        if former.runbooks != now.runbooks {
+            self.desk.runbooks.set(now.runbooks.clone());
+            changes.push("where runbooks are is another".to_owned());
+        }
         if former.actions != now.actions {
             self.desk.waiting.set_window(now.actions.undo_window);
             changes.push("how long an action can be taken back is another".to_owned());
