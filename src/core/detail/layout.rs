@@ -132,12 +132,15 @@ fn one_line(tree: &Tree) -> Option<&str> {
 
 /// `[{"name": "a", "value": "b"}]` says no more than `{"a": "b"}`.
 fn named_values(items: &[Tree]) -> Option<Vec<(Shown, Tree)>> {
-    let pair = |item: &Tree| match item.fields() {
-        [(name, of), (value, it)] if matches!(name.as_str(), "name" | "key" | "Name" | "Key") => {
-            let is_value = value.as_str().eq_ignore_ascii_case("value");
-            is_value.then(|| Some((Shown::line(one_line(of)?), it.clone())))?
-        }
-        _ => None,
+    let find = |item: &Tree, names: [&str; 2]| {
+        let mut fields = item.fields().iter();
+        fields
+            .find(|(name, _)| names.iter().any(|known| name.as_str().eq_ignore_ascii_case(known)))
+            .map(|(_, it)| it.clone())
+    };
+    let pair = |item: &Tree| {
+        let (of, it) = (find(item, ["name", "key"])?, find(item, ["value", "val"])?);
+        (item.fields().len() == 2).then(|| Some((Shown::line(one_line(&of)?), it)))?
     };
     if items.is_empty() { None } else { items.iter().map(pair).collect() }
 }
@@ -220,15 +223,24 @@ mod tests {
     fn a_list_of_the_same_fields_is_a_table_where_it_fits() {
         let value = json!({ "targets": [{ "name": "web-1", "state": "down" }, { "name": "web-22", "state": "up" }] });
         assert_eq!(shown(&value, 40), ["targets", "  name    state", "  web-1   down", "  web-22  up"]);
+        let value =
+            json!({ "targets": [{ "name": "web-1-frankfurt", "state": "down" }, { "name": "b", "state": "up" }] });
         assert_eq!(
-            shown(&value, 14),
-            ["targets", "- name   web-1", "  state  down", "- name   web-", "         22", "  state  up"]
+            shown(&value, 20),
+            [
+                "targets",
+                "  - name   web-1-fra",
+                "           nkfurt",
+                "    state  down",
+                "  - name   b",
+                "    state  up"
+            ]
         );
     }
 
     #[test]
     fn names_with_values_read_like_fields() {
-        let value = json!([{ "name": "DBInstance", "value": "orders" }, { "name": "Region", "value": "eu" }]);
+        let value = json!([{ "name": "DBInstance", "value": "orders" }, { "value": "eu", "name": "Region" }]);
         assert_eq!(shown(&value, 40), ["DBInstance  orders", "Region      eu"]);
     }
 

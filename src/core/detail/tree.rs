@@ -286,7 +286,7 @@ mod tests {
     fn what_has_no_end_is_cut_and_the_cut_is_said() {
         let wide = tree(&json!(vec![json!({"a": 1, "b": 2}); 5000]));
         assert_eq!(wide.items().len(), 335);
-        assert_eq!(wide.items()[334].as_text(), Some("… 9333 more values are not shown"));
+        assert_eq!(wide.items()[334].as_text(), Some("… 9334 more values are not shown"));
 
         let long = tree(&json!({ "x": "é".repeat(MOST_TEXT), "y": "more" }));
         assert!(long.say("x").expect("text").ends_with("… (cut here: 262144 more bytes)"));

@@ -6,10 +6,16 @@ use super::{Stage, text};
 async fn an_incident_has_others_like_it_changes_before_it_and_people_who_are_hurt() {
     let stage = Stage::with_incidents(60).await;
     let listed = stage.get("/incidents?date_range=all&statuses[]=triggered&limit=100&urgencies[]=high").await.body;
-    let loud = listed["incidents"].as_array().unwrap().iter().find(|one| one["urgency"] == "high").unwrap();
-    let path = format!("/incidents/{}", text(&loud["id"]));
+    let mut found = None;
+    for one in listed["incidents"].as_array().unwrap().iter().filter(|one| one["urgency"] == "high") {
+        let path = format!("/incidents/{}", text(&one["id"]));
+        let past = stage.get(&format!("{path}/past_incidents?limit=3")).await.body;
+        if past["past_incidents"].as_array().is_some_and(|past| !past.is_empty()) {
+            found = Some((one, path, past));
+        }
+    }
+    let (loud, path, past) = found.expect("one with a past");
 
-    let past = stage.get(&format!("{path}/past_incidents?limit=3")).await.body;
     let related = stage.get(&format!("{path}/related_incidents")).await.body;
     let outlier = stage.get(&format!("{path}/outlier_incident")).await.body;
     let changes = stage.get(&format!("{path}/related_change_events")).await.body;

@@ -20,7 +20,9 @@ use crate::{
     app::{
         Model,
         geometry::{self, IncidentList},
-        incidents::{doubt, last_action, outcome_mark, page, status_mark, status_tone, urgency_word},
+        incidents::{
+            acknowledged_at, doubt, judged, last_action, outcome_mark, page, status_mark, status_tone, urgency_word,
+        },
         troubles::{Trouble, troubles},
     },
     core::{
@@ -157,7 +159,8 @@ fn row(model: &Model, incident: &Incident, widths: &Columns) -> Line<'static> {
         push(&mut before, incident.key.account.as_str(), widths.account);
     }
     line.push_span(Span::styled(before, style(model, Tone::Faint)));
-    push(&mut status, status_word(state.status, widths.status), widths.status);
+    let (word, tone) = status_words(model, incident, widths.status, tone);
+    push(&mut status, &word, widths.status);
     line.push_span(Span::styled(status, style(model, tone)));
     if widths.urgency > 0 {
         let tone = if state.urgency == Urgency::High { rest } else { Tone::Faint };
@@ -217,6 +220,15 @@ fn gutter(model: &Model, key: &IncidentKey) -> Line<'static> {
         Span::styled(format!("{selected}{marked}"), style(model, Tone::Accent)),
         Span::styled(mark.to_string(), style(model, tone)),
     ])
+}
+
+/// How it stands; of one that somebody took, for how long.
+fn status_words(model: &Model, incident: &Incident, width: usize, tone: Tone) -> (String, Tone) {
+    let word = status_word(incident.state.status, width);
+    let (Some(at), Some(extra)) = (acknowledged_at(incident), incident.extra()) else { return (word.to_owned(), tone) };
+    let long = since(at, model.board.provider_time(&incident.key.account, model.now));
+    let judged = judged(long, extra).0;
+    (format!("acked {}", age(long)), if judged == Tone::Plain { tone } else { judged })
 }
 
 fn status_word(status: Status, width: usize) -> &'static str {

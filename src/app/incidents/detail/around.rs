@@ -147,9 +147,9 @@ fn listed(name: &str, n: usize) -> String {
 
 fn outlier(page: &mut Page, model: &Model, found: &Outlier) {
     let (tone, words) = match found.category.as_str() {
-        "rare" => (Tone::Caution, "rare: it seldom happens".to_owned()),
-        "anomaly" => (Tone::Caution, "an anomaly: nothing like it is known".to_owned()),
-        "frequent" => (Tone::Calm, "frequent: it happens often".to_owned()),
+        "rare" => (Tone::Caution, "rare, it seldom happens".to_owned()),
+        "anomaly" => (Tone::Caution, "an anomaly, nothing like it is known".to_owned()),
+        "frequent" => (Tone::Calm, "frequent, it happens often".to_owned()),
         other => (Tone::Plain, other.to_owned()),
     };
     let often = match (found.count, found.since) {
@@ -160,7 +160,7 @@ fn outlier(page: &mut Page, model: &Model, found: &Outlier) {
         (Some(n), None) => format!(", {}", count(usize::try_from(n).unwrap_or(usize::MAX), "time", "times")),
         (None, _) => String::new(),
     };
-    page.entry(2, tone, &format!("How usual it is: {words}{often}"));
+    page.entry(2, tone, &format!("How usual: {words}{often}"));
     if let Some(pattern) = &found.pattern {
         page.entry(4, Tone::Faint, &format!("like: {pattern}"));
     }

@@ -18,6 +18,7 @@ use crate::{
 use around::Around;
 pub use page::{page, status_mark, status_tone, urgency_word};
 pub(super) use runbook::show as runbook;
+pub use timing::{acknowledged_at, judged};
 
 /// Lines of the heading of what lies around it, with how that stands.
 const HEADING: usize = 2;

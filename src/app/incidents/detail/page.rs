@@ -49,8 +49,9 @@ pub(super) fn laid_out(model: &Model, opened: &Opened, width: usize) -> LaidOut 
     if let Some(doubt) = doubt(model, &opened.key) {
         page.field("in doubt", Tone::Caution, &doubt);
     }
-    for one in runbook::known(opened) {
-        page.field("runbook", Tone::Accent, &format!("{} ({})", one.url, one.from));
+    for (at, one) in runbook::known(opened).into_iter().enumerate() {
+        let key = if at == 0 { "; b copies it" } else { "" };
+        page.field("runbook", Tone::Accent, &format!("{} ({}{key})", one.url, one.from));
     }
     standing(&mut page, model, opened);
     let mut around = None;

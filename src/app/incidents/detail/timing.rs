@@ -21,9 +21,16 @@ const OLD: SignedDuration = SignedDuration::from_hours(1);
 /// And this long ago, it may be forgotten.
 const FORGOTTEN: SignedDuration = SignedDuration::from_hours(4);
 
-/// How an acknowledgement of this age is judged, and in which words.
-pub(in crate::app::incidents) fn judged(age: SignedDuration) -> (Tone, &'static str) {
-    if age >= FORGOTTEN {
+/// When somebody took the incident last, as far as that is known.
+pub fn acknowledged_at(incident: &Incident) -> Option<Timestamp> {
+    let extra = incident.extra().filter(|_| incident.state.status == Status::Acknowledged)?;
+    extra.acknowledged.iter().map(|(at, _)| *at).max()
+}
+
+/// How an acknowledgement of this age is judged, and in which words. What comes back by itself cannot be forgotten.
+pub fn judged(age: SignedDuration, extra: &Extra) -> (Tone, &'static str) {
+    let comes_back = extra.pending.iter().any(|pending| pending.what.as_str() == "unacknowledge");
+    if age >= FORGOTTEN && !comes_back {
         (Tone::Alarm, "still in hand?")
     } else if age >= OLD {
         (Tone::Caution, "a while")
@@ -38,7 +45,7 @@ pub(super) fn draw(page: &mut Page, model: &Model, opened: &Opened, incident: &I
     for (at, who) in &extra.acknowledged {
         let age = since(*at, theirs);
         let sleeps = snoozed || incident.state.status != Status::Acknowledged;
-        let (tone, words) = if sleeps { (Tone::Plain, "") } else { judged(age) };
+        let (tone, words) = if sleeps { (Tone::Plain, "") } else { judged(age, extra) };
         let words = if words.is_empty() { String::new() } else { format!(": {words}") };
         let at = moment(*at, model.now, &model.zone);
         page.field("acked", tone, &format!("{} by {who} (at {at}){words}", ago(age)));
@@ -88,10 +95,15 @@ mod tests {
 
     #[test]
     fn an_acknowledgement_grows_old_in_words_as_well_as_in_colour() {
-        let at = |minutes| judged(SignedDuration::from_mins(minutes));
+        let lying = Extra::default();
+        let at = |minutes| judged(SignedDuration::from_mins(minutes), &lying);
         assert_eq!(at(59), (Tone::Plain, ""));
         assert_eq!(at(60), (Tone::Caution, "a while"));
         assert_eq!(at(240), (Tone::Alarm, "still in hand?"));
+
+        let pending = vec![Pending { what: shown("unacknowledge"), at: now() }];
+        let snoozed = Extra { pending, ..Extra::default() };
+        assert_eq!(judged(SignedDuration::from_mins(240), &snoozed), (Tone::Caution, "a while"));
     }
 
     #[test]

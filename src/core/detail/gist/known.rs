@@ -27,7 +27,7 @@ pub(super) fn cloudwatch(tree: &Tree) -> Option<Facts> {
     Some(facts)
 }
 
-/// `AWS/RDS CPUUtilization: Average > 85, 3 times in 60 s each`.
+/// `AWS/RDS CPUUtilization: Average > 85, 3 periods of 60 s`.
 fn metric(trigger: &Tree) -> Option<String> {
     let name = trigger.say("MetricName")?;
     let space = trigger.say("Namespace").map(|space| format!("{space} ")).unwrap_or_default();
@@ -42,7 +42,7 @@ fn metric(trigger: &Tree) -> Option<String> {
     };
     let threshold = trigger.say("Threshold").map(|bound| format!(": {statistic} {than} {bound}")).unwrap_or_default();
     let often = match (trigger.say("EvaluationPeriods"), trigger.say("Period")) {
-        (Some(times), Some(seconds)) => format!(", {times} times {seconds} s"),
+        (Some(times), Some(seconds)) => format!(", {times} periods of {seconds} s"),
         _ => String::new(),
     };
     Some(format!("{space}{name}{threshold}{often}"))
@@ -96,7 +96,8 @@ pub(super) fn new_relic(tree: &Tree) -> Option<Facts> {
 fn words(tree: &Tree) -> Option<String> {
     let items: Vec<&str> = tree.items().iter().filter_map(Tree::as_text).collect();
     match tree.as_text() {
-        Some(text) => Some(text.to_owned()),
+        // Templates of messages write texts as JSON, quotes and all.
+        Some(text) => Some(text.trim_matches('"').replace("\",\"", ", ")),
         None => (!items.is_empty()).then(|| items.join(", ")),
     }
 }
@@ -131,5 +132,5 @@ fn plain(body: &str) -> String {
         let line = line.trim();
         !line.is_empty() && !line.starts_with("%%%") && !line.starts_with("[![") && !line.starts_with('@')
     };
-    body.lines().filter(says).map(str::trim).collect::<Vec<_>>().join("\n")
+    body.lines().filter(says).map(|line| line.trim().replace("**", "")).collect::<Vec<_>>().join("\n")
 }
