@@ -202,6 +202,12 @@ async fn acting_on_all_that_match_shows_them_first_and_touches_just_these() {
     for args in [vec!["--matching", ""], vec!["--matching", "sttus:x"], vec!["--matching", "x", "P1"], vec![]] {
         assert_eq!(code(&setup.run(&[&["incident", "resolve"], args.as_slice()].concat())), 2, "{args:?}");
     }
+    let (one, _) = &setup.open()[0];
+    let into_itself = setup.run(&["incident", "merge", one, "--into", one]);
+    assert_eq!(code(&into_itself), 2, "{into_itself:?}");
+    let shown = setup.run(&["incident", "merge", "--matching", "is:open", "--into", one]);
+    assert_eq!((code(&shown), stdout(&shown).contains(one.as_str())), (2, false), "it is the one that stays");
+
     setup.faults(r#"{"status":500,"percent":100}"#);
     let blind = setup.run(&["incident", "resolve", "--matching", "is:open", "--yes"]);
     assert_eq!(code(&blind), 4);

@@ -12,14 +12,16 @@ use crate::{
         context::{ChangeEvent, Context, Course, Impact, Outlier, Part, Similar},
         delivery::{DeliverySummary, Direction, Proof, Scheme, Verdict},
         detail::{Alert, Bridge, Detail, Link, LinkKind, Note, TimelineEntry, Tree},
+        escalation::{Policy, Responder, Rule},
         freshness::{Account, Door, Freshness, Identity, Push},
         id::{
             AccountName, ActionId, DeliveryId, EventId, IncidentId, IncidentKey, PolicyId, ScheduleId, ServiceId,
-            UserId,
+            UserId, WindowId,
         },
         incident::{Extra, Incident, Named, Observation, Pending, Stamp, State, Status, Urgency},
         oncall::{OnCall, Person, Schedule, Shift},
         runbook::Runbook,
+        service::{Service, Services, Window},
         template::TemplateSummary,
         text::{Shown, ShownBody},
     },
@@ -165,7 +167,7 @@ fn incidents() -> Vec<Incident> {
             pending: vec![Pending { what: shown("unacknowledge"), at: ago(-1800) }],
             alerts: Some((3, 1)),
             changed_by: Some(shown("Alice Moreau")),
-            merged_into: None,
+            ..Extra::default()
         },
     ));
     let mut backup = incident("Q5BACK", 1190, Acknowledged, "Backup of db-1 took too long", 33_000);
@@ -225,6 +227,55 @@ fn schedules() -> Vec<Schedule> {
     ]
 }
 
+pub(crate) fn databases() -> Named<PolicyId> {
+    Named { id: PolicyId::new("PPOLDB1").expect("id"), name: shown("Databases") }
+}
+
+/// Level 1 for 5 minutes, level 2 for 10, level 3, and twice more.
+fn escalation() -> Vec<Policy> {
+    let rule = |delay, responder| Rule { delay, responders: vec![responder] };
+    let schedule = |id, name| Responder::Schedule(schedule_name(id, name));
+    let rules = vec![
+        rule(5, schedule("PSCHED1", "Payments primary")),
+        rule(10, schedule("PSCHED2", "Payments secondary")),
+        rule(15, Responder::User(carol())),
+    ];
+    vec![Policy { policy: policy(), rules, repeats: 2 }]
+}
+
+pub(crate) fn service_name(id: &str, name: &str) -> Named<ServiceId> {
+    Named { id: ServiceId::new(id).expect("id"), name: shown(name) }
+}
+
+/// Four services: one in maintenance now, one soon, one that is disabled.
+fn services() -> Services {
+    let service = |id, name, policy, told: &str| Service {
+        service: service_name(id, name),
+        disabled: told == "disabled",
+        told: shown(told),
+        policy: Some(policy),
+    };
+    let window = |id: &str, from: i64, to: i64, services| Window {
+        id: WindowId::new(id).expect("id"),
+        start: ago(-from),
+        end: ago(-to),
+        description: shown("Disk swap"),
+        services,
+        created_by: Some(shown("Bob Okafor")),
+    };
+    let (batch, edge) = (service_name("PSVCBAT", "Batch"), service_name("PSVCEDG", "Edge"));
+    Services {
+        services: vec![
+            service("PSVCPAY", "Payments API", policy(), "critical"),
+            service("PSVCBAT", "Batch", databases(), "maintenance"),
+            service("PSVCEDG", "Edge", policy(), "active"),
+            service("PSVCOLD", "Old shop", databases(), "disabled"),
+        ],
+        windows: vec![window("PWIN001", -1800, 1800, vec![batch]), window("PWIN002", 20_000, 27_200, vec![edge])],
+        as_of: Some(ago(12)),
+    }
+}
+
 pub(crate) fn delivery(id: i64, seconds_ago: i64, verdict: Verdict, event: &str) -> DeliverySummary {
     let (status, reason) = match verdict {
         Verdict::Accepted => (202, "signed with secret 1"),
@@ -280,7 +331,9 @@ pub(crate) fn board() -> Board {
         oncalls: on_calls(),
         schedules: schedules(),
         people: people.to_vec(),
-        policies: vec![policy(), Named { id: PolicyId::new("PPOLDB1").expect("id"), name: shown("Databases") }],
+        policies: vec![policy(), databases()],
+        escalation: escalation(),
+        services: services(),
         ..AccountBoard::of(account())
     };
     let done = Outcome::Confirmed { notice: None };

@@ -1,6 +1,7 @@
 //! The console's state machine: facts come in as [`Event`]s, wishes go out as [`Effect`]s, and nothing
 //! else happens. No clock, no I/O: the same events always give the same model and effects.
 
+pub mod arranging;
 pub mod calls;
 pub mod command;
 pub mod filter;
@@ -13,6 +14,7 @@ pub mod oncall;
 pub mod page;
 pub mod person;
 pub mod prompt;
+pub mod services;
 pub mod templates;
 pub mod troubles;
 pub mod typing;
@@ -40,7 +42,7 @@ use crate::{
     proto::{Access, Answer, Request, RequestId},
 };
 
-/// The four screens.
+/// The five screens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum View {
     #[default]
@@ -48,10 +50,11 @@ pub enum View {
     OnCall,
     Webhooks,
     Templates,
+    Services,
 }
 
 impl View {
-    pub const ALL: [Self; 4] = [Self::Incidents, Self::OnCall, Self::Webhooks, Self::Templates];
+    pub const ALL: [Self; 5] = [Self::Incidents, Self::OnCall, Self::Webhooks, Self::Templates, Self::Services];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -59,6 +62,7 @@ impl View {
             Self::OnCall => "On-call",
             Self::Webhooks => "Webhooks",
             Self::Templates => "Templates",
+            Self::Services => "Services",
         }
     }
 
@@ -195,6 +199,8 @@ pub struct Model {
     pub oncall: oncall::State,
     pub webhooks: webhooks::State,
     pub templates: templates::State,
+    pub services: services::State,
+    arranging: arranging::State,
     /// Leaving was asked for once although something would be lost, and what was said to that.
     leaving: Option<(Leaving, Shown)>,
     last_request: RequestId,
@@ -222,6 +228,8 @@ impl Model {
             oncall: oncall::State::default(),
             webhooks: webhooks::State::default(),
             templates: templates::State::default(),
+            services: services::State::default(),
+            arranging: arranging::State::default(),
             leaving: None,
             last_request: 0,
             refreshing: None,
@@ -262,6 +270,7 @@ pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
             incidents::ticked(model, now);
             let mut effects = webhooks::ticked(model);
             effects.extend(calls::ticked(model));
+            effects.extend(oncall::ticked(model));
             effects
         }
         Event::Attached { board, access, role } => attach(model, *board, access, role),
@@ -275,6 +284,8 @@ pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
             incidents::detached(model);
             webhooks::detached(model);
             templates::detached(model);
+            oncall::detached(model);
+            arranging::detached(model);
             model.refreshing = None;
             vec![]
         }
@@ -293,6 +304,7 @@ fn attach(model: &mut Model, board: Board, access: Access, role: Role) -> Vec<Ef
     let mut effects = incidents::attached(model);
     templates::attached(model);
     effects.extend(calls::attached(model));
+    arranging::attached(model);
     effects.extend(settle_others(model));
     effects
 }
@@ -305,7 +317,11 @@ fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
     }
     model.board.apply(change);
     let mut effects = incidents::changed(model, change);
+    if let Change::Action(action) = change {
+        arranging::changed(model, action);
+    }
     effects.extend(oncall::settle(model));
+    services::settle(model);
     effects.extend(webhooks::changed(model, change));
     effects.extend(templates::settle(model));
     effects
@@ -324,6 +340,7 @@ fn settle(model: &mut Model) -> Vec<Effect> {
 /// The views other than that of the incidents.
 fn settle_others(model: &mut Model) -> Vec<Effect> {
     let mut effects = oncall::settle(model);
+    services::settle(model);
     effects.extend(webhooks::settle(model));
     effects.extend(templates::settle(model));
     effects
@@ -344,6 +361,8 @@ fn answered(model: &mut Model, id: RequestId, answer: Result<Answer, String>) ->
         .or_else(|| webhooks::answered(model, id, &answer))
         .or_else(|| templates::answered(model, id, &answer))
         .or_else(|| calls::answered(model, id, &answer))
+        .or_else(|| arranging::answered(model, id, &answer))
+        .or_else(|| prompt::arrange::answered(model, id, &answer))
         .unwrap_or_default()
 }
 
@@ -351,6 +370,7 @@ fn answered(model: &mut Model, id: RequestId, answer: Result<Answer, String>) ->
 fn unanswered(model: &mut Model, id: RequestId, reason: String) -> Vec<Effect> {
     incidents::unanswered(model, id, &reason)
         .or_else(|| templates::unanswered(model, id, &reason))
+        .or_else(|| arranging::unanswered(model, id, &reason))
         .unwrap_or_else(|| answered(model, id, Err(reason)))
 }
 
@@ -370,6 +390,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
         View::OnCall => oncall::pasted(model, text),
         View::Webhooks => webhooks::pasted(model, text),
         View::Templates => templates::pasted(model, text),
+        View::Services => services::pasted(model, text),
     };
     settle_others(model)
 }
@@ -459,6 +480,7 @@ fn press_view(model: &mut Model, chord: Chord) -> Vec<Effect> {
         View::OnCall => oncall::typed(model, chord),
         View::Webhooks => webhooks::typed(model, chord),
         View::Templates => templates::typed(model, chord),
+        View::Services => services::typed(model, chord),
     };
     if let Some(effects) = typed {
         return effects;
@@ -479,6 +501,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::NextView => model.view = model.view.after(1),
         Action::PreviousView => model.view = model.view.after(View::ALL.len() - 1),
         Action::ShowIncidents => model.view = View::Incidents,
+        Action::ShowServices => model.view = View::Services,
         Action::ShowOnCall => model.view = View::OnCall,
         Action::ShowWebhooks => model.view = View::Webhooks,
         Action::ShowTemplates => model.view = View::Templates,
@@ -493,10 +516,12 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
                 View::OnCall => oncall::act(model, action),
                 View::Webhooks => webhooks::act(model, action),
                 View::Templates => templates::act(model, action),
+                View::Services => services::act(model, action),
             };
         }
     }
-    vec![]
+    services::settle(model);
+    oncall::ticked(model)
 }
 
 fn refresh(model: &mut Model) -> Vec<Effect> {
@@ -509,6 +534,7 @@ fn refresh(model: &mut Model) -> Vec<Effect> {
     model.say(NoticeKind::Working, "asking…");
     let mut effects = vec![effect];
     effects.extend(incidents::refresh(model));
+    effects.extend(oncall::refresh(model));
     effects
 }
 

@@ -65,7 +65,7 @@ fn tab_and_numbers_go_from_view_to_view() {
     press(&mut model, "tab");
     assert_eq!(model.view, View::OnCall);
     press(&mut model, "shift-tab shift-tab");
-    assert_eq!(model.view, View::Templates);
+    assert_eq!(model.view, View::Services);
     model.view = View::Incidents;
     press(&mut model, "3");
     assert_eq!(model.view, View::Webhooks);

@@ -14,9 +14,11 @@ use crate::{
     app::{Role, person},
     core::{
         action::{Action, NewIncident, Target, Verb},
+        arrangement::Arrangement,
         board::{AccountBoard, Board, Change},
         freshness::{Account, Freshness, Standing},
         id::{AccountName, ActionId, UserId},
+        incident::Named,
         words,
     },
     proto::{
@@ -172,6 +174,11 @@ impl Client {
     }
 
     /// Who the person that runs the command is at an account, if that is known.
+    pub(super) fn person<'a>(&self, account: &'a AccountBoard) -> Option<&'a Named<UserId>> {
+        person::me(&self.access, account)
+    }
+
+    /// The same, by id.
     pub(super) fn me<'a>(&self, account: &'a AccountBoard) -> Option<&'a UserId> {
         person::me(&self.access, account).map(|me| &me.id)
     }
@@ -228,6 +235,13 @@ impl Client {
 
     async fn carried_out(&mut self, request: Request) -> Result<Action, Failure> {
         let answer = self.ask(request).await?;
+        let Answer::Accepted { action } = answer else { return Err(broken("an answer to another question")) };
+        self.finished(action).await
+    }
+
+    /// Has something arranged that is no incident; returns it with all its outcomes.
+    pub(super) async fn arrange(&mut self, account: AccountName, what: Arrangement) -> Result<Action, Failure> {
+        let answer = self.ask(Request::Arrange { account, what: Box::new(what) }).await?;
         let Answer::Accepted { action } = answer else { return Err(broken("an answer to another question")) };
         self.finished(action).await
     }

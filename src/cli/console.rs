@@ -70,7 +70,8 @@ pub(super) async fn screen(connector: Connector, look: Look, memory: Memory) -> 
     let Look { views, warning } = look;
     let zone = jiff::tz::TimeZone::system();
     let options = Options { zone, colour: term::colour_wanted(), views, memory, warning };
-    let ended = run::screen(connector, options).await;
+    // All that the screen shows is in there, which is much for a stack.
+    let ended = Box::pin(run::screen(connector, options)).await;
     owned.stop().await;
     match ended {
         Ok(exit) => Ok(exit.0.into()),

@@ -112,8 +112,11 @@ pub(super) async fn run(args: Args) -> Result<i32, Failure> {
         receive: true,
         owned: Owned::default(),
     };
-    let ended =
-        if args.headless { headless(connector, &simulator, args.length).await } else { console(connector).await };
+    let ended = if args.headless {
+        headless(connector, &simulator, args.length).await
+    } else {
+        Box::pin(console(connector)).await
+    };
     simulator.stop().await;
     ended
 }

@@ -3,6 +3,7 @@
 mod change;
 mod find;
 mod looking;
+mod next;
 mod show;
 mod timeline;
 mod which;
@@ -164,7 +165,7 @@ fn list(client: &Client, found: &Found<'_>, format: Format) -> CommandOutcome {
             }
         }
         Format::Json => {
-            let incidents: Vec<Value> = found.incidents.iter().map(|incident| as_json(incident)).collect();
+            let incidents: Vec<Value> = found.incidents.iter().map(|incident| as_json(client, incident)).collect();
             output::json(&json!({
                 "incidents": incidents, "resolved_hidden": found.resolved_hidden, "not_known": found.not_known,
                 "trusted": doubts.is_empty(), "doubts": doubts,
@@ -227,7 +228,7 @@ fn names<Id>(named: &[Named<Id>]) -> String {
     named.iter().map(|n| n.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-fn as_json(incident: &Incident) -> Value {
+fn as_json(client: &Client, incident: &Incident) -> Value {
     let state = &incident.state;
     json!({
         "account": incident.key.account,
@@ -243,6 +244,7 @@ fn as_json(incident: &Incident) -> Value {
         "assignees": state.assignees,
         "created_at": state.created_at,
         "as_of": incident.stamp.at,
+        "next_paged": next::as_json(client, incident),
         "url": state.url,
     })
 }
@@ -283,7 +285,7 @@ fn exactly_one<T>(client: &Client, mut found: Vec<T>, what: &str, text: &str) ->
 }
 
 async fn act(client: &mut Client, which: Which, verb: Verb) -> CommandOutcome {
-    let targets = match which.choose(client, verb.word())? {
+    let targets = match which.choose(client, &verb)? {
         Chosen::These(targets) => targets,
         Chosen::Said(exit) => return Ok(exit),
     };

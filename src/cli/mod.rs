@@ -10,12 +10,15 @@ mod console;
 mod delivery;
 mod demo;
 mod doctor;
+mod event;
 mod incident;
 mod logging;
+mod maintenance;
 mod oncall;
 mod output;
 mod serve;
 mod service;
+mod services;
 mod simulate;
 mod template;
 mod webhook;
@@ -148,8 +151,17 @@ enum Command {
     Action(action::Command),
     /// What the running dogwatch asked of the providers, and what is left of their rate limits.
     ApiLog(api_log::Args),
-    /// Who is on call now.
+    /// Tell the provider of something: open, acknowledge and resolve alerts, and put changes on record.
+    #[command(subcommand)]
+    Event(event::Command),
+    /// Who is on call now and next, whether it is me, schedules, overrides, load.
     Oncall(oncall::Args),
+    /// Services: how they stand, and who is on call for them.
+    #[command(subcommand)]
+    Service(services::Command),
+    /// Maintenance windows of services: list, start, end.
+    #[command(subcommand)]
+    Maintenance(maintenance::Command),
     /// The webhook log.
     #[command(subcommand)]
     Delivery(delivery::Command),
@@ -221,13 +233,16 @@ fn exit_code(code: i32) -> ExitCode {
 async fn run(args: Args) -> Result<i32, Failure> {
     let places = args.places;
     let exit = match args.command {
-        None => return console::run(&places).await,
-        Some(Command::Demo(args)) => return demo::run(args).await,
+        None => return Box::pin(console::run(&places)).await,
+        Some(Command::Demo(args)) => return Box::pin(demo::run(args)).await,
         Some(Command::Serve(args)) => serve::run(&places, &args).await?,
         Some(Command::Incident(command)) => incident::run(&places, command).await?,
         Some(Command::Action(command)) => action::run(&places, &command).await?,
         Some(Command::ApiLog(args)) => api_log::run(&places, &args).await?,
         Some(Command::Oncall(args)) => oncall::run(&places, args).await?,
+        Some(Command::Event(command)) => event::run(&places, command).await?,
+        Some(Command::Service(command)) => services::run(&places, &command).await?,
+        Some(Command::Maintenance(command)) => maintenance::run(&places, command).await?,
         Some(Command::Delivery(command)) => delivery::run(&places, command).await?,
         Some(Command::Webhook(command)) => webhook::run(&places, command).await?,
         Some(Command::Template(command)) => template::run(&places, command).await?,

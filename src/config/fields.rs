@@ -11,7 +11,7 @@ use super::Finding;
 
 /// The sections and their keys, as they stand in the file.
 pub(super) const SECTIONS: &[(&str, &[&str])] = &[
-    ("", &["receiver", "server", "store", "actions", "account", "person", "view", "runbook"]),
+    ("", &["receiver", "server", "store", "actions", "account", "integration", "person", "view", "runbook"]),
     ("receiver", &["listen", "allow", "trusted_proxies", "tls"]),
     ("receiver.tls", &["certificate", "key"]),
     ("server", &["socket", "group", "metrics"]),
@@ -19,6 +19,7 @@ pub(super) const SECTIONS: &[(&str, &[&str])] = &[
     ("actions", &["undo_window"]),
     ("view", &["name", "query", "key", "default"]),
     ("runbook", &["service", "title", "url"]),
+    ("integration", &["name", "region", "base_url", "routing_key"]),
     ("person", &["user", "account", "email", "token"]),
     ("account", &["name", "provider", "region", "base_url", "token", "from", "poll", "webhook"]),
     (

@@ -10,7 +10,8 @@ use std::{
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    AccountSettings, ActionSettings, ConfigError, ReceiverSettings, SecretRef, Settings, StoreSettings, TlsSettings,
+    AccountSettings, ActionSettings, ConfigError, IntegrationSettings, ReceiverSettings, SecretRef, Settings,
+    StoreSettings, TlsSettings,
     fields::{Field, Findings, Section, kind},
     networks, places, secret, values,
 };
@@ -81,11 +82,12 @@ impl Reading<'_, '_> {
         }
         let store = root.section("store", "store", self.to).map(|s| self.store(&s)).unwrap_or_default();
         let actions = root.section("actions", "actions", self.to).map(|s| self.actions(&s)).unwrap_or_default();
+        let integrations = self.integrations(root);
         let names: Vec<_> = accounts.iter().map(|account| account.name.clone()).collect();
         let people = self.people(root, &names);
         let views = self.views(root);
         let runbooks = self.runbooks(root);
-        Settings { receiver, server, people, store, actions, accounts, views, runbooks }
+        Settings { receiver, server, people, store, actions, accounts, views, runbooks, integrations }
     }
 
     fn store(&mut self, section: &Section<'_>) -> StoreSettings {
@@ -160,6 +162,37 @@ impl Reading<'_, '_> {
         let poll = self.value(section, "poll", values::poll).unwrap_or(values::POLL_USUAL);
         let webhook = section.section("webhook", "account.webhook", self.to).and_then(|s| self.webhook(&s));
         Some(AccountSettings { name: name?, provider: provider?, base_url: base_url?, token, from, poll, webhook })
+    }
+
+    fn integrations(&mut self, root: &Section<'_>) -> Vec<IntegrationSettings> {
+        let mut integrations: Vec<IntegrationSettings> = vec![];
+        for section in self.sections(root, "integration") {
+            section.need("name", self.to);
+            section.need("routing_key", self.to);
+            let name = self.value(&section, "name", values::integration_name);
+            let routing_key = section.get("routing_key").and_then(|value| self.secret("routing_key", value));
+            let base_url = self.events_address(&section);
+            let (Some(name), Some(routing_key), Some(base_url)) = (name, routing_key, base_url) else { continue };
+            if integrations.iter().any(|known| known.name == name) {
+                let at = section.get("name").map_or(section.at.clone(), toml::Spanned::span);
+                self.to.add(at, format!("a second integration named `{name}`"));
+            }
+            integrations.push(IntegrationSettings { name, routing_key, base_url });
+        }
+        integrations
+    }
+
+    /// Where the events of a region go, or another place.
+    fn events_address(&mut self, section: &Section<'_>) -> Option<String> {
+        match (section.get("region"), section.get("base_url")) {
+            (Some(_), Some(own)) => {
+                self.to.add(own.span(), "either `region` or `base_url`, not both");
+                None
+            }
+            (_, Some(_)) => self.value(section, "base_url", values::base_url),
+            (Some(_), None) => self.value(section, "region", values::events_region),
+            (None, None) => values::events_region("us").ok(),
+        }
     }
 
     fn address(&mut self, section: &Section<'_>) -> Option<String> {

@@ -48,6 +48,8 @@ pub struct Settings {
     pub views: SavedViews,
     /// In the order of the file: the first that is about an incident counts.
     pub runbooks: Vec<Rule>,
+    /// In the order of the file; names are unique.
+    pub integrations: Vec<IntegrationSettings>,
 }
 
 /// `[receiver]`: the door for webhooks.
@@ -130,6 +132,16 @@ pub struct WebhookSettings {
     pub ping: bool,
 }
 
+/// `[[integration]]`: where `dogwatch event` sends to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IntegrationSettings {
+    pub name: String,
+    /// The key of an Events API v2 integration of a service.
+    pub routing_key: SecretRef,
+    /// Scheme, host and port, no slash at the end. Plain http only to this machine.
+    pub base_url: String,
+}
+
 /// Who the incidents come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProviderKind {
@@ -156,6 +168,8 @@ impl Settings {
                 out.extend(webhook.secrets.iter().map(|s| (format!("webhook.secrets of {}", account.name), s)));
             }
         }
+        let integrations = self.integrations.iter();
+        out.extend(integrations.map(|one| (format!("routing_key of {}", one.name), &one.routing_key)));
         for person in &self.people {
             let Acts::With { token } = &person.acts else { continue };
             let name = match &person.user {

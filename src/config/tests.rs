@@ -141,8 +141,7 @@ fn every_known_key_is_really_read() {
                 "" => format!("{key} = 5"),
                 "account" => format!("[[account]]\n{key} = 5"),
                 "person" => format!("[[person]]\n{key} = 5.5"),
-                "view" => format!("[[view]]\n{key} = 5"),
-                "runbook" => format!("[[runbook]]\n{key} = 5"),
+                "view" | "integration" | "runbook" => format!("[[{section}]]\n{key} = 5"),
                 "account.webhook" => format!("[[account]]\n[account.webhook]\n{key} = 5"),
                 other => format!("[{other}]\n{key} = 5"),
             };

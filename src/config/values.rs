@@ -45,6 +45,24 @@ pub(super) fn region(text: &str) -> Result<String, String> {
     }
 }
 
+/// Where `PagerDuty`'s Events API is, by service region.
+pub(super) fn events_region(text: &str) -> Result<String, String> {
+    match text {
+        "us" => Ok("https://events.pagerduty.com".to_owned()),
+        "eu" => Ok("https://events.eu.pagerduty.com".to_owned()),
+        other => Err(format!("region \"{}\" is not known; \"us\" or \"eu\"", other.escape_debug())),
+    }
+}
+
+/// What an integration is called on the command line.
+pub(super) fn integration_name(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_graphic();
+    if text.is_empty() || text.len() > 64 || !text.chars().all(plain) {
+        return Err("an integration's name is 1 to 64 visible characters without spaces".into());
+    }
+    Ok(text.to_owned())
+}
+
 /// An own address. The token goes there, so it must be https unless it stays on this machine.
 pub(super) fn base_url(text: &str) -> Result<String, String> {
     let url = reqwest::Url::parse(text).map_err(|cause| format!("`base_url` is no web address: {cause}"))?;

@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 use super::{
     action::Action,
     delivery::{DeliverySummary, NOTHING},
+    escalation::Policy,
     freshness::{Account, Door, Upkeep},
     id::{AccountName, IncidentKey, PolicyId, TeamId},
     incident::{Incident, Named, Observation, Source, Status},
     oncall::{OnCall, Person, Schedule},
+    service::Services,
     template::TemplateSummary,
     text::Shown,
 };
@@ -52,6 +54,14 @@ pub enum Change {
     /// Not configured any more: the account leaves the board, and its incidents with it.
     Unwatched(AccountName),
     Upkeep(Upkeep),
+    Escalation {
+        account: AccountName,
+        policies: Vec<Policy>,
+    },
+    Services {
+        account: AccountName,
+        services: Services,
+    },
 }
 
 /// What belongs to one account beside its incidents.
@@ -66,6 +76,11 @@ pub struct AccountBoard {
     pub people: Vec<Person>,
     #[serde(default)]
     pub policies: Vec<Named<PolicyId>>,
+    /// The policies with their rules.
+    #[serde(default)]
+    pub escalation: Vec<Policy>,
+    #[serde(default)]
+    pub services: Services,
     /// A policy that is not in it: its teams are not known.
     #[serde(default)]
     pub policy_teams: BTreeMap<PolicyId, Vec<Named<TeamId>>>,
@@ -80,6 +95,8 @@ impl AccountBoard {
             schedules: vec![],
             people: vec![],
             policies: vec![],
+            escalation: vec![],
+            services: Services::default(),
             policy_teams: BTreeMap::new(),
         }
     }
@@ -202,6 +219,16 @@ impl Board {
                 self.incidents.retain(|key, _| key.account != *account);
             }
             Change::Upkeep(upkeep) => self.upkeep = upkeep.clone(),
+            Change::Escalation { account, policies } => {
+                if let Some(board) = self.accounts.get_mut(account) {
+                    board.escalation.clone_from(policies);
+                }
+            }
+            Change::Services { account, services } => {
+                if let Some(board) = self.accounts.get_mut(account) {
+                    board.services.clone_from(services);
+                }
+            }
         }
     }
 
@@ -493,6 +520,7 @@ pub(super) mod tests {
             people: vec![person],
             policies: vec![policy()],
             policy_teams: teams,
+            ..AccountBoard::of(account("prod"))
         };
         let whole = Board {
             incidents: [(incident.key.clone(), incident)].into(),

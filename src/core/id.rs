@@ -81,6 +81,10 @@ ids! {
     TeamId;
     /// A schedule's id at the provider.
     ScheduleId;
+    /// An override's id at the provider.
+    OverrideId;
+    /// A maintenance window's id at the provider.
+    WindowId;
     /// A webhook subscription's id at the provider.
     SubscriptionId;
     /// A priority's id at the provider.

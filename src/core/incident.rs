@@ -125,6 +125,15 @@ pub struct Pending {
     pub at: Timestamp,
 }
 
+/// By which way it came to those who have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Via {
+    EscalationPolicy,
+    /// Somebody gave it to them: it does not escalate.
+    Direct,
+}
+
 /// What only REST tells.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Extra {
@@ -135,6 +144,11 @@ pub struct Extra {
     pub alerts: Option<(u32, u32)>,
     /// Who changed the status last.
     pub changed_by: Option<Shown>,
+    /// When it last came to somebody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assigned_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<Via>,
     /// The incident that this one became a part of, which resolved it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged_into: Option<IncidentId>,

@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod address;
+pub mod arrangement;
 pub mod board;
 pub mod call;
 pub mod choices;
@@ -9,15 +10,20 @@ pub mod context;
 pub mod curl;
 pub mod delivery;
 pub mod detail;
+pub mod escalation;
+pub mod event;
 pub mod freshness;
 pub mod id;
 pub mod incident;
 pub mod keys;
+pub mod load;
 pub mod oncall;
 pub mod push;
 pub mod query;
+pub mod rota;
 pub mod runbook;
 pub mod sender;
+pub mod service;
 pub mod span;
 pub mod subscription;
 pub mod template;

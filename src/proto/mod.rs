@@ -11,13 +11,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::{
     action::{Action, NewIncident, Target, Verb},
+    arrangement::Arrangement,
     board::{Board, Change},
     call::{ApiCall, Budget},
     choices::{Choices, ChoicesOf},
     context::Context,
     delivery::{DeliverySummary, DeliveryView},
     detail::Detail,
-    id::{AccountName, ActionId, DeliveryId, IncidentKey},
+    id::{AccountName, ActionId, DeliveryId, IncidentKey, ScheduleId, UserId},
+    incident::Named,
+    load::Page,
+    oncall::{OnCall, Schedule},
+    rota::Override,
+    span::Span,
     template::Preview,
     text::Shown,
 };
@@ -131,6 +137,17 @@ pub enum Request {
     Context { key: IncidentKey },
     /// The same, asked of the provider in any case.
     ContextAnew { key: IncidentKey },
+    /// When `user` is on call in that time, at every policy and level.
+    Duties { account: AccountName, user: UserId, span: Span },
+    /// The shifts of a schedule in that time.
+    Shifts { account: AccountName, schedule: Named<ScheduleId>, span: Span },
+    /// The overrides of a schedule that touch that time.
+    Overrides { account: AccountName, schedule: ScheduleId, span: Span },
+    /// Who was paged in that time.
+    Pages { account: AccountName, span: Span },
+    /// Arrange something other than incidents. Answered with [`Answer::Accepted`] once it is written down; the
+    /// outcomes follow as [`Change::Action`].
+    Arrange { account: AccountName, what: Box<Arrangement> },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -194,5 +211,17 @@ pub enum Answer {
     },
     Context {
         context: Box<Context>,
+    },
+    Duties {
+        duties: Vec<OnCall>,
+    },
+    Shifts {
+        schedule: Box<Schedule>,
+    },
+    Overrides {
+        overrides: Vec<Override>,
+    },
+    Pages {
+        pages: Vec<Page>,
     },
 }

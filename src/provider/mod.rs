@@ -2,6 +2,7 @@
 
 pub mod http;
 pub mod pagerduty;
+mod rota;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -14,6 +15,7 @@ use crate::core::{
     choices::{Choices, ChoicesOf},
     context::Context,
     detail::Detail,
+    escalation::Policy,
     freshness::Identity,
     id::{IncidentId, IncidentKey, PolicyId, ServiceId, SubscriptionId, TeamId},
     incident::{Named, Observation},
@@ -21,6 +23,8 @@ use crate::core::{
     subscription::{Created, NewSubscription, Subscription},
     text::Shown,
 };
+
+pub use rota::{Added, Removed, Rota};
 
 /// Why a provider did not do what it was asked, as far as a caller has to tell the cases apart.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -92,6 +96,8 @@ pub struct Check {
 pub struct Directory {
     pub people: Vec<Person>,
     pub policies: Vec<Named<PolicyId>>,
+    /// The same with their rules.
+    pub escalation: Vec<Policy>,
     /// Of each policy, as far as they are told.
     pub policy_teams: BTreeMap<PolicyId, Vec<Named<TeamId>>>,
 }
@@ -179,6 +185,11 @@ pub trait Provider: Send + Sync {
 
     /// The subscriptions to its webhooks; nothing where they can only be looked after by hand.
     fn subscriptions(&self) -> Option<&dyn Subscriptions> {
+        None
+    }
+
+    /// Schedules, their overrides, and services; nothing where they cannot be read or changed.
+    fn rota(&self) -> Option<&dyn Rota> {
         None
     }
 

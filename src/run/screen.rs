@@ -26,7 +26,7 @@ pub(super) struct Sources {
 }
 
 pub(super) struct Screen {
-    model: Model,
+    model: Box<Model>,
     terminal: Terminal,
     memory: Memory,
     requests: mpsc::Sender<(RequestId, Request)>,
@@ -38,7 +38,7 @@ pub(super) struct Screen {
 
 impl Screen {
     pub(super) fn new(terminal: Terminal, requests: mpsc::Sender<(RequestId, Request)>, options: Options) -> Self {
-        let mut model = Model::new(Timestamp::now(), options.zone, terminal.size());
+        let mut model = Box::new(Model::new(Timestamp::now(), options.zone, terminal.size()));
         model.colour = options.colour;
         let memory = options.memory;
         model.set_views(options.views, memory.view().as_deref());

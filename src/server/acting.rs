@@ -84,7 +84,7 @@ impl Desk {
     }
 
     /// In whose name `caller` acts at `account`.
-    fn acting(&self, caller: &Caller, account: &AccountName) -> Result<Acting, String> {
+    pub(super) fn acting(&self, caller: &Caller, account: &AccountName) -> Result<Acting, String> {
         if !self.accounts.contains_key(account) {
             return Err(format!("there is no account `{account}`"));
         }
@@ -102,13 +102,14 @@ impl Desk {
             Verb::Merge { into, .. } if targets.iter().any(|target| target.key.account != into.account) => {
                 Err("incidents of different accounts cannot be merged".to_owned())
             }
+            Verb::Arrange(_) if !targets.is_empty() => Err("this is nothing that is done to an incident".to_owned()),
             Verb::Create(_) if !targets.is_empty() => Err("a new incident has no incident before it".to_owned()),
             _ => Ok(()),
         }
     }
 
     /// Nothing is sent that is not written down first.
-    async fn write_down(
+    pub(super) async fn write_down(
         &self,
         by: By,
         verb: Verb,
@@ -131,7 +132,7 @@ impl Desk {
 }
 
 /// For the log of actions.
-fn by<'a>(caller: &Caller, acting: impl Iterator<Item = &'a Acting>) -> By {
+pub(super) fn by<'a>(caller: &Caller, acting: impl Iterator<Item = &'a Acting>) -> By {
     let mut names: Vec<Shown> = acting.filter_map(Acting::name).collect();
     names.dedup();
     let name = names.iter().map(Shown::as_str).collect::<Vec<_>>().join(", ");

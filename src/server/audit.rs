@@ -156,6 +156,7 @@ fn to(verb: &Verb) -> Option<Shown> {
         Verb::AddResponders { to, .. } => to.iter().map(|one| one.name().as_str()).collect::<Vec<_>>().join(", "),
         Verb::RunWorkflow { workflow } => return Some(workflow.name.clone()),
         Verb::ResolveAlert { alert } => return Some(alert.name.clone()),
+        Verb::Arrange(what) => (0..what.parts()).map(|at| what.subject(at)).collect::<Vec<_>>().join(", "),
         Verb::Acknowledge | Verb::Resolve { .. } | Verb::Note { .. } | Verb::StatusUpdate { .. } | Verb::Create(_) => {
             return None;
         }

@@ -17,6 +17,7 @@ use super::{
     keeper::Order,
     look::Looks,
     metrics::Metrics,
+    outbox::Integrations,
     people::{Caller, People},
 };
 use crate::{
@@ -54,12 +55,17 @@ pub fn need(request: &Request) -> Need {
         | Request::Template { .. }
         | Request::Render { .. }
         | Request::Choices { .. }
+        | Request::Duties { .. }
+        | Request::Shifts { .. }
+        | Request::Overrides { .. }
+        | Request::Pages { .. }
         | Request::Refresh
         | Request::DetailAnew { .. }
         | Request::ApiLog { .. }
         | Request::Context { .. }
         | Request::ContextAnew { .. } => Need::Look,
-        Request::Act { .. }
+        Request::Arrange { .. }
+        | Request::Act { .. }
         | Request::Create { .. }
         | Request::TakeBack { .. }
         | Request::Replay { .. }
@@ -71,9 +77,18 @@ pub fn need(request: &Request) -> Need {
 /// Whether answering takes requests to a provider, of which there are so many a minute for all.
 pub fn asks_a_provider(request: &Request) -> bool {
     match request {
-        Request::Detail { .. } | Request::Choices { .. } | Request::Refresh | Request::DetailAnew { .. } => true,
-        Request::Context { .. } | Request::ContextAnew { .. } => true,
+        Request::Detail { .. }
+        | Request::Choices { .. }
+        | Request::Duties { .. }
+        | Request::Shifts { .. }
+        | Request::Overrides { .. }
+        | Request::Pages { .. }
+        | Request::DetailAnew { .. }
+        | Request::Context { .. }
+        | Request::ContextAnew { .. }
+        | Request::Refresh => true,
         Request::Act { .. }
+        | Request::Arrange { .. }
         | Request::Create { .. }
         | Request::TakeBack { .. }
         | Request::Delivery { .. }
@@ -102,6 +117,8 @@ pub struct Desk {
     pub waiting: Waiting,
     /// The end has come: what waits is sent.
     pub ending: CancellationToken,
+    /// Where events go that wait on disk.
+    pub integrations: Integrations,
     /// Held from a change on the board until the store has it, so that both end with the same.
     pub order: Mutex<()>,
     /// Incidents that only another look at the provider can tell of.
@@ -145,6 +162,11 @@ impl Desk {
             Request::Template { name } => self.template(name),
             Request::SaveTemplate { name, text, base } => self.save_template(name, &text, base.as_deref()),
             Request::Render { text, delivery } => self.preview(&text, delivery).await,
+            Request::Duties { account, user, span } => self.duties(&account, &user, span).await,
+            Request::Shifts { account, schedule, span } => self.shifts(&account, &schedule, span).await,
+            Request::Overrides { account, schedule, span } => self.overrides(&account, &schedule, span).await,
+            Request::Pages { account, span } => self.pages(&account, span).await,
+            Request::Arrange { account, what } => self.arrange(caller, account, *what).await,
             Request::Reload => Ok(Answer::Reloaded { changes: self.reload().await? }),
             Request::Refresh => {
                 for account in self.accounts.all().values() {

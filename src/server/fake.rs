@@ -1,5 +1,7 @@
 //! A provider in memory whose answers can be spoiled, for tests of what the server makes of them.
 
+mod rota;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex},
@@ -32,7 +34,7 @@ use crate::{
         subscription::{self, Created, Filter, NewSubscription, Subscription},
         text::Shown,
     },
-    provider::{Check, Directory, Provider, ProviderError, Subscriptions, Touch},
+    provider::{Check, Directory, Provider, ProviderError, Rota, Subscriptions, Touch},
     store::Store,
     template::{Library, Limits, Renderer},
 };
@@ -63,7 +65,7 @@ struct Inside {
     signless: bool,
     /// The incidents of each write.
     requests: Vec<Vec<IncidentId>>,
-    /// Spoils a write on many that names it.
+    /// Every write that names one of these is refused.
     refused: BTreeSet<IncidentId>,
     writes: usize,
     next_write: VecDeque<Spoil>,
@@ -87,6 +89,7 @@ struct Inside {
     hangs: bool,
     /// In whose name each write was made; `None`: the account's own.
     names: Vec<Option<String>>,
+    rota: rota::Kept,
 }
 
 impl Default for Inside {
@@ -115,6 +118,7 @@ impl Default for Inside {
             budget: None,
             hangs: false,
             names: vec![],
+            rota: rota::Kept::default(),
         }
     }
 }
@@ -307,8 +311,8 @@ impl Fake {
         self.inside().requests.clone()
     }
 
-    /// A write on many that names this one is refused whole.
-    pub(super) fn refuse_among_many(&self, id: &str) {
+    /// A write on this one is refused, and one on many that names it is refused whole.
+    pub(super) fn refuse(&self, id: &str) {
         self.inside().refused.insert(IncidentId::new(id).expect("id"));
     }
 
@@ -451,6 +455,10 @@ impl Provider for Fake {
 
     async fn take(&self, id: &IncidentId, step: &Step) -> Result<Option<Observation>, ProviderError> {
         self.inside().requests.push(vec![id.clone()]);
+        if self.inside().refused.contains(id) {
+            self.inside().writes += 1;
+            return Err(ProviderError::Forbidden { reason: "not your team".into() });
+        }
         self.write(|inside| inside.take(id, step))
     }
 
@@ -497,6 +505,10 @@ impl Provider for Fake {
     }
 
     fn subscriptions(&self) -> Option<&dyn Subscriptions> {
+        Some(self)
+    }
+
+    fn rota(&self) -> Option<&dyn Rota> {
         Some(self)
     }
 
@@ -583,6 +595,7 @@ pub(super) fn parts(hub: Hub, store: Store, accounts: Accounts, dir: &std::path:
         under_way: TaskTracker::new(),
         waiting: super::actions::undo::Waiting::default(),
         ending: tokio_util::sync::CancellationToken::new(),
+        integrations: super::outbox::Integrations::default(),
         order: tokio::sync::Mutex::default(),
         looks: super::look::Looks::default(),
         now: Timestamp::now,

@@ -317,6 +317,10 @@ impl Keeper {
             self.desk.runbooks.set(now.runbooks.clone());
             changes.push("where runbooks are is another".to_owned());
         }
+        if former.integrations != now.integrations {
+            self.desk.integrations.set(&now.integrations);
+            changes.push("where events go is another".to_owned());
+        }
         if former.actions != now.actions {
             self.desk.waiting.set_window(now.actions.undo_window);
             changes.push("how long an action can be taken back is another".to_owned());
@@ -445,13 +449,20 @@ impl Keeper {
     }
 }
 
-fn account_changes(known: AccountBoard) -> [Change; 4] {
+fn account_changes(known: AccountBoard) -> [Change; 6] {
     let account = known.account.name.clone();
     [
         Change::Account(Box::new(known.account)),
         Change::OnCalls { account: account.clone(), oncalls: known.oncalls },
         Change::Schedules { account: account.clone(), schedules: known.schedules },
-        Change::Directory { account, people: known.people, policies: known.policies, policy_teams: known.policy_teams },
+        Change::Directory {
+            account: account.clone(),
+            people: known.people,
+            policies: known.policies,
+            policy_teams: known.policy_teams,
+        },
+        Change::Escalation { account: account.clone(), policies: known.escalation },
+        Change::Services { account, services: known.services },
     ]
 }
 

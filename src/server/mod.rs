@@ -3,6 +3,7 @@
 pub mod account;
 mod acting;
 pub mod actions;
+mod arrange;
 pub mod audit;
 pub mod calls;
 pub mod certificate;
@@ -20,10 +21,12 @@ pub mod lease;
 pub mod log;
 pub mod look;
 pub mod metrics;
+pub mod outbox;
 pub mod ownership;
 pub mod people;
 pub mod poller;
 pub mod push;
+mod rota;
 pub mod scope;
 pub mod search;
 pub mod shared;
@@ -61,6 +64,7 @@ use keeper::{Keeper, Load};
 use lease::Lease;
 use look::Looks;
 use metrics::Metrics;
+use outbox::Integrations;
 use people::{Caller, People};
 
 use crate::{
@@ -73,7 +77,7 @@ use crate::{
     },
     proto::wire::WireError,
     receiver::{self, Receiver},
-    store::{Reader, Store, StoreError},
+    store::{Outbox, Reader, Store, StoreError},
     template::{Library, Limits, Renderer},
 };
 
@@ -169,6 +173,7 @@ impl Server {
             under_way: TaskTracker::new(),
             waiting: Waiting::new(options.settings.actions.undo_window),
             ending: CancellationToken::new(),
+            integrations: Integrations::new(&options.settings.integrations),
             order: Mutex::default(),
             looks: Looks::default(),
             now: Timestamp::now,
@@ -198,6 +203,8 @@ impl Server {
         server.tasks.spawn(keeper.run(orders));
         server.tasks.spawn(look::run(Arc::clone(&server.desk), server.stop.clone()));
         server.tasks.spawn(wake::watch(Arc::clone(&server.desk), server.desk.now, server.stop.clone()));
+        let outbox = Outbox::in_state_dir(&options.state_dir);
+        server.tasks.spawn(outbox::run(Arc::clone(&server.desk), outbox, server.stop.clone()));
         server.tasks.spawn(tidy(Arc::clone(&server.desk), server.stop.clone()));
         server.tasks.spawn(actions::settle(Arc::clone(&server.desk), unsettled));
         for socket in given.control.into_iter().chain([socket]) {

@@ -7,10 +7,12 @@ use super::desk::Desk;
 use crate::{
     core::{
         board::AccountBoard,
+        escalation::Policy,
         freshness::{Freshness, Identity},
         id::{AccountName, PolicyId},
         incident::Named,
         oncall::{OnCall, Person, Schedule},
+        service::Services,
     },
     store::{Reader, StoreError, Write},
 };
@@ -26,6 +28,10 @@ struct Snapshot {
     schedules: Vec<Schedule>,
     people: Vec<Person>,
     policies: Vec<Named<PolicyId>>,
+    #[serde(default)]
+    escalation: Vec<Policy>,
+    #[serde(default)]
+    services: Services,
 }
 
 /// Keeps what is on the board for `account`, as of `at`.
@@ -39,6 +45,8 @@ pub async fn save(desk: &Desk, account: &AccountName, at: Timestamp) {
             schedules: known.schedules.clone(),
             people: known.people.clone(),
             policies: known.policies.clone(),
+            escalation: known.escalation.clone(),
+            services: known.services.clone(),
         })
     });
     let Some(Ok(json)) = taken.map(|snapshot| serde_json::to_string(&snapshot)) else { return };
@@ -59,5 +67,7 @@ pub fn restore(reader: &Reader, known: &mut AccountBoard) -> Result<(), StoreErr
     known.schedules = kept.schedules;
     known.people = kept.people;
     known.policies = kept.policies;
+    known.escalation = kept.escalation;
+    known.services = kept.services;
     Ok(())
 }

@@ -9,6 +9,7 @@ mod damage;
 mod error;
 mod files;
 mod index;
+mod outbox;
 mod pack;
 mod reader;
 mod register;
@@ -44,6 +45,7 @@ use tokio::{
 pub use self::{
     backup::{Backup, BackupError},
     error::StoreError,
+    outbox::{Kept, Outbox, Outgoing},
     reader::{Beginning, Count, Reader, StoredDelivery, Unapplied},
     retention::{Keep, PrunedFor},
     search::{Condition, Found, Pattern, Search},

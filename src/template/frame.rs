@@ -3,21 +3,20 @@
 use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-use super::Limits;
+use super::{Limits, render::Job};
 use crate::core::template::Fault;
 
 /// No frame is longer, in bytes: the longest output with each of its bytes escaped, and room to spare.
 const LONGEST: u32 = 16 * 1024 * 1024;
 
-/// To the worker. The first is always [`Ask::Limits`].
+/// To the worker. The first is always [`Ask::Start`].
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Ask {
-    Limits(Limits),
-    Render { text: String, context: Value },
+    Start { limits: Limits, zone: String },
+    Render(Box<Job>),
 }
 
 /// From the worker, one for each ask.
@@ -30,6 +29,8 @@ pub(super) enum Reply {
         output: String,
         /// Whether the output is JSON.
         json: Result<(), Fault>,
+        /// What the template logged.
+        log: Vec<String>,
     },
     Broken(Fault),
 }
@@ -86,11 +87,11 @@ mod tests {
 
     #[test]
     fn frames_read_back_and_a_wild_length_is_refused() {
-        let ask = Ask::Render { text: "{{a}}".to_owned(), context: serde_json::json!({"a": "é"}) };
+        let ask = Ask::Render(Box::new(Job::new("{{a}}", &serde_json::json!({"a": "é"}))));
         let frame = encode(&ask).expect("frame");
 
-        let Ask::Render { text, context } = read(&mut frame.as_slice()).expect("ask") else { panic!("another ask") };
-        assert_eq!((text.as_str(), &context["a"]), ("{{a}}", &Value::from("é")));
+        let Ask::Render(job) = read(&mut frame.as_slice()).expect("ask") else { panic!("another ask") };
+        assert_eq!((job.text.as_str(), job.context.as_str()), ("{{a}}", r#"{"a":"é"}"#));
         assert!(read::<Ask>(&mut &frame[..frame.len() - 1]).is_err());
         assert!(read::<Ask>(&mut [0xff; 8].as_slice()).is_err());
         assert!(read::<Ask>(&mut [].as_slice()).is_err());

@@ -3,20 +3,26 @@
 //! A template is code from somebody else: it may take no more time, memory or output than [`Limits`] say, and
 //! whatever it does ends in an output or a [`Fault`](crate::core::template::Fault), never in the end of the console.
 
+mod cases;
 mod check;
+mod clock;
 mod context;
 mod frame;
 mod helpers;
+mod javascript;
+mod language;
 mod library;
+mod machine;
 mod render;
 mod renderer;
-mod scan;
 mod worker;
 
+pub use cases::{Case, Cases};
 pub use check::check;
 pub use context::{SAMPLE_BODY, context, sample_context};
 pub use library::{Library, LibraryError};
-pub use render::render_here;
+pub use machine::Made;
+pub use render::{Job, render_here, render_within};
 pub use renderer::{Rendered, Renderer};
 pub use worker::worker;
 
@@ -39,10 +45,17 @@ pub struct Limits {
     pub depth: usize,
 }
 
+impl Limits {
+    /// How long a preview may take.
+    pub const PREVIEW: Duration = Duration::from_millis(250);
+    /// How long the rendering of what is sent may take.
+    pub const DELIVERY: Duration = Duration::from_secs(2);
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            wall: Duration::from_millis(250),
+            wall: Self::PREVIEW,
             cpu: 1,
             memory: 512 * 1024 * 1024,
             output: 1024 * 1024,
@@ -52,5 +65,7 @@ impl Default for Limits {
     }
 }
 
+#[cfg(test)]
+mod parity_tests;
 #[cfg(test)]
 mod tests;

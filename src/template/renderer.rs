@@ -14,10 +14,11 @@ use super::{
     Limits,
     check::check_within,
     frame::{self, Ask, Reply},
+    render::{Job, at_large},
 };
 use crate::core::{
     template::{Fault, Preview},
-    text::{Shown, ShownBody},
+    text::ShownBody,
 };
 
 /// How long a new worker may take to be ready, also on a loaded machine.
@@ -30,6 +31,8 @@ pub struct Rendered {
     pub output: String,
     /// Whether it is JSON, and where it stops being so.
     pub json: Result<(), Fault>,
+    /// What its logging helpers said, a line each: outside text.
+    pub log: Vec<String>,
 }
 
 /// Renders templates in a child process, one after the other.
@@ -37,6 +40,8 @@ pub struct Rendered {
 pub struct Renderer {
     command: Vec<OsString>,
     limits: Limits,
+    /// The zone that templates see, by its name in the tz database.
+    zone: String,
     /// Empty while it is in use: whoever drops a rendering half-way drops the worker, which ends it.
     warm: Mutex<Option<Worker>>,
 }
@@ -44,12 +49,23 @@ pub struct Renderer {
 impl Renderer {
     /// `command` starts the worker: a program and its arguments, for example this one with `render-worker`.
     pub fn new(command: Vec<OsString>, limits: Limits) -> Self {
-        Self { command, limits, warm: Mutex::new(None) }
+        Self { command, limits, zone: "UTC".to_owned(), warm: Mutex::new(None) }
+    }
+
+    /// The same with another zone than UTC.
+    #[must_use]
+    pub fn in_zone(self, zone: &str) -> Self {
+        Self { zone: zone.to_owned(), ..self }
     }
 
     /// The same as [`Renderer::render`], ready to show.
     pub async fn preview(&self, text: &str, context: &Value) -> Preview {
-        let rendered = match self.render(text, context).await {
+        self.preview_job(Job::new(text, context)).await
+    }
+
+    /// The same as [`Renderer::run`], ready to show.
+    pub async fn preview_job(&self, job: Job) -> Preview {
+        let rendered = match self.run(job).await {
             Ok(rendered) => rendered,
             Err(fault) => return Preview::Broken(fault),
         };
@@ -64,9 +80,14 @@ impl Renderer {
     /// Renders `text` on `context`. Ends within the limits, whatever the template does; the next call starts
     /// a new worker if this one was lost.
     pub async fn render(&self, text: &str, context: &Value) -> Result<Rendered, Fault> {
-        check_within(text, self.limits.source, self.limits.depth)?;
-        let ask = Ask::Render { text: text.to_owned(), context: context.clone() };
-        let frame = frame::encode(&ask).map_err(|_| at_large("the delivery is too large to render"))?;
+        self.run(Job::new(text, context)).await
+    }
+
+    /// Renders a whole job: the same, with partials and a clock.
+    pub async fn run(&self, job: Job) -> Result<Rendered, Fault> {
+        check_within(&job.text, self.limits.source, self.limits.depth)?;
+        let frame =
+            frame::encode(&Ask::Render(Box::new(job))).map_err(|_| at_large("the delivery is too large to render"))?;
         let mut warm = self.warm.lock().await;
         let asked = match warm.take().and_then(Worker::alive) {
             None => None,
@@ -84,7 +105,7 @@ impl Renderer {
             Ok((reply, worker)) => {
                 *warm = Some(worker);
                 match reply {
-                    Reply::Rendered { output, json } => Ok(Rendered { output, json }),
+                    Reply::Rendered { output, json, log } => Ok(Rendered { output, json, log }),
                     Reply::Broken(fault) => Err(fault),
                     Reply::Ready => Err(at_large("the render worker answered out of turn")),
                 }
@@ -112,8 +133,8 @@ impl Renderer {
         let mut worker =
             Worker::spawn(&self.command).map_err(|cause| format!("the render worker cannot be started: {cause}"))?;
         let ready = async {
-            let limits = frame::encode(&Ask::Limits(self.limits.clone()))?;
-            worker.ask(&limits).await
+            let start = Ask::Start { limits: self.limits.clone(), zone: self.zone.clone() };
+            worker.ask(&frame::encode(&start)?).await
         };
         match timeout(START_LIMIT, ready).await {
             Ok(Ok(Reply::Ready)) => Ok(worker),
@@ -127,11 +148,6 @@ impl Renderer {
             }
         }
     }
-}
-
-/// A fault of the template as a whole.
-fn at_large(message: &str) -> Fault {
-    Fault { message: Shown::line(message), line: 0, column: 0 }
 }
 
 /// A worker process; dropping it ends it.

@@ -11,29 +11,30 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::tz::TimeZone;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use serde_json::Value;
 
 use super::{
     Limits,
     frame::{self, Ask, Reply},
-    render,
+    render::{self, Job},
 };
-use crate::core::{template::Fault, text::Shown};
 
 /// Of the thread that renders. Enough for what the depth limit lets through; the rest overflows it soon.
-const STACK: usize = 16 * 1024 * 1024;
+const STACK: usize = 64 * 1024 * 1024;
 
 /// Renders until `stdin` ends, and gives the exit code. Limits this whole process for good: for a process that
 /// does nothing else. A rendering still going on when the input ends is given up, so that a worker never
 /// outlives its console.
 pub fn worker(mut stdin: impl Read, stdout: impl Write + Send + 'static) -> i32 {
-    let Ok(Ask::Limits(limits)) = frame::read(&mut stdin) else { return 2 };
+    let Ok(Ask::Start { limits, zone }) = frame::read(&mut stdin) else { return 2 };
+    // Read before this process can open nothing any more.
+    let Ok(zone) = TimeZone::get(&zone) else { return 4 };
     if confine(&limits).is_err() {
         return 3;
     }
     let (asks, rendering) = sync_channel(1);
-    let started = thread::Builder::new().stack_size(STACK).spawn(move || answer(&rendering, stdout, &limits));
+    let started = thread::Builder::new().stack_size(STACK).spawn(move || answer(&rendering, stdout, &limits, &zone));
     if started.is_err() {
         return 3;
     }
@@ -58,16 +59,16 @@ fn set(resource: Resource, most: u64) -> rustix::io::Result<()> {
     setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })
 }
 
-fn answer(asks: &Receiver<Ask>, mut stdout: impl Write, limits: &Limits) {
+fn answer(asks: &Receiver<Ask>, mut stdout: impl Write, limits: &Limits, zone: &TimeZone) {
     let mut spent = Duration::from_secs(1);
     if frame::write(&mut stdout, &Reply::Ready).is_err() {
         return;
     }
     while let Ok(ask) = asks.recv() {
-        let Ask::Render { text, context } = ask else { return };
+        let Ask::Render(job) = ask else { return };
         let started = Instant::now();
         allow(spent, limits.cpu);
-        let reply = reply(&text, &context, limits);
+        let reply = reply(&job, limits, zone);
         spent += started.elapsed();
         if frame::write(&mut stdout, &reply).is_err() {
             return;
@@ -84,12 +85,10 @@ fn allow(spent: Duration, more: u64) {
     let _ = setrlimit(Resource::Cpu, Rlimit { current, maximum });
 }
 
-fn reply(text: &str, context: &Value, limits: &Limits) -> Reply {
-    match catch_unwind(AssertUnwindSafe(|| render::render_within(text, context, limits))) {
-        Ok(Ok(output)) => Reply::Rendered { json: render::check_json(&output), output },
+fn reply(job: &Job, limits: &Limits, zone: &TimeZone) -> Reply {
+    match catch_unwind(AssertUnwindSafe(|| render::render_within(job, limits, zone))) {
+        Ok(Ok(made)) => Reply::Rendered { json: render::check_json(&made.output), output: made.output, log: made.log },
         Ok(Err(fault)) => Reply::Broken(fault),
-        Err(_) => {
-            Reply::Broken(Fault { message: Shown::line("the renderer broke off on this template"), line: 0, column: 0 })
-        }
+        Err(_) => Reply::Broken(render::at_large("the renderer broke off on this template")),
     }
 }

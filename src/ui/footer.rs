@@ -22,7 +22,7 @@ use crate::{
         filter::Filter,
         incidents::{self, Typing},
         keys::{Action, BINDINGS, Scope},
-        oncall,
+        oncall::{self, grid::Extent},
     },
     core::text::{Shown, columns, fit},
 };
@@ -146,10 +146,20 @@ fn hints(model: &Model) -> Vec<Hint> {
 fn of_view(model: &Model) -> Option<Vec<Hint>> {
     match model.view {
         View::Incidents => None,
-        View::OnCall => filtering(&model.oncall.filter),
+        View::OnCall => grid(model).or_else(|| filtering(&model.oncall.filter)),
         View::Webhooks => webhooks::hints(model).or_else(|| filtering(&model.webhooks.filter)),
         View::Templates => templates::hints(model).or_else(|| filtering(&model.templates.filter)),
+        View::Services => filtering(&model.services.filter),
     }
+}
+
+fn grid(model: &Model) -> Option<Vec<Hint>> {
+    let grid = model.oncall.grid.as_ref()?;
+    let other = match grid.extent {
+        Extent::Week => ("d", "day"),
+        Extent::Day => ("w", "week"),
+    };
+    Some(vec![("esc", "back"), ("left/right", "turn"), other, ("t", "take"), ("?", "help")])
 }
 
 fn filtering(filter: &Filter) -> Option<Vec<Hint>> {

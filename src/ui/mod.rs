@@ -8,6 +8,7 @@ pub mod incidents;
 pub mod oncall;
 mod parts;
 mod prompt;
+pub mod services;
 pub mod templates;
 pub mod theme;
 pub mod webhooks;
@@ -55,6 +56,7 @@ fn body(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         View::OnCall => oncall::draw(model, frame, area),
         View::Webhooks => webhooks::draw(model, frame, area),
         View::Templates => templates::draw(model, frame, area),
+        View::Services => services::draw(model, frame, area),
     }
 }
 

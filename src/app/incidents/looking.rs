@@ -65,6 +65,13 @@ pub(super) fn show_view(model: &mut Model, name: &str) -> Vec<Effect> {
     remember(model)
 }
 
+/// Lists what `query` asks for.
+pub(super) fn ask_for(model: &mut Model, query: &str) -> Vec<Effect> {
+    model.incidents.typing = None;
+    set_filter(model, query);
+    remember(model)
+}
+
 fn set_filter(model: &mut Model, query: &str) {
     let clock = Clock { now: model.now, zone: &model.zone };
     model.incidents.filter.set(query, clock);

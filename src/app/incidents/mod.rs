@@ -5,6 +5,7 @@ mod acting;
 mod detail;
 mod doubts;
 mod looking;
+mod next;
 mod query_line;
 mod rows;
 mod views;
@@ -21,9 +22,11 @@ pub use detail::{Opened, acknowledged_at, judged, page, status_mark, status_tone
 pub use doubts::doubt;
 pub use looking::{Typing, candidates, matching};
 pub(super) use looking::{pasted, typed};
+pub use next::{next_paged, next_paged_short};
 pub use query_line::QueryLine;
 pub use rows::Rows;
 pub use words::outcome_mark;
+pub(super) use words::outcome_words;
 
 use super::{
     Effect, Model, NoticeKind, View, geometry,
@@ -39,7 +42,10 @@ use crate::{
         delivery::Verdict,
         freshness::{Account, Freshness},
         id::{AccountName, IncidentKey, UserId},
-        query::incident::{Condition, Noted, asks},
+        query::{
+            incident::{Condition, Noted, asks},
+            written,
+        },
         text::Shown,
         view::SavedViews,
     },
@@ -162,6 +168,13 @@ pub(super) fn show(model: &mut Model, key: IncidentKey) -> Vec<Effect> {
     model.incidents.cursor.select(Some(key.clone()));
     find_place(model);
     detail::open(model, key)
+}
+
+/// Lists the incidents of a service.
+pub(super) fn show_service(model: &mut Model, service: &Shown) -> Vec<Effect> {
+    model.view = View::Incidents;
+    model.incidents.opened = None;
+    looking::ask_for(model, &format!("service:{}", written(service.as_str())))
 }
 
 /// Closes the detail, else lifts the filter, else takes off the marks.
@@ -341,7 +354,11 @@ pub(super) fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
             settle(model)
         }
         Change::Door(_) | Change::Upkeep(_) => settle(model),
-        Change::OnCalls { .. } | Change::Schedules { .. } | Change::Templates(_) => vec![],
+        Change::OnCalls { .. }
+        | Change::Schedules { .. }
+        | Change::Escalation { .. }
+        | Change::Services { .. }
+        | Change::Templates(_) => vec![],
     }
 }
 

@@ -35,6 +35,7 @@ pub(super) fn doing(verb: &Verb) -> &'static str {
         Verb::RunWorkflow { .. } => "running a workflow on",
         Verb::ResolveAlert { .. } => "resolving an alert of",
         Verb::Create(_) => "creating",
+        Verb::Arrange(_) => "arranging",
     }
 }
 
@@ -60,6 +61,7 @@ fn done(verb: &Verb) -> String {
         Verb::RunWorkflow { workflow } => format!("{} started on", workflow.name),
         Verb::ResolveAlert { alert } => format!("alert {} resolved of", alert.name),
         Verb::Create(_) => "created".into(),
+        Verb::Arrange(what) => format!("{} done:", what.word()),
     }
 }
 
@@ -124,7 +126,7 @@ fn reason(outcome: &Outcome) -> Option<&str> {
 }
 
 /// An outcome with all that is known about it.
-pub(super) fn outcome_words(outcome: &Outcome) -> String {
+pub(in crate::app) fn outcome_words(outcome: &Outcome) -> String {
     let word = outcome.word();
     match outcome {
         Outcome::Pending | Outcome::Sent | Outcome::Confirmed { notice: None } => word.into(),

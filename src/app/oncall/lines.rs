@@ -10,10 +10,15 @@ use crate::{
         freshness::{Account, Standing},
         id::{AccountName, PolicyId, ScheduleId, UserId},
         oncall::{OnCall, Schedule},
+        rota::{self, EmptyLevel, Relief, empty_levels, relief},
         text::Shown,
         words,
     },
 };
+
+use super::mine::{self, Next, Now};
+
+pub use crate::core::rota::Edge;
 
 /// Shifts shown of each schedule; how many more there are is said.
 const SHIFTS: usize = 5;
@@ -63,6 +68,24 @@ pub enum Place {
         account: AccountName,
         line: usize,
     },
+    /// Whether I have the pager.
+    MeNow(AccountName),
+    /// When I have it next.
+    MeNext(AccountName),
+    /// Who follows at a level.
+    Then {
+        account: AccountName,
+        policy: PolicyId,
+        level: u32,
+        schedule: ScheduleId,
+    },
+    /// A level with nobody on it.
+    Empty {
+        account: AccountName,
+        policy: PolicyId,
+        level: u32,
+        schedule: Option<ScheduleId>,
+    },
     /// Says why there is nothing to say.
     Remark {
         account: AccountName,
@@ -79,6 +102,10 @@ impl Place {
     pub fn account(&self) -> &AccountName {
         match self {
             Self::Account(account)
+            | Self::MeNow(account)
+            | Self::MeNext(account)
+            | Self::Then { account, .. }
+            | Self::Empty { account, .. }
             | Self::Policy { account, .. }
             | Self::Person { account, .. }
             | Self::Schedule { account, .. }
@@ -93,7 +120,15 @@ impl Place {
 
     /// Lines on which the selection does not rest.
     pub(super) fn is_between(&self) -> bool {
-        matches!(self, Self::Before(_) | Self::Below(_) | Self::Trouble { .. })
+        matches!(
+            self,
+            Self::Before(_)
+                | Self::Below(_)
+                | Self::Trouble { .. }
+                | Self::MeNow(_)
+                | Self::MeNext(_)
+                | Self::Then { .. }
+        )
     }
 }
 
@@ -118,7 +153,19 @@ pub enum Says<'a> {
         as_of: Option<SignedDuration>,
     },
     Trouble(Tone, String),
-    Policy(&'a Shown),
+    MeNow(Now<'a>),
+    MeNext(Next<'a>),
+    /// Who follows those above.
+    Then {
+        who: Relief<'a>,
+        me: bool,
+    },
+    /// A level of the policy that nobody is on, and through which schedules somebody could be.
+    Empty {
+        level: u32,
+        through: Vec<Shown>,
+    },
+    Policy(Shown),
     /// `level` only on the first of a level.
     Person {
         level: Option<u32>,
@@ -156,24 +203,6 @@ pub enum Says<'a> {
     Blank,
 }
 
-/// Where a stretch begins or ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Edge {
-    /// There somebody takes over, or nobody does.
-    At(Timestamp),
-    /// Not known: the provider cut it there, and it reaches further.
-    Beyond(Timestamp),
-}
-
-impl Edge {
-    pub fn known(self) -> Option<Timestamp> {
-        match self {
-            Self::At(at) => Some(at),
-            Self::Beyond(_) => None,
-        }
-    }
-}
-
 /// A stretch of a schedule with somebody or nobody on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stretch<'a> {
@@ -192,6 +221,9 @@ pub fn lines(model: &Model) -> Vec<Line<'_>> {
     let mut out = vec![];
     for board in model.board.accounts.values() {
         let mut inner = Builder { model, board, words: &words, lines: vec![] };
+        if !model.oncall.filter.is_set() {
+            inner.me();
+        }
         inner.people();
         inner.schedules();
         if !inner.lines.is_empty() || !model.oncall.filter.is_set() {
@@ -275,13 +307,66 @@ impl<'a> Builder<'a, '_> {
         let mut oncalls: Vec<_> = self.board.oncalls.iter().collect();
         oncalls.sort_by_key(|on| (&on.policy, on.level, &on.user.name, &on.user.id, &on.schedule));
         oncalls.sort_by_key(|on| &on.policy.name);
+        let mut empty = if self.empty_is_known() { empty_levels(self.board) } else { vec![] };
         for group in oncalls.chunk_by(|a, b| a.policy.id == b.policy.id) {
-            self.policy(group);
+            let here = |level: &EmptyLevel| group.first().is_some_and(|on| on.policy.id == level.policy.id);
+            let gaps: Vec<_> = empty.extract_if(.., |level| here(level)).collect();
+            self.policy(group, gaps);
+        }
+        for group in empty.chunk_by(|a, b| a.policy.id == b.policy.id) {
+            self.policy(&[], group.to_vec());
         }
     }
 
-    fn policy(&mut self, oncalls: &[&'a OnCall]) {
-        let Some(policy) = oncalls.first().map(|on| &on.policy) else { return };
+    /// Whether I am on call, and when next.
+    fn me(&mut self) {
+        if self.board.account.rest_off.is_some() {
+            return;
+        }
+        let Some((now, next)) = mine::standing(self.model, self.board) else { return };
+        self.push(Place::MeNow(self.name()), Says::MeNow(now));
+        self.push(Place::MeNext(self.name()), Says::MeNext(next));
+    }
+
+    fn empty_level(&mut self, gap: EmptyLevel) {
+        let (account, schedule) = (self.name(), gap.schedules.first().map(|schedule| schedule.id.clone()));
+        let place = Place::Empty { account, policy: gap.policy.id, level: gap.level, schedule };
+        let through = gap.schedules.into_iter().map(|schedule| schedule.name).collect();
+        self.push(place, Says::Empty { level: gap.level, through });
+    }
+
+    /// Who follows on each schedule that puts somebody on this level.
+    fn then(&mut self, entries: &[&'a OnCall]) {
+        let mut told: Vec<&ScheduleId> = vec![];
+        for on in entries {
+            let Some(schedule) = on.schedule.as_ref().filter(|schedule| !told.contains(&&schedule.id)) else {
+                continue;
+            };
+            told.push(&schedule.id);
+            let Some(known) = self.board.schedules.iter().find(|known| known.schedule.id == schedule.id) else {
+                continue;
+            };
+            let who = relief(known, self.board.account.provider_time(self.model.now));
+            let me = match &who {
+                Relief::Person(stretch) => stretch.who.is_some_and(|who| self.is_me(&who.id)),
+                Relief::Gap { .. } | Relief::Beyond(_) => false,
+            };
+            let (account, policy, level) = (self.name(), on.policy.id.clone(), on.level);
+            let place = Place::Then { account, policy, level, schedule: schedule.id.clone() };
+            self.push(place, Says::Then { who, me });
+        }
+    }
+
+    fn policy(&mut self, oncalls: &[&'a OnCall], gaps: Vec<EmptyLevel>) {
+        let named = oncalls.first().map(|on| on.policy.clone()).or_else(|| gaps.first().map(|gap| gap.policy.clone()));
+        let Some(policy) = named else { return };
+        let mut gaps: Vec<_> = gaps
+            .into_iter()
+            .filter(|gap| {
+                let through = gap.schedules.iter().map(|schedule| schedule.name.as_str());
+                self.words.admit(&[policy.name.as_str(), "nobody"].into_iter().chain(through).collect::<Vec<_>>())
+            })
+            .collect();
         let admitted = |group: &&[&'a OnCall]| {
             group.iter().any(|on| {
                 let via = on.schedule.as_ref().map_or("", |schedule| schedule.name.as_str());
@@ -289,16 +374,23 @@ impl<'a> Builder<'a, '_> {
             })
         };
         let same = |a: &&OnCall, b: &&OnCall| (a.level, &a.user.id) == (b.level, &b.user.id);
-        let people: Vec<_> = oncalls.chunk_by(same).filter(admitted).collect();
-        if people.is_empty() {
+        let people: Vec<&[&'a OnCall]> = oncalls.chunk_by(same).filter(admitted).collect();
+        if people.is_empty() && gaps.is_empty() {
             return;
         }
-        self.push_apart(Place::Policy { account: self.name(), id: policy.id.clone() }, Says::Policy(&policy.name));
-        let mut above = None;
-        for entries in people {
-            let level = entries.first().map(|on| on.level).filter(|level| above != Some(*level));
-            above = level.or(above);
-            self.person(entries, level);
+        self.push_apart(Place::Policy { account: self.name(), id: policy.id.clone() }, Says::Policy(policy.name));
+        for level in people.chunk_by(|a, b| a.first().map(|on| on.level) == b.first().map(|on| on.level)) {
+            let number = level.first().and_then(|entries| entries.first()).map(|on| on.level);
+            for gap in gaps.extract_if(.., |gap| number.is_some_and(|number| gap.level < number)).collect::<Vec<_>>() {
+                self.empty_level(gap);
+            }
+            for (at, entries) in level.iter().enumerate() {
+                self.person(entries, number.filter(|_| at == 0));
+            }
+            self.then(&level.concat());
+        }
+        for gap in gaps {
+            self.empty_level(gap);
         }
     }
 
@@ -369,26 +461,11 @@ impl<'a> Builder<'a, '_> {
 
 /// What is left of the shifts at `now`, with the gaps between them.
 fn stretches(schedule: &Schedule, now: Timestamp, is_me: impl Fn(&UserId) -> bool) -> Vec<Stretch<'_>> {
-    let mut out = vec![];
-    let mut reached = now;
-    for shift in schedule.shifts.iter().filter(|shift| shift.end > now) {
-        if shift.start > reached {
-            let (now, start, end) = (reached == now, Edge::At(reached), Edge::At(shift.start));
-            out.push(Stretch { start, end, who: None, me: false, from_override: false, now });
-        }
-        out.push(Stretch {
-            start: edge(shift.start, schedule.cuts_start_of(shift)),
-            end: edge(shift.end, schedule.cuts_end_of(shift)),
-            who: Some(&shift.user.name),
-            me: is_me(&shift.user.id),
-            from_override: shift.from_override,
-            now: shift.start <= now,
-        });
-        reached = reached.max(shift.end);
-    }
-    out
+    rota::stretches(schedule, now).into_iter().map(|stretch| own(stretch, &is_me)).collect()
 }
 
-fn edge(at: Timestamp, is_cut: bool) -> Edge {
-    if is_cut { Edge::Beyond(at) } else { Edge::At(at) }
+fn own(stretch: rota::Stretch<'_>, is_me: impl Fn(&UserId) -> bool) -> Stretch<'_> {
+    let rota::Stretch { start, end, who, from_override, now } = stretch;
+    let me = who.is_some_and(|who| is_me(&who.id));
+    Stretch { start, end, who: who.map(|who| &who.name), me, from_override, now }
 }

@@ -1,7 +1,11 @@
-//! The on-call view: who is on call now, level by level, and the schedules' next shifts. Nothing is done
-//! from here; the place in it is held by identity.
+//! The on-call view: whether I have the pager and when next, who is on call now and who follows, level by level, and
+//! the schedules' next shifts. The place in it is held by identity.
 
+#[cfg(test)]
+mod arranging_tests;
+pub mod grid;
 pub mod lines;
+pub mod mine;
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +19,9 @@ use super::{
     filter::{self, Filter, Typed},
     keys::Action,
     list::{Cursor, Step},
+    prompt,
 };
+use grid::Extent;
 use lines::Place;
 
 /// What this view remembers.
@@ -23,6 +29,8 @@ use lines::Place;
 pub struct State {
     pub(crate) cursor: Cursor<Place>,
     pub(crate) filter: Filter,
+    pub(crate) mine: mine::Mine,
+    pub grid: Option<grid::Grid>,
 }
 
 /// Lines above the list: what it is, and the zone.
@@ -31,6 +39,17 @@ pub const TITLE: u16 = 1;
 /// A key of the table, pressed in this view.
 pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     match action {
+        Action::TakePager => return prompt::arrange::take(model),
+        Action::NewOverride => return prompt::arrange::new_override(model),
+        Action::RemoveOverride => return prompt::arrange::remove_override(model),
+        _ => {}
+    }
+    if model.oncall.grid.is_some() {
+        return grid::act(model, action).unwrap_or_default();
+    }
+    match action {
+        Action::DayGrid => return grid::open(model, Extent::Day),
+        Action::WeekGrid => return grid::open(model, Extent::Week),
         Action::Open => go_to_schedule(model),
         Action::Filter => model.oncall.filter.open(),
         Action::Back => {
@@ -62,16 +81,32 @@ pub(super) fn pasted(model: &mut Model, text: &str) -> bool {
     taken
 }
 
-/// An answer; `None`: not asked here, or no longer waited for. This view asks for nothing.
-pub(super) fn answered(_: &mut Model, _: RequestId, _: &Result<Answer, String>) -> Option<Vec<Effect>> {
-    None
+/// An answer; `None`: not asked here, or no longer waited for.
+pub(super) fn answered(model: &mut Model, id: RequestId, answer: &Result<Answer, String>) -> Option<Vec<Effect>> {
+    mine::answered(model, id, answer).or_else(|| grid::answered(model, id, answer)).inspect(|_| drop(settle(model)))
+}
+
+/// Time has passed, or the view was entered: what is asked for here may be due.
+pub(super) fn ticked(model: &mut Model) -> Vec<Effect> {
+    mine::ask(model)
+}
+
+/// The providers are being asked.
+pub(super) fn refresh(model: &mut Model) -> Vec<Effect> {
+    mine::forget(model);
+    mine::ask(model)
+}
+
+pub(super) fn detached(model: &mut Model) {
+    mine::detached(model);
+    grid::detached(model);
 }
 
 /// Rows or sizes changed.
 pub(super) fn settle(model: &mut Model) -> Vec<Effect> {
     let (places, height) = (places(model), height(model));
     model.oncall.cursor.settle(&places, height);
-    vec![]
+    mine::ask(model)
 }
 
 fn places(model: &Model) -> Vec<Place> {

@@ -123,7 +123,7 @@ pub(super) fn of(model: &Model, wish: Wish, aims: &[Aim], board: &AccountBoard) 
         Wish::RunWorkflow => (vec![], vec![ChoicesOf::Workflows]),
         Wish::ResolveAlert => (vec![], one.map(ChoicesOf::Alerts).into_iter().collect()),
         Wish::Create => (vec![], vec![ChoicesOf::Services]),
-        Wish::Acknowledge | Wish::Resolve | Wish::Note | Wish::StatusUpdate => (vec![], vec![]),
+        Wish::Acknowledge | Wish::Resolve | Wish::Note | Wish::StatusUpdate | Wish::Arrange => (vec![], vec![]),
     }
 }
 

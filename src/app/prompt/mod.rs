@@ -1,6 +1,7 @@
 //! Prompts: what is asked before anything is done that other people notice. A prompt names what it will
 //! touch; that list is made when it opens and never changes while it is open.
 
+pub mod arrange;
 mod choices;
 mod pick;
 mod wish;
@@ -86,6 +87,8 @@ pub enum Ask {
     },
     /// Whether to apply a delivery once more. It aims at no incident.
     Replay(Box<DeliverySummary>),
+    /// An override or a maintenance window. It aims at no incident.
+    Arrange(Box<arrange::Arranging>),
 }
 
 /// Words that a prompt begins with: those of a command line.
@@ -174,6 +177,7 @@ impl Prompt {
             Ask::Conflict { .. } => vec![("y", "do it anyway"), ("esc", "leave it")],
             Ask::Replay(_) => vec![("enter", "replay"), ("esc", "leave it")],
             Ask::Pick(pick) => pick.hints(),
+            Ask::Arrange(arranging) => arranging.hints().to_vec(),
         }
     }
 }
@@ -198,7 +202,7 @@ pub fn consequence(verb: &Verb, now: Status) -> &'static str {
         (Verb::AddResponders { .. }, _) => "they are asked to join something that is over",
         (Verb::StatusUpdate { .. }, _) => "the update is sent by e-mail",
         (Verb::RunWorkflow { .. }, _) => "the workflow runs",
-        (Verb::Edit(_) | Verb::Create(_), _) => "it is done",
+        (Verb::Edit(_) | Verb::Create(_) | Verb::Arrange(_), _) => "it is done",
     }
 }
 
@@ -211,7 +215,11 @@ fn editor(text: String) -> TextArea<'static> {
 }
 
 /// A key while a prompt is open. All keys belong to the prompt.
-pub(super) fn press(model: &mut Model, mut prompt: Prompt, chord: Chord) -> Vec<Effect> {
+pub(super) fn press(model: &mut Model, prompt: Prompt, chord: Chord) -> Vec<Effect> {
+    let mut prompt = match prompt {
+        Prompt { ask: Ask::Arrange(arranging), .. } => return arrange::press(model, arranging, chord),
+        prompt => prompt,
+    };
     let step = match &mut prompt.ask {
         Ask::Acknowledge => confirm(chord, Key::Enter, &Verb::Acknowledge),
         Ask::Resolve { note, typing } => resolve(note, typing, chord),
@@ -219,6 +227,8 @@ pub(super) fn press(model: &mut Model, mut prompt: Prompt, chord: Chord) -> Vec<
         Ask::Conflict { verb, .. } => confirm(chord, Key::Char('y'), verb),
         Ask::Text(wish, editor) => text(*wish, editor, chord),
         Ask::Pick(pick) => pick::press(model, pick, chord),
+        // Taken care of above.
+        Ask::Arrange(_) => Step::Stay,
         Ask::Replay(delivery) => match chord.key {
             Key::Enter => return webhooks::replay(model, delivery.id),
             Key::Esc => Step::Leave,
@@ -304,6 +314,7 @@ pub(super) fn pasted(model: &mut Model, text: &str) {
     match &mut prompt.ask {
         Ask::Text(_, editor) => drop(editor.insert_str(pasted_text(text))),
         Ask::Pick(pick) => pick.pasted(model, text),
+        Ask::Arrange(arranging) => arranging.pasted(text),
         Ask::Resolve { note, typing: true } => note.insert(text),
         Ask::Acknowledge | Ask::Resolve { .. } | Ask::Conflict { .. } | Ask::Replay(_) => {}
     }
@@ -325,6 +336,7 @@ pub(super) fn answered(model: &mut Model, id: RequestId, answer: &Result<Answer,
 
 /// The screen has another size.
 pub(super) fn settle(model: &mut Model) {
+    arrange::settle(model);
     let height = pick::height(model);
     if let Some(Prompt { ask: Ask::Pick(pick), .. }) = &mut model.prompt {
         pick.settle(height);

@@ -19,6 +19,8 @@ pub enum Wish {
     RunWorkflow,
     ResolveAlert,
     Create,
+    /// An override or a maintenance window.
+    Arrange,
 }
 
 impl Wish {
@@ -38,6 +40,7 @@ impl Wish {
             Self::RunWorkflow => "run workflow",
             Self::ResolveAlert => "resolve alert",
             Self::Create => "create",
+            Self::Arrange => "arrange",
         }
     }
 
@@ -61,6 +64,7 @@ impl Wish {
             Verb::RunWorkflow { .. } => Self::RunWorkflow,
             Verb::ResolveAlert { .. } => Self::ResolveAlert,
             Verb::Create(_) => Self::Create,
+            Verb::Arrange(_) => Self::Arrange,
         }
     }
 
@@ -81,6 +85,9 @@ impl Wish {
 
     /// Whether asking twice for it is twice what was meant: a second note is not the same note.
     pub(in crate::app) fn repeats(self) -> bool {
-        matches!(self, Self::Note | Self::Edit | Self::AddResponders | Self::StatusUpdate | Self::Create)
+        matches!(
+            self,
+            Self::Note | Self::Edit | Self::AddResponders | Self::StatusUpdate | Self::Create | Self::Arrange
+        )
     }
 }

@@ -3,7 +3,7 @@
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::json;
 
-use super::{Client, CommandOutcome, Exit, as_json, find, names, output, trusted, urgency};
+use super::{Client, CommandOutcome, Exit, as_json, find, names, next, output, trusted, urgency};
 use crate::{
     core::{
         context::{Context, Part, Similar},
@@ -30,7 +30,7 @@ pub(super) async fn run(client: &mut Client, text: &str, brief: bool, json: bool
     }
     if json {
         let incident = incident.as_ref().map(|incident| {
-            let mut value = as_json(incident);
+            let mut value = as_json(client, incident);
             value["acknowledged"] = json!(incident.extra().map(|extra| &extra.acknowledged));
             value["pending"] = json!(incident.extra().map(|extra| &extra.pending));
             value
@@ -76,6 +76,9 @@ fn print_state(client: &Client, incident: &Incident) {
         output::line(&format!("policy    {}", policy.name));
     }
     output::line(&format!("assigned  {}", names(&state.assignees)));
+    if let Some(words) = next::words(client, incident) {
+        output::line(&format!("next      {words}"));
+    }
     let theirs = client.board.provider_time(&incident.key.account, Timestamp::now());
     if let Some(extra) = incident.extra() {
         for (at, who) in &extra.acknowledged {

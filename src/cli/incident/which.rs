@@ -6,7 +6,11 @@ use super::{
     find::{find, target, unknown},
     looking, output, table,
 };
-use crate::core::{action::Target, id::IncidentKey, incident::Status};
+use crate::core::{
+    action::{Target, Verb},
+    id::IncidentKey,
+    incident::{Incident, Status},
+};
 
 #[derive(clap::Args)]
 pub(in crate::cli) struct Which {
@@ -24,6 +28,11 @@ pub(in crate::cli) struct Which {
     even_if_changed: bool,
     #[arg(long)]
     json: bool,
+}
+
+/// Whether others are merged into this one.
+fn is_the_end_of(verb: &Verb, key: &IncidentKey) -> bool {
+    matches!(verb, Verb::Merge { into, .. } if into == key)
 }
 
 /// What came of choosing.
@@ -58,10 +67,14 @@ impl Which {
         first.map(|incident| incident.key.clone()).ok_or_else(|| unknown(client, "no open incident matches"))
     }
 
-    pub(super) fn choose(&self, client: &Client, verb: &str) -> Result<Chosen, Failure> {
-        match &self.matching {
-            Some(query) => self.by_query(client, verb, query),
-            None => self.by_name(client).map(Chosen::These),
+    pub(super) fn choose(&self, client: &Client, verb: &Verb) -> Result<Chosen, Failure> {
+        if let Some(query) = &self.matching {
+            return self.by_query(client, verb, query);
+        }
+        let targets = self.by_name(client)?;
+        match targets.iter().find(|target| is_the_end_of(verb, &target.key)) {
+            Some(target) => Err(Failure::new(Exit::Usage, format!("{} cannot be merged into itself", target.key))),
+            None => Ok(Chosen::These(targets)),
         }
     }
 
@@ -81,7 +94,7 @@ impl Which {
         Ok(targets)
     }
 
-    fn by_query(&self, client: &Client, verb: &str, query: &str) -> Result<Chosen, Failure> {
+    fn by_query(&self, client: &Client, verb: &Verb, query: &str) -> Result<Chosen, Failure> {
         let wanted = looking::wanted(query)?;
         if wanted.is_empty() {
             return Err(Failure::new(Exit::Usage, "--matching needs a query; `is:open` finds every open incident"));
@@ -90,7 +103,8 @@ impl Which {
             return Err(Failure::new(Exit::Stale, format!("what matches is not known, nothing was done: {doubt}")));
         }
         let found = looking::found(client, &wanted, false);
-        let open: Vec<_> = found.incidents.iter().copied().filter(|one| one.state.status.is_open()).collect();
+        let meant = |one: &&Incident| one.state.status.is_open() && !is_the_end_of(verb, &one.key);
+        let open: Vec<_> = found.incidents.iter().copied().filter(meant).collect();
         found.doubt().iter().for_each(|doubt| output::complain(&format!("{doubt}; they are left alone")));
         if open.is_empty() {
             output::line("no open incident matches: nothing to do");
@@ -102,7 +116,8 @@ impl Which {
         table(client, &open);
         let keys: Vec<String> = open.iter().map(|incident| incident.key.to_string()).collect();
         output::complain(&format!(
-            "nothing was done. --yes acts on all that match by then ({verb}); just these {} are: {}",
+            "nothing was done. --yes acts on all that match by then ({}); just these {} are: {}",
+            verb.word(),
             keys.len(),
             keys.join(" ")
         ));

@@ -39,6 +39,10 @@ pub(super) struct Found<'a> {
 }
 
 impl Asking {
+    pub(super) fn is_empty(&self) -> bool {
+        self.query.is_empty() && [&self.team, &self.policy, &self.user].iter().all(|one| one.is_none())
+    }
+
     /// Fails where the query cannot be understood.
     pub(super) fn wanted(&self) -> Result<Wanted, Failure> {
         let mut query =

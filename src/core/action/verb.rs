@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Assignee, Step};
 use crate::core::{
+    arrangement::Arrangement,
     id::{AlertId, FieldId, IncidentKey, PriorityId, ServiceId, WorkflowId},
     incident::{Named, Status, Urgency},
     text::Shown,
@@ -65,6 +66,8 @@ pub enum Verb {
     },
     /// Something new; it has no target.
     Create(Box<NewIncident>),
+    /// On something other than incidents; it has no target either.
+    Arrange(Box<Arrangement>),
 }
 
 /// One change to what an incident says.
@@ -135,6 +138,7 @@ impl Verb {
             Self::RunWorkflow { .. } => "run workflow",
             Self::ResolveAlert { .. } => "resolve alert",
             Self::Create(_) => "create",
+            Self::Arrange(what) => what.word(),
         }
     }
 
@@ -156,7 +160,7 @@ impl Verb {
             Self::StatusUpdate { message } => vec![Step::StatusUpdate(message)],
             Self::RunWorkflow { workflow } => vec![Step::RunWorkflow(workflow.id)],
             Self::ResolveAlert { alert } => vec![Step::ResolveAlert(alert.id)],
-            Self::Create(_) => vec![],
+            Self::Create(_) | Self::Arrange(_) => vec![],
         }
     }
 

@@ -45,6 +45,7 @@ pub(super) struct Reply {
     pub(super) json: Value,
     /// The provider's clock.
     pub(super) date: Option<Timestamp>,
+    pub(super) status: u16,
 }
 
 /// In whose name to act.
@@ -126,20 +127,24 @@ impl Api {
     }
 
     pub(super) async fn put(&self, segments: &[&str], body: Value) -> Result<Value, ProviderError> {
-        self.write(Method::PUT, segments, body).await
+        self.write(Method::PUT, segments, Some(body)).await.map(|reply| reply.json)
     }
 
     pub(super) async fn post(&self, segments: &[&str], body: Value) -> Result<Value, ProviderError> {
-        self.write(Method::POST, segments, body).await
+        self.write(Method::POST, segments, Some(body)).await.map(|reply| reply.json)
     }
 
-    async fn write(&self, method: Method, segments: &[&str], body: Value) -> Result<Value, ProviderError> {
+    pub(super) async fn delete(&self, segments: &[&str]) -> Result<Reply, ProviderError> {
+        self.write(Method::DELETE, segments, None).await
+    }
+
+    async fn write(&self, method: Method, segments: &[&str], body: Option<Value>) -> Result<Reply, ProviderError> {
         let mut headers = self.headers();
         if let Some(from) = self.acting().await? {
             headers.insert(FROM, from);
         }
-        let call = Call { purpose: self.purpose, method, segments, query: &[], headers, body: Some(body) };
-        self.http.write(&call, |answer| self.judge(segments, answer)).await.map(|reply| reply.json)
+        let call = Call { purpose: self.purpose, method, segments, query: &[], headers, body };
+        self.http.write(&call, |answer| self.judge(segments, answer)).await
     }
 
     /// A write that is nobody's action, and so without `From`.
@@ -238,13 +243,13 @@ impl Api {
         if let Some(cut) = answer.cut {
             return Err(cut);
         }
-        let date = http::date(&answer.headers);
+        let (date, status) = (http::date(&answer.headers), answer.status.as_u16());
         if answer.body.iter().all(u8::is_ascii_whitespace) {
-            return Ok(Reply { json: Value::Null, date });
+            return Ok(Reply { json: Value::Null, date, status });
         }
         let json = serde_json::from_slice(&answer.body)
             .map_err(|error| ProviderError::Unreadable { cause: format!("no JSON ({error})") })?;
-        Ok(Reply { json, date })
+        Ok(Reply { json, date, status })
     }
 
     /// What may be wrong when the key is refused.

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     core::{
         id::{AccountName, IncidentId, IncidentKey},
-        incident::{Extra, Observation, Pending, Stamp, State, Status, Urgency},
+        incident::{Extra, Observation, Pending, Stamp, State, Status, Urgency, Via},
         text::Shown,
     },
     provider::ProviderError,
@@ -195,6 +195,12 @@ fn extra(wire: &wire::Incident) -> Extra {
         pending: few(wire.pending_actions.iter().filter_map(pending)),
         alerts: wire.alert_counts.as_ref().and_then(|count| Some((small(count.all?), small(count.triggered?)))),
         changed_by: wire.last_status_change_by.as_ref().and_then(label),
+        assigned_at: wire.assignments.iter().filter_map(|one| one.at).max(),
+        via: match wire.assigned_via.as_deref() {
+            Some("escalation_policy") => Some(Via::EscalationPolicy),
+            Some("direct_assignment") => Some(Via::Direct),
+            Some(_) | None => None,
+        },
         merged_into: merged_into(&wire.resolve_reason),
     }
 }

@@ -8,11 +8,17 @@ mod client;
 mod context;
 mod detail;
 mod errors;
+mod events;
 mod incidents;
 mod lenient;
 mod naming;
 mod oncall;
+mod overrides;
 mod paging;
+mod policies;
+mod rota;
+mod services;
+mod shift_based;
 mod signs;
 mod subscriptions;
 mod webhooks;
@@ -34,10 +40,11 @@ use tokio::time::Instant;
 use self::{
     client::{Api, Owner},
     naming::named,
+    oncall::Window,
     paging::List,
 };
 use super::{
-    Check, Directory, Heard, Provider, ProviderError, Subscriptions, Touch,
+    Check, Directory, Heard, Provider, ProviderError, Rota, Subscriptions, Touch,
     http::{BadAddress, BaseUrl, Http, Limits},
 };
 use crate::core::{
@@ -53,6 +60,7 @@ use crate::core::{
     text::Shown,
 };
 
+pub use events::Events;
 pub use webhooks::Webhooks;
 
 /// What an account needs.
@@ -218,7 +226,10 @@ impl Provider for PagerDuty {
     }
 
     async fn schedules(&self, now: Timestamp) -> Result<Vec<Schedule>, ProviderError> {
-        oncall::schedules(&self.api, now).await
+        let mut all = oncall::schedules(&self.api, now).await?;
+        all.extend(shift_based::schedules(&self.api, Window::ahead_of(now)).await?);
+        all.sort_by(|a, b| a.schedule.name.cmp(&b.schedule.name));
+        Ok(all)
     }
 
     async fn directory(&self) -> Result<Directory, ProviderError> {
@@ -255,6 +266,10 @@ impl Provider for PagerDuty {
     }
 
     fn subscriptions(&self) -> Option<&dyn Subscriptions> {
+        Some(self)
+    }
+
+    fn rota(&self) -> Option<&dyn Rota> {
         Some(self)
     }
 

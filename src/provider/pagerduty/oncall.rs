@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tracing::warn;
 
-use super::{client::Api, naming::named, paging::List, wire};
+use super::{client::Api, naming::named, paging::List, policies, wire};
 use crate::{
     core::{
         id::{PolicyId, ScheduleId, TeamId},
@@ -29,7 +29,7 @@ impl Window {
         Self { from, to: from.checked_add(AHEAD).unwrap_or(from) }
     }
 
-    fn query(self) -> [(&'static str, String); 3] {
+    pub(super) fn query(self) -> [(&'static str, String); 3] {
         [("since", wire::time(self.from)), ("until", wire::time(self.to)), ("time_zone", "UTC".to_owned())]
     }
 }
@@ -39,8 +39,8 @@ const AHEAD: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Schedules with their shifts in one page of the list.
 const RENDERED_PAGE: usize = 25;
 /// Schedules that are asked for one by one, because the list did not hold their shifts.
-const MOST_SINGLE: usize = 100;
-const AT_ONCE: usize = 4;
+pub(super) const MOST_SINGLE: usize = 100;
+pub(super) const AT_ONCE: usize = 4;
 
 /// Everybody on call now. The list covers layer-based and shift-based schedules alike.
 pub(super) async fn on_calls(api: &Api) -> Result<Vec<OnCall>, ProviderError> {
@@ -53,7 +53,7 @@ pub(super) async fn on_calls(api: &Api) -> Result<Vec<OnCall>, ProviderError> {
 }
 
 /// `None` for a row that names no person: nobody is on call there.
-fn on_call(row: Value) -> Result<Option<OnCall>, ProviderError> {
+pub(super) fn on_call(row: Value) -> Result<Option<OnCall>, ProviderError> {
     let unreadable = |lack: &str| ProviderError::Unreadable { cause: format!("an on-call entry without {lack}") };
     let wire: wire::OnCall = serde_json::from_value(row).map_err(|_| unreadable("fields"))?;
     let Some(user) = wire.user else { return Ok(None) };
@@ -104,7 +104,11 @@ async fn one_by_one(api: &Api, names: Vec<Named<ScheduleId>>, window: Window) ->
 }
 
 /// `None` when the schedule was deleted meanwhile.
-async fn single(api: &Api, name: Named<ScheduleId>, window: Window) -> Result<Option<Schedule>, ProviderError> {
+pub(super) async fn single(
+    api: &Api,
+    name: Named<ScheduleId>,
+    window: Window,
+) -> Result<Option<Schedule>, ProviderError> {
     let mut query = window.query().to_vec();
     // Documented here and not for the list: shifts are not cut at the window's ends.
     query.push(("overflow", "true".to_owned()));
@@ -158,6 +162,7 @@ pub(super) async fn directory(api: &Api) -> Result<Directory, ProviderError> {
     let (users, policies) = tokio::try_join!(api.list(&users), api.list(&policies))?;
     Ok(Directory {
         people: users.rows.into_iter().map(person).collect::<Result<_, _>>()?,
+        escalation: policies.rows.iter().filter_map(policies::with_rules).collect(),
         policy_teams: policies.rows.iter().filter_map(teams_of_policy).collect(),
         policies: policies.rows.into_iter().map(policy).collect::<Result<_, _>>()?,
     })

@@ -68,6 +68,8 @@ pub(super) struct Incident {
     pub(super) number: Option<u64>,
     #[serde(deserialize_with = "lenient::list")]
     pub(super) assignments: Vec<Assignment>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) assigned_via: Option<String>,
     #[serde(deserialize_with = "lenient::time")]
     pub(super) updated_at: Option<Timestamp>,
     #[serde(deserialize_with = "lenient::time")]
@@ -100,6 +102,8 @@ pub(super) struct Bridge {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Assignment {
+    #[serde(deserialize_with = "lenient::time")]
+    pub(super) at: Option<Timestamp>,
     #[serde(deserialize_with = "lenient::part")]
     pub(super) assignee: Option<Reference>,
 }

@@ -123,7 +123,7 @@ fn minds(verb: &Verb) -> Minds {
         | Verb::StatusUpdate { .. }
         | Verb::RunWorkflow { .. }
         | Verb::ResolveAlert { .. } => Minds::Resolution,
-        Verb::Note { .. } | Verb::Edit(_) | Verb::Create(_) => Minds::Nothing,
+        Verb::Note { .. } | Verb::Edit(_) | Verb::Create(_) | Verb::Arrange(_) => Minds::Nothing,
     }
 }
 

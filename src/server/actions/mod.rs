@@ -16,13 +16,14 @@ use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 use tokio::time::sleep;
 
+pub(super) use self::read_back::not_seen_done;
 pub use self::{
     create::{create, placeholder},
     read_back::READ_BACK,
     undo::Wait,
 };
 use self::{look::Ready, send::Work};
-use super::{desk::Desk, people::Acting};
+use super::{arrange, desk::Desk, people::Acting};
 use crate::{
     core::{
         action::{Action, Outcome, Step, Target, Verb},
@@ -116,6 +117,10 @@ fn batches(ready: Vec<Ready>) -> Vec<Vec<Ready>> {
 /// Settles what an earlier owner left open: what was sent is read back, what was not is not sent any more.
 pub async fn settle(desk: Arc<Desk>, open: Vec<Action>) {
     for action in open {
+        if let Verb::Arrange(what) = &action.verb {
+            arrange::settle(&desk, &action, what).await;
+            continue;
+        }
         for (key, outcome) in &action.outcomes {
             let (known_as, settled) = match outcome {
                 Outcome::Pending => {
@@ -159,13 +164,13 @@ async fn settle_sent(
     (key.clone(), outcome)
 }
 
-async fn provider_of(desk: &Desk, key: &IncidentKey, acting: &Acting) -> Result<Arc<dyn Provider>, Shown> {
+pub(super) async fn provider_of(desk: &Desk, key: &IncidentKey, acting: &Acting) -> Result<Arc<dyn Provider>, Shown> {
     let account = desk.accounts.get(&key.account).ok_or_else(|| Shown::line("its account is not configured"))?;
     account.provider_for(acting).await.map_err(|e| e.shown())
 }
 
 /// Asks again after a 429, which nothing was done of, when the provider says so.
-async fn patiently<T, F>(mut ask: impl FnMut() -> F) -> Result<T, ProviderError>
+pub(super) async fn patiently<T, F>(mut ask: impl FnMut() -> F) -> Result<T, ProviderError>
 where
     F: Future<Output = Result<T, ProviderError>>,
 {
@@ -184,7 +189,7 @@ async fn each<R, F: Future<Output = R>>(jobs: Vec<F>) -> Vec<R> {
 }
 
 /// Shows outcomes and writes them down, all in one. A final outcome is not replaced.
-async fn record(desk: &Desk, id: ActionId, outcomes: &[(IncidentKey, Outcome)]) -> Result<(), StoreError> {
+pub(super) async fn record(desk: &Desk, id: ActionId, outcomes: &[(IncidentKey, Outcome)]) -> Result<(), StoreError> {
     change(desk, id, |action| {
         for (key, outcome) in outcomes {
             let known = action.outcomes.iter_mut().filter(|(known, was)| known == key && !was.is_final());
@@ -209,7 +214,7 @@ async fn change(desk: &Desk, id: ActionId, change: impl FnOnce(&mut Action)) -> 
 }
 
 /// The same for outcomes that are known whether or not they can be written down.
-async fn record_last(desk: &Desk, id: ActionId, verb: &Verb, outcomes: Vec<(IncidentKey, Outcome)>) {
+pub(super) async fn record_last(desk: &Desk, id: ActionId, verb: &Verb, outcomes: Vec<(IncidentKey, Outcome)>) {
     if outcomes.is_empty() {
         return;
     }

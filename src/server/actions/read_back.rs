@@ -127,7 +127,7 @@ async fn by_its_signs(work: &Work<'_>, step: &Step, key: &IncidentKey, before: B
 
 /// Something that was sent and did not show itself as done in any look. `looked`: the last of them was answered;
 /// earlier ones say little, as the provider may have been slow.
-pub(super) fn not_seen_done(looked: bool, reason: &str) -> Outcome {
+pub(in crate::server) fn not_seen_done(looked: bool, reason: &str) -> Outcome {
     if looked {
         Outcome::Failed { reason: Shown::line(reason) }
     } else {

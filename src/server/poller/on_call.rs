@@ -69,13 +69,19 @@ impl OnCall {
         let schedules = permitted(provider.schedules(theirs(provider, asked_at)).await)?;
         self.asker.desk.hub.publish(Change::Schedules { account: self.asker.name.clone(), schedules });
         let directory = permitted(provider.directory().await)?;
-        let Directory { people, policies, policy_teams } = directory;
+        let Directory { people, policies, policy_teams, escalation } = directory;
         self.asker.desk.hub.publish(Change::Directory {
             account: self.asker.name.clone(),
             people,
             policies,
             policy_teams,
         });
+        let account = self.asker.name.clone();
+        self.asker.desk.hub.publish(Change::Escalation { account: account.clone(), policies: escalation });
+        if let Some(rota) = provider.rota() {
+            let services = permitted(rota.services(asked_at).await)?;
+            self.asker.desk.hub.publish(Change::Services { account, services });
+        }
         self.schedules_due = Instant::now() + SCHEDULES_EVERY;
         Ok(())
     }

@@ -101,12 +101,12 @@ pub(super) fn services(world: &mut World, call: &Call) -> Answered {
     let mut found: Vec<_> = (0..account.services.len()).map(ServiceIx).filter(wanted).collect();
     found.sort_by_key(|ix| account.service(*ix).name);
     let includes = call.query.includes();
-    Ok(Answer::ok(call.query.page()?.of("services", &found, |ix| world.service_json(*ix, &includes))))
+    Ok(Answer::ok(call.query.page()?.of("services", &found, |ix| world.service_now(*ix, &includes, call.now))))
 }
 
 pub(super) fn service(world: &mut World, call: &Call) -> Answered {
     let at = world.account.services.iter().position(|s| s.id == call.id(0)).ok_or_else(Answer::not_found)?;
-    Ok(Answer::ok(json!({"service": world.service_json(ServiceIx(at), &call.query.includes())})))
+    Ok(Answer::ok(json!({"service": world.service_now(ServiceIx(at), &call.query.includes(), call.now)})))
 }
 
 pub(super) fn policies(world: &mut World, call: &Call) -> Answered {

@@ -7,11 +7,15 @@ mod answer;
 mod context;
 mod control;
 mod details;
+pub(crate) mod events;
 mod gate;
 mod incidents;
+mod maintenance;
+mod notifications;
 mod query;
 mod response;
 mod schedules;
+mod shift_schedules;
 pub(crate) mod subscriptions;
 
 use std::{
@@ -169,6 +173,21 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         .route("/schedules/{id}/overrides", get(on(schedules::overrides)).post(on(schedules::create_overrides)))
         .route("/schedules/{id}/overrides/{override_id}", delete(on(schedules::delete_override)))
         .route("/oncalls", get(on(schedules::oncalls)))
+        .route("/v3/schedules", get(on(shift_schedules::list)))
+        .route("/v3/schedules/{id}", get(on(shift_schedules::one)))
+        .route(
+            "/v3/schedules/{id}/overrides",
+            get(on(shift_schedules::overrides)).post(on(shift_schedules::create_overrides)),
+        )
+        .route("/v3/schedules/{id}/overrides/{override_id}", delete(on(shift_schedules::delete)))
+        .route(
+            "/v3/schedules/{id}/custom_shifts",
+            get(on(shift_schedules::custom_shifts)).post(on(shift_schedules::create_custom_shifts)),
+        )
+        .route("/v3/schedules/{id}/custom_shifts/{custom_shift_id}", delete(on(shift_schedules::delete)))
+        .route("/notifications", get(on(notifications::list)))
+        .route("/maintenance_windows", get(on(maintenance::list)).post(on(maintenance::create)))
+        .route("/maintenance_windows/{id}", delete(on(maintenance::end)))
         .route("/incidents", get(on(incidents::list)).put(on(actions::update_many)).post(on(actions::create)))
         .route("/incidents/{id}", get(on(incidents::one)).put(on(actions::update_one)))
         .route("/incidents/{id}/snooze", post(on(actions::snooze)))
@@ -196,5 +215,5 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         })
         .layer(from_fn_with_state(Arc::clone(shared), gate::pass))
         .with_state(Arc::clone(shared));
-    control::router(Arc::clone(shared)).fallback_service(api)
+    control::router(Arc::clone(shared)).merge(events::router(Arc::clone(shared))).fallback_service(api)
 }

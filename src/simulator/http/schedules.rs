@@ -9,7 +9,7 @@ use super::{
         json::{Includes, with},
         world::{
             Account, ScheduleIx, UserIx, World,
-            account::{Override, Schedule},
+            account::{Kind, Made, Override, Schedule},
             rota::{self, Duty, Shift},
         },
     },
@@ -30,6 +30,9 @@ pub(super) fn list(world: &mut World, call: &Call) -> Answered {
     let query = call.query.one("query").map(str::to_lowercase);
     let wanted = |ix: &ScheduleIx| {
         let schedule = account.schedule(*ix);
+        if schedule.kind == Kind::Shifts {
+            return false;
+        }
         let named = query.as_ref().is_none_or(|q| schedule.name.to_lowercase().contains(q));
         named && in_set(call, "team_ids", &account.team(schedule.team).id)
     };
@@ -77,9 +80,19 @@ fn window_around(call: &Call, zone: &TimeZone) -> Result<Option<Window>, Answer>
     Ok(Some(window))
 }
 
+/// The schedule of the path, if it is one of this system.
+fn layered(account: &Account, call: &Call) -> Result<ScheduleIx, Answer> {
+    let ix = account.find_schedule(call.id(0)).ok_or_else(Answer::not_found)?;
+    if account.schedule(ix).kind == Kind::Shifts {
+        let words = "This is a shift-based schedule. Use the /v3/schedules endpoints instead.";
+        return Err(super::bad_request(2001, words));
+    }
+    Ok(ix)
+}
+
 pub(super) fn one(world: &mut World, call: &Call) -> Answered {
     let account = &world.account;
-    let ix = account.find_schedule(call.id(0)).ok_or_else(Answer::not_found)?;
+    let ix = layered(account, call)?;
     let zone = call.query.zone(account.schedule(ix).zone)?;
     let window = window_around(call, &zone)?;
     let ends = if call.query.flag("overflow") { Ends::Whole } else { Ends::Cut };
@@ -154,7 +167,7 @@ fn next_for(account: &Account, ix: ScheduleIx, user: &str, now: Timestamp, zone:
 /// Everybody who is on call in the window.
 pub(super) fn users(world: &mut World, call: &Call) -> Answered {
     let account = &world.account;
-    let ix = account.find_schedule(call.id(0)).ok_or_else(Answer::not_found)?;
+    let ix = layered(account, call)?;
     let zone = call.query.zone(account.schedule(ix).zone)?;
     let (since, until) = window_around(call, &zone)?.unwrap_or((call.now, clock::after(call.now, FORTNIGHT)));
     let mut users: Vec<UserIx> =
@@ -173,7 +186,7 @@ fn override_json(account: &Account, one: &Override, zone: &TimeZone) -> Value {
 /// Documented to answer 201, and it does.
 pub(super) fn overrides(world: &mut World, call: &Call) -> Answered {
     let account = &world.account;
-    let ix = account.find_schedule(call.id(0)).ok_or_else(Answer::not_found)?;
+    let ix = layered(account, call)?;
     let zone = call.query.zone(account.schedule(ix).zone)?;
     let (Some(since), Some(until)) = (call.query.time("since", &zone)?, call.query.time("until", &zone)?) else {
         return Err(Answer::invalid("since and until are required"));
@@ -184,7 +197,7 @@ pub(super) fn overrides(world: &mut World, call: &Call) -> Answered {
 }
 
 pub(super) fn create_overrides(world: &mut World, call: &Call) -> Answered {
-    let ix = world.account.find_schedule(call.id(0)).ok_or_else(Answer::not_found)?;
+    let ix = layered(&world.account, call)?;
     let body = call.json()?;
     if let Some(item) = body.get("override") {
         // The old form for one, with its old answer.
@@ -220,7 +233,7 @@ fn create_override(world: &mut World, call: &Call, ix: ScheduleIx, item: &Value)
     if end <= call.now {
         return Err(Answer::invalid("Override must not end in the past"));
     }
-    let new = Override { id: world.dice.long_id(), start: start.max(call.now), end, user };
+    let new = Override { made: Made::Over, id: world.dice.long_id(), start: start.max(call.now), end, user };
     let json = override_json(&world.account, &new, &zone);
     world.account.schedules[ix.0].overrides.push(new);
     Ok(json)
@@ -228,7 +241,7 @@ fn create_override(world: &mut World, call: &Call, ix: ScheduleIx, item: &Value)
 
 /// 204 for one that lies ahead, 200 for one that is cut short now; those of the past stay.
 pub(super) fn delete_override(world: &mut World, call: &Call) -> Answered {
-    let ix = world.account.find_schedule(call.id(0)).ok_or_else(Answer::not_found)?;
+    let ix = layered(&world.account, call)?;
     let Schedule { overrides, .. } = &mut world.account.schedules[ix.0];
     let at = overrides.iter().position(|o| o.id == call.id(1)).ok_or_else(Answer::not_found)?;
     let running = &mut overrides[at];

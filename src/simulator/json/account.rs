@@ -7,7 +7,7 @@ use super::{
         clock,
         world::{
             Account, PolicyIx, PriorityIx, ScheduleIx, ServiceIx, TeamIx, UserIx, World,
-            account::{Feed, Layer, Target},
+            account::{Feed, Layer, Maintenance, Target},
             slug,
         },
     },
@@ -203,5 +203,15 @@ impl World {
         };
         let last = self.latest_of(ix).map(clock::rest);
         with(self.account.service_parts(ix, includes), json!({"status": status, "last_incident_timestamp": last}))
+    }
+
+    /// The same, with a word for maintenance.
+    pub(crate) fn service_now(&self, ix: ServiceIx, includes: &Includes, now: jiff::Timestamp) -> Value {
+        let runs = |one: &Maintenance| one.services.contains(&ix) && one.start <= now && now < one.end;
+        let mut service = self.service_json(ix, includes);
+        if self.account.maintenance.iter().any(runs) {
+            service["status"] = json!("maintenance");
+        }
+        service
     }
 }

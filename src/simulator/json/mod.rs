@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::world::{
     Account, Agent, PolicyIx, PriorityIx, ScheduleIx, ServiceIx, TeamIx, UserIx,
-    account::{Policy, Schedule, Service, Team, User},
+    account::{Kind, Policy, Schedule, Service, Team, User},
 };
 
 /// Where the objects say they live. Nothing answers there: the base address is the simulator's own.
@@ -86,7 +86,12 @@ impl Account {
     }
 
     pub(crate) fn schedule_ref(&self, ix: ScheduleIx) -> Value {
-        schedule_thing(self.schedule(ix), "schedule_reference")
+        let schedule = self.schedule(ix);
+        let kind = match schedule.kind {
+            Kind::Layers => "schedule_reference",
+            Kind::Shifts => "schedule_v3_reference",
+        };
+        schedule_thing(schedule, kind)
     }
 
     /// Priorities have no page of their own.

@@ -4,6 +4,7 @@ mod context;
 mod delivery;
 mod faults;
 mod lists;
+mod rota;
 mod shapes;
 mod states;
 

@@ -29,6 +29,7 @@ const MAY_BE_EMPTY: &[&str] = &[
     "incidents_responders",
     "rendered_schedule_entries",
     "responder_requests",
+    "escalation_policies.services",
     "restrictions",
 ];
 /// Optional: this account has no OAuth client, `reopened_at` is missing from real webhooks too, a refused override has no id.
@@ -164,6 +165,23 @@ async fn schedules(stage: &Stage, shapes: &mut Shapes) {
     shapes.get(stage, "/schedules/{id}/users", &format!("{path}/users?{window}")).await;
     let next = format!("{path}?{window}&include_next_oncall_for_user={}", stage.user(2));
     shapes.get(stage, "/schedules/{id}", &next).await;
+    let shifts = shapes.get(stage, "/v3/schedules", "/v3/schedules").await;
+    let path = format!("/v3/schedules/{}", ids(&shifts["schedules"])[0]);
+    shapes.get(stage, "/v3/schedules/{id}", &path).await;
+}
+
+async fn maintenance(stage: &Stage, shapes: &mut Shapes) {
+    let service = text(&stage.get("/services?query=Payments").await.body["services"][0]["id"]);
+    let now = jiff::Timestamp::now();
+    let window = json!({"type": "maintenance_window", "start_time": now, "end_time": now + jiff::SignedDuration::from_hours(1),
+        "description": "disk swap", "services": [{"id": service, "type": "service_reference"}]});
+    let made = stage.post("/maintenance_windows", json!({"maintenance_window": window})).await;
+    assert_eq!(made.status, 201);
+    shapes.check("POST /maintenance_windows", &made.body);
+    shapes.get(stage, "/maintenance_windows", "/maintenance_windows").await;
+    stage.trigger("db").await;
+    let window = format!("since={}&until={}", now, now + jiff::SignedDuration::from_hours(1));
+    shapes.get(stage, "/notifications", &format!("/notifications?{window}")).await;
 }
 
 async fn incidents(stage: &Stage, shapes: &mut Shapes) {
@@ -233,6 +251,7 @@ async fn every_answer_has_the_keys_and_types_of_the_official_example() {
 
     account(&stage, &mut shapes).await;
     schedules(&stage, &mut shapes).await;
+    maintenance(&stage, &mut shapes).await;
     incidents(&stage, &mut shapes).await;
     webhooks(&stage, &mut shapes).await;
 

@@ -102,8 +102,39 @@ pub(crate) struct Layer {
     pub(crate) daily: Option<Daily>,
 }
 
+/// Which of the two systems keeps a schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Layers,
+    /// `/v3/schedules`: each layer is a rotation.
+    Shifts,
+}
+
+/// How an override came to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Made {
+    Over,
+    /// In place of somebody, as shift-based schedules want it named.
+    InPlaceOf(UserIx),
+    /// Beside the rotations.
+    Extra,
+}
+
+/// A time in which services call nobody.
+#[derive(Debug, Clone)]
+pub(crate) struct Maintenance {
+    pub(crate) id: String,
+    pub(crate) number: usize,
+    pub(crate) start: Timestamp,
+    pub(crate) end: Timestamp,
+    pub(crate) description: String,
+    pub(crate) services: Vec<ServiceIx>,
+    pub(crate) by: UserIx,
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Override {
+    pub(crate) made: Made,
     pub(crate) id: String,
     pub(crate) start: Timestamp,
     pub(crate) end: Timestamp,
@@ -121,6 +152,7 @@ pub(crate) struct Schedule {
     /// The last created wins.
     pub(crate) overrides: Vec<Override>,
     pub(crate) team: TeamIx,
+    pub(crate) kind: Kind,
 }
 
 #[derive(Debug)]
@@ -141,6 +173,7 @@ pub(crate) struct Account {
     /// Most severe first.
     pub(crate) priorities: Vec<Priority>,
     pub(crate) subscription: String,
+    pub(crate) maintenance: Vec<Maintenance>,
 }
 
 impl Account {

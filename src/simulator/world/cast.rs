@@ -5,8 +5,8 @@ use jiff::{Timestamp, civil, tz::TimeZone};
 use super::{
     super::{clock, dice::Dice},
     account::{
-        Account, Daily, Feed, Layer, Policy, PolicyIx, Priority, Rule, Schedule, ScheduleIx, Service, Target, Team,
-        TeamIx, User, UserIx,
+        Account, Daily, Feed, Kind, Layer, Policy, PolicyIx, Priority, Rule, Schedule, ScheduleIx, Service, Target,
+        Team, TeamIx, User, UserIx,
     },
 };
 
@@ -63,7 +63,7 @@ const PRIORITIES: &[(&str, &str)] = &[
 const COLORS: &[&str] = &["green", "red", "purple", "dark-slate-blue", "teal", "maroon"];
 
 pub(super) fn account(dice: &mut Dice, now: Timestamp) -> Account {
-    Account {
+    let mut account = Account {
         zone: ACCOUNT_ZONE,
         users: users(dice),
         teams: TEAMS.iter().map(|&(name, description)| Team { id: dice.short_id(), name, description }).collect(),
@@ -75,7 +75,41 @@ pub(super) fn account(dice: &mut Dice, now: Timestamp) -> Account {
             .map(|&(name, description)| Priority { id: dice.short_id(), name, description })
             .collect(),
         subscription: dice.short_id(),
-    }
+        maintenance: vec![],
+    };
+    add_shift_based(&mut account, now);
+    account
+}
+
+/// What came with the newer system: a schedule of shifts that leaves the nights to nobody, and its policy. Its ids are
+/// always the same, so that those of all others stay what the seed says.
+fn add_shift_based(account: &mut Account, now: Timestamp) {
+    let mut dice = Dice::new(3);
+    let days = Daily { from: civil::time(7, 0, 0, 0), seconds: 15 * 3600 };
+    let start = monday(now, "Europe/London", 7);
+    let rotation = Layer { daily: Some(days), ..layer(&mut dice, "Weekdays and weekends", start, DAY, &[6, 7, 11]) };
+    let schedule = ScheduleIx(account.schedules.len());
+    account.schedules.push(Schedule {
+        id: dice.short_id(),
+        name: "Edge Days",
+        description: "Shifts by day, nobody by night",
+        zone: "Europe/London",
+        layers: vec![rotation],
+        overrides: vec![],
+        team: TeamIx(1),
+        kind: Kind::Shifts,
+    });
+    let targets = [(5, vec![Target::Schedule(schedule)]), (15, vec![Target::User(UserIx(7))])];
+    let rule = |(delay_minutes, targets)| Rule { id: dice.short_id(), delay_minutes, targets };
+    let rules = targets.into_iter().map(rule).collect();
+    account.policies.push(Policy {
+        id: dice.short_id(),
+        name: "Edge On-Call",
+        description: "The edge by day, the lead after that",
+        rules,
+        loops: 0,
+        team: TeamIx(1),
+    });
 }
 
 fn users(dice: &mut Dice) -> Vec<User> {
@@ -144,7 +178,16 @@ fn schedules(dice: &mut Dice, now: Timestamp) -> Vec<Schedule> {
                 .iter()
                 .map(|(name, users, daily)| Layer { daily: *daily, ..layer(dice, name, start, turn, users) });
             let layers = layers.collect();
-            Schedule { id: dice.short_id(), name, description, zone, layers, overrides: vec![], team: TeamIx(team) }
+            Schedule {
+                id: dice.short_id(),
+                name,
+                description,
+                zone,
+                layers,
+                overrides: vec![],
+                team: TeamIx(team),
+                kind: Kind::Layers,
+            }
         };
     let days = Daily { from: civil::time(8, 0, 0, 0), seconds: 12 * 3600 };
     vec![

@@ -1,166 +1,87 @@
-//! The blocks of handlebars.js, in place of the crate's: those differ for `{}`, for 0, and for `@key` in lists.
+//! The helpers of handlebars.js itself.
 
-use handlebars::{
-    BlockContext, BlockParamHolder, Context, Handlebars, Helper as Call, HelperDef, HelperResult, Output, PathAndJson,
-    RenderContext, Renderable as _, Template,
+use std::rc::Rc;
+
+use super::Table;
+use crate::template::{
+    javascript::{Outcome, Value, number, throw},
+    machine::{Data, Invocation},
 };
-use serde_json::Value;
 
-pub(super) fn register(registry: &mut Handlebars<'_>) {
-    registry.register_helper("if", Box::new(If { wanted: true }));
-    registry.register_helper("unless", Box::new(If { wanted: false }));
-    registry.register_helper("with", Box::new(With));
-    registry.register_helper("each", Box::new(Each));
+pub(super) const HELPERS: Table =
+    &[("if", if_), ("unless", unless), ("with", with), ("each", each), ("lookup", lookup)];
+
+fn if_(call: &Invocation<'_>) -> Outcome {
+    conditional(call, true)
 }
 
-/// JavaScript's truth: lists and objects are always true.
-pub(super) fn is_true(value: Option<&Value>) -> bool {
-    match value {
-        None | Some(Value::Null) => false,
-        Some(Value::Bool(yes)) => *yes,
-        Some(Value::Number(number)) => number.as_f64() != Some(0.0),
-        Some(Value::String(text)) => !text.is_empty(),
-        Some(Value::Array(_) | Value::Object(_)) => true,
+fn unless(call: &Invocation<'_>) -> Outcome {
+    conditional(call, false)
+}
+
+fn conditional(call: &Invocation<'_>, wanted: bool) -> Outcome {
+    let [value] = call.args.as_slice() else { return call.fails("takes exactly one value") };
+    let zero_counts = call.hash("includeZero").is_true();
+    let holds = !value.is_empty() && (zero_counts || value.is_true());
+    let this = call.this.clone();
+    if holds == wanted { call.then(this) } else { call.otherwise(this) }
+}
+
+fn with(call: &Invocation<'_>) -> Outcome {
+    let [value] = call.args.as_slice() else { return call.fails("takes exactly one value") };
+    if value.is_empty() {
+        return call.otherwise(call.this.clone());
     }
+    let data = call.options.data.clone();
+    call.then_with(&call.options, value.clone(), Some(data), Some(vec![value.clone()]))
 }
 
-/// Handlebars' own idea of nothing: zero is something, an empty list is not.
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Array(items) => items.is_empty(),
-        Value::Number(_) => false,
-        other => !is_true(Some(other)),
-    }
-}
-
-fn draw<'reg: 'rc, 'rc>(
-    template: Option<&'rc Template>,
-    registry: &'reg Handlebars<'reg>,
-    context: &'rc Context,
-    state: &mut RenderContext<'reg, 'rc>,
-    out: &mut dyn Output,
-) -> HelperResult {
-    template.map_or(Ok(()), |template| template.render(registry, context, state, out))
-}
-
-struct If {
-    wanted: bool,
-}
-
-impl HelperDef for If {
-    fn call<'reg: 'rc, 'rc>(
-        &self,
-        call: &Call<'rc>,
-        registry: &'reg Handlebars<'reg>,
-        context: &'rc Context,
-        state: &mut RenderContext<'reg, 'rc>,
-        out: &mut dyn Output,
-    ) -> HelperResult {
-        let value = call.param(0).map_or(&Value::Null, PathAndJson::value);
-        let zero_counts = call.hash_get("includeZero").is_some_and(|zero| is_true(Some(zero.value())));
-        let holds = !is_empty(value) && (zero_counts || is_true(Some(value)));
-        let template = if holds == self.wanted { call.template() } else { call.inverse() };
-        draw(template, registry, context, state, out)
-    }
-}
-
-/// The scope of `value`: by its path where it has one, which saves a copy.
-fn scope<'rc>(value: &PathAndJson<'rc>) -> BlockContext<'rc> {
-    let mut block = BlockContext::new();
-    match value.context_path() {
-        Some(path) => block.base_path_mut().clone_from(path),
-        None => block.set_base_value(value.value().clone()),
-    }
-    block
-}
-
-struct With;
-
-impl HelperDef for With {
-    fn call<'reg: 'rc, 'rc>(
-        &self,
-        call: &Call<'rc>,
-        registry: &'reg Handlebars<'reg>,
-        context: &'rc Context,
-        state: &mut RenderContext<'reg, 'rc>,
-        out: &mut dyn Output,
-    ) -> HelperResult {
-        let Some(value) = call.param(0).filter(|value| !is_empty(value.value())) else {
-            return draw(call.inverse(), registry, context, state, out);
-        };
-        let mut block = scope(value);
-        if let Some(outer) = state.block() {
-            block.local_variables_mut().clone_from(outer.local_variables());
-        }
-        if let Some(name) = call.block_param() {
-            block.set_block_param(name, BlockParamHolder::value(value.value().clone()));
-        }
-        state.push_block(block);
-        let drawn = draw(call.template(), registry, context, state, out);
-        state.pop_block();
-        drawn
-    }
-}
-
-struct Each;
-
-impl HelperDef for Each {
-    fn call<'reg: 'rc, 'rc>(
-        &self,
-        call: &Call<'rc>,
-        registry: &'reg Handlebars<'reg>,
-        context: &'rc Context,
-        state: &mut RenderContext<'reg, 'rc>,
-        out: &mut dyn Output,
-    ) -> HelperResult {
-        let Some(value) = call.param(0) else { return Ok(()) };
-        let items: Vec<(Value, &Value)> = match value.value() {
-            Value::Array(items) => items.iter().enumerate().map(|(at, item)| (Value::from(at), item)).collect(),
-            Value::Object(fields) => fields.iter().map(|(key, field)| (Value::from(key.as_str()), field)).collect(),
-            _ => vec![],
-        };
-        if items.is_empty() {
-            return draw(call.inverse(), registry, context, state, out);
-        }
-        let last = items.len() - 1;
-        for (at, (key, item)) in items.into_iter().enumerate() {
-            let mut block = item_scope(value, &key, item);
-            block.set_local_var("index", Value::from(at));
-            block.set_local_var("first", Value::from(at == 0));
-            block.set_local_var("last", Value::from(at == last));
-            name_item(&mut block, call, &key, item);
-            block.set_local_var("key", key);
-            state.push_block(block);
-            let drawn = draw(call.template(), registry, context, state, out);
-            state.pop_block();
-            drawn?;
-        }
-        Ok(())
-    }
-}
-
-fn item_scope<'rc>(whole: &PathAndJson<'rc>, key: &Value, item: &Value) -> BlockContext<'rc> {
-    let mut block = BlockContext::new();
-    match whole.context_path() {
-        Some(path) => {
-            let name = key.as_str().map_or_else(|| key.to_string(), str::to_owned);
-            *block.base_path_mut() = path.iter().cloned().chain([name]).collect();
-        }
-        None => block.set_base_value(item.clone()),
-    }
-    block
-}
-
-/// `as |item key|`
-fn name_item<'rc>(block: &mut BlockContext<'rc>, call: &Call<'rc>, key: &Value, item: &Value) {
-    let (item_name, key_name) = match call.block_param_pair() {
-        Some((item_name, key_name)) => (Some(item_name), Some(key_name)),
-        None => (call.block_param(), None),
+fn each(call: &Invocation<'_>) -> Outcome {
+    let [value] = call.args.as_slice() else { return call.fails("takes exactly one value") };
+    let mut out = String::new();
+    let keys: Vec<Value> = match value {
+        Value::List(list) => (0..list.len()).map(|at| Value::Number(number::of_count(at))).collect(),
+        Value::Object(_) => value.keys().into_iter().map(Value::Text).collect(),
+        _ => vec![],
     };
-    if let Some(name) = item_name {
-        block.set_block_param(name, BlockParamHolder::value(item.clone()));
+    if keys.is_empty() {
+        return call.otherwise(call.this.clone());
     }
-    if let Some(name) = key_name {
-        block.set_block_param(name, BlockParamHolder::value(key.clone()));
+    let data = Rc::new(Data::child(&call.options.data));
+    let last = keys.len() - 1;
+    for (at, key) in keys.into_iter().enumerate() {
+        let item = value.get(&key.to_text());
+        data.vars.set("key", key.clone());
+        data.vars.set("index", Value::Number(number::of_count(at)));
+        data.vars.set("first", Value::Bool(at == 0));
+        data.vars.set("last", Value::Bool(at == last));
+        let made = call.then_with(&call.options, item.clone(), Some(data.clone()), Some(vec![item, key]))?;
+        out.push_str(&made.to_text());
+    }
+    Ok(Value::from(out))
+}
+
+fn lookup(call: &Invocation<'_>) -> Outcome {
+    let object = call.arg(0);
+    if !object.is_true() {
+        return Ok(object);
+    }
+    match call.args.as_slice() {
+        [object, key] => Ok(object.get(&key.to_text())),
+        _ => throw("`lookup` takes two values"),
+    }
+}
+
+/// `{{#x}}…{{/x}}` over a field: once, for each item, or not at all.
+pub(crate) fn section(call: &Invocation<'_>) -> Outcome {
+    let value = call.arg(0);
+    let this = call.this.clone();
+    match &value {
+        Value::Bool(true) => call.then(this),
+        Value::Bool(false) | Value::Undefined | Value::Null => call.otherwise(this),
+        Value::List(list) if list.len() == 0 => call.otherwise(this),
+        Value::List(_) => each(call),
+        // The block parameters of such a block are those around it.
+        _ => call.then_with(&call.options, value, None, Some(call.machine.params_around())),
     }
 }

@@ -21,7 +21,8 @@ use crate::{
         Model,
         geometry::{self, IncidentList},
         incidents::{
-            acknowledged_at, doubt, judged, last_action, outcome_mark, page, status_mark, status_tone, urgency_word,
+            acknowledged_at, doubt, judged, last_action, next_paged_short, outcome_mark, page, status_mark,
+            status_tone, urgency_word,
         },
         troubles::{Trouble, troubles},
     },
@@ -74,6 +75,8 @@ struct Columns {
     age: usize,
     service: usize,
     assignee: usize,
+    /// Who is paged next, and when.
+    next: usize,
     title: usize,
 }
 
@@ -91,13 +94,15 @@ impl Columns {
             age: 4,
             service: 0,
             assignee: 0,
+            next: 0,
             title: 0,
         };
         let mut columns = match width {
             0..60 => narrow,
             60..80 => Self { number: 6, priority: 4, assignee: 10, ..narrow },
             80..110 => Self { number: 6, urgency: 4, priority: 4, service: 11, assignee: 8, ..narrow },
-            _ => Self { status: 12, number: 7, urgency: 4, priority: 4, service: 20, assignee: 20, ..narrow },
+            110..120 => Self { status: 12, number: 7, urgency: 4, priority: 4, service: 20, assignee: 20, ..narrow },
+            _ => Self { status: 12, number: 7, urgency: 4, priority: 4, service: 16, assignee: 16, next: 17, ..narrow },
         };
         if board.accounts.len() > 1 {
             columns.account = if width < 60 { 4 } else { 8 };
@@ -110,9 +115,9 @@ impl Columns {
         columns
     }
 
-    fn fixed(&self) -> [usize; 8] {
-        let Self { account, status, number, urgency, priority, age, service, assignee, title: _ } = *self;
-        [account, status, number, urgency, priority, age, service, assignee]
+    fn fixed(&self) -> [usize; 9] {
+        let Self { account, status, number, urgency, priority, age, service, assignee, next, title: _ } = *self;
+        [account, status, number, urgency, priority, age, service, assignee, next]
     }
 }
 
@@ -132,7 +137,7 @@ fn rows(model: &Model, headless: bool, frame: &mut Frame<'_>, at: &IncidentList)
 
 fn names(widths: &Columns) -> String {
     let mut line = " ".repeat(GUTTER);
-    let names = ["account", "status", "number", "urg", "prio", " age", "service", "assignee"];
+    let names = ["account", "status", "number", "urg", "prio", " age", "service", "assignee", "next paged"];
     for (name, width) in names.iter().zip(widths.fixed()).filter(|(_, width)| *width > 0) {
         push(&mut line, name, width);
     }
@@ -175,7 +180,7 @@ fn row(model: &Model, incident: &Incident, widths: &Columns) -> Line<'static> {
     line
 }
 
-/// Priority, age, service, assignee and title.
+/// Priority, age, service, assignee, who is next, and title.
 fn facts(model: &Model, incident: &Incident, widths: &Columns) -> String {
     let state = &incident.state;
     let mut text = String::new();
@@ -189,6 +194,9 @@ fn facts(model: &Model, incident: &Incident, widths: &Columns) -> String {
     }
     if widths.assignee > 0 {
         push(&mut text, &assignee(incident, widths.assignee), widths.assignee);
+    }
+    if widths.next > 0 {
+        push(&mut text, &next_paged_short(model, incident), widths.next);
     }
     text.push_str(&fit(&incident.headline(), widths.title));
     text

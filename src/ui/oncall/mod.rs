@@ -12,12 +12,14 @@ use crate::{
     app::{
         Link, Model, filter,
         oncall::{
-            TITLE,
+            TITLE, grid,
             lines::{Edge, Says, Stretch, TWO_LINES, lines},
+            mine::{Next, Now},
         },
         page::Tone,
     },
     core::{
+        rota::Relief,
         text::{Shown, fit},
         words,
     },
@@ -37,6 +39,9 @@ const UNTIL: usize = 30;
 
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let state = &model.oncall;
+    if let Some(grid) = &state.grid {
+        return super::scrolled(model, grid::lines(model), grid.offset, frame, area);
+    }
     let at = filter::list_areas(area, TITLE, &state.filter);
     title(model, frame, at.title);
     let lines = lines(model);
@@ -130,12 +135,75 @@ fn says<'a>(model: &Model, theirs: Timestamp, says: &Says<'a>, width: usize) -> 
             vec![span(model, Tone::Caution, words)]
         }
         Says::Nobody => vec![span(model, Tone::Plain, "nobody is on call, says the provider")],
-        Says::NoSchedules if narrow => vec![span(model, Tone::Plain, "no layer schedules; shift ones unread")],
-        Says::NoSchedules => {
-            vec![span(model, Tone::Plain, "no layer-based schedules; shift-based ones are not read yet")]
+        Says::NoSchedules => vec![span(model, Tone::Plain, "no schedules, says the provider")],
+        Says::MeNow(now) => me_now(model, theirs, *now, width),
+        Says::MeNext(next) => me_next(model, *next, width),
+        Says::Then { who, me } => then(model, who, *me, width),
+        Says::Empty { level, through } => {
+            let names: Vec<&str> = through.iter().map(Shown::as_str).collect();
+            let through = if names.is_empty() { String::new() } else { format!(" via {}", names.join(", ")) };
+            vec![
+                span(model, Tone::Faint, format!("{level:>2} ")),
+                span(model, Tone::Alarm, fit(&format!("! NOBODY is on call{through}"), width.saturating_sub(3))),
+            ]
         }
         Says::Blank => vec![],
     }
+}
+
+/// Whether I have the pager: `you: ON CALL L1 of Payments until today 08:00`.
+fn me_now<'a>(model: &Model, theirs: Timestamp, now: Now<'_>, width: usize) -> Vec<Span<'a>> {
+    let (tone, words) = match now {
+        Now::On { duty, others } => {
+            let (until, _) = until(model, theirs, duty.end);
+            let others = if others > 0 { format!(", and {others} more") } else { String::new() };
+            let policy = if model.size.0 < TWO_LINES { String::new() } else { format!(" of {}", duty.policy.name) };
+            (Tone::Accent, format!("you: ON CALL L{}{policy} {until}{others}", duty.level))
+        }
+        Now::Off => (Tone::Plain, "you: not on call now".to_owned()),
+        Now::NotKnown => (Tone::Caution, "you: on call or not is not known".to_owned()),
+    };
+    vec![span(model, tone, fit(&words, width))]
+}
+
+/// When I have it next: `next Thu 12 Jun 08:00 – Fri 13 Jun 08:00, L1 of Payments`.
+fn me_next<'a>(model: &Model, next: Next<'_>, width: usize) -> Vec<Span<'a>> {
+    let (tone, words) = match next {
+        Next::Duty(duty) => {
+            let from = duty.start.map_or_else(|| "now".to_owned(), |start| moment(model, start));
+            let till = duty.end.map_or_else(String::new, |end| format!(" – {}", moment(model, end)));
+            (Tone::Plain, format!("next {from}{till}, L{} of {}", duty.level, duty.policy.name))
+        }
+        Next::NotBefore(until) => (Tone::Plain, format!("next: not before {}", day(model, until))),
+        Next::Asking => (Tone::Faint, "next: asking…".to_owned()),
+        Next::NotKnown(why) => (Tone::Caution, format!("next: not known: {why}")),
+    };
+    vec![span(model, tone, format!("     {}", fit(&words, width.saturating_sub(5))))]
+}
+
+/// Who follows: `then Bob Okafor today 08:00 – Wed 11 Jun 08:00`.
+fn then<'a>(model: &Model, who: &Relief<'_>, me: bool, width: usize) -> Vec<Span<'a>> {
+    let narrow = model.size.0 < TWO_LINES;
+    let (tone, words) = match who {
+        Relief::Person(stretch) => {
+            let (name, width) = (stretch.who.map_or("nobody", |who| who.name.as_str()), width.saturating_sub(8));
+            let from = stretch.start.known().map_or_else(String::new, |start| format!(" {}", moment(model, start)));
+            let till = match stretch.end {
+                Edge::At(end) if !narrow => format!(" – {}", moment(model, end)),
+                Edge::Beyond(end) if !narrow => format!(", beyond {}", day(model, end)),
+                Edge::At(_) | Edge::Beyond(_) => String::new(),
+            };
+            let room = width.saturating_sub(from.chars().count() + till.chars().count());
+            let tone = if me { Tone::Accent } else { Tone::Faint };
+            (tone, format!("then {}{from}{till}", named(&Shown::line(name), me, room)))
+        }
+        Relief::Gap { from, until } => {
+            let until = until.map_or_else(String::new, |until| format!(" – {}", moment(model, until)));
+            (Tone::Alarm, format!("then ! NOBODY {}{until}", moment(model, *from)))
+        }
+        Relief::Beyond(to) => (Tone::Faint, format!("the same beyond {}", day(model, *to))),
+    };
+    vec![span(model, tone, format!("   {}", fit(&words, width.saturating_sub(3))))]
 }
 
 /// The name of something, and what it is.

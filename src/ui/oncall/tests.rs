@@ -218,12 +218,64 @@ fn utc_is_called_utc_under_all_its_names() {
 }
 
 #[test]
-fn schedules_of_a_kind_that_is_not_read_are_not_called_none() {
-    for (width, words) in [(80, "shift-based ones are not read yet"), (40, "no layer schedules; shift ones unread")] {
+fn no_schedules_is_what_the_provider_says() {
+    for width in [80, 40] {
         let mut model = attached(board_with(|account| account.schedules.clear()), width, 24);
         press(&mut model, "2");
         let screen = screen(&model, width, 24);
-        assert!(screen.contains(words), "{screen}");
-        assert!(!screen.contains("no schedules"), "{screen}");
+        assert!(screen.contains("no schedules, says the provider"), "{screen}");
+    }
+}
+
+#[test]
+fn the_week_as_a_grid_and_the_day_of_all_schedules() {
+    both("grid_week", &board(), "/ p r i m a r y enter G w");
+    both("grid_day", &board(), "d");
+}
+
+#[test]
+fn a_week_in_which_the_clocks_go_back_keeps_its_columns() {
+    let mut board = board_with(|account| {
+        let schedule = &mut account.schedules[0];
+        let time = crate::ui::fixtures::time;
+        schedule.from = time("2025-10-23T22:00:00Z");
+        schedule.to = time("2025-11-01T00:00:00Z");
+        let shift = |from, to, user| Shift { start: time(from), end: time(to), user, from_override: false };
+        schedule.shifts = vec![
+            shift("2025-10-23T22:00:00Z", "2025-10-26T01:00:00Z", bob()),
+            shift("2025-10-26T01:00:00Z", "2025-11-01T00:00:00Z", carol()),
+        ];
+        account.schedules.truncate(1);
+    });
+    board.incidents.clear();
+    let mut model = attached(board, 80, 24);
+    update(&mut model, Event::Ticked("2025-10-24T10:00:00Z".parse().expect("time")));
+    press(&mut model, "2 w");
+    insta::assert_snapshot!(screen(&model, 80, 24));
+}
+
+#[test]
+fn taking_the_pager_says_whose_shift_it_is() {
+    both("take_when", &board(), "/ p r i m a r y enter G t");
+    both("take_confirm", &board(), "/ p r i m a r y enter G t 6 h enter");
+    both("take_which_schedule", &board(), "t");
+}
+
+#[test]
+fn when_i_am_next_is_told_once_it_is_known() {
+    let next = OnCall {
+        policy: policy(),
+        level: 1,
+        user: crate::ui::fixtures::alice(),
+        schedule: None,
+        start: Some(ago(-186_150)),
+        end: Some(ago(-272_550)),
+    };
+    for (width, height) in [(80, 24), (40, 12)] {
+        let mut model = attached(board(), width, height);
+        let effects = press(&mut model, "2");
+        let answer = crate::proto::Answer::Duties { duties: vec![next.clone()] };
+        crate::ui::fixtures::answer(&mut model, &effects, Ok(answer));
+        insta::assert_snapshot!(format!("me_next_{width}x{height}"), screen(&model, width, height));
     }
 }

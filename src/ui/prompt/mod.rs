@@ -1,5 +1,6 @@
 //! The open prompt, in a box over the body. It names what it will touch, and says who else will notice.
 
+mod arrange;
 mod pick;
 mod words;
 
@@ -41,6 +42,7 @@ pub(super) fn draw(model: &Model, prompt: &Prompt, frame: &mut Frame<'_>, body: 
         Ask::Text(_, editor) => note(model, prompt, editor, &title, frame, body),
         Ask::Pick(pick) if pick.stage == Stage::Confirming => question(model, prompt, &title, frame, body),
         Ask::Pick(pick) => pick::draw(model, pick, &title, frame, body),
+        Ask::Arrange(arranging) => arrange::draw(model, prompt, arranging, &title, frame, body),
     }
 }
 

@@ -22,6 +22,7 @@ pub(super) fn title(prompt: &Prompt) -> String {
         Ask::Text(Wish::StatusUpdate, _) => format!("Status update on {what}"),
         Ask::Text(..) => format!("Note on {what}"),
         Ask::Replay(delivery) => format!("Replay delivery {}?", delivery.id),
+        Ask::Arrange(arranging) => arranging.title(),
         Ask::Conflict { verb, .. } => format!("{} {what} all the same?", capital(verb.word())),
     }
 }
@@ -67,6 +68,7 @@ pub(super) fn noticed(model: &Model, prompt: &Prompt) -> String {
         Ask::Replay(delivery) => replaying(delivery),
         Ask::Text(Wish::StatusUpdate, _) => "Goes by e-mail to everybody who follows the incident.".into(),
         Ask::Text(..) => "Everybody who can see the incident can read the note.".into(),
+        Ask::Arrange(_) => String::new(),
     }
 }
 

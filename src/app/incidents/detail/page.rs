@@ -17,6 +17,7 @@ use super::{
     super::{
         acting::last_action,
         doubts::doubt,
+        next::next_paged,
         words::{outcome_mark, outcome_words},
     },
     Opened, around, runbook, timing,
@@ -87,6 +88,9 @@ fn known(page: &mut Page, model: &Model, opened: &Opened, incident: &Incident) {
     page.field("service", Tone::Plain, state.service.as_ref().map_or("not told", |s| s.name.as_str()));
     page.field("policy", Tone::Plain, state.escalation_policy.as_ref().map_or("not told", |p| p.name.as_str()));
     page.field("assigned", Tone::Plain, &names(state.assignees.iter().map(|user| user.name.as_str()).collect()));
+    if let Some((tone, words)) = next_paged(model, incident) {
+        page.field("next paged", tone, &words);
+    }
     if !state.teams.is_empty() {
         page.field("teams", Tone::Plain, &names(state.teams.iter().map(|team| team.name.as_str()).collect()));
     }

@@ -66,7 +66,8 @@ impl Noted {
             | Verb::StatusUpdate { .. }
             | Verb::RunWorkflow { .. }
             | Verb::ResolveAlert { .. }
-            | Verb::Create(_) => false,
+            | Verb::Create(_)
+            | Verb::Arrange(_) => false,
         };
         let done = action.outcomes.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Confirmed { .. }));
         let keys: Vec<_> = done.map(|(key, _)| key.clone()).filter(|_| leaves_note).collect();

@@ -5,6 +5,7 @@ mod context;
 mod examples;
 mod lists;
 mod order;
+mod rota;
 mod subscriptions;
 mod talk;
 mod webhooks;

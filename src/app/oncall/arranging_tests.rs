@@ -1,0 +1,262 @@
+//! Taking the pager, and overrides: what is asked, what is sent, and that a slip does no harm.
+
+use crate::{
+    app::{
+        Effect, Model, NoticeKind,
+        fixtures::{
+            account_name, ago, alice, answer, bob, change, model, now, press, requests, schedule_name, time, type_text,
+        },
+        prompt::{Ask, Prompt},
+    },
+    core::{
+        action::{Action, By, Outcome, Verb},
+        arrangement::Arrangement,
+        board::Change,
+        id::{ActionId, OverrideId},
+        oncall::{OnCall, Schedule, Shift},
+        rota::Override,
+    },
+    proto::{Answer, Request},
+};
+
+/// The on-call view with the hand on the first schedule.
+fn on_schedule() -> Model {
+    let mut model = model(80, 24);
+    press(&mut model, "2 / p r i m a r y enter G");
+    for _ in 0..20 {
+        press(&mut model, "k");
+        if matches!(model.oncall.cursor.selected(), Some(super::Place::Schedule { .. })) {
+            return model;
+        }
+    }
+    panic!("no schedule is listed")
+}
+
+fn asked(effects: &[Effect]) -> Option<Arrangement> {
+    requests(effects).into_iter().find_map(|(_, request)| match request {
+        Request::Arrange { what, .. } => Some(*what),
+        _ => None,
+    })
+}
+
+fn question(model: &Model) -> String {
+    match &model.prompt {
+        Some(Prompt { ask: Ask::Arrange(arranging), .. }) => {
+            arranging.question(model).into_iter().map(|(_, text)| text).collect::<Vec<_>>().join("\n")
+        }
+        _ => String::new(),
+    }
+}
+
+fn wrong(model: &Model) -> Option<String> {
+    match &model.prompt {
+        Some(Prompt { ask: Ask::Arrange(arranging), .. }) => arranging.wrong.clone(),
+        _ => None,
+    }
+}
+
+#[test]
+fn taking_the_pager_names_whose_shift_it_is_and_from_when_till_when_before_anything_is_sent() {
+    let mut model = on_schedule();
+    press(&mut model, "t");
+    type_text(&mut model, "until 09:00");
+
+    assert_eq!(press(&mut model, "enter"), []);
+
+    let told = question(&model);
+    assert!(told.contains("Alice Moreau (you) has the pager"), "{told}");
+    assert!(told.contains("from 04:17 till 09:00 CEST (4 h 42 min)"), "{told}");
+    assert!(told.contains("in place of Bob Okafor"), "{told}");
+    let Some(Arrangement::AddOverrides { schedule, covers }) = asked(&press(&mut model, "enter")) else {
+        panic!("not sent")
+    };
+    assert_eq!(schedule, schedule_name("PSCHED1", "Payments primary"));
+    assert_eq!((covers.len(), &covers[0].user, covers[0].span.to), (1, &alice(), time("2025-06-10T07:00:00Z")));
+    assert_eq!(covers[0].replaces, [alice(), bob()]);
+    assert!(model.prompt.is_none());
+}
+
+#[test]
+fn the_number_of_an_incident_is_not_taken_for_minutes() {
+    let mut model = on_schedule();
+    press(&mut model, "t 1 2 0 1 enter");
+
+    assert!(wrong(&model).is_some_and(|why| why.contains("1201 of what?")));
+    assert_eq!(question(&model).lines().count(), 2, "{}", question(&model));
+}
+
+#[test]
+fn more_than_a_day_wants_another_key_than_enter() {
+    let mut model = on_schedule();
+    press(&mut model, "t 2 d enter");
+    assert!(question(&model).contains("! that is 2 d 0 h: y confirms"), "{}", question(&model));
+
+    assert_eq!(asked(&press(&mut model, "enter")), None);
+    assert!(asked(&press(&mut model, "y")).is_some());
+}
+
+#[test]
+fn escape_leaves_every_step_and_sends_nothing() {
+    for keys in ["t esc", "t 1 h enter esc", "O esc", "O enter esc", "O enter 1 h enter esc"] {
+        let mut model = on_schedule();
+
+        let effects = press(&mut model, keys);
+
+        assert_eq!((asked(&effects), model.prompt.is_none()), (None, true), "{keys}");
+    }
+}
+
+#[test]
+fn somebody_else_is_put_on_a_schedule_by_name() {
+    let mut model = on_schedule();
+    press(&mut model, "O");
+    type_text(&mut model, "carol");
+    press(&mut model, "enter");
+    type_text(&mut model, "18:00-22:00");
+    press(&mut model, "enter");
+
+    let Some(Arrangement::AddOverrides { covers, .. }) = asked(&press(&mut model, "enter")) else { panic!("not sent") };
+
+    assert_eq!(covers[0].user.name.as_str(), "Carol Lindqvist");
+    assert_eq!(covers[0].span.from, time("2025-06-10T16:00:00Z"));
+}
+
+#[test]
+fn shifts_that_are_not_on_the_board_are_asked_for_before_it_is_confirmed() {
+    let mut model = on_schedule();
+    press(&mut model, "t");
+    type_text(&mut model, "2025-06-30 08:00 for 8h");
+    let effects = press(&mut model, "enter");
+    let Some((_, Request::Shifts { span, .. })) = requests(&effects).into_iter().next() else { panic!("not asked") };
+    assert_eq!(press(&mut model, "enter"), []);
+
+    let shift = Shift { start: span.from, end: span.to, user: bob(), from_override: false };
+    let schedule = Schedule {
+        schedule: schedule_name("PSCHED1", "Payments primary"),
+        zone: "UTC".into(),
+        shifts: vec![shift],
+        from: span.from,
+        to: span.to,
+    };
+    answer(&mut model, &effects, Ok(Answer::Shifts { schedule: Box::new(schedule) }));
+
+    assert!(question(&model).contains("in place of Bob Okafor"), "{}", question(&model));
+    let Some(Arrangement::AddOverrides { covers, .. }) = asked(&press(&mut model, "enter")) else { panic!("not sent") };
+    assert_eq!(covers[0].replaces, [bob()]);
+}
+
+#[test]
+fn an_override_is_chosen_among_those_there_are_and_taken_away_by_its_id() {
+    let mut model = on_schedule();
+    let effects = press(&mut model, "D");
+    let known = |id: &str, user, from: i64, to: i64| Override {
+        id: OverrideId::new(id).expect("id"),
+        start: ago(-from),
+        end: ago(-to),
+        user,
+    };
+    let overrides = vec![known("Q1", bob(), 3600, 7200), known("Q2", alice(), 90_000, 99_000)];
+    answer(&mut model, &effects, Ok(Answer::Overrides { overrides }));
+    press(&mut model, "down enter");
+
+    let Some(Arrangement::RemoveOverrides { overrides, .. }) = asked(&press(&mut model, "enter")) else {
+        panic!("not sent")
+    };
+
+    assert_eq!(overrides.iter().map(|known| known.id.as_str()).collect::<Vec<_>>(), ["Q2"]);
+}
+
+#[test]
+fn without_overrides_or_without_an_answer_that_is_said() {
+    for (told, words) in [
+        (Ok(Answer::Overrides { overrides: vec![] }), "no override in the coming"),
+        (Err("rate limit reached".to_owned()), "nothing was sent: rate limit reached"),
+    ] {
+        let mut model = on_schedule();
+        let effects = press(&mut model, "D");
+
+        answer(&mut model, &effects, told);
+
+        assert!(model.prompt.is_none());
+        let text = model.notice.as_ref().map(|notice| notice.text.to_string()).unwrap_or_default();
+        assert!(text.contains(words), "{text}");
+    }
+}
+
+#[test]
+fn each_part_is_told_with_its_own_outcome_and_done_only_when_it_is() {
+    let mut model = on_schedule();
+    press(&mut model, "t 1 h enter");
+    let effects = press(&mut model, "enter");
+    let what = asked(&effects).expect("sent");
+    answer(&mut model, &effects, Ok(Answer::Accepted { action: ActionId(7) }));
+    let keys = what.keys(&account_name());
+    let by = By { actor: "alice".into(), uid: None, name: None };
+    let verb = Verb::Arrange(Box::new(what));
+    let told = |model: &mut Model, outcome: Outcome| {
+        let outcomes = vec![(keys[0].clone(), outcome)];
+        let action = Action { id: ActionId(7), at: now(), by: by.clone(), verb: verb.clone(), outcomes, due: None };
+        change(model, Change::Action(Box::new(action)));
+        let notice = model.notice.clone().expect("a notice");
+        (notice.kind, notice.text.to_string())
+    };
+
+    assert_eq!(told(&mut model, Outcome::Sent).0, NoticeKind::Working);
+    let partly = Outcome::Partly { done: "a part of the time".into(), failed: "refused with 400".into() };
+    let (kind, text) = told(&mut model, partly);
+
+    assert_eq!(kind, NoticeKind::Bad);
+    assert!(text.contains("a part of the time, but refused with 400"), "{text}");
+}
+
+#[test]
+fn a_request_without_an_answer_is_in_doubt_and_never_called_done() {
+    let mut model = on_schedule();
+    press(&mut model, "t 1 h enter");
+    let effects = press(&mut model, "enter");
+    let (id, _) = requests(&effects).last().cloned().expect("sent");
+
+    crate::app::update(&mut model, crate::app::Event::Unanswered { id, reason: "the line broke".into() });
+
+    let notice = model.notice.clone().expect("a notice");
+    assert_eq!(notice.kind, NoticeKind::Bad);
+    assert!(notice.text.as_str().contains("not known whether it is done"), "{}", notice.text);
+}
+
+#[test]
+fn my_duties_are_asked_for_when_i_look_and_the_next_one_is_told() {
+    let mut model = model(80, 24);
+    let effects = press(&mut model, "2");
+    let Some((_, Request::Duties { user, span, .. })) = requests(&effects).into_iter().next() else {
+        panic!("not asked")
+    };
+    assert_eq!((user, span.from), (alice().id, now()));
+    assert_eq!(requests(&press(&mut model, "1 2")), [], "it is asked once");
+
+    let next = OnCall {
+        policy: crate::app::fixtures::policy(),
+        level: 2,
+        user: alice(),
+        schedule: None,
+        start: Some(ago(-900_000)),
+        end: Some(ago(-990_000)),
+    };
+    answer(&mut model, &effects, Ok(Answer::Duties { duties: vec![next.clone()] }));
+
+    let board = &model.board.accounts[&account_name()];
+    let (now, told) = super::mine::standing(&model, board).expect("I am known");
+    assert!(matches!(now, super::mine::Now::On { duty, .. } if duty.level == 1));
+    assert_eq!(told, super::mine::Next::Duty(&next));
+}
+
+#[test]
+fn the_grid_asks_for_a_week_that_the_board_does_not_hold() {
+    let mut model = on_schedule();
+    assert_eq!(requests(&press(&mut model, "w")), []);
+    let effects = press(&mut model, "right");
+    let Some((_, Request::Shifts { span, .. })) = requests(&effects).into_iter().next() else { panic!("not asked") };
+    assert_eq!((span.from, span.length().as_hours()), (time("2025-06-16T22:00:00Z"), 168));
+
+    press(&mut model, "esc");
+    assert!(model.oncall.grid.is_none());
+}

@@ -1,0 +1,132 @@
+//! What the services view promises.
+
+use super::*;
+use crate::{
+    app::{
+        View,
+        fixtures::{answer, model, now, press, requests, service_name, type_text},
+        prompt::{Ask, Prompt},
+    },
+    core::{
+        action::{Action, By, Outcome, Verb},
+        arrangement::Arrangement,
+        board::Change,
+        id::ActionId,
+    },
+    proto::{Answer, Request},
+};
+
+fn names(model: &Model) -> Vec<(String, &'static str)> {
+    rows(model).iter().map(|row| (row.service.service.name.to_string(), row.condition.word())).collect()
+}
+
+#[test]
+fn the_worst_service_is_first_and_stands_as_the_board_says_now() {
+    let mut model = model(80, 24);
+    press(&mut model, "5");
+    assert_eq!(model.view, View::Services);
+
+    assert_eq!(
+        names(&model),
+        [
+            ("Payments API".to_owned(), "critical"),
+            ("Batch".to_owned(), "maintenance"),
+            ("Edge".to_owned(), "active"),
+            ("Old shop".to_owned(), "disabled"),
+        ]
+    );
+    // Told when it was polled, an incident that is gone since does not count any more.
+    model.board.incidents.clear();
+    assert_eq!(names(&model)[2].1, "active");
+    assert!(names(&model).iter().all(|(_, word)| *word != "critical"));
+}
+
+#[test]
+fn enter_goes_to_the_incidents_of_the_service() {
+    let mut model = model(80, 24);
+    press(&mut model, "5 j enter");
+
+    assert_eq!(model.view, View::Incidents);
+    assert!(model.incidents.filter.as_str().contains("Payments API"));
+    assert!(!model.incidents.rows.keys().is_empty());
+}
+
+#[test]
+fn maintenance_asks_for_how_long_and_what_for_and_sends_only_what_was_confirmed() {
+    let mut model = model(80, 24);
+    press(&mut model, "5 j");
+    press(&mut model, "m");
+    type_text(&mut model, "1201");
+    assert_eq!(press(&mut model, "enter"), []);
+    press(&mut model, "ctrl-u");
+    type_text(&mut model, "90m");
+    press(&mut model, "enter");
+    type_text(&mut model, "disk swap");
+    assert_eq!(press(&mut model, "enter"), []);
+
+    let effects = press(&mut model, "enter");
+
+    let Some((_, Request::Arrange { what, .. })) = requests(&effects).pop() else { panic!("not asked") };
+    let Arrangement::StartMaintenance { services, span, description } = *what else { panic!("something else") };
+    assert_eq!(services, [service_name("PSVCPAY", "Payments API")]);
+    assert_eq!((span.length().as_mins(), span.from, description.as_str()), (90, now(), "disk swap"));
+    assert!(model.prompt.is_none());
+}
+
+#[test]
+fn what_became_of_it_is_said_by_the_servers_outcome_and_not_before() {
+    let mut model = model(80, 24);
+    press(&mut model, "5 j m 1 h enter enter");
+    let effects = press(&mut model, "enter");
+    let said = |model: &Model| model.notice.clone().expect("a notice");
+    assert_eq!(said(&model).kind, NoticeKind::Working);
+    answer(&mut model, &effects, Ok(Answer::Accepted { action: ActionId(9) }));
+    assert_eq!(said(&model).kind, NoticeKind::Working);
+
+    let Some((_, Request::Arrange { account, what })) = requests(&effects).into_iter().next() else { panic!("no") };
+    let by = By { actor: "alice".into(), uid: None, name: None };
+    let keys = what.keys(&account);
+    let action = |outcome: Outcome| Action {
+        id: ActionId(9),
+        at: now(),
+        by: by.clone(),
+        verb: Verb::Arrange(what.clone()),
+        due: None,
+        outcomes: keys.iter().map(|key| (key.clone(), outcome.clone())).collect(),
+    };
+    crate::app::fixtures::change(&mut model, Change::Action(Box::new(action(Outcome::Sent))));
+    assert_eq!(said(&model).kind, NoticeKind::Working);
+    let refused = Outcome::Failed { reason: "not permitted".into() };
+    crate::app::fixtures::change(&mut model, Change::Action(Box::new(action(refused))));
+
+    assert_eq!(said(&model).kind, NoticeKind::Bad);
+    assert!(said(&model).text.as_str().contains("not permitted"), "{}", said(&model).text);
+}
+
+#[test]
+fn the_only_window_is_ended_after_a_question_and_a_service_without_one_says_so() {
+    let mut model = model(80, 24);
+    press(&mut model, "5 j D");
+    assert!(model.prompt.is_none());
+    assert!(model.notice.as_ref().is_some_and(|notice| notice.text.as_str().contains("no maintenance window")));
+
+    press(&mut model, "esc j D");
+    assert!(matches!(&model.prompt, Some(Prompt { ask: Ask::Arrange(_), .. })));
+    let effects = press(&mut model, "enter");
+
+    let Some((_, Request::Arrange { what, .. })) = requests(&effects).pop() else { panic!("not asked") };
+    let Arrangement::EndMaintenance { windows } = *what else { panic!("something else") };
+    assert_eq!(windows.iter().map(|window| window.id.as_str()).collect::<Vec<_>>(), ["PWIN001"]);
+}
+
+#[test]
+fn who_may_only_look_opens_no_prompt() {
+    let mut model = model(80, 24);
+    press(&mut model, "5 j");
+    model.access = crate::proto::Access::Watch { reason: "read only".into() };
+
+    assert_eq!(press(&mut model, "m"), []);
+
+    assert!(model.prompt.is_none());
+    assert!(model.notice.as_ref().is_some_and(|notice| notice.text.as_str().contains("read only")));
+}

@@ -1,0 +1,56 @@
+//! The services view, as a person sees it.
+
+use crate::{
+    core::board::Board,
+    ui::{
+        fixtures::{account_name, attached, board, press, type_text},
+        snapshot::screen,
+    },
+};
+
+fn both(name: &str, board: &Board, keys: &str) {
+    for (width, height) in [(80, 24), (40, 12)] {
+        let mut model = attached(board.clone(), width, height);
+        press(&mut model, "5");
+        press(&mut model, keys);
+        insta::assert_snapshot!(format!("{name}_{width}x{height}"), screen(&model, width, height));
+    }
+}
+
+#[test]
+fn services_stand_as_their_incidents_and_windows_say() {
+    both("services", &board(), "j");
+}
+
+#[test]
+fn on_a_wide_screen_the_policy_is_named() {
+    let mut model = attached(board(), 130, 24);
+    press(&mut model, "5");
+    insta::assert_snapshot!(screen(&model, 130, 24));
+}
+
+#[test]
+fn nothing_told_is_not_no_services() {
+    let mut board = board();
+    let account = board.accounts.get_mut(&account_name()).expect("account");
+    account.services = crate::core::service::Services::default();
+    account.account.on_call = crate::core::freshness::Freshness::default();
+    both("services_waiting", &board, "");
+}
+
+#[test]
+fn a_window_is_asked_for_step_by_step() {
+    for (width, height) in [(80, 24), (40, 12)] {
+        let mut model = attached(board(), width, height);
+        press(&mut model, "5 j m");
+        type_text(&mut model, "30");
+        press(&mut model, "enter");
+        insta::assert_snapshot!(format!("maintenance_refused_{width}x{height}"), screen(&model, width, height));
+        press(&mut model, "ctrl-u");
+        type_text(&mut model, "2d");
+        press(&mut model, "enter");
+        type_text(&mut model, "disk swap");
+        press(&mut model, "enter");
+        insta::assert_snapshot!(format!("maintenance_confirm_{width}x{height}"), screen(&model, width, height));
+    }
+}
