@@ -9,8 +9,9 @@ use crate::{
         action::{Action, By, Outcome, Target, Verb},
         board::{AccountBoard, Board, Change},
         call::{ApiCall, End, Purpose},
+        context::{ChangeEvent, Context, Course, Impact, Outlier, Part, Similar},
         delivery::{DeliverySummary, Direction, Proof, Scheme, Verdict},
-        detail::{Alert, Detail, Note, TimelineEntry},
+        detail::{Alert, Bridge, Detail, Link, LinkKind, Note, TimelineEntry, Tree},
         escalation::{Policy, Responder, Rule},
         freshness::{Account, Door, Freshness, Identity, Push},
         id::{
@@ -19,6 +20,7 @@ use crate::{
         },
         incident::{Extra, Incident, Named, Observation, Pending, Stamp, State, Status, Urgency},
         oncall::{OnCall, Person, Schedule, Shift},
+        runbook::Runbook,
         service::{Service, Services, Window},
         template::TemplateSummary,
         text::{Shown, ShownBody},
@@ -367,12 +369,13 @@ pub(crate) fn detail() -> Detail {
             status: shown("triggered"),
             severity: Some(shown("critical")),
             created_at: Some(ago(200)),
-            details: vec![
-                (shown("host"), ShownBody::new("db-3.eu-west-1")),
-                (shown("volume.used"), ShownBody::new("97.2 %")),
-                (shown("runbook"), ShownBody::new("https://wiki.example.com/disk")),
-            ],
-            url: None,
+            details: Some(Tree::Fields(vec![
+                (shown("host"), Tree::text("db-3.eu-west-1")),
+                (shown("volume"), Tree::Fields(vec![(shown("used"), Tree::text("97.2 %"))])),
+                (shown("runbook"), Tree::text("https://wiki.example.com/disk")),
+            ])),
+            links: vec![link("Graph", "https://graph.example.com/db-3")],
+            ..Alert::default()
         }],
         notes: vec![Note {
             at: ago(90),
@@ -384,7 +387,70 @@ pub(crate) fn detail() -> Detail {
             line(198, "notify", "Notified Alice Moreau by push"),
             line(200, "trigger", "Triggered through the API"),
         ],
+        bridge: Some(Bridge {
+            number: Some(shown("+1 555 0100,,2201#")),
+            url: Some(shown("https://meet.example.com/2201")),
+        }),
+        runbooks: vec![Runbook { url: shown("https://wiki.example.com/disk"), from: shown("`runbook` of the alert") }],
         missing: vec![],
+    }
+}
+
+fn link(text: &str, url: &str) -> Link {
+    Link { kind: LinkKind::Page, text: shown(text), url: Some(shown(url)) }
+}
+
+/// What lies around the incident `Q1DISK`.
+pub(crate) fn context() -> Context {
+    let similar = |id: &str, number, title: &str, seconds| Similar {
+        id: IncidentId::new(id).expect("id"),
+        number: Some(number),
+        title: shown(title),
+        created_at: Some(ago(seconds)),
+        score: None,
+        why: vec![],
+        url: None,
+        course: None,
+        course_failed: None,
+    };
+    let note = Note {
+        at: ago(1_200_000),
+        author: shown("Carol Lindqvist"),
+        content: ShownBody::new("WAL was kept for a replica that is gone.\nDropped its slot, disk is free again."),
+    };
+    let resolved = Course {
+        status: Status::Resolved,
+        by: Some(shown("Carol Lindqvist")),
+        at: Some(ago(1_190_000)),
+        notes: vec![note],
+    };
+    Context {
+        outlier: Part::Told(Some(Outlier {
+            category: shown("rare"),
+            count: Some(3),
+            since: Some(ago(8_000_000)),
+            until: Some(now()),
+            pattern: Some(shown("Disk <*> % full on <*>")),
+        })),
+        changes: Part::Told(vec![ChangeEvent {
+            at: Some(ago(620)),
+            summary: shown("Deployed orders 4.18.0"),
+            source: Some(shown("pipeline")),
+            why: Some(shown("most recent")),
+            details: Some(Tree::Fields(vec![(shown("build"), Tree::text("18"))])),
+            links: vec![link("Build", "https://ci.example.com/18")],
+        }]),
+        impacts: Part::Told(vec![Impact { name: shown("Online shop"), status: shown("impacted") }]),
+        related: Part::Told(vec![Similar {
+            why: vec![shown("similar contents")],
+            ..similar("Q2LATE", 1200, "p99 latency above 2 s at checkout", 744)
+        }]),
+        past: Part::Told(vec![Similar {
+            score: Some(51),
+            course: Some(resolved),
+            ..similar("QPAST01", 1017, "Disk 95 % full on db-3", 1_210_000)
+        }]),
+        ..Context::nothing(key("Q1DISK"), now())
     }
 }
 

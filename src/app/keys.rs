@@ -80,6 +80,7 @@ pub enum Action {
     GroupByService,
     AllSeen,
     HandOffShift,
+    Runbook,
 }
 
 /// Where a binding holds.
@@ -171,6 +172,7 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::AllSeen, Scope::In(View::Incidents), &["z"], "", "take the marks off what is new or changed"),
     row(Action::ShowResolved, Scope::In(View::Incidents), &["v"], "", "show or hide resolved incidents"),
     row(Action::Link, Scope::In(View::Incidents), &["o"], "link", "show the link and copy it"),
+    row(Action::Runbook, Scope::In(View::Incidents), &["b"], "", "the runbook: show its address and copy it"),
     row(
         Action::GoToDeliveries,
         Scope::In(View::Incidents),

@@ -1,7 +1,7 @@
 //! Text that is read by scrolling, as lines already broken to a width. Made here, not while drawing,
 //! because the update that scrolls has to know how long it is.
 
-use crate::core::{text::ShownBody, words::wrap};
+use crate::core::{detail::Tree, text::ShownBody, words::wrap};
 
 /// What a piece of the screen means. How that looks is the theme's business.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +88,14 @@ impl Page {
     pub fn body(&mut self, indent: usize, tone: Tone, body: &ShownBody) {
         for line in body.lines() {
             self.text(indent, tone, line);
+        }
+    }
+
+    /// What a sender attached, in its own structure.
+    pub fn tree(&mut self, indent: usize, tree: &Tree) {
+        for line in tree.lines(self.width.saturating_sub(indent)) {
+            let name = Piece::new(Tone::Faint, format!("{:indent$}{}", "", line.name));
+            self.lines.push(vec![name, Piece::new(Tone::Plain, line.text)]);
         }
     }
 

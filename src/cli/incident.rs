@@ -4,6 +4,7 @@ mod change;
 mod find;
 mod looking;
 mod next;
+mod show;
 mod timeline;
 mod which;
 
@@ -14,10 +15,9 @@ use serde_json::{Value, json};
 use super::{Exit, Failure, Outcome as CommandOutcome, Places, client::Client, output};
 use crate::core::{
     action::{Action, Assignee, Outcome, Target, Verb},
-    detail::Detail,
     id::{IncidentKey, PolicyId, UserId},
     incident::{Incident, Named, Urgency},
-    text::{Shown, ShownBody},
+    text::Shown,
     words,
 };
 use find::{find, target, unknown};
@@ -42,10 +42,13 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// One incident with its alerts, notes and timeline.
+    /// One incident with its alerts, notes and timeline, and what lies around it: past and related incidents, changes, impact.
     Show {
         /// Number, id, account/id, or web address.
         incident: String,
+        /// Without what lies around it, which takes up to thirty requests to the provider.
+        #[arg(long)]
+        brief: bool,
         #[arg(long)]
         json: bool,
     },
@@ -128,7 +131,7 @@ async fn with(places: &Places, client: &mut Client, command: Command) -> Command
             list(client, &looking.find(places, client, all)?, if json { Format::Json } else { format })
         }
         Command::Timeline { incident, json } => timeline::run(client, &incident, json).await,
-        Command::Show { incident, json } => show(client, &incident, json).await,
+        Command::Show { incident, brief, json } => show::run(client, &incident, brief, json).await,
         Command::Ack(which) => act(client, which, Verb::Acknowledge).await,
         Command::Resolve { which, note } => act(client, which, Verb::Resolve { note }).await,
         Command::Handoff { which, to, policy, note } => {
@@ -244,71 +247,6 @@ fn as_json(client: &Client, incident: &Incident) -> Value {
         "next_paged": next::as_json(client, incident),
         "url": state.url,
     })
-}
-
-async fn show(client: &mut Client, text: &str, json: bool) -> CommandOutcome {
-    let key = find(client, text)?;
-    let detail = find::detail(client, &key).await?;
-    let incident = client.board.incidents.get(&key).cloned();
-    if incident.is_none() {
-        output::complain(&format!("{key} is not among the incidents that are kept: how it stands is not known"));
-    }
-    if json {
-        output::json(
-            &json!({ "incident": incident.as_ref().map(|incident| as_json(client, incident)), "detail": detail }),
-        )?;
-    } else {
-        if let Some(incident) = &incident {
-            print_state(client, incident);
-        }
-        detail.iter().for_each(print_detail);
-    }
-    let Some(detail) = detail else { return Ok(Exit::Stale) };
-    for missing in &detail.missing {
-        output::complain(missing.as_str());
-    }
-    let trusted = trusted(client);
-    Ok(if detail.missing.is_empty() && incident.is_some() { trusted } else { Exit::Partly })
-}
-
-fn print_state(client: &Client, incident: &Incident) {
-    let state = &incident.state;
-    let number = state.number.map(|number| format!("#{number}  ")).unwrap_or_default();
-    output::line(&format!("{number}{}  {}", incident.key, incident.headline()));
-    output::line(&format!("{}, {} urgency, since {}", state.status.word(), urgency(state.urgency), state.created_at));
-    if let Some(service) = &state.service {
-        output::line(&format!("service   {}", service.name));
-    }
-    if let Some(policy) = &state.escalation_policy {
-        output::line(&format!("policy    {}", policy.name));
-    }
-    output::line(&format!("assigned  {}", names(&state.assignees)));
-    if let Some(words) = next::words(client, incident) {
-        output::line(&format!("next      {words}"));
-    }
-    if let Some(url) = &state.url {
-        output::line(&format!("link      {url}"));
-    }
-}
-
-fn print_detail(detail: &Detail) {
-    for line in detail.description.iter().flat_map(ShownBody::lines) {
-        output::line(&format!("  {line}"));
-    }
-    for alert in &detail.alerts {
-        output::line(&format!("\nalert     {} ({})", alert.summary, alert.status));
-        for (path, value) in &alert.details {
-            output::line(&format!("  {path}: {}", value.as_str().replace('\n', "\n    ")));
-        }
-    }
-    for note in &detail.notes {
-        output::line(&format!("\nnote      {} {}", note.at, note.author));
-        output::line(&format!("  {}", note.content.as_str().replace('\n', "\n  ")));
-    }
-    output::line("");
-    for entry in &detail.timeline {
-        output::line(&format!("{}  {}", entry.at, entry.summary));
-    }
 }
 
 fn assignee(client: &Client, to: Option<&str>, policy: Option<&str>) -> Result<Assignee, Failure> {

@@ -11,7 +11,7 @@ use super::Finding;
 
 /// The sections and their keys, as they stand in the file.
 pub(super) const SECTIONS: &[(&str, &[&str])] = &[
-    ("", &["receiver", "server", "store", "actions", "account", "integration", "person", "view", "notify"]),
+    ("", &["receiver", "server", "store", "actions", "account", "integration", "person", "view", "notify", "runbook"]),
     ("receiver", &["listen", "allow", "trusted_proxies", "tls"]),
     ("receiver.tls", &["certificate", "key"]),
     ("server", &["socket", "group", "metrics"]),
@@ -20,6 +20,7 @@ pub(super) const SECTIONS: &[(&str, &[&str])] = &[
     ("view", &["name", "query", "key", "default"]),
     ("notify", &["bell", "desktop", "title", "away_after", "storm", "quiet", "quiet_except_high", "rule"]),
     ("notify.rule", &["urgency", "service", "bell", "desktop"]),
+    ("runbook", &["service", "title", "url"]),
     ("integration", &["name", "region", "base_url", "routing_key"]),
     ("person", &["user", "account", "email", "token"]),
     ("account", &["name", "provider", "region", "base_url", "token", "from", "poll", "webhook"]),
@@ -153,7 +154,7 @@ impl<'a> Section<'a> {
 /// How a section is written.
 fn title(name: &str) -> String {
     match name {
-        "account" | "person" | "view" | "notify.rule" => format!("[[{name}]]"),
+        "account" | "person" | "view" | "notify.rule" | "runbook" => format!("[[{name}]]"),
         _ => format!("[{name}]"),
     }
 }

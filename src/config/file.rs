@@ -87,7 +87,8 @@ impl Reading<'_, '_> {
         let people = self.people(root, &names);
         let views = self.views(root);
         let notify = root.section("notify", "notify", self.to).map(|s| self.notify(&s)).unwrap_or_default();
-        Settings { receiver, server, people, store, actions, accounts, views, integrations, notify }
+        let runbooks = self.runbooks(root);
+        Settings { receiver, server, people, store, actions, accounts, views, notify, runbooks, integrations }
     }
 
     fn store(&mut self, section: &Section<'_>) -> StoreSettings {

@@ -9,6 +9,7 @@ mod file;
 mod networks;
 mod notify;
 mod places;
+mod runbooks;
 mod secret;
 mod shared;
 mod tls;
@@ -28,7 +29,7 @@ pub use values::public_url;
 
 use ipnet::IpNet;
 
-use crate::core::{id::AccountName, notify::Notify, sender::Demand, view::SavedViews};
+use crate::core::{id::AccountName, notify::Notify, runbook::Rule, sender::Demand, view::SavedViews};
 
 /// The commented sample that [`init`] writes: every key, each with its default or an example.
 pub const SAMPLE: &str = include_str!("../../assets/config.sample.toml");
@@ -48,6 +49,8 @@ pub struct Settings {
     pub views: SavedViews,
     /// Likewise.
     pub notify: Notify,
+    /// In the order of the file: the first that is about an incident counts.
+    pub runbooks: Vec<Rule>,
     /// In the order of the file; names are unique.
     pub integrations: Vec<IntegrationSettings>,
 }

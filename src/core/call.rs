@@ -17,6 +17,8 @@ pub enum Purpose {
     Poll,
     /// Who the key belongs to, and whether webhooks are still subscribed to.
     Upkeep,
+    /// Somebody looks at what lies around an incident: this comes last.
+    Context,
 }
 
 impl Purpose {
@@ -26,6 +28,7 @@ impl Purpose {
             Self::Detail => "detail",
             Self::Poll => "poll",
             Self::Upkeep => "upkeep",
+            Self::Context => "context",
         }
     }
 }

@@ -1,10 +1,12 @@
 //! What the words mean. No I/O, no clock, no randomness: times come in as arguments.
 
 pub mod action;
+pub mod address;
 pub mod arrangement;
 pub mod board;
 pub mod call;
 pub mod choices;
+pub mod context;
 pub mod curl;
 pub mod delivery;
 pub mod detail;
@@ -21,6 +23,7 @@ pub mod oncall;
 pub mod push;
 pub mod query;
 pub mod rota;
+pub mod runbook;
 pub mod sender;
 pub mod service;
 pub mod span;

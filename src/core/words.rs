@@ -32,6 +32,19 @@ pub fn ago(since: SignedDuration) -> String {
     }
 }
 
+/// How much time is left, as a phrase: `in 45 s`, `in 12 min`, `in 4 h 5 min`, `in 3 days`; `any moment` when it is up.
+pub fn ahead(left: SignedDuration) -> String {
+    let seconds = left.as_secs();
+    match (seconds, seconds / 60 % 60) {
+        (..1, _) => "any moment".into(),
+        (1..60, _) => format!("in {seconds} s"),
+        (60..3600, minutes) => format!("in {minutes} min"),
+        (3600..172_800, 0) => format!("in {} h", seconds / 3600),
+        (3600..172_800, minutes) => format!("in {} h {minutes} min", seconds / 3600),
+        _ => format!("in {} days", seconds / 86_400),
+    }
+}
+
 /// From `at` to `now`; never negative.
 pub fn since(at: Timestamp, now: Timestamp) -> SignedDuration {
     now.duration_since(at).max(SignedDuration::ZERO)
@@ -143,6 +156,8 @@ mod tests {
         let said: Vec<_> = [-9, 4, 14, 60, 3599, 7200, 172_800].iter().map(|s| age(seconds(*s))).collect();
         assert_eq!(said, ["now", "now", "10s", "1m", "59m", "2h", "2d"]);
         assert_eq!((ago(seconds(1)), ago(seconds(60))), ("just now".into(), "1m ago".into()));
+        let left = [0, 45, 3599, 7200, 14_700, 200_000].map(|s| ahead(seconds(s)));
+        assert_eq!(left, ["any moment", "in 45 s", "in 59 min", "in 2 h", "in 4 h 5 min", "in 2 days"]);
         assert_eq!([45, -599, 3599].map(|s| about(seconds(s))), ["45s", "10m", "1h"]);
     }
 

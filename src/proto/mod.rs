@@ -16,6 +16,7 @@ use crate::core::{
     board::{Board, Change},
     call::{ApiCall, Budget},
     choices::{Choices, ChoicesOf},
+    context::Context,
     delivery::{DeliverySummary, DeliveryView},
     detail::Detail,
     handoff::Handoff,
@@ -30,7 +31,7 @@ use crate::core::{
 };
 
 /// Raised when a message changes its meaning. Server and console must be equal in it.
-pub const PROTOCOL: u16 = 3;
+pub const PROTOCOL: u16 = 4;
 
 /// The number of a request, chosen by the console, unique while it is open.
 pub type RequestId = u64;
@@ -134,6 +135,10 @@ pub enum Request {
     DetailAnew { key: IncidentKey },
     /// Calls to providers with a number greater than `after`, newest first, `limit` at most.
     ApiLog { after: u64, limit: u32 },
+    /// What lies around an incident. It costs many requests to the provider, so it is asked for when somebody looks at it.
+    Context { key: IncidentKey },
+    /// The same, asked of the provider in any case.
+    ContextAnew { key: IncidentKey },
     /// When `user` is on call in that time, at every policy and level.
     Duties { account: AccountName, user: UserId, span: Span },
     /// The shifts of a schedule in that time.
@@ -208,6 +213,9 @@ pub enum Answer {
     ApiLog {
         calls: Vec<ApiCall>,
         budgets: Vec<(AccountName, Budget)>,
+    },
+    Context {
+        context: Box<Context>,
     },
     Duties {
         duties: Vec<OnCall>,

@@ -13,10 +13,11 @@ use crate::core::{
     action::{NewIncident, Step},
     call::{ApiCall, Budget, Purpose},
     choices::{Choices, ChoicesOf},
+    context::Context,
     detail::Detail,
     escalation::Policy,
     freshness::Identity,
-    id::{IncidentId, PolicyId, SubscriptionId, TeamId},
+    id::{IncidentId, IncidentKey, PolicyId, ServiceId, SubscriptionId, TeamId},
     incident::{Named, Observation},
     oncall::{OnCall, Person, Schedule},
     subscription::{Created, NewSubscription, Subscription},
@@ -147,6 +148,15 @@ pub trait Provider: Send + Sync {
     }
     /// Alerts, notes and timeline. Fails only when nothing of it came; else names what is missing.
     async fn detail(&self, id: &IncidentId, now: Timestamp) -> Result<Detail, ProviderError>;
+    /// What lies around an incident of this service. A part that fails says so; fails only when nothing of it came.
+    async fn context(
+        &self,
+        key: &IncidentKey,
+        _service: Option<&ServiceId>,
+        now: Timestamp,
+    ) -> Result<Context, ProviderError> {
+        Ok(Context::nothing(key.clone(), now))
+    }
     async fn on_calls(&self) -> Result<Vec<OnCall>, ProviderError>;
     /// The schedules with their shifts from `now` for the coming seven days.
     async fn schedules(&self, now: Timestamp) -> Result<Vec<Schedule>, ProviderError>;

@@ -11,6 +11,7 @@ use super::{
     actions::undo::Waiting,
     audit::Audit,
     calls::Calls,
+    contexts::{Contexts, Runbooks},
     details::Details,
     hub::Hub,
     keeper::Order,
@@ -61,7 +62,9 @@ pub fn need(request: &Request) -> Need {
         | Request::Pages { .. }
         | Request::Refresh
         | Request::DetailAnew { .. }
-        | Request::ApiLog { .. } => Need::Look,
+        | Request::ApiLog { .. }
+        | Request::Context { .. }
+        | Request::ContextAnew { .. } => Need::Look,
         Request::Arrange { .. }
         | Request::Act { .. }
         | Request::Create { .. }
@@ -83,6 +86,8 @@ pub fn asks_a_provider(request: &Request) -> bool {
         | Request::Pages { .. }
         | Request::DetailAnew { .. }
         | Request::Handoff { .. }
+        | Request::Context { .. }
+        | Request::ContextAnew { .. }
         | Request::Refresh => true,
         Request::Act { .. }
         | Request::Arrange { .. }
@@ -133,6 +138,9 @@ pub struct Desk {
     pub calls: Calls,
     /// The details that were looked at.
     pub details: Details,
+    /// What lies around the incidents that were looked at.
+    pub contexts: Contexts,
+    pub runbooks: Runbooks,
     pub audit: Audit,
 }
 
@@ -171,6 +179,8 @@ impl Desk {
             }
             Request::DetailAnew { key } => self.detail_anew(key).await,
             Request::ApiLog { after, limit } => Ok(self.api_log(after, limit)),
+            Request::Context { key } => self.context(key).await,
+            Request::ContextAnew { key } => self.context_anew(key).await,
         }
     }
 

@@ -11,7 +11,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::desk::Desk;
 use crate::{
-    core::{call::Purpose, detail::Detail, id::IncidentKey, text::Shown},
+    core::{
+        call::Purpose,
+        detail::{Detail, Tree},
+        id::IncidentKey,
+        text::Shown,
+    },
     proto::Answer,
 };
 
@@ -87,6 +92,11 @@ impl Details {
         Some(found)
     }
 
+    /// What is kept of `key`, however old.
+    pub(super) fn peek(&self, key: &IncidentKey) -> Option<Detail> {
+        self.inside().kept.iter().find(|one| one.detail.key == *key).map(|one| one.detail.clone())
+    }
+
     fn put(&self, detail: Detail, overtaken: bool) {
         let size = size(&detail);
         let kept = &mut self.inside().kept;
@@ -102,8 +112,10 @@ impl Details {
 
 fn size(detail: &Detail) -> usize {
     let alerts = detail.alerts.iter().map(|alert| {
-        let details: usize = alert.details.iter().map(|(path, value)| path.as_str().len() + value.as_str().len()).sum();
-        FRAME + alert.summary.as_str().len() + details
+        let details = alert.details.as_ref().map_or(0, Tree::size);
+        let links: usize = alert.links.iter().filter_map(|link| link.url.as_ref()).map(|url| url.as_str().len()).sum();
+        // The gist repeats a part of the details.
+        FRAME + alert.summary.as_str().len() + details + details.min(FRAME) + links
     });
     let notes = detail.notes.iter().map(|note| FRAME + note.content.as_str().len());
     let timeline = detail.timeline.iter().map(|entry| FRAME / 4 + entry.summary.as_str().len());
@@ -114,10 +126,10 @@ impl Desk {
     /// The detail of an incident: the kept one while it is good.
     pub(super) async fn detail(&self, key: IncidentKey) -> Result<Answer, String> {
         match self.details.get(&key, (self.now)()) {
-            Some((detail, true)) => Ok(Answer::Detail { detail: Box::new(detail) }),
+            Some((detail, true)) => Ok(self.told(detail)),
             Some((mut old, false)) => self.detail_anew(key).await.or_else(|error| {
                 old.missing.push(Shown::line(&format!("anything newer: {error}")));
-                Ok(Answer::Detail { detail: Box::new(old) })
+                Ok(self.told(old))
             }),
             None => self.detail_anew(key).await,
         }
@@ -134,7 +146,13 @@ impl Desk {
         let mut detail = answer.map_err(|error| error.to_string())?;
         detail.key = key;
         self.details.put(detail.clone(), overtaken);
-        Ok(Answer::Detail { detail: Box::new(detail) })
+        Ok(self.told(detail))
+    }
+
+    /// A detail with its runbooks, as the settings are now.
+    fn told(&self, mut detail: Detail) -> Answer {
+        detail.runbooks = self.runbooks_of(&detail.key, Some(&detail), self.contexts.service(&detail.key).as_ref());
+        Answer::Detail { detail: Box::new(detail) }
     }
 }
 
@@ -218,13 +236,9 @@ mod tests {
         let details = Details::default();
         let now = Timestamp::UNIX_EPOCH;
         let of = |id: &str| Detail {
-            key: key(id),
             fetched_at: now,
-            description: None,
-            alerts: vec![],
             notes: vec![Note { at: now, author: "Ann".into(), content: ShownBody::new(&"x".repeat(200_000)) }],
-            timeline: vec![],
-            missing: vec![],
+            ..Detail::of(key(id))
         };
         details.put(of("P0"), false);
         for n in 1..400 {

@@ -25,9 +25,10 @@ use crate::{
         board::{Board, Change},
         call::{Budget, Purpose},
         choices::{Choices, ChoicesOf},
+        context::Context,
         detail::Detail,
         freshness::{self, Freshness, Identity, Push},
-        id::{AccountName, IncidentId, IncidentKey, SubscriptionId, UserId},
+        id::{AccountName, IncidentId, IncidentKey, ServiceId, SubscriptionId, UserId},
         incident::{Extra, Named, Observation, Pending, Stamp, State, Status, Urgency},
         oncall::{OnCall, Schedule},
         subscription::{self, Created, Filter, NewSubscription, Subscription},
@@ -81,6 +82,7 @@ struct Inside {
     lists: usize,
     singles: usize,
     details: usize,
+    contexts: usize,
     /// What happened, as the provider's log has it, where it tells.
     log: Option<Vec<Touch>>,
     budget: Option<Budget>,
@@ -111,6 +113,7 @@ impl Default for Inside {
             lists: 0,
             singles: 0,
             details: 0,
+            contexts: 0,
             log: None,
             budget: None,
             hangs: false,
@@ -257,6 +260,11 @@ impl Fake {
 
     pub(super) fn details(&self) -> usize {
         self.inside().details
+    }
+
+    /// How often what lies around an incident was asked for.
+    pub(super) fn contexts(&self) -> usize {
+        self.inside().contexts
     }
 
     pub(super) fn remove(&self, id: &str) {
@@ -414,20 +422,20 @@ impl Provider for Fake {
         self.read(|i| i.incidents.get(id).cloned().ok_or_else(|| ProviderError::NotFound { what: id.to_string() }))
     }
 
+    async fn context(
+        &self,
+        key: &IncidentKey,
+        _service: Option<&ServiceId>,
+        now: Timestamp,
+    ) -> Result<Context, ProviderError> {
+        self.inside().contexts += 1;
+        self.read(|_| Ok(Context::nothing(key.clone(), now)))
+    }
+
     async fn detail(&self, id: &IncidentId, now: Timestamp) -> Result<Detail, ProviderError> {
         let key = IncidentKey { account: account_name(), id: id.clone() };
         self.inside().details += 1;
-        self.read(|_| {
-            Ok(Detail {
-                key,
-                fetched_at: now,
-                description: None,
-                alerts: vec![],
-                notes: vec![],
-                timeline: vec![],
-                missing: vec![],
-            })
-        })
+        self.read(|_| Ok(Detail { fetched_at: now, ..Detail::of(key) }))
     }
 
     async fn on_calls(&self) -> Result<Vec<OnCall>, ProviderError> {
@@ -597,6 +605,8 @@ pub(super) fn parts(hub: Hub, store: Store, accounts: Accounts, dir: &std::path:
         metrics: super::metrics::Metrics::default(),
         calls: super::calls::Calls::default(),
         details: super::details::Details::default(),
+        contexts: super::contexts::Contexts::default(),
+        runbooks: super::contexts::Runbooks::default(),
         audit: super::audit::Audit::in_dir(dir),
     }
 }

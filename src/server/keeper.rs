@@ -313,6 +313,10 @@ impl Keeper {
             self.desk.people.set(&now.people);
             changes.push("who acts as whom is another".to_owned());
         }
+        if former.runbooks != now.runbooks {
+            self.desk.runbooks.set(now.runbooks.clone());
+            changes.push("where runbooks are is another".to_owned());
+        }
         if former.integrations != now.integrations {
             self.desk.integrations.set(&now.integrations);
             changes.push("where events go is another".to_owned());

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod calls;
 pub mod certificate;
 pub mod console;
+pub mod contexts;
 pub mod desk;
 pub mod details;
 pub mod door;
@@ -58,6 +59,7 @@ use actions::undo::Waiting;
 use audit::Audit;
 use calls::Calls;
 use console::Guest;
+use contexts::{Contexts, Runbooks};
 use desk::Desk;
 use details::Details;
 use guests::{Guests, Seat};
@@ -185,6 +187,8 @@ impl Server {
             metrics: Metrics::default(),
             calls,
             details: Details::default(),
+            contexts: Contexts::default(),
+            runbooks: Runbooks::new(options.settings.runbooks.clone()),
             audit: Audit::in_dir(&options.state_dir),
         });
         let guests = Guests::new(guests::Limits::default());

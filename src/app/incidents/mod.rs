@@ -19,7 +19,7 @@ use ratatui::layout::Rect;
 
 pub(super) use acting::{begin_with, may_act, open_conflict, send};
 pub use acting::{last_action, undoable};
-pub use detail::{Opened, page, status_mark, status_tone, urgency_word};
+pub use detail::{Opened, acknowledged_at, judged, page, status_mark, status_tone, urgency_word};
 pub use doubts::doubt;
 pub use groups::{Cause, Group, GroupKey, Groups, Line};
 pub(super) use groups::{freshen, storm_began, storm_ended};
@@ -127,9 +127,11 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::CreateIncident => return acting::begin(model, Wish::Create),
         Action::TakeBack => return acting::take_back(model),
         Action::Link => return link(model),
+        Action::Runbook => return runbook(model),
         Action::GoToDeliveries => return deliveries(model),
         Action::Back => return back(model),
-        _ if model.incidents.opened.is_some() => detail::step(model, Step::of(action)),
+        Action::Open if model.incidents.opened.is_some() => return detail::go_around(model),
+        _ if model.incidents.opened.is_some() => return detail::step(model, Step::of(action)),
         Action::Open => return open(model),
         Action::Filter => model.incidents.typing = Some(Typing::Filter),
         Action::MarkMatching => looking::begin_marking(model),
@@ -254,6 +256,13 @@ fn link(model: &mut Model) -> Vec<Effect> {
         }
     }
     vec![]
+}
+
+/// The runbook of the incident at hand; what names it belongs to its detail, which is opened for that.
+fn runbook(model: &mut Model) -> Vec<Effect> {
+    let mut effects = if model.incidents.opened.is_none() { open(model) } else { vec![] };
+    effects.extend(detail::runbook(model));
+    effects
 }
 
 /// To the webhooks of the incident at hand.

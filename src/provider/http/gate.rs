@@ -40,6 +40,7 @@ fn reserve(limit: u64, purpose: Purpose) -> u64 {
         Purpose::Action => 0,
         Purpose::Detail => limit.div_ceil(2 * KEPT),
         Purpose::Poll | Purpose::Upkeep => limit.div_ceil(KEPT),
+        Purpose::Context => limit.saturating_mul(2).div_ceil(KEPT),
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     core::{
-        detail::{Alert, Detail, Note, TimelineEntry},
+        detail::{Alert, Bridge, Detail, Gist, Link, LinkKind, Note, TimelineEntry, Tree},
         id::{IncidentId, IncidentKey},
         text::{Shown, ShownBody},
     },
@@ -20,12 +20,13 @@ use crate::{
 /// Enough of each list for a person to read.
 const MOST_ALERTS: usize = 100;
 const MOST_ENTRIES: usize = 500;
-/// Lines of one alert's details.
-const MOST_LINES: usize = 1000;
+/// Bytes of all alerts' details together, roughly.
+const MOST_SENT: usize = 4 * 1024 * 1024;
 
 /// Notes and timeline newest first.
 pub(super) async fn fetch(api: &Api, key: IncidentKey, now: jiff::Timestamp) -> Result<Detail, ProviderError> {
-    let (alerts, notes, entries) = tokio::join!(alerts(api, &key.id), notes(api, &key.id), entries(api, &key.id));
+    let (alerts, notes, entries, bridge) =
+        tokio::join!(alerts(api, &key.id), notes(api, &key.id), entries(api, &key.id), bridge(api, &key.id));
     if let (Err(error), Err(_), Err(_)) = (&alerts, &notes, &entries) {
         return Err(error.clone());
     }
@@ -43,9 +44,11 @@ pub(super) async fn fetch(api: &Api, key: IncidentKey, now: jiff::Timestamp) -> 
         key,
         fetched_at: now,
         description: description(&entries, &alerts),
-        alerts: alerts.into_iter().map(alert).collect(),
+        alerts: if alerts.is_empty() { triggered(&entries) } else { shown(alerts) },
         notes: in_time("notes", notes, note, |note| note.at, &mut missing),
         timeline: in_time("timeline", entries, entry, |entry| entry.at, &mut missing),
+        bridge: told("conference bridge", bridge, &mut missing),
+        runbooks: vec![],
         missing,
     })
 }
@@ -56,6 +59,31 @@ fn kept<T>(part: &str, fetched: Result<(Vec<T>, bool), ProviderError>, missing: 
         missing.push(Shown::line(&format!("{part}: {error}")));
         (vec![], false)
     })
+}
+
+/// A part that there may be, or nothing and a word about it in `missing`, unless it is not for this key.
+fn told<T>(part: &str, fetched: Result<Option<T>, ProviderError>, missing: &mut Vec<Shown>) -> Option<T> {
+    match fetched {
+        Ok(told) => told,
+        Err(ProviderError::Forbidden { .. } | ProviderError::NotFound { .. }) => None,
+        Err(error) => {
+            missing.push(Shown::line(&format!("{part}: {error}")));
+            None
+        }
+    }
+}
+
+async fn bridge(api: &Api, id: &IncidentId) -> Result<Option<Bridge>, ProviderError> {
+    let query = [("include[]", "conference_bridge".to_owned())];
+    let mut answer = api.get(&["incidents", id.as_str()], &query).await?.json;
+    let incident = answer.get_mut("incident").map(Value::take).unwrap_or_default();
+    let wire: wire::Incident = serde_json::from_value(incident).unwrap_or_default();
+    Ok(wire.conference_bridge.and_then(|wire| {
+        let number = wire.conference_number.filter(|number| !number.trim().is_empty());
+        let bridge =
+            Bridge { number: number.as_deref().map(Shown::line), url: shown_url(wire.conference_url.as_deref()) };
+        (bridge.number.is_some() || bridge.url.is_some()).then_some(bridge)
+    }))
 }
 
 async fn alerts(api: &Api, id: &IncidentId) -> Result<(Vec<wire::Alert>, bool), ProviderError> {
@@ -122,67 +150,84 @@ pub(super) fn entry(wire: wire::LogEntry) -> Option<TimelineEntry> {
     })
 }
 
+/// The alerts with what was sent, until that is too much.
+fn shown(wires: Vec<wire::Alert>) -> Vec<Alert> {
+    let mut room = MOST_SENT;
+    let mut out = vec![];
+    for wire in wires {
+        let mut alert = alert(wire);
+        let size = alert.details.as_ref().map_or(0, Tree::size);
+        if size > room {
+            alert.details = Some(Tree::text("(not shown: the alerts before it have too much to show)"));
+        } else {
+            room -= size;
+        }
+        out.push(alert);
+    }
+    out
+}
+
 pub(super) fn alert(wire: wire::Alert) -> Alert {
     let body = wire.body.unwrap_or_default();
     let severity = wire.severity.or_else(|| Some(body.cef_details.get("severity")?.as_str()?.to_owned()));
-    let details = if is_nothing(&body.details) { &body.cef_details } else { &body.details };
+    let details = Tree::of(&body.details);
+    let details = details.or_else(|| Tree::of(&body.cef_details));
     Alert {
         summary: Shown::line(wire.summary.or(wire.id).as_deref().unwrap_or("(no summary)")),
         status: Shown::line(wire.status.as_deref().unwrap_or("unknown")),
         severity: severity.as_deref().map(Shown::line),
         created_at: wire.created_at,
-        details: lines(details),
+        gist: details.as_ref().and_then(Gist::of),
+        details,
+        links: links(body.contexts),
         url: shown_url(wire.html_url.as_deref()),
     }
 }
 
-fn is_nothing(details: &Value) -> bool {
-    match details {
-        Value::Null => true,
-        Value::Object(fields) => fields.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::String(text) => text.is_empty(),
-        Value::Bool(_) | Value::Number(_) => false,
+/// What the first trigger brought, where the service makes no alerts of what it is sent.
+fn triggered(entries: &[wire::LogEntry]) -> Vec<Alert> {
+    let Some(entry) = first_trigger(entries) else { return vec![] };
+    let channel = &entry.channel;
+    // An integration of its own kind has its fields in the channel itself.
+    let sent = channel.get("details").filter(|details| details.is_object());
+    let details = sent.and_then(Tree::of);
+    let links = links(entry.contexts.clone());
+    if details.is_none() && links.is_empty() {
+        return vec![];
     }
+    vec![Alert {
+        summary: Shown::line(entry.summary.as_deref().unwrap_or("what triggered it")),
+        status: Shown::line("sent"),
+        created_at: entry.created_at,
+        gist: details.as_ref().and_then(Gist::of),
+        details,
+        links,
+        ..Alert::default()
+    }]
 }
 
-/// `path: value` for every leaf, in the sender's order.
-fn lines(details: &Value) -> Vec<(Shown, ShownBody)> {
+/// An image may be a link too.
+pub(super) fn links(wires: Vec<wire::Link>) -> Vec<Link> {
     let mut out = vec![];
-    if !is_nothing(details) {
-        flatten("", details, &mut out);
-    }
-    let left_out = out.len().saturating_sub(MOST_LINES);
-    if left_out > 0 {
-        out.truncate(MOST_LINES);
-        out.push((Shown::line("…"), ShownBody::new(&format!("{left_out} more lines are not shown"))));
+    for wire in wires {
+        let text = Shown::line(wire.text.or(wire.alt).unwrap_or_default().trim());
+        for (kind, address) in [(LinkKind::Image, wire.src), (LinkKind::Page, wire.href)] {
+            if let Some(address) = address.filter(|address| !address.trim().is_empty()) {
+                out.push(Link { kind, text: text.clone(), url: shown_url(Some(&address)) });
+            }
+        }
     }
     out
 }
 
-fn flatten(path: &str, value: &Value, out: &mut Vec<(Shown, ShownBody)>) {
-    match value {
-        Value::Object(fields) if !fields.is_empty() => {
-            for (name, inner) in fields {
-                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                flatten(&path, inner, out);
-            }
-        }
-        Value::Array(items) if !items.is_empty() => {
-            for (at, inner) in items.iter().enumerate() {
-                flatten(&format!("{path}[{at}]"), inner, out);
-            }
-        }
-        Value::String(text) => out.push((Shown::line(path), ShownBody::new(text))),
-        other => out.push((Shown::line(path), ShownBody::new(&other.to_string()))),
-    }
+fn first_trigger(entries: &[wire::LogEntry]) -> Option<&wire::LogEntry> {
+    let is_trigger = |entry: &&wire::LogEntry| entry.kind.as_deref().is_some_and(|kind| kind.starts_with("trigger_"));
+    entries.iter().filter(is_trigger).min_by_key(|entry| entry.created_at)
 }
 
 /// What the sender said at the start: the oldest trigger's words, else an alert's own.
 pub(super) fn description(entries: &[wire::LogEntry], alerts: &[wire::Alert]) -> Option<ShownBody> {
-    let is_trigger = |entry: &&wire::LogEntry| entry.kind.as_deref().is_some_and(|kind| kind.starts_with("trigger_"));
-    let trigger = entries.iter().filter(is_trigger).min_by_key(|entry| entry.created_at);
-    let told = trigger.and_then(|entry| {
+    let told = first_trigger(entries).and_then(|entry| {
         let channel = ["description", "body", "details"].iter().find_map(|key| entry.channel.get(key)?.as_str());
         channel.or_else(|| entry.event_details.as_ref()?.description.as_deref())
     });
@@ -199,26 +244,67 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn flat(body: &Value) -> Vec<String> {
-        let alert = alert(serde_json::from_value(json!({ "body": body })).expect("alert"));
-        alert.details.iter().map(|(path, value)| format!("{path}: {value}")).collect()
+    fn read(body: &Value) -> Alert {
+        alert(serde_json::from_value(json!({ "body": body })).expect("alert"))
     }
 
     #[test]
-    fn details_become_one_line_for_each_leaf_in_the_senders_order() {
-        let nested =
-            json!({ "details": { "z": { "b": 1, "a": [true, { "x": "y" }] }, "e": {}, "n": null, "l": "1\n2" } });
-
-        assert_eq!(flat(&nested), ["z.b: 1", "z.a[0]: true", "z.a[1].x: y", "e: {}", "n: null", "l: 1\n2"]);
-        assert_eq!(flat(&json!({ "details": "just words" })), [": just words"]);
-        assert_eq!(flat(&json!({ "details": {}, "cef_details": { "severity": "error" } })), ["severity: error"]);
-        assert_eq!(flat(&json!({ "details": null })), [""; 0]);
+    fn details_keep_their_structure_and_events_in_common_format_stand_in_for_them() {
+        let host = |alert: &Alert| alert.details.as_ref().and_then(|tree| tree.say("host").map(str::to_owned));
+        assert_eq!(
+            host(&read(&json!({ "details": { "host": "a" }, "cef_details": { "host": "b" } }))),
+            Some("a".into())
+        );
+        assert_eq!(host(&read(&json!({ "details": {}, "cef_details": { "host": "b" } }))), Some("b".into()));
+        assert_eq!(read(&json!({ "details": "just words" })).details, Some(Tree::text("just words")));
+        assert_eq!(read(&json!({ "details": null })).details, None);
     }
 
     #[test]
-    fn details_without_end_are_cut_and_the_cut_is_said() {
-        let lines = flat(&json!({ "details": vec![0; 5000] }));
-        assert_eq!((lines.len(), lines[MOST_LINES].as_str()), (MOST_LINES + 1, "…: 4000 more lines are not shown"));
+    fn links_and_images_are_shown_with_addresses_that_are_safe_to_open_only() {
+        let contexts = json!([
+            { "type": "link", "href": "https://a.example/1", "text": "Graph" },
+            { "type": "image", "src": "https://a.example/2.png", "href": "https://a.example/3" },
+            { "type": "link", "href": "javascript:alert(1)", "text": "Click\u{1b}[2J" },
+            { "type": "link" },
+            7,
+        ]);
+
+        let links = read(&json!({ "contexts": contexts })).links;
+
+        let words: Vec<String> = links.iter().map(Link::words).collect();
+        assert_eq!(
+            words,
+            [
+                "link Graph: https://a.example/1",
+                "image: https://a.example/2.png",
+                "link: https://a.example/3",
+                "link Click␛[2J: (its address is not https, so it is not shown)",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_triggered_an_incident_without_alerts_is_shown_in_their_place() {
+        let entries = json!([{ "type": "trigger_log_entry", "created_at": "2026-01-01T00:00:00Z", "summary": "Triggered",
+            "channel": { "type": "nagios", "details": { "HOSTNAME": "db-3", "HOSTSTATE": "DOWN" } } }]);
+        let entries: Vec<wire::LogEntry> = serde_json::from_value(entries).expect("entries");
+
+        let sent = triggered(&entries);
+
+        assert_eq!(sent[0].gist.as_ref().expect("known").sender.as_str(), "Nagios");
+    }
+
+    #[test]
+    fn a_hundred_huge_alerts_are_told_of_and_the_first_of_them_shown() {
+        let huge = json!({ "summary": "x", "body": { "details": { "log": "y".repeat(1024 * 1024) } } });
+        let wires = (0..100).map(|_| serde_json::from_value(huge.clone()).expect("alert")).collect();
+
+        let alerts = shown(wires);
+
+        let all: usize = alerts.iter().filter_map(|alert| alert.details.as_ref()).map(Tree::size).sum();
+        assert!(alerts.len() == 100 && all < MOST_SENT + 100 * 200, "{all}");
+        assert!(alerts[99].details.as_ref().and_then(Tree::as_text).expect("words").starts_with("(not shown"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod actions;
 mod changes;
 mod choices;
 mod client;
+mod context;
 mod detail;
 mod errors;
 mod events;
@@ -50,9 +51,10 @@ use crate::core::{
     action::{NewIncident, Step},
     call::{Budget, Purpose},
     choices::{Choices, ChoicesOf},
+    context::Context,
     detail::Detail,
     freshness::Identity,
-    id::{AccountName, IncidentId, IncidentKey},
+    id::{AccountName, IncidentId, IncidentKey, ServiceId},
     incident::Observation,
     oncall::{OnCall, Person, Schedule},
     text::Shown,
@@ -208,6 +210,15 @@ impl Provider for PagerDuty {
     async fn detail(&self, id: &IncidentId, now: Timestamp) -> Result<Detail, ProviderError> {
         let key = IncidentKey { account: self.account.clone(), id: id.clone() };
         detail::fetch(&self.api, key, now).await
+    }
+
+    async fn context(
+        &self,
+        key: &IncidentKey,
+        service: Option<&ServiceId>,
+        now: Timestamp,
+    ) -> Result<Context, ProviderError> {
+        context::fetch(&self.api, key.clone(), service, now).await
     }
 
     async fn on_calls(&self) -> Result<Vec<OnCall>, ProviderError> {

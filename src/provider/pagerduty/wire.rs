@@ -84,6 +84,19 @@ pub(super) struct Incident {
     pub(super) alert_counts: Option<AlertCounts>,
     /// Null unless it was merged into another.
     pub(super) resolve_reason: Value,
+    /// Only where it was asked for.
+    #[serde(deserialize_with = "lenient::part")]
+    pub(super) conference_bridge: Option<Bridge>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Bridge {
+    /// Sometimes a number.
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) conference_number: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) conference_url: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -148,6 +161,24 @@ pub(super) struct AlertBody {
     pub(super) details: Value,
     /// The fields of an event in common event format, where `details` is absent.
     pub(super) cef_details: Value,
+    #[serde(deserialize_with = "lenient::list")]
+    pub(super) contexts: Vec<Link>,
+}
+
+/// A link or an image, of an alert or of a change.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Link {
+    #[serde(rename = "type", deserialize_with = "lenient::text")]
+    pub(super) kind: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) href: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) src: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) text: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) alt: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -178,6 +209,8 @@ pub(super) struct LogEntry {
     pub(super) channel: Value,
     #[serde(deserialize_with = "lenient::part")]
     pub(super) event_details: Option<EventDetails>,
+    #[serde(deserialize_with = "lenient::list")]
+    pub(super) contexts: Vec<Link>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -291,4 +324,103 @@ pub(super) struct Subject {
 pub(super) struct RoleAssignment {
     #[serde(deserialize_with = "lenient::part")]
     pub(super) incident: Option<Reference>,
+}
+
+/// One of the past or related incidents.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Similar {
+    #[serde(deserialize_with = "lenient::part")]
+    pub(super) incident: Option<Incident>,
+    pub(super) score: Value,
+    #[serde(deserialize_with = "lenient::list")]
+    pub(super) relationships: Vec<Relationship>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Relationship {
+    #[serde(rename = "type", deserialize_with = "lenient::text")]
+    pub(super) kind: Option<String>,
+    /// Of another form for each type.
+    pub(super) metadata: Value,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Outlier {
+    #[serde(deserialize_with = "lenient::part")]
+    pub(super) incident: Option<OutlierIncident>,
+    #[serde(deserialize_with = "lenient::part")]
+    pub(super) incident_template: Option<OutlierPattern>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct OutlierIncident {
+    #[serde(deserialize_with = "lenient::part")]
+    pub(super) occurrence: Option<Occurrence>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct OutlierPattern {
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) mined_text: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Occurrence {
+    #[serde(deserialize_with = "lenient::count")]
+    pub(super) count: Option<u64>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) category: Option<String>,
+    #[serde(deserialize_with = "lenient::time")]
+    pub(super) since: Option<Timestamp>,
+    #[serde(deserialize_with = "lenient::time")]
+    pub(super) until: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ChangeEvent {
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) summary: Option<String>,
+    #[serde(deserialize_with = "lenient::time")]
+    pub(super) timestamp: Option<Timestamp>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) source: Option<String>,
+    pub(super) custom_details: Value,
+    #[serde(deserialize_with = "lenient::list")]
+    pub(super) links: Vec<Link>,
+    #[serde(deserialize_with = "lenient::list")]
+    pub(super) images: Vec<Link>,
+    #[serde(deserialize_with = "lenient::part")]
+    pub(super) correlation_reason: Option<Correlation>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Correlation {
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) reason: Option<String>,
+}
+
+/// A business service, or one of the account's own.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Service {
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) id: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) name: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) summary: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) status: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) description: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) html_url: Option<String>,
 }

@@ -338,8 +338,7 @@ impl Provider for Simulated {
 
     async fn detail(&self, id: &IncidentId, now: Timestamp) -> Result<Detail, ProviderError> {
         let key = IncidentKey { account: account_name(), id: id.clone() };
-        let (alerts, notes, timeline, missing) = (vec![], vec![], vec![], vec![]);
-        Ok(Detail { key, fetched_at: now, description: None, alerts, notes, timeline, missing })
+        Ok(Detail { fetched_at: now, ..Detail::of(key) })
     }
 
     async fn on_calls(&self) -> Result<Vec<OnCall>, ProviderError> {

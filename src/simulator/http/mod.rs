@@ -4,6 +4,7 @@
 mod account;
 mod actions;
 mod answer;
+mod context;
 mod control;
 mod details;
 pub(crate) mod events;
@@ -196,6 +197,12 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         .route("/incidents/{id}/alerts/{alert_id}", get(on(details::alert)).put(on(response::update_alert)))
         .route("/incidents/{id}/log_entries", get(on(details::incident_log)))
         .route("/log_entries", get(on(details::log)))
+        .route("/incidents/{id}/past_incidents", get(on(context::past)))
+        .route("/incidents/{id}/related_incidents", get(on(context::related)))
+        .route("/incidents/{id}/outlier_incident", get(on(context::outlier)))
+        .route("/incidents/{id}/related_change_events", get(on(context::changes)))
+        .route("/incidents/{id}/business_services/impacts", get(on(context::impacts)))
+        .route("/services/{id}/change_events", get(on(context::service_changes)))
         .route("/incidents/{id}/responder_requests", post(on(response::add_responders)))
         .route("/incidents/{id}/status_updates", post(on(response::status_update)))
         .route("/incidents/{id}/custom_fields/values", get(on(response::fields)).put(on(response::set_fields)))

@@ -8,6 +8,7 @@ use super::{
         world::{
             Account, PolicyIx, PriorityIx, ScheduleIx, ServiceIx, TeamIx, UserIx, World,
             account::{Feed, Layer, Maintenance, Target},
+            slug,
         },
     },
     API, Includes, policy_thing, schedule_thing, service_thing, team_thing, user_thing, with,
@@ -20,6 +21,8 @@ pub(crate) fn integration(feed: Feed) -> (&'static str, &'static str) {
         Feed::CloudWatch => ("aws_cloudwatch_inbound_integration_reference", "Amazon CloudWatch"),
         Feed::Prometheus => ("events_api_v2_inbound_integration_reference", "Prometheus"),
         Feed::Datadog => ("events_api_v2_inbound_integration_reference", "Datadog"),
+        Feed::Nagios => ("nagios_inbound_integration_reference", "Nagios"),
+        Feed::NewRelic => ("events_api_v2_inbound_integration_reference", "New Relic"),
         Feed::Email => ("generic_email_inbound_integration_reference", "Email Integration"),
     }
 }
@@ -73,7 +76,11 @@ impl Account {
             service_thing(service, "service"),
             json!({
                 "name": service.name,
-                "description": format!("{} of the simulated account", service.name),
+                "description": format!(
+                    "{} of the simulated account.\nRunbook: https://wiki.example.com/{}",
+                    service.name,
+                    slug(service.name)
+                ),
                 "auto_resolve_timeout": service.auto_resolve_timeout,
                 "acknowledgement_timeout": service.acknowledgement_timeout,
                 "created_at": clock::rest(service.created_at),

@@ -2,6 +2,7 @@
 //! The keys and their types are checked against the shapes of `PagerDuty`'s own examples.
 
 pub(crate) mod account;
+pub(crate) mod context;
 pub(crate) mod event;
 pub(crate) mod incident;
 

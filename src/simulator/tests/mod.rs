@@ -1,5 +1,6 @@
 //! The simulator over real HTTP: what a client of `PagerDuty` relies on.
 
+mod context;
 mod delivery;
 mod faults;
 mod lists;

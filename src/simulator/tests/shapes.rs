@@ -211,6 +211,16 @@ async fn incidents(stage: &Stage, shapes: &mut Shapes) {
     let alert = format!("{path}/alerts/{}", ids(&alerts["alerts"])[0]);
     shapes.get(stage, "/incidents/{id}/alerts/{alert_id}", &alert).await;
 
+    for part in [
+        "past_incidents",
+        "related_incidents",
+        "outlier_incident",
+        "related_change_events",
+        "business_services/impacts",
+    ] {
+        shapes.get(stage, &format!("/incidents/{{id}}/{part}"), &format!("{path}/{part}")).await;
+    }
+
     let source = created.body["incident"]["id"].clone();
     let sources = json!({"source_incidents": [{"id": source, "type": "incident_reference"}]});
     shapes.check("PUT /incidents/{id}/merge", &stage.put(&format!("{path}/merge"), sources).await.body);

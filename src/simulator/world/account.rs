@@ -42,6 +42,8 @@ pub(crate) enum Feed {
     Prometheus,
     Datadog,
     Email,
+    Nagios,
+    NewRelic,
 }
 
 #[derive(Debug)]

@@ -1,5 +1,6 @@
-//! What monitoring says at night, in the shapes that people really get: the fields of `CloudWatch`, the text blocks
-//! of Prometheus' Alertmanager, Datadog's tags, and an e-mail's plain words.
+//! What monitoring says at night, in the shapes that people really get: the fields of `CloudWatch` (bare, or as SNS wraps
+//! them), the text blocks of Prometheus' Alertmanager, Datadog's tags, Nagios' macros, New Relic's targets, and an
+//! e-mail's plain words.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -29,10 +30,13 @@ pub(crate) fn alarm(dice: &mut Dice, feed: Feed, service: &str, now: Timestamp) 
         Feed::Prometheus => prometheus(dice, service),
         Feed::Datadog => datadog(dice, service),
         Feed::Email => email(dice, service, now),
+        Feed::Nagios => nagios(dice),
+        Feed::NewRelic => new_relic(dice, service, now),
     }
 }
 
-fn slug(service: &str) -> String {
+/// A name as it stands in addresses.
+pub(crate) fn slug(service: &str) -> String {
     service.to_lowercase().replace(' ', "-")
 }
 
@@ -50,11 +54,7 @@ fn cloudwatch(dice: &mut Dice, service: &str, now: Timestamp) -> Alarm {
     let reason = format!(
         "Threshold Crossed: 3 datapoints were greater than the threshold ({threshold}). The most recent: {value}."
     );
-    Alarm {
-        title: format!("ALARM: \"{name}\" in {region_name}"),
-        severity: "critical",
-        urgency: Urgency::High,
-        details: json!({
+    let fields = json!({
             "AlarmName": name,
             "AlarmDescription": format!("{metric} of {service}; see the runbook before failing over"),
             "AWSAccountId": "123456789012",
@@ -68,13 +68,30 @@ fn cloudwatch(dice: &mut Dice, service: &str, now: Timestamp) -> Alarm {
                 "Period": 60, "EvaluationPeriods": 3, "ComparisonOperator": "GreaterThanThreshold", "Threshold": threshold,
                 "Dimensions": [{"name": "DBInstanceIdentifier", "value": format!("{}-{region}", slug(service))}]
             }
-        }),
+    });
+    let title = format!("ALARM: \"{name}\" in {region_name}");
+    Alarm {
+        details: if dice.percent(50) { through_sns(&title, &fields, now) } else { fields },
+        title,
+        severity: "critical",
+        urgency: Urgency::High,
         contexts: vec![json!({
             "type": "link",
             "href": format!("https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#alarmsV2:alarm/{name}"),
             "text": "View alarm"
         })],
     }
+}
+
+/// SNS carries the alarm as a text.
+fn through_sns(title: &str, fields: &Value, now: Timestamp) -> Value {
+    json!({
+        "Type": "Notification",
+        "TopicArn": "arn:aws:sns:eu-central-1:123456789012:pagerduty",
+        "Subject": title,
+        "Message": fields.to_string(),
+        "Timestamp": clock::millis(now),
+    })
 }
 
 fn prometheus(dice: &mut Dice, service: &str) -> Alarm {
@@ -158,5 +175,74 @@ fn email(dice: &mut Dice, service: &str, now: Timestamp) -> Alarm {
         urgency: Urgency::Low,
         details: Value::String(details),
         contexts: vec![],
+    }
+}
+
+fn nagios(dice: &mut Dice) -> Alarm {
+    let checks: &[(&str, &str, &str)] = &[
+        ("mailq", "MAILQ CRITICAL - {n}00 messages in queue", "oldest: 5h 12m\nfirst deferral: connection timed out"),
+        ("disk /var", "DISK CRITICAL - free space: /var {n}00 MB (9% inode=96%)", ""),
+        ("smtp", "CRITICAL - Socket timeout after {n} seconds", ""),
+    ];
+    let &(check, output, more) = dice.pick(checks);
+    let host = *dice.pick(HOSTS);
+    let output = output.replace("{n}", &dice.between(10, 60).to_string());
+    Alarm {
+        title: format!("{check} on {host} is CRITICAL"),
+        severity: "critical",
+        urgency: Urgency::Low,
+        details: json!({
+            "pd_nagios_object": "service",
+            "NOTIFICATIONTYPE": "PROBLEM",
+            "HOSTNAME": host,
+            "HOSTSTATE": "UP",
+            "HOSTADDRESS": "192.0.2.17",
+            "SERVICEDESC": check,
+            "SERVICESTATE": "CRITICAL",
+            "SERVICEOUTPUT": output,
+            "LONGSERVICEOUTPUT": more,
+            "SERVICEATTEMPT": "3",
+            "MAXSERVICEATTEMPTS": "3",
+        }),
+        contexts: vec![],
+    }
+}
+
+fn new_relic(dice: &mut Dice, service: &str, now: Timestamp) -> Alarm {
+    let conditions: &[(&str, &str)] = &[
+        ("Apdex below 0.6", "Apdex score < 0.6 for at least 5 minutes"),
+        ("Sign-in errors above 5 %", "Error percentage > 5 % for at least 3 minutes"),
+        ("Response time above 2 s", "Response time (web) > 2 s for at least 5 minutes"),
+    ];
+    let &(condition, says) = dice.pick(conditions);
+    let job = slug(service);
+    let target = |n: i64, region: &str| {
+        json!({
+            "id": n.to_string(), "name": format!("{job}-{region}"), "product": "APM", "type": "Application",
+            "link": format!("https://rpm.newrelic.example/applications/{n}"),
+        })
+    };
+    let incident = dice.between(100_000, 999_999);
+    Alarm {
+        title: format!("{condition}: {service}"),
+        severity: "critical",
+        urgency: Urgency::High,
+        details: json!({
+            "account_name": "Example Production",
+            "condition_name": condition,
+            "current_state": "open",
+            "details": format!("{says} on '{job}'"),
+            "event_type": "INCIDENT",
+            "incident_id": incident.to_string(),
+            "incident_url": format!("https://alerts.newrelic.example/accounts/1234567/incidents/{incident}"),
+            "policy_name": format!("{service}: page"),
+            "runbook_url": format!("https://runbooks.example.com/{job}"),
+            "severity": "CRITICAL",
+            "targets": [target(101, "eu"), target(102, "us")],
+            "timestamp": now.as_millisecond().to_string(),
+        }),
+        contexts: vec![
+            json!({"type": "image", "src": format!("https://gorgon.newrelic.example/image/{incident}.png")}),
+        ],
     }
 }

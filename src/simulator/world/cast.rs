@@ -46,8 +46,8 @@ const SERVICES: &[ServicePlan] = &[
     ("Checkout Web", 0, 0, [Some(30), None], Feed::Prometheus),
     ("Orders Database", 2, 2, [None, None], Feed::CloudWatch),
     ("Search Cluster", 2, 2, [Some(60), Some(480)], Feed::Prometheus),
-    ("Mail Relay", 1, 1, [None, Some(240)], Feed::Email),
-    ("Identity Provider", 1, 1, [Some(30), None], Feed::Datadog),
+    ("Mail Relay", 1, 1, [None, Some(240)], Feed::Nagios),
+    ("Identity Provider", 1, 1, [Some(30), None], Feed::NewRelic),
     ("Edge CDN", 1, 1, [Some(30), Some(240)], Feed::CloudWatch),
     ("Batch Reports", 3, 2, [None, Some(1440)], Feed::Email),
 ];

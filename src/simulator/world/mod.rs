@@ -20,7 +20,7 @@ use jiff::Timestamp;
 
 pub(crate) use self::{
     account::{Account, IncidentIx, PolicyIx, PriorityIx, ScheduleIx, ServiceIx, TeamIx, UserIx},
-    alarms::alarm,
+    alarms::{alarm, slug},
     change::Trigger,
     incident::{Agent, Incident},
     objection::Objection,

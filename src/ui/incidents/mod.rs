@@ -22,7 +22,10 @@ use crate::{
         Model,
         attention::Novelty,
         geometry::{self, IncidentList},
-        incidents::{doubt, last_action, next_paged_short, outcome_mark, page, status_mark, status_tone, urgency_word},
+        incidents::{
+            acknowledged_at, doubt, judged, last_action, next_paged_short, outcome_mark, page, status_mark,
+            status_tone, urgency_word,
+        },
         troubles::{Trouble, troubles},
     },
     core::{
@@ -167,8 +170,9 @@ fn row(model: &Model, incident: &Incident, widths: &Columns) -> Line<'static> {
     line.push_span(Span::styled(before, style(model, Tone::Faint)));
     line.push_span(Span::styled(status, style(model, tone)));
     line.push_span(novelty(model, &incident.key, tone));
+    let (word, tone) = status_words(model, incident, widths.status, tone);
     let mut status = String::new();
-    push(&mut status, status_word(state.status, widths.status), widths.status);
+    push(&mut status, &word, widths.status);
     line.push_span(Span::styled(status, style(model, tone)));
     if widths.urgency > 0 {
         let tone = if state.urgency == Urgency::High { rest } else { Tone::Faint };
@@ -241,6 +245,15 @@ fn novelty(model: &Model, key: &IncidentKey, tone: Tone) -> Span<'static> {
         None => (" ", tone),
     };
     Span::styled(mark, style(model, tone))
+}
+
+/// How it stands; of one that somebody took, for how long.
+fn status_words(model: &Model, incident: &Incident, width: usize, tone: Tone) -> (String, Tone) {
+    let word = status_word(incident.state.status, width);
+    let (Some(at), Some(extra)) = (acknowledged_at(incident), incident.extra()) else { return (word.to_owned(), tone) };
+    let long = since(at, model.board.provider_time(&incident.key.account, model.now));
+    let judged = judged(long, extra).0;
+    (format!("acked {}", age(long)), if judged == Tone::Plain { tone } else { judged })
 }
 
 fn status_word(status: Status, width: usize) -> &'static str {

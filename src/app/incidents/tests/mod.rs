@@ -1,5 +1,6 @@
 //! Stories about the incidents view.
 
+mod around;
 mod asking;
 mod detail;
 mod doubts;

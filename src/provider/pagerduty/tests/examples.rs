@@ -7,9 +7,10 @@ use super::*;
 use crate::{
     core::{
         delivery::Decode as _,
-        id::UserId,
+        id::{IncidentKey, ServiceId, UserId},
         incident::{Named, Observation, Status},
         oncall::Person,
+        text::Shown,
     },
     provider::{
         Provider as _,
@@ -111,8 +112,47 @@ async fn understood(operation: &str, body: Value) -> bool {
         "getIncidentAlert" | "updateIncidentAlert" => {
             let alert: wire::Alert = serde_json::from_value(body["alert"].clone()).expect(operation);
             let alert = detail::alert(alert);
-            assert_eq!(alert.details.is_empty(), body["alert"].get("body").is_none(), "{operation}");
+            assert_eq!(alert.details.is_none(), body["alert"].get("body").is_none(), "{operation}");
             assert_eq!(alert.status.as_str(), "resolved", "{operation}");
+        }
+        _ => return around(operation, &body, &pagerduty).await,
+    }
+    true
+}
+
+/// The same for what lies around an incident.
+async fn around(operation: &str, body: &Value, pagerduty: &PagerDuty) -> bool {
+    let key = IncidentKey { account: account(), id: incident_id("P1") };
+    let (service, now) = (ServiceId::new("PT4N8WM").expect("id"), jiff::Timestamp::UNIX_EPOCH);
+    let count = |key: &str| body.get(key).and_then(Value::as_array).map_or(0, Vec::len);
+    let asked = pagerduty.context(&key, Some(&service), now).await;
+    let told = || asked.as_ref().expect(operation);
+    match operation {
+        "getPastIncidents" => {
+            let past = told().past.told().expect(operation);
+            assert!(past.len() == count("past_incidents") && past.iter().all(|one| one.score.is_some()), "{operation}");
+        }
+        "getRelatedIncidents" => {
+            let related = told().related.told().expect(operation);
+            assert_eq!(related.len(), count("related_incidents"), "{operation}");
+            let why: Vec<&str> = related[0].why.iter().map(Shown::as_str).collect();
+            assert_eq!(why, ["similar contents", "service dependency"]);
+        }
+        "getOutlierIncident" => {
+            let outlier = told().outlier.told().expect(operation).as_ref().expect(operation);
+            assert!(outlier.category.as_str() == "rare" && outlier.count.is_some() && outlier.pattern.is_some());
+        }
+        "listIncidentRelatedChangeEvents" => {
+            let changes = told().changes.told().expect(operation);
+            assert_eq!(changes.len(), count("change_events"), "{operation}");
+            assert!(changes.iter().all(|one| one.at.is_some() && one.details.is_some() && !one.links.is_empty()));
+        }
+        "getIncidentImpactedBusinessServices" => {
+            assert_eq!(told().impacts.told().expect(operation).len(), count("services"), "{operation}");
+        }
+        "getService" => {
+            let service = told().service.told().expect(operation).as_ref().expect(operation);
+            assert!(!service.name.is_empty() && service.url.is_some(), "{operation}");
         }
         _ => return false,
     }
@@ -147,7 +187,7 @@ async fn every_answer_in_the_examples_is_read() {
     }
 
     println!("{read} answers read");
-    assert!(read >= 26, "only {read}");
+    assert!(read >= 32, "only {read}");
 }
 
 #[test]

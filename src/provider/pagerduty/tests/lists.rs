@@ -287,7 +287,7 @@ async fn a_part_of_the_detail_that_fails_is_named_and_the_rest_is_shown_newest_f
     let detail = detail_with([alerts, notes(), ResponseTemplate::new(500)]).await.expect("two of three");
 
     assert_eq!(detail.notes.iter().map(|note| note.content.as_str()).collect::<Vec<_>>(), ["second", "first"]);
-    assert_eq!(detail.alerts[0].details[0].0.as_str(), "free");
+    assert_eq!(detail.alerts[0].details.as_ref().and_then(|tree| tree.say("free")), Some("1%"));
     let missing: Vec<_> = detail.missing.iter().map(ToString::to_string).collect();
     let expected = ["timeline: the provider answered 500: Internal Server Error", "notes: 1 could not be read"];
     assert_eq!(missing, expected);

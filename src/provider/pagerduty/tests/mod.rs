@@ -1,6 +1,7 @@
 //! The client against servers that behave as `PagerDuty` does, and worse.
 
 mod actions;
+mod context;
 mod examples;
 mod lists;
 mod order;

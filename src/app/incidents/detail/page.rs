@@ -1,166 +1,44 @@
-//! One incident, opened. What the board knows is shown at once; the rest is asked for, and asked for
-//! again when the incident changes. An answer about another incident is dropped.
+//! The opened incident as lines: what the board knows, then what was asked for.
 
 use crate::{
     app::{
-        Effect, Link, Model,
-        list::{Step, scroll},
+        Model,
         page::{Page, Piece, Tone},
     },
     core::{
         action::Action,
-        detail::{Alert, Detail},
-        id::IncidentKey,
+        detail::{Alert, Detail, Tree},
         incident::{Incident, Status, Urgency},
-        text::Shown,
         words::{ago, clock, date_and_clock, moment, since, zone_name},
     },
-    proto::{Answer, Request, RequestId},
 };
 
 use super::{
-    acting::last_action,
-    doubts::doubt,
-    next::next_paged,
-    words::{outcome_mark, outcome_words},
+    super::{
+        acting::last_action,
+        doubts::doubt,
+        next::next_paged,
+        words::{outcome_mark, outcome_words},
+    },
+    Opened, around, runbook, timing,
 };
 
-/// The open incident, and what was heard about it.
-#[derive(Debug)]
-pub struct Opened {
-    pub key: IncidentKey,
-    /// First line shown.
-    pub offset: usize,
-    detail: Option<Box<Detail>>,
-    /// Why the last question was not answered.
-    failure: Option<Shown>,
-    waiting: Option<RequestId>,
-    /// It changed while an answer was under way: that answer may be old.
-    stale: bool,
-    /// The person wants it asked of the provider, whatever the server keeps.
-    anew: bool,
-    /// The incident as it was when last asked about.
-    asked_about: Option<Incident>,
-}
-
-impl Opened {
-    fn new(key: IncidentKey) -> Self {
-        Self {
-            key,
-            offset: 0,
-            detail: None,
-            failure: None,
-            waiting: None,
-            stale: false,
-            anew: false,
-            asked_about: None,
-        }
-    }
-}
-
-pub(super) fn open(model: &mut Model, key: IncidentKey) -> Vec<Effect> {
-    model.incidents.opened = Some(Opened::new(key));
-    ask(model)
-}
-
-pub(super) fn shows(model: &Model, key: &IncidentKey) -> bool {
-    model.incidents.opened.as_ref().is_some_and(|opened| opened.key == *key)
-}
-
-fn ask(model: &mut Model) -> Vec<Effect> {
-    let Some(key) = model.incidents.opened.as_ref().map(|opened| opened.key.clone()) else { return vec![] };
-    let asked_about = model.board.incidents.get(&key).cloned();
-    let anew = model.incidents.opened.as_mut().is_some_and(|opened| std::mem::take(&mut opened.anew));
-    let request = if anew { Request::DetailAnew { key } } else { Request::Detail { key } };
-    let asked = matches!(model.link, Link::Up(_)).then(|| model.ask(request));
-    let Some(opened) = &mut model.incidents.opened else { return vec![] };
-    opened.asked_about = asked_about;
-    opened.stale = false;
-    opened.waiting = asked.as_ref().map(|(id, _)| *id);
-    if asked.is_none() {
-        opened.failure = Some(Shown::line("no link to the server"));
-    }
-    asked.map(|(_, effect)| effect).into_iter().collect()
-}
-
-/// Asks again, at once or when the answer under way has come.
-pub(super) fn ask_again(model: &mut Model) -> Vec<Effect> {
-    match &mut model.incidents.opened {
-        Some(opened) if opened.waiting.is_some() => {
-            opened.stale = true;
-            vec![]
-        }
-        Some(_) => ask(model),
-        None => vec![],
-    }
-}
-
-/// The same, of the provider itself.
-pub(super) fn ask_anew(model: &mut Model) -> Vec<Effect> {
-    if let Some(opened) = &mut model.incidents.opened {
-        opened.anew = true;
-    }
-    ask_again(model)
-}
-
-/// The link stands anew: what was under way will not be answered.
-pub(super) fn attached(model: &mut Model) -> Vec<Effect> {
-    ask(model)
-}
-
-/// The incident may have changed.
-pub(super) fn settle(model: &mut Model) -> Vec<Effect> {
-    let Some(opened) = &model.incidents.opened else { return vec![] };
-    let known = model.board.incidents.get(&opened.key);
-    let changed = known.is_some() && known != opened.asked_about.as_ref();
-    let effects = if changed && matches!(model.link, Link::Up(_)) { refresh(model) } else { vec![] };
-    step(model, None);
-    effects
-}
-
-fn refresh(model: &mut Model) -> Vec<Effect> {
-    let known = model.incidents.opened.as_ref().and_then(|opened| model.board.incidents.get(&opened.key).cloned());
-    if let Some(opened) = &mut model.incidents.opened {
-        opened.asked_about = known;
-    }
-    ask_again(model)
-}
-
-pub(super) fn answered(model: &mut Model, id: RequestId, answer: &Result<Answer, String>) -> Option<Vec<Effect>> {
-    let opened = model.incidents.opened.as_mut().filter(|opened| opened.waiting == Some(id))?;
-    opened.waiting = None;
-    match answer {
-        Ok(Answer::Detail { detail }) if detail.key == opened.key => {
-            opened.failure = None;
-            opened.detail = Some(detail.clone());
-        }
-        Ok(_) => opened.failure = Some(Shown::line("the server answered something else")),
-        Err(reason) => opened.failure = Some(Shown::line(reason)),
-    }
-    let again = opened.stale;
-    step(model, None);
-    Some(if again { ask(model) } else { vec![] })
-}
-
-/// Scrolls, or with `None` only keeps the place valid.
-pub(super) fn step(model: &mut Model, step: Option<Step>) {
-    let (width, height) = super::page_size(model);
-    let Some(opened) = &model.incidents.opened else { return };
-    let lines = page(model, opened, width).len();
-    let offset = match step {
-        Some(step) => scroll(opened.offset, step, lines, height),
-        None => opened.offset.min(lines.saturating_sub(height.max(1))),
-    };
-    if let Some(opened) = &mut model.incidents.opened {
-        opened.offset = offset;
-    }
+/// The detail, broken to a width.
+pub(super) struct LaidOut {
+    pub(super) lines: Vec<Vec<Piece>>,
+    /// The line from which on it is about what lies around the incident, once that can be asked for.
+    pub(super) around: Option<usize>,
 }
 
 /// The whole detail as lines of `width`.
 pub fn page(model: &Model, opened: &Opened, width: usize) -> Vec<Vec<Piece>> {
+    laid_out(model, opened, width).lines
+}
+
+pub(super) fn laid_out(model: &Model, opened: &Opened, width: usize) -> LaidOut {
     let mut page = Page::new(width);
     if let Some(incident) = model.board.incidents.get(&opened.key) {
-        known(&mut page, model, incident);
+        known(&mut page, model, opened, incident);
     } else {
         page.text(0, Tone::Caution, "no longer kept here: resolved long ago, or gone at the provider");
         page.field("id", Tone::Plain, opened.key.id.as_str());
@@ -172,11 +50,19 @@ pub fn page(model: &Model, opened: &Opened, width: usize) -> Vec<Vec<Piece>> {
     if let Some(doubt) = doubt(model, &opened.key) {
         page.field("in doubt", Tone::Caution, &doubt);
     }
+    for (at, one) in runbook::known(opened).into_iter().enumerate() {
+        let key = if at == 0 { "; b copies it" } else { "" };
+        page.field("runbook", Tone::Accent, &format!("{} ({}{key})", one.url, one.from));
+    }
     standing(&mut page, model, opened);
+    let mut around = None;
     if let Some(detail) = &opened.detail {
         asked_for(&mut page, model, detail);
+        around = Some(page.lines.len() + 1);
+        around::draw(&mut page, model, &opened.around);
+        timeline(&mut page, model, detail);
     }
-    page.lines
+    LaidOut { lines: page.lines, around }
 }
 
 fn action_words(model: &Model, action: &Action) -> String {
@@ -184,7 +70,7 @@ fn action_words(model: &Model, action: &Action) -> String {
 }
 
 /// What the board knows.
-fn known(page: &mut Page, model: &Model, incident: &Incident) {
+fn known(page: &mut Page, model: &Model, opened: &Opened, incident: &Incident) {
     let state = &incident.state;
     let number = state.number.map(|n| format!("#{n}  ")).unwrap_or_default();
     page.line(vec![
@@ -212,29 +98,35 @@ fn known(page: &mut Page, model: &Model, incident: &Incident) {
     let created = date_and_clock(state.created_at, &model.zone);
     let age = ago(since(state.created_at, model.board.provider_time(&incident.key.account, model.now)));
     page.field("created", Tone::Plain, &format!("{created} {zone}, {age}"));
-    told_by_rest(page, model, incident);
+    told_by_rest(page, model, opened, incident);
+    bridge(page, opened);
     match &state.url {
         Some(url) => page.field("link", Tone::Accent, url.as_str()),
         None => page.field("link", Tone::Faint, "none"),
     }
 }
 
-fn told_by_rest(page: &mut Page, model: &Model, incident: &Incident) {
+fn told_by_rest(page: &mut Page, model: &Model, opened: &Opened, incident: &Incident) {
     let Some(extra) = incident.extra() else {
         return page.field("not known", Tone::Faint, "who acknowledged, what is pending: webhooks do not tell");
     };
-    for (at, who) in &extra.acknowledged {
-        page.field("acked by", Tone::Plain, &format!("{who} at {}", moment(*at, model.now, &model.zone)));
-    }
-    for pending in &extra.pending {
-        let at = moment(pending.at, model.now, &model.zone);
-        page.field("will", Tone::Caution, &format!("{} by itself at {at}", pending.what));
-    }
+    timing::draw(page, model, opened, incident, extra);
     if let Some(who) = &extra.changed_by {
         page.field("changed by", Tone::Plain, who.as_str());
     }
     if let Some((all, triggered)) = extra.alerts {
         page.field("alerts", Tone::Plain, &format!("{all}, {triggered} of them still triggered"));
+    }
+}
+
+/// Where people meet about it.
+fn bridge(page: &mut Page, opened: &Opened) {
+    let Some(bridge) = opened.detail.as_ref().and_then(|detail| detail.bridge.as_ref()) else { return };
+    if let Some(number) = &bridge.number {
+        page.field("bridge", Tone::Accent, number.as_str());
+    }
+    if let Some(url) = &bridge.url {
+        page.field("bridge", Tone::Accent, url.as_str());
     }
 }
 
@@ -265,19 +157,25 @@ fn asked_for(page: &mut Page, model: &Model, detail: &Detail) {
         page.heading("Description");
         page.body(2, Tone::Plain, description);
     }
-    // An empty list means "none" only when nothing is missing.
-    let count = |n: usize| if n == 0 && !detail.missing.is_empty() { "none fetched".into() } else { n.to_string() };
-    page.heading(&format!("Alerts: {}", count(detail.alerts.len())));
+    page.heading(&format!("Alerts: {}", count(detail, detail.alerts.len())));
     for each in &detail.alerts {
         alert(page, model, each);
     }
-    page.heading(&format!("Notes: {}", count(detail.notes.len())));
+    page.heading(&format!("Notes: {}", count(detail, detail.notes.len())));
     for note in &detail.notes {
         let at = moment(note.at, model.now, &model.zone);
         page.entry(2, Tone::Accent, &format!("{at} {}", note.author));
         page.body(4, Tone::Plain, &note.content);
     }
-    page.heading(&format!("Timeline, newest first: {}", count(detail.timeline.len())));
+}
+
+/// An empty list means "none" only when nothing is missing.
+fn count(detail: &Detail, n: usize) -> String {
+    if n == 0 && !detail.missing.is_empty() { "none fetched".into() } else { n.to_string() }
+}
+
+fn timeline(page: &mut Page, model: &Model, detail: &Detail) {
+    page.heading(&format!("Timeline, newest first: {}", count(detail, detail.timeline.len())));
     for entry in &detail.timeline {
         let at = moment(entry.at, model.now, &model.zone);
         page.entry(2, Tone::Plain, &format!("{at} {}: {}", entry.kind, entry.summary));
@@ -288,14 +186,22 @@ fn alert(page: &mut Page, model: &Model, alert: &Alert) {
     let severity = alert.severity.as_ref().map(|severity| format!(" {severity}")).unwrap_or_default();
     let at = alert.created_at.map(|at| format!(" {}", moment(at, model.now, &model.zone))).unwrap_or_default();
     page.entry(2, Tone::Accent, &format!("{}{severity}{at}: {}", alert.status, alert.summary));
-    for (path, value) in &alert.details {
-        let text = if path.is_empty() { value.to_string() } else { format!("{path}: {value}") };
-        for line in text.lines() {
-            page.text(4, Tone::Plain, line);
-        }
+    if let Some(gist) = &alert.gist {
+        let facts = gist.facts.iter().map(|(name, text)| (name.clone(), Tree::Text(text.clone())));
+        page.tree(4, &Tree::Fields(facts.collect()));
+    }
+    for link in &alert.links {
+        page.text(4, if link.url.is_some() { Tone::Accent } else { Tone::Faint }, &link.words());
     }
     if let Some(url) = &alert.url {
-        page.text(4, Tone::Accent, url.as_str());
+        page.text(4, Tone::Accent, &format!("alert: {url}"));
+    }
+    let Some(details) = &alert.details else { return };
+    if let Some(gist) = &alert.gist {
+        page.text(4, Tone::Strong, &format!("All that {} sent", gist.sender));
+        page.tree(6, details);
+    } else {
+        page.tree(4, details);
     }
 }
 
