@@ -87,7 +87,7 @@ fn boxed(
 fn keys(state: &State) -> Vec<Piece> {
     let pieces = hints(state)
         .into_iter()
-        .flat_map(|(key, word)| [Piece::new(Tone::Accent, key), Piece::new(Tone::Plain, format!(" {word}   "))]);
+        .flat_map(|(key, word)| [Piece::new(Tone::Accent, key), Piece::new(Tone::Plain, format!(" {word}  "))]);
     pieces.collect()
 }
 
