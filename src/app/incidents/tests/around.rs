@@ -118,7 +118,7 @@ fn a_runbook_that_the_alert_does_not_name_is_looked_for_in_the_services_descript
     assert_eq!(requests(&asked)[0].1, asks());
 
     let runbook = Runbook { url: shown("https://wiki.example.com/db"), from: shown("the service's description") };
-    let effects = answer(&mut model, &asked, Ok(told(Context { runbooks: vec![runbook], ..context() }));
+    let effects = answer(&mut model, &asked, Ok(told(Context { runbooks: vec![runbook], ..context() })));
 
     assert_eq!(effects, [Effect::Copy("https://wiki.example.com/db".into())]);
 }
