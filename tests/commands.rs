@@ -93,6 +93,9 @@ async fn an_incident_is_acknowledged_handed_off_noted_and_resolved() {
         shown["detail"]["notes"].as_array().expect("notes").iter().filter_map(|n| n["content"].as_str()).collect();
     assert!(texts.contains(&"yours now") && texts.contains(&"looking at the disk"), "{texts:?}");
     assert_eq!(shown["incident"]["assignees"][0]["id"], person.as_str());
+    assert!(shown["detail"]["alerts"][0]["details"].is_object() || shown["detail"]["alerts"][0]["details"].is_string());
+    assert!(shown["context"]["changes"]["told"][0]["summary"].is_string(), "{}", shown["context"]);
+    assert!(setup.json(&["incident", "show", id, "--brief", "--json"])["context"].is_null());
     let resolved = setup.run(&["incident", "resolve", id]);
     assert_eq!(code(&resolved), 0, "{resolved:?}");
 

@@ -11,7 +11,7 @@ use crate::{
         id::IncidentKey,
         incident::Incident,
         runbook::Runbook,
-        text::ShownBody,
+        text::{Shown, ShownBody},
         words::{ago, ahead, moment, since},
     },
     proto::{Answer, Request},
@@ -37,8 +37,12 @@ pub(super) async fn run(client: &mut Client, text: &str, brief: bool, json: bool
         });
         output::json(&json!({ "incident": incident, "detail": detail, "context": context }))?;
     } else {
-        incident.iter().for_each(|incident| print_state(client, incident));
-        detail.iter().for_each(|detail| print_detail(detail, context.as_ref()));
+        if let Some(incident) = &incident {
+            print_state(client, incident);
+        }
+        if let Some(detail) = &detail {
+            print_detail(detail, context.as_ref());
+        }
         context.iter().for_each(print_context);
         detail.iter().for_each(print_timeline);
     }
@@ -178,7 +182,7 @@ fn print_context(context: &Context) {
 
 fn print_similar(name: &str, one: &Similar) {
     let number = one.number.map_or_else(|| one.id.to_string(), |number| format!("#{number}"));
-    let why: Vec<&str> = one.why.iter().map(|why| why.as_str()).collect();
+    let why: Vec<&str> = one.why.iter().map(Shown::as_str).collect();
     let why = if why.is_empty() { String::new() } else { format!(" ({})", why.join(", ")) };
     let at = one.created_at.map(|at| format!("{} ", moment(at, Timestamp::now(), &TimeZone::UTC))).unwrap_or_default();
     output::line(&format!("\n{name:<9} {at}{number} {}{why}", one.title));

@@ -14,7 +14,10 @@ use crate::{
     },
 };
 
-use super::{super::acting::last_action, Opened};
+use super::{
+    super::{acting::last_action, next::next_paged},
+    Opened,
+};
 
 /// Acknowledged longer ago than this, it may lie still.
 const OLD: SignedDuration = SignedDuration::from_hours(1);
@@ -50,7 +53,9 @@ pub(super) fn draw(page: &mut Page, model: &Model, opened: &Opened, incident: &I
         let at = moment(*at, model.now, &model.zone);
         page.field("acked", tone, &format!("{} by {who} (at {at}){words}", ago(age)));
     }
-    for pending in &extra.pending {
+    // Whom that pages, and when, stands on a line of its own.
+    let told = matches!(next_paged(model, incident), Some((Tone::Caution | Tone::Alarm, _)));
+    for pending in extra.pending.iter().filter(|pending| !(told && pending.what.as_str() == "escalate")) {
         let (name, words) = coming(pending, snoozed, theirs, &moment(pending.at, model.now, &model.zone));
         page.field(name, Tone::Caution, &words);
     }
