@@ -11,9 +11,15 @@ use std::{
 };
 
 use dogwatch::{
-    core::board::Board,
+    core::{
+        board::{Board, Change},
+        freshness::{Account, Freshness, Push},
+        id::IncidentKey,
+        incident::{Incident, Observation, Stamp, State, Status, Urgency},
+    },
     proto::{Access, FromServer, PROTOCOL},
 };
+use jiff::Timestamp;
 use portable_pty::CommandBuilder;
 use rustix::{
     process::{Pid, Signal},
@@ -328,4 +334,106 @@ fn without_a_terminal_it_says_what_works_instead() {
     assert!(output.stdout.is_empty());
     let said = String::from_utf8(output.stderr).expect("text");
     assert!(said.contains("dogwatch serve") && said.contains("dogwatch incident list"), "{said}");
+}
+
+/// Tells the console of a change on the board.
+fn tell(console: &mut UnixStream, change: Change) {
+    let message = FromServer::Changed { change };
+    writeln!(console, "{}", serde_json::to_string(&message).expect("json")).expect("write");
+}
+
+fn account() -> Account {
+    let fresh = Freshness { last_success: Some(Timestamp::now()), failure: None };
+    Account {
+        name: "prod".parse().expect("name"),
+        provider: "pagerduty".into(),
+        identity: None,
+        cannot_act: None,
+        rest_off: None,
+        skew: None,
+        rest: fresh.clone(),
+        on_call: fresh,
+        poll_seconds: 30,
+        push: Push::default(),
+    }
+}
+
+fn incident(title: &str) -> Incident {
+    let now = Timestamp::now();
+    Incident::first(Observation {
+        key: IncidentKey { account: "prod".parse().expect("name"), id: "Q1".parse().expect("id") },
+        stamp: Stamp::push(now),
+        state: State {
+            status: Status::Triggered,
+            urgency: Urgency::High,
+            title: title.into(),
+            number: Some(1),
+            priority: None,
+            service: None,
+            escalation_policy: None,
+            assignees: vec![],
+            teams: vec![],
+            created_at: now,
+            url: None,
+            dedup_key: None,
+        },
+        extra: None,
+    })
+}
+
+/// Everything that the terminal was sent.
+fn bytes(session: &Session) -> String {
+    String::from_utf8_lossy(&session.output.lock().expect("lock").bytes).into_owned()
+}
+
+/// The operating system commands among it, without their ends.
+fn commands(sent: &str) -> Vec<&str> {
+    sent.split("\x1b]").skip(1).map(|rest| rest.split(['\x07', '\x1b']).next().unwrap_or_default()).collect()
+}
+
+#[test]
+fn the_window_has_a_title_of_ours_while_we_run_and_its_own_again_afterwards() {
+    let mut session = start(RUN, Reading::Always);
+    let mut console = session.attach();
+    tell(&mut console, Change::Account(Box::new(account())));
+    tell(&mut console, Change::Incident(Box::new(incident("disk full"))));
+    eventually("a title", || bytes(&session).contains("\x1b]2;1 triggered, 0 acked"));
+
+    session.press("q");
+
+    assert!(session.wait().success());
+    session.assert_given_back("q");
+    let sent = bytes(&session);
+    let at = |part: &str| sent.find(part).unwrap_or_else(|| panic!("{part:?} was not sent"));
+    assert!(at("\x1b[22;0t") < at("\x1b]2;"), "kept before it is changed");
+    assert!(sent.rfind("\x1b[23;0t").expect("given back") > sent.rfind("\x1b]2;").expect("a title"));
+    assert_eq!(sent.matches("\x1b[22;0t").count(), sent.matches("\x1b[23;0t").count());
+    assert!(at("\x1b[?1004h") < at("\x1b[?1004l"), "focus is not told any more");
+}
+
+#[test]
+fn a_hostile_title_calls_whoever_is_away_and_drives_nothing() {
+    let mut session = start(RUN, Reading::Always);
+    let mut console = session.attach();
+    tell(&mut console, Change::Account(Box::new(account())));
+    // The terminal went to the background; then a key of the list below tells nothing of it.
+    session.press("\x1b[O");
+    eventually("it is heard", || {
+        tell(&mut console, Change::Forgotten(incident("").key));
+        let hostile = "x\x07\x1b]0;owned\x07\x1b]52;c;b3duZWQ=\x07\u{9d}2;owned\u{9c}\x1b[5n\x1b\\ y";
+        tell(&mut console, Change::Incident(Box::new(incident(hostile))));
+        bytes(&session).contains("\x1b]9;dogwatch: #1 high: x")
+    });
+
+    session.press("q");
+    assert!(session.wait().success());
+
+    let sent = bytes(&session);
+    for command in commands(&sent) {
+        let ours = ["2;", "9;dogwatch: ", "777;notify;dogwatch;"].iter().any(|start| command.starts_with(start));
+        assert!(ours && !command.contains(char::is_control), "{command:?}");
+        assert!(!command.starts_with("2;owned"), "{command:?}");
+    }
+    assert!(sent.contains('\x07'), "the bell");
+    assert!(!sent.contains("\x1b[5n") && !sent.contains('\u{9d}'), "{sent:?}");
 }

@@ -218,9 +218,9 @@ mod tests {
     fn it_asks_each_second_for_what_is_new_and_never_twice_at_once() {
         let mut model = model(80, 24);
         let asked = press(&mut model, "L");
-        assert_eq!(later(&mut model, 2), [], "the first answer is still under way");
+        assert_eq!(requests(&later(&mut model, 2)), [], "the first answer is still under way");
         told(&mut model, &asked, 1..=3);
-        assert_eq!(update(&mut model, Event::Ticked(now())), [], "too soon");
+        assert_eq!(requests(&update(&mut model, Event::Ticked(now()))), [], "too soon");
 
         let asked = later(&mut model, 1);
         assert_eq!(requests(&asked)[0].1, Request::ApiLog { after: 3, limit: PAGE });

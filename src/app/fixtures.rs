@@ -498,7 +498,14 @@ pub(crate) fn answer(model: &mut Model, effects: &[Effect], answer: Result<Answe
 pub(crate) fn requests(effects: &[Effect]) -> Vec<(u64, Request)> {
     let request = |effect: &Effect| match effect {
         Effect::Send { id, request } => Some((*id, request.clone())),
-        Effect::Copy(_) | Effect::Suspend | Effect::Quit | Effect::RememberView(_) => None,
+        Effect::Copy(_)
+        | Effect::Suspend
+        | Effect::Quit
+        | Effect::RememberView(_)
+        | Effect::Ring
+        | Effect::Notify(_)
+        | Effect::Title(_)
+        | Effect::Write { .. } => None,
     };
     effects.iter().filter_map(request).collect()
 }

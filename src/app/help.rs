@@ -67,6 +67,7 @@ const LANGUAGE: &[(&str, &str)] = &[
 const MARKS: &[(&str, &str)] = &[
     ("▸", "the selected line"),
     ("*", "marked: keys that act mean all the marked ones"),
+    ("+ •", "new, or changed, since you looked; off when the hand is on it"),
     ("! ~ -", "triggered, acknowledged, resolved"),
     ("… x ?", "an action under way, failed, not sent or its end unknown; open the incident to read why"),
 ];

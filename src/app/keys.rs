@@ -77,6 +77,9 @@ pub enum Action {
     MarkAll,
     MarkMatching,
     PickView,
+    GroupByService,
+    AllSeen,
+    HandOffShift,
     Runbook,
 }
 
@@ -159,6 +162,14 @@ pub const BINDINGS: &[Binding] = &[
     ),
     row(Action::MarkMatching, Scope::In(View::Incidents), &["V"], "", "mark the listed ones that a query finds"),
     row(Action::PickView, Scope::In(View::Incidents), &["f"], "", "choose a saved view"),
+    row(
+        Action::GroupByService,
+        Scope::In(View::Incidents),
+        &["S"],
+        "",
+        "group by service, or list one by one; a storm groups by itself",
+    ),
+    row(Action::AllSeen, Scope::In(View::Incidents), &["z"], "", "take the marks off what is new or changed"),
     row(Action::ShowResolved, Scope::In(View::Incidents), &["v"], "", "show or hide resolved incidents"),
     row(Action::Link, Scope::In(View::Incidents), &["o"], "link", "show the link and copy it"),
     row(Action::Runbook, Scope::In(View::Incidents), &["b"], "", "the runbook: show its address and copy it"),
@@ -237,6 +248,7 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::ShowTemplates, Scope::Everywhere, &["4"], "", "templates"),
     row(Action::ShowServices, Scope::Everywhere, &["5"], "", "services"),
     row(Action::Refresh, Scope::Everywhere, &["ctrl-r"], "", "ask the providers now"),
+    row(Action::HandOffShift, Scope::Everywhere, &["H"], "", "hand off a shift: what whoever comes next must know"),
     row(Action::ApiLog, Scope::Everywhere, &["L"], "", "the API log: what was asked of the providers"),
     row(Action::Help, Scope::Everywhere, &["?"], "help", "this page"),
     row(Action::Quit, Scope::Everywhere, &["q", "ctrl-c"], "quit", "quit"),

@@ -2,10 +2,13 @@
 //! else happens. No clock, no I/O: the same events always give the same model and effects.
 
 pub mod arranging;
+pub mod attention;
 pub mod calls;
 pub mod command;
+pub mod duty;
 pub mod filter;
 pub mod geometry;
+pub mod handoff;
 pub mod help;
 pub mod incidents;
 pub mod keys;
@@ -83,6 +86,11 @@ pub enum Event {
         width: u16,
         height: u16,
     },
+    /// The terminal came to the front, where it tells.
+    FocusGained,
+    FocusLost,
+    /// What became of an [`Effect::Write`].
+    Written(handoff::Written),
     /// The clock, at least when something on the screen ages.
     Ticked(Timestamp),
     /// The link to the server stands (again): everything known before is replaced.
@@ -129,6 +137,18 @@ pub enum Effect {
     Quit,
     /// Keep the name of the saved view for the next start; `None`: none is in force.
     RememberView(Option<Shown>),
+    /// The terminal's bell.
+    Ring,
+    /// Have the desktop show a notification, where the terminal knows how.
+    Notify(Shown),
+    /// Give the window this title.
+    Title(Shown),
+    /// Write a file that only its owner can read; answered with [`Event::Written`].
+    Write {
+        path: String,
+        text: String,
+        replace: handoff::Replace,
+    },
 }
 
 /// How this console got its server.
@@ -199,6 +219,9 @@ pub struct Model {
     pub oncall: oncall::State,
     pub webhooks: webhooks::State,
     pub templates: templates::State,
+    pub attention: attention::State,
+    /// The hand-off of a shift, when it is open.
+    pub handoff: Option<handoff::State>,
     pub services: services::State,
     arranging: arranging::State,
     /// Leaving was asked for once although something would be lost, and what was said to that.
@@ -228,6 +251,8 @@ impl Model {
             oncall: oncall::State::default(),
             webhooks: webhooks::State::default(),
             templates: templates::State::default(),
+            attention: attention::State::new(now),
+            handoff: None,
             services: services::State::default(),
             arranging: arranging::State::default(),
             leaving: None,
@@ -258,9 +283,41 @@ impl Model {
 
 /// Takes in one fact; says what should happen next. The same model and event always give the same result.
 pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
+    let is_change = matches!(event, Event::Changed(_));
+    if !is_change {
+        incidents::freshen(model);
+    }
+    let effects = take(model, event);
+    if !is_change {
+        incidents::freshen(model);
+    }
+    effects
+}
+
+fn take(model: &mut Model, event: Event) -> Vec<Effect> {
     match event {
-        Event::Key(chord) => press(model, chord),
-        Event::Pasted(text) => paste(model, &text),
+        Event::Key(chord) => {
+            attention::pressed(model);
+            let effects = press(model, chord);
+            attention::looked(model);
+            effects
+        }
+        Event::Pasted(text) => {
+            attention::pressed(model);
+            paste(model, &text)
+        }
+        Event::FocusGained => {
+            attention::focused(model);
+            vec![]
+        }
+        Event::FocusLost => {
+            attention::unfocused(model);
+            vec![]
+        }
+        Event::Written(written) => {
+            handoff::written(model, written);
+            vec![]
+        }
         Event::Resized { width, height } => {
             model.size = (width, height);
             settle(model)
@@ -268,7 +325,8 @@ pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
         Event::Ticked(now) => {
             model.now = now;
             incidents::ticked(model, now);
-            let mut effects = webhooks::ticked(model);
+            let mut effects = attention::ticked(model);
+            effects.extend(webhooks::ticked(model));
             effects.extend(calls::ticked(model));
             effects.extend(oncall::ticked(model));
             effects
@@ -298,10 +356,12 @@ pub fn update(model: &mut Model, event: Event) -> Vec<Effect> {
 }
 
 fn attach(model: &mut Model, board: Board, access: Access, role: Role) -> Vec<Effect> {
+    let mut effects = attention::hear_all(model, &board);
     model.board = board;
     model.access = access;
     model.link = Link::Up(role);
-    let mut effects = incidents::attached(model);
+    effects.extend(incidents::attached(model));
+    effects.extend(handoff::attached(model));
     templates::attached(model);
     effects.extend(calls::attached(model));
     arranging::attached(model);
@@ -315,8 +375,9 @@ fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
         let left = words::count(left, "incident", "incidents");
         model.say(NoticeKind::Bad, &format!("{account} is not configured any more: its {left} left the list"));
     }
+    let mut effects = attention::hear(model, change);
     model.board.apply(change);
-    let mut effects = incidents::changed(model, change);
+    effects.extend(incidents::changed(model, change));
     if let Change::Action(action) = change {
         arranging::changed(model, action);
     }
@@ -331,6 +392,7 @@ fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
 fn settle(model: &mut Model) -> Vec<Effect> {
     prompt::settle(model);
     scroll_help(model, None);
+    handoff::settle(model);
     calls::settle(model);
     let mut effects = incidents::settle(model);
     effects.extend(settle_others(model));
@@ -360,6 +422,7 @@ fn answered(model: &mut Model, id: RequestId, answer: Result<Answer, String>) ->
         .or_else(|| oncall::answered(model, id, &answer))
         .or_else(|| webhooks::answered(model, id, &answer))
         .or_else(|| templates::answered(model, id, &answer))
+        .or_else(|| handoff::answered(model, id, &answer))
         .or_else(|| calls::answered(model, id, &answer))
         .or_else(|| arranging::answered(model, id, &answer))
         .or_else(|| prompt::arrange::answered(model, id, &answer))
@@ -382,7 +445,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
         prompt::pasted(model, text);
         return vec![];
     }
-    if command::pasted(model, text) {
+    if handoff::pasted(model, text) || command::pasted(model, text) {
         return vec![];
     }
     match model.view {
@@ -459,6 +522,7 @@ fn press_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
 fn press_unseen(model: &mut Model, chord: Chord) -> Vec<Effect> {
     let typing = model.prompt.is_some()
         || model.command.line.is_some()
+        || model.handoff.is_some()
         || model.incidents.typing.is_some()
         || model.view == View::Templates;
     if !typing && keys::resolve(chord, model.view) == Some(Action::Quit) { quit(model) } else { vec![] }
@@ -468,6 +532,9 @@ fn press_view(model: &mut Model, chord: Chord) -> Vec<Effect> {
     if model.help.is_some() {
         press_help(model, chord);
         return vec![];
+    }
+    if model.handoff.is_some() {
+        return handoff::press(model, chord);
     }
     if model.calls.is_some() {
         return press_calls(model, chord);
@@ -508,6 +575,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Refresh => return refresh(model),
         Action::ApiLog => return calls::open(model),
         Action::CommandLine => command::open(model),
+        Action::HandOffShift => return handoff::open(model),
         Action::Back if had_news && model.notice.is_none() => {}
         Action::Back if webhooks::returns(model) => {}
         _ => {
@@ -550,7 +618,8 @@ fn press_calls(model: &mut Model, chord: Chord) -> Vec<Effect> {
             | Action::ShowIncidents
             | Action::ShowOnCall
             | Action::ShowWebhooks
-            | Action::ShowTemplates),
+            | Action::ShowTemplates
+            | Action::ShowServices),
         ) => {
             model.calls = None;
             return act(model, action);

@@ -21,6 +21,16 @@ fn trouble(tone: Tone, text: String) -> Trouble {
     Trouble { tone, text }
 }
 
+/// Whether a zero means "none": every source has answered, lately, and the link stands.
+pub fn is_zero_true(model: &Model) -> bool {
+    let answers = |account: &Account| {
+        account.rest_off.is_none() && matches!(account.rest_standing(model.now), Standing::Fresh { .. })
+    };
+    let accounts = &model.board.accounts;
+    let linked = matches!(model.link, Link::Up(_));
+    linked && !accounts.is_empty() && accounts.values().all(|board| answers(&board.account))
+}
+
 /// Everything that is wrong, worst first.
 pub fn troubles(model: &Model) -> Vec<Trouble> {
     let mut out = vec![];

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    net::UnixStream,
+    time::{Instant, timeout_at},
+};
 
 use super::{
     Exit, Failure, Places,
@@ -25,7 +28,7 @@ use crate::{
         Access, Answer, FromConsole, FromServer, PROTOCOL, Request, RequestId,
         wire::{self, Line},
     },
-    run::{Connect as _, Io},
+    run::{Connect as _, Connection, Io},
 };
 
 /// How long a first answer from the providers is waited for.
@@ -75,10 +78,19 @@ impl Client {
         let opened_at = Timestamp::now();
         let exit = if connector.settings.is_err() { Exit::Usage } else { Exit::Failed };
         let connection = connector.connect().await.map_err(|e| Failure::new(exit, e))?;
+        Self::greet(connection, opened_at, connector.owned.clone()).await
+    }
+
+    /// Attaches to the server at the other end of `stream`.
+    pub(super) async fn attach(stream: UnixStream) -> Result<Self, Failure> {
+        let connection = Connection { io: Box::new(stream), role: Role::Attached };
+        Self::greet(connection, Timestamp::now(), Owned::default()).await
+    }
+
+    async fn greet(connection: Connection, opened_at: Timestamp, owned: Owned) -> Result<Self, Failure> {
         let (role, mut line) = (connection.role, wire::line(connection.io));
         let version = env!("CARGO_PKG_VERSION").to_owned();
         wire::send(&mut line, &FromConsole::Hello { protocol: PROTOCOL, version }).await.map_err(broken)?;
-        let owned = connector.owned.clone();
         let mut client =
             Self { line, board: Board::default(), access: UNGREETED, last_request: 0, role, opened_at, owned };
         let give_up = Instant::now() + ANSWER;
@@ -158,7 +170,7 @@ impl Client {
     /// Why the incidents cannot be trusted to be all there are, as they are; empty when they can.
     /// An account without a token is configured to know no more than webhooks tell: see [`Client::webhooks_only`].
     pub(super) fn doubts(&self) -> Vec<String> {
-        self.doubts_of(Account::rest_standing, None)
+        doubts(&self.board, Timestamp::now())
     }
 
     /// Whose clocks differ, in words.
@@ -185,27 +197,18 @@ impl Client {
 
     /// The same of who is on call.
     pub(super) fn on_call_doubts(&self) -> Vec<String> {
-        self.doubts_of(Account::on_call_standing, Some("who is on call is not asked for"))
+        let off = Some("who is on call is not asked for");
+        doubts_of(&self.board, Account::on_call_standing, off, Timestamp::now())
     }
 
-    fn doubts_of(&self, standing: fn(&Account, Timestamp) -> Standing, off: Option<&str>) -> Vec<String> {
-        if self.board.accounts.is_empty() {
-            return vec!["no account is configured: nothing is known".to_owned()];
-        }
-        let now = Timestamp::now();
-        let doubt = |account: &Account| {
-            let name = &account.name;
-            if account.rest_off.is_some() {
-                return off.map(|off| format!("{name}: it has no token: {off}"));
-            }
-            match standing(account, now) {
-                Standing::Fresh { .. } => None,
-                Standing::Waiting => Some(format!("{name}: the provider has not answered yet")),
-                Standing::Stale { age, cause } => Some(format!("{name}: this is {} old: {cause}", words::age(age))),
-                Standing::Down { cause } => Some(format!("{name}: nothing is known: {cause}")),
-            }
-        };
-        self.board.accounts.values().filter_map(|known| doubt(&known.account)).collect()
+    /// Whom the server takes this for.
+    pub(super) fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// What is known, and whom the server takes this for; leaves it.
+    pub(super) fn into_known(self) -> (Board, Access) {
+        (self.board, self.access)
     }
 
     /// Asks for something and waits for the answer.
@@ -270,4 +273,33 @@ impl Client {
         drop(self);
         owned.stop().await;
     }
+}
+
+/// Why the incidents of `board` cannot be trusted to be all there are, as they are; empty when they can.
+pub(super) fn doubts(board: &Board, now: Timestamp) -> Vec<String> {
+    doubts_of(board, Account::rest_standing, None, now)
+}
+
+fn doubts_of(
+    board: &Board,
+    standing: fn(&Account, Timestamp) -> Standing,
+    off: Option<&str>,
+    now: Timestamp,
+) -> Vec<String> {
+    if board.accounts.is_empty() {
+        return vec!["no account is configured: nothing is known".to_owned()];
+    }
+    let doubt = |account: &Account| {
+        let name = &account.name;
+        if account.rest_off.is_some() {
+            return off.map(|off| format!("{name}: it has no token: {off}"));
+        }
+        match standing(account, now) {
+            Standing::Fresh { .. } => None,
+            Standing::Waiting => Some(format!("{name}: the provider has not answered yet")),
+            Standing::Stale { age, cause } => Some(format!("{name}: this is {} old: {cause}", words::age(age))),
+            Standing::Down { cause } => Some(format!("{name}: nothing is known: {cause}")),
+        }
+    };
+    board.accounts.values().filter_map(|known| doubt(&known.account)).collect()
 }

@@ -6,7 +6,8 @@ use super::{
     logging,
 };
 use crate::{
-    core::view::SavedViews,
+    config::Settings,
+    core::{notify::Notify, view::SavedViews},
     run::{self, Memory, Options},
     server::ownership,
     term,
@@ -34,11 +35,11 @@ pub(super) async fn run(places: &Places) -> Result<i32, Failure> {
         Ok(()) => Memory::in_directory(state_dir.clone()),
     };
     let look = match &settings {
-        Ok(settings) => Look { views: settings.views.clone(), warning: None },
+        Ok(settings) => Look::of(settings),
         // Who uses the shared server needs no settings, but is told when there are some that cannot be read.
         Err(failure) => {
             let there = places.config_path().is_ok_and(|path| path.exists());
-            Look { views: SavedViews::default(), warning: there.then(|| failure.message.clone()) }
+            Look { warning: there.then(|| failure.message.clone()), ..Look::default() }
         }
     };
     let connector = Connector {
@@ -57,7 +58,14 @@ pub(super) async fn run(places: &Places) -> Result<i32, Failure> {
 #[derive(Default)]
 pub(super) struct Look {
     pub(super) views: SavedViews,
+    pub(super) notify: Notify,
     pub(super) warning: Option<String>,
+}
+
+impl Look {
+    pub(super) fn of(settings: &Settings) -> Self {
+        Self { views: settings.views.clone(), notify: settings.notify.clone(), warning: None }
+    }
 }
 
 pub(super) async fn someone_serves(state_dir: &std::path::Path) -> bool {
@@ -67,9 +75,9 @@ pub(super) async fn someone_serves(state_dir: &std::path::Path) -> bool {
 /// Runs the screen on what `connector` finds, then stops what it started.
 pub(super) async fn screen(connector: Connector, look: Look, memory: Memory) -> Result<i32, Failure> {
     let owned = connector.owned.clone();
-    let Look { views, warning } = look;
+    let Look { views, notify, warning } = look;
     let zone = jiff::tz::TimeZone::system();
-    let options = Options { zone, colour: term::colour_wanted(), views, memory, warning };
+    let options = Options { zone, colour: term::colour_wanted(), views, notify, memory, warning };
     // All that the screen shows is in there, which is much for a stack.
     let ended = Box::pin(run::screen(connector, options)).await;
     owned.stop().await;

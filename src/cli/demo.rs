@@ -21,6 +21,7 @@ use crate::{
         action::Outcome,
         delivery::Verdict,
         id::{AccountName, EventId},
+        notify::Notify,
         sender::Demand,
         view::{SavedView, SavedViews},
     },
@@ -124,8 +125,8 @@ pub(super) async fn run(args: Args) -> Result<i32, Failure> {
 async fn console(connector: Connector) -> Result<i32, Failure> {
     crate::server::ownership::prepare(&connector.state_dir).map_err(|e| Failure::new(Exit::Failed, e))?;
     super::logging::to_file(&connector.state_dir)?;
-    let views = connector.settings.as_ref().map(|settings| settings.views.clone()).unwrap_or_default();
-    console::screen(connector, console::Look { views, warning: None }, Memory::none()).await
+    let look = connector.settings.as_ref().map(console::Look::of).unwrap_or_default();
+    console::screen(connector, look, Memory::none()).await
 }
 
 /// A port that was free a moment ago.
@@ -154,6 +155,8 @@ fn settings(simulator: &Simulator, door: SocketAddr, secret: SecretString) -> Re
             }),
         }],
         views: views(),
+        // It rains incidents here: what is a storm elsewhere is the weather.
+        notify: Notify { storm: Some(30), ..Notify::default() },
         ..Settings::default()
     })
 }

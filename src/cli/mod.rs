@@ -11,6 +11,7 @@ mod delivery;
 mod demo;
 mod doctor;
 mod event;
+mod handoff;
 mod incident;
 mod logging;
 mod maintenance;
@@ -20,6 +21,7 @@ mod serve;
 mod service;
 mod services;
 mod simulate;
+mod status;
 mod template;
 mod webhook;
 
@@ -180,6 +182,10 @@ enum Command {
     Backup(backup::Args),
     /// A simulated PagerDuty on this machine.
     Simulate(simulate::Args),
+    /// One line on how it stands, for the status line of tmux and others: asks the dogwatch that runs, starts none.
+    Status(status::Args),
+    /// The hand-off of a shift: what is open and whose, what was resolved, what was noted.
+    Handoff(handoff::Args),
     /// Renders templates for the server.
     #[command(hide = true)]
     RenderWorker,
@@ -250,6 +256,8 @@ async fn run(args: Args) -> Result<i32, Failure> {
         Some(Command::Doctor(args)) => doctor::run(&places, args).await?,
         Some(Command::Backup(args)) => backup::run(&places, &args)?,
         Some(Command::Simulate(args)) => simulate::run(args).await?,
+        Some(Command::Status(args)) => status::run(&places, &args).await?,
+        Some(Command::Handoff(args)) => handoff::run(&places, args).await?,
         Some(Command::RenderWorker) => Exit::Failed,
     };
     Ok(exit as i32)

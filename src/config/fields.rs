@@ -11,13 +11,15 @@ use super::Finding;
 
 /// The sections and their keys, as they stand in the file.
 pub(super) const SECTIONS: &[(&str, &[&str])] = &[
-    ("", &["receiver", "server", "store", "actions", "account", "integration", "person", "view", "runbook"]),
+    ("", &["receiver", "server", "store", "actions", "account", "integration", "person", "view", "notify", "runbook"]),
     ("receiver", &["listen", "allow", "trusted_proxies", "tls"]),
     ("receiver.tls", &["certificate", "key"]),
     ("server", &["socket", "group", "metrics"]),
     ("store", &["keep", "keep_deliveries", "keep_size"]),
     ("actions", &["undo_window"]),
     ("view", &["name", "query", "key", "default"]),
+    ("notify", &["bell", "desktop", "title", "away_after", "storm", "quiet", "quiet_except_high", "rule"]),
+    ("notify.rule", &["urgency", "service", "bell", "desktop"]),
     ("runbook", &["service", "title", "url"]),
     ("integration", &["name", "region", "base_url", "routing_key"]),
     ("person", &["user", "account", "email", "token"]),
@@ -152,7 +154,7 @@ impl<'a> Section<'a> {
 /// How a section is written.
 fn title(name: &str) -> String {
     match name {
-        "account" | "person" | "view" | "runbook" => format!("[[{name}]]"),
+        "account" | "person" | "view" | "notify.rule" | "runbook" => format!("[[{name}]]"),
         _ => format!("[{name}]"),
     }
 }

@@ -86,8 +86,9 @@ impl Reading<'_, '_> {
         let names: Vec<_> = accounts.iter().map(|account| account.name.clone()).collect();
         let people = self.people(root, &names);
         let views = self.views(root);
+        let notify = root.section("notify", "notify", self.to).map(|s| self.notify(&s)).unwrap_or_default();
         let runbooks = self.runbooks(root);
-        Settings { receiver, server, people, store, actions, accounts, views, runbooks, integrations }
+        Settings { receiver, server, people, store, actions, accounts, views, notify, runbooks, integrations }
     }
 
     fn store(&mut self, section: &Section<'_>) -> StoreSettings {
@@ -135,7 +136,12 @@ impl Reading<'_, '_> {
 
     /// Sections that there can be several of.
     pub(super) fn sections<'a>(&mut self, root: &Section<'a>, name: &'static str) -> Vec<Section<'a>> {
-        let Some(value) = root.get(name) else { return vec![] };
+        self.sections_of(root, name, name)
+    }
+
+    /// The same within a section: `key` is what they are called there, `name` what they are called in whole.
+    pub(super) fn sections_of<'a>(&mut self, parent: &Section<'a>, key: &str, name: &'static str) -> Vec<Section<'a>> {
+        let Some(value) = parent.get(key) else { return vec![] };
         let DeValue::Array(items) = value.get_ref() else {
             self.to.add(value.span(), format!("{name}s are written [[{name}]], in two brackets each"));
             return vec![];

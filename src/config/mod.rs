@@ -7,6 +7,7 @@ mod error;
 mod fields;
 mod file;
 mod networks;
+mod notify;
 mod places;
 mod runbooks;
 mod secret;
@@ -28,7 +29,7 @@ pub use values::public_url;
 
 use ipnet::IpNet;
 
-use crate::core::{id::AccountName, runbook::Rule, sender::Demand, view::SavedViews};
+use crate::core::{id::AccountName, notify::Notify, runbook::Rule, sender::Demand, view::SavedViews};
 
 /// The commented sample that [`init`] writes: every key, each with its default or an example.
 pub const SAMPLE: &str = include_str!("../../assets/config.sample.toml");
@@ -46,6 +47,8 @@ pub struct Settings {
     pub accounts: Vec<AccountSettings>,
     /// Of whoever looks: a server makes nothing of them.
     pub views: SavedViews,
+    /// Likewise.
+    pub notify: Notify,
     /// In the order of the file: the first that is about an incident counts.
     pub runbooks: Vec<Rule>,
     /// In the order of the file; names are unique.

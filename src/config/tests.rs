@@ -141,6 +141,8 @@ fn every_known_key_is_really_read() {
                 "" => format!("{key} = 5"),
                 "account" => format!("[[account]]\n{key} = 5"),
                 "person" => format!("[[person]]\n{key} = 5.5"),
+                "notify" => format!("[notify]\n{key} = 5.5"),
+                "notify.rule" => format!("[[notify.rule]]\n{key} = 5"),
                 "view" | "integration" | "runbook" => format!("[[{section}]]\n{key} = 5"),
                 "account.webhook" => format!("[[account]]\n[account.webhook]\n{key} = 5"),
                 other => format!("[{other}]\n{key} = 5"),

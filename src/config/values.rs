@@ -204,7 +204,8 @@ fn size(text: &str) -> Option<u64> {
     digits.parse::<u64>().ok()?.checked_mul(1 << shift).filter(|size| i64::try_from(*size).is_ok())
 }
 
-fn duration(text: &str) -> Option<Duration> {
+/// A length of time, such as `1h30m`.
+pub(super) fn duration(text: &str) -> Option<Duration> {
     let (mut total, mut rest) = (0u64, text);
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit())?;

@@ -7,6 +7,7 @@ pub mod wire;
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::core::{
@@ -18,6 +19,7 @@ use crate::core::{
     context::Context,
     delivery::{DeliverySummary, DeliveryView},
     detail::Detail,
+    handoff::Handoff,
     id::{AccountName, ActionId, DeliveryId, IncidentKey, ScheduleId, UserId},
     incident::Named,
     load::Page,
@@ -148,6 +150,9 @@ pub enum Request {
     /// Arrange something other than incidents. Answered with [`Answer::Accepted`] once it is written down; the
     /// outcomes follow as [`Change::Action`].
     Arrange { account: AccountName, what: Box<Arrangement> },
+    /// The hand-off of the time since `from`, in the words of a template; times by the clock of `zone`
+    /// (see [`crate::core::handoff::zone_text`]).
+    Handoff { template: String, from: Timestamp, zone: String },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -223,5 +228,8 @@ pub enum Answer {
     },
     Pages {
         pages: Vec<Page>,
+    },
+    Handoff {
+        handoff: Box<Handoff>,
     },
 }

@@ -4,6 +4,7 @@
 //! the server, the keyboard and the signals live elsewhere. A terminal that nobody reads holds up the
 //! screen, and only the screen.
 
+mod files;
 mod link;
 mod memory;
 mod pace;
@@ -22,7 +23,7 @@ use tokio::{
 
 use crate::{
     app::{Event, Role},
-    core::view::SavedViews,
+    core::{notify::Notify, view::SavedViews},
     term::{self, Terminal, Unfit},
 };
 
@@ -66,6 +67,7 @@ pub struct Options {
     /// See [`term::colour_wanted`].
     pub colour: bool,
     pub views: SavedViews,
+    pub notify: Notify,
     pub memory: Memory,
     /// What is to be said first: a wrong setting of whoever looks.
     pub warning: Option<String>,
@@ -112,7 +114,8 @@ pub async fn screen(connect: impl Connect, options: Options) -> Result<Exit, Scr
     term::watch_hangup(urgent_tx)?;
     term::read(keys_tx)?;
 
-    let mut screen = screen::Screen::new(terminal, requests, options);
+    // Boxed: all that it knows would else be a part of every future that waits for it.
+    let mut screen = Box::new(screen::Screen::new(terminal, requests, events.clone(), options));
     // The first frame comes before anything that connecting may cost.
     screen.draw()?;
     let link = tokio::spawn(link::Link::new(connect, asked, events).run());

@@ -5,9 +5,9 @@ use std::{collections::VecDeque, io, time::Duration};
 use jiff::Timestamp;
 use tokio::{sync::mpsc, time::Instant};
 
-use super::{Exit, INBOX, KEYS, Memory, Options, ScreenError, pace::Pace};
+use super::{Exit, INBOX, KEYS, Memory, Options, ScreenError, files, pace::Pace};
 use crate::{
-    app::{Effect, Event, Model, NoticeKind, update},
+    app::{Effect, Event, Model, NoticeKind, handoff::Replace, update},
     core::{keys::Chord, text::Shown},
     proto::{Request, RequestId},
     term::{self, Ending, Input, Terminal, Urgent},
@@ -30,6 +30,8 @@ pub(super) struct Screen {
     terminal: Terminal,
     memory: Memory,
     requests: mpsc::Sender<(RequestId, Request)>,
+    /// Where what takes time answers.
+    events: mpsc::Sender<Event>,
     pace: Pace,
     tick_at: Instant,
     exit: Option<Exit>,
@@ -37,16 +39,23 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    pub(super) fn new(terminal: Terminal, requests: mpsc::Sender<(RequestId, Request)>, options: Options) -> Self {
+    pub(super) fn new(
+        terminal: Terminal,
+        requests: mpsc::Sender<(RequestId, Request)>,
+        events: mpsc::Sender<Event>,
+        options: Options,
+    ) -> Self {
         let mut model = Box::new(Model::new(Timestamp::now(), options.zone, terminal.size()));
         model.colour = options.colour;
         let memory = options.memory;
+        model.set_notify(options.notify);
         model.set_views(options.views, memory.view().as_deref());
         if let Some(warning) = options.warning {
             model.say(NoticeKind::Bad, &warning);
         }
         let tick_at = Instant::now() + TICK;
-        Self { model, terminal, memory, requests, pace: Pace::default(), tick_at, exit: None, panic_key: panic_key() }
+        let pace = Pace::default();
+        Self { model, terminal, memory, requests, events, pace, tick_at, exit: None, panic_key: panic_key() }
     }
 
     /// Runs until the end, and gives the terminal back.
@@ -137,6 +146,8 @@ impl Screen {
             }
             Input::Pasted(text) => self.take(Event::Pasted(text)),
             Input::Resized => self.resized(),
+            Input::FocusGained => self.take(Event::FocusGained),
+            Input::FocusLost => self.take(Event::FocusLost),
         }
     }
 
@@ -161,6 +172,10 @@ impl Screen {
             match effect {
                 Effect::Send { id, request } => effects.extend(self.send(id, request)),
                 Effect::Copy(text) => self.terminal.copy(&text)?,
+                Effect::Ring => self.terminal.ring()?,
+                Effect::Notify(text) => self.terminal.notify(&text)?,
+                Effect::Title(text) => self.terminal.set_title(&text)?,
+                Effect::Write { path, text, replace } => self.write(path, text, replace),
                 Effect::Suspend => self.suspend()?,
                 Effect::RememberView(name) => self.remember(name.as_ref().map(Shown::as_str)),
                 Effect::Quit => {
@@ -169,6 +184,17 @@ impl Screen {
             }
         }
         Ok(())
+    }
+
+    /// Where the file goes may be slow, or far away.
+    fn write(&self, path: String, text: String, replace: Replace) {
+        let events = self.events.clone();
+        tokio::task::spawn_blocking(move || {
+            let home = std::env::home_dir();
+            let written = files::write(&path, &text, replace, home.as_deref());
+            // The screen ended meanwhile: nobody is left to tell.
+            let _ = events.blocking_send(Event::Written(written));
+        });
     }
 
     /// A name in a small file; where that cannot be written, the next start begins as the settings say.

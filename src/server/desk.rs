@@ -55,6 +55,7 @@ pub fn need(request: &Request) -> Need {
         | Request::Template { .. }
         | Request::Render { .. }
         | Request::Choices { .. }
+        | Request::Handoff { .. }
         | Request::Duties { .. }
         | Request::Shifts { .. }
         | Request::Overrides { .. }
@@ -84,6 +85,7 @@ pub fn asks_a_provider(request: &Request) -> bool {
         | Request::Overrides { .. }
         | Request::Pages { .. }
         | Request::DetailAnew { .. }
+        | Request::Handoff { .. }
         | Request::Context { .. }
         | Request::ContextAnew { .. }
         | Request::Refresh => true,
@@ -162,6 +164,7 @@ impl Desk {
             Request::Template { name } => self.template(name),
             Request::SaveTemplate { name, text, base } => self.save_template(name, &text, base.as_deref()),
             Request::Render { text, delivery } => self.preview(&text, delivery).await,
+            Request::Handoff { template, from, zone } => self.handoff(template, from, &zone).await,
             Request::Duties { account, user, span } => self.duties(&account, &user, span).await,
             Request::Shifts { account, schedule, span } => self.shifts(&account, &schedule, span).await,
             Request::Overrides { account, schedule, span } => self.overrides(&account, &schedule, span).await,
@@ -230,7 +233,7 @@ impl Desk {
 
     async fn preview(&self, text: &str, delivery: Option<DeliveryId>) -> Result<Answer, String> {
         let context = match delivery {
-            None => template::sample_context(&self.any_account()?),
+            None => self.sample(&self.any_account()?),
             Some(id) => {
                 let found: Result<Option<StoredDelivery>, StoreError> =
                     self.store.read(move |reader| reader.delivery(id)).await;

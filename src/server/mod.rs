@@ -13,10 +13,12 @@ pub mod desk;
 pub mod details;
 pub mod door;
 pub mod guests;
+mod handoff;
 mod hooks;
 pub mod hub;
 pub mod ingest;
 pub mod keeper;
+mod kept;
 pub mod lease;
 pub mod log;
 pub mod look;
@@ -49,6 +51,8 @@ use tokio::{
     time::timeout,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use kept::kept;
 
 use account::{Account, Accounts};
 use actions::undo::Waiting;

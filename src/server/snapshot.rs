@@ -56,6 +56,12 @@ pub async fn save(desk: &Desk, account: &AccountName, at: Timestamp) {
     }
 }
 
+/// Who the credentials of an account belonged to when that was asked last: to show what is whose, never to act.
+pub fn identity(reader: &Reader, account: &AccountName) -> Result<Option<Identity>, StoreError> {
+    let Some((_, json)) = reader.snapshot(account, KIND)? else { return Ok(None) };
+    Ok(serde_json::from_str::<Snapshot>(&json).ok().and_then(|kept| kept.identity))
+}
+
 /// Puts what was kept for an account onto its board, with the age that it has.
 pub fn restore(reader: &Reader, known: &mut AccountBoard) -> Result<(), StoreError> {
     let Some((_, json)) = reader.snapshot(&known.account.name, KIND)? else { return Ok(()) };

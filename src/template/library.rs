@@ -16,6 +16,7 @@ use crate::core::template::TemplateSummary;
 
 /// What ships with dogwatch.
 pub(super) const BUILT_IN: &[(&str, &str)] = &[
+    ("handoff", include_str!("../../assets/templates/handoff.hbs")),
     ("plain", include_str!("../../assets/templates/plain.hbs")),
     ("slack", include_str!("../../assets/templates/slack.hbs")),
     ("teams", include_str!("../../assets/templates/teams.hbs")),
@@ -223,7 +224,7 @@ mod tests {
         let (_dir, library) = library();
         let list = library.list().expect("list");
 
-        assert_eq!(list.iter().map(|t| t.name.as_str()).collect::<Vec<_>>(), ["plain", "slack", "teams"]);
+        assert_eq!(list.iter().map(|t| t.name.as_str()).collect::<Vec<_>>(), ["handoff", "plain", "slack", "teams"]);
         assert!(list.iter().all(|t| t.built_in && t.saved_at.is_none()));
         assert!(library.read("slack").expect("text").contains("blocks"));
         assert!(matches!(library.read("nothing"), Err(LibraryError::Missing(_))));
@@ -239,9 +240,12 @@ mod tests {
 
         assert_eq!(library.read("slack").expect("text"), "mine");
         let list = library.list().expect("list");
-        assert_eq!(list.iter().map(|t| t.name.as_str()).collect::<Vec<_>>(), ["own", "plain", "slack", "teams"]);
+        assert_eq!(
+            list.iter().map(|t| t.name.as_str()).collect::<Vec<_>>(),
+            ["handoff", "own", "plain", "slack", "teams"]
+        );
         assert!(list.iter().all(|t| t.built_in == t.saved_at.is_none()));
-        assert!(!list[2].built_in);
+        assert!(!list[3].built_in);
     }
 
     #[test]

@@ -129,6 +129,17 @@ fn what_handlebars_would_not_render_is_refused_with_its_place() {
 }
 
 #[test]
+fn a_long_list_of_several_kinds_is_not_sorted_by_guess() {
+    let list = |length: usize| json!({"l": (0..length).map(|at| json!({"k": if at % 2 == 0 { json!(at) } else { json!("x") }})).collect::<Vec<_>>()});
+    let text = "{{#each (sortBy l \"k\")}}{{k}}{{/each}}";
+
+    assert!(result(text, list(32)).is_ok());
+    let fault = result(text, list(33)).expect_err("no one order");
+
+    assert!(fault.message.as_str().contains("have no one order"), "{fault:?}");
+}
+
+#[test]
 fn a_mistake_in_a_partial_is_placed_in_it() {
     let job =
         Job { partials: vec![("p".to_owned(), "a\n{{divide 1}}".to_owned())], ..Job::new("{{> p}}", &Value::Null) };
@@ -200,7 +211,7 @@ fn the_built_in_templates_render_every_kind_of_delivery() {
         for (name, text) in library::BUILT_IN {
             let output = render_here(text, &context).unwrap_or_else(|fault| panic!("{name}: {fault:?}"));
             assert!(!output.trim().is_empty(), "{name}");
-            if *name != "plain" {
+            if !["handoff", "plain"].contains(name) {
                 assert_eq!(check_json(&output), Ok(()), "{name}: {output}");
             }
         }

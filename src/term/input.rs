@@ -19,6 +19,9 @@ pub enum Input {
     Pasted(String),
     /// The window has another size; ask [`Terminal::size`](super::Terminal::size) for it.
     Resized,
+    /// The terminal came to the front.
+    FocusGained,
+    FocusLost,
 }
 
 /// Reads the keyboard on a thread of its own, as long as the receiver lives. The channel closes when
@@ -49,7 +52,9 @@ pub fn translate(event: &Event) -> Option<Input> {
         Event::Key(key) if key.kind != KeyEventKind::Release => chord(key).map(Input::Key),
         Event::Paste(text) => Some(Input::Pasted(text.replace("\r\n", "\n").replace('\r', "\n"))),
         Event::Resize(..) => Some(Input::Resized),
-        Event::Key(_) | Event::Mouse(_) | Event::FocusGained | Event::FocusLost => None,
+        Event::FocusGained => Some(Input::FocusGained),
+        Event::FocusLost => Some(Input::FocusLost),
+        Event::Key(_) | Event::Mouse(_) => None,
     }
 }
 

@@ -7,6 +7,7 @@ mod clipboard;
 mod fitness;
 mod input;
 mod modes;
+mod notices;
 mod painter;
 mod panics;
 mod watch;
@@ -19,14 +20,21 @@ pub use fitness::{Unfit, check, colour_wanted};
 pub use input::{Input, read, translate};
 pub use watch::{Ending, Urgent, insist, watch_hangup, watch_signals};
 
+use notices::Kind;
 use painter::{Painter, Stdout, Tty as _};
 use panics::Hook;
 
-/// The terminal while it is ours: raw, on the alternate screen, pastes bracketed, cursor hidden.
+use crate::core::text::Shown;
+
+/// The terminal while it is ours: raw, on the alternate screen, pastes bracketed, focus told,
+/// cursor hidden.
 ///
 /// Dropping it undoes all of that, once; so does a panic of the thread that entered.
 pub struct Terminal {
     screen: ratatui::Terminal<Painter<Stdout>>,
+    kind: Kind,
+    /// The sequence of the title that the window has.
+    title: Option<Vec<u8>>,
     _hook: Hook,
 }
 
@@ -39,7 +47,7 @@ impl Terminal {
         let screen = ratatui::Terminal::new(Painter::new(Stdout, colour))?;
         let hook = Hook::install(broke);
         modes::enter()?;
-        Ok(Self { screen, _hook: hook })
+        Ok(Self { screen, kind: Kind::of_environment(), title: None, _hook: hook })
     }
 
     /// Columns and rows, as far as they are drawn on.
@@ -60,6 +68,26 @@ impl Terminal {
         clipboard::sequence(text, &kind).map_or(Ok(()), |bytes| modes::write(&bytes))
     }
 
+    /// Rings the bell.
+    pub fn ring(&mut self) -> io::Result<()> {
+        modes::write(notices::BELL)
+    }
+
+    /// Has the desktop show `text`, where the terminal knows how (OSC 9 or OSC 777).
+    pub fn notify(&mut self, text: &Shown) -> io::Result<()> {
+        notices::notification(text, &self.kind).map_or(Ok(()), |bytes| modes::write(&bytes))
+    }
+
+    /// Gives the window a title (OSC 2), until the terminal is given back.
+    pub fn set_title(&mut self, text: &Shown) -> io::Result<()> {
+        self.title = notices::title(text, &self.kind);
+        self.write_title()
+    }
+
+    fn write_title(&self) -> io::Result<()> {
+        self.title.as_ref().map_or(Ok(()), |bytes| modes::write_title(bytes))
+    }
+
     /// Gives the terminal back and stops this process; returns when it is continued, with the terminal
     /// taken over again and the next frame drawn in full.
     pub fn suspend(&mut self) -> io::Result<()> {
@@ -67,6 +95,7 @@ impl Terminal {
         // SIGSTOP: our own handler for SIGTSTP stays in place, and an orphaned process group cannot ignore it.
         rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
         modes::enter()?;
+        self.write_title()?;
         self.screen.backend_mut().forget();
         self.screen.clear()
     }
@@ -74,6 +103,7 @@ impl Terminal {
     /// Sets the modes again and draws the next frame in full: after a stop that we did not ask for.
     pub fn reclaim(&mut self) -> io::Result<()> {
         modes::reclaim()?;
+        self.write_title()?;
         self.screen.backend_mut().forget();
         self.screen.clear()
     }

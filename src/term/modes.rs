@@ -4,7 +4,7 @@ use std::{
     io,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
 };
 
@@ -14,17 +14,21 @@ use rustix::{
     termios::{OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr},
 };
 
-/// Alternate screen, bracketed paste, cursor hidden.
-const ENTER: &[u8] = b"\x1b[?1049h\x1b[?2004h\x1b[?25l";
+use super::notices::{KEEP_TITLE, RETURN_TITLE};
+
+/// Alternate screen, bracketed paste, focus told, cursor hidden.
+const ENTER: &[u8] = b"\x1b[?1049h\x1b[?2004h\x1b[?1004h\x1b[?25l";
 /// The same without the alternate screen: entering that twice would forget the cursor's place on the main one.
-const AGAIN: &[u8] = b"\x1b[?2004h\x1b[?25l";
+const AGAIN: &[u8] = b"\x1b[?2004h\x1b[?1004h\x1b[?25l";
 /// Undone in the reverse order; attributes first, so that none leaks to the main screen.
-const LEAVE: &[u8] = b"\x1b[0m\x1b[?25h\x1b[?2004l\x1b[?1049l";
+const LEAVE: &[u8] = b"\x1b[0m\x1b[?25h\x1b[?1004l\x1b[?2004l\x1b[?1049l";
 
 const OUT: u8 = 0;
 const IN: u8 = 1;
 const LEAVING: u8 = 2;
 static STATE: AtomicU8 = AtomicU8::new(OUT);
+/// The window has a title of ours, and its own is kept by the terminal.
+static TITLED: AtomicBool = AtomicBool::new(false);
 /// The settings found, put back bit by bit.
 static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 
@@ -48,10 +52,21 @@ pub(super) fn reclaim() -> io::Result<()> {
 /// Gives the terminal back. Errors are ignored: the terminal may be gone, and there is nobody to tell.
 pub(super) fn leave() {
     if STATE.compare_exchange(IN, LEAVING, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+        if TITLED.swap(false, Ordering::SeqCst) {
+            let _ = write(RETURN_TITLE);
+        }
         let _ = write(LEAVE);
         restore_settings();
         STATE.store(OUT, Ordering::SeqCst);
     }
+}
+
+/// Writes the sequence of a title; before the first one the terminal is asked to keep the one it has.
+pub(super) fn write_title(sequence: &[u8]) -> io::Result<()> {
+    if !TITLED.swap(true, Ordering::SeqCst) {
+        write(KEEP_TITLE)?;
+    }
+    write(sequence)
 }
 
 /// Whether the terminal is still not given back completely.

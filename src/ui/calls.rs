@@ -15,11 +15,11 @@ use crate::{
     app::{
         Link, Model,
         calls::{Calls, areas},
-        page::{Page, Tone},
+        page::{Page, Piece, Tone},
     },
     core::{
         call::{ApiCall, End},
-        text::Shown,
+        text::{Shown, pieces},
     },
 };
 
@@ -174,7 +174,7 @@ fn tone(end: &End) -> Tone {
 }
 
 /// All of a call.
-fn whole(model: &Model, call: &ApiCall, width: usize) -> Vec<Vec<crate::app::page::Piece>> {
+fn whole(model: &Model, call: &ApiCall, width: usize) -> Vec<Vec<Piece>> {
     let mut page = Page::new(width);
     let end = match &call.end {
         End::Status(status) => format!("status {status}"),
@@ -189,6 +189,9 @@ fn whole(model: &Model, call: &ApiCall, width: usize) -> Vec<Vec<crate::app::pag
         &format!("{end} in {} ms{left}; {}, {}, {at}", call.took, call.account, call.purpose.word()),
     );
     page.text(0, Tone::Accent, id);
-    page.text(0, Tone::Plain, &format!("{} {}", call.method, call.path));
+    // An address has no words to break at.
+    for piece in pieces(&format!("{} {}", call.method, call.path), width) {
+        page.line(vec![Piece::new(Tone::Plain, piece)]);
+    }
     page.lines
 }

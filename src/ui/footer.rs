@@ -20,6 +20,7 @@ use crate::{
     app::{
         Model, Notice, NoticeKind, View,
         filter::Filter,
+        handoff,
         incidents::{self, Typing},
         keys::{Action, BINDINGS, Scope},
         oncall::{self, grid::Extent},
@@ -47,7 +48,8 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
 /// What the query being typed may become, else the hints.
 fn quiet(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let width = usize::from(area.width);
-    let typed = model.view == View::Incidents && model.prompt.is_none() && model.help.is_none();
+    let typed =
+        model.view == View::Incidents && model.prompt.is_none() && model.help.is_none() && model.handoff.is_none();
     let completions = if typed { completions(model, width.saturating_sub(TAB.len())) } else { String::new() };
     if completions.is_empty() {
         frame.render_widget(fitting(model, &hints(model), width), area);
@@ -106,6 +108,9 @@ fn hints(model: &Model) -> Vec<Hint> {
     }
     if model.help.is_some() {
         return vec![("j/k", "scroll"), ("esc", "back")];
+    }
+    if let Some(open) = &model.handoff {
+        return handoff::hints(open);
     }
     if model.calls.is_some() {
         return vec![("j/k", "select"), ("g", "newest"), ("esc", "back")];

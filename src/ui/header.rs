@@ -13,11 +13,15 @@ use super::{
     words::{about, age, ago, moment, since, zone_name},
 };
 use crate::{
-    app::{Link, Model, Role, View, page::Piece, person::Who},
+    app::{
+        Link, Model, Role, View,
+        duty::{AsOf, Duty, duty},
+        page::Piece,
+        person::Who,
+        troubles::is_zero_true,
+    },
     core::{
-        board::AccountBoard,
         freshness::{Account, Door, Push, Standing},
-        oncall::OnCall,
         push::{Subscribed, Witness},
         text::columns,
     },
@@ -115,61 +119,16 @@ fn identity(model: &Model) -> Part {
     }
 }
 
-/// Whether I am on call.
-enum Duty {
-    On {
-        level: u32,
-        until: Option<Timestamp>,
-        as_of: AsOf,
-    },
-    Off(AsOf),
-    /// Not told who I am, or who is on call.
-    Unknown,
-}
-
-/// How old the news of a duty is, when it is not fresh.
-type AsOf = Option<SignedDuration>;
-
-fn duty(model: &Model, board: &AccountBoard) -> Duty {
-    let now = model.now;
-    let as_of = match board.account.on_call_standing(now) {
-        Standing::Fresh { .. } => None,
-        Standing::Stale { age, .. } => Some(age),
-        Standing::Waiting | Standing::Down { .. } => return Duty::Unknown,
-    };
-    let me = model.me(board);
-    let theirs = board.account.provider_time(now);
-    let running = |on: &&OnCall| on.end.is_none_or(|end| end > theirs);
-    let current: Vec<_> = board.oncalls.iter().filter(running).collect();
-    let (Some(me), false) = (me, current.is_empty()) else { return Duty::Unknown };
-    // Who came after a shift that ended, old news do not tell.
-    let told = as_of.is_none() || current.len() == board.oncalls.len();
-    match current.iter().filter(|on| on.user.id == me.id).min_by_key(|on| on.level) {
-        Some(on) => Duty::On { level: on.level, until: on.end, as_of },
-        None if told => Duty::Off(as_of),
-        None => Duty::Unknown,
-    }
-}
-
 fn on_call(model: &Model) -> Part {
-    let duties: Vec<_> = model.board.accounts.values().map(|board| duty(model, board)).collect();
-    let on = duties.iter().filter_map(|duty| match duty {
-        Duty::On { level, until, as_of } => Some((*level, *until, *as_of)),
-        Duty::Off(_) | Duty::Unknown => None,
-    });
-    if let Some((level, until, as_of)) = on.min_by_key(|(level, _, as_of)| (*as_of, *level)) {
-        return on_duty(model, level, until, as_of);
-    }
-    let off = |duty: &Duty| if let Duty::Off(as_of) = duty { Some(*as_of) } else { None };
-    let oldest = duties.iter().map(off).collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().max());
-    match oldest {
-        Some(None) => Part::of(5, Tone::Plain, &["not on call".into()]),
-        Some(Some(old)) => {
+    match duty(&model.board, &model.access, model.now) {
+        Duty::On { level, until, as_of, .. } => on_duty(model, level, until, as_of),
+        Duty::Off(None) => Part::of(5, Tone::Plain, &["not on call".into()]),
+        Duty::Off(Some(old)) => {
             let (ago, age) = (ago(old), age(old));
             let forms = [format!("not on call as of {ago}"), format!("not on call? {age}"), format!("off? {age}")];
             Part::of(5, Tone::Caution, &forms)
         }
-        None => Part::of(5, Tone::Caution, &["on call: not known".into(), "on call?".into()]),
+        Duty::Unknown => Part::of(5, Tone::Caution, &["on call: not known".into(), "on call?".into()]),
     }
 }
 
@@ -186,16 +145,6 @@ fn on_duty(model: &Model, level: u32, until: Option<Timestamp>, as_of: AsOf) -> 
     }
     forms.dedup();
     Part::of(5, tone, &forms)
-}
-
-/// Whether a zero means "none": every source has answered, lately, and the link stands.
-fn is_zero_true(model: &Model) -> bool {
-    let answers = |account: &Account| {
-        account.rest_off.is_none() && matches!(account.rest_standing(model.now), Standing::Fresh { .. })
-    };
-    let accounts = &model.board.accounts;
-    let linked = matches!(model.link, Link::Up(_));
-    linked && !accounts.is_empty() && accounts.values().all(|board| answers(&board.account))
 }
 
 fn counts(model: &Model) -> Part {

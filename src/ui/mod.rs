@@ -2,6 +2,7 @@
 
 mod calls;
 mod footer;
+mod handoff;
 mod header;
 mod help;
 pub mod incidents;
@@ -39,6 +40,8 @@ pub fn view(model: &Model, frame: &mut Frame<'_>) {
     header::draw(model, frame, at.header);
     if let Some(offset) = model.help {
         help::draw(model, offset, frame, at.body);
+    } else if let Some(open) = &model.handoff {
+        handoff::draw(model, open, frame, at.body);
     } else if let Some(log) = &model.calls {
         calls::draw(model, log, frame, at.body);
     } else {

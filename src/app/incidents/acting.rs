@@ -22,7 +22,7 @@ use crate::{
 use super::{
     detail,
     doubts::{self, Asked, Doubts},
-    words,
+    groups, words,
 };
 
 /// What this console asked for and has not heard the end of.
@@ -76,7 +76,7 @@ fn chosen(model: &Model) -> Vec<IncidentKey> {
         return vec![opened.key.clone()];
     }
     if state.marked.is_empty() {
-        return state.cursor.selected().cloned().into_iter().collect();
+        return state.cursor.selected().cloned().map_or_else(|| groups::members(state), |key| vec![key]);
     }
     let listed = state.rows.keys().iter().filter(|key| state.marked.contains(*key));
     let unlisted = state.marked.iter().filter(|key| !state.rows.lists(key));

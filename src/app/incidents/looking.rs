@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{QueryLine, State, act, marks_changed, rebuild, views};
+use super::{QueryLine, State, act, groups, marks_changed, rebuild, views};
 use crate::{
     app::{Effect, Model, NoticeKind, keys::Action},
     core::{
@@ -81,8 +81,7 @@ fn set_filter(model: &mut Model, query: &str) {
 /// The person changed what is listed, so the hand may go to the first row when its own is not there.
 fn refilter(model: &mut Model) {
     rebuild(model);
-    let state = &mut model.incidents;
-    state.cursor.select_first_if_none(state.rows.keys());
+    groups::select_first_if_none(&mut model.incidents, &model.board);
 }
 
 /// Has the view that is in force by now kept for the next start, if it is another than before.

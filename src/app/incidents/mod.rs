@@ -4,6 +4,7 @@
 mod acting;
 mod detail;
 mod doubts;
+mod groups;
 mod looking;
 mod next;
 mod query_line;
@@ -20,6 +21,8 @@ pub(super) use acting::{begin_with, may_act, open_conflict, send};
 pub use acting::{last_action, undoable};
 pub use detail::{Opened, acknowledged_at, judged, page, status_mark, status_tone, urgency_word};
 pub use doubts::doubt;
+pub use groups::{Cause, Group, GroupKey, Groups, Line};
+pub(super) use groups::{freshen, storm_began, storm_ended};
 pub use looking::{Typing, candidates, matching};
 pub(super) use looking::{pasted, typed};
 pub use next::{next_paged, next_paged_short};
@@ -29,7 +32,7 @@ pub use words::outcome_mark;
 pub(super) use words::outcome_words;
 
 use super::{
-    Effect, Model, NoticeKind, View, geometry,
+    Effect, Model, NoticeKind, View, attention, geometry,
     keys::Action,
     list::{Cursor, Step},
     prompt::Wish,
@@ -56,7 +59,10 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct State {
     pub rows: Rows,
+    /// On an incident; while the list is grouped, the hand may be on a group instead.
     pub cursor: Cursor<IncidentKey>,
+    /// The list grouped by service.
+    pub groups: Option<Groups>,
     pub marked: BTreeSet<IncidentKey>,
     pub filter: QueryLine,
     /// The query by which incidents are being marked.
@@ -131,6 +137,8 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::MarkMatching => looking::begin_marking(model),
         Action::MarkAll => mark_all(model),
         Action::PickView => views::begin(model),
+        Action::GroupByService => groups::toggle(model),
+        Action::AllSeen => attention::all_seen(model),
         Action::ShowResolved => {
             model.incidents.all_resolved = !model.incidents.all_resolved;
             rebuild(model);
@@ -139,22 +147,32 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::MarkDown => mark(model, Some(Step::Down)),
         Action::MarkUp => mark(model, Some(Step::Up)),
         _ => {
-            if let Some(step) = Step::of(action) {
-                let state = &mut model.incidents;
-                state.cursor.step(step, state.rows.keys(), state.height);
+            if let Some(by) = Step::of(action) {
+                step(model, by);
             }
         }
     }
     vec![]
 }
 
+/// Moves the hand in the list.
+fn step(model: &mut Model, by: Step) {
+    if !groups::step(model, by) {
+        let state = &mut model.incidents;
+        state.cursor.step(by, state.rows.keys(), state.height);
+    }
+}
+
 /// The incident that a key without marks means.
-fn at_hand(model: &Model) -> Option<IncidentKey> {
+pub(super) fn at_hand(model: &Model) -> Option<IncidentKey> {
     let state = &model.incidents;
     state.opened.as_ref().map(|opened| opened.key.clone()).or_else(|| state.cursor.selected().cloned())
 }
 
 fn open(model: &mut Model) -> Vec<Effect> {
+    if groups::fold(model) {
+        return vec![];
+    }
     let Some(key) = model.incidents.cursor.selected().cloned() else {
         model.say(NoticeKind::Bad, "no incident is selected: j and k select");
         return vec![];
@@ -165,7 +183,7 @@ fn open(model: &mut Model) -> Vec<Effect> {
 /// Opens the incident from another view.
 pub(super) fn show(model: &mut Model, key: IncidentKey) -> Vec<Effect> {
     model.view = View::Incidents;
-    model.incidents.cursor.select(Some(key.clone()));
+    groups::select(model, &key);
     find_place(model);
     detail::open(model, key)
 }
@@ -190,17 +208,20 @@ fn back(model: &mut Model) -> Vec<Effect> {
     vec![]
 }
 
-/// Toggles the mark of the selected row; on the way to another row only sets it.
+/// Toggles the mark of the selected row, or of all in the selected group; on the way to another row only sets it.
 fn mark(model: &mut Model, then: Option<Step>) {
     let state = &mut model.incidents;
-    if let Some(key) = state.cursor.selected().cloned() {
-        let had_it = then.is_none() && state.marked.remove(&key);
-        if !had_it {
+    let keys = state.cursor.selected().cloned().map_or_else(|| groups::members(state), |key| vec![key]);
+    let had_all = then.is_none() && keys.iter().all(|key| state.marked.contains(key));
+    for key in keys {
+        if had_all {
+            state.marked.remove(&key);
+        } else {
             state.marked.insert(key);
         }
     }
-    if let Some(step) = then {
-        state.cursor.step(step, state.rows.keys(), state.height);
+    if let Some(by) = then {
+        step(model, by);
     }
     marks_changed(model);
 }
@@ -403,7 +424,7 @@ fn rebuild(model: &mut Model) {
 }
 
 /// Whether the account's first list is still to come.
-fn is_awaited(account: &Account) -> bool {
+pub(super) fn is_awaited(account: &Account) -> bool {
     account.rest_off.is_none() && account.rest == Freshness::default()
 }
 
@@ -412,6 +433,7 @@ fn find_place(model: &mut Model) {
     let state = &mut model.incidents;
     state.height = height;
     state.cursor.settle(state.rows.keys(), height);
+    groups::outdate(state);
     if !state.started {
         // The first list comes in row by row; which came first means nothing.
         state.cursor.select(None);
@@ -437,7 +459,7 @@ fn page_size(model: &Model) -> (usize, usize) {
 
 /// Nothing is being asked or typed, and the list or detail is in sight: a question may come up.
 fn is_idle(model: &Model) -> bool {
-    let asked = model.prompt.is_some() || model.command.line.is_some();
+    let asked = model.prompt.is_some() || model.command.line.is_some() || model.handoff.is_some();
     let busy = model.incidents.typing.is_some() || model.incidents.picking.is_some();
     !asked && model.help.is_none() && model.view == View::Incidents && !busy
 }

@@ -22,7 +22,6 @@ use crate::core::{
 };
 
 #[derive(clap::Args)]
-#[command(subcommand_precedence_over_arg = true)]
 pub(super) struct Args {
     #[command(flatten)]
     asking: asking::Asking,

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::template::{
     javascript::{
-        List, Outcome, Value,
+        List, Outcome, Problem, Value,
         compare::{self, default_order, is_strictly_equal, relation, sort},
         number, throw,
     },
@@ -267,6 +267,9 @@ fn sort_by(call: &Invocation<'_>) -> Outcome {
         })
         .collect();
     let options = properties.pop_if(|last| last.is_object());
+    for property in &properties {
+        check_order(call, &list, property, |value| !value.is_nullish())?;
+    }
     let reverse = options.is_some_and(|options| matches!(options.get("reverse"), Value::Bool(true)));
     let problem = std::cell::RefCell::new(None);
     let order = |a: &Value, b: &Value| {
@@ -280,7 +283,34 @@ fn sort_by(call: &Invocation<'_>) -> Outcome {
     problem.take().map_or(Ok(Value::List(list)), Err)
 }
 
-fn by_properties(properties: &[Value], a: &Value, b: &Value) -> Result<Ordering, crate::template::javascript::Problem> {
+/// Up to this length a list is sorted step by step as V8 sorts it, also by an order that contradicts itself.
+const SAME_STEPS: usize = 32;
+
+/// Refuses a longer list whose values have no one order: numbers and texts are compared in two ways.
+fn check_order(
+    call: &Invocation<'_>,
+    list: &List,
+    property: &Value,
+    counts: fn(&Value) -> bool,
+) -> Result<(), Problem> {
+    if list.len() <= SAME_STEPS {
+        return Ok(());
+    }
+    let key = |item: &Value| if item.type_name() == "object" { get(item, property) } else { Ok(item.clone()) };
+    let keys: Vec<Value> = list.items().iter().map(key).collect::<Result<_, _>>()?;
+    let is_number = |value: &Value| match value {
+        Value::Number(number) => !number.is_nan(),
+        value => matches!(value, Value::Bool(_) | Value::Null),
+    };
+    let is_text = |value: &Value| matches!(value, Value::Text(_) | Value::List(_) | Value::Object(_));
+    let counted = || keys.iter().filter(|value| counts(value));
+    if counted().all(is_number) || counted().all(is_text) {
+        return Ok(());
+    }
+    call.fails(&format!("more than {SAME_STEPS} items whose values are of several kinds have no one order"))
+}
+
+fn by_properties(properties: &[Value], a: &Value, b: &Value) -> Result<Ordering, Problem> {
     for property in properties {
         let both = a.type_name() == "object" && b.type_name() == "object";
         let order = if property.is_true() && both {
@@ -362,10 +392,7 @@ fn with_last(call: &Invocation<'_>) -> Outcome {
 }
 
 /// Without a number the block is for one item.
-fn with_one(
-    call: &Invocation<'_>,
-    item: impl Fn(&Value) -> Value,
-) -> Result<Option<Value>, crate::template::javascript::Problem> {
+fn with_one(call: &Invocation<'_>, item: impl Fn(&Value) -> Value) -> Result<Option<Value>, Problem> {
     let list = call.arg(0);
     if is_undefined(&list) || call.args.len() != 1 {
         let lacks_options = !is_undefined(&list) && is_undefined(&call.arg(1));
@@ -403,6 +430,7 @@ fn with_sort(call: &Invocation<'_>) -> Outcome {
         sort_in_place(list, &default_order);
     } else {
         expect_options(call, 2)?;
+        check_order(call, list, &property, |_| true)?;
         let key = |item: &Value| get(item, &property).unwrap_or_default();
         sort_in_place(list, &|a, b| relation(&key(a), &key(b)).unwrap_or(Ordering::Equal));
     }

@@ -63,7 +63,7 @@ pub(crate) fn sort(items: Vec<Value>, order: &dyn Fn(&Value, &Value) -> Ordering
     sorted
 }
 
-/// V8 cuts longer lists into runs of 32 to 64 that it merges.
+/// V8 cuts longer lists into runs of 32 to 64 that it merges; where the order is one, so does this give the same.
 const SHORT: usize = 32;
 
 fn tim_sort(items: Vec<Value>, order: &dyn Fn(&Value, &Value) -> Ordering) -> Vec<Value> {

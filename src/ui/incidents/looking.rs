@@ -7,7 +7,11 @@ use ratatui::{
     text::Line,
 };
 
-use super::super::{prompt::tail, theme::style, words::count};
+use super::super::{
+    prompt::tail,
+    theme::style,
+    words::{count, moment},
+};
 use crate::{
     app::{
         Model,
@@ -88,6 +92,7 @@ fn figures(model: &Model, words: Words) -> Vec<Piece> {
     let rows = &state.rows;
     let (listed, out, unknown) = (rows.keys().len(), rows.filtered_out(), rows.unknown());
     let mut pieces = vec![];
+    pieces.extend(grouping(model, words));
     let mut say = |tone, long: String, short: String| {
         let text = if words == Words::Long { long } else { short };
         pieces.push(Piece::new(tone, format!("  {text}")));
@@ -111,9 +116,41 @@ fn figures(model: &Model, words: Words) -> Vec<Piece> {
         let (long, short) = marked(model);
         say(Tone::Caution, long, short);
     }
+    if let Some((long, short)) = news(model) {
+        say(Tone::Accent, long, short);
+    }
     let (long, short) = resolved(model);
     say(Tone::Faint, long, short);
     pieces
+}
+
+/// That the list is grouped, and that there is a storm.
+fn grouping(model: &Model, words: Words) -> Option<Piece> {
+    let storm = &model.attention.storm;
+    let grouped = model.incidents.groups.is_some();
+    let (tone, long, short) = match (storm.is_on(), grouped) {
+        (false, false) => return None,
+        (false, true) => (Tone::Caution, "by service (S)".to_owned(), "by service (S)"),
+        (true, true) => {
+            (Tone::Alarm, format!("STORM {} in a minute, by service (S)", storm.in_a_minute()), "STORM (S)")
+        }
+        (true, false) => (Tone::Alarm, format!("STORM {} in a minute (S groups)", storm.in_a_minute()), "STORM (S)"),
+    };
+    let text = if words == Words::Long { long } else { short.to_owned() };
+    Some(Piece::new(tone, format!("  {text}")))
+}
+
+/// What is new since somebody looked.
+fn news(model: &Model) -> Option<(String, String)> {
+    let news = &model.attention.news;
+    let since = moment(news.since()?, model.now, &model.zone);
+    let (long, short) = match news.counts() {
+        (0, 0) => return None,
+        (new, 0) => (format!("+{new} new"), format!("+{new}")),
+        (0, changed) => (format!("•{changed} changed"), format!("•{changed}")),
+        (new, changed) => (format!("+{new} new •{changed} changed"), format!("+{new} •{changed}")),
+    };
+    Some((format!("{long} since {since} (z)"), format!("{short} (z)")))
 }
 
 fn marked(model: &Model) -> (String, String) {

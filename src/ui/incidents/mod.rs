@@ -2,6 +2,7 @@
 //! those rows are formatted.
 
 mod emptiness;
+mod groups;
 mod looking;
 
 use ratatui::{
@@ -19,6 +20,7 @@ use super::{
 use crate::{
     app::{
         Model,
+        attention::Novelty,
         geometry::{self, IncidentList},
         incidents::{
             acknowledged_at, doubt, judged, last_action, next_paged_short, outcome_mark, page, status_mark,
@@ -128,6 +130,9 @@ fn rows(model: &Model, headless: bool, frame: &mut Frame<'_>, at: &IncidentList)
         frame.render_widget(Line::styled(names(&widths), style(model, Tone::Faint)), at.columns);
     }
     let state = &model.incidents;
+    if let Some(grouped) = &state.groups {
+        return groups::rows(model, grouped, &widths, frame, at.rows);
+    }
     for (area, key) in at.rows.rows().zip(state.rows.keys().iter().skip(state.cursor.offset())) {
         if let Some(incident) = model.board.incidents.get(key) {
             frame.render_widget(row(model, incident, &widths), area);
@@ -158,13 +163,15 @@ fn row(model: &Model, incident: &Incident, widths: &Columns) -> Line<'static> {
     let mut line = gutter(model, &incident.key);
     let mut status = String::new();
     status.push(status_mark(state.status));
-    status.push(' ');
     let mut before = String::new();
     if widths.account > 0 {
         push(&mut before, incident.key.account.as_str(), widths.account);
     }
     line.push_span(Span::styled(before, style(model, Tone::Faint)));
+    line.push_span(Span::styled(status, style(model, tone)));
+    line.push_span(novelty(model, &incident.key, tone));
     let (word, tone) = status_words(model, incident, widths.status, tone);
+    let mut status = String::new();
     push(&mut status, &word, widths.status);
     line.push_span(Span::styled(status, style(model, tone)));
     if widths.urgency > 0 {
@@ -228,6 +235,16 @@ fn gutter(model: &Model, key: &IncidentKey) -> Line<'static> {
         Span::styled(format!("{selected}{marked}"), style(model, Tone::Accent)),
         Span::styled(mark.to_string(), style(model, tone)),
     ])
+}
+
+/// The mark of what is new since somebody looked; `tone` is that of its neighbours.
+fn novelty(model: &Model, key: &IncidentKey, tone: Tone) -> Span<'static> {
+    let (mark, tone) = match model.attention.news.of(key) {
+        Some(Novelty::New) => ("+", Tone::Accent),
+        Some(Novelty::Changed) => ("•", Tone::Accent),
+        None => (" ", tone),
+    };
+    Span::styled(mark, style(model, tone))
 }
 
 /// How it stands; of one that somebody took, for how long.

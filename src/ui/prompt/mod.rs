@@ -47,7 +47,7 @@ pub(super) fn draw(model: &Model, prompt: &Prompt, frame: &mut Frame<'_>, body: 
 }
 
 /// An empty box with a title; gives its inside.
-fn frame_box(model: &Model, title: &str, tone: Tone, frame: &mut Frame<'_>, area: Rect) -> Rect {
+pub(super) fn frame_box(model: &Model, title: &str, tone: Tone, frame: &mut Frame<'_>, area: Rect) -> Rect {
     frame.render_widget(Clear, area);
     let title = fit(&format!(" {title} "), usize::from(area.width.saturating_sub(2)));
     let block = Block::bordered()

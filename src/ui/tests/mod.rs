@@ -1,9 +1,11 @@
 //! Screens, as a person sees them: each state at 80x24 and at the smallest size.
 
 mod actions;
+mod attention;
 mod calls;
 mod detail;
 mod emptiness;
+mod handoff;
 mod list;
 mod looking;
 mod prompt;

@@ -7,7 +7,7 @@ use crate::{
         fixtures::{ago, attached, board_with, change, incident, key, model, press, type_text},
         update,
     },
-    core::{action::Verb, board::Change, freshness::Freshness, incident::Status},
+    core::{action::Verb, board::Change, freshness::Freshness, incident::Status, notify::Notify},
 };
 
 #[test]
@@ -86,6 +86,7 @@ fn old_resolved_ones_are_hidden_but_counted_until_asked_for() {
 #[test]
 fn keys_cost_the_same_with_ten_thousand_incidents() {
     let mut model = model(80, 24);
+    model.set_notify(Notify { storm: None, ..Notify::default() });
     for number in 0..10_000 {
         let new = incident(&format!("QMANY{number}"), 2000 + number, Status::Triggered, "many", 500);
         change(&mut model, Change::Incident(Box::new(new)));

@@ -1,0 +1,324 @@
+//! `dogwatch status`: one line on how it stands, for status lines. Asks the server that runs, else reads what is kept;
+//! never starts one, and never says of old news that they are new.
+
+use std::{path::Path, time::Duration};
+
+use clap::ValueEnum;
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::{
+    Exit, Failure, Outcome, Places,
+    client::{self, Client},
+    connect::Shared,
+    output,
+};
+use crate::{
+    app::{
+        duty::{Duty, duty},
+        person::me,
+    },
+    core::{
+        board::Board,
+        incident::Status,
+        words::{age, ago, moment, since, zone_name},
+    },
+    proto::Access,
+    server::{kept, ownership, people::Caller},
+};
+
+/// A status line does not wait longer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[arg(long, value_enum, default_value_t = Format::Plain)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For `status-right "#(dogwatch status --format tmux)"`.
+    Tmux,
+    Json,
+    Plain,
+}
+
+/// Where it is known from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Server,
+    /// No server runs.
+    Store,
+}
+
+/// How many, and how many of them are mine where it is known who I am.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Count {
+    all: usize,
+    mine: Option<usize>,
+}
+
+/// How old it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    /// Nobody is asked: webhooks tell what they tell.
+    Told,
+    /// Somebody has not answered yet.
+    Never,
+    /// When the one answered whose answer is the oldest.
+    At(Timestamp),
+}
+
+/// All that is said.
+#[derive(Debug)]
+struct Standing {
+    triggered: Count,
+    acknowledged: Count,
+    duty: Duty,
+    known: Known,
+    source: Source,
+    /// Why this cannot be relied on; empty when it can.
+    doubts: Vec<String>,
+    now: Timestamp,
+    zone: TimeZone,
+}
+
+pub(super) async fn run(places: &Places, args: &Args) -> Outcome {
+    let (board, access, source) = match known(places).await {
+        Ok(known) => known,
+        Err(failure) => {
+            unknown(args.format, &failure)?;
+            return Err(failure);
+        }
+    };
+    let standing = Standing::of(&board, &access, source, Timestamp::now(), TimeZone::system());
+    match args.format {
+        Format::Plain => output::line(&standing.plain()),
+        Format::Tmux => output::line(&standing.tmux(crate::term::colour_wanted())),
+        Format::Json => output::line(&output::json_line(&standing.json())?),
+    }
+    Ok(if standing.doubts.is_empty() { Exit::Done } else { Exit::Stale })
+}
+
+/// Nothing is known: a status line must not look as if nothing were open.
+fn unknown(format: Format, failure: &Failure) -> Result<(), Failure> {
+    match format {
+        Format::Plain | Format::Tmux => output::line("open: not known"),
+        Format::Json => output::line(&output::json_line(&json!({ "trusted": false, "doubts": [failure.message] }))?),
+    }
+    Ok(())
+}
+
+async fn known(places: &Places) -> Result<(Board, Access, Source), Failure> {
+    let state_dir = places.state_dir()?;
+    let shared = places.shared();
+    let stream = match (shared.dial().await, &shared) {
+        (Ok(Some(stream)), _) => Some(stream),
+        (Err(refused), Shared::Only(_)) => return Err(Failure::new(Exit::Failed, refused)),
+        (Ok(None) | Err(_), _) => {
+            let own = ownership::dial(&ownership::socket_path(&state_dir)).await;
+            own.map_err(|error| Failure::new(Exit::Failed, error))?
+        }
+    };
+    let Some(stream) = stream else { return stored(places, &state_dir) };
+    let silent = || Failure::new(Exit::Stale, "the server did not answer in time");
+    let client = timeout(PATIENCE, Client::attach(stream)).await.map_err(|_| silent())??;
+    let (board, access) = client.into_known();
+    Ok((board, access, Source::Server))
+}
+
+fn stored(places: &Places, state_dir: &Path) -> Result<(Board, Access, Source), Failure> {
+    let settings = places.settings()?;
+    let board = kept(state_dir, &settings.accounts)
+        .map_err(|error| Failure::new(Exit::Stale, format!("no dogwatch runs, and nothing is kept: {error}")))?;
+    Ok((board, Access::Act { actor: Caller::ourselves().login.to_string() }, Source::Store))
+}
+
+impl Standing {
+    fn of(board: &Board, access: &Access, source: Source, now: Timestamp, zone: TimeZone) -> Self {
+        let mut doubts = client::doubts(board, now);
+        if source == Source::Store {
+            doubts.insert(0, "no dogwatch runs: this is what the last one knew".to_owned());
+        }
+        let accounts = board.accounts.values().map(|known| &known.account);
+        let asked = accounts.filter(|account| account.rest_off.is_none()).map(|account| account.rest.last_success);
+        let known = match asked.min() {
+            None => Known::Told,
+            Some(None) => Known::Never,
+            Some(Some(at)) => Known::At(at),
+        };
+        Self {
+            triggered: count(board, access, Status::Triggered),
+            acknowledged: count(board, access, Status::Acknowledged),
+            duty: duty(board, access, now),
+            known,
+            source,
+            doubts,
+            now,
+            zone,
+        }
+    }
+
+    fn plain(&self) -> String {
+        let open = format!(
+            "{}, {}",
+            words(self.triggered, "triggered", self.doubts.is_empty()),
+            words(self.acknowledged, "acked", self.doubts.is_empty())
+        );
+        let old = match self.known {
+            Known::Told => "by webhooks only".to_owned(),
+            Known::Never => "no answer yet".to_owned(),
+            Known::At(at) => format!("as of {}", ago(since(at, self.now))),
+        };
+        let source = if self.source == Source::Store { ", no dogwatch runs" } else { "" };
+        format!("{open}; {}; {old}{source}", self.duty_words())
+    }
+
+    fn duty_words(&self) -> String {
+        let old = |as_of: Option<SignedDuration>| as_of.map(|old| format!(" as of {}", ago(old))).unwrap_or_default();
+        match self.duty {
+            Duty::On { level, until, as_of, .. } => format!("on call L{level}{}{}", self.until(until), old(as_of)),
+            Duty::Off(as_of) => format!("not on call{}", old(as_of)),
+            Duty::Unknown => "on call: not known".to_owned(),
+        }
+    }
+
+    fn until(&self, until: Option<Timestamp>) -> String {
+        let words = |until| format!(" until {} {}", moment(until, self.now, &self.zone), zone_name(until, &self.zone));
+        until.map(words).unwrap_or_default()
+    }
+
+    /// Short, and marked where it cannot be relied on.
+    fn tmux(&self, colour: bool) -> String {
+        let sure = self.doubts.is_empty();
+        let style = |style: &str, text: String| {
+            if colour { format!("#[{style}]{}#[default]", escaped(&text)) } else { escaped(&text) }
+        };
+        let loud = |count: Count, name: &str, colour: &str| {
+            let text = words(count, name, sure);
+            if count.all == 0 { escaped(&text) } else { style(colour, text) }
+        };
+        let mut parts = vec![loud(self.triggered, "trig", "fg=red,bold"), loud(self.acknowledged, "ack", "fg=yellow")];
+        match self.duty {
+            Duty::On { level, until, as_of: None, .. } => {
+                parts.push(escaped(&format!("L{level}{}", self.until(until))))
+            }
+            Duty::On { level, as_of: Some(_), .. } => parts.push(format!("L{level}?")),
+            Duty::Off(None) => {}
+            Duty::Off(Some(_)) | Duty::Unknown => parts.push("on call?".to_owned()),
+        }
+        if !sure {
+            let old = match self.known {
+                Known::Told => "not running".to_owned(),
+                Known::Never => "no answer yet".to_owned(),
+                Known::At(at) => format!("{} old", age(since(at, self.now))),
+            };
+            parts.push(style("fg=red", old));
+        }
+        parts.join(" ")
+    }
+
+    fn json(&self) -> Value {
+        let count = |count: Count| json!({ "all": count.all, "mine": count.mine });
+        let on_call = match self.duty {
+            Duty::On { level, since, until, as_of } => {
+                json!({ "on_call": true, "level": level, "since": since, "until": until, "stale": as_of.is_some() })
+            }
+            Duty::Off(as_of) => json!({ "on_call": false, "stale": as_of.is_some() }),
+            Duty::Unknown => json!({ "on_call": null }),
+        };
+        let as_of = if let Known::At(at) = self.known { Some(at) } else { None };
+        json!({
+            "triggered": count(self.triggered),
+            "acknowledged": count(self.acknowledged),
+            "duty": on_call,
+            "as_of": as_of,
+            "source": if self.source == Source::Server { "server" } else { "store" },
+            "trusted": self.doubts.is_empty(),
+            "doubts": self.doubts,
+        })
+    }
+}
+
+fn count(board: &Board, access: &Access, status: Status) -> Count {
+    let all = board.incidents.values().filter(|incident| incident.state.status == status);
+    let mine = |known: &crate::core::board::AccountBoard| {
+        let me = me(access, known)?;
+        let ours = all.clone().filter(|incident| incident.key.account == known.account.name);
+        Some(ours.filter(|incident| incident.state.assignees.iter().any(|user| user.id == me.id)).count())
+    };
+    let mine = board.accounts.values().map(mine).fold(None, |sum: Option<usize>, mine| match (sum, mine) {
+        (None, mine) => mine,
+        (sum, mine) => sum.map(|sum| sum + mine.unwrap_or_default()),
+    });
+    Count { all: all.count(), mine }
+}
+
+/// `3 triggered (1 mine)`; with a question mark where it is not sure.
+fn words(count: Count, name: &str, sure: bool) -> String {
+    let doubt = if sure { "" } else { "?" };
+    let mine = count.mine.filter(|_| count.all > 0).map(|mine| format!(" ({mine} mine)")).unwrap_or_default();
+    format!("{} {name}{doubt}{mine}", count.all)
+}
+
+/// tmux reads styles and variables behind `#`.
+fn escaped(text: &str) -> String {
+    text.replace('#', "##")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::fixtures::{board, board_with, now, zone};
+
+    fn alice() -> Access {
+        Access::Act { actor: "alice".into() }
+    }
+
+    fn standing(board: &Board, source: Source) -> Standing {
+        Standing::of(board, &alice(), source, now(), zone())
+    }
+
+    #[test]
+    fn it_says_how_many_are_open_how_many_are_mine_and_until_when_i_am_on_call() {
+        let standing = standing(&board(), Source::Server);
+
+        let plain = "3 triggered (3 mine), 2 acked (1 mine); on call L1 until 08:00 CEST; as of 12s ago";
+        assert_eq!(standing.plain(), plain);
+        assert_eq!(standing.tmux(false), "3 trig (3 mine) 2 ack (1 mine) L1 until 08:00 CEST");
+        let json = standing.json();
+        assert_eq!((&json["trusted"], &json["triggered"]["mine"]), (&json!(true), &json!(3)));
+        assert_eq!(json["duty"]["until"], json!("2025-06-10T06:00:00Z"));
+    }
+
+    #[test]
+    fn what_no_server_vouches_for_is_never_said_without_its_age() {
+        let standing = standing(&board(), Source::Store);
+
+        assert!(standing.plain().contains("3 triggered? ("), "{}", standing.plain());
+        assert!(standing.plain().ends_with("as of 12s ago, no dogwatch runs"), "{}", standing.plain());
+        assert_eq!(standing.tmux(true).matches("12s old").count(), 1);
+        assert_eq!(standing.json()["trusted"], json!(false));
+    }
+
+    #[test]
+    fn an_account_that_never_answered_is_no_quiet_night() {
+        let board = board_with(|account| account.rest.last_success = None);
+        let standing = standing(&board, Source::Server);
+
+        assert!(standing.plain().contains('?') && standing.plain().contains("no answer yet"), "{}", standing.plain());
+        assert!(!standing.doubts.is_empty());
+    }
+
+    #[test]
+    fn nothing_in_a_line_for_tmux_is_a_format_of_somebody_else() {
+        assert_eq!(escaped("#(reboot) #[fg=red] #S"), "##(reboot) ##[fg=red] ##S");
+        let line = standing(&board(), Source::Server).tmux(true);
+        for style in line.split("#[").skip(1) {
+            let known = ["fg=red,bold]", "fg=yellow]", "fg=red]", "default]"];
+            assert!(known.iter().any(|known| style.starts_with(known)), "{line}");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! What is new, and a storm.
+
+use super::both;
+use crate::{
+    app::{
+        Event, Model,
+        fixtures::{change, incident, model, press},
+        update,
+    },
+    core::{
+        board::Change,
+        id::ServiceId,
+        incident::{Named, Status},
+        text::Shown,
+    },
+};
+
+/// Looked away from, and come back to after so many new incidents.
+fn after(width: u16, height: u16, count: usize) -> Model {
+    let mut model = model(width, height);
+    update(&mut model, Event::FocusLost);
+    for n in 0..count {
+        let id = if n % 3 == 0 { "Edge" } else { "Payments-API" };
+        let mut new = incident(&format!("QNEW{n:02}"), 1300 + n as u64, Status::Triggered, "Connection refused", 20);
+        new.state.service = Some(Named { id: ServiceId::new(id).expect("id"), name: Shown::line(id) });
+        change(&mut model, Change::Incident(Box::new(new)));
+    }
+    let mut known = model.board.incidents[&crate::app::fixtures::key("Q5BACK")].clone();
+    known.state.status = Status::Resolved;
+    known.stamp = crate::core::incident::Stamp::push(model.now);
+    change(&mut model, Change::Incident(Box::new(known)));
+    update(&mut model, Event::FocusGained);
+    model
+}
+
+#[test]
+fn what_is_new_since_one_looked() {
+    both("news", |width, height| after(width, height, 2));
+}
+
+#[test]
+fn a_storm_grouped_by_service() {
+    both("storm", |width, height| after(width, height, 12));
+}
+
+#[test]
+fn a_group_unfolded() {
+    both("storm_unfolded", |width, height| {
+        let mut model = after(width, height, 12);
+        press(&mut model, "g enter j space");
+        model
+    });
+}
+
+#[test]
+fn a_storm_listed_one_by_one() {
+    both("storm_one_by_one", |width, height| {
+        let mut model = after(width, height, 12);
+        press(&mut model, "S enter esc");
+        model
+    });
+}

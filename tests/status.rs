@@ -1,0 +1,157 @@
+//! `dogwatch status` and `dogwatch handoff` as scripts see them: the real binary, against a simulated PagerDuty.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    os::unix::net::UnixListener,
+    process::{Command, Output},
+    thread,
+};
+
+use dogwatch::{
+    core::board::Board,
+    proto::{Access, FromServer, PROTOCOL},
+    simulator::Simulator,
+};
+use serde_json::Value;
+use support::simulated::{self, TOKEN};
+
+mod support;
+
+struct Setup {
+    simulator: Simulator,
+    dir: tempfile::TempDir,
+}
+
+async fn setup(incidents: usize) -> Setup {
+    let simulator = simulated::start(([127, 0, 0, 1], 0).into(), incidents, None).await;
+    let dir = tempfile::tempdir().expect("tempdir");
+    let config = format!(
+        "[[account]]\nname = \"prod\"\nprovider = \"pagerduty\"\nbase_url = \"{}\"\ntoken = {{ env = \"PD_TOKEN\" }}\n",
+        simulator.url()
+    );
+    fs::write(dir.path().join("config.toml"), config).expect("config");
+    Setup { simulator, dir }
+}
+
+impl Setup {
+    fn run(&self, args: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_dogwatch"))
+            .args(args)
+            .env_clear()
+            .env("PD_TOKEN", TOKEN)
+            .env("TZ", "Europe/Berlin")
+            .env("DOGWATCH_CONFIG", self.dir.path().join("config.toml"))
+            .env("DOGWATCH_STATE_DIR", self.dir.path().join("state"))
+            .output()
+            .expect("the binary runs")
+    }
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().expect("not killed")
+}
+
+fn text(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).expect("UTF-8")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_starts_nothing_and_does_not_take_not_knowing_for_a_quiet_night() {
+    let setup = setup(3).await;
+
+    for format in ["plain", "tmux"] {
+        let output = setup.run(&["status", "--format", format]);
+        assert_eq!((code(&output), text(&output)), (4, "open: not known\n"), "{output:?}");
+    }
+
+    assert!(!setup.dir.path().join("state").exists(), "nothing was made");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_server_it_tells_what_the_last_one_knew_and_says_so() {
+    let setup = setup(3).await;
+    assert_eq!(code(&setup.run(&["incident", "list"])), 0);
+
+    let output = setup.run(&["status"]);
+    assert_eq!(code(&output), 4, "{output:?}");
+    assert!(text(&output).contains('?') && text(&output).contains("no dogwatch runs"), "{output:?}");
+    assert!(text(&output).contains("mine)"), "who I am is kept: {output:?}");
+
+    let json: Value = serde_json::from_str(text(&setup.run(&["status", "--format", "json"]))).expect("json");
+    let open = ["triggered", "acknowledged"].map(|status| json[status]["all"].as_u64().expect("a number"));
+    assert_eq!(open.iter().sum::<u64>(), 3, "{json}");
+    assert_eq!((&json["trusted"], &json["source"]), (&Value::Bool(false), &Value::from("store")));
+}
+
+#[test]
+fn a_running_server_is_asked() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let listener = UnixListener::bind(dir.path().join("control.sock")).expect("bind");
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a command");
+        BufReader::new(&stream).read_line(&mut String::new()).expect("hello");
+        let you = Access::Act { actor: "alice".into() };
+        let greeting = FromServer::Hello { protocol: PROTOCOL, version: "1".into(), you };
+        for message in [greeting, FromServer::Snapshot { board: Box::new(Board::default()) }] {
+            writeln!(stream, "{}", serde_json::to_string(&message).expect("json")).expect("write");
+        }
+    });
+
+    let output = Command::new(env!("CARGO_BIN_EXE_dogwatch"))
+        .args(["status", "--format", "json", "--state-dir"])
+        .arg(dir.path())
+        .output()
+        .expect("the binary runs");
+    server.join().expect("served");
+
+    let json: Value = serde_json::from_str(text(&output)).expect("json");
+    assert_eq!(json["source"], "server", "{json}");
+    assert_eq!(code(&output), 4, "no account: nothing is known");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shift_is_handed_off_in_the_words_of_a_template() {
+    let setup = setup(4).await;
+    let listed = setup.run(&["incident", "list", "--format", "tsv"]);
+    let id = text(&listed).split('\t').next().expect("an incident").to_owned();
+    assert_eq!(code(&setup.run(&["incident", "note", &id, "-m", "tried turning it off\nand on"])), 0);
+
+    let output = setup.run(&["handoff", "--since", "8h"]);
+    assert_eq!(code(&output), 0, "{output:?}");
+    let digest = text(&output);
+    assert!(digest.starts_with("HAND-OFF ") && digest.contains("(8h)"), "{digest}");
+    assert!(digest.contains("Open: 4 ("), "{digest}");
+    assert!(digest.contains(": tried turning it off / and on"), "{digest}");
+
+    let output = setup.run(&["handoff", "--since", "8h", "--format", "json"]);
+    let json: Value = serde_json::from_str(text(&output)).expect("json");
+    assert_eq!(json["facts"]["counts"]["open"], 4, "{json}");
+
+    let templates = setup.dir.path().join("state/templates");
+    fs::create_dir_all(&templates).expect("directory");
+    fs::write(templates.join("handoff-short.hbs"), "{{counts.open}} open, {{shift.zone}}").expect("template");
+    let output = setup.run(&["handoff", "--template", "handoff-short"]);
+    assert!(text(&output).starts_with("4 open, CE"), "{output:?}");
+
+    for (args, said) in [
+        (["handoff", "--since", "soon"], "--since: `soon` is no time"),
+        (["handoff", "--template", "nothing"], "there is no template `nothing`"),
+    ] {
+        let output = setup.run(&args);
+        assert_ne!(code(&output), 0);
+        assert!(String::from_utf8_lossy(&output.stderr).contains(said), "{output:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hand_off_from_a_provider_that_fails_says_that_it_may_not_be_all() {
+    let setup = setup(2).await;
+    assert_eq!(code(&setup.run(&["incident", "list"])), 0);
+    simulated::set_faults(simulated::address(&setup.simulator), r#"{"status":500,"percent":100}"#);
+
+    let output = setup.run(&["handoff", "--since", "1h"]);
+
+    assert_eq!(code(&output), 4, "{output:?}");
+    assert!(text(&output).contains("THIS MAY NOT BE ALL") && text(&output).contains("Open: 2 ("), "{output:?}");
+}
