@@ -123,18 +123,24 @@ fn parts(page: &mut Page, model: &Model, context: &Context) {
     }
     if let Part::Told(changes) = &context.changes {
         page.text(2, Tone::Strong, &listed("Changes before it", changes.len()));
-        changes.iter().for_each(|one| change(page, model, one));
+        for one in changes {
+            change(page, model, one);
+        }
     }
     if let Part::Told(impacts) = &context.impacts {
         impact(page, impacts);
     }
     if let Part::Told(related) = &context.related {
         page.text(2, Tone::Strong, &listed("Related incidents", related.len()));
-        related.iter().for_each(|one| similar(page, model, one));
+        for one in related {
+            similar(page, model, one);
+        }
     }
     if let Part::Told(past) = &context.past {
         page.text(2, Tone::Strong, &listed("Past incidents like it", past.len()));
-        past.iter().for_each(|one| similar(page, model, one));
+        for one in past {
+            similar(page, model, one);
+        }
     }
     if context == &Context::nothing(context.key.clone(), context.fetched_at) {
         page.text(2, Tone::Faint, "nothing of this is offered for this account");
@@ -202,7 +208,9 @@ fn similar(page: &mut Page, model: &Model, one: &Similar) {
         let at = course.at.map(|at| format!(" at {}", moment(at, model.now, &model.zone))).unwrap_or_default();
         let tone = if course.status == Status::Resolved { Tone::Calm } else { Tone::Caution };
         page.text(6, tone, &format!("{}{by}{at}", course.status.word()));
-        course.notes.iter().for_each(|one| note(page, model, one));
+        for one in &course.notes {
+            note(page, model, one);
+        }
     }
     if let Some(failed) = &one.course_failed {
         page.text(6, Tone::Faint, &format!("how it went could not be asked for: {failed}"));
