@@ -37,17 +37,12 @@ pub(super) async fn run(client: &mut Client, text: &str, brief: bool, json: bool
         });
         output::json(&json!({ "incident": incident, "detail": detail, "context": context }))?;
     } else {
-        if let Some(incident) = &incident {
-            print_state(client, incident);
-        }
-        if let Some(detail) = &detail {
-            print_detail(detail, context.as_ref());
-        }
-        context.iter().for_each(print_context);
-        detail.iter().for_each(print_timeline);
+        print(client, incident.as_ref(), detail.as_ref(), context.as_ref());
     }
     let Some(detail) = detail else { return Ok(Exit::Stale) };
-    detail.missing.iter().for_each(|missing| output::complain(missing.as_str()));
+    for missing in &detail.missing {
+        output::complain(missing.as_str());
+    }
     let failures = context.as_ref().map(Context::failures).unwrap_or_default();
     for (part, why) in &failures {
         output::complain(&format!("{part}: {why}"));
@@ -65,6 +60,21 @@ async fn context(client: &mut Client, key: &IncidentKey) -> Option<Context> {
             output::complain(&format!("what lies around it could not be asked for: {failure}"));
             None
         }
+    }
+}
+
+fn print(client: &Client, incident: Option<&Incident>, detail: Option<&Detail>, context: Option<&Context>) {
+    if let Some(incident) = incident {
+        print_state(client, incident);
+    }
+    if let Some(detail) = detail {
+        print_detail(detail, context);
+    }
+    if let Some(context) = context {
+        print_context(context);
+    }
+    if let Some(detail) = detail {
+        print_timeline(detail);
     }
 }
 
@@ -111,7 +121,9 @@ fn print_detail(detail: &Detail, context: Option<&Context>) {
     for line in detail.description.iter().flat_map(ShownBody::lines) {
         output::line(&format!("  {line}"));
     }
-    detail.alerts.iter().for_each(print_alert);
+    for alert in &detail.alerts {
+        print_alert(alert);
+    }
     for note in &detail.notes {
         output::line("");
         print_note(0, note);
@@ -167,7 +179,9 @@ fn print_context(context: &Context) {
         let at = change.at.map(|at| format!("{at} ")).unwrap_or_default();
         let why = change.why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
         output::line(&format!("\nchange    {at}{}{why}", change.summary));
-        change.details.iter().for_each(|details| print_tree(2, details));
+        if let Some(details) = &change.details {
+            print_tree(2, details);
+        }
         for link in &change.links {
             output::line(&format!("  {}", link.words()));
         }
@@ -176,7 +190,9 @@ fn print_context(context: &Context) {
         output::line(&format!("\nbusiness  {}: {}", impact.name, impact.status));
     }
     for (name, part) in [("related", &context.related), ("past", &context.past)] {
-        part.told().into_iter().flatten().for_each(|one| print_similar(name, one));
+        for one in part.told().into_iter().flatten() {
+            print_similar(name, one);
+        }
     }
 }
 
@@ -190,7 +206,9 @@ fn print_similar(name: &str, one: &Similar) {
         let by = course.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
         let at = course.at.map(|at| format!(" at {at}")).unwrap_or_default();
         output::line(&format!("  {}{by}{at}", course.status.word()));
-        course.notes.iter().for_each(|note| print_note(2, note));
+        for note in &course.notes {
+            print_note(2, note);
+        }
     }
     if let Some(failed) = &one.course_failed {
         output::line(&format!("  how it went could not be asked for: {failed}"));

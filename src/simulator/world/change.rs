@@ -32,6 +32,15 @@ pub(crate) struct Trigger {
     pub(crate) kind: Option<String>,
 }
 
+/// Where people meet about what is gravest.
+fn bridge(number: u64) -> Value {
+    let room = 1000 + number;
+    serde_json::json!({
+        "conference_number": format!("+1 555 0100,,{room}#"),
+        "conference_url": format!("https://meet.example.com/{room}"),
+    })
+}
+
 impl World {
     pub(crate) fn trigger(&mut self, new: Trigger, now: Timestamp) -> IncidentIx {
         let ix = IncidentIx(self.incidents.len());
@@ -78,9 +87,11 @@ impl World {
             service: new.service,
             trigger_entry: trigger_entry.clone(),
         });
+        let number = 1201 + u64::try_from(self.incidents.len()).unwrap_or_default();
+        let is_grave = new.priority.is_some() && new.priority == self.account.find_priority("P1");
         Incident {
             id: dice.long_id(),
-            number: 1201 + u64::try_from(self.incidents.len()).unwrap_or_default(),
+            number,
             title: new.title,
             key,
             service: new.service,
@@ -102,7 +113,7 @@ impl World {
             timers: Timers { resolve: service.auto_resolve_timeout.map(|s| clock::after(now, s)), ..Timers::default() },
             merged_into: None,
             kind: new.kind.unwrap_or_else(|| "incident_default".to_owned()),
-            bridge: None,
+            bridge: (is_grave && matches!(new.agent, Agent::Service(_))).then(|| bridge(number)),
             alerts: alert.into_iter().collect(),
             notes: vec![],
             log: vec![],

@@ -2,7 +2,6 @@
 //! are over. It is lived through with the ordinary changes, so that timelines and states agree.
 
 use jiff::Timestamp;
-use serde_json::json;
 
 use super::{super::clock, Agent, IncidentIx, ServiceIx, Trigger, UserIx, World, alarm, incident::Timers};
 use crate::core::incident::Status;
@@ -75,15 +74,7 @@ impl World {
             assignee: None,
             kind: None,
         };
-        let ix = self.trigger(new, at);
-        if priority.is_some() && priority == self.account.find_priority("P1") {
-            let number = 1000 + self.incident(ix).number;
-            self.incident_mut(ix).bridge = Some(json!({
-                "conference_number": format!("+1 555 0100,,{number}#"),
-                "conference_url": format!("https://meet.example.com/{number}"),
-            }));
-        }
-        ix
+        self.trigger(new, at)
     }
 
     /// One of those it is assigned to, or anybody.

@@ -208,7 +208,9 @@ fn similar(page: &mut Page, model: &Model, one: &Similar) {
         let at = course.at.map(|at| format!(" at {}", moment(at, model.now, &model.zone))).unwrap_or_default();
         let tone = if course.status == Status::Resolved { Tone::Calm } else { Tone::Caution };
         page.text(6, tone, &format!("{}{by}{at}", course.status.word()));
-        course.notes.iter().for_each(|one| note(page, model, one));
+        for one in &course.notes {
+            note(page, model, one);
+        }
     }
     if let Some(failed) = &one.course_failed {
         page.text(6, Tone::Faint, &format!("how it went could not be asked for: {failed}"));
