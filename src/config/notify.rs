@@ -65,11 +65,12 @@ impl Reading<'_, '_> {
     fn rule(&mut self, section: &Section<'_>, means: &BTreeSet<Means>) -> Option<Rule> {
         let urgency = self.value(section, "urgency", urgency);
         let service = self.value(section, "service", service);
+        let means = self.means(section, means);
         if section.get("urgency").is_none() && section.get("service").is_none() {
             self.to.add(section.at.clone(), "[[notify.rule]] needs `urgency` or `service`: it is for everything else");
             return None;
         }
-        Some(Rule { urgency, service, means: self.means(section, means) })
+        Some(Rule { urgency, service, means })
     }
 }
 
