@@ -221,7 +221,7 @@ pub struct Model {
     pub templates: templates::State,
     pub attention: attention::State,
     /// The hand-off of a shift, when it is open.
-    pub handoff: Option<handoff::State>,
+    pub handoff: Option<Box<handoff::State>>,
     pub services: services::State,
     arranging: arranging::State,
     /// Leaving was asked for once although something would be lost, and what was said to that.

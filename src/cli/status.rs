@@ -203,7 +203,7 @@ impl Standing {
         let mut parts = vec![loud(self.triggered, "trig", "fg=red,bold"), loud(self.acknowledged, "ack", "fg=yellow")];
         match self.duty {
             Duty::On { level, until, as_of: None, .. } => {
-                parts.push(escaped(&format!("L{level}{}", self.until(until))))
+                parts.push(escaped(&format!("L{level}{}", self.until(until))));
             }
             Duty::On { level, as_of: Some(_), .. } => parts.push(format!("L{level}?")),
             Duty::Off(None) => {}

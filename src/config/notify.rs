@@ -25,7 +25,7 @@ impl Reading<'_, '_> {
             Some(true) | None => WindowTitle::Counts,
         };
         let away_after = self.value(section, "away_after", away_after).unwrap_or(usual.away_after);
-        let storm = self.storm(section).unwrap_or(usual.storm);
+        let storm = self.storm(section, usual.storm);
         let quiet = self.quiet(section);
         let rules = self.sections_of(section, "rule", "notify.rule");
         let rules = rules.iter().filter_map(|rule| self.rule(rule, &means)).collect();
@@ -45,12 +45,12 @@ impl Reading<'_, '_> {
         means
     }
 
-    fn storm(&mut self, section: &Section<'_>) -> Option<Option<usize>> {
-        let (number, at) = section.number("storm", self.to)?;
+    fn storm(&mut self, section: &Section<'_>, usual: Option<usize>) -> Option<usize> {
+        let Some((number, at)) = section.number("storm", self.to) else { return usual };
         if number > STORM_MOST {
             self.to.add(at, format!("`storm` must be at most {STORM_MOST}; 0 is never"));
         }
-        Some(usize::try_from(number).ok().filter(|number| *number > 0))
+        usize::try_from(number).ok().filter(|number| *number > 0)
     }
 
     fn quiet(&mut self, section: &Section<'_>) -> Option<Quiet> {

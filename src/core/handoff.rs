@@ -20,7 +20,7 @@ use super::{
     span,
     template::Fault,
     text::{Shown, ShownBody},
-    words::{age, moment, since, zone_name},
+    words::{age, ago, moment, since, zone_name},
 };
 
 /// A shift without an end or a beginning that is known is taken to be so long.
@@ -94,11 +94,11 @@ pub struct Entry {
     pub priority: Option<Shown>,
     pub service: Option<Shown>,
     pub owners: Vec<Shown>,
-    /// Since it was created: `3h`.
-    pub age: Shown,
-    /// Who acknowledged it, and for how long it has been so, where that is known.
+    /// When it was created: `3h ago`.
+    pub opened: Shown,
+    /// Who acknowledged it and when, `38m ago`, where that is known.
     pub acknowledged_by: Option<Shown>,
-    pub acknowledged_for: Option<Shown>,
+    pub acknowledged_ago: Option<Shown>,
     /// When it comes back by itself.
     pub returns_at: Option<Shown>,
     /// When and by whom it was resolved, where that is known.
@@ -225,9 +225,9 @@ fn entry(board: &Board, incident: &Incident, notes: &[Note], at: &At<'_>) -> Ent
         priority: state.priority.clone(),
         service: state.service.as_ref().map(|service| service.name.clone()),
         owners: state.assignees.iter().map(|user| user.name.clone()).collect(),
-        age: Shown::line(&age(since(state.created_at, theirs))),
+        opened: Shown::line(&ago(since(state.created_at, theirs))),
         acknowledged_by: acked.map(|(_, who)| who.clone()),
-        acknowledged_for: acked.map(|(when, _)| Shown::line(&age(since(*when, theirs)))),
+        acknowledged_ago: acked.map(|(when, _)| Shown::line(&ago(since(*when, theirs)))),
         returns_at: returns.map(|pending| words(pending.at)),
         resolved_at: is_over.then(|| words(incident.stamp.at)),
         resolved_by: extra.filter(|_| is_over).and_then(|extra| extra.changed_by.clone()),
@@ -323,14 +323,14 @@ fn after(board: &AccountBoard, me: &UserId, on: &OnCall, now: Timestamp) -> Opti
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::fixtures::{ago, alice, board, bob, key, now, zone};
+    use crate::app::fixtures::{self, alice, board, bob, key, now, zone};
 
     fn at(zone: &TimeZone, hours: i64) -> At<'_> {
-        At { from: ago(hours * 3600), now: now(), zone }
+        At { from: fixtures::ago(hours * 3600), now: now(), zone }
     }
 
     fn note(seconds: i64, text: &str) -> Note {
-        Note { at: ago(seconds), author: "Bob Okafor".into(), content: ShownBody::new(text) }
+        Note { at: fixtures::ago(seconds), author: "Bob Okafor".into(), content: ShownBody::new(text) }
     }
 
     fn names(entries: &[Entry]) -> Vec<&str> {
@@ -350,8 +350,8 @@ mod tests {
         let queue = &facts.acknowledged[0];
         assert_eq!(queue.acknowledged_by, Some("Alice Moreau".into()));
         assert_eq!(
-            (queue.acknowledged_for.clone(), queue.returns_at.clone()),
-            (Some("38m".into()), Some("04:47".into()))
+            (queue.acknowledged_ago.clone(), queue.returns_at.clone()),
+            (Some("38m ago".into()), Some("04:47".into()))
         );
 
         let short = gather(&board(), &BTreeMap::new(), vec![], at(&zone, 1));

@@ -87,7 +87,7 @@ fn boxed(
 fn keys(state: &State) -> Vec<Piece> {
     let pieces = hints(state)
         .into_iter()
-        .flat_map(|(key, word)| [Piece::new(Tone::Accent, key), Piece::new(Tone::Plain, format!(" {word}   "))]);
+        .flat_map(|(key, word)| [Piece::new(Tone::Accent, key), Piece::new(Tone::Plain, format!(" {word}  "))]);
     pieces.collect()
 }
 
@@ -137,8 +137,8 @@ fn paged(passing: &Passing) -> String {
 fn names(page: &mut Page, aims: &[Aim], named: usize) {
     for aim in aims.iter().take(named) {
         // Whoever else has it loses it.
-        let names: Vec<_> = aim.assignees.iter().map(Shown::as_str).collect();
-        let others = if names.len() > 1 { format!(" (now with {})", names.join(", ")) } else { String::new() };
+        let owners: Vec<_> = aim.assignees.iter().map(Shown::as_str).collect();
+        let others = if owners.len() > 1 { format!(" (now with {})", owners.join(", ")) } else { String::new() };
         page.entry(2, Tone::Plain, &format!("{} {} {}{others}", status_mark(aim.target.seen), aim.name(), aim.title));
     }
     let unnamed = aims.len().saturating_sub(named);

@@ -69,7 +69,7 @@ impl State {
 
     /// Whether nobody is taken to be looking.
     fn is_unseen(&self, now: Timestamp) -> bool {
-        self.focus == Focus::Background || now.duration_since(self.last_sign) >= self.settings.away_after
+        self.focus == Focus::Background || now.duration_since(self.last_sign).abs() >= self.settings.away_after
     }
 }
 

@@ -236,7 +236,7 @@ fn what_is_older_than_what_is_known_is_no_news() {
 
 /// So many new incidents at once, two services by turns.
 fn storm(model: &mut Model, count: usize) -> Vec<Effect> {
-    let service = |n: usize| if n % 3 == 0 { "Edge" } else { "Database" };
+    let service = |n: usize| if n.is_multiple_of(3) { "Edge" } else { "Database" };
     (0..count).flat_map(|n| told(model, arrival(&format!("QSTORM{n:02}"), service(n)))).collect()
 }
 
@@ -412,8 +412,8 @@ fn nothing_open_is_said_only_when_that_is_known() {
 #[test]
 fn in_a_flood_of_two_thousand_the_list_is_grouped_once_and_counts_them_all() {
     let mut model = unseen();
-    for n in 0..2000 {
-        told(&mut model, arrival(&format!("QFLOOD{n}"), if n % 2 == 0 { "Edge" } else { "Database" }));
+    for n in 0..2000_u32 {
+        told(&mut model, arrival(&format!("QFLOOD{n}"), if n.is_multiple_of(2) { "Edge" } else { "Database" }));
     }
 
     later(&mut model, 0);

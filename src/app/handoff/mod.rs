@@ -114,8 +114,8 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
         _ => (model.now.checked_sub(USUAL).unwrap_or(model.now), Begun::Usual),
     };
     let template = TEMPLATE.to_owned();
-    model.handoff =
-        Some(State { from, begun, template, answer: None, waiting: None, offset: 0, stage: Stage::Reading });
+    let state = State { from, begun, template, answer: None, waiting: None, offset: 0, stage: Stage::Reading };
+    model.handoff = Some(Box::new(state));
     ask(model)
 }
 
@@ -279,7 +279,7 @@ fn path_typed(model: &mut Model, line: TypedLine) -> Vec<Effect> {
 
 /// The text, or why there is none to do something with.
 fn text_of(model: &mut Model) -> Option<String> {
-    let text = model.handoff.as_ref().and_then(State::text).map(|text| text.as_str().trim_end().to_owned());
+    let text = model.handoff.as_deref().and_then(State::text).map(|text| text.as_str().trim_end().to_owned());
     let text = text.filter(|text| !text.is_empty());
     if text.is_none() {
         model.say(NoticeKind::Bad, "there is no text yet");

@@ -108,7 +108,7 @@ pub(super) fn press(model: &mut Model, mut passing: Passing, chord: Chord) -> Ve
         Key::Enter => return pass(model, passing),
         Key::Tab => {
             passing.note = if passing.note == Note::With { Note::Without } else { Note::With };
-            if passing.note == Note::With && model.handoff.as_ref().and_then(State::text).is_none() {
+            if passing.note == Note::With && model.handoff.as_deref().and_then(State::text).is_none() {
                 model.say(NoticeKind::Bad, "there is no text yet that could go with it");
                 passing.note = Note::Without;
             }
@@ -125,7 +125,7 @@ fn pass(model: &mut Model, passing: Passing) -> Vec<Effect> {
         model.say(NoticeKind::Bad, &reason);
         return stay(model, Stage::Passing(passing));
     }
-    let text = model.handoff.as_ref().and_then(State::text).map(|text| text.as_str().trim_end().to_owned());
+    let text = model.handoff.as_deref().and_then(State::text).map(|text| text.as_str().trim_end().to_owned());
     let note = text.filter(|text| passing.note == Note::With && !text.is_empty());
     let mut effects = vec![];
     for hand in passing.hands {

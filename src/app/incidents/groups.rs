@@ -80,7 +80,7 @@ pub struct Groups {
     pub cause: Cause,
     pub lines: Vec<Line>,
     pub cursor: Cursor<Line>,
-    groups: BTreeMap<GroupKey, Group>,
+    by_service: BTreeMap<GroupKey, Group>,
     unfolded: BTreeSet<GroupKey>,
     /// The rows are others than those that were grouped.
     stale: bool,
@@ -90,11 +90,11 @@ impl Groups {
     fn new(cause: Cause, selected: Option<IncidentKey>) -> Self {
         let mut cursor = Cursor::default();
         cursor.select(selected.map(Line::Incident));
-        Self { cause, lines: vec![], cursor, groups: BTreeMap::new(), unfolded: BTreeSet::new(), stale: true }
+        Self { cause, lines: vec![], cursor, by_service: BTreeMap::new(), unfolded: BTreeSet::new(), stale: true }
     }
 
     pub fn group(&self, key: &GroupKey) -> Option<&Group> {
-        self.groups.get(key)
+        self.by_service.get(key)
     }
 
     pub fn is_unfolded(&self, key: &GroupKey) -> bool {
@@ -104,7 +104,7 @@ impl Groups {
     /// The group that the hand is on.
     pub fn at_hand(&self) -> Option<(&GroupKey, &Group)> {
         let Some(Line::Group(key)) = self.cursor.selected() else { return None };
-        self.groups.get_key_value(key)
+        self.by_service.get_key_value(key)
     }
 
     fn incident_at_hand(&self) -> Option<&IncidentKey> {
@@ -113,23 +113,23 @@ impl Groups {
 
     /// Groups stand in the order of their first incidents; within one the order is that of the list.
     fn rebuild(&mut self, rows: &[IncidentKey], board: &Board) {
-        self.groups.clear();
+        self.by_service.clear();
         let mut order = vec![];
         for incident in rows.iter().filter_map(|key| board.incidents.get(key)) {
             let service = incident.state.service.as_ref().map(|service| service.id.clone());
             let key = (incident.key.account.clone(), service);
-            let group = self.groups.entry(key.clone()).or_insert_with(|| {
+            let group = self.by_service.entry(key.clone()).or_insert_with(|| {
                 order.push(key);
                 Group::new(incident)
             });
             group.add(incident);
         }
-        self.unfolded.retain(|key| self.groups.contains_key(key));
+        self.unfolded.retain(|key| self.by_service.contains_key(key));
         let held = self.incident_at_hand().cloned();
         self.lines.clear();
         for key in order {
             let all = self.unfolded.contains(&key);
-            let members = self.groups.get(&key).map_or(&[][..], |group| &group.members);
+            let members = self.by_service.get(&key).map_or(&[][..], |group| &group.members);
             let shown = members.iter().filter(|member| all || held.as_ref() == Some(*member));
             let shown: Vec<_> = shown.cloned().map(Line::Incident).collect();
             self.lines.push(Line::Group(key));

@@ -20,7 +20,7 @@ fn after(width: u16, height: u16, count: usize) -> Model {
     let mut model = model(width, height);
     update(&mut model, Event::FocusLost);
     for n in 0..count {
-        let id = if n % 3 == 0 { "Edge" } else { "Payments-API" };
+        let id = if n.is_multiple_of(3) { "Edge" } else { "Payments-API" };
         let mut new = incident(&format!("QNEW{n:02}"), 1300 + n as u64, Status::Triggered, "Connection refused", 20);
         new.state.service = Some(Named { id: ServiceId::new(id).expect("id"), name: Shown::line(id) });
         change(&mut model, Change::Incident(Box::new(new)));

@@ -10,14 +10,14 @@ use crate::app::{
 const TEXT: &str = "HAND-OFF Mon 08:00 - 04:17 CEST (20h)\n\
 Open: 5 (3 triggered, 2 acknowledged). In the shift: 6 new, 1 resolved.\n\n\
 TRIGGERED\n\
-- #1201 high P1, Database: Disk 97 % full on db-3\n  open for 3m, with Alice Moreau\n\
-- #1200 high P2, Payments API: p99 latency above 2 s at checkout\n  open for 12m, with Alice Moreau, Bob Okafor\n\
-- #1198 low, Edge: Certificate for api.example.com expires in 6 days\n  open for 3h, with Alice Moreau\n\n\
+- #1201 high P1, Database: Disk 97 % full on db-3\n  opened 3m ago, with Alice Moreau\n\
+- #1200 high P2, Payments API: p99 latency above 2 s at checkout\n  opened 12m ago, with Alice Moreau, Bob Okafor\n\
+- #1198 low, Edge: Certificate for api.example.com expires in 6 days\n  opened 3h ago, with Alice Moreau\n\n\
 ACKNOWLEDGED\n\
 - #1195 high P2, Payments API: Queue depth above 10 000: orders\n\
-  open for 41m, with Alice Moreau, acknowledged 38m ago by Alice Moreau\n\
+  opened 41m ago, with Alice Moreau, acknowledged 38m ago by Alice Moreau\n\
   comes back by itself at 04:47\n\
-- #1190 low, Database: Backup of db-1 took too long\n  open for 9h, with Bob Okafor\n\n\
+- #1190 low, Database: Backup of db-1 took too long\n  opened 9h ago, with Bob Okafor\n\n\
 RESOLVED IN THE SHIFT\n\
 - #1187 Identity: Login errors above 5 % (04:13)\n";
 

@@ -93,7 +93,7 @@ fn resolved_ones_among_the_marked_are_left_out_and_named() {
 
 #[test]
 fn who_may_not_act_is_told_why() {
-    let cases = [
+    let cases = vec![
         attached(board_with(|account| account.cannot_act = Some(shown("from is not set"))), 80, 24),
         {
             let mut model = model(80, 24);
