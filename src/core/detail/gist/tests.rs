@@ -70,3 +70,14 @@ fn a_gist_is_short_whatever_was_sent() {
     assert!(gist.facts.iter().all(|(_, text)| text.lines().count() <= MOST_LINES + 1));
     assert_eq!(gist.facts[12].1.as_str(), "and 390 more, below");
 }
+
+#[test]
+fn alerts_of_a_list_that_are_over_are_not_told_as_firing() {
+    let alert = |name: &str, status: &str| serde_json::json!({ "status": status, "labels": { "alertname": name }, "annotations": { "summary": name } });
+    let tree = Tree::of(&serde_json::json!({ "alerts": [alert("Over", "resolved"), alert("Disk", "firing")] }));
+
+    let gist = Gist::of(&tree.expect("details")).expect("Prometheus");
+
+    let said: Vec<&str> = gist.facts.iter().map(|(_, text)| text.as_str()).collect();
+    assert_eq!(said, ["Disk", "1", "Disk"]);
+}
