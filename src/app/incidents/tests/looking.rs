@@ -324,7 +324,9 @@ fn views_without_a_key_are_reached_through_their_list() {
 
 #[test]
 fn no_key_acts_while_nothing_is_selected() {
-    for keys in ["a enter", "R enter", "h enter", "n x ctrl-s", "o", "enter", "w"] {
+    let acting = ["a enter", "R enter", "h enter", "n x ctrl-s", "s enter", "x enter", "m enter", "e enter", "+ enter"];
+    let further = ["U x ctrl-s", "W enter", "A enter", "o", "enter", "w"];
+    for keys in acting.into_iter().chain(further) {
         let mut model = filtered("nothing-matches-this");
         assert_eq!(selected(&model), None);
         assert_eq!(press(&mut model, keys), [], "{keys}");
