@@ -221,7 +221,8 @@ async fn set_field(
     rows.then_some(None).ok_or_else(lack)
 }
 
-fn field_value(kind: FieldKind, text: &str) -> Result<Value, ProviderError> {
+/// A typed value as the field takes it; empty is none.
+pub(super) fn field_value(kind: FieldKind, text: &str) -> Result<Value, ProviderError> {
     let bad = || ProviderError::Forbidden { reason: format!("the field does not take {text:?}") };
     if text.is_empty() {
         return Ok(Value::Null);

@@ -80,6 +80,15 @@ fn field(row: &Value) -> Option<Field> {
     Some(Field { id: FieldId::new(text("id")?).ok()?, name: Shown::line(name), kind, value: Shown::line(&value) })
 }
 
+/// Whether the field holds this value, however it was typed.
+pub(super) fn is_value(field: &Field, value: &Value) -> bool {
+    let held = field.value.as_str();
+    match (field.kind, value.as_f64()) {
+        (FieldKind::Number, Some(number)) => held.parse::<f64>().is_ok_and(|held| held.total_cmp(&number).is_eq()),
+        _ => held == Shown::line(&words(value)).as_str(),
+    }
+}
+
 /// A value as it would be typed.
 fn words(value: &Value) -> String {
     match value {
@@ -87,5 +96,27 @@ fn words(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(words).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_value_is_the_same_however_it_was_typed() {
+        let held = |kind, value: &str| Field {
+            id: FieldId::new("F1").expect("id"),
+            name: "x".into(),
+            kind,
+            value: value.into(),
+        };
+
+        assert!(is_value(&held(FieldKind::List, "a, b"), &json!(["a", "b"])));
+        assert!(is_value(&held(FieldKind::Number, "7"), &json!(7.0)));
+        assert!(is_value(&held(FieldKind::Text, ""), &Value::Null));
+        assert!(!is_value(&held(FieldKind::Number, "8"), &json!(7.0)));
+        assert!(!is_value(&held(FieldKind::List, "a"), &json!(["a", "b"])));
     }
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
-    choices,
+    actions, choices,
     client::Api,
     detail::{self, objects},
     paging::List,
@@ -41,11 +41,12 @@ pub(super) async fn count(
         }
         Step::Edit(Edit::Field { field, value }) => {
             let fields = choices::fields(api, id).await?;
-            let has_it = fields.iter().any(|known| known.id == field.id && known.value.as_str() == value.trim());
+            let wanted = actions::field_value(field.kind, value.trim())?;
+            let has_it = fields.iter().any(|known| known.id == field.id && choices::is_value(known, &wanted));
             Ok(Some(usize::from(has_it)))
         }
         Step::ResolveAlert(alert) => Ok(Some(usize::from(is_resolved(api, id, alert).await?))),
-        Step::AddResponders { to, .. } => responders(api, id, to).await,
+        Step::AddResponders { to, .. } => responders(api, id, to, since).await,
         _ => Ok(None),
     }
 }
@@ -55,7 +56,12 @@ async fn escalations(api: &Api, id: &IncidentId) -> Result<Vec<wire::LogEntry>, 
     let query = [("time_zone", "UTC".to_owned()), ("is_overview", "true".to_owned())];
     let rows = api.list(&List::first(MOST_ENTRIES, &path, "log_entries", &query)).await?.rows;
     let mut entries = objects::<wire::LogEntry>(rows);
-    entries.retain(|entry| entry.kind.as_deref().is_some_and(|kind| kind.starts_with("escalate_")));
+    // Those of the policy's own clock are nobody's doing.
+    let by_somebody = |entry: &wire::LogEntry| {
+        entry.agent.get("type").and_then(Value::as_str).is_some_and(|kind| kind.starts_with("user"))
+    };
+    let escalates = |entry: &wire::LogEntry| entry.kind.as_deref().is_some_and(|kind| kind.starts_with("escalate_"));
+    entries.retain(|entry| escalates(entry) && by_somebody(entry));
     Ok(entries)
 }
 
@@ -64,13 +70,24 @@ async fn is_resolved(api: &Api, id: &IncidentId, alert: &AlertId) -> Result<bool
     Ok(answer.get("alert").and_then(|alert| alert.get("status")).and_then(Value::as_str) == Some("resolved"))
 }
 
-/// How many of the people named are among those who were asked. Who stands behind a policy is not told here.
-async fn responders(api: &Api, id: &IncidentId, to: &[Assignee]) -> Result<Option<usize>, ProviderError> {
+/// How often the person named is among those who were asked since. Who stands behind a policy is not told here.
+async fn responders(
+    api: &Api,
+    id: &IncidentId,
+    to: &[Assignee],
+    since: Option<Timestamp>,
+) -> Result<Option<usize>, ProviderError> {
     let [Assignee::User(user)] = to else { return Ok(None) };
     let answer = api.get(&["incidents", id.as_str()], &[]).await?.json;
     let asked = answer.get("incident").and_then(|incident| incident.get("incidents_responders"));
+    let asked_since = |row: &Value| {
+        let at = row.get("requested_at").and_then(Value::as_str).and_then(|text| text.parse::<Timestamp>().ok());
+        at.zip(since).is_none_or(|(at, since)| at >= since)
+    };
     let names_them = |row: &&Value| {
         row.get("user").and_then(|known| known.get("id")).and_then(Value::as_str) == Some(user.id.as_str())
     };
-    Ok(Some(asked.and_then(Value::as_array).into_iter().flatten().filter(names_them).count()))
+    Ok(Some(
+        asked.and_then(Value::as_array).into_iter().flatten().filter(names_them).filter(|row| asked_since(row)).count(),
+    ))
 }

@@ -205,6 +205,8 @@ pub(super) struct LogEntry {
     pub(super) summary: Option<String>,
     #[serde(deserialize_with = "lenient::time")]
     pub(super) created_at: Option<Timestamp>,
+    /// Who did it: a reference.
+    pub(super) agent: Value,
     /// Of any form; only `type` is promised.
     pub(super) channel: Value,
     #[serde(deserialize_with = "lenient::part")]

@@ -103,14 +103,14 @@ async fn in_the_incident(party: &Work<'_>, step: &Step, key: &IncidentKey, befor
     }
 }
 
-/// Looks until there are more signs of the step than before.
+/// Looks until the step's signs say that it was taken.
 async fn by_its_signs(work: &Work<'_>, step: &Step, key: &IncidentKey, before: Before, cause: &str) -> Outcome {
     let mut looked = false;
     for wait in work.desk.read_back {
         sleep(*wait).await;
         let signs = work.provider.signs(&key.id, step, before.since).await;
         looked = matches!(signs, Ok(Some(_)));
-        if signs.is_ok_and(|signs| signs > Some(before.signs)) {
+        if signs.is_ok_and(|signs| signs.is_some_and(|signs| tells(step, signs, before))) {
             let notice = match step {
                 Step::Note(_) => "the answer was lost, but a note of this text is there",
                 _ => "the answer was lost; read back and found done",
@@ -120,9 +120,22 @@ async fn by_its_signs(work: &Work<'_>, step: &Step, key: &IncidentKey, before: B
     }
     let missing = match step {
         Step::Note(_) => "the note is not there",
+        Step::AddResponders { .. } if before.signs > 0 => {
+            let reason = format!("{cause}; they had been asked before, so it cannot be told whether they were again");
+            return Outcome::Unknown { reason: Shown::line(&reason) };
+        }
         _ => "read back: not done",
     };
     not_seen_done(looked, &format!("{cause}; {missing}"))
+}
+
+/// Whether so many signs mean that the step was taken: one more than before, or where the sign is how something stands,
+/// that it stands so.
+fn tells(step: &Step, signs: usize, before: Before) -> bool {
+    match step {
+        Step::Edit(_) | Step::ResolveAlert(_) => signs > 0,
+        _ => signs > before.signs,
+    }
 }
 
 /// Something that was sent and did not show itself as done in any look. `looked`: the last of them was answered;

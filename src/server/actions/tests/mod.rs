@@ -11,7 +11,7 @@ use crate::{
     config::{Acts, PersonSettings, SecretRef, User},
     core::{
         action::{Assignee, By, Edit, NewIncident, Target},
-        id::{DeliveryId, IncidentId, ServiceId, WorkflowId},
+        id::{AlertId, DeliveryId, IncidentId, ServiceId, WorkflowId},
         incident::{Named, Observation, Urgency},
     },
     proto::{Answer, Request},

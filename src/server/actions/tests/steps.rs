@@ -106,3 +106,30 @@ async fn an_edit_goes_through_whatever_happened_meanwhile_and_a_responder_is_not
     assert_eq!(edited, [NONE]);
     assert!(matches!(&asked[0], Outcome::Conflict { now: Status::Resolved, .. }), "{asked:?}");
 }
+
+#[tokio::test]
+async fn who_had_been_asked_before_may_or_may_not_be_asked_again_when_the_answer_is_lost() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put("P1", Status::Triggered, 0);
+    let ask = Verb::AddResponders { to: vec![Assignee::User(person("bob"))], message: "help".into() };
+    assert_eq!(act(&desk, vec![target("P1", Status::Triggered)], ask.clone()).await, [NONE]);
+    fake.spoil_next_write(Spoil::Silence);
+
+    let outcomes = act(&desk, vec![target("P1", Status::Triggered)], ask).await;
+
+    assert!(matches!(&outcomes[0], Outcome::Unknown { .. }), "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn an_alert_that_is_resolved_is_so_whoever_did_it() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put("P1", Status::Triggered, 0);
+    let alert = Named { id: AlertId::new("A1").expect("id"), name: "disk".into() };
+    let resolve = Verb::ResolveAlert { alert };
+    assert_eq!(act(&desk, vec![target("P1", Status::Triggered)], resolve.clone()).await, [NONE]);
+    fake.spoil_next_write(Spoil::Silence);
+
+    let outcomes = act(&desk, vec![target("P1", Status::Triggered)], resolve).await;
+
+    assert!(matches!(&outcomes[0], Outcome::Confirmed { notice: Some(_) }), "{outcomes:?}");
+}
