@@ -12,6 +12,7 @@ pub mod delivery;
 pub mod detail;
 pub mod escalation;
 pub mod event;
+pub mod forward;
 pub mod freshness;
 pub mod handoff;
 pub mod id;
