@@ -1,6 +1,8 @@
 //! Outgoing webhooks: events of incidents, and the targets that they are sent to.
 
+pub mod happening;
 pub mod payload;
+pub mod standing;
 
 use std::fmt;
 
