@@ -1,5 +1,8 @@
 //! Outgoing webhooks: events of incidents, and the targets that they are sent to.
 
+pub mod checks;
+pub mod form;
+pub mod names;
 pub mod payload;
 
 use std::fmt;
