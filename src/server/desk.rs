@@ -336,5 +336,6 @@ pub fn view(stored: StoredDelivery) -> DeliveryView {
         body_is_json: pretty.is_some(),
         raw: Bytes(stored.body.iter().take(RAW_LIMIT).copied().collect()),
         timings: stored.timings,
+        response: None,
     }
 }

@@ -138,6 +138,9 @@ pub struct TargetSummary {
     pub filter: Option<String>,
     /// How often a failed attempt is made again.
     pub retries: u32,
+    /// Whether link-local and metadata addresses may be sent to.
+    #[serde(default)]
+    pub allow_link_local: bool,
     pub state: TargetState,
     /// Since when every attempt has failed.
     pub failing_since: Option<Timestamp>,

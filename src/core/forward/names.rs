@@ -7,11 +7,9 @@ use crate::core::query::nearest;
 pub fn meaning(name: &str) -> &'static str {
     match name {
         EventType::CREATED => "it was triggered",
-        EventType::ACKNOWLEDGED => "the first time",
-        EventType::REJECTED => "never at PagerDuty",
+        EventType::ACKNOWLEDGED | EventType::RESOLVED => "the first time",
+        EventType::REJECTED | EventType::DROPPED => "never at PagerDuty",
         EventType::TIMEOUT => "it was escalated",
-        EventType::RESOLVED => "the first time",
-        EventType::DROPPED => "never at PagerDuty",
         EventType::HANDOFF => "it has other assignees",
         _ => "",
     }
