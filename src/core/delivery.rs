@@ -201,6 +201,14 @@ impl DeliverySummary {
         }
     }
 
+    /// Whether it came from a provider that is known to be it.
+    pub fn tells(&self) -> bool {
+        match self.verdict {
+            Verdict::Accepted | Verdict::Duplicate | Verdict::Undecodable => self.direction == Direction::Incoming,
+            Verdict::Rejected | Verdict::Sent | Verdict::Failed => false,
+        }
+    }
+
     /// Whether it changed anything on the board.
     pub fn changed_something(&self) -> bool {
         self.changed.as_ref().is_some_and(|changed| !changed.as_str().starts_with(NOTHING))

@@ -22,13 +22,15 @@ use super::{
 };
 use crate::{
     core::{
-        board::Change,
+        board::{Board, Change},
         delivery::{Bytes, DeliveryView, RAW_LIMIT},
+        forward::happening::{Before, Seen},
         id::{AccountName, BadId, DeliveryId, IncidentKey},
         incident::Observation,
         template::Preview,
         text::{Shown, ShownBody},
     },
+    forward::Forwarder,
     proto::{Access, Answer, Request},
     store::{Store, StoreError, StoredDelivery, Write},
     template::{self, Library, Renderer},
@@ -142,6 +144,8 @@ pub struct Desk {
     pub contexts: Contexts,
     pub runbooks: Runbooks,
     pub audit: Audit,
+    /// Sends what happens to the targets that want to know.
+    pub forwarder: Forwarder,
 }
 
 impl Desk {
@@ -266,32 +270,48 @@ impl Desk {
     /// Takes in several; returns those whose status is another now.
     pub async fn observe_all(&self, seen: Vec<Observation>) -> Vec<IncidentKey> {
         let _order = self.order.lock().await;
-        let (writes, moved, doubted) = self.hub.change(|board| {
-            let (mut changes, mut writes, mut moved, mut doubted) = (vec![], vec![], vec![], vec![]);
+        let told = !self.forwarder.is_idle();
+        let (mut writes, moved, doubted, events) = self.hub.change(|board| {
+            let (mut changes, mut writes, mut moved, mut doubted, mut events) =
+                (vec![], vec![], vec![], vec![], vec![]);
             for seen in seen {
                 if !board.accounts.contains_key(&seen.key.account) {
                     continue;
                 }
                 doubted.extend(board.doubts(&seen).then(|| seen.key.clone()));
-                let before = board.incidents.get(&seen.key).map(|known| known.state.status);
+                let known = board.incidents.get(&seen.key);
+                let stood = told.then(|| Before::of(known));
+                let before = known.map(|known| known.state.status);
                 let Some(change) = board.take(seen) else { continue };
                 if let Change::Incident(incident) = &change {
                     self.details.overtaken(&incident.key);
                     if before != Some(incident.state.status) {
                         moved.push(incident.key.clone());
                     }
+                    if let Some(stood) = stood {
+                        events.extend(self.forwarder.happened(
+                            board,
+                            &stood,
+                            &incident.key,
+                            looked(board, &incident.key),
+                        ));
+                    }
                     writes.push(Write::Incident(incident.clone()));
                 }
                 changes.push(change);
             }
-            (changes, (writes, moved, doubted))
+            (changes, (writes, moved, doubted, events))
         });
         self.looks.ask(doubted);
-        if !writes.is_empty()
-            && let Err(error) = self.store.save(writes).await
-        {
+        writes.extend(events.iter().cloned().map(Write::Event));
+        if writes.is_empty() {
+            return moved;
+        }
+        let saved = self.store.save(writes).await;
+        if let Err(error) = &saved {
             tracing::warn!(%error, "incidents could not be kept; they are asked for again at the next start");
         }
+        self.forwarder.written(events, saved.as_ref().map(drop));
         moved
     }
 
@@ -313,6 +333,12 @@ impl Desk {
     }
 }
 
+/// How a look at the provider tells of `key`: where no webhook is configured it is all there is.
+fn looked(board: &Board, key: &IncidentKey) -> Seen<'static> {
+    let pushed = board.accounts.get(&key.account).is_some_and(|known| known.account.push.off.is_none());
+    if pushed { Seen::Looked } else { Seen::LookedAlone }
+}
+
 fn may_act(access: &Access) -> Result<(), String> {
     match access {
         Access::Act { .. } | Access::ActAs { .. } => Ok(()),
@@ -328,6 +354,8 @@ pub fn view(stored: StoredDelivery) -> DeliveryView {
         Some(text) => ShownBody::new(text),
         None => ShownBody::new(&String::from_utf8_lossy(&stored.body)),
     };
+    let answered = stored.summary.target.is_some() && stored.summary.status != 0;
+    let response = answered.then(|| ShownBody::new(&String::from_utf8_lossy(&stored.response)));
     DeliveryView {
         summary: stored.summary,
         peer: Shown::line(&stored.peer),
@@ -336,6 +364,6 @@ pub fn view(stored: StoredDelivery) -> DeliveryView {
         body_is_json: pretty.is_some(),
         raw: Bytes(stored.body.iter().take(RAW_LIMIT).copied().collect()),
         timings: stored.timings,
-        response: None,
+        response,
     }
 }

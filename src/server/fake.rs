@@ -34,6 +34,7 @@ use crate::{
         subscription::{self, Created, Filter, NewSubscription, Subscription},
         text::Shown,
     },
+    forward::Forwarder,
     provider::{Check, Directory, Provider, ProviderError, Rota, Subscriptions, Touch},
     store::Store,
     template::{Library, Limits, Renderer},
@@ -584,12 +585,26 @@ pub(super) fn desk_of(settings: AccountSettings, provider: Arc<dyn Provider>, di
     Arc::new(parts(Hub::new(board), Store::open(dir).expect("store"), Accounts::new([account]), dir))
 }
 
+/// One that shows on `hub` what it does.
+fn forwarder(hub: &Hub, store: &Store) -> Forwarder {
+    let hub = hub.clone();
+    Forwarder::new(
+        store.clone(),
+        vec!["false".into()],
+        Timestamp::now,
+        vec![],
+        Arc::new(move |change| hub.publish(change)),
+    )
+}
+
 /// A desk of these parts.
 pub(super) fn parts(hub: Hub, store: Store, accounts: Accounts, dir: &std::path::Path) -> Desk {
+    let forwarder = forwarder(&hub, &store);
     Desk {
         hub,
         store,
         accounts,
+        forwarder,
         renderer: Renderer::new(vec!["false".into()], Limits::default()),
         library: Library::open(&dir.join("templates")),
         under_way: TaskTracker::new(),

@@ -125,10 +125,12 @@ impl Keeper {
         let listening = self.stop.child_token();
         let (hub, listen) = (self.desk.hub.clone(), self.settings.receiver.listen);
         let (front, stop, is_given) = (self.front(), listening.clone(), given.is_some());
+        let address = given.as_ref().and_then(|given| given.local_addr().ok()).unwrap_or(listen);
         match given {
             Some(listener) => self.tasks.spawn(door::open(hub, listener, router.clone(), front, stop)),
             None => self.tasks.spawn(door::keep(hub, listen, router.clone(), front, stop)),
         };
+        self.desk.forwarder.listens_on(Some(address));
         let retry = (!whole).then(Instant::now);
         self.door = Some(OpenDoor { receiver, router, listening, is_given, retry });
         self.tell();
@@ -360,6 +362,7 @@ impl Keeper {
     /// The new port is open before the old one closes; requests in progress there are finished.
     fn move_the_door(&mut self, listener: TcpListener) {
         let (front, listening) = (self.front(), self.stop.child_token());
+        self.desk.forwarder.listens_on(listener.local_addr().ok());
         let Some(door) = &mut self.door else { return };
         let (hub, router) = (self.desk.hub.clone(), door.router.clone());
         self.tasks.spawn(door::open(hub, listener, router, front, listening.clone()));

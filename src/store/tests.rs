@@ -181,7 +181,7 @@ async fn a_reopened_store_has_everything_as_it_was() {
     assert_eq!(stored.headers, event("E1").headers);
     assert_eq!(stored.summary, accepted);
     assert_eq!(reader.delivery(DeliveryId(99)).expect("delivery"), None);
-    let waiting = reader.unapplied().expect("unapplied").into_iter().map(|one| (one.id, one.account, one.body));
+    let waiting = reader.unapplied().expect("unapplied").into_iter().map(|one| (one.summary.id, one.account, one.body));
     assert_eq!(waiting.collect::<Vec<_>>(), [(accepted.id, account("prod"), b"E1".to_vec())]);
     assert_eq!(reader.incidents().expect("incidents"), [incident("P1", Status::Resolved)]);
     assert_eq!(reader.snapshot(&account("prod"), "oncalls").expect("snapshot"), Some((later, "[]".to_owned())));

@@ -2,8 +2,10 @@
 
 pub mod checks;
 pub mod form;
+pub mod happening;
 pub mod names;
 pub mod payload;
+pub mod standing;
 
 use std::fmt;
 
