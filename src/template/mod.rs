@@ -18,7 +18,7 @@ mod renderer;
 mod worker;
 
 pub use cases::{Case, Cases};
-pub use check::check;
+pub use check::{Checked, check};
 pub use context::{Delivered, SAMPLE_BODY, context, sample_context};
 pub use library::{Library, LibraryError};
 pub use machine::Made;

@@ -12,7 +12,7 @@ use tokio::{
 
 use super::{
     Limits,
-    check::check_within,
+    check::{Checked, check, check_within},
     frame::{self, Ask, Reply},
     render::{Job, at_large},
 };
@@ -65,6 +65,8 @@ impl Renderer {
 
     /// The same as [`Renderer::run`], ready to show.
     pub async fn preview_job(&self, job: Job) -> Preview {
+        let Checked { mut faults, warnings } = check(&job.text);
+        faults.extend(warnings);
         let rendered = match self.run(job).await {
             Ok(rendered) => rendered,
             Err(fault) => return Preview::Broken(fault),
@@ -72,7 +74,7 @@ impl Renderer {
         let bytes = rendered.output.len() as u64;
         // Cleaning a long output takes milliseconds, which other tasks should not wait for.
         match tokio::task::spawn_blocking(move || ShownBody::new(&rendered.output)).await {
-            Ok(output) => Preview::Rendered { output, json: rendered.json, bytes },
+            Ok(output) => Preview::Rendered { output, json: rendered.json, bytes, warnings: faults },
             Err(_) => Preview::Broken(at_large("the output cannot be shown")),
         }
     }
