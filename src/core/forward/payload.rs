@@ -17,6 +17,7 @@ use crate::core::{
     delivery::{Decoded, DeliverySummary, Direction, Verdict},
     id::{AccountName, DeliveryId, IncidentKey, UserId},
     incident::{Incident, Named, Source, Status, Urgency},
+    text::Shown,
 };
 
 /// How long after it was created `ttl` lies.
@@ -180,12 +181,27 @@ impl Event {
         Self { id, kind, at, account, provider, incident: incident.key.clone(), title, data, linked, delivery }
     }
 
-    /// What a delivery tells, as targets would be told of it; `None` where it names no incident that is known.
+    /// What a delivery tells, as targets would be told of it; `None` where it names no incident.
     pub fn told_by(decoded: &Decoded, delivery: Option<DeliveryId>, board: &Board) -> Option<Self> {
-        let incident = incident_of(decoded, board)?;
+        let key = decoded.incident.as_ref()?;
         let kind = shared_name(decoded.event_type.as_str())?;
-        let at = decoded.occurred_at.unwrap_or(incident.stamp.at);
-        Some(Self::new(Told { id: decoded.event_id.to_string(), kind, at, delivery }, &incident, board))
+        let incident = incident_of(decoded, board);
+        let at = decoded.occurred_at.or_else(|| incident.as_ref().map(|incident| incident.stamp.at))?;
+        let told = Told { id: decoded.event_id.to_string(), kind, at, delivery };
+        Some(match incident {
+            Some(incident) => Self::new(told, &incident, board),
+            None => Self::about(told, key, board),
+        })
+    }
+
+    /// What happened to an incident of which nothing else is known.
+    pub fn about(told: Told, key: &IncidentKey, board: &Board) -> Self {
+        let Told { id, kind, at, delivery } = told;
+        let account = key.account.clone();
+        let provider = provider(&account, board);
+        let data = json!({ "id": key.id, "sid": account });
+        let (title, linked) = (Shown::default(), Value::Null);
+        Self { id, kind, at, account, provider, incident: key.clone(), title, data, linked, delivery }
     }
 
     /// The body where a target has no template: `{type, data}`, with what the incident refers to if `linked`.
@@ -214,11 +230,12 @@ impl Event {
     /// The incident with what it refers to.
     fn whole(&self) -> Value {
         let mut whole = self.data.clone();
-        if let (Value::Object(data), Value::Object(linked)) = (&mut whole, &self.linked) {
-            if let Some(id) = linked.get("s_log").and_then(|log| log.get("id")) {
+        if let Value::Object(data) = &mut whole {
+            if let Some(id) = self.linked.pointer("/s_log/id") {
                 data.insert("s_log_id".to_owned(), id.clone());
             }
-            data.extend(linked.clone());
+            let linked = |name: &str| self.linked.get(name).cloned().unwrap_or_default();
+            data.extend(LINKED.map(|name| (name.to_owned(), linked(name))));
         }
         whole
     }

@@ -7,6 +7,7 @@ use super::{render::check_json, *};
 use crate::core::template::Fault;
 
 mod built_in;
+mod promises;
 
 fn data() -> Value {
     json!({
