@@ -60,7 +60,7 @@ pub fn troubles(model: &Model) -> Vec<Trouble> {
     door(&mut out, &model.board.door);
     let upkeep = &model.board.upkeep;
     targets(&mut out, model);
-    for said in upkeep.settings.iter().chain(&upkeep.certificate) {
+    for said in upkeep.settings.iter().chain(&upkeep.certificate).chain(&upkeep.targets) {
         out.push(trouble(Tone::Caution, said.as_str().to_owned()));
     }
     out

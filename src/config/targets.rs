@@ -226,20 +226,26 @@ impl Reading<'_, '_> {
 /// What is allowed but probably not meant.
 pub(super) fn advise(targets: &[TargetSettings], out: &mut Vec<String>) {
     for target in targets {
-        let name = &target.name;
-        if target.events.is_empty() {
-            out.push(format!("target {name} has no events: nothing is sent to it"));
-        }
-        out.extend(target.events.iter().filter_map(names::doubt).map(|doubt| format!("target {name}: {doubt}")));
-        if let SecretRef::Inline(url) = &target.url
-            && Address::read(url.expose_secret()).is_ok_and(|address| address.is_readable_on_the_way())
-        {
-            out.push(format!("target {name} is sent to over plain http: whoever is on the way can read and change it"));
-        }
-        if target.linked && target.template.is_some() {
-            out.push(format!("target {name}: `linked` means nothing with a template"));
-        }
+        out.extend(advice(target).into_iter().map(|one| format!("target {}: {one}", target.name)));
     }
+}
+
+/// The same of one target, a sentence each.
+pub fn advice(target: &TargetSettings) -> Vec<String> {
+    let mut out = vec![];
+    if target.events.is_empty() {
+        out.push("it has no events: nothing is sent to it".to_owned());
+    }
+    out.extend(target.events.iter().filter_map(names::doubt));
+    if let SecretRef::Inline(url) = &target.url
+        && Address::read(url.expose_secret()).is_ok_and(|address| address.is_readable_on_the_way())
+    {
+        out.push("it is sent to over plain http: whoever is on the way can read and change it".to_owned());
+    }
+    if target.linked && target.template.is_some() {
+        out.push("`linked` means nothing with a template".to_owned());
+    }
+    out
 }
 
 /// Reads a secret as it was typed: itself, or where it is, as in `{ env = "CHAT_URL" }`; relative paths start beside

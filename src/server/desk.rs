@@ -20,6 +20,7 @@ use super::{
     metrics::Metrics,
     outbox::Integrations,
     people::{Caller, People},
+    targets::Targets,
 };
 use crate::{
     core::{
@@ -75,6 +76,13 @@ pub fn need(request: &Request) -> Need {
         | Request::TakeBack { .. }
         | Request::Replay { .. }
         | Request::SaveTemplate { .. }
+        | Request::SaveTarget { .. }
+        | Request::RemoveTarget { .. }
+        | Request::SwitchTarget { .. }
+        | Request::TestTarget { .. }
+        | Request::ResendDelivery { .. }
+        | Request::ResendFailed { .. }
+        | Request::SendHandoff { .. }
         | Request::Reload => Need::Act,
     }
 }
@@ -90,6 +98,7 @@ pub fn asks_a_provider(request: &Request) -> bool {
         | Request::Pages { .. }
         | Request::DetailAnew { .. }
         | Request::Handoff { .. }
+        | Request::SendHandoff { .. }
         | Request::Context { .. }
         | Request::ContextAnew { .. }
         | Request::Refresh => true,
@@ -106,6 +115,12 @@ pub fn asks_a_provider(request: &Request) -> bool {
         | Request::Template { .. }
         | Request::SaveTemplate { .. }
         | Request::Render { .. }
+        | Request::SaveTarget { .. }
+        | Request::RemoveTarget { .. }
+        | Request::SwitchTarget { .. }
+        | Request::TestTarget { .. }
+        | Request::ResendDelivery { .. }
+        | Request::ResendFailed { .. }
         | Request::ApiLog { .. } => false,
     }
 }
@@ -146,6 +161,7 @@ pub struct Desk {
     pub contexts: Contexts,
     pub runbooks: Runbooks,
     pub audit: Audit,
+    pub targets: Targets,
     /// Sends what happens to the targets that want to know.
     pub forwarder: Forwarder,
 }
@@ -187,6 +203,15 @@ impl Desk {
             Request::ApiLog { after, limit } => Ok(self.api_log(after, limit)),
             Request::Context { key } => self.context(key).await,
             Request::ContextAnew { key } => self.context_anew(key).await,
+            Request::SaveTarget { form, making } => self.save_target(caller, *form, making).await,
+            Request::RemoveTarget { name } => self.remove_target(caller, name).await,
+            Request::SwitchTarget { name, on } => self.switch_target(caller, name, on).await,
+            Request::TestTarget { name, delivery } => self.test_target(caller, name, delivery).await,
+            Request::ResendDelivery { id } => self.resend_delivery(id).await,
+            Request::ResendFailed { target } => self.resend_failed(target.as_ref()).await,
+            Request::SendHandoff { target, template, from, zone } => {
+                self.send_handoff(caller, target, template, from, &zone).await
+            }
         }
     }
 

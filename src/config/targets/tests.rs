@@ -138,14 +138,14 @@ fn what_is_probably_not_meant_is_advised_against() {
         let settings = config::parse(text, Path::new("/etc/dogwatch.toml")).expect("valid");
         config::advice(&settings).into_iter().filter(|one| one.contains("target")).collect::<Vec<_>>()
     };
-    assert_eq!(advice(CHAT), ["target chat has no events: nothing is sent to it"]);
+    assert_eq!(advice(CHAT), ["target chat: it has no events: nothing is sent to it"]);
     let chat = "[[target]]\nname = \"chat\"\nurl = \"http://chat.internal/x\"\nlinked = true\ntemplate = \"slack\"\n";
     assert_eq!(
         advice(&format!("{chat}events = [\"incident.triggered\", \"incident.resolvd\"]\n")),
         [
             "target chat: `incident.triggered` is told as `incident.created`",
             "target chat: `incident.resolvd` is no event that is known here, perhaps `incident.resolved`",
-            "target chat is sent to over plain http: whoever is on the way can read and change it",
+            "target chat: it is sent to over plain http: whoever is on the way can read and change it",
             "target chat: `linked` means nothing with a template",
         ]
     );
