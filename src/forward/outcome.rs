@@ -108,10 +108,15 @@ fn cause(error: &reqwest::Error) -> String {
     innermost
 }
 
-/// `error`, or what an input or output error holds.
+/// `error`, or what an input or output error holds, however deep.
 fn inner<'e, E: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e E> {
-    let held = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    error.downcast_ref().or_else(|| held.and_then(|held| held.downcast_ref()))
+    let mut held = error;
+    loop {
+        if let Some(found) = held.downcast_ref() {
+            return Some(found);
+        }
+        held = held.downcast_ref::<io::Error>().and_then(io::Error::get_ref)?;
+    }
 }
 
 fn tls_words(error: &rustls::Error) -> String {

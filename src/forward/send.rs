@@ -116,7 +116,7 @@ fn secret(name: &str, value: &str) -> Result<Header, &'static str> {
 
 /// What of a client depends on where it is to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Way {
+pub(super) struct Way {
     encrypted: bool,
     /// This machine: no proxy is asked.
     loopback: bool,
@@ -124,9 +124,17 @@ struct Way {
 }
 
 /// Sends letters. Its clients are made when they are first needed: loading certificates takes long.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Sender {
-    clients: Mutex<HashMap<Way, Client>>,
+    /// How long everything may take.
+    pub(super) within: Duration,
+    pub(super) clients: Mutex<HashMap<Way, Client>>,
+}
+
+impl Default for Sender {
+    fn default() -> Self {
+        Self { within: WITHIN, clients: Mutex::default() }
+    }
 }
 
 impl Sender {
@@ -148,12 +156,12 @@ impl Sender {
         };
         let headers: HeaderMap =
             letter.headers.iter().map(|header| (header.name.clone(), header.value.clone())).collect();
-        let deadline = Instant::now() + WITHIN;
+        let deadline = Instant::now() + self.within;
         let request = client.post(letter.url.clone()).headers(headers).body(letter.body.clone());
         match timeout_at(deadline, request.send()).await {
-            Err(_) => Outcome::none(format!("no answer within {} s", WITHIN.as_secs())),
+            Err(_) => Outcome::none(format!("no answer within {} s", self.within.as_secs())),
             Ok(Err(error)) => Outcome::failed(error),
-            Ok(Ok(response)) => read(response, deadline).await,
+            Ok(Ok(response)) => read(response, deadline, self.within).await,
         }
     }
 
@@ -185,7 +193,7 @@ fn build(way: Way) -> Result<Client, reqwest::Error> {
     builder.build()
 }
 
-async fn read(mut response: Response, deadline: Instant) -> Outcome {
+async fn read(mut response: Response, deadline: Instant, within: Duration) -> Outcome {
     let status = response.status();
     let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
     let (mut kept, mut read) = (vec![], 0);
@@ -203,5 +211,5 @@ async fn read(mut response: Response, deadline: Instant) -> Outcome {
             }
         }
     };
-    Outcome { retry_after: retry_after.map(Duration::from_secs), ..Outcome::answered(status, body, kept, WITHIN) }
+    Outcome { retry_after: retry_after.map(Duration::from_secs), ..Outcome::answered(status, body, kept, within) }
 }

@@ -246,6 +246,7 @@ mod tests {
     use crate::{
         core::{
             delivery::{Direction, Timings},
+            id::DeliveryId,
             incident::{Stamp, Status},
         },
         server::fake::{self, Fake, key},
