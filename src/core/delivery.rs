@@ -238,6 +238,9 @@ pub struct DeliveryView {
     /// The first bytes of the body as they came.
     pub raw: Bytes,
     pub timings: Timings,
+    /// The first KiB of what its target answered; `None` of those that came in, and where nothing was answered.
+    #[serde(default)]
+    pub response: Option<ShownBody>,
 }
 
 /// The most bytes of a body that are shown as they came.

@@ -114,7 +114,7 @@ impl Made {
 }
 
 /// Scheme, host and port: what of an address may be shown.
-fn peer(target: &Target) -> String {
+pub(super) fn peer(target: &Target) -> String {
     let url = target.url.expose_secret().parse::<Url>().ok();
     url.map(|url| url.origin().ascii_serialization()).unwrap_or_default()
 }
@@ -137,7 +137,7 @@ pub(super) async fn make(inner: &Inner, lane: &Lane, target: &Target, errand: &E
     Made::Tried(Box::new(Tried { outcome, headers, body, timings }))
 }
 
-async fn exchange(inner: &Inner, target: &Target, letter: &Letter) -> Outcome {
+pub(super) async fn exchange(inner: &Inner, target: &Target, letter: &Letter) -> Outcome {
     if let Some(door) = inner.door()
         && address::leads_to(&letter.url, door).await
     {
@@ -146,7 +146,7 @@ async fn exchange(inner: &Inner, target: &Target, letter: &Letter) -> Outcome {
     inner.sender.send(target, letter).await
 }
 
-fn microseconds(since: Instant) -> u64 {
+pub(super) fn microseconds(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 

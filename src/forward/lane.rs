@@ -302,6 +302,7 @@ impl Setup {
                 template: None,
                 filter: None,
                 retries: 0,
+                allow_link_local: false,
                 state: TargetState::Broken { reason: empty },
                 failing_since: None,
                 last: None,

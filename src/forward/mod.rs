@@ -9,6 +9,7 @@ mod attempt;
 mod happened;
 mod lane;
 mod outcome;
+mod post;
 mod queue;
 mod send;
 mod sign;
@@ -30,6 +31,7 @@ use serde_json::Value;
 use tokio::{sync::Notify, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub use post::Post;
 pub use target::{Basic, Signing, Target};
 
 use self::{

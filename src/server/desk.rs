@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use serde_json::Value;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -19,11 +20,12 @@ use super::{
     metrics::Metrics,
     outbox::Integrations,
     people::{Caller, People},
+    targets::Targets,
 };
 use crate::{
     core::{
         board::{Board, Change},
-        delivery::{Bytes, DeliveryView, RAW_LIMIT},
+        delivery::{Bytes, Decode, DeliveryView, RAW_LIMIT},
         forward::happening::{Before, Seen},
         id::{AccountName, BadId, DeliveryId, IncidentKey},
         incident::Observation,
@@ -32,8 +34,9 @@ use crate::{
     },
     forward::Forwarder,
     proto::{Access, Answer, Request},
+    provider::pagerduty::Webhooks,
     store::{Store, StoreError, StoredDelivery, Write},
-    template::{self, Library, Renderer},
+    template::{self, Delivered, Library, Renderer},
 };
 
 /// The most lines of the log that one request gets.
@@ -73,6 +76,13 @@ pub fn need(request: &Request) -> Need {
         | Request::TakeBack { .. }
         | Request::Replay { .. }
         | Request::SaveTemplate { .. }
+        | Request::SaveTarget { .. }
+        | Request::RemoveTarget { .. }
+        | Request::SwitchTarget { .. }
+        | Request::TestTarget { .. }
+        | Request::ResendDelivery { .. }
+        | Request::ResendFailed { .. }
+        | Request::SendHandoff { .. }
         | Request::Reload => Need::Act,
     }
 }
@@ -88,6 +98,7 @@ pub fn asks_a_provider(request: &Request) -> bool {
         | Request::Pages { .. }
         | Request::DetailAnew { .. }
         | Request::Handoff { .. }
+        | Request::SendHandoff { .. }
         | Request::Context { .. }
         | Request::ContextAnew { .. }
         | Request::Refresh => true,
@@ -104,6 +115,12 @@ pub fn asks_a_provider(request: &Request) -> bool {
         | Request::Template { .. }
         | Request::SaveTemplate { .. }
         | Request::Render { .. }
+        | Request::SaveTarget { .. }
+        | Request::RemoveTarget { .. }
+        | Request::SwitchTarget { .. }
+        | Request::TestTarget { .. }
+        | Request::ResendDelivery { .. }
+        | Request::ResendFailed { .. }
         | Request::ApiLog { .. } => false,
     }
 }
@@ -144,6 +161,7 @@ pub struct Desk {
     pub contexts: Contexts,
     pub runbooks: Runbooks,
     pub audit: Audit,
+    pub targets: Targets,
     /// Sends what happens to the targets that want to know.
     pub forwarder: Forwarder,
 }
@@ -185,6 +203,15 @@ impl Desk {
             Request::ApiLog { after, limit } => Ok(self.api_log(after, limit)),
             Request::Context { key } => self.context(key).await,
             Request::ContextAnew { key } => self.context_anew(key).await,
+            Request::SaveTarget { form, making } => self.save_target(caller, *form, making).await,
+            Request::RemoveTarget { name } => self.remove_target(caller, name).await,
+            Request::SwitchTarget { name, on } => self.switch_target(caller, name, on).await,
+            Request::TestTarget { name, delivery } => self.test_target(caller, name, delivery).await,
+            Request::ResendDelivery { id } => self.resend_delivery(id).await,
+            Request::ResendFailed { target } => self.resend_failed(target.as_ref()).await,
+            Request::SendHandoff { target, template, from, zone } => {
+                self.send_handoff(caller, target, template, from, &zone).await
+            }
         }
     }
 
@@ -245,7 +272,7 @@ impl Desk {
                     .map_err(|e| e.to_string())?
                     .ok_or_else(|| format!("delivery {id} is not kept any more; choose another"))?;
                 let account = stored.summary.account.ok_or_else(|| format!("delivery {id} belongs to no account"))?;
-                template::context(&account, &stored.body)
+                self.seen(&Delivered { account: &account, id: Some(id), body: &stored.body })
             }
         };
         let preview: Preview = self.renderer.preview(text, &context).await;
@@ -331,6 +358,17 @@ impl Desk {
         let first = self.accounts.all().keys().next().cloned();
         first.map_or_else(|| "example".parse().map_err(|e: BadId| e.to_string()), Ok)
     }
+
+    /// How webhooks of an account are read, also of one that is not configured any more.
+    pub(super) fn decode(&self, account: &AccountName) -> Arc<dyn Decode> {
+        self.accounts.get(account).map_or_else(|| Arc::new(Webhooks) as Arc<dyn Decode>, |known| known.decode())
+    }
+
+    /// What a template sees of a delivery.
+    fn seen(&self, delivered: &Delivered<'_>) -> Value {
+        let decode = self.decode(delivered.account);
+        self.hub.look(|board| template::context(delivered, &*decode, board))
+    }
 }
 
 /// How a look at the provider tells of `key`: where no webhook is configured it is all there is.
@@ -354,6 +392,8 @@ pub fn view(stored: StoredDelivery) -> DeliveryView {
         Some(text) => ShownBody::new(text),
         None => ShownBody::new(&String::from_utf8_lossy(&stored.body)),
     };
+    let answered = stored.summary.target.is_some() && stored.summary.status != 0;
+    let response = answered.then(|| ShownBody::new(&String::from_utf8_lossy(&stored.response)));
     DeliveryView {
         summary: stored.summary,
         peer: Shown::line(&stored.peer),
@@ -362,5 +402,6 @@ pub fn view(stored: StoredDelivery) -> DeliveryView {
         body_is_json: pretty.is_some(),
         raw: Bytes(stored.body.iter().take(RAW_LIMIT).copied().collect()),
         timings: stored.timings,
+        response,
     }
 }

@@ -628,5 +628,6 @@ pub(super) fn parts(hub: Hub, store: Store, accounts: Accounts, dir: &std::path:
         contexts: super::contexts::Contexts::default(),
         runbooks: super::contexts::Runbooks::default(),
         audit: super::audit::Audit::in_dir(dir),
+        targets: super::targets::Targets::open(dir, vec![]),
     }
 }

@@ -33,6 +33,7 @@ pub mod scope;
 pub mod search;
 pub mod shared;
 pub mod snapshot;
+pub mod targets;
 pub mod upkeep;
 pub mod wake;
 
@@ -72,6 +73,7 @@ use look::Looks;
 use metrics::Metrics;
 use outbox::Integrations;
 use people::{Caller, People};
+use targets::Targets;
 
 use crate::{
     config::{AccountSettings, ProviderKind, Settings},
@@ -201,6 +203,7 @@ impl Server {
             contexts: Contexts::default(),
             runbooks: Runbooks::new(options.settings.runbooks.clone()),
             audit: Audit::in_dir(&options.state_dir),
+            targets: Targets::open(&options.state_dir, options.settings.targets.clone()),
         });
         let guests = Guests::new(guests::Limits::default());
         let server = Self { desk, tasks: TaskTracker::new(), stop: CancellationToken::new(), guests, _lease: lease };
@@ -208,6 +211,7 @@ impl Server {
         watched.iter().for_each(|(account, since)| server.desk.forwarder.watches(account, *since));
         server.tasks.spawn(forward::announce(server.desk.forwarder.clone(), server.stop.clone()));
         let mut keeper = Keeper::new(Arc::clone(&server.desk), options.settings, options.load, tasks, stop);
+        server.desk.begin_targets().await;
         ingest::catch_up(&server.desk).await?;
         if options.receive {
             server.open_the_door(&mut keeper, given.door).await;
@@ -222,6 +226,7 @@ impl Server {
         server.tasks.spawn(wake::watch(Arc::clone(&server.desk), server.desk.now, server.stop.clone()));
         let outbox = Outbox::in_state_dir(&options.state_dir);
         server.tasks.spawn(outbox::run(Arc::clone(&server.desk), outbox, server.stop.clone()));
+        server.tasks.spawn(targets::run(Arc::clone(&server.desk), server.stop.clone()));
         server.tasks.spawn(tidy(Arc::clone(&server.desk), server.stop.clone()));
         server.tasks.spawn(actions::settle(Arc::clone(&server.desk), unsettled));
         for socket in given.control.into_iter().chain([socket]) {

@@ -3,6 +3,7 @@
 use crate::{
     core::{
         board::Board,
+        delivery::{Direction, Verdict},
         id::IncidentKey,
         incident::Incident,
         query::{
@@ -51,6 +52,9 @@ fn search(condition: &Condition, numbered: &impl Fn(u64) -> Vec<IncidentKey>) ->
         Condition::Until(at) => Stored::Until(*at),
         Condition::Size(range) => Stored::Size(range.clone()),
         Condition::Took(range) => Stored::Latency(range.clone()),
+        Condition::Direction(Direction::Outgoing) => return went_out(),
+        Condition::Direction(Direction::Incoming) => return Search::Not(Box::new(went_out())),
+        Condition::Target(name) => Stored::Target(name.clone()),
     })
 }
 
@@ -62,6 +66,10 @@ fn by_word(word: &str, numbered: &impl Fn(u64) -> Vec<IncidentKey>) -> Search {
 
 fn of_incident(key: IncidentKey) -> Search {
     Search::All(vec![Search::Is(Stored::Account(key.account)), Search::Is(Stored::Incident(key.id))])
+}
+
+fn went_out() -> Search {
+    Search::Any([Verdict::Sent, Verdict::Failed].map(|verdict| Search::Is(Stored::Verdict(verdict))).to_vec())
 }
 
 fn unsigned() -> Search {

@@ -93,14 +93,14 @@ pub struct Attempt {
 pub struct About {
     pub event: String,
     pub kind: EventType,
-    pub incident: IncidentKey,
+    pub incident: Option<IncidentKey>,
     pub title: Shown,
 }
 
 impl From<&Event> for About {
     fn from(event: &Event) -> Self {
         let Event { id, kind, incident, title, .. } = event;
-        Self { event: id.clone(), kind: kind.clone(), incident: incident.clone(), title: title.clone() }
+        Self { event: id.clone(), kind: kind.clone(), incident: Some(incident.clone()), title: title.clone() }
     }
 }
 
@@ -309,6 +309,7 @@ fn failure(target: &TargetName, at: Timestamp, reason: &str) -> Attempt {
 
 fn insert(db: &Connection, attempt: &Attempt, packed: &Packed) -> Result<DeliveryId> {
     let about = attempt.about.as_ref();
+    let incident = about.and_then(|about| about.incident.as_ref());
     db.prepare_cached(
         "INSERT INTO delivery (at, account, verdict, reason, status, event_id, event_type, incident, subject,
              size, peer, headers, body, packed, check_us, commit_us, target, response)
@@ -316,13 +317,13 @@ fn insert(db: &Connection, attempt: &Attempt, packed: &Packed) -> Result<Deliver
     )?
     .execute(params![
         nanoseconds(attempt.at),
-        about.map(|about| about.incident.account.as_str()),
+        incident.map(|key| key.account.as_str()),
         attempt.verdict.word(),
         attempt.reason.as_str(),
         attempt.status,
         about.map(|about| about.event.as_str()),
         about.map(|about| about.kind.as_str()),
-        about.map(|about| about.incident.id.as_str()),
+        incident.map(|key| key.id.as_str()),
         about.map(|about| about.title.as_str()),
         signed(attempt.body.len()),
         attempt.peer,

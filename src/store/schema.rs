@@ -187,6 +187,8 @@ const MIGRATIONS: &[&str] = &[
     ALTER TABLE delivery ADD COLUMN target TEXT;
     ALTER TABLE delivery ADD COLUMN response BLOB;
     CREATE INDEX delivery_target ON delivery (target, id) WHERE target IS NOT NULL;
+    CREATE INDEX delivery_sent ON delivery (id) WHERE verdict = 'sent';
+    CREATE INDEX delivery_failed ON delivery (id) WHERE verdict = 'failed';
     CREATE INDEX delivery_event ON delivery (event_id, target, id) WHERE target IS NOT NULL;
     CREATE TABLE event (
         id TEXT PRIMARY KEY,

@@ -11,7 +11,7 @@ use ratatui::{
 use super::{
     incidents::completions,
     prompt::tail,
-    templates,
+    targets, templates,
     theme::{Tone, style},
     webhooks,
     words::wrap,
@@ -155,6 +155,7 @@ fn of_view(model: &Model) -> Option<Vec<Hint>> {
         View::Webhooks => webhooks::hints(model).or_else(|| filtering(&model.webhooks.filter)),
         View::Templates => templates::hints(model).or_else(|| filtering(&model.templates.filter)),
         View::Services => filtering(&model.services.filter),
+        View::Targets => targets::hints(model).or_else(|| filtering(&model.targets.filter)),
     }
 }
 
