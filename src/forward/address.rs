@@ -46,13 +46,13 @@ fn is_forbidden(ip: IpAddr) -> bool {
 /// An IPv4 address in the clothes of IPv6 (mapped, or of NAT64) as what it is.
 fn plain(ip: IpAddr) -> IpAddr {
     let IpAddr::V6(six) = ip else { return ip };
-    let [a, b, c, d, e, f, high, low] = six.segments();
+    let [network @ .., high, low] = six.segments();
     let embedded = || {
         let [one, two] = high.to_be_bytes();
         let [three, four] = low.to_be_bytes();
         IpAddr::V4(Ipv4Addr::new(one, two, three, four))
     };
-    match [a, b, c, d, e, f] {
+    match network {
         [0, 0, 0, 0, 0, 0xffff] | [0x64, 0xff9b, 0, 0, 0, 0] => embedded(),
         [0, 0, 0, 0, 0, 0] if high > 0 => embedded(),
         _ => ip,

@@ -91,15 +91,15 @@ impl Forwarder {
 
     fn judge(&self, board: &Board, key: &IncidentKey, happening: Happening, now: Timestamp) -> Option<Arc<NewEvent>> {
         let lanes = self.lanes();
-        let wanting =
+        let interested =
             lanes.values().filter(|lane| lane.is_open() && lane.setup().target.events.contains(&happening.kind));
         let incident = happening.incident.as_deref();
-        let wanting: Vec<_> = wanting.filter(|lane| matches_filter(lane, board, key, incident, now)).collect();
-        if wanting.is_empty() {
+        let interested: Vec<_> = interested.filter(|lane| matches_filter(lane, board, key, incident, now)).collect();
+        if interested.is_empty() {
             return None;
         }
         let (mut targets, mut full) = (vec![], vec![]);
-        for lane in wanting {
+        for lane in interested {
             let waiting = lane.waiting.fetch_add(1, Ordering::Relaxed);
             if waiting < ROOM {
                 targets.push(lane.name.clone());

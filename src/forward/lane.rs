@@ -168,10 +168,10 @@ impl Lane {
     }
 
     /// Changes how it stands and writes that down.
-    async fn save<T>(&self, inner: &Inner, make: impl FnOnce(&mut Standing) -> T) -> Result<T, StoreError> {
+    async fn save<T>(&self, inner: &Inner, change: impl FnOnce(&mut Standing) -> T) -> Result<T, StoreError> {
         let _turn = self.turn.lock().await;
         let (made, json) = self.look(|standing| {
-            let made = make(standing);
+            let made = change(standing);
             (made, as_json(standing))
         });
         inner.store.save(vec![Write::Standing { target: self.name.clone(), json }]).await?;
@@ -212,6 +212,8 @@ impl Lane {
         let then = match (&errand.kind, consequence) {
             (Kind::Test, _) => Then::Nothing,
             (Kind::FromQueue(waiting), Consequence::Disabled) => Then::LeaveAll(waiting.id),
+            // Switched off meanwhile, or disabled: nothing waits any more.
+            (Kind::FromQueue(waiting), Consequence::None) if !self.is_open() => Then::Leave(waiting.id),
             (Kind::FromQueue(waiting), Consequence::None) => attempt::then(waiting, target.retries, &made, now),
         };
         let standing = made.counts().then(|| self.look(|standing| as_json(standing)));
@@ -232,6 +234,8 @@ impl Lane {
                     inner.changed.notify_one();
                     return Ok((line, then));
                 }
+                // Somebody waits for what came of a test.
+                Err(error) if matches!(errand.kind, Kind::Test) => return Err(error),
                 Err(error @ StoreError::Unstorable { .. }) => return Err(error),
                 Err(error) => {
                     tracing::error!(target = %self.name, %error, "an attempt could not be written down: {error}");
@@ -438,8 +442,8 @@ async fn unknown(inner: &Inner, lane: &Lane, waiting: &Queued) -> Result<(), Sto
         response: vec![],
         timings: Timings::default(),
     };
-    let line = inner.store.end(Ended { attempt, then: Then::Anew(waiting.id), standing: None }).await?;
-    (inner.tell)(Change::Delivery(Box::new(line)));
+    let told = inner.store.end(Ended { attempt, then: Then::Anew(waiting.id), standing: None }).await?;
+    (inner.tell)(Change::Delivery(Box::new(told)));
     Ok(())
 }
 

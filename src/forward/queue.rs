@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     core::id::IncidentKey,
     store::{ForwardId, Queued},
 };
+
+/// No pause before an attempt is longer.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(2);
 
 /// The queue of a target. The front of an incident's line is ready, waits for its time, or is under way.
 #[derive(Debug, Default)]
@@ -18,6 +21,11 @@ pub(super) struct Queue {
     length: usize,
     /// The last that was taken in.
     last: ForwardId,
+}
+
+/// A time further ahead than any pause is one of before the clock was set back.
+fn is_due(due: Timestamp, now: Timestamp) -> bool {
+    due <= now || due.duration_since(now) > LONGEST_PAUSE
 }
 
 impl Queue {
@@ -44,7 +52,7 @@ impl Queue {
     /// [`back`](Self::again).
     pub(super) fn next(&mut self, now: Timestamp) -> Option<Queued> {
         while let Some(((due, id), key)) = self.later.first_key_value() {
-            if *due > now {
+            if !is_due(*due, now) {
                 break;
             }
             self.ready.insert(*id, key.clone());
@@ -52,7 +60,7 @@ impl Queue {
         }
         while let Some((_, key)) = self.ready.pop_first() {
             let Some(front) = self.lines.get(&key).and_then(VecDeque::front) else { continue };
-            if front.due <= now {
+            if front.attempts == 0 || is_due(front.due, now) {
                 return Some(front.clone());
             }
             self.later.insert((front.due, front.id), key);
@@ -148,9 +156,18 @@ mod tests {
     #[test]
     fn what_was_to_wait_in_an_earlier_run_waits_on() {
         let mut queue = Queue::default();
-        queue.push(Queued { due: second(60), ..waiting(1, "A") });
+        queue.push(Queued { due: second(60), attempts: 1, ..waiting(1, "A") });
 
         assert_eq!((next(&mut queue, 59), queue.next_due(), next(&mut queue, 61)), (None, Some(second(60)), Some(1)));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_holds_nothing_up() {
+        let mut queue = Queue::default();
+        queue.push(Queued { due: second(90_000), ..waiting(1, "A") });
+        queue.push(Queued { due: second(90_000), attempts: 1, ..waiting(2, "B") });
+
+        assert_eq!((next(&mut queue, 1), next(&mut queue, 1)), (Some(1), Some(2)));
     }
 
     #[test]

@@ -13,12 +13,9 @@ use super::{
 use crate::{
     core::{
         delivery::{Decode as _, Timings, Verdict},
-        forward::{EventType, Kept, TargetState, TargetSummary},
-        id::TargetName,
         incident::{Observation, Stamp, Status},
         text::Shown,
     },
-    forward::Target,
     proto::{Answer, Request},
     provider::pagerduty::Webhooks,
     receiver::Arrival,
@@ -29,59 +26,17 @@ const TRIGGERED: &str = include_str!("../../tests/fixtures/pagerduty/webhook_rea
 const ACKNOWLEDGED: &str = include_str!("../../tests/fixtures/pagerduty/webhook_real.acknowledged.json");
 const ANNOTATED: &str = include_str!("../../tests/fixtures/pagerduty/webhook_real.annotated.json");
 
-fn chat() -> TargetName {
-    "chat".parse().expect("name")
-}
-
 /// A desk with a target that takes nothing for now, so that everything it is to be told waits.
 fn desk(fake: &Fake, dir: &Path) -> Arc<Desk> {
     let desk = fake::desk(fake, dir);
-    want(&desk);
+    fake::want_everything(&desk);
     desk
-}
-
-fn want(desk: &Desk) {
-    let also = ["incident.annotated", "incident.reopened"];
-    let events: Vec<EventType> =
-        EventType::SHARED.iter().chain(&also).filter_map(|name| EventType::new(name)).collect();
-    let target = Target {
-        name: chat(),
-        url: String::new().into(),
-        basic: None,
-        headers: vec![],
-        events: events.clone(),
-        filter: None,
-        enabled: true,
-        linked: false,
-        template: None,
-        retries: 0,
-        signing: None,
-        allow_link_local: false,
-    };
-    let summary = TargetSummary {
-        name: chat(),
-        kept: Kept::Config,
-        address: Shown::default(),
-        user: None,
-        headers: vec![],
-        signed: false,
-        events,
-        linked: false,
-        template: None,
-        filter: None,
-        retries: 0,
-        state: TargetState::Broken { reason: "as the test says".into() },
-        failing_since: None,
-        last: None,
-        waiting: 0,
-    };
-    desk.forwarder.set(vec![(target, summary)]);
 }
 
 /// What waits: incident and event.
 fn waiting(desk: &Desk) -> Vec<(String, String)> {
     let reader = desk.store.reader().expect("reader");
-    let all = reader.waiting(&chat(), ForwardId(0)).expect("waiting");
+    let all = reader.waiting(&fake::chat(), ForwardId(0)).expect("waiting");
     let one = |id: &str| reader.event(id).expect("readable").expect("kept").0;
     all.iter().map(|queued| (queued.incident.id.to_string(), one(&queued.event).kind.to_string())).collect()
 }
@@ -198,7 +153,7 @@ async fn what_a_crash_left_unapplied_is_told_at_the_next_start_once_and_with_the
         // It ends here.
         ingest::catch_up(&desk).await.expect("caught up");
         let reader = desk.store.reader().expect("reader");
-        reader.waiting(&chat(), ForwardId(0)).expect("waiting").remove(0).event
+        reader.waiting(&fake::chat(), ForwardId(0)).expect("waiting").remove(0).event
     };
 
     let desk = desk(&Fake::default(), dir.path());
@@ -206,7 +161,7 @@ async fn what_a_crash_left_unapplied_is_told_at_the_next_start_once_and_with_the
     arrives(&desk, TRIGGERED).await;
 
     let reader = desk.store.reader().expect("reader");
-    let all = reader.waiting(&chat(), ForwardId(0)).expect("waiting");
+    let all = reader.waiting(&fake::chat(), ForwardId(0)).expect("waiting");
     assert_eq!(all.iter().map(|queued| queued.event.as_str()).collect::<Vec<_>>(), [first.as_str()]);
 }
 
@@ -239,7 +194,7 @@ async fn a_note_is_told_under_its_own_name_with_the_delivery_that_brought_it() {
     arrives(&desk, ANNOTATED).await;
 
     let reader = desk.store.reader().expect("reader");
-    let queued = reader.waiting(&chat(), ForwardId(0)).expect("waiting").remove(0);
+    let queued = reader.waiting(&fake::chat(), ForwardId(0)).expect("waiting").remove(0);
     let (event, body) = reader.event(&queued.event).expect("readable").expect("kept");
     assert_eq!(event.kind.as_str(), "incident.annotated");
     assert_eq!(body.as_deref(), Some(ANNOTATED.as_bytes()));

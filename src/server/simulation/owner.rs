@@ -230,6 +230,8 @@ async fn start(dir: &Path, provider: &Simulated, slow: u64) -> Parts {
     let account = accounts.get(&fake::account_name()).expect("known");
     let parts = fake::parts(Hub::with_feed(board, FEED), store, accounts, dir);
     let desk = Arc::new(Desk { now: clock::now, read_back: actions::READ_BACK, ..parts });
+    desk.forwarder.watches(&fake::account_name(), jiff::Timestamp::UNIX_EPOCH);
+    fake::want_everything(&desk);
     ingest::catch_up(&desk).await.expect("caught up");
     let (arrived, arrivals) = mpsc::channel(ARRIVALS);
     let missed = Arc::new(Notify::new());
