@@ -195,14 +195,15 @@ fn in_hex(page: &mut Page, bytes: &[u8], width: usize) {
 
 fn timing(page: &mut Page, view: &DeliveryView) {
     let (line, times) = (&view.summary, &view.timings);
-    if let Some(target) = &line.target {
-        page.field("sent", Tone::Plain, &format!("{} bytes to {target}", line.size));
-        return page.field("answer", Tone::Plain, &answered(line));
-    }
     let took = |microseconds: u64| match microseconds {
         ..1000 => format!("{microseconds} µs"),
         _ => format!("{} ms", milliseconds(microseconds)),
     };
+    if let Some(target) = &line.target {
+        page.field("render", Tone::Plain, &took(times.check_us));
+        page.field("sent", Tone::Plain, &format!("{} bytes to {target}", line.size));
+        return page.field("answer", Tone::Plain, &answered(line));
+    }
     page.field(
         "read",
         Tone::Plain,

@@ -98,6 +98,7 @@ fn summary(target: &Target) -> TargetSummary {
         template: None,
         filter: None,
         retries: target.retries,
+        allow_link_local: target.allow_link_local,
         state: TargetState::On,
         failing_since: None,
         last: None,

@@ -327,7 +327,7 @@ async fn a_file_that_cannot_be_read_changes_nothing_and_is_not_written_over() {
     setup.desk.put_targets(Reread::Everybodys).await;
 
     assert_eq!(summary(&setup.desk, "chat").state, TargetState::On);
-    assert!(setup.desk.targets.unread().expect("why").as_str().contains("targets.toml:2:1"));
+    assert!(setup.desk.targets.unread().expect("why").as_str().contains("targets.toml:1:1"));
     let refused = setup.desk.remove_target(&Caller::ourselves(), name("chat")).await.expect_err("refused");
     assert!(refused.contains("none is changed"), "{refused}");
     assert_eq!(file(&setup), "[[target]]\nnam = 5\n");
