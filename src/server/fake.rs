@@ -208,6 +208,11 @@ impl Fake {
         seen
     }
 
+    /// Every incident as a look at it tells.
+    pub(super) fn all(&self) -> Vec<Observation> {
+        self.inside().incidents.values().cloned().collect()
+    }
+
     /// Changes an incident's status within the second of its last change, as a later answer tells it.
     pub(super) fn put_again(&self, id: &str, status: Status) {
         let mut inside = self.inside();

@@ -56,7 +56,7 @@ pub async fn run(desk: Arc<Desk>, mut arrivals: mpsc::Receiver<Arrival>, missed:
     }
 }
 
-async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
+pub(super) async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
     crash::passing(Point::BeforeApply);
     let arrived: Vec<Arrival> = std::mem::take(batch);
     let _order = desk.order.lock().await;

@@ -40,6 +40,8 @@ pub mod wake;
 #[cfg(test)]
 mod fake;
 #[cfg(test)]
+mod forwards_tests;
+#[cfg(test)]
 mod simulation;
 
 use std::{ffi::OsString, path::PathBuf, sync::Arc, time::Duration};

@@ -2,6 +2,7 @@
 
 mod calls;
 mod directory;
+mod forwards;
 
 use std::{
     fs,

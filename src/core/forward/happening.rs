@@ -142,7 +142,8 @@ fn changes(before: &Before, after: &Incident, seen: Seen<'_>, since: Timestamp) 
     let state = &after.state;
     let mut names = vec![];
     match &before.known {
-        None if state.created_at < since => return vec![],
+        // Providers tell whole seconds.
+        None if state.created_at.as_second() < since.as_second() => return vec![],
         None => names.push(EventType::CREATED),
         Some((status, _)) if *status == state.status => return again(before, after, seen).into_iter().collect(),
         Some(_) => {}
