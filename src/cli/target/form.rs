@@ -23,7 +23,7 @@ const WAYS: [&str; 3] = ["env", "file", "credential"];
 /// A secret is `env:NAME`, `file:PATH`, `credential:NAME`, a reference as in the configuration file
 /// (`{ command = ["pass", "show", "chat"] }`), or `-` for the next line of standard input.
 #[derive(clap::Args)]
-pub(super) struct SettingArgs {
+pub(in crate::cli) struct SettingArgs {
     /// Where to send: a secret (see below), since knowing the address is often all it takes; or a plain https://host.
     #[arg(long, value_name = "SECRET")]
     url: Option<String>,
