@@ -73,8 +73,7 @@ mod tests {
         assert_eq!(summary(&[left("P1", Fate::Asked)], now), None);
 
         let said = summary(&[left("P1", Fate::Unknown), left("P2", Fate::Unknown), left("P3", Fate::Asked)], now);
-        let expected =
-            "P2 (and 1 before it) left the view 3m ago: what became of it is not known";
+        let expected = "P2 (and 1 before it) left the view 3m ago: what became of it is not known";
         assert_eq!(said.as_deref(), Some(expected));
     }
 }
