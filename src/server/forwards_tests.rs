@@ -70,6 +70,7 @@ fn want(desk: &Desk) {
         template: None,
         filter: None,
         retries: 0,
+        allow_link_local: false,
         state: TargetState::Broken { reason: "as the test says".into() },
         failing_since: None,
         last: None,

@@ -155,6 +155,7 @@ fn account() -> Account {
         cannot_act: None,
         rest_off: None,
         skew: None,
+        left: vec![],
         rest: Freshness::default(),
         on_call: Freshness::default(),
         poll_seconds: 30,
