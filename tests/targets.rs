@@ -48,7 +48,7 @@ async fn a_target_is_made_tested_switched_and_removed_and_no_command_prints_a_se
     run(&add, &format!("{url}\n{SECRET}\n"), 0);
     assert!(run(&add, &format!("{url}\n{SECRET}\n"), 1).contains("there is a target chat already"));
     run(&["target", "test", "chat"], "", 1);
-    assert!(run(&["target", "test", "chat"], "", 0).contains("chat took it: 200"));
+    assert!(run(&["target", "test", "chat"], "", 0).contains("chat took it: test: 200"));
     let edited = run(&["target", "edit", "chat", "--filter", "is:mine"], "", 1);
     assert!(edited.contains("nobody looks when an event is sent"), "{edited}");
     run(&["target", "edit", "chat", "--retries", "2", "--header", "X-Ref: env:CHAT"], "", 0);

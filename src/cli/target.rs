@@ -15,7 +15,6 @@ use crate::{
         text::Shown,
     },
     proto::{Answer, Request},
-    store::Reader,
 };
 use form::SettingArgs;
 
@@ -84,27 +83,27 @@ pub(super) async fn run(places: &Places, command: Command) -> Outcome {
         _ => None,
     };
     let mut client = Client::open(places).await?;
-    let outcome = done(places, &mut client, command, prepared).await;
+    let outcome = done(&mut client, command, prepared).await;
     client.close().await;
     outcome
 }
 
-async fn done(places: &Places, client: &mut Client, command: Command, typed: Option<form::Typed>) -> Outcome {
+async fn done(client: &mut Client, command: Command, typed: Option<form::Typed>) -> Outcome {
     let typed = typed.unwrap_or_default();
     match command {
         Command::List { json } => list(&client.board.targets, json),
         Command::Show { name, json } => {
             let target = known(client, &name)?;
-            let reader = Reader::open(&places.state_dir()?)?;
-            show::print(&target, &show::attempts(&reader, &name)?, json)
+            let attempts = show::attempts(client, &name).await?;
+            show::print(&target, &attempts, json)
         }
         Command::Add { name, settings, off } => {
-            let form = settings.form(name, None, typed)?;
+            let form = settings.form(&name, None, typed)?;
             keep(client, Request::SaveTarget { form: Box::new(form), making: Making::New { on: !off } }).await
         }
         Command::Edit { name, settings } => {
             let former = known(client, &name)?;
-            let form = settings.form(name, Some(&former), typed)?;
+            let form = settings.form(&name, Some(&former), typed)?;
             keep(client, Request::SaveTarget { form: Box::new(form), making: Making::Changed }).await
         }
         Command::Remove { name } => tell(client, Request::RemoveTarget { name }, "removed").await,

@@ -38,7 +38,9 @@ pub(super) fn run(reader: &Reader, query: &Query, shape: &Output) -> Outcome {
             let mut headings = HEADINGS.to_vec();
             if rows.iter().all(|row| row[TARGET].is_empty()) {
                 headings.remove(TARGET);
-                rows.iter_mut().for_each(|row| drop(row.remove(TARGET)));
+                for row in &mut rows {
+                    row.remove(TARGET);
+                }
             }
             output::table(&headings, &rows);
             let is_all = u32::try_from(rows.len()).is_ok_and(|rows| rows < shape.limit);
@@ -60,7 +62,7 @@ fn ids(reader: &Reader) -> Result<(), StoreError> {
 }
 
 /// Up to `limit` that fit, newest first, from anywhere in the log.
-pub(in crate::cli) fn newest(reader: &Reader, search: &Search, limit: u32) -> Result<Vec<DeliverySummary>, StoreError> {
+pub(super) fn newest(reader: &Reader, search: &Search, limit: u32) -> Result<Vec<DeliverySummary>, StoreError> {
     let (mut lines, mut before) = (vec![], None);
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     while lines.len() < limit {

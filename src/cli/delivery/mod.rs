@@ -22,8 +22,6 @@ use crate::{
     store::{Reader, Search, StoreError, StoredDelivery},
 };
 
-pub(super) use list::newest;
-
 #[derive(Subcommand)]
 pub(super) enum Command {
     /// The newest deliveries, or the ids of all genuine events.

@@ -24,7 +24,7 @@ const WAYS: [&str; 3] = ["env", "file", "credential"];
 /// (`{ command = ["pass", "show", "chat"] }`), or `-` for the next line of standard input.
 #[derive(clap::Args)]
 pub(in crate::cli) struct SettingArgs {
-    /// Where to send: a secret (see below), since knowing the address is often all it takes; or a plain https://host.
+    /// Where to send: a secret (see below), since knowing the address is often all it takes; or a host alone.
     #[arg(long, value_name = "SECRET")]
     url: Option<String>,
     /// The user of Basic authentication; "" takes it away.
@@ -65,7 +65,7 @@ pub(super) struct Typed(Vec<Hidden>);
 impl SettingArgs {
     /// The secrets in the order of the options.
     fn secrets(&self) -> impl Iterator<Item = &str> {
-        let header = |text: &String| text.split_once(':').map_or("", |(_, value)| value).trim().to_owned() == STDIN;
+        let header = |text: &String| text.split_once(':').map_or("", |(_, value)| value).trim() == STDIN;
         let headers = self.headers.iter().filter(move |text| header(text)).map(|_| STDIN);
         let single = [&self.url, &self.password, &self.secret];
         single.into_iter().flatten().map(String::as_str).chain(headers)
@@ -93,7 +93,7 @@ impl SettingArgs {
     /// The form of target `name`: what is given, over what was there.
     pub(super) fn form(
         &self,
-        name: TargetName,
+        name: &TargetName,
         former: Option<&TargetSummary>,
         typed: Typed,
     ) -> Result<TargetForm, Failure> {
@@ -172,13 +172,14 @@ fn secret(option: &str, text: Option<&str>, typed: &mut impl Iterator<Item = Hid
             line.map(Secret::Typed).ok_or_else(|| Failure::new(Exit::Usage, "standard input has ended"))
         }
         Some(text) if text.starts_with('{') => Ok(Secret::Typed(Hidden::new(text))),
-        Some(text) => match text.split_once(':').filter(|(way, _)| WAYS.contains(way)) {
-            Some((way, of)) => Ok(Secret::Typed(Hidden::new(format!("{{ {way} = {} }}", quoted(of))))),
-            None => {
-                let ways = "env:NAME, file:PATH, credential:NAME, or - for a line of standard input";
-                Err(Failure::new(Exit::Usage, format!("{option} takes no secret itself, but where it is: {ways}")))
-            }
-        },
+        Some(text) => {
+            let reference = text.split_once(':').filter(|(way, _)| WAYS.contains(way));
+            let reference = reference.map(|(way, of)| Hidden::new(format!("{{ {way} = {} }}", quoted(of))));
+            let ways = "env:NAME, file:PATH, credential:NAME, or - for a line of standard input";
+            let refused =
+                || Failure::new(Exit::Usage, format!("{option} takes no secret itself, but where it is: {ways}"));
+            reference.map(Secret::Typed).ok_or_else(refused)
+        }
     }
 }
 
@@ -218,7 +219,7 @@ mod tests {
         let line = Line::try_parse_from(std::iter::once(&"x").chain(args)).map_err(|told| told.to_string())?;
         let typed = Typed(stdin.iter().map(|line| Hidden::new(*line)).collect());
         let name = "chat".parse().expect("name");
-        line.settings.form(name, former, typed).map_err(|failure| failure.message)
+        line.settings.form(&name, former, typed).map_err(|failure| failure.message)
     }
 
     fn typed(text: &str) -> Secret {

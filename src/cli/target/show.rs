@@ -3,14 +3,14 @@
 use serde::Serialize;
 
 use crate::{
-    cli::{Exit, Failure, Outcome, output},
+    cli::{Exit, Failure, Outcome, client::Client, output},
     core::{
         delivery::DeliverySummary,
         forward::{EventType, Kept, TargetState, TargetSummary},
         id::TargetName,
         text::Shown,
     },
-    store::{Condition, Reader, Search},
+    proto::{Answer, Request},
 };
 
 pub(super) const HEADINGS: [&str; 8] =
@@ -47,9 +47,12 @@ fn word(target: &TargetSummary) -> &'static str {
 }
 
 /// The newest attempts at a target, newest first.
-pub(super) fn attempts(reader: &Reader, name: &TargetName) -> Result<Vec<DeliverySummary>, Failure> {
-    let search = Search::Is(Condition::Target(name.clone()));
-    Ok(crate::cli::delivery::newest(reader, &search, ATTEMPTS)?)
+pub(super) async fn attempts(client: &mut Client, name: &TargetName) -> Result<Vec<DeliverySummary>, Failure> {
+    let request = Request::SearchDeliveries { query: format!("target:{name}"), before: None, limit: ATTEMPTS };
+    match client.ask(request).await? {
+        Answer::Found { deliveries, .. } => Ok(deliveries),
+        _ => Err(super::another()),
+    }
 }
 
 #[derive(Serialize)]
