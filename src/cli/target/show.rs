@@ -27,7 +27,7 @@ pub(super) fn row(target: &TargetSummary) -> Vec<String> {
         target.template.clone().unwrap_or_else(|| "-".to_owned()),
         target.events.len().to_string(),
         target.waiting.to_string(),
-        target.last.map(|(at, taken)| format!("{at:.0} {}", attempt_word(taken))).unwrap_or_else(|| "-".to_owned()),
+        target.last.map_or_else(|| "-".to_owned(), |(at, taken)| format!("{at:.0} {}", attempt_word(taken))),
         target.filter.clone().unwrap_or_else(|| "all".to_owned()),
     ]
 }

@@ -133,7 +133,7 @@ impl Desk {
         self.event(&account, Some(id), &stored.body).map_err(|why| format!("delivery {id}: {why}"))
     }
 
-    fn made_up(&self) -> Result<(Event, Value), String> {
+    pub(super) fn made_up(&self) -> Result<(Event, Value), String> {
         let account = self.accounts.all().keys().next().cloned();
         let account = match account {
             Some(account) => account,
