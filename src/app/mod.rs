@@ -383,6 +383,7 @@ fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
         model.say(NoticeKind::Bad, &format!("{account} is not configured any more: its {left} left the list"));
     }
     let mut effects = attention::hear(model, change);
+    targets::hear(model, change);
     model.board.apply(change);
     effects.extend(incidents::changed(model, change));
     if let Change::Action(action) = change {

@@ -45,9 +45,9 @@ impl Forwarder {
         let id = format!("post_{:032x}", fastrand::u128(..));
         let attempt = sent(&self.0, &setup.target, &id, post, now).await;
         let ended = Ended { attempt, then: Then::Nothing, standing: None };
-        let line = self.0.store.end(ended).await.map_err(in_words)?;
-        (self.0.tell)(Change::Delivery(Box::new(line.clone())));
-        Ok(line)
+        let told = self.0.store.end(ended).await.map_err(in_words)?;
+        (self.0.tell)(Change::Delivery(Box::new(told.clone())));
+        Ok(told)
     }
 }
 

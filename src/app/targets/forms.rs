@@ -89,6 +89,7 @@ pub(super) fn answered(model: &mut Model, id: RequestId, answer: &Result<Answer,
     match answer {
         Ok(Answer::TargetKept { name, advice }) => {
             model.targets.form = None;
+            model.targets.open = None;
             model.targets.cursor.select(Some(name.clone()));
             let advice: Vec<_> = advice.iter().map(Shown::as_str).collect();
             match advice.as_slice() {

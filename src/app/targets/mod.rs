@@ -11,6 +11,7 @@ pub mod trial;
 
 use crate::{
     core::{
+        board::Change,
         delivery::DeliverySummary,
         forward::{Kept, TargetState, TargetSummary},
         id::TargetName,
@@ -292,6 +293,17 @@ pub(super) fn detached(model: &mut Model) {
     model.targets.reading = None;
     forms::detached(model);
     asking::detached(model);
+}
+
+/// Something is about to change: a target that is disabled by it is told of, wherever one looks.
+pub(super) fn hear(model: &mut Model, change: &Change) {
+    let Change::Targets(targets) = change else { return };
+    let disabled = |target: &TargetSummary| matches!(target.state, TargetState::Disabled { .. });
+    let was = |name: &TargetName| model.board.targets.iter().any(|known| known.name == *name && disabled(known));
+    let new = targets.iter().find(|target| disabled(target) && !was(&target.name));
+    if let Some(TargetSummary { name, state: TargetState::Disabled { reason, .. }, .. }) = new {
+        model.say(NoticeKind::Bad, &format!("target {name} is DISABLED: {reason}; 6 and x switch it on"));
+    }
 }
 
 /// Rows or sizes changed, or the view was entered.

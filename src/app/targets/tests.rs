@@ -364,6 +364,23 @@ fn a_disabled_target_is_told_of_everywhere() {
 }
 
 #[test]
+fn t42_a_target_that_is_disabled_is_told_of_when_it_happens_and_marked_from_then_on() {
+    let mut model = attached(board_with_targets(), 80, 24);
+    let mut targets = model.board.targets.clone();
+    change(&mut model, Change::Targets(targets.clone()));
+    assert!(model.notice.is_none(), "that it was disabled before is no news");
+    targets[1].state =
+        TargetState::Disabled { at: model.now, reason: "every attempt failed for more than 3 days".into() };
+
+    change(&mut model, Change::Targets(targets));
+
+    assert!(said(&model).starts_with("target jira is DISABLED: every attempt failed"), "{}", said(&model));
+    press(&mut model, "6 /");
+    type_text(&mut model, "jira");
+    assert_eq!(detail::standing(rows(&model)[0]).1, "DISABLED");
+}
+
+#[test]
 fn without_a_target_the_view_says_how_one_is_made() {
     let mut model = attached(board(), 80, 24);
     press(&mut model, "6");

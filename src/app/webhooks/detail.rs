@@ -94,7 +94,12 @@ fn facts(page: &mut Page, model: &Model, line: &DeliverySummary, view: Option<&D
     page.field("reason", Tone::Plain, line.reason.as_str());
     page.field("time", Tone::Plain, &at.strftime("%Y-%m-%d %H:%M:%S%.3f %Z").to_string());
     page.field("direction", Tone::Plain, &direction(line, view));
-    page.field("account", Tone::Plain, line.account.as_ref().map_or("none of ours", |name| name.as_str()));
+    match (&line.account, &line.target) {
+        (Some(name), _) => page.field("account", Tone::Plain, name.as_str()),
+        (None, None) => page.field("account", Tone::Plain, "none of ours"),
+        // What is about no incident belongs to none.
+        (None, Some(_)) => {}
+    }
     page.field(if line.target.is_some() { "answer" } else { "answered" }, Tone::Plain, &answered(line));
     page.field("event type", Tone::Plain, line.event_type.as_ref().map_or("not known", Shown::as_str));
     if let Some(id) = &line.event_id {
@@ -195,14 +200,15 @@ fn in_hex(page: &mut Page, bytes: &[u8], width: usize) {
 
 fn timing(page: &mut Page, view: &DeliveryView) {
     let (line, times) = (&view.summary, &view.timings);
-    if let Some(target) = &line.target {
-        page.field("sent", Tone::Plain, &format!("{} bytes to {target}", line.size));
-        return page.field("answer", Tone::Plain, &answered(line));
-    }
     let took = |microseconds: u64| match microseconds {
         ..1000 => format!("{microseconds} µs"),
         _ => format!("{} ms", milliseconds(microseconds)),
     };
+    if let Some(target) = &line.target {
+        page.field("render", Tone::Plain, &took(times.check_us));
+        page.field("sent", Tone::Plain, &format!("{} bytes to {target}", line.size));
+        return page.field("answer", Tone::Plain, &answered(line));
+    }
     page.field(
         "read",
         Tone::Plain,

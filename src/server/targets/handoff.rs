@@ -73,3 +73,32 @@ fn body(text: &ShownBody, facts: &Facts) -> Value {
     .into();
     json!({ "text": text, "type": KIND, "data": data })
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::core::{
+        board::Board,
+        handoff::{At, gather},
+    };
+
+    fn facts() -> Facts {
+        let from: Timestamp = "2025-06-09T20:00:00Z".parse().expect("time");
+        let now = "2025-06-10T04:00:00Z".parse().expect("time");
+        gather(&Board::default(), &BTreeMap::new(), vec![], At { from, now, zone: &TimeZone::UTC })
+    }
+
+    #[test]
+    fn a_text_stands_where_chat_services_look_for_it_and_json_goes_as_it_is() {
+        let plain = body(&ShownBody::new("Nothing is open.\n\n"), &facts());
+        assert_eq!(plain["text"], "Nothing is open.");
+        assert_eq!((&plain["type"], &plain["data"]["text"]), (&json!(KIND), &json!("Nothing is open.")));
+        assert_eq!(plain["data"]["from"], "2025-06-09T20:00:00Z");
+
+        let own = body(&ShownBody::new("{\"blocks\": [1]}"), &facts());
+        assert_eq!(own, json!({ "blocks": [1] }));
+        assert_eq!(body(&ShownBody::new("[1]"), &facts())["text"], "[1]", "only an object is a body");
+    }
+}

@@ -179,6 +179,15 @@ impl Desk {
         }
         drop(known);
         self.forwarder.set(targets);
+        self.tell_targets();
+    }
+
+    /// Puts on the board how all targets stand, where that is new.
+    pub(super) fn tell_targets(&self) {
+        let stand = self.forwarder.summaries();
+        if self.hub.look(|board| board.targets != stand) {
+            self.hub.publish(Change::Targets(stand));
+        }
     }
 }
 

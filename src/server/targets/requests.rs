@@ -59,6 +59,7 @@ impl Desk {
         if let Making::New { on } = making {
             // One of the same name may have been switched, or have failed, before it was removed.
             self.forwarder.switch(&name, on).await?;
+            self.tell_targets();
         }
         let advice = self.advice(&settings);
         Ok(Answer::TargetKept { name, advice })
@@ -93,6 +94,7 @@ impl Desk {
         on: bool,
     ) -> Result<Answer, String> {
         self.forwarder.switch(&name, on).await?;
+        self.tell_targets();
         self.audit_target(caller, if on { "target switched on" } else { "target switched off" }, &name, &[]).await;
         Ok(Answer::TargetKept { name, advice: vec![] })
     }
@@ -131,7 +133,7 @@ impl Desk {
         self.event(&account, Some(id), &stored.body).map_err(|why| format!("delivery {id}: {why}"))
     }
 
-    fn made_up(&self) -> Result<(Event, Value), String> {
+    pub(super) fn made_up(&self) -> Result<(Event, Value), String> {
         let account = self.accounts.all().keys().next().cloned();
         let account = match account {
             Some(account) => account,

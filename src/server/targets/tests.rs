@@ -23,6 +23,7 @@ use crate::{
         fake::{self, Fake},
         people::Caller,
     },
+    store::{NewEvent, Write},
 };
 
 const SECRET: &str = "hunter2hunter2";
@@ -327,7 +328,7 @@ async fn a_file_that_cannot_be_read_changes_nothing_and_is_not_written_over() {
     setup.desk.put_targets(Reread::Everybodys).await;
 
     assert_eq!(summary(&setup.desk, "chat").state, TargetState::On);
-    assert!(setup.desk.targets.unread().expect("why").as_str().contains("targets.toml:2:1"));
+    assert!(setup.desk.targets.unread().expect("why").as_str().contains("targets.toml:1:1"));
     let refused = setup.desk.remove_target(&Caller::ourselves(), name("chat")).await.expect_err("refused");
     assert!(refused.contains("none is changed"), "{refused}");
     assert_eq!(file(&setup), "[[target]]\nnam = 5\n");
@@ -365,4 +366,42 @@ async fn a_test_sends_what_a_delivery_told_of_and_stands_in_the_log() {
     assert!(refused.contains("went out"), "{refused}");
     let refused = desk.test_target(&Caller::ourselves(), name("nope"), None).await.expect_err("refused");
     assert!(refused.contains("no target is called nope"), "{refused}");
+}
+
+#[tokio::test]
+async fn what_waits_is_not_dropped_because_the_file_of_its_target_cannot_be_read() {
+    let Setup { fake, desk, dir } = setup();
+    save(&desk, form("{ file = \"/nonexistent\" }"), NEW).await.expect("kept");
+    let (event, _) = desk.made_up().expect("event");
+    let new = NewEvent { event, at: (desk.now)(), targets: vec![name("chat")], full: vec![] };
+    desk.store.save(vec![Write::Event(Arc::new(new))]).await.expect("queued");
+    desk.forwarder.finish(Duration::from_secs(5)).await;
+    drop(desk);
+    fs::write(dir.path().join(FILE), "nonsense").expect("edit");
+
+    let desk = fake::desk(&fake, dir.path());
+    desk.begin_targets().await;
+    desk.forwarder.finish(Duration::from_secs(5)).await;
+
+    assert!(matches!(summary(&desk, "chat").state, TargetState::Broken { .. }));
+    let waited_for = desk.store.read(crate::store::Reader::waited_for).await.expect("read");
+    assert_eq!(waited_for, [name("chat")]);
+}
+
+#[tokio::test]
+async fn a_hand_off_goes_to_a_target_that_is_there_in_the_words_of_its_own_template_if_it_has_one_for_that() {
+    let Setup { desk, dir: _dir, .. } = setup();
+    let ask = |target: &str| Request::SendHandoff {
+        target: name(target),
+        template: "handoff".into(),
+        from: (desk.now)(),
+        zone: "UTC".into(),
+    };
+    let refused = desk.answer(&Caller::ourselves(), ask("chat")).await.expect_err("refused");
+    assert!(refused.contains("no target is called chat"), "{refused}");
+
+    let with = TargetForm { template: Some("handoff-none".into()), ..form("https://hooks.example.com/x") };
+    save(&desk, with, NEW).await.expect("kept");
+    let refused = desk.answer(&Caller::ourselves(), ask("chat")).await.expect_err("refused");
+    assert!(refused.contains("no template `handoff-none`"), "{refused}");
 }

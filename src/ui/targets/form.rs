@@ -47,7 +47,7 @@ pub(super) fn draw(model: &Model, form: &Form, frame: &mut Frame<'_>, area: Rect
         let value = Shown::line(&form.value(*field));
         let room = usize::from(area.width).saturating_sub(GUTTER + 2 + LABEL + 2);
         // Of what is typed the end is in sight, of what is chosen the beginning.
-        let shown = if here && Form::is_typed(*field) { tail(value.as_str(), room) } else { fit(value.as_str(), room) };
+        let shown = if here && form.has_text(*field) { tail(value.as_str(), room) } else { fit(value.as_str(), room) };
         let end = GUTTER + 2 + LABEL + 1 + columns(&shown);
         let line = Line::from(vec![
             parts::gutter(model, here),

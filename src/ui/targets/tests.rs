@@ -107,6 +107,32 @@ fn the_log_has_what_went_out_beside_what_came_in() {
 }
 
 #[test]
+fn t35_an_attempt_tells_when_where_what_about_which_incident_and_what_came_of_it() {
+    let mut model = attached(board_with_targets(), 80, 40);
+    press(&mut model, "3");
+    let list = screen(&model, 80, 40);
+    assert!(list.contains("04:17:27 → ! failed      created            #1201    chat: no answer"), "{list}");
+    let effects = press(&mut model, "j enter");
+    answer(&mut model, &effects, Ok(Answer::Delivery { delivery: attempt() }));
+
+    let opened = screen(&model, 80, 40);
+
+    for part in [
+        "verdict      ! failed",
+        "reason       503 Service Unavailable",
+        "time         2025-06-10 04:17:27.000 CEST",
+        "direction    → outgoing, to target chat",
+        "answer       503 after 1.8 ms",
+        "event type   incident.created",
+        "incident     #1201 (prod/Q1DISK)",
+        "\"text\": \"Disk 97 % full\"",
+        "no such",
+    ] {
+        assert!(opened.contains(part), "{part}: {opened}");
+    }
+}
+
+#[test]
 fn t36_control_and_escape_bytes_of_a_response_never_reach_the_terminal() {
     let mut model = attached(board_with_targets(), 80, 40);
     let effects = press(&mut model, "3 j enter");

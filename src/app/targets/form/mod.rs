@@ -241,6 +241,16 @@ impl Form {
         !matches!(field, Field::Event(_) | Field::Template | Field::Linked | Field::LinkLocal | Field::On)
     }
 
+    /// Whether something is typed on a line: else it shows its beginning, not its end.
+    pub fn has_text(&self, field: Field) -> bool {
+        match field {
+            Field::Url => !self.url.typed.is_empty(),
+            Field::Password => !self.password.typed.is_empty(),
+            Field::Secret => !self.secret.typed.is_empty(),
+            field => Self::is_typed(field),
+        }
+    }
+
     /// What can be said about a line that is not wrong.
     pub fn hint(&self, field: Field) -> &'static str {
         match field {
