@@ -134,11 +134,29 @@ async fn templates_that_are_too_large_or_too_deep_are_refused_before_they_are_pa
 }
 
 /// Runs for years: the expression tries each way to part the letters.
-const SLOW: &str = r#"{{test s (toRegex "^(0+)+$")}}"#;
+const ENDLESS: &str = "a\n {{test s (toRegex \"^(0+)+$\")}}";
 
-/// What [`SLOW`] runs on.
+/// Runs for many seconds: it makes a long text of the list again and again.
+const SLOW: &str = "{{#each l}}{{#each ../l}}{{#if (length (JSONstringify ../../l))}}{{/if}}{{/each}}{{/each}}";
+
+/// What [`ENDLESS`] and [`SLOW`] run on.
 fn slow_context() -> Value {
-    json!({"s": format!("{}!", "0".repeat(60))})
+    json!({"s": format!("{}!", "0".repeat(60)), "l": vec!["a longer text"; 1000]})
+}
+
+#[tokio::test]
+async fn a_match_that_never_ends_is_an_error_that_names_it_and_its_place() {
+    let own = Own::new();
+    let renderer = own.renderer(Limits { wall: Duration::from_secs(2), ..Limits::default() });
+    still_renders(&renderer).await;
+
+    let Preview::Broken(fault) = renderer.preview(ENDLESS, &slow_context()).await else { panic!("it ended") };
+
+    assert_eq!(fault.message.as_str(), "`test`: /^(0+)+$/ takes too long here");
+    assert_eq!((fault.line, fault.column), (2, 2));
+    still_renders(&renderer).await;
+    drop(renderer);
+    until(|| own.processes().is_empty(), "a worker is left").await;
 }
 
 #[tokio::test]
@@ -261,7 +279,7 @@ fn frame(body: &Value) -> Vec<u8> {
 #[test]
 fn a_worker_ends_with_its_input_even_while_it_renders() {
     let limits = json!({"start": {"limits": Limits { cpu: 600, ..Limits::default() }, "zone": "UTC"}});
-    let endless = json!({"render": {"text": SLOW, "context": slow_context().to_string()}});
+    let endless = json!({"render": {"text": ENDLESS, "context": slow_context().to_string()}});
     for asked in [vec![], vec![&limits], vec![&limits, &endless]] {
         let mut start = Command::new(env!("CARGO_BIN_EXE_dogwatch"));
         start.arg("render-worker").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
