@@ -94,7 +94,10 @@ async fn an_endless_recursion_is_an_error_and_the_next_template_renders() {
 #[tokio::test]
 async fn every_hostile_template_ends_in_time_and_the_next_one_renders() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/handlebars/hostile");
-    let renderer = renderer();
+    // Those that are only odd: their output is cleaned.
+    const HARMLESS: [&str; 2] = ["prototype", "terminal_sequences"];
+    let own = Own::new();
+    let renderer = own.renderer(Limits { wall: Duration::from_secs(3), ..Limits::default() });
     let mut count = 0;
     for entry in fs::read_dir(dir).expect("fixtures").flatten() {
         let case: Value = serde_json::from_slice(&fs::read(entry.path()).expect("file")).expect("JSON");
@@ -107,6 +110,8 @@ async fn every_hostile_template_ends_in_time_and_the_next_one_renders() {
         let result = renderer.preview_job(job).await;
 
         assert!(started.elapsed() < PATIENCE, "{}", case["name"]);
+        let name = case["name"].as_str().expect("name");
+        assert_eq!(matches!(result, Preview::Rendered { .. }), HARMLESS.contains(&name), "{name}: {result:?}");
         if let Preview::Rendered { output, .. } = result {
             assert!(!output.as_str().chars().any(|c| c.is_control() && c != '\n'), "{}", case["name"]);
         }
@@ -114,6 +119,8 @@ async fn every_hostile_template_ends_in_time_and_the_next_one_renders() {
         count += 1;
     }
     assert_eq!(count, 23);
+    drop(renderer);
+    until(|| own.processes().is_empty(), "a worker is left").await;
 }
 
 #[tokio::test]
