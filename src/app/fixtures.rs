@@ -90,6 +90,7 @@ pub(crate) fn account() -> Account {
         cannot_act: None,
         rest_off: None,
         skew: None,
+        left: vec![],
         rest: Freshness { last_success: Some(ago(12)), failure: None },
         on_call: Freshness { last_success: Some(ago(12)), failure: None },
         poll_seconds: 30,

@@ -18,6 +18,7 @@ pub mod handoff;
 pub mod id;
 pub mod incident;
 pub mod keys;
+pub mod left;
 pub mod load;
 pub mod notify;
 pub mod oncall;
