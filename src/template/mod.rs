@@ -13,6 +13,7 @@ mod javascript;
 mod language;
 mod library;
 mod machine;
+mod patience;
 mod render;
 mod renderer;
 mod worker;
