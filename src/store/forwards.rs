@@ -372,6 +372,12 @@ impl Reader {
         })
     }
 
+    /// Places in a queue whose event is not kept.
+    pub(super) fn waiting_for_nothing(&self) -> std::result::Result<u64, StoreError> {
+        let sql = "SELECT count(*) FROM forward WHERE NOT EXISTS (SELECT 1 FROM event WHERE id = forward.event)";
+        self.look(|db| db.query_row(sql, [], |row| row.get::<_, i64>(0))).map(i64::unsigned_abs)
+    }
+
     /// How the targets stood that were tried, as it was kept.
     pub fn standings(&self) -> std::result::Result<Vec<(TargetName, String)>, StoreError> {
         self.rows("SELECT name, state FROM target ORDER BY name", [], |row| {
