@@ -19,6 +19,7 @@ use crate::core::{
     context::Context,
     delivery::{DeliverySummary, DeliveryView},
     detail::Detail,
+    field::Field,
     handoff::Handoff,
     id::{AccountName, ActionId, DeliveryId, IncidentKey, ScheduleId, UserId},
     incident::Named,
@@ -26,12 +27,12 @@ use crate::core::{
     oncall::{OnCall, Schedule},
     rota::Override,
     span::Span,
-    template::Preview,
+    template::{Preview, Subject, TemplateHistory, Version},
     text::Shown,
 };
 
 /// Raised when a message changes its meaning. Server and console must be equal in it.
-pub const PROTOCOL: u16 = 4;
+pub const PROTOCOL: u16 = 5;
 
 /// The number of a request, chosen by the console, unique while it is open.
 pub type RequestId = u64;
@@ -125,8 +126,8 @@ pub enum Request {
     Template { name: String },
     /// Writes a template. `base` is the text it was edited from: refused when another was saved meanwhile.
     SaveTemplate { name: String, text: String, base: Option<String> },
-    /// Renders `text` on a delivery's body (or on the built-in sample).
-    Render { text: String, delivery: Option<DeliveryId> },
+    /// Renders `text` on a delivery of the log, or on a sample.
+    Render { text: String, on: Subject },
     /// Ask the providers now.
     Refresh,
     /// Read the settings and secrets again. Answered when they are in force, or are not because of what is wrong.
@@ -153,6 +154,14 @@ pub enum Request {
     /// The hand-off of the time since `from`, in the words of a template; times by the clock of `zone`
     /// (see [`crate::core::handoff::zone_text`]).
     Handoff { template: String, from: Timestamp, zone: String },
+    /// What a template can name when it is rendered on this.
+    TemplateContext { on: Subject },
+    /// The versions of a template.
+    TemplateHistory { name: String },
+    /// The text of a former version.
+    TemplateVersion { name: String, version: Version },
+    /// Makes a former version the present one, as [`Request::SaveTemplate`] would.
+    RestoreTemplate { name: String, version: Version, base: String },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -231,5 +240,17 @@ pub enum Answer {
     },
     Handoff {
         handoff: Box<Handoff>,
+    },
+    TemplateContext {
+        context: Box<Field>,
+    },
+    TemplateHistory {
+        name: String,
+        history: TemplateHistory,
+    },
+    TemplateVersion {
+        name: String,
+        version: Version,
+        text: String,
     },
 }

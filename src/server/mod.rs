@@ -33,6 +33,7 @@ pub mod scope;
 pub mod search;
 pub mod shared;
 pub mod snapshot;
+mod templates;
 pub mod upkeep;
 pub mod wake;
 

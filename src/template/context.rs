@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::core::id::AccountName;
 
 /// A delivery as `PagerDuty` sends it, with made-up names: what is previewed when there is no real one.
-pub const SAMPLE_BODY: &str = include_str!("../../assets/sample-delivery.json");
+pub const SAMPLE_BODY: &str = include_str!("../../assets/samples/incident.triggered.json");
 
 /// What a template sees on a `PagerDuty` delivery:
 ///

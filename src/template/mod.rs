@@ -15,6 +15,7 @@ mod library;
 mod machine;
 mod render;
 mod renderer;
+mod samples;
 mod worker;
 
 pub use cases::{Case, Cases};
@@ -24,6 +25,7 @@ pub use library::{Library, LibraryError};
 pub use machine::Made;
 pub use render::{Job, render_here, render_within};
 pub use renderer::{Rendered, Renderer};
+pub use samples::{sample, samples};
 pub use worker::worker;
 
 use std::time::Duration;
