@@ -266,6 +266,7 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::ExternalEditor, Scope::Editor, &["ctrl-e"], "$EDITOR", "go on in $VISUAL or $EDITOR"),
     row(Action::CompareSaved, Scope::Editor, &["ctrl-o"], "compare", "how the output differs from the saved text's"),
     row(Action::ShowVersions, Scope::Editor, &["alt-v"], "", "the former versions: compare, restore"),
+    row(Action::Help, Scope::Editor, &["f1"], "keys", "this page"),
     row(Action::PreviewDown, Scope::Editor, &["alt-down"], "", "scroll the preview down"),
     row(Action::PreviewUp, Scope::Editor, &["alt-up"], "", "scroll the preview up"),
     row(Action::Edit, Scope::Editor, &["ctrl-u"], "", "undo"),

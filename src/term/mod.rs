@@ -17,7 +17,7 @@ use std::io;
 use ratatui::Frame;
 
 pub use fitness::{Unfit, check, colour_wanted};
-pub use input::{Input, read, translate};
+pub use input::{Input, Keyboard, read, translate};
 pub use watch::{Ending, Urgent, insist, watch_hangup, watch_signals};
 
 use notices::Kind;
@@ -94,6 +94,21 @@ impl Terminal {
         modes::leave();
         // SIGSTOP: our own handler for SIGTSTP stays in place, and an orphaned process group cannot ignore it.
         rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
+        self.enter_again()
+    }
+
+    /// Gives the terminal to another program, until [`Terminal::take_back`]. The keyboard must be held by then.
+    pub fn lend(&mut self) {
+        modes::leave();
+    }
+
+    /// Takes the terminal over again, however the other program left it; the next frame is drawn in full.
+    pub fn take_back(&mut self) -> io::Result<()> {
+        modes::restore_settings();
+        self.enter_again()
+    }
+
+    fn enter_again(&mut self) -> io::Result<()> {
         modes::enter()?;
         self.write_title()?;
         self.screen.backend_mut().forget();

@@ -2,7 +2,7 @@
 
 use crate::core::{
     field::{Field, Step, path},
-    helper::{HELPERS, Use},
+    helper::{HELPERS, Helper, Use},
 };
 
 use super::{
@@ -88,16 +88,15 @@ pub(super) fn completion(
         Sign::Close => closing(&blocks, word),
         Sign::Partial => vec![],
         Sign::Value | Sign::Open | Sign::Inverse => {
-            let scopes = scopes(context, &blocks);
-            let mut found = fields(&scopes, &blocks, word);
+            let mut all = fields(&scopes(context, &blocks), &blocks, word);
             if head && !word.contains(['.', '/']) {
-                found.extend(helpers(tag.sign, word));
-                found.extend(middle(&blocks, word));
+                all.extend(helpers(tag.sign));
+                all.extend(middle(&blocks));
             }
-            found
+            ranked(all, last_part(word))
         }
     };
-    let done = matches!(&*candidates, [only] if only.text == word);
+    let done = matches!(&*candidates, [only] if only.text == last_part(word));
     if candidates.is_empty() || done {
         return None;
     }
@@ -123,20 +122,19 @@ fn closing(blocks: &[String], word: &str) -> Vec<Candidate> {
     fits.then(|| Candidate { text: name.to_owned(), note: "ends the block".into() }).into_iter().collect()
 }
 
-fn middle(blocks: &[String], word: &str) -> Option<Candidate> {
-    let fits = !blocks.is_empty() && "else".starts_with(word);
-    fits.then(|| Candidate { text: "else".into(), note: "otherwise".into() })
+fn middle(blocks: &[String]) -> Option<Candidate> {
+    (!blocks.is_empty()).then(|| Candidate { text: "else".into(), note: "otherwise".into() })
 }
 
-/// Those whose name begins so, then those in whose name it stands.
-fn ranked<T>(all: Vec<T>, word: &str, name: impl Fn(&T) -> String) -> Vec<T> {
+/// Those that begin so, then those in which it stands.
+fn ranked(all: Vec<Candidate>, word: &str) -> Vec<Candidate> {
     let wanted = word.to_lowercase();
     let (mut begin, mut inside) = (vec![], vec![]);
     for one in all {
-        let name = name(&one).to_lowercase();
-        if name.starts_with(&wanted) {
+        let text = one.text.to_lowercase();
+        if text.starts_with(&wanted) {
             begin.push(one);
-        } else if name.contains(&wanted) {
+        } else if text.contains(&wanted) {
             inside.push(one);
         }
     }
@@ -144,32 +142,24 @@ fn ranked<T>(all: Vec<T>, word: &str, name: impl Fn(&T) -> String) -> Vec<T> {
     begin
 }
 
-fn helpers(sign: Sign, word: &str) -> Vec<Candidate> {
-    let usable = |called: Use| match called {
+fn helpers(sign: Sign) -> impl Iterator<Item = Candidate> {
+    let usable = move |helper: &&Helper| match helper.called {
         Use::Refused => false,
         Use::Block => true,
         Use::Value | Use::Log => sign == Sign::Value,
     };
-    let all: Vec<_> = HELPERS.iter().filter(|helper| usable(helper.called)).collect();
-    let candidate = |helper: &crate::core::helper::Helper| Candidate {
-        text: helper.name.to_owned(),
-        note: match (helper.called, sign) {
-            (Use::Block, Sign::Value) => format!("#{}", helper.what),
-            _ => helper.what.to_owned(),
-        },
+    let note = move |helper: &Helper| match (helper.called, sign) {
+        (Use::Block, Sign::Value) => format!("#{}", helper.what),
+        _ => helper.what.to_owned(),
     };
-    ranked(all, word, |helper| helper.name.to_owned()).into_iter().map(candidate).collect()
+    HELPERS.iter().filter(usable).map(move |helper| Candidate { text: helper.name.to_owned(), note: note(helper) })
 }
 
+/// What the holder of the last name in `word` has, and the names that there are everywhere.
 fn fields(scopes: &[Option<&Field>], blocks: &[String], word: &str) -> Vec<Candidate> {
     let part = last_part(word);
     let path = word.get(..word.len() - part.len()).unwrap_or_default().trim_end_matches(['.', '/']);
-    let holder = if path.is_empty() && part.len() == word.len() {
-        scopes.last().copied().flatten()
-    } else {
-        resolve(scopes, path)
-    };
-    let mut all: Vec<Candidate> = holder.map(inside).unwrap_or_default();
+    let mut all: Vec<Candidate> = resolve(scopes, path).map(inside).unwrap_or_default();
     if path.is_empty() && blocks.iter().any(|block| LOOPS.contains(&first_word(block))) {
         let name = |(name, what): &(&str, &str)| Candidate { text: (*name).to_owned(), note: (*what).to_owned() };
         all.extend(LOOP_NAMES.iter().map(name));
@@ -177,7 +167,7 @@ fn fields(scopes: &[Option<&Field>], blocks: &[String], word: &str) -> Vec<Candi
     if path.is_empty() && scopes.len() > 1 {
         all.push(Candidate { text: "@root".into(), note: "the fields from the start".into() });
     }
-    ranked(all, part, |candidate| candidate.text.clone())
+    all
 }
 
 fn inside(field: &Field) -> Vec<Candidate> {
@@ -274,7 +264,7 @@ mod tests {
         let all = texts("é {{|");
         assert_eq!(all[..2], ["event", "incident"]);
         assert_eq!(all.len(), 2 + HELPERS.iter().filter(|helper| helper.called != Use::Refused).count());
-        assert_eq!(texts("{{up|"), ["upcase", "uppercase", "startsWith"].iter().take(2).map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(texts("{{up|")[..2], ["upcase", "uppercase"]);
         assert!(texts("{{#e|").starts_with(&["event".into(), "each".into()]));
         assert!(!texts("{{#|").contains(&"upcase".to_owned()));
     }

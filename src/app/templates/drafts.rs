@@ -54,6 +54,8 @@ pub(crate) struct Disk {
     pub(super) works: bool,
     /// What was last sent there of each draft.
     held: BTreeMap<DraftId, u64>,
+    /// The draft that another program is editing.
+    lent: Option<DraftId>,
     /// Since when something was typed that is not there.
     behind_since: Option<Timestamp>,
     /// It was said that it does not work.
@@ -74,6 +76,11 @@ impl Disk {
         self.held.insert(id.clone(), 0);
     }
 
+    /// The other program is done.
+    pub(super) fn returned(&mut self) {
+        self.lent = None;
+    }
+
     /// Whether typed text is in memory only.
     pub(super) fn is_behind(&self) -> bool {
         self.behind_since.is_some()
@@ -88,7 +95,8 @@ pub(super) fn flush(model: &mut Model, when: When) -> Vec<Effect> {
     let wanted = wanted(model);
     let state = &mut model.templates;
     let is_there = |id: &DraftId| wanted.iter().any(|(known, _)| known == id);
-    let gone: Vec<_> = state.disk.held.keys().filter(|id| !is_there(id)).cloned().collect();
+    let is_lent = |id: &DraftId| state.disk.lent.as_ref() == Some(id);
+    let gone: Vec<_> = state.disk.held.keys().filter(|id| !is_there(id) && !is_lent(id)).cloned().collect();
     let mut effects: Vec<_> = gone.into_iter().map(|id| drop_draft(&mut state.disk, id)).collect();
     let mut behind = false;
     let due = state.disk.behind_since.is_some_and(|since| model.now.duration_since(since).abs() >= PAUSE);
@@ -109,18 +117,34 @@ pub(super) fn flush(model: &mut Model, when: When) -> Vec<Effect> {
     effects
 }
 
+/// Keeps the text of the editor, changed or not, while another program has it; the next [`flush`] after that puts
+/// the disk in order.
+pub(super) fn lend(model: &mut Model, editor: &Editor) -> Vec<Effect> {
+    let now = model.now;
+    let disk = &mut model.templates.disk;
+    if !disk.works {
+        return vec![];
+    }
+    let (id, draft) = kept(&editor.name, editor.draft(), now);
+    disk.held.insert(id.clone(), mark(&draft));
+    disk.lent = Some(id.clone());
+    vec![Effect::KeepDraft { id, draft: Box::new(draft) }]
+}
+
 fn drop_draft(disk: &mut Disk, id: DraftId) -> Effect {
     disk.held.remove(&id);
     Effect::DropDraft { id }
 }
 
+fn kept(name: &str, draft: Draft, at: Timestamp) -> (DraftId, KeptDraft) {
+    let Draft { text, base, place, .. } = draft;
+    (place, KeptDraft { name: name.to_owned(), text, base, at })
+}
+
 /// Everything that is not saved, in this console.
 fn wanted(model: &Model) -> Vec<(DraftId, KeptDraft)> {
     let state = &model.templates;
-    let kept = |name: &str, draft: Draft| {
-        let Draft { text, base, place, .. } = draft;
-        (place, KeptDraft { name: name.to_owned(), text, base, at: model.now })
-    };
+    let kept = |name: &str, draft: Draft| kept(name, draft, model.now);
     let open = state.editor.as_ref().filter(|editor| editor.is_unsaved());
     let of_editor = open.map(|editor| kept(&editor.name, editor.draft()));
     let is_open = |name: &str| state.editor.as_ref().is_some_and(|editor| editor.name == name);
@@ -154,7 +178,7 @@ pub(super) fn found(model: &mut Model, found: FoundDrafts) {
 }
 
 /// What became of a write.
-pub(super) fn kept(model: &mut Model, id: &DraftId, result: Result<(), String>) {
+pub(super) fn written(model: &mut Model, id: &DraftId, result: Result<(), String>) {
     let disk = &mut model.templates.disk;
     match result {
         Ok(()) => disk.told = false,

@@ -183,7 +183,7 @@ mod tests {
         assert_eq!(names(&tree)[3..], [" -list", "  -[0]", "    [odd name]", "  empty"]);
         assert_eq!(press(&mut tree, "down enter"), Did::Took("raw.list.[0].[odd name]".into()));
 
-        press(&mut tree, "left left left");
+        press(&mut tree, "left left left left");
         assert_eq!(names(&tree)[3..], [" +list", "  empty"]);
         assert_eq!(press(&mut tree, "esc"), Did::Closed);
     }

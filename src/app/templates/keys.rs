@@ -14,7 +14,7 @@ use crate::{
 use super::{
     complete::{Asked, completion},
     create, discard,
-    drafts::{Differs, When, flush},
+    drafts::{self, Differs, When, flush},
     editor::{Editor, editor_areas, history_areas, indented, outdented},
     fields::{self, Tree},
     hidden::is_hidden,
@@ -193,6 +193,7 @@ fn act(model: &mut Model, editor: &mut Editor, action: Action) -> Vec<Effect> {
         Action::JumpPair => jump_pair(model, editor),
         Action::Complete if completes.is_none() => complete(model, editor, Asked::ByKey),
         Action::ExternalEditor => return external(model, editor),
+        Action::Help => model.help = Some(0),
         _ => {}
     }
     vec![]
@@ -205,7 +206,10 @@ fn external(model: &mut Model, editor: &Editor) -> Vec<Effect> {
         return vec![];
     }
     let draft = editor.draft();
-    vec![Effect::EditExternally { id: draft.place, name: editor.name.clone(), text: draft.text }]
+    // On disk first, also without a change: should this process end meanwhile, what the other wrote is found.
+    let mut effects = drafts::lend(model, editor);
+    effects.push(Effect::EditExternally { id: draft.place, name: editor.name.clone(), text: draft.text });
+    effects
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -208,11 +208,12 @@ pub(super) fn found(model: &mut Model, found: FoundDrafts) -> Vec<Effect> {
 
 /// What became of an [`Effect::KeepDraft`].
 pub(super) fn kept(model: &mut Model, id: &DraftId, result: Result<(), String>) {
-    drafts::kept(model, id, result);
+    drafts::written(model, id, result);
 }
 
 /// The person's own editor is done with the text of a template.
 pub(super) fn edited(model: &mut Model, name: &str, edited: Result<String, Shown>) -> Vec<Effect> {
+    model.templates.disk.returned();
     let Some(editor) = model.templates.editor.as_mut().filter(|editor| editor.name == name) else { return vec![] };
     match edited {
         Ok(text) => {

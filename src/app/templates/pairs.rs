@@ -26,6 +26,8 @@ struct Part {
     shape: Shape,
     /// What a tag says between its ends.
     inner: String,
+    /// A tag has its end.
+    ended: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +87,7 @@ pub fn jump(stretches: &[Stretch], cursor: Place) -> Option<Place> {
 pub fn open_blocks(lines: &[String], states: &[State], cursor: Place) -> Vec<String> {
     let mut open = vec![];
     for part in parts(lines, states).into_iter().filter(|part| part.shape == Shape::Block) {
-        if part.at.to > cursor {
+        if part.at.to > cursor || !part.ended {
             break;
         }
         match part.role {
@@ -111,10 +113,10 @@ fn parts(lines: &[String], states: &[State]) -> Vec<Part> {
             match token.kind {
                 Kind::Tag | Kind::Raw if text.starts_with("{{") => {
                     open = Some(out.len());
-                    out.push(Part { at, role: opening(text), shape: Shape::Block, inner: String::new() });
+                    out.push(Part { at, role: opening(text), shape: Shape::Block, inner: String::new(), ended: false });
                     from = token.end;
                 }
-                Kind::Tag | Kind::Raw => {
+                Kind::Tag | Kind::Raw | Kind::Bad if text.starts_with(['}', '~']) => {
                     if let Some(part) = open.take().and_then(|open| out.get_mut(open)) {
                         part.inner.push_str(line.get(from..token.start).unwrap_or_default());
                         part.at.to = at.to;
@@ -137,6 +139,7 @@ fn parts(lines: &[String], states: &[State]) -> Vec<Part> {
 impl Part {
     /// What a tag is shows only at its end.
     fn settle(&mut self) {
+        self.ended = true;
         self.inner = self.inner.trim().to_owned();
         let is_else = self.inner == "else" || self.inner.starts_with("else ");
         self.role = match self.role {
@@ -169,7 +172,7 @@ fn bracket(text: &str, at: Stretch) -> Option<Part> {
         ")" => (Role::Close, Shape::Round),
         _ => return None,
     };
-    Some(Part { at, role, shape, inner: String::new() })
+    Some(Part { at, role, shape, inner: String::new(), ended: true })
 }
 
 /// Parts that belong together, by their places. What is not closed, or closes nothing, is in none.
@@ -233,7 +236,7 @@ mod tests {
         assert_eq!(marked("|{\"a\": [1, \"]\"]}"), ["{", "}"]);
         assert_eq!(marked("{\"a\": |[1, \"]\"]}"), ["[", "]"]);
         assert_eq!(marked("{{#if (or a (not b)|)}}x{{/if}}"), ["(", ")"]);
-        assert_eq!(marked("{\"a\": {{#if b}}1{{else}}2{{/if}}}|"), ["{", "}"]);
+        assert_eq!(marked("{\"a\": {{#if b}}1{{else}}2{{/if}} }|"), ["{", "}"]);
     }
 
     #[test]

@@ -80,7 +80,8 @@ impl Pick {
     pub(super) fn at(source: &Source) -> Self {
         let mut pick = Self::default();
         pick.filter.open();
-        pick.cursor.select(Some(source.subject()));
+        // From a sample, the newest delivery is what one goes to.
+        pick.cursor.select(Some(source.subject()).filter(|subject| matches!(subject, Subject::Delivery(_))));
         pick
     }
 

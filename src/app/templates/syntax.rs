@@ -25,7 +25,7 @@ pub enum Kind {
     /// `if`, `else`, `each` …
     Keyword,
     Helper,
-    /// Refused.
+    /// Refused, or an end that does not belong to the start.
     Bad,
     Field,
     /// The name of a named value: `format=`.
@@ -75,7 +75,10 @@ pub(super) enum Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tag {
     pub(super) sign: Sign,
+    /// Its output is not escaped.
     raw: bool,
+    /// It began with `{{{`, and must end so.
+    braced: bool,
     /// The next word says what is called.
     pub(super) head: bool,
     /// The quote that a text began with.
@@ -249,7 +252,7 @@ impl<'l> Lexer<'l, '_> {
             [b'>', ..] => (Sign::Partial, false, 1),
             _ => (Sign::Value, false, 0),
         };
-        self.state.place = Place::Tag(Tag { sign, raw, head: true, quote: None, block: braces == 4 });
+        self.state.place = Place::Tag(Tag { sign, raw, braced: raw && inner.starts_with('{'), head: true, quote: None, block: braces == 4 });
         self.take(if raw { Kind::Raw } else { Kind::Tag }, braces + stripped + length);
     }
 
@@ -257,7 +260,9 @@ impl<'l> Lexer<'l, '_> {
         let rest = self.rest();
         if let Some(length) = end_of_tag(rest) {
             self.state.place = if tag.block && tag.sign != Sign::Close { Place::RawBlock } else { Place::Outside };
-            self.take(if tag.raw { Kind::Raw } else { Kind::Tag }, length);
+            let unescaped = matches!(rest.get(..length), Some("}}}" | "}~}}"));
+            let fits = tag.block || unescaped == tag.braced;
+            self.take(if !fits { Kind::Bad } else if tag.raw { Kind::Raw } else { Kind::Tag }, length);
             return;
         }
         let Some(first) = rest.chars().next() else { return };
@@ -432,6 +437,8 @@ mod tests {
         );
         assert_eq!(said("{{{raw}}}{{&b}}{{read x}}")[..3], ["Raw {{{", "Helper raw", "Raw }}}"]);
         assert_eq!(said("{{read x}}")[1], "Bad read");
+        assert_eq!(said("{{a}}}")[2], "Bad }}}", "which JSON around a tag invites, and which is no end of it");
+        assert_eq!(said("{{{a}}")[2], "Bad }}");
         assert_eq!(said("{{else if a}}")[1..3], ["Keyword else", "Keyword if"]);
     }
 
@@ -454,7 +461,7 @@ mod tests {
             ]
         );
         assert_eq!(said("Dear \"{{name}}\", it is {true}"), ["Tag {{", "Field name", "Tag }}"]);
-        assert_eq!(said("{{#if a}}\n{\"b\": 1}\n{{/if}}")[3], "Bracket {");
+        assert_eq!(said("{{#if a}}\n{\"b\": 1}\n{{/if}}")[4], "Bracket {");
         assert_eq!(said("\\{{a}} {{b}}"), ["Tag {{", "Field b", "Tag }}"]);
     }
 

@@ -1,6 +1,6 @@
 //! What the templates view promises.
 
-use super::*;
+use super::{preview::Standing, *};
 use crate::{
     app::{
         Event, View,
@@ -10,8 +10,9 @@ use crate::{
     },
     core::{
         board::Change,
+        delivery::{DeliverySummary, Verdict},
         id::DeliveryId,
-        template::{Fault, Preview, Subject},
+        template::{Fault, Preview, Subject, TemplateVersion, TemplateHistory},
         text::ShownBody,
     },
 };
@@ -430,8 +431,8 @@ fn the_keys_of_the_text_do_what_the_help_says() {
         ("shift-down ctrl-x", "three"),
         ("alt-> shift-up ctrl-x", "three"),
         ("alt-> alt-< x", "xone two\nthree"),
-        ("shift-down shift-down tab", "  one two\n  three"),
-        ("shift-down shift-down tab shift-tab", "one two\nthree"),
+        ("shift-down shift-right tab", "  one two\n  three"),
+        ("shift-down shift-right tab shift-tab", "one two\nthree"),
     ];
     let mut pressed = vec![];
     for (keys, expected) in cases {
@@ -484,4 +485,392 @@ fn a_template_that_was_asked_for_without_an_answer_may_be_asked_for_again() {
     unanswered(&mut model, &effects);
     assert_eq!(notice(&model), "chat was not opened: the connection broke");
     assert_eq!(asked(&press(&mut model, "enter")), [Request::Template { name: "chat".into() }]);
+}
+
+/// A console whose disk holds these drafts.
+fn with_drafts(drafts: &[(&str, &str, Option<&str>)]) -> Model {
+    let mut model = templates();
+    let kept = |(number, (name, text, base)): (i64, &(&str, &str, Option<&str>))| {
+        let at = model.now - jiff::SignedDuration::from_mins(number);
+        let draft = KeptDraft { name: (*name).into(), text: (*text).into(), base: base.map(str::to_owned), at };
+        (DraftId(format!("{name}.{number}")), draft)
+    };
+    let drafts = (1..).zip(drafts).map(kept).collect();
+    update(&mut model, Event::FoundDrafts(FoundDrafts { drafts, elsewhere: vec!["night-mail".into()] }));
+    model
+}
+
+/// What goes to disk: the text kept, or `None` for a draft that is dropped.
+fn kept(effects: &[Effect]) -> Vec<(String, Option<String>)> {
+    let kept = |effect: &Effect| match effect {
+        Effect::KeepDraft { id, draft } => Some((id.0.clone(), Some(draft.text.clone()))),
+        Effect::DropDraft { id } => Some((id.0.clone(), None)),
+        _ => None,
+    };
+    effects.iter().filter_map(kept).collect()
+}
+
+fn one_kept(id: &str, text: &str) -> Vec<(String, Option<String>)> {
+    vec![(id.to_owned(), Some(text.to_owned()))]
+}
+
+fn tick(model: &mut Model, milliseconds: i64) -> Vec<Effect> {
+    let now = model.now + jiff::SignedDuration::from_millis(milliseconds);
+    update(model, Event::Ticked(now))
+}
+
+#[test]
+fn typed_text_is_on_disk_a_second_later_whether_one_types_on_or_not() {
+    let mut model = with_drafts(&[]);
+    let effects = press(&mut model, "enter");
+    answer(&mut model, &effects, Ok(Answer::Template { name: "chat".into(), text: "old".into() }));
+
+    assert_eq!(kept(&type_text(&mut model, "a")), []);
+    assert!(model.templates.is_behind());
+    assert_eq!(kept(&tick(&mut model, 500)), []);
+    assert_eq!(kept(&type_text(&mut model, "b")), []);
+    assert_eq!(kept(&tick(&mut model, 500)), one_kept("chat", "abold"));
+    assert!(!model.templates.is_behind());
+    assert_eq!(kept(&tick(&mut model, 5000)), [], "nothing new, nothing written");
+}
+
+#[test]
+fn leaving_quitting_and_a_hang_up_keep_the_text_at_once() {
+    let open = || {
+        let mut model = with_drafts(&[]);
+        let effects = press(&mut model, "enter");
+        answer(&mut model, &effects, Ok(Answer::Template { name: "chat".into(), text: "old".into() }));
+        type_text(&mut model, "x");
+        model
+    };
+    assert_eq!(kept(&press(&mut open(), "esc k")), one_kept("chat", "xold"));
+    let mut model = open();
+    press(&mut model, "ctrl-c");
+    assert!(notice(&model).contains("keeps it as a draft"), "{}", notice(&model));
+    let effects = press(&mut model, "ctrl-c");
+    assert_eq!((kept(&effects), effects.last()), (one_kept("chat", "xold"), Some(&Effect::Quit)));
+    let effects = update(&mut open(), Event::Ended);
+    assert_eq!((kept(&effects), effects.last()), (one_kept("chat", "xold"), Some(&Effect::Quit)));
+}
+
+#[test]
+fn a_saved_or_discarded_text_leaves_the_disk() {
+    let mut model = with_drafts(&[]);
+    let effects = press(&mut model, "enter");
+    answer(&mut model, &effects, Ok(Answer::Template { name: "chat".into(), text: "old".into() }));
+    type_text(&mut model, "x");
+    tick(&mut model, 1000);
+
+    let effects = press(&mut model, "ctrl-s");
+    let effects = answer(&mut model, &effects, Ok(Answer::Saved { name: "chat".into() }));
+    assert_eq!(kept(&effects), [("chat".to_owned(), None)]);
+
+    type_text(&mut model, "y");
+    tick(&mut model, 1000);
+    assert_eq!(kept(&press(&mut model, "esc y")), [("chat".to_owned(), None)]);
+}
+
+#[test]
+fn a_disk_that_fails_is_told_once_and_tried_again() {
+    let mut model = with_drafts(&[]);
+    let effects = press(&mut model, "enter");
+    answer(&mut model, &effects, Ok(Answer::Template { name: "chat".into(), text: "old".into() }));
+    type_text(&mut model, "x");
+    tick(&mut model, 1000);
+    let failed = || Event::KeptDraft { id: DraftId("chat".into()), result: Err("no space left".into()) };
+
+    update(&mut model, failed());
+    assert_eq!(notice(&model), "unsaved text is not kept on disk: no space left");
+    assert_eq!(kept(&tick(&mut model, 1000)), one_kept("chat", "xold"));
+    model.notice = None;
+    update(&mut model, failed());
+    assert_eq!(notice(&model), "");
+}
+
+#[test]
+fn without_a_place_for_drafts_nothing_is_written_and_quitting_says_that_it_loses() {
+    let (mut model, _) = editing("old");
+    type_text(&mut model, "x");
+    assert_eq!(kept(&tick(&mut model, 5000)), []);
+    press(&mut model, "ctrl-c");
+    assert!(notice(&model).contains("loses it"), "{}", notice(&model));
+}
+
+#[test]
+fn a_draft_of_an_earlier_console_is_marked_and_goes_on_where_it_was() {
+    let mut model = with_drafts(&[("chat", "mine", Some("old"))]);
+    assert_eq!(notice(&model), "unsaved text was kept of chat: enter in the templates view restores it");
+    let rows: Vec<_> = rows(&model).iter().map(|row| (row.name.to_owned(), row.kept_at.is_some(), row.elsewhere)).collect();
+    assert_eq!(rows[0], ("chat".into(), true, false));
+    assert!(rows.iter().any(|row| *row == ("night-mail".into(), false, true)));
+
+    let effects = press(&mut model, "enter");
+    let effects = answer(&mut model, &effects, Ok(Answer::Template { name: "chat".into(), text: "old".into() }));
+
+    assert_eq!(open_text(&model), "mine");
+    assert_eq!(notice(&model), "chat: your unsaved text of 04:16 is restored; ctrl-s saves it");
+    assert_eq!(asked(&effects), [render("mine")]);
+    let save = Request::SaveTemplate { name: "chat".into(), text: "mine".into(), base: Some("old".into()) };
+    assert_eq!(asked(&press(&mut model, "ctrl-s")), [save]);
+}
+
+#[test]
+fn a_draft_of_a_template_that_changed_meanwhile_asks_before_it_goes_on() {
+    let open = || {
+        let mut model = with_drafts(&[("chat", "mine", Some("old"))]);
+        let effects = press(&mut model, "enter");
+        answer(&mut model, &effects, Ok(Answer::Template { name: "chat".into(), text: "theirs".into() }));
+        assert!(model.templates.editor.is_none() && model.templates.differs.is_some());
+        model
+    };
+    let mut model = open();
+    press(&mut model, "r");
+    assert_eq!(open_text(&model), "mine");
+    let save = Request::SaveTemplate { name: "chat".into(), text: "mine".into(), base: Some("theirs".into()) };
+    assert_eq!(asked(&press(&mut model, "ctrl-s")), [save], "knowing what it takes the place of");
+
+    let mut model = open();
+    assert_eq!(kept(&press(&mut model, "d")), [("chat.1".to_owned(), None)]);
+    assert_eq!(open_text(&model), "theirs");
+
+    let mut model = open();
+    assert_eq!(kept(&press(&mut model, "esc")), one_kept("chat.1", "mine"), "later");
+    assert_eq!(model.templates.unsaved(), ["chat"]);
+}
+
+#[test]
+fn a_draft_that_was_saved_after_all_is_dropped() {
+    let mut model = with_drafts(&[("chat", "mine", Some("old"))]);
+    let effects = press(&mut model, "enter");
+    let effects = answer(&mut model, &effects, Ok(Answer::Template { name: "chat".into(), text: "mine".into() }));
+    assert_eq!(kept(&effects), [("chat.1".to_owned(), None)]);
+    assert!(model.templates.unsaved().is_empty());
+}
+
+#[test]
+fn drafts_of_one_template_from_two_consoles_come_one_after_the_other() {
+    let mut model = with_drafts(&[("new-one", "newer", None), ("new-one", "older", None)]);
+    press(&mut model, "G enter");
+    assert_eq!(open_text(&model), "newer");
+    assert_eq!(kept(&press(&mut model, "esc y")), [("new-one.1".to_owned(), None)]);
+    press(&mut model, "G enter");
+    assert_eq!(open_text(&model), "older");
+}
+
+#[test]
+fn a_save_that_is_refused_because_another_was_saved_shows_both() {
+    let (mut model, _) = editing("old");
+    type_text(&mut model, "x");
+    let save = press(&mut model, "ctrl-s");
+    let effects = answer(&mut model, &save, Err("saved by somebody else".into()));
+    assert_eq!(asked(&effects), [Request::Template { name: "chat".into() }]);
+    answer(&mut model, &effects, Ok(Answer::Template { name: "chat".into(), text: "theirs".into() }));
+    assert!(model.templates.differs.is_some());
+    press(&mut model, "r");
+    let save = Request::SaveTemplate { name: "chat".into(), text: "xold".into(), base: Some("theirs".into()) };
+    assert_eq!(asked(&press(&mut model, "ctrl-s")), [save]);
+}
+
+fn fields() -> Answer {
+    let value = serde_json::json!({ "event": { "type": "x" }, "incident": { "title": "t" } });
+    Answer::TemplateContext { context: Box::new(crate::core::field::Field::of(&value)) }
+}
+
+fn suggestions(model: &Model) -> Vec<String> {
+    let completion = &model.templates.editor.as_ref().expect("open").completion;
+    completion.iter().flat_map(|one| &one.candidates).map(|one| one.text.clone()).collect()
+}
+
+#[test]
+fn suggestions_come_while_typing_and_the_fields_are_asked_for_once() {
+    let (mut model, effects) = editing("");
+    answer(&mut model, &effects, Ok(rendered("")));
+    let effects = type_text(&mut model, "{{inci");
+    let context: Vec<_> =
+        asked(&effects).into_iter().filter(|request| matches!(request, Request::TemplateContext { .. })).collect();
+    assert_eq!(context, [Request::TemplateContext { on: Subject::default() }]);
+    assert_eq!(suggestions(&model), Vec::<String>::new(), "no helper is called so");
+
+    let (id, _) = requests(&effects).into_iter().find(|(_, request)| *request == context[0]).expect("asked");
+    update(&mut model, Event::Answered { id, answer: Ok(fields()) });
+    type_text(&mut model, "d");
+    assert_eq!(suggestions(&model), ["incident"]);
+    press(&mut model, "tab");
+    type_text(&mut model, ".");
+    assert_eq!(suggestions(&model), ["title"]);
+    press(&mut model, "enter");
+    assert_eq!(open_text(&model), "{{incident.title");
+    press(&mut model, "ctrl-u");
+    assert_eq!(open_text(&model), "{{incident.");
+}
+
+#[test]
+fn esc_closes_the_suggestions_first_and_enter_then_is_a_new_line() {
+    let (mut model, _) = editing("");
+    type_text(&mut model, "{{up");
+    assert_eq!(suggestions(&model)[0], "upcase");
+    press(&mut model, "esc");
+    assert_eq!((suggestions(&model).len(), model.templates.editor.is_some()), (0, true));
+    press(&mut model, "enter");
+    assert_eq!(open_text(&model), "{{up\n");
+}
+
+#[test]
+fn a_field_of_the_tree_goes_into_the_text_as_a_tag_or_into_one() {
+    let (mut model, _) = editing("");
+    let effects = press(&mut model, "ctrl-t");
+    answer(&mut model, &effects, Ok(fields()));
+    press(&mut model, "down enter esc");
+    assert_eq!(open_text(&model), "{{event.type}}");
+    type_text(&mut model, "{{upcase ");
+    press(&mut model, "ctrl-t down enter esc");
+    assert_eq!(open_text(&model), "{{event.type}}{{upcase event.type");
+    assert!(model.templates.editor.is_some(), "esc closed the tree only");
+}
+
+#[test]
+fn the_search_goes_to_the_finds_and_leaves_the_text_alone() {
+    let (mut model, _) = editing("one two\ntwo");
+    press(&mut model, "ctrl-f t w");
+    let cursor = |model: &Model| model.templates.editor.as_ref().expect("open").cursor();
+    assert_eq!(cursor(&model), (0, 4));
+    press(&mut model, "enter");
+    assert_eq!(cursor(&model), (1, 0));
+    press(&mut model, "up esc");
+    assert_eq!((cursor(&model), open_text(&model).as_str()), ((0, 4), "one two\ntwo"));
+    press(&mut model, "alt-n alt-n alt-p");
+    assert_eq!(cursor(&model), (1, 0));
+}
+
+#[test]
+fn a_key_jumps_to_the_other_end_of_a_block() {
+    let (mut model, _) = editing("{{#if a}}\nx\n{{/if}}");
+    press(&mut model, "alt-m");
+    assert_eq!(model.templates.editor.as_ref().expect("open").cursor(), (2, 0));
+    press(&mut model, "alt-m alt-m");
+    assert_eq!(notice(&model), "");
+    press(&mut model, "up alt-m");
+    assert!(notice(&model).starts_with("no bracket or block"), "{}", notice(&model));
+}
+
+#[test]
+fn the_output_is_compared_with_that_of_the_saved_text_on_the_same_delivery() {
+    let (mut model, effects) = editing("old");
+    answer(&mut model, &effects, Ok(rendered("old\n")));
+    let saved = press(&mut model, "ctrl-o");
+    assert_eq!(asked(&saved), [render("old")]);
+    answer(&mut model, &saved, Ok(rendered("old\n")));
+    let standing = |model: &Model| model.templates.editor.as_ref().expect("open").preview.standing();
+    assert_eq!(standing(&model), Some(Standing::Same));
+
+    let effects = type_text(&mut model, "x");
+    assert_eq!(asked(&effects), [render("xold")], "the saved one is not rendered again");
+    answer(&mut model, &effects, Ok(rendered("xold\n")));
+    assert_eq!(standing(&model), Some(Standing::Different { new: 1, gone: 1 }));
+    press(&mut model, "ctrl-o");
+    assert_eq!(standing(&model), None);
+}
+
+#[test]
+fn the_log_is_searched_for_a_delivery_by_the_server_too() {
+    let (mut model, effects) = editing("t");
+    answer(&mut model, &effects, Ok(rendered("t")));
+    press(&mut model, "ctrl-d");
+    let effects = type_text(&mut model, "old");
+    let search = |query: &str| Request::SearchDeliveries { query: query.into(), before: None, limit: 200 };
+    assert_eq!(asked(&effects), [search("o")], "one question at a time");
+    let effects = answer(&mut model, &effects, Ok(Answer::Found { deliveries: vec![], next: None }));
+    assert_eq!(asked(&effects), [search("old")]);
+    let old = DeliverySummary {
+        subject: Some(Shown::line("an old one")),
+        ..crate::app::fixtures::delivery(-7, 90_000, Verdict::Accepted, "incident.triggered")
+    };
+    answer(&mut model, &effects, Ok(Answer::Found { deliveries: vec![old], next: None }));
+    let effects = press(&mut model, "enter");
+    assert_eq!(asked(&effects), [Request::Render { text: "t".into(), on: Subject::Delivery(DeliveryId(-7)) }]);
+
+    press(&mut model, "ctrl-d");
+    type_text(&mut model, "is:");
+    assert!(model.templates.editor.as_ref().expect("open").pick.as_ref().expect("a list").wrong.is_some());
+}
+
+fn history(present: Option<u32>, former: &[u32]) -> Answer {
+    let version = |number| TemplateVersion { number, saved_at: None, by: None, bytes: 3 };
+    let former = former.iter().map(|number| version(*number)).collect();
+    let history = TemplateHistory { present: present.map(version), former, built_in: true };
+    Answer::TemplateHistory { name: "chat".into(), history }
+}
+
+/// The versions of the first template, shown, the newest read.
+fn versions(text: &str) -> Model {
+    let (mut model, effects) = editing("now");
+    answer(&mut model, &effects, Ok(rendered("now")));
+    let effects = press(&mut model, "alt-v");
+    assert_eq!(asked(&effects), [Request::TemplateHistory { name: "chat".into() }]);
+    let effects = answer(&mut model, &effects, Ok(history(Some(0), &[2, 1])));
+    let version = Version::Number(2);
+    assert_eq!(asked(&effects), [Request::TemplateVersion { name: "chat".into(), version }]);
+    let read = Answer::TemplateVersion { name: "chat".into(), version, text: text.into() };
+    answer(&mut model, &effects, Ok(read));
+    model
+}
+
+#[test]
+fn a_former_version_goes_into_the_editor_unsaved() {
+    let mut model = versions("then");
+    press(&mut model, "enter");
+    assert_eq!((open_text(&model).as_str(), model.templates.unsaved()), ("then", vec!["chat"]));
+    press(&mut model, "ctrl-u");
+    assert_eq!(open_text(&model), "now");
+}
+
+#[test]
+fn a_former_version_is_restored_when_it_was_confirmed() {
+    let mut model = versions("then");
+    assert_eq!(asked(&press(&mut model, "r esc r n")), []);
+    let effects = press(&mut model, "r y");
+    let restore = Request::RestoreTemplate { name: "chat".into(), version: Version::Number(2), base: "now".into() };
+    assert_eq!(asked(&effects), [restore]);
+    let effects = answer(&mut model, &effects, Ok(Answer::Saved { name: "chat".into() }));
+    assert!(asked(&effects).contains(&Request::TemplateHistory { name: "chat".into() }), "the list is another");
+    assert_eq!((open_text(&model).as_str(), model.templates.unsaved().len()), ("then", 0));
+    assert!(notice(&model).starts_with("version 2 of chat is the present one again"), "{}", notice(&model));
+}
+
+#[test]
+fn unsaved_text_is_not_lost_by_restoring() {
+    let mut model = versions("then");
+    press(&mut model, "esc x alt-v");
+    press(&mut model, "r");
+    assert!(notice(&model).starts_with("there is unsaved text"), "{}", notice(&model));
+    assert_eq!(open_text(&model), "xnow");
+}
+
+#[test]
+fn the_versions_are_a_key_away_from_the_list() {
+    let mut model = templates();
+    let effects = press(&mut model, "v");
+    assert_eq!(asked(&effects), [Request::Template { name: "chat".into() }]);
+    let effects = answer(&mut model, &effects, Ok(Answer::Template { name: "chat".into(), text: "now".into() }));
+    assert!(asked(&effects).contains(&Request::TemplateHistory { name: "chat".into() }));
+}
+
+#[test]
+fn the_persons_own_editor_gets_the_text_and_gives_it_back() {
+    let mut model = with_drafts(&[]);
+    let effects = press(&mut model, "enter");
+    answer(&mut model, &effects, Ok(Answer::Template { name: "chat".into(), text: "old".into() }));
+    let effects = press(&mut model, "ctrl-e");
+    let out = Effect::EditExternally { id: DraftId("chat".into()), name: "chat".into(), text: "old".into() };
+    assert_eq!((kept(&effects), effects.last()), (one_kept("chat", "old"), Some(&out)), "on disk, should this end");
+
+    let edited = |text| Event::Edited { name: "chat".into(), text };
+    let effects = update(&mut model, edited(Ok("new\u{202e}".into())));
+    assert_eq!((open_text(&model).as_str(), notice(&model)), ("new", "taken over without 1 hidden character"));
+    assert_eq!(kept(&effects), one_kept("chat", "new"));
+    press(&mut model, "ctrl-u ctrl-e");
+
+    let effects = update(&mut model, edited(Err(Shown::line("`vi` ended with 1"))));
+    assert_eq!((open_text(&model).as_str(), notice(&model)), ("old", "nothing was changed: `vi` ended with 1"));
+    assert_eq!(kept(&effects), [("chat".to_owned(), None)]);
 }
