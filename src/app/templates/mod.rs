@@ -511,6 +511,8 @@ fn opened(model: &mut Model, opening: Opening, answer: &Result<Answer, String>) 
         Then::Compare => {
             let other = |editor: &mut Editor| editor.name == name && editor.base.as_ref() != Some(text);
             let Some(editor) = model.templates.editor.take_if(other) else { return };
+            // The screen says it now, and below it what can be done.
+            hush(model);
             model.templates.differs = Some(Differs::refused(&editor, Some(text.clone())));
         }
     }

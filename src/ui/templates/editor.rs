@@ -23,7 +23,7 @@ use crate::{
         delivery::DeliverySummary,
         diff,
         template::{Fault, Preview},
-        text::{Shown, columns, fit},
+        text::{Shown, ShownBody, columns, fit},
         words,
     },
 };
@@ -234,7 +234,8 @@ fn compared(model: &Model, line: diff::Line<'_>, tone: &dyn Fn(Tone) -> Tone) ->
         diff::Line::New(text) => (Tone::Calm, text.to_owned()),
         diff::Line::Skipped(lines) => (Tone::Faint, words::count(lines, "equal line", "equal lines")),
     };
-    vec![span(model, tone(shade), format!("{} {text}", line.sign()))]
+    // The text of a template is not cleaned, as it has to come back as it was.
+    vec![span(model, tone(shade), format!("{} {}", line.sign(), ShownBody::new(&text)))]
 }
 
 /// The colours of JSON, a line of which may be drawn in several pieces.

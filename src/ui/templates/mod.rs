@@ -31,7 +31,7 @@ pub(super) fn hints(model: &Model) -> Option<Vec<Hint>> {
         return Some(vec![("enter", "start"), ("esc", "back")]);
     }
     if model.templates.differs.is_some() {
-        return Some(vec![("r", "restore my text"), ("d", "discard it"), ("↑↓", "scroll"), ("esc", "later")]);
+        return Some(vec![("r", "restore"), ("d", "discard"), ("↑↓", "scroll"), ("esc", "later")]);
     }
     let editor = model.templates.editor.as_ref()?;
     Some(if editor.leaving {
@@ -42,7 +42,7 @@ pub(super) fn hints(model: &Model) -> Option<Vec<Hint>> {
         if history.confirming {
             vec![("y", "restore"), ("esc", "stay")]
         } else {
-            vec![("r", "restore"), ("enter", "into the editor"), ("↑↓", "select"), ("pgdn", "scroll"), ("esc", "back")]
+            vec![("r", "restore"), ("enter", "edit"), ("↑↓", "select"), ("pgdn", "scroll"), ("esc", "back")]
         }
     } else if editor.tree.is_some() {
         vec![("enter", "put in"), ("←→", "fold"), ("↑↓", "select"), ("esc", "close")]
