@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use serde_json::Value;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -23,15 +24,16 @@ use super::{
 use crate::{
     core::{
         board::Change,
-        delivery::{Bytes, DeliveryView, RAW_LIMIT},
+        delivery::{Bytes, Decode, DeliveryView, RAW_LIMIT},
         id::{AccountName, BadId, DeliveryId, IncidentKey},
         incident::Observation,
         template::Preview,
         text::{Shown, ShownBody},
     },
     proto::{Access, Answer, Request},
+    provider::pagerduty::Webhooks,
     store::{Store, StoreError, StoredDelivery, Write},
-    template::{self, Library, Renderer},
+    template::{self, Delivered, Library, Renderer},
 };
 
 /// The most lines of the log that one request gets.
@@ -241,7 +243,7 @@ impl Desk {
                     .map_err(|e| e.to_string())?
                     .ok_or_else(|| format!("delivery {id} is not kept any more; choose another"))?;
                 let account = stored.summary.account.ok_or_else(|| format!("delivery {id} belongs to no account"))?;
-                template::context(&account, &stored.body)
+                self.seen(&Delivered { account: &account, id: Some(id), body: &stored.body })
             }
         };
         let preview: Preview = self.renderer.preview(text, &context).await;
@@ -310,6 +312,17 @@ impl Desk {
     fn any_account(&self) -> Result<AccountName, String> {
         let first = self.accounts.all().keys().next().cloned();
         first.map_or_else(|| "example".parse().map_err(|e: BadId| e.to_string()), Ok)
+    }
+
+    /// How webhooks of an account are read, also of one that is not configured any more.
+    pub(super) fn decode(&self, account: &AccountName) -> Arc<dyn Decode> {
+        self.accounts.get(account).map_or_else(|| Arc::new(Webhooks) as Arc<dyn Decode>, |known| known.decode())
+    }
+
+    /// What a template sees of a delivery.
+    fn seen(&self, delivered: &Delivered<'_>) -> Value {
+        let decode = self.decode(delivered.account);
+        self.hub.look(|board| template::context(delivered, &*decode, board))
     }
 }
 

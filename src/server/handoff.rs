@@ -52,7 +52,8 @@ impl Desk {
     /// What a template is shown on when nothing else is chosen: a made-up delivery, and the last 12 hours for a template
     /// of hand-offs. The names of the two are different.
     pub(super) fn sample(&self, account: &AccountName) -> Value {
-        let mut sample = template::sample_context(account);
+        let decode = self.decode(account);
+        let mut sample = self.hub.look(|board| template::sample_context(account, &*decode, board));
         let now = (self.now)();
         let from = now.checked_sub(USUAL).unwrap_or(now);
         let at = At { from, now, zone: &TimeZone::UTC };

@@ -217,7 +217,13 @@ pub enum PreviewLine<'a> {
         marked: bool,
     },
     Fault(String),
+    Warning(String),
     Remark(String),
+}
+
+/// More warnings are only counted: the output must stay in sight, also where there is little room.
+fn told_warnings(width: usize) -> usize {
+    if width < 60 { 1 } else { 3 }
 }
 
 impl Previewed {
@@ -231,8 +237,15 @@ impl Previewed {
             None => said("no preview yet", PreviewLine::Remark),
             Some(Err(cause)) => said(&format!("no preview: {cause}"), PreviewLine::Fault),
             Some(Ok(Preview::Broken(fault))) => said(&placed(fault), PreviewLine::Fault),
-            Some(Ok(Preview::Rendered { output, json, .. })) => {
+            Some(Ok(Preview::Rendered { output, json, warnings, .. })) => {
                 let mut out = vec![];
+                let told = told_warnings(inner);
+                for warning in warnings.iter().take(told) {
+                    out.extend(said(&placed(warning), PreviewLine::Warning));
+                }
+                if let Some(more @ 1..) = warnings.len().checked_sub(told) {
+                    out.extend(said(&format!("and {more} more"), PreviewLine::Warning));
+                }
                 let fault = json.as_ref().err().filter(|_| is_meant_as_json(output.as_str()));
                 if let Some(fault) = fault {
                     out.extend(said(&format!("not JSON, {}", placed(fault)), PreviewLine::Fault));
