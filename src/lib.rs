@@ -6,6 +6,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod core;
+pub mod forward;
 pub mod proto;
 pub mod provider;
 pub mod receiver;

@@ -104,7 +104,15 @@ fn remount(door: &Door, options: &str) {
 fn a_full_disk_is_503_with_the_cause_and_all_is_well_when_there_is_room() {
     let Some(door) = on_its_own_disk("3m") else { return a_file_that_may_not_grow() };
     door.is_apart();
-    let mut accepted = fill(&door, "QFULL");
+    let mut accepted = vec![];
+    // What was refused may make room: the log is carried into the database when nothing else comes.
+    for round in 0.. {
+        assert!(round < 20, "room again after each refusal\n{}", door.log());
+        accepted.extend(fill(&door, &format!("QFULL{round}X")));
+        if door.ready().is_some_and(|(status, _)| status == 503) {
+            break;
+        }
+    }
     says(&door, "no room left on the disk: free some");
 
     remount(&door, "size=64m");

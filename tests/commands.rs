@@ -6,62 +6,21 @@ use std::{
     process::{Command, Output},
 };
 
-use dogwatch::simulator::Simulator;
 use serde_json::Value;
-use support::simulated::{self, TOKEN};
+use support::{
+    commands::{Setup, code, setup},
+    simulated::TOKEN,
+};
 
 mod support;
 
 const BIN: &str = env!("CARGO_BIN_EXE_dogwatch");
 
-struct Setup {
-    simulator: Simulator,
-    dir: tempfile::TempDir,
-}
-
-async fn setup(incidents: usize) -> Setup {
-    let simulator = simulated::start(([127, 0, 0, 1], 0).into(), incidents, None).await;
-    let dir = tempfile::tempdir().expect("tempdir");
-    let config = format!(
-        "[[account]]\nname = \"prod\"\nprovider = \"pagerduty\"\nbase_url = \"{}\"\ntoken = {{ env = \"PD_TOKEN\" }}\n",
-        simulator.url()
-    );
-    fs::write(dir.path().join("config.toml"), config).expect("config");
-    Setup { simulator, dir }
-}
-
-impl Setup {
-    fn run(&self, args: &[&str]) -> Output {
-        Command::new(BIN)
-            .args(args)
-            .env_clear()
-            .env("PD_TOKEN", TOKEN)
-            .env("DOGWATCH_CONFIG", self.dir.path().join("config.toml"))
-            .env("DOGWATCH_STATE_DIR", self.dir.path().join("state"))
-            .output()
-            .expect("the binary runs")
-    }
-
-    fn json(&self, args: &[&str]) -> Value {
-        let output = self.run(args);
-        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-        serde_json::from_slice(&output.stdout).expect("json")
-    }
-
-    /// The open incidents as id and status.
-    fn open(&self) -> Vec<(String, String)> {
-        let output = self.run(&["incident", "list", "--format", "tsv"]);
-        assert_eq!(code(&output), 0, "{}", String::from_utf8_lossy(&output.stderr));
-        rows(&output)
-    }
-
-    fn faults(&self, faults: &str) {
-        simulated::set_faults(simulated::address(&self.simulator), faults);
-    }
-}
-
-fn code(output: &Output) -> i32 {
-    output.status.code().expect("not killed")
+/// The open incidents as id and status.
+fn open_incidents(setup: &Setup) -> Vec<(String, String)> {
+    let output = setup.run(&["incident", "list", "--format", "tsv"]);
+    assert_eq!(code(&output), 0, "{}", String::from_utf8_lossy(&output.stderr));
+    rows(&output)
 }
 
 fn rows(output: &Output) -> Vec<(String, String)> {
@@ -76,7 +35,7 @@ fn triggered(rows: &[(String, String)]) -> &str {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_incident_is_acknowledged_handed_off_noted_and_resolved() {
     let setup = setup(4).await;
-    let open = setup.open();
+    let open = open_incidents(&setup);
     assert_eq!(open.len(), 4);
     let id = triggered(&open);
 
@@ -99,7 +58,7 @@ async fn an_incident_is_acknowledged_handed_off_noted_and_resolved() {
     let resolved = setup.run(&["incident", "resolve", id]);
     assert_eq!(code(&resolved), 0, "{resolved:?}");
 
-    assert!(!setup.open().iter().any(|(known, _)| known == id));
+    assert!(!open_incidents(&setup).iter().any(|(known, _)| known == id));
     let all = rows(&setup.run(&["incident", "list", "--all", "--format", "tsv"]));
     assert!(all.contains(&(id.to_owned(), "resolved".to_owned())));
 }
@@ -107,7 +66,7 @@ async fn an_incident_is_acknowledged_handed_off_noted_and_resolved() {
 #[tokio::test(flavor = "multi_thread")]
 async fn some_of_several_failing_is_said_and_ends_with_3() {
     let setup = setup(3).await;
-    let open = setup.open();
+    let open = open_incidents(&setup);
     let id = triggered(&open);
     assert_eq!(code(&setup.run(&["incident", "resolve", id])), 0);
 
@@ -117,9 +76,9 @@ async fn some_of_several_failing_is_said_and_ends_with_3() {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(code(&output), 3, "{text}");
     assert!(text.contains("conflict, nothing was sent: it was resolved"), "{text}");
-    assert!(!setup.open().iter().any(|(known, _)| known == id), "it is not reopened");
+    assert!(!open_incidents(&setup).iter().any(|(known, _)| known == id), "it is not reopened");
     assert_eq!(code(&setup.run(&["incident", "ack", id, "--even-if-changed"])), 0);
-    assert!(setup.open().iter().any(|(known, _)| known == id), "asked for, it is");
+    assert!(open_incidents(&setup).iter().any(|(known, _)| known == id), "asked for, it is");
     assert_eq!(code(&setup.run(&["incident", "ack", "NOSUCH"])), 1);
 }
 
@@ -131,7 +90,7 @@ fn stdout(output: &Output) -> String {
 async fn a_query_lists_what_it_finds_and_says_what_it_leaves_out() {
     let setup = setup(6).await;
     let list = |args: &[&str]| setup.run(&[&["incident", "list", "--format", "tsv"], args].concat());
-    let all = setup.open();
+    let all = open_incidents(&setup);
     let (id, _) = &all[0];
     assert_eq!(code(&setup.run(&["incident", "resolve", id])), 0);
 
@@ -179,7 +138,7 @@ async fn a_saved_view_is_listed_by_its_name() {
 async fn acting_on_all_that_match_shows_them_first_and_touches_just_these() {
     let setup = setup(6).await;
     let matching = |id: &str| setup.run(&["incident", "list", "--format", "tsv", id]);
-    let before = setup.open();
+    let before = open_incidents(&setup);
     let wanted = rows(&matching("is:triggered urgency:high"));
     assert!(!wanted.is_empty() && wanted.len() < before.len(), "{wanted:?} of {before:?}");
 
@@ -187,12 +146,12 @@ async fn acting_on_all_that_match_shows_them_first_and_touches_just_these() {
     assert_eq!(code(&shown), 2);
     assert!(wanted.iter().all(|(id, _)| stdout(&shown).contains(id.as_str())), "{shown:?}");
     assert_eq!(stdout(&shown).lines().count(), wanted.len() + 1, "headings, and a line for each");
-    assert_eq!(setup.open(), before, "nothing was done");
+    assert_eq!(open_incidents(&setup), before, "nothing was done");
 
     let done = setup.run(&["incident", "ack", "--matching", "is:triggered urgency:high", "--yes"]);
     assert_eq!(code(&done), 0, "{done:?}");
     assert_eq!(stdout(&done).lines().count(), wanted.len());
-    for (id, status) in setup.open() {
+    for (id, status) in open_incidents(&setup) {
         let expected = if wanted.iter().any(|(known, _)| *known == id) {
             "acknowledged"
         } else {
@@ -205,7 +164,7 @@ async fn acting_on_all_that_match_shows_them_first_and_touches_just_these() {
     for args in [vec!["--matching", ""], vec!["--matching", "sttus:x"], vec!["--matching", "x", "P1"], vec![]] {
         assert_eq!(code(&setup.run(&[&["incident", "resolve"], args.as_slice()].concat())), 2, "{args:?}");
     }
-    let (one, _) = &setup.open()[0];
+    let (one, _) = &open_incidents(&setup)[0];
     let into_itself = setup.run(&["incident", "merge", one, "--into", one]);
     assert_eq!(code(&into_itself), 2, "{into_itself:?}");
     let shown = setup.run(&["incident", "merge", "--matching", "is:open", "--into", one]);
@@ -269,7 +228,7 @@ async fn who_is_on_call_for_a_team_is_answered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_in_trouble_is_never_no_incidents() {
     let setup = setup(3).await;
-    let before = setup.open();
+    let before = open_incidents(&setup);
 
     for faults in [
         r#"{"status":500,"percent":100}"#,
@@ -285,7 +244,7 @@ async fn a_provider_in_trouble_is_never_no_incidents() {
         assert_eq!(code(&oncall), 4, "{faults}: {oncall:?}");
         setup.faults("{}");
     }
-    assert_eq!(setup.open(), before);
+    assert_eq!(open_incidents(&setup), before);
 
     let Setup { simulator, dir } = setup;
     let url = simulator.url();
@@ -332,7 +291,7 @@ async fn a_first_start_without_a_provider_shows_nothing_and_says_why() {
 #[tokio::test(flavor = "multi_thread")]
 async fn doctor_names_what_it_found_and_the_store_is_ok() {
     let setup = setup(1).await;
-    setup.open();
+    open_incidents(&setup);
 
     let findings = setup.json(&["doctor", "--json"]);
     let text = findings.to_string();

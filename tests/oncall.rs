@@ -1,68 +1,9 @@
 //! On-call, services and maintenance as scripts see them: the real binary, against a simulated PagerDuty over real HTTP.
 
-use std::{
-    fs,
-    process::{Command, Output},
-};
-
-use dogwatch::simulator::Simulator;
 use serde_json::Value;
-use support::simulated::{self, TOKEN};
+use support::commands::{code, complained, printed, setup};
 
 mod support;
-
-const BIN: &str = env!("CARGO_BIN_EXE_dogwatch");
-
-struct Setup {
-    simulator: Simulator,
-    dir: tempfile::TempDir,
-}
-
-async fn setup(incidents: usize) -> Setup {
-    let simulator = simulated::start(([127, 0, 0, 1], 0).into(), incidents, None).await;
-    let dir = tempfile::tempdir().expect("tempdir");
-    let config = format!(
-        "[[account]]\nname = \"prod\"\nprovider = \"pagerduty\"\nbase_url = \"{}\"\ntoken = {{ env = \"PD_TOKEN\" }}\n",
-        simulator.url()
-    );
-    fs::write(dir.path().join("config.toml"), config).expect("config");
-    Setup { simulator, dir }
-}
-
-impl Setup {
-    fn run(&self, args: &[&str]) -> Output {
-        Command::new(BIN)
-            .args(args)
-            .env_clear()
-            .env("PD_TOKEN", TOKEN)
-            .env("TZ", "Europe/Berlin")
-            .env("DOGWATCH_CONFIG", self.dir.path().join("config.toml"))
-            .env("DOGWATCH_STATE_DIR", self.dir.path().join("state"))
-            .output()
-            .expect("the binary runs")
-    }
-
-    fn json(&self, args: &[&str]) -> Value {
-        let output = self.run(args);
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{args:?}: {output:?}"))
-    }
-
-    fn faults(&self, faults: &str) {
-        simulated::set_faults(simulated::address(&self.simulator), faults);
-    }
-}
-
-fn code(output: &Output) -> i32 {
-    output.status.code().expect("not killed")
-}
-
-fn printed(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).expect("UTF-8")
-}
-
-fn complained(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
 
 fn list<'a>(value: &'a Value, key: &str) -> &'a Vec<Value> {
     value[key].as_array().unwrap_or_else(|| panic!("{key} in {value}"))

@@ -4,57 +4,18 @@ use std::{
     fs,
     io::{BufRead as _, BufReader, Write as _},
     os::unix::net::UnixListener,
-    process::{Command, Output},
+    process::Command,
     thread,
 };
 
 use dogwatch::{
     core::board::Board,
     proto::{Access, FromServer, PROTOCOL},
-    simulator::Simulator,
 };
 use serde_json::Value;
-use support::simulated::{self, TOKEN};
+use support::commands::{code, printed, setup};
 
 mod support;
-
-struct Setup {
-    simulator: Simulator,
-    dir: tempfile::TempDir,
-}
-
-async fn setup(incidents: usize) -> Setup {
-    let simulator = simulated::start(([127, 0, 0, 1], 0).into(), incidents, None).await;
-    let dir = tempfile::tempdir().expect("tempdir");
-    let config = format!(
-        "[[account]]\nname = \"prod\"\nprovider = \"pagerduty\"\nbase_url = \"{}\"\ntoken = {{ env = \"PD_TOKEN\" }}\n",
-        simulator.url()
-    );
-    fs::write(dir.path().join("config.toml"), config).expect("config");
-    Setup { simulator, dir }
-}
-
-impl Setup {
-    fn run(&self, args: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_dogwatch"))
-            .args(args)
-            .env_clear()
-            .env("PD_TOKEN", TOKEN)
-            .env("TZ", "Europe/Berlin")
-            .env("DOGWATCH_CONFIG", self.dir.path().join("config.toml"))
-            .env("DOGWATCH_STATE_DIR", self.dir.path().join("state"))
-            .output()
-            .expect("the binary runs")
-    }
-}
-
-fn code(output: &Output) -> i32 {
-    output.status.code().expect("not killed")
-}
-
-fn text(output: &Output) -> &str {
-    std::str::from_utf8(&output.stdout).expect("UTF-8")
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_status_starts_nothing_and_does_not_take_not_knowing_for_a_quiet_night() {
@@ -62,7 +23,7 @@ async fn a_status_starts_nothing_and_does_not_take_not_knowing_for_a_quiet_night
 
     for format in ["plain", "tmux"] {
         let output = setup.run(&["status", "--format", format]);
-        assert_eq!((code(&output), text(&output)), (4, "open: not known\n"), "{output:?}");
+        assert_eq!((code(&output), printed(&output)), (4, "open: not known\n"), "{output:?}");
     }
 
     assert!(!setup.dir.path().join("state").exists(), "nothing was made");
@@ -75,10 +36,10 @@ async fn without_a_server_it_tells_what_the_last_one_knew_and_says_so() {
 
     let output = setup.run(&["status"]);
     assert_eq!(code(&output), 4, "{output:?}");
-    assert!(text(&output).contains('?') && text(&output).contains("no dogwatch runs"), "{output:?}");
-    assert!(text(&output).contains("mine)"), "who I am is kept: {output:?}");
+    assert!(printed(&output).contains('?') && printed(&output).contains("no dogwatch runs"), "{output:?}");
+    assert!(printed(&output).contains("mine)"), "who I am is kept: {output:?}");
 
-    let json: Value = serde_json::from_str(text(&setup.run(&["status", "--format", "json"]))).expect("json");
+    let json: Value = serde_json::from_str(printed(&setup.run(&["status", "--format", "json"]))).expect("json");
     let open = ["triggered", "acknowledged"].map(|status| json[status]["all"].as_u64().expect("a number"));
     assert_eq!(open.iter().sum::<u64>(), 3, "{json}");
     assert_eq!((&json["trusted"], &json["source"]), (&Value::Bool(false), &Value::from("store")));
@@ -105,7 +66,7 @@ fn a_running_server_is_asked() {
         .expect("the binary runs");
     server.join().expect("served");
 
-    let json: Value = serde_json::from_str(text(&output)).expect("json");
+    let json: Value = serde_json::from_str(printed(&output)).expect("json");
     assert_eq!(json["source"], "server", "{json}");
     assert_eq!(code(&output), 4, "no account: nothing is known");
 }
@@ -114,25 +75,25 @@ fn a_running_server_is_asked() {
 async fn a_shift_is_handed_off_in_the_words_of_a_template() {
     let setup = setup(4).await;
     let listed = setup.run(&["incident", "list", "--format", "tsv"]);
-    let id = text(&listed).split('\t').next().expect("an incident").to_owned();
+    let id = printed(&listed).split('\t').next().expect("an incident").to_owned();
     assert_eq!(code(&setup.run(&["incident", "note", &id, "-m", "tried turning it off\nand on"])), 0);
 
     let output = setup.run(&["handoff", "--since", "8h"]);
     assert_eq!(code(&output), 0, "{output:?}");
-    let digest = text(&output);
+    let digest = printed(&output);
     assert!(digest.starts_with("HAND-OFF ") && digest.contains("(8h)"), "{digest}");
     assert!(digest.contains("Open: 4 ("), "{digest}");
     assert!(digest.contains(": tried turning it off / and on"), "{digest}");
 
     let output = setup.run(&["handoff", "--since", "8h", "--format", "json"]);
-    let json: Value = serde_json::from_str(text(&output)).expect("json");
+    let json: Value = serde_json::from_str(printed(&output)).expect("json");
     assert_eq!(json["facts"]["counts"]["open"], 4, "{json}");
 
     let templates = setup.dir.path().join("state/templates");
     fs::create_dir_all(&templates).expect("directory");
     fs::write(templates.join("handoff-short.hbs"), "{{counts.open}} open, {{shift.zone}}").expect("template");
     let output = setup.run(&["handoff", "--template", "handoff-short"]);
-    assert!(text(&output).starts_with("4 open, CE"), "{output:?}");
+    assert!(printed(&output).starts_with("4 open, CE"), "{output:?}");
 
     for (args, said) in [
         (["handoff", "--since", "soon"], "--since: `soon` is no time"),
@@ -148,10 +109,10 @@ async fn a_shift_is_handed_off_in_the_words_of_a_template() {
 async fn a_hand_off_from_a_provider_that_fails_says_that_it_may_not_be_all() {
     let setup = setup(2).await;
     assert_eq!(code(&setup.run(&["incident", "list"])), 0);
-    simulated::set_faults(simulated::address(&setup.simulator), r#"{"status":500,"percent":100}"#);
+    setup.faults(r#"{"status":500,"percent":100}"#);
 
     let output = setup.run(&["handoff", "--since", "1h"]);
 
     assert_eq!(code(&output), 4, "{output:?}");
-    assert!(text(&output).contains("THIS MAY NOT BE ALL") && text(&output).contains("Open: 2 ("), "{output:?}");
+    assert!(printed(&output).contains("THIS MAY NOT BE ALL") && printed(&output).contains("Open: 2 ("), "{output:?}");
 }

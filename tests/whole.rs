@@ -305,6 +305,10 @@ fn text_from_outside_is_shown_as_pictures_and_never_drives_the_terminal() {
     console.shows("Full␊of ␛[?1049l␛[2J ␛]52");
     console.press("\r", &format!("prod/{id}"));
     console.shows(pictures);
+    // What lies around it may come only now, and what was the end is the end no more.
+    console.0.press("G");
+    console
+        .until("the end, or what lies around it", |screen| screen.contains("Timeline") || screen.contains("How usual"));
     console.press("G", "Timeline");
     console.press("\x1b", "1 listed");
     console.press("3", "[3 Webhooks]");

@@ -90,6 +90,7 @@ pub(crate) fn account() -> Account {
         cannot_act: None,
         rest_off: None,
         skew: None,
+        left: vec![],
         rest: Freshness { last_success: Some(ago(12)), failure: None },
         on_call: Freshness { last_success: Some(ago(12)), failure: None },
         poll_seconds: 30,
@@ -282,12 +283,15 @@ pub(crate) fn delivery(id: i64, seconds_ago: i64, verdict: Verdict, event: &str)
         Verdict::Duplicate => (202, "event id seen before (delivery 2)"),
         Verdict::Undecodable => (202, "not JSON: expected value at line 1 column 1"),
         Verdict::Rejected => (401, "no signature matches any configured secret"),
+        Verdict::Sent => (200, "200 OK"),
+        Verdict::Failed => (500, "500 Internal Server Error"),
     };
-    let genuine = verdict != Verdict::Rejected;
+    let genuine = matches!(verdict, Verdict::Accepted | Verdict::Duplicate | Verdict::Undecodable);
+    let outgoing = matches!(verdict, Verdict::Sent | Verdict::Failed);
     DeliverySummary {
         id: DeliveryId(id),
         at: ago(seconds_ago),
-        direction: Direction::Incoming,
+        direction: if outgoing { Direction::Outgoing } else { Direction::Incoming },
         account: Some(account_name()),
         verdict,
         reason: shown(reason),
@@ -301,6 +305,7 @@ pub(crate) fn delivery(id: i64, seconds_ago: i64, verdict: Verdict, event: &str)
         proof: genuine.then(|| Proof { scheme: Scheme::PagerdutyV3, secret: shown("env PD_SECRET") }),
         altered: false,
         changed: None,
+        target: outgoing.then(|| "chat".parse().expect("name")),
     }
 }
 
@@ -339,6 +344,7 @@ pub(crate) fn board() -> Board {
     let done = Outcome::Confirmed { notice: None };
     Board {
         upkeep: crate::core::freshness::Upkeep::default(),
+        targets: vec![],
         incidents: incidents().into_iter().map(|incident| (incident.key.clone(), incident)).collect(),
         accounts: [(account_name(), account_board)].into(),
         deliveries: deliveries().into(),

@@ -45,6 +45,8 @@ pub fn troubles(model: &Model) -> Vec<Trouble> {
         rest(&mut out, model, &board.account);
     }
     for account in model.board.accounts.values().map(|board| &board.account) {
+        let left = account.left_words(model.now);
+        out.extend(left.map(|words| trouble(Tone::Caution, format!("{}: {words}", account.name))));
         let skew = account.skew_words().map(|words| trouble(Tone::Alarm, format!("{}: {words}", account.name)));
         out.extend(skew);
     }

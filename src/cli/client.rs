@@ -120,21 +120,17 @@ impl Client {
 
     /// Waits until every account with REST was asked since this was opened, with success or without: what is
     /// kept from earlier is not good enough for a script. A running server is told to ask now. Complains of a clock
-    /// that is off.
+    /// that is off, and of what left the view.
     pub(super) async fn ask_the_providers(&mut self) -> Result<(), Failure> {
         self.wait_for_the_providers().await?;
-        for skew in self.skews() {
-            output::complain(&skew);
-        }
+        self.cautions().iter().for_each(|caution| output::complain(caution));
         Ok(())
     }
 
     /// The same for incidents alone: who is on call takes several requests more.
     pub(super) async fn ask_for_incidents(&mut self) -> Result<(), Failure> {
         self.wait_for(|account| vec![&account.rest]).await?;
-        for skew in self.skews() {
-            output::complain(&skew);
-        }
+        self.cautions().iter().for_each(|caution| output::complain(caution));
         Ok(())
     }
 
@@ -173,10 +169,12 @@ impl Client {
         doubts(&self.board, Timestamp::now())
     }
 
-    /// Whose clocks differ, in words.
-    fn skews(&self) -> Vec<String> {
+    /// Whose clocks differ, and which incidents left the view, in words.
+    fn cautions(&self) -> Vec<String> {
+        let now = Timestamp::now();
+        let of = |account: &Account| [account.skew_words(), account.left_words(now)].into_iter().flatten();
         let accounts = self.board.accounts.values().map(|known| &known.account);
-        accounts.filter_map(|account| Some(format!("{}: {}", account.name, account.skew_words()?))).collect()
+        accounts.flat_map(|account| of(account).map(|words| format!("{}: {words}", account.name))).collect()
     }
 
     /// The accounts of which only what webhooks told is known.

@@ -9,11 +9,13 @@ use serde_json::json;
 use super::{Exit, Failure, Outcome, Places, output, worker_command};
 use crate::{
     core::{
+        board::Board,
         id::AccountName,
         template::{Fault, Preview},
         text::Shown,
     },
-    template::{self as templates, Cases, Job, Library, Limits, Renderer},
+    provider::pagerduty::Webhooks,
+    template::{self as templates, Cases, Delivered, Job, Library, Limits, Renderer},
 };
 
 #[derive(Subcommand)]
@@ -111,7 +113,9 @@ async fn render(template: &PathBuf, event: &PathBuf, args: &RenderArgs) -> Outco
     let source = String::from_utf8(read(template)?)
         .map_err(|_| Failure::new(Exit::Failed, format!("{}: not UTF-8", template.display())))?;
     let account: AccountName = "example".parse().map_err(|e| Failure::new(Exit::Failed, e))?;
-    let context = templates::context(&account, &read(event)?);
+    let body = read(event)?;
+    let delivered = Delivered { account: &account, id: None, body: &body };
+    let context = templates::context(&delivered, &Webhooks, &Board::default());
     let renderer = renderer(args)?;
     let job = Job { now: args.now, ..Job::new(&source, &context) };
     if args.json {

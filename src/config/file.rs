@@ -88,7 +88,19 @@ impl Reading<'_, '_> {
         let views = self.views(root);
         let notify = root.section("notify", "notify", self.to).map(|s| self.notify(&s)).unwrap_or_default();
         let runbooks = self.runbooks(root);
-        Settings { receiver, server, people, store, actions, accounts, views, notify, runbooks, integrations }
+        Settings {
+            receiver,
+            server,
+            people,
+            store,
+            actions,
+            accounts,
+            views,
+            notify,
+            runbooks,
+            integrations,
+            targets: vec![],
+        }
     }
 
     fn store(&mut self, section: &Section<'_>) -> StoreSettings {

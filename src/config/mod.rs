@@ -29,7 +29,14 @@ pub use values::public_url;
 
 use ipnet::IpNet;
 
-use crate::core::{id::AccountName, notify::Notify, runbook::Rule, sender::Demand, view::SavedViews};
+use crate::core::{
+    forward::EventType,
+    id::{AccountName, TargetName},
+    notify::Notify,
+    runbook::Rule,
+    sender::Demand,
+    view::SavedViews,
+};
 
 /// The commented sample that [`init`] writes: every key, each with its default or an example.
 pub const SAMPLE: &str = include_str!("../../assets/config.sample.toml");
@@ -53,6 +60,8 @@ pub struct Settings {
     pub runbooks: Vec<Rule>,
     /// In the order of the file; names are unique.
     pub integrations: Vec<IntegrationSettings>,
+    /// In the order of the file; names are unique.
+    pub targets: Vec<TargetSettings>,
 }
 
 /// `[receiver]`: the door for webhooks.
@@ -143,6 +152,30 @@ pub struct IntegrationSettings {
     pub routing_key: SecretRef,
     /// Scheme, host and port, no slash at the end. Plain http only to this machine.
     pub base_url: String,
+}
+
+/// `[[target]]`: where outgoing webhooks go.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TargetSettings {
+    pub name: TargetName,
+    /// The whole address, https or http; knowing it can be all it takes to send there, so it may be a secret.
+    pub url: SecretRef,
+    /// Of Basic authentication.
+    pub basic: Option<(String, SecretRef)>,
+    /// Added to each request: name and value.
+    pub headers: Vec<(String, SecretRef)>,
+    /// The events that are sent; none by default.
+    pub events: Vec<EventType>,
+    pub enabled: bool,
+    pub linked: bool,
+    /// The name of a template of the library; `None`: the default body.
+    pub template: Option<String>,
+    /// Of incidents, in the query language; checked.
+    pub filter: Option<String>,
+    pub retries: u32,
+    /// Signs with `webhook-signature` (Standard Webhooks).
+    pub secret: Option<SecretRef>,
+    pub allow_link_local: bool,
 }
 
 /// Who the incidents come from.

@@ -10,6 +10,7 @@ use super::{
     action::Action,
     delivery::{DeliverySummary, NOTHING},
     escalation::Policy,
+    forward::TargetSummary,
     freshness::{Account, Door, Upkeep},
     id::{AccountName, IncidentKey, PolicyId, TeamId},
     incident::{Incident, Named, Observation, Source, Status},
@@ -62,6 +63,7 @@ pub enum Change {
         account: AccountName,
         services: Services,
     },
+    Targets(Vec<TargetSummary>),
 }
 
 /// What belongs to one account beside its incidents.
@@ -123,6 +125,9 @@ pub struct Board {
     pub door: Door,
     #[serde(default)]
     pub upkeep: Upkeep,
+    /// By name.
+    #[serde(default)]
+    pub targets: Vec<TargetSummary>,
 }
 
 impl Board {
@@ -229,6 +234,7 @@ impl Board {
                     board.services.clone_from(services);
                 }
             }
+            Change::Targets(targets) => self.targets.clone_from(targets),
         }
     }
 
@@ -327,6 +333,7 @@ pub(super) mod tests {
             proof: None,
             altered: false,
             changed: None,
+            target: None,
         }
     }
 

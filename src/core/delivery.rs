@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
-    id::{AccountName, DeliveryId, EventId, IncidentKey},
+    id::{AccountName, DeliveryId, EventId, IncidentKey, TargetName},
     incident::Observation,
     text::{Shown, ShownBody},
 };
@@ -30,6 +30,10 @@ pub enum Verdict {
     Undecodable,
     /// Not taken: wrong or missing signature, too large, encoded …
     Rejected,
+    /// Went out, and its target took it.
+    Sent,
+    /// Went out, or was to, and its target did not take it as far as we know.
+    Failed,
 }
 
 impl Verdict {
@@ -39,8 +43,14 @@ impl Verdict {
             Self::Duplicate => "duplicate",
             Self::Undecodable => "undecodable",
             Self::Rejected => "rejected",
+            Self::Sent => "sent",
+            Self::Failed => "failed",
         }
     }
+
+    /// Every verdict: first those of what comes in, then those of what goes out.
+    pub const ALL: [Self; 6] =
+        [Self::Accepted, Self::Duplicate, Self::Undecodable, Self::Rejected, Self::Sent, Self::Failed];
 }
 
 /// How a sender proves who it is.
@@ -171,6 +181,9 @@ pub struct DeliverySummary {
     pub altered: bool,
     /// What it changed, in words, once it was applied.
     pub changed: Option<Shown>,
+    /// Where it was sent to; `None` of those that came in.
+    #[serde(default)]
+    pub target: Option<TargetName>,
 }
 
 /// What [`DeliverySummary::changed`] begins with when nothing was changed.
@@ -181,8 +194,9 @@ impl DeliverySummary {
     pub fn cannot_be_replayed(&self) -> Option<&'static str> {
         match (self.verdict, self.direction) {
             (_, Direction::Outgoing) => Some("it went out, there is nothing to apply"),
-            (Verdict::Rejected, _) => Some("it was rejected, so nobody knows whether it is genuine"),
+            (Verdict::Rejected, Direction::Incoming) => Some("it was rejected, so nobody knows whether it is genuine"),
             _ if self.altered => Some("its content is not that of the first delivery of its event"),
+            (Verdict::Sent | Verdict::Failed, Direction::Incoming) => Some("it went out, there is nothing to apply"),
             (Verdict::Accepted | Verdict::Duplicate | Verdict::Undecodable, Direction::Incoming) => None,
         }
     }

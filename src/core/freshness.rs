@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 pub use super::push::Push;
 use super::{
-    id::{AccountName, UserId},
+    id::{AccountName, IncidentId, UserId},
     incident::Named,
+    left::{self, Left},
     text::Shown,
     words::about,
 };
@@ -106,6 +107,9 @@ pub struct Account {
     /// The provider's clock minus that of the server's host, when they are too far apart to be left unsaid.
     #[serde(default)]
     pub skew: Option<SignedDuration>,
+    /// In the order in which they were missed.
+    #[serde(default)]
+    pub left: Vec<Left>,
 }
 
 /// Clocks that differ by less are taken for the same.
@@ -118,6 +122,16 @@ impl Account {
         let way = if skew.is_negative() { "ahead of" } else { "behind" };
         let by = about(skew);
         Some(format!("server's clock is {by} {way} {}'s: set it, its times are off", self.provider))
+    }
+
+    /// Which incidents left the view, as far as nothing more can be found out about them, in words.
+    pub fn left_words(&self, now: Timestamp) -> Option<String> {
+        left::summary(&self.left, now)
+    }
+
+    /// What is to be said of an incident that left the view.
+    pub fn left(&self, id: &IncidentId) -> Option<&Left> {
+        self.left.iter().rev().find(|left| left.id == *id)
     }
 
     /// What time it is at the provider when it is `now` here: what it dates is as old as that says.
@@ -187,6 +201,7 @@ pub(super) mod tests {
             on_call: Freshness::default(),
             poll_seconds: 30,
             skew: None,
+            left: vec![],
             push: Push::default(),
         }
     }

@@ -95,6 +95,8 @@ ids! {
     AlertId;
     /// A custom field's id at the provider.
     FieldId;
+    /// The name of a `[[target]]` of outgoing webhooks.
+    TargetName;
     /// The signed id of one webhook event (`event.id` at `PagerDuty`): what duplicates are known by.
     EventId;
 }

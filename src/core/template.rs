@@ -143,8 +143,15 @@ pub struct Fault {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Preview {
-    /// Rendered. `json` says whether the output is JSON, and where it stops being so.
-    Rendered { output: ShownBody, json: Result<(), Fault>, bytes: u64 },
+    /// Rendered. `json` says whether the output is JSON, and where it stops being so; `warnings` what the template does
+    /// that is perhaps not meant.
+    Rendered {
+        output: ShownBody,
+        json: Result<(), Fault>,
+        bytes: u64,
+        #[serde(default)]
+        warnings: Vec<Fault>,
+    },
     /// Not rendered.
     Broken(Fault),
 }

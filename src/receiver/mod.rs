@@ -252,7 +252,10 @@ async fn hook(
     };
     match judged.verdict {
         Verdict::Rejected => inner.reject(new, status).await,
-        Verdict::Accepted | Verdict::Undecodable | Verdict::Duplicate => inner.accept(new, status, observation).await,
+        // What goes out is never judged here.
+        Verdict::Accepted | Verdict::Undecodable | Verdict::Duplicate | Verdict::Sent | Verdict::Failed => {
+            inner.accept(new, status, observation).await
+        }
     }
 }
 

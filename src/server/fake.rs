@@ -574,6 +574,7 @@ pub(super) fn desk_of(settings: AccountSettings, provider: Arc<dyn Provider>, di
         cannot_act: None,
         rest_off: None,
         skew: None,
+        left: vec![],
         rest: Freshness::default(),
         on_call: Freshness::default(),
         poll_seconds: 30,

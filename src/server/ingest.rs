@@ -185,6 +185,7 @@ fn tell_push(push: &mut Push, summary: &DeliverySummary) {
     match summary.verdict {
         Verdict::Accepted | Verdict::Duplicate | Verdict::Undecodable => push.delivered(summary.at),
         Verdict::Rejected => push.refused(summary),
+        Verdict::Sent | Verdict::Failed => {}
     }
 }
 
@@ -239,6 +240,7 @@ mod tests {
             proof: None,
             altered: false,
             changed: None,
+            target: None,
         };
         Arrival { summary, observation: Some(seen), commit_us: 1300 }
     }

@@ -345,6 +345,7 @@ fn first_look(settings: &AccountSettings) -> freshness::Account {
         cannot_act: no_token.clone(),
         rest_off: no_token,
         skew: None,
+        left: vec![],
         rest: Freshness::default(),
         on_call: Freshness::default(),
         poll_seconds: u32::try_from(settings.poll.as_secs()).unwrap_or(u32::MAX),

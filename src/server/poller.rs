@@ -31,7 +31,8 @@ use crate::{
         delivery::Verdict,
         freshness::{self, Failure, Freshness},
         id::{AccountName, IncidentId, IncidentKey},
-        incident::Observation,
+        incident::{Incident, Observation},
+        left::{self, Fate, Left},
     },
     provider::{Provider, ProviderError},
 };
@@ -177,6 +178,8 @@ struct Round {
     log: Option<Log>,
     /// Open on the board, and in no list of the provider's any more.
     left: Vec<IncidentKey>,
+    /// Those that it did not show when asked for alone.
+    unknown: Vec<Left>,
     /// Requests that a round takes which asks for everything, and one which asks for changes.
     cost: Cost,
     /// Changes that REST told first, and when: push has until the end of its grace to tell them too.
@@ -209,6 +212,7 @@ impl Round {
             all_due: Instant::now(),
             log: None,
             left: vec![],
+            unknown: vec![],
             cost: Cost::default(),
             unpushed: BTreeMap::new(),
             push_grace: PUSH_GRACE,
@@ -307,7 +311,9 @@ impl Round {
             self.all_at = Some(now);
             self.all_due = if self.cost.all <= FEW { now } else { now + ALL_EVERY };
         }
-        self.look_after_those_that_left(provider).await?;
+        let looked = self.look_after_those_that_left(provider).await;
+        self.tell_which_left(asked_at);
+        looked?;
         self.complete_to = Some(theirs(provider, asked_at));
         self.count_what_push_missed(asked_at);
         Ok(())
@@ -378,13 +384,44 @@ impl Round {
         Ok(())
     }
 
+    /// Says which incidents left the view and are not asked for yet, and which are not shown any more.
+    fn tell_which_left(&mut self, asked_at: Timestamp) {
+        let board = |board: &Board| {
+            let known =
+                board.accounts.get(&self.asker.name).map(|known| known.account.left.clone()).unwrap_or_default();
+            let since = |id: &IncidentId| known.iter().find(|left| left.id == *id).map_or(asked_at, |left| left.at);
+            let waiting = self.left.iter().filter_map(|key| board.incidents.get(key));
+            let waiting = waiting.filter(|incident| incident.state.status.is_open());
+            let waiting: Vec<_> = waiting.map(|one| Left::of(one, since(&one.key.id), Fate::Asked)).collect();
+            let back =
+                |left: &Left| board.incidents.keys().any(|key| key.account == self.asker.name && key.id == left.id);
+            let back: BTreeSet<_> = self.unknown.iter().filter(|left| back(left)).map(|left| left.id.clone()).collect();
+            (known, waiting, back)
+        };
+        let (known, mut waiting, back) = self.asker.desk.hub.look(board);
+        self.unknown.retain(|left| asked_at.duration_since(left.at) < left::TOLD && !back.contains(&left.id));
+        self.unknown.drain(..self.unknown.len().saturating_sub(left::MOST));
+        waiting.extend(self.unknown.iter().cloned());
+        if waiting != known {
+            self.asker.note(|account| account.left = waiting);
+        }
+    }
+
     /// Asks for one incident.
     async fn ask_for(&mut self, provider: &dyn Provider, key: &IncidentKey) -> Result<(), ProviderError> {
         let asked_at = (self.asker.desk.now)();
         match provider.incident(&key.id).await {
             Ok(seen) => self.take(vec![seen], asked_at).await,
             // Gone, or moved to where this key may not look: nothing more can be said of it.
-            Err(ProviderError::NotFound { .. } | ProviderError::Forbidden { .. }) => self.asker.desk.forget(key).await,
+            Err(ProviderError::NotFound { .. } | ProviderError::Forbidden { .. }) => {
+                let open = |known: &&Incident| known.state.status.is_open();
+                let left = |board: &Board| {
+                    let known = board.incidents.get(key).filter(open);
+                    known.map(|known| Left::of(known, asked_at, Fate::Unknown))
+                };
+                self.unknown.extend(self.asker.desk.hub.look(left));
+                self.asker.desk.forget(key).await;
+            }
             // One that cannot be read does not keep the others from being shown.
             Err(error @ (ProviderError::Unreadable { .. } | ProviderError::Refused { .. })) => {
                 tracing::warn!(incident.id = %key.id, %error, "an incident cannot be read");

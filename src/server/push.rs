@@ -242,6 +242,7 @@ mod tests {
                 proof: None,
                 altered: false,
                 changed: None,
+                target: None,
             };
             self.watch.desk.hub.publish(Change::Delivery(Box::new(summary)));
         }

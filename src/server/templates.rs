@@ -1,18 +1,22 @@
 //! Templates: read, saved with who did it, rendered for a preview, and their former versions.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::{desk::Desk, people::Caller};
 use crate::{
     core::{
         board::Change,
+        delivery::Decode,
         field::Field,
         id::{AccountName, BadId, DeliveryId},
         template::{Subject, Version},
         text::Shown,
     },
     proto::Answer,
-    template,
+    provider::pagerduty::Webhooks,
+    template::{self, Delivered},
 };
 
 impl Desk {
@@ -92,7 +96,18 @@ impl Desk {
         let found = self.store.read(move |reader| reader.delivery(id)).await.map_err(|e| e.to_string())?;
         let stored = found.ok_or_else(|| format!("delivery {id} is not kept any more; choose another"))?;
         let account = stored.summary.account.ok_or_else(|| format!("delivery {id} belongs to no account"))?;
-        Ok(template::context(&account, &stored.body))
+        Ok(self.seen(&Delivered { account: &account, id: Some(id), body: &stored.body }))
+    }
+
+    /// How webhooks of an account are read, also of one that is not configured any more.
+    pub(super) fn decode(&self, account: &AccountName) -> Arc<dyn Decode> {
+        self.accounts.get(account).map_or_else(|| Arc::new(Webhooks) as Arc<dyn Decode>, |known| known.decode())
+    }
+
+    /// What a template sees of a delivery.
+    pub(super) fn seen(&self, delivered: &Delivered<'_>) -> Value {
+        let decode = self.decode(delivered.account);
+        self.hub.look(|board| template::context(delivered, &*decode, board))
     }
 
     /// The account that a sample event is said to be of.

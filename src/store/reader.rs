@@ -19,7 +19,7 @@ use super::{PrunedFor, StoreError, files, pack, schema};
 use crate::core::{
     action::{Action, By, Verb},
     delivery::{DeliverySummary, Direction, Proof, Scheme, Timings, Verdict},
-    id::{AccountName, ActionId, DeliveryId, EventId, IncidentId, IncidentKey},
+    id::{AccountName, ActionId, DeliveryId, EventId, IncidentId, IncidentKey, TargetName},
     incident::Incident,
     push::PING,
     text::Shown,
@@ -89,7 +89,7 @@ pub struct Reader {
 
 pub(super) const SUMMARY: &str = "id, at, account, verdict, reason, status, event_id, event_type, incident, subject,
      read_us + check_us + commit_us AS latency_us, size, scheme,
-     secret, altered, changed";
+     secret, altered, changed, target";
 
 const ACTION: &str = "id, at, actor, uid, name, verb, outcomes";
 
@@ -314,10 +314,11 @@ pub(super) fn summary(row: &Row<'_>) -> rusqlite::Result<DeliverySummary> {
     let account = checked_if_any(row, "account", AccountName::new)?;
     let incident = checked_if_any(row, "incident", IncidentId::new)?;
     let shown = |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<String>>(column)?.map(|text| Shown::line(&text)));
+    let target = checked_if_any(row, "target", TargetName::new)?;
     Ok(DeliverySummary {
         id: DeliveryId(row.get("id")?),
         at: timestamp(row, "at")?,
-        direction: Direction::Incoming,
+        direction: if target.is_some() { Direction::Outgoing } else { Direction::Incoming },
         verdict: checked(row, "verdict", |word| verdict(&word))?,
         reason: Shown::line(&row.get::<_, String>("reason")?),
         status: row.get("status")?,
@@ -330,6 +331,7 @@ pub(super) fn summary(row: &Row<'_>) -> rusqlite::Result<DeliverySummary> {
         proof: proof(row)?,
         altered: row.get("altered")?,
         changed: shown("changed")?,
+        target,
         account,
     })
 }
@@ -371,8 +373,10 @@ fn verb(text: &str) -> serde_json::Result<Verb> {
 }
 
 fn verdict(word: &str) -> Result<Verdict, String> {
-    let all = [Verdict::Accepted, Verdict::Duplicate, Verdict::Undecodable, Verdict::Rejected];
-    all.into_iter().find(|verdict| verdict.word() == word).ok_or_else(|| format!("no verdict is called {word}"))
+    Verdict::ALL
+        .into_iter()
+        .find(|verdict| verdict.word() == word)
+        .ok_or_else(|| format!("no verdict is called {word}"))
 }
 
 /// Whether the body of delivery `id` is what its digest was made of.

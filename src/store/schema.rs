@@ -26,6 +26,11 @@ use super::{StoreError, files};
 ///   `word` those of its words that `words` calls common, to find them by their beginnings, and `log.looked_at` the
 ///   one up to which was looked whether they still stand anywhere. Merging is done in slices,
 ///   so `SQLite` is kept from doing it at a commit.
+/// - `target` is where a delivery was sent to, NULL for those that came in; `response` the first of what was answered.
+///   The only way to let a CHECK know of more verdicts without writing the table anew is to edit its text.
+/// - `event` holds what happened to incidents while a target waits for it or its attempts are in the log; `forward` what
+///   waits, an event for a target each: `attempt` counts those begun, `begun` is when the one under way was, `due` when the
+///   next may be. `told` are the events that happen once to an incident. `target` is how those stand that were tried.
 /// - Times are nanoseconds since 1970, UTC.
 const MIGRATIONS: &[&str] = &[
     "
@@ -172,6 +177,43 @@ const MIGRATIONS: &[&str] = &[
         UPDATE tally SET deliveries = deliveries - 1 WHERE account = ifnull(OLD.account, '')
             AND verdict = OLD.verdict AND event_type = ifnull(OLD.event_type, '');
     END;
+",
+    "
+    PRAGMA writable_schema = ON;
+    UPDATE sqlite_schema SET sql = replace(sql, '''rejected'')', '''rejected'', ''sent'', ''failed'')')
+        WHERE type = 'table' AND name = 'delivery';
+    PRAGMA writable_schema = RESET;
+    ALTER TABLE delivery ADD COLUMN target TEXT;
+    ALTER TABLE delivery ADD COLUMN response BLOB;
+    CREATE INDEX delivery_target ON delivery (target, id) WHERE target IS NOT NULL;
+    CREATE TABLE event (
+        id TEXT PRIMARY KEY,
+        at INTEGER NOT NULL,
+        account TEXT NOT NULL,
+        incident TEXT NOT NULL,
+        event TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE forward (
+        id INTEGER PRIMARY KEY,
+        event TEXT NOT NULL REFERENCES event (id),
+        target TEXT NOT NULL,
+        account TEXT NOT NULL,
+        incident TEXT NOT NULL,
+        attempt INTEGER NOT NULL DEFAULT 0,
+        begun INTEGER,
+        due INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX forward_target ON forward (target, id);
+    CREATE TABLE told (
+        account TEXT NOT NULL,
+        incident TEXT NOT NULL,
+        event_type TEXT NOT NULL,
+        PRIMARY KEY (account, incident, event_type)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE target (
+        name TEXT PRIMARY KEY,
+        state TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
 ",
 ];
 

@@ -60,7 +60,7 @@ impl Prepared {
 /// Bytes kept of its body.
 fn kept(new: &NewDelivery, verdict: Verdict) -> usize {
     match verdict {
-        Verdict::Accepted | Verdict::Undecodable => new.body.len(),
+        Verdict::Accepted | Verdict::Undecodable | Verdict::Sent | Verdict::Failed => new.body.len(),
         Verdict::Duplicate | Verdict::Rejected => new.body.len().min(RING_BODY),
     }
 }
@@ -91,7 +91,7 @@ pub(super) fn record(db: &Connection, prepared: &Prepared) -> Result<DeliverySum
 fn event_of(Prepared { new, digest, .. }: &Prepared) -> Option<(&AccountName, String)> {
     match new.verdict {
         Verdict::Accepted | Verdict::Undecodable => {}
-        Verdict::Duplicate | Verdict::Rejected => return None,
+        Verdict::Duplicate | Verdict::Rejected | Verdict::Sent | Verdict::Failed => return None,
     }
     let id = match &new.decoded {
         Some(decoded) => decoded.event_id.as_str().to_owned(),
@@ -133,6 +133,7 @@ fn summary(new: &NewDelivery) -> DeliverySummary {
         proof: new.proof.clone(),
         altered: false,
         changed: None,
+        target: None,
     }
 }
 
@@ -177,7 +178,7 @@ fn insert_delivery(db: &Connection, line: &DeliverySummary, prepared: &Prepared)
 /// Lets the oldest fall out of a ring that is full.
 fn prune(db: &Connection, verdict: Verdict) -> Result<()> {
     let sql = match verdict {
-        Verdict::Accepted | Verdict::Undecodable => return Ok(()),
+        Verdict::Accepted | Verdict::Undecodable | Verdict::Sent | Verdict::Failed => return Ok(()),
         Verdict::Duplicate => {
             "DELETE FROM delivery WHERE verdict = 'duplicate' AND id <=
              (SELECT id FROM delivery WHERE verdict = 'duplicate' ORDER BY id DESC LIMIT 1 OFFSET ?1)"

@@ -22,10 +22,19 @@ use crate::core::{
 
 /// What ships with dogwatch.
 pub(super) const BUILT_IN: &[(&str, &str)] = &[
+    ("digest", include_str!("../../assets/templates/digest.hbs")),
+    ("discord", include_str!("../../assets/templates/discord.hbs")),
+    ("email", include_str!("../../assets/templates/email.hbs")),
+    ("google-chat", include_str!("../../assets/templates/google-chat.hbs")),
     ("handoff", include_str!("../../assets/templates/handoff.hbs")),
+    ("jira", include_str!("../../assets/templates/jira.hbs")),
+    ("mattermost", include_str!("../../assets/templates/mattermost.hbs")),
+    ("pagerduty-events", include_str!("../../assets/templates/pagerduty-events.hbs")),
     ("plain", include_str!("../../assets/templates/plain.hbs")),
+    ("servicenow", include_str!("../../assets/templates/servicenow.hbs")),
     ("slack", include_str!("../../assets/templates/slack.hbs")),
     ("teams", include_str!("../../assets/templates/teams.hbs")),
+    ("zendesk", include_str!("../../assets/templates/zendesk.hbs")),
 ];
 
 const ENDING: &str = ".hbs";
@@ -232,7 +241,7 @@ mod tests {
         let (_dir, library) = library();
         let list = library.list().expect("list");
 
-        assert_eq!(list.iter().map(|t| t.name.as_str()).collect::<Vec<_>>(), ["handoff", "plain", "slack", "teams"]);
+        assert!(list.iter().map(|t| t.name.as_str()).eq(BUILT_IN.iter().map(|(name, _)| *name)));
         assert!(list.iter().all(|t| t.built_in && t.saved_at.is_none()));
         assert!(library.read("slack").expect("text").contains("blocks"));
         assert!(matches!(library.read("nothing"), Err(LibraryError::Missing(_))));
@@ -248,12 +257,9 @@ mod tests {
 
         assert_eq!(library.read("slack").expect("text"), "mine");
         let list = library.list().expect("list");
-        assert_eq!(
-            list.iter().map(|t| t.name.as_str()).collect::<Vec<_>>(),
-            ["handoff", "own", "plain", "slack", "teams"]
-        );
+        assert_eq!(list.len(), BUILT_IN.len() + 1);
         assert!(list.iter().all(|t| t.built_in == t.saved_at.is_none()));
-        assert!(!list[3].built_in);
+        assert!(list.iter().all(|t| t.built_in != ["own", "slack"].contains(&t.name.as_str())));
     }
 
     #[test]

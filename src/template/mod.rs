@@ -19,8 +19,8 @@ mod samples;
 mod worker;
 
 pub use cases::{Case, Cases};
-pub use check::check;
-pub use context::{SAMPLE_BODY, context, sample_context};
+pub use check::{Checked, check};
+pub use context::{Delivered, SAMPLE_BODY, context, sample_context};
 pub use library::{Library, LibraryError};
 pub use machine::Made;
 pub use render::{Job, render_here, render_within};

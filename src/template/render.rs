@@ -81,6 +81,11 @@ pub(super) fn too_long(size: usize, most: usize) -> Fault {
     }
 }
 
+/// Whether `output`, which is JSON, is no object: many receivers take nothing else.
+pub(super) fn is_odd(output: &str) -> bool {
+    output.trim_start().starts_with(['[', '"', '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 't', 'f', 'n'])
+}
+
 /// Whether `output` is JSON, and where it stops being so.
 pub(super) fn check_json(output: &str) -> Result<(), Fault> {
     let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(output) else { return Ok(()) };

@@ -12,9 +12,9 @@ use tokio::{
 
 use super::{
     Limits,
-    check::check_within,
+    check::{Checked, check, check_within},
     frame::{self, Ask, Reply},
-    render::{Job, at_large},
+    render::{Job, at_large, is_odd},
 };
 use crate::core::{
     template::{Fault, Preview},
@@ -65,14 +65,19 @@ impl Renderer {
 
     /// The same as [`Renderer::run`], ready to show.
     pub async fn preview_job(&self, job: Job) -> Preview {
+        let Checked { faults: mut doubts, warnings } = check(&job.text);
+        doubts.extend(warnings);
         let rendered = match self.run(job).await {
             Ok(rendered) => rendered,
             Err(fault) => return Preview::Broken(fault),
         };
         let bytes = rendered.output.len() as u64;
+        if rendered.json.is_ok() && is_odd(&rendered.output) {
+            doubts.push(at_large("the output is JSON, but no object: many receivers take nothing else"));
+        }
         // Cleaning a long output takes milliseconds, which other tasks should not wait for.
         match tokio::task::spawn_blocking(move || ShownBody::new(&rendered.output)).await {
-            Ok(output) => Preview::Rendered { output, json: rendered.json, bytes },
+            Ok(output) => Preview::Rendered { output, json: rendered.json, bytes, warnings: doubts },
             Err(_) => Preview::Broken(at_large("the output cannot be shown")),
         }
     }

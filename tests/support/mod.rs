@@ -2,6 +2,7 @@
 
 #![expect(dead_code, reason = "part of several test programs, of which none needs all of it")]
 
+pub(crate) mod commands;
 pub(crate) mod console;
 pub(crate) mod door;
 pub(crate) mod night;

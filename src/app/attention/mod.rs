@@ -169,7 +169,8 @@ pub(super) fn hear(model: &mut Model, change: &Change) -> Vec<Effect> {
         | Change::Door(_)
         | Change::Upkeep(_)
         | Change::Escalation { .. }
-        | Change::Services { .. } => vec![],
+        | Change::Services { .. }
+        | Change::Targets(_) => vec![],
     }
 }
 

@@ -119,5 +119,13 @@ pub fn doubt(model: &Model, key: &IncidentKey) -> Option<String> {
     let standing = model.incidents.tracking.doubts.asked.values().filter(stands);
     let words = |asked: &Asked| format!("{} at {}", asked.verb.word(), clock(asked.at, &model.zone));
     let words: Vec<_> = standing.map(words).collect();
-    (!words.is_empty()).then(|| format!("asked already, outcome not known: {}", words.join(", ")))
+    let asked = (!words.is_empty()).then(|| format!("asked already, outcome not known: {}", words.join(", ")));
+    let both: Vec<_> = asked.into_iter().chain(left(model, key)).collect();
+    (!both.is_empty()).then(|| both.join("; "))
+}
+
+/// That it left the view, in words.
+pub(super) fn left(model: &Model, key: &IncidentKey) -> Option<String> {
+    let account = &model.board.accounts.get(&key.account)?.account;
+    Some(account.left(&key.id)?.words(model.now))
 }

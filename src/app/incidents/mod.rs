@@ -375,7 +375,8 @@ pub(super) fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
             settle(model)
         }
         Change::Door(_) | Change::Upkeep(_) => settle(model),
-        Change::OnCalls { .. }
+        Change::Targets(_)
+        | Change::OnCalls { .. }
         | Change::Schedules { .. }
         | Change::Escalation { .. }
         | Change::Services { .. }

@@ -191,6 +191,7 @@ pub enum PreviewLine<'a> {
     /// A line that only one of the outputs has, or both.
     Compared(diff::Line<'a>),
     Fault(String),
+    Warning(String),
     Remark(String),
 }
 
@@ -202,8 +203,8 @@ impl Previewed {
             None => said("no preview yet", inner, PreviewLine::Remark),
             Some(Err(cause)) => said(&format!("no preview: {cause}"), inner, PreviewLine::Fault),
             Some(Ok(Preview::Broken(fault))) => said(&placed(fault), inner, PreviewLine::Fault),
-            Some(Ok(Preview::Rendered { output, json, .. })) => {
-                let mut out = vec![];
+            Some(Ok(Preview::Rendered { output, json, warnings, .. })) => {
+                let mut out = warned(warnings, inner);
                 let fault = json.as_ref().err().filter(|_| is_meant_as_json(output.as_str()));
                 if let Some(fault) = fault {
                     out.extend(said(&format!("not JSON, {}", placed(fault)), inner, PreviewLine::Fault));
@@ -247,6 +248,23 @@ impl Previewed {
             }
         }
     }
+}
+
+/// More warnings are only counted: the output must stay in sight, also where there is little room.
+fn told_warnings(width: usize) -> usize {
+    if width < 60 { 1 } else { 3 }
+}
+
+fn warned<'a>(warnings: &[Fault], inner: usize) -> Vec<PreviewLine<'a>> {
+    let told = told_warnings(inner);
+    let mut out = vec![];
+    for warning in warnings.iter().take(told) {
+        out.extend(said(&placed(warning), inner, PreviewLine::Warning));
+    }
+    if let Some(more @ 1..) = warnings.len().checked_sub(told) {
+        out.extend(said(&format!("and {more} more"), inner, PreviewLine::Warning));
+    }
+    out
 }
 
 /// Lines of a difference, long ones in pieces.

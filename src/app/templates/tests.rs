@@ -33,7 +33,8 @@ fn editing(text: &str) -> (Model, Vec<Effect>) {
 }
 
 fn rendered(text: &str) -> Answer {
-    let preview = Preview::Rendered { output: ShownBody::new(text), json: Ok(()), bytes: text.len() as u64 };
+    let preview =
+        Preview::Rendered { output: ShownBody::new(text), json: Ok(()), bytes: text.len() as u64, warnings: vec![] };
     Answer::Preview { preview }
 }
 
@@ -384,14 +385,15 @@ fn saving_a_broken_template_says_that_it_is_broken_and_where() {
     assert_eq!(notice(&model), said);
 
     let fault = Fault { message: Shown::line("expected `,`"), line: 2, column: 1 };
-    let not_json = Preview::Rendered { output: ShownBody::new("{\n"), json: Err(fault.clone()), bytes: 2 };
+    let not_json =
+        Preview::Rendered { output: ShownBody::new("{\n"), json: Err(fault.clone()), bytes: 2, warnings: vec![] };
     let preview = type_text(&mut model, "j");
     answer(&mut model, &preview, Ok(Answer::Preview { preview: not_json }));
     let save = press(&mut model, "ctrl-s");
     answer(&mut model, &save, saved());
     assert_eq!(notice(&model), "chat is saved, but its output is not JSON: line 2, column 1: expected `,`");
 
-    let plain = Preview::Rendered { output: ShownBody::new("z"), json: Err(fault), bytes: 1 };
+    let plain = Preview::Rendered { output: ShownBody::new("z"), json: Err(fault), bytes: 1, warnings: vec![] };
     let preview = type_text(&mut model, "z");
     answer(&mut model, &preview, Ok(Answer::Preview { preview: plain }));
     let save = press(&mut model, "ctrl-s");

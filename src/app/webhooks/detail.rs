@@ -51,7 +51,8 @@ pub fn mark(verdict: Verdict) -> (&'static str, Tone) {
         Verdict::Accepted => ("+", Tone::Calm),
         Verdict::Duplicate => ("=", Tone::Faint),
         Verdict::Undecodable => ("?", Tone::Caution),
-        Verdict::Rejected => ("!", Tone::Alarm),
+        Verdict::Rejected | Verdict::Failed => ("!", Tone::Alarm),
+        Verdict::Sent => (">", Tone::Calm),
     }
 }
 

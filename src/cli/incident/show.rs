@@ -131,7 +131,8 @@ fn print_detail(detail: &Detail, context: Option<&Context>) {
 }
 
 fn print_alert(alert: &Alert) {
-    output::line(&format!("\nalert     {} ({})", alert.summary, alert.status));
+    let id = alert.id.as_ref().map(|id| format!("  {id}")).unwrap_or_default();
+    output::line(&format!("\nalert     {} ({}){id}", alert.summary, alert.status));
     if let Some(gist) = &alert.gist {
         let facts = gist.facts.iter().map(|(name, text)| (name.clone(), Tree::Text(text.clone())));
         print_tree(2, &Tree::Fields(facts.collect()));

@@ -163,7 +163,12 @@ impl Way {
                 }
                 // 503 is tried again.
                 Verdict::Rejected if delivery.status != 503 => refused = Some(delivery.reason),
-                Verdict::Accepted | Verdict::Duplicate | Verdict::Undecodable | Verdict::Rejected => {}
+                Verdict::Accepted
+                | Verdict::Duplicate
+                | Verdict::Undecodable
+                | Verdict::Rejected
+                | Verdict::Sent
+                | Verdict::Failed => {}
             }
         }
         refused.map(|reason| Arrival::Refused { reason })

@@ -12,7 +12,7 @@ pub use layout::Line;
 pub use tree::Tree;
 
 use super::{
-    id::IncidentKey,
+    id::{AlertId, IncidentKey},
     runbook::Runbook,
     text::{Shown, ShownBody},
 };
@@ -20,6 +20,9 @@ use super::{
 /// One alert of an incident.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
+    /// `None`: what the provider made no alert of.
+    #[serde(default)]
+    pub id: Option<AlertId>,
     pub summary: Shown,
     /// `triggered` or `resolved` at `PagerDuty`.
     pub status: Shown,

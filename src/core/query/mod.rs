@@ -13,7 +13,7 @@
 pub mod delivery;
 pub mod incident;
 mod lexer;
-mod near;
+pub mod near;
 pub mod oncall;
 pub mod part;
 mod time;

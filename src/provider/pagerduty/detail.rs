@@ -11,7 +11,7 @@ use super::{
 use crate::{
     core::{
         detail::{Alert, Bridge, Detail, Gist, Link, LinkKind, Note, TimelineEntry, Tree},
-        id::{IncidentId, IncidentKey},
+        id::{AlertId, IncidentId, IncidentKey},
         text::{Shown, ShownBody},
     },
     provider::ProviderError,
@@ -173,6 +173,7 @@ pub(super) fn alert(wire: wire::Alert) -> Alert {
     let details = Tree::of(&body.details);
     let details = details.or_else(|| Tree::of(&body.cef_details));
     Alert {
+        id: wire.id.as_deref().and_then(|id| AlertId::new(id).ok()),
         summary: Shown::line(wire.summary.or(wire.id).as_deref().unwrap_or("(no summary)")),
         status: Shown::line(wire.status.as_deref().unwrap_or("unknown")),
         severity: severity.as_deref().map(Shown::line),

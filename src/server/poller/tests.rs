@@ -140,6 +140,30 @@ async fn an_incident_that_the_provider_does_not_know_any_more_is_forgotten() {
     setup.round.poll().await;
 
     assert_eq!(setup.status("P1"), None);
+    let left = setup.account().left;
+    assert_eq!(left.iter().map(|left| (left.id.as_str(), left.fate)).collect::<Vec<_>>(), [("P1", Fate::Unknown)]);
+
+    setup.fake.put("P1", Status::Triggered, 0);
+    setup.round.poll().await;
+    assert!(setup.account().left.is_empty(), "it is shown again");
+}
+
+#[tokio::test]
+async fn what_left_the_view_and_could_not_be_asked_for_yet_is_shown_as_such_until_it_is() {
+    let mut setup = setup();
+    setup.fake.put("P1", Status::Triggered, 0);
+    setup.round.poll().await;
+    setup.fake.put_created("P1", Status::Resolved, Timestamp::UNIX_EPOCH);
+    // Both lists are answered.
+    setup.fake.fail_reads_after(2, ProviderError::Broken { status: 500, reason: "oops".into() }, 1);
+
+    setup.round.poll().await;
+    let left = setup.account().left;
+    assert_eq!(left.iter().map(|left| left.fate).collect::<Vec<_>>(), [Fate::Asked]);
+    assert_eq!(setup.status("P1"), Some(Status::Triggered), "not called resolved before that is known");
+
+    setup.round.poll().await;
+    assert_eq!((setup.status("P1"), setup.account().left), (Some(Status::Resolved), vec![]));
 }
 
 #[tokio::test]

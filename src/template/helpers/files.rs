@@ -18,14 +18,15 @@ const REFUSED: &[(&str, &str)] = &[
     ("md", "it reads files on this host"),
 ];
 
-fn message(name: &str) -> Option<String> {
+/// Why a helper is refused, if it is.
+pub(crate) fn refusal(name: &str) -> Option<String> {
     let (name, why) = REFUSED.iter().find(|(refused, _)| *refused == name)?;
     Some(format!("helper \"{name}\" is refused: {why}; a field of that name is written {{{{this.{name}}}}}"))
 }
 
 fn refuse(call: &Invocation<'_>) -> Outcome {
     let name = &call.options.name;
-    crate::template::javascript::throw::<Value>(message(name).unwrap_or_else(|| name.to_string()))
+    crate::template::javascript::throw::<Value>(refusal(name).unwrap_or_else(|| name.to_string()))
 }
 
 /// The first call of a refused helper, also where it would not be reached.
@@ -82,7 +83,7 @@ impl Search {
             Kind::Text(text) => text,
             _ => return None,
         };
-        let message = message(word).filter(|_| !self.params.contains(word))?;
+        let message = refusal(word).filter(|_| !self.params.contains(word))?;
         Some(Mistake::new(name.at, message))
     }
 

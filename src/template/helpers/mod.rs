@@ -29,7 +29,7 @@ mod url;
 use std::{collections::HashMap, sync::LazyLock};
 
 pub(crate) use blocks::section;
-pub(crate) use files::refused;
+pub(crate) use files::{refusal, refused};
 
 use super::{javascript::Outcome, machine::Invocation};
 
@@ -68,6 +68,13 @@ static BY_NAME: LazyLock<HashMap<&'static str, Helper>> =
 
 pub(crate) fn find(name: &str) -> Option<Helper> {
     BY_NAME.get(name).copied()
+}
+
+/// All names, in order.
+pub(crate) fn names() -> Vec<&'static str> {
+    let mut names: Vec<_> = BY_NAME.keys().copied().collect();
+    names.sort_unstable();
+    names
 }
 
 #[cfg(test)]

@@ -168,9 +168,14 @@ fn verdict(model: &Model, editor: &Editor) -> (Tone, String) {
         None => (Tone::Faint, "rendering…".into()),
         Some(Err(_)) => (Tone::Alarm, "! none".into()),
         Some(Ok(Preview::Broken(_))) => (Tone::Alarm, "! template fault".into()),
-        Some(Ok(Preview::Rendered { output, json, bytes })) => {
+        Some(Ok(Preview::Rendered { output, json, bytes, warnings })) => {
             let size = words::count(usize::try_from(*bytes).unwrap_or(usize::MAX), "byte", "bytes");
+            let size = match warnings.len() {
+                0 => size,
+                warned => format!("~ {}, {size}", words::count(warned, "warning", "warnings")),
+            };
             match json {
+                Ok(()) if !warnings.is_empty() => (Tone::Caution, format!("+ JSON ok, {size}")),
                 Ok(()) => (Tone::Calm, format!("+ JSON ok, {size}")),
                 Err(_) if is_meant_as_json(output.as_str()) => (Tone::Caution, format!("~ not JSON, {size}")),
                 Err(_) => (Tone::Plain, format!("text, not JSON, {size}")),
@@ -221,6 +226,9 @@ pub(super) fn lines_at<'a>(
             }
             PreviewLine::Compared(line) => compared(model, *line, &tone),
             PreviewLine::Fault(text) => vec![Span::raw("  "), span(model, tone(Tone::Alarm), text.as_str())],
+            PreviewLine::Warning(text) => {
+                vec![span(model, tone(Tone::Caution), "~ "), span(model, tone(Tone::Caution), text.as_str())]
+            }
             PreviewLine::Remark(text) => vec![Span::raw("  "), span(model, Tone::Faint, text.as_str())],
         };
         parts::line(frame, Rect { y, height: 1, ..area }, Line::from(spans));

@@ -56,7 +56,16 @@ fn fault(message: &str, line: u32, column: u32) -> Fault {
 }
 
 fn rendered(output: &str, json: Result<(), Fault>) -> Preview {
-    Preview::Rendered { output: ShownBody::new(output), json, bytes: output.len() as u64 }
+    Preview::Rendered { output: ShownBody::new(output), json, bytes: output.len() as u64, warnings: vec![] }
+}
+
+#[test]
+fn what_is_perhaps_not_meant_stands_above_the_output() {
+    let warned = |column| fault("`moment` reads a text with date.js: add datejs=false", 3, column);
+    let warnings = (1..=5).map(warned).collect();
+    let preview = Preview::Rendered { output: ShownBody::new("{}"), json: Ok(()), bytes: 2, warnings };
+
+    editing("editor_warned", &preview, |_| {});
 }
 
 fn good() -> Preview {

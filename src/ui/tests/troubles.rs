@@ -6,12 +6,13 @@ use super::{both, failure, rest_failing};
 use crate::{
     app::{
         Event, Model,
-        fixtures::{self, account_name, ago, attached, board, board_with, model, press, shown},
+        fixtures::{self, account_name, ago, attached, board, board_with, change, key, model, press, shown},
         update,
     },
     core::{
-        board::Board,
+        board::{Board, Change},
         freshness::{Door, Push},
+        left::{Fate, Left},
         push::Subscribed,
     },
     ui::snapshot::screen,
@@ -33,6 +34,20 @@ fn a_stale_list_stays() {
         let mut board = board();
         rest_failing(&mut board, Some(200), "the provider answered 500: Internal Server Error", false);
         attached(board, width, height)
+    });
+}
+
+#[test]
+fn incidents_that_left_the_view() {
+    let left = |id: &str, name: &str, fate| Left { id: id.parse().expect("id"), name: shown(name), at: ago(200), fate };
+    let left = vec![left("Q1DISK", "#1 Disk", Fate::Asked), left("QGONE", "#77 Mail queue is long", Fate::Unknown)];
+    both("left_the_view", |width, height| attached(board_with(|account| account.left = left.clone()), width, height));
+    let gone = vec![Left { fate: Fate::Unknown, ..left[0].clone() }];
+    both("left_the_view_opened", |width, height| {
+        let mut model = attached(board_with(|account| account.left = gone.clone()), width, height);
+        press(&mut model, "enter");
+        change(&mut model, Change::Forgotten(key("Q1DISK")));
+        model
     });
 }
 

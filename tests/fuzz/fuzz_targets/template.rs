@@ -7,7 +7,8 @@ use dogwatch::template::check;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    if let Err(fault) = check(text) {
+    let checked = check(text);
+    for fault in checked.faults.iter().chain(&checked.warnings) {
         let line = text.split('\n').nth(fault.line as usize - 1).expect("a line of the text");
         assert!((1..=line.chars().count() + 1).contains(&(fault.column as usize)), "{fault:?}");
     }

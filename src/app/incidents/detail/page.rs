@@ -16,7 +16,7 @@ use crate::{
 use super::{
     super::{
         acting::last_action,
-        doubts::doubt,
+        doubts::{doubt, left},
         next::next_paged,
         words::{outcome_mark, outcome_words},
     },
@@ -40,14 +40,16 @@ pub(super) fn laid_out(model: &Model, opened: &Opened, width: usize) -> LaidOut 
     if let Some(incident) = model.board.incidents.get(&opened.key) {
         known(&mut page, model, opened, incident);
     } else {
-        page.text(0, Tone::Caution, "no longer kept here: resolved long ago, or gone at the provider");
+        let gone = left(model, &opened.key);
+        let gone = gone.as_deref().unwrap_or("no longer kept here: resolved long ago, or gone at the provider");
+        page.text(0, Tone::Caution, gone);
         page.field("id", Tone::Plain, opened.key.id.as_str());
     }
     if let Some((action, outcome)) = last_action(&model.board, &opened.key) {
         let tone = outcome_mark(outcome).map_or(Tone::Calm, |(_, tone)| tone);
         page.field("last action", tone, &format!("{}: {}", action_words(model, action), outcome_words(outcome)));
     }
-    if let Some(doubt) = doubt(model, &opened.key) {
+    if let Some(doubt) = doubt(model, &opened.key).filter(|_| model.board.incidents.contains_key(&opened.key)) {
         page.field("in doubt", Tone::Caution, &doubt);
     }
     for (at, one) in runbook::known(opened).into_iter().enumerate() {

@@ -14,7 +14,7 @@ use crate::core::{
 
 /// Every field, with what it is for.
 pub const FIELDS: &[(&str, &str)] = &[
-    ("verdict", "accepted, duplicate, undecodable, rejected"),
+    ("verdict", "accepted, duplicate, undecodable, rejected; sent, failed"),
     ("type", "event type, as incident.* or triggered"),
     ("from", "sender's address, as 203.0.113.7 or 203.0.113.*"),
     ("account", "account's name"),
@@ -31,7 +31,6 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("took", "time until the answer, as >100ms"),
 ];
 
-const VERDICTS: [Verdict; 4] = [Verdict::Accepted, Verdict::Duplicate, Verdict::Undecodable, Verdict::Rejected];
 const KINDS: [(&str, Condition); 3] =
     [("altered", Condition::Altered), ("unsigned", Condition::Unsigned), ("changed", Condition::Changed)];
 /// Nearly all events are an incident's, and are shown without this.
@@ -84,7 +83,7 @@ fn conditions(term: &Term, clock: Clock<'_>) -> Result<Vec<Condition>, BadQuery>
 fn condition(field: &str, value: &str, clock: Clock<'_>) -> Result<Vec<Condition>, String> {
     let only = |condition| Ok(vec![condition]);
     match field {
-        "verdict" => only(choose(value, &VERDICTS.map(|verdict| (verdict.word(), Condition::Verdict(verdict))))?),
+        "verdict" => only(choose(value, &Verdict::ALL.map(|verdict| (verdict.word(), Condition::Verdict(verdict))))?),
         "type" => Ok(event_type(value)),
         "from" => from(value),
         "account" => match AccountName::new(value) {

@@ -38,6 +38,7 @@ fn line() -> DeliverySummary {
         proof: Some(Proof { scheme: Scheme::Bearer, secret: "env PD_SECRET".into() }),
         altered: true,
         changed: Some("triggered -> acknowledged".into()),
+        target: None,
         account: Some(account),
     }
 }

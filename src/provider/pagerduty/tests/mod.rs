@@ -6,6 +6,7 @@ mod examples;
 mod lists;
 mod order;
 mod rota;
+mod signs;
 mod subscriptions;
 mod talk;
 mod webhooks;

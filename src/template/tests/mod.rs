@@ -4,11 +4,10 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::{render::check_json, *};
-use crate::core::{id::AccountName, template::Fault};
+use crate::core::template::Fault;
 
-fn account() -> AccountName {
-    AccountName::new("prod").expect("id")
-}
+mod built_in;
+mod promises;
 
 fn data() -> Value {
     json!({
@@ -191,48 +190,4 @@ fn output_that_is_not_json_is_shown_where_it_stops() {
     assert_eq!((fault.line, fault.column), (1, 4), "{fault:?}");
     let fault = place("[1,\n");
     assert!(fault.line >= 1 && fault.column >= 1, "{fault:?}");
-}
-
-const REAL: &[&str] = &[
-    include_str!("../../tests/fixtures/pagerduty/webhook_real.acknowledged.json"),
-    include_str!("../../tests/fixtures/pagerduty/webhook_real.annotated.json"),
-    include_str!("../../tests/fixtures/pagerduty/webhook_real.ping.json"),
-    include_str!("../../tests/fixtures/pagerduty/webhook_real.resolved.json"),
-    include_str!("../../tests/fixtures/pagerduty/webhook_real.triggered.json"),
-    SAMPLE_BODY,
-    "{}",
-    "not JSON",
-];
-
-#[test]
-fn the_built_in_templates_render_every_kind_of_delivery() {
-    for body in REAL {
-        let context = context(&account(), body.as_bytes());
-        for (name, text) in library::BUILT_IN {
-            let output = render_here(text, &context).unwrap_or_else(|fault| panic!("{name}: {fault:?}"));
-            assert!(!output.trim().is_empty(), "{name}");
-            if !["handoff", "plain"].contains(name) {
-                assert_eq!(check_json(&output), Ok(()), "{name}: {output}");
-            }
-        }
-    }
-}
-
-#[test]
-fn a_template_sees_what_the_delivery_says() {
-    let sample = sample_context(&account());
-    assert_eq!(sample["event"]["type"], "incident.triggered");
-    assert_eq!(sample["event"]["account"], "prod");
-    assert_eq!(sample["incident"]["number"], 4217);
-    assert_eq!(sample["incident"]["service"], "Checkout");
-    assert_eq!(sample["incident"]["priority"], "P1");
-    assert_eq!(sample["incident"]["assignees"][0]["name"], "Alice Example");
-
-    let note = context(&account(), REAL[1].as_bytes());
-    assert_eq!(note["note"]["content"], "Resolution Note: I'm resolving it");
-    assert_eq!(note["incident"]["title"], "Test");
-
-    let ping = context(&account(), REAL[2].as_bytes());
-    assert_eq!((&ping["incident"], &ping["message"]), (&Value::Null, &json!("Hello from your friend Pagey!")));
-    assert_eq!(context(&account(), b"not JSON")["raw"], "not JSON");
 }

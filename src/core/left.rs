@@ -1,0 +1,79 @@
+//! Incidents that left the view: open when last heard of, and in no list of the provider's any more. Gone from a list is
+//! not the same as resolved.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{id::IncidentId, incident::Incident, text::Shown, words::ago};
+
+/// What could not be found out is told for so long.
+pub const TOLD: SignedDuration = SignedDuration::from_mins(30);
+/// The most of those that are told of.
+pub const MOST: usize = 20;
+
+/// One incident that left the view.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Left {
+    pub id: IncidentId,
+    /// Number and title, as it was known.
+    pub name: Shown,
+    /// When it was first missed.
+    pub at: Timestamp,
+    pub fate: Fate,
+}
+
+/// How far the provider was asked about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// It is about to be asked for alone; until then it is shown as it was.
+    Asked,
+    /// The provider does not show it: deleted, or moved to where this key may not look.
+    Unknown,
+}
+
+impl Left {
+    pub fn of(incident: &Incident, at: Timestamp, fate: Fate) -> Self {
+        let number = incident.state.number.map(|number| format!("#{number} ")).unwrap_or_default();
+        Self { id: incident.key.id.clone(), name: Shown::line(&format!("{number}{}", incident.headline())), at, fate }
+    }
+
+    /// What is to be said of it at `now`, in words.
+    pub fn words(&self, now: Timestamp) -> String {
+        let when = ago(super::words::since(self.at, now));
+        match self.fate {
+            Fate::Asked => format!("left the view {when}: it is in no list any more, and is being asked for"),
+            Fate::Unknown => format!("left the view {when}: what became of it is not known"),
+        }
+    }
+}
+
+/// Those of which nothing more can be found out, in one sentence; `None`: there are none.
+pub fn summary(left: &[Left], now: Timestamp) -> Option<String> {
+    let mut unknown = left.iter().filter(|one| one.fate == Fate::Unknown);
+    let last = unknown.next_back()?;
+    let others = match unknown.count() {
+        0 => String::new(),
+        more => format!(" (and {more} before it)"),
+    };
+    Some(format!("{}{others} {}", last.name, last.words(now)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn left(id: &str, fate: Fate) -> Left {
+        Left { id: id.parse().expect("id"), name: Shown::line(id), at: Timestamp::UNIX_EPOCH, fate }
+    }
+
+    #[test]
+    fn only_what_nothing_more_can_be_found_out_about_is_summed_up() {
+        let now = Timestamp::from_second(180).expect("small");
+        assert_eq!(summary(&[left("P1", Fate::Asked)], now), None);
+
+        let said = summary(&[left("P1", Fate::Unknown), left("P2", Fate::Unknown), left("P3", Fate::Asked)], now);
+        let expected = "P2 (and 1 before it) left the view 3m ago: what became of it is not known";
+        assert_eq!(said.as_deref(), Some(expected));
+    }
+}
