@@ -282,7 +282,7 @@ pub(super) fn read(path: &Path) -> io::Result<String> {
 }
 
 /// Writes a file that nobody else can read.
-pub(super) fn write_new(path: &Path, text: &str) -> io::Result<()> {
+pub fn write_new(path: &Path, text: &str) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}

@@ -70,15 +70,23 @@ impl Place {
     }
 }
 
-/// What the editor is called, as a shell reads it.
-pub(super) fn editor() -> String {
+/// The person's own editor on the file at `path`, and what it is called. A shell reads its command, which may have
+/// arguments, as for git.
+pub fn editor_command(path: &Path) -> (String, std::process::Command) {
+    let editor = editor();
+    let command = shell(&editor, path);
+    (editor, command)
+}
+
+fn editor() -> String {
     let named = ["VISUAL", "EDITOR"].into_iter().filter_map(|name| std::env::var(name).ok());
     named.into_iter().find(|command| !command.trim().is_empty()).unwrap_or_else(|| "vi".to_owned())
 }
 
-/// Starts it on `path`. A shell reads the command, which may have arguments, as for git.
-fn start(editor: &str, path: &Path) -> io::Result<Child> {
-    Command::new("/bin/sh").arg("-c").arg(format!("{editor} \"$@\"")).arg("editor").arg(path).spawn()
+fn shell(editor: &str, path: &Path) -> std::process::Command {
+    let mut command = std::process::Command::new("/bin/sh");
+    command.arg("-c").arg(format!("{editor} \"$@\"")).arg("editor").arg(path);
+    command
 }
 
 /// How it ended, and whether this process is to end too.
@@ -89,8 +97,8 @@ pub(super) struct Ended {
 
 /// Runs the editor until it ends. The terminal must be given back by then.
 pub(super) async fn run(job: Job, urgent: &mut mpsc::Receiver<Urgent>) -> Ended {
-    let editor = editor();
-    let mut child = match start(&editor, job.place.path()) {
+    let (editor, command) = editor_command(job.place.path());
+    let mut child = match Command::from(command).spawn() {
         Ok(child) => child,
         Err(error) => return Ended { text: Err(Shown::line(&format!("`{editor}`: {error}"))), ending: None },
     };
@@ -200,11 +208,10 @@ mod tests {
         let _ = fs::remove_dir_all(path.parent().expect("directory"));
     }
 
-    #[tokio::test]
-    async fn a_command_with_arguments_is_read_as_a_shell_does() {
+    #[test]
+    fn a_command_with_arguments_is_read_as_a_shell_does() {
         let job = job("one");
-        let mut child = start("sed -i s/one/three/", job.place.path()).expect("started");
-        let status = child.wait().await;
+        let status = shell("sed -i s/one/three/", job.place.path()).status();
         assert_eq!(taken_back(job, "sed", status), Ok("three".into()));
     }
 }

@@ -14,6 +14,8 @@ mod screen;
 
 use std::time::Duration;
 
+pub use drafts::write_new;
+pub use external::editor_command;
 pub use memory::Memory;
 
 use async_trait::async_trait;

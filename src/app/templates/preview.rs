@@ -79,6 +79,14 @@ impl Previewed {
         }
     }
 
+    /// What the template on the screen does that is perhaps not meant.
+    pub fn warnings(&self) -> &[Fault] {
+        match &self.last {
+            Some(Ok(Preview::Rendered { warnings, .. })) if self.is_current() => warnings,
+            _ => &[],
+        }
+    }
+
     /// Asks for the preview of `text` when it is wanted and no answer is waited for: of the texts in between, only
     /// the newest is rendered. The same for the saved text, while that is compared.
     pub(super) fn ask(&mut self, model: &mut Model, text: impl FnOnce() -> String, saved: Option<&str>) -> Vec<Effect> {

@@ -50,8 +50,11 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect, editor: &Ed
         None => title(model, frame, at.title, editor),
     }
     text::draw(model, frame, at.text, editor);
+    for warning in editor.preview.warnings() {
+        mark(model, frame, at.gutter, editor, warning, (Tone::Caution, "~"));
+    }
     if let Some(fault) = editor.preview.fault() {
-        mark(model, frame, at.gutter, editor, fault);
+        mark(model, frame, at.gutter, editor, fault, (Tone::Alarm, "!"));
     }
     for y in at.divider.top()..at.divider.bottom() {
         parts::line(frame, Rect { y, height: 1, ..at.divider }, Line::from(span(model, Tone::Faint, "│")));
@@ -121,15 +124,22 @@ fn is_built_in(model: &Model, name: &str) -> bool {
     model.board.templates.iter().any(|summary| summary.name == name && summary.built_in)
 }
 
-/// The mark beside the line that the fault is in, when that line is in sight.
-fn mark(model: &Model, frame: &mut Frame<'_>, gutter: Rect, editor: &Editor, fault: &Fault) {
+/// The mark beside the line that a fault or a warning is in, when that line is in sight.
+fn mark(
+    model: &Model,
+    frame: &mut Frame<'_>,
+    gutter: Rect,
+    editor: &Editor,
+    fault: &Fault,
+    (tone, sign): (Tone, &'static str),
+) {
     let line = usize::try_from(fault.line).ok();
     let Some(row) = line.and_then(|line| line.checked_sub(editor.offset.0 + 1)) else { return };
     if let Ok(row) = u16::try_from(row)
         && row < gutter.height
     {
         let at = Rect { y: gutter.y + row, height: 1, ..gutter };
-        parts::line(frame, at, Line::from(span(model, Tone::Alarm, "!")));
+        parts::line(frame, at, Line::from(span(model, tone, sign)));
     }
 }
 
