@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn texts_with_nothing_in_common_are_told_one_after_the_other() {
-        let text = |letter: char| (0..2000).map(|n| format!("{letter}{n}\n")).collect::<String>();
+        let text = |letter: char| (0..2000).map(|n| format!("{letter}{n}")).collect::<Vec<_>>().join("\n");
         let (old, new) = (text('a'), text('b'));
         let lines = difference(&old, &new);
         assert_eq!(counts(&lines), (2000, 2000));

@@ -1,6 +1,8 @@
 //! What a template can name: the fields of a delivery's context, by their exact names and with what they hold,
 //! bounded and cleaned. Unlike [`super::detail::Tree`], nothing is opened that a template could not reach.
 
+use std::fmt::Write as _;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -76,9 +78,9 @@ pub fn path(steps: &[Step]) -> String {
             out.push('.');
         }
         match step {
-            Step::Item(number) => out.push_str(&format!("[{number}]")),
+            Step::Item(number) => drop(write!(out, "[{number}]")),
             Step::Name(name) if is_plain(name.as_str()) => out.push_str(name.as_str()),
-            Step::Name(name) => out.push_str(&format!("[{name}]")),
+            Step::Name(name) => drop(write!(out, "[{name}]")),
         }
     }
     out
@@ -150,7 +152,10 @@ mod tests {
     fn a_path_is_written_so_that_a_template_can_read_it() {
         let name = |name: &str| Step::Name(Shown::line(name));
         assert_eq!(path(&[name("raw"), name("event_type")]), "raw.event_type");
-        assert_eq!(path(&[name("a"), Step::Item(0), name("odd name"), name("7"), name("this")]), "a.[0].[odd name].[7].[this]");
+        assert_eq!(
+            path(&[name("a"), Step::Item(0), name("odd name"), name("7"), name("this")]),
+            "a.[0].[odd name].[7].[this]"
+        );
     }
 
     #[test]

@@ -349,7 +349,10 @@ mod tests {
         let mut second = console(dir.path(), "two");
 
         assert_eq!(second.adopt().elsewhere.len(), 2, "its own is in use too");
-        assert_eq!(Shelf::new(dir.path().into()).adopt(), FoundDrafts { drafts: vec![], elsewhere: vec!["chat".into(); 2] });
+        assert_eq!(
+            Shelf::new(dir.path().into()).adopt(),
+            FoundDrafts { drafts: vec![], elsewhere: vec!["chat".into(); 2] }
+        );
         dies(first);
         dies(second);
         let mut texts: Vec<_> =
@@ -396,7 +399,9 @@ mod tests {
         let dir = tempfile::tempdir().expect("directory");
         let mut shelf = console(dir.path(), "one");
         let own = shelf.own().expect("own").to_owned();
-        for (name, text) in [("torn.json", "{"), ("odd.json", r#"{"name":"../x","text":"","base":null,"at":"2025-06-10T02:17:30Z"}"#)] {
+        for (name, text) in
+            [("torn.json", "{"), ("odd.json", r#"{"name":"../x","text":"","base":null,"at":"2025-06-10T02:17:30Z"}"#)]
+        {
             fs::write(own.join(name), text).expect("file");
         }
         std::os::unix::fs::symlink("/dev/zero", own.join("link.json")).expect("link");

@@ -174,8 +174,8 @@ mod tests {
         Job { name: "chat".into(), text: text.into(), place: Place::temporary("chat", text).expect("a place") }
     }
 
-    fn ended(code: i32) -> io::Result<ExitStatus> {
-        Ok(ExitStatus::from_raw(code << 8))
+    fn ended(code: i32) -> ExitStatus {
+        ExitStatus::from_raw(code << 8)
     }
 
     #[test]
@@ -186,23 +186,23 @@ mod tests {
         assert_eq!((mode(path.parent().expect("directory")), mode(&path)), (0o700, 0o600));
         fs::write(&path, "two\n").expect("written");
 
-        assert_eq!(taken_back(job, "vi", ended(0)), Ok("two".into()));
+        assert_eq!(taken_back(job, "vi", Ok(ended(0))), Ok("two".into()));
         assert!(!path.exists());
     }
 
     #[test]
     fn an_editor_that_fails_loses_nothing() {
-        let unchanged = taken_back(job("one"), "vi", ended(1)).expect_err("told");
+        let unchanged = taken_back(job("one"), "vi", Ok(ended(1))).expect_err("told");
         assert!(unchanged.as_str().starts_with("`vi` ended with exit status: 1"), "{unchanged}");
 
         let changed = job("one");
         fs::write(changed.place.path(), "two").expect("written");
-        assert_eq!(taken_back(changed, "vi", ended(1)), Ok("two".into()));
+        assert_eq!(taken_back(changed, "vi", Ok(ended(1))), Ok("two".into()));
 
         let unreadable = job("one");
         let path = unreadable.place.path().to_owned();
         fs::write(&path, b"\xff\xfe").expect("written");
-        let said = taken_back(unreadable, "vi", ended(0)).expect_err("told");
+        let said = taken_back(unreadable, "vi", Ok(ended(0))).expect_err("told");
         assert!(said.as_str().contains(&path.display().to_string()), "{said}");
         assert!(path.exists(), "what it wrote stays");
         let _ = fs::remove_dir_all(path.parent().expect("directory"));

@@ -1,6 +1,6 @@
 //! The loop. It awaits its next event and nothing else; whatever takes time answers with an event later.
 
-use std::{collections::VecDeque, io, time::Duration};
+use std::{collections::VecDeque, io, pin::pin, time::Duration};
 
 use jiff::Timestamp;
 use tokio::{sync::mpsc, time::Instant};
@@ -240,8 +240,9 @@ impl Screen {
     fn want_editor(&mut self, id: DraftId, name: String, text: String) -> Vec<Effect> {
         let place = match &self.drafts {
             Some(drafts) => drafts.lend(id, text.clone()).map(Place::Drafts),
-            None => Place::temporary(&name, &text),
+            None => Err(io::ErrorKind::NotFound.into()),
         };
+        let place = place.or_else(|_| Place::temporary(&name, &text));
         match place {
             Ok(place) => {
                 self.editing = Some(Job { name, text, place });
@@ -254,7 +255,8 @@ impl Screen {
         }
     }
 
-    /// The person's own editor has the terminal until it ends. What the server says meanwhile waits.
+    /// The person's own editor has the terminal until it ends. What the server says meanwhile is taken in, and heard if
+    /// it calls; it is seen afterwards.
     async fn edit(&mut self, job: Job, from: &mut Sources) -> io::Result<()> {
         let name = job.name.clone();
         let Some(held) = self.keyboard.hold() else {
@@ -262,7 +264,16 @@ impl Screen {
             return self.take(Event::Edited { name, text: Err(cause) });
         };
         self.terminal.lend();
-        let Ended { text, ending } = external::run(job, &mut from.urgent).await;
+        let mut running = pin!(external::run(job, &mut from.urgent));
+        let Ended { text, ending } = loop {
+            tokio::select! {
+                ended = &mut running => break ended,
+                Some(event) = from.inbox.recv() => {
+                    self.apply(Event::Ticked(Timestamp::now()))?;
+                    self.apply(event)?;
+                }
+            }
+        };
         if ending.is_none() {
             self.terminal.take_back()?;
         }

@@ -116,3 +116,90 @@ impl Desk {
         first.map_or_else(|| "example".parse().map_err(|e: BadId| e.to_string()), Ok)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        core::template::{Preview, TemplateHistory},
+        proto::Request,
+        server::{
+            desk::{Need, need},
+            fake::{self, Fake},
+        },
+    };
+
+    async fn ask(desk: &std::sync::Arc<Desk>, request: Request) -> Result<Answer, String> {
+        desk.answer(&Caller::ourselves(), request).await
+    }
+
+    async fn save(desk: &std::sync::Arc<Desk>, text: &str, base: Option<&str>) {
+        let request = Request::SaveTemplate { name: "a".into(), text: text.into(), base: base.map(str::to_owned) };
+        ask(desk, request).await.expect("saved");
+    }
+
+    async fn history(desk: &std::sync::Arc<Desk>) -> TemplateHistory {
+        match ask(desk, Request::TemplateHistory { name: "a".into() }).await {
+            Ok(Answer::TemplateHistory { history, .. }) => history,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_saved_and_restored_stands_in_the_history_with_who_did_it_and_every_console_hears_of_it() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let desk = fake::desk(&Fake::default(), dir.path());
+        save(&desk, "one", None).await;
+        save(&desk, "two", Some("one")).await;
+        let version = Version::Number(1);
+
+        let stale = Request::RestoreTemplate { name: "a".into(), version, base: "one".into() };
+        assert!(ask(&desk, stale).await.expect_err("refused").contains("saved by somebody else"));
+        let restore = Request::RestoreTemplate { name: "a".into(), version, base: "two".into() };
+        assert_eq!(need(&restore), Need::Act);
+        ask(&desk, restore).await.expect("restored");
+
+        let history = history(&desk).await;
+        let ourselves = Caller::ourselves();
+        let who = history.present.iter().chain(&history.former).map(|version| version.by.clone());
+        let actor = desk.access(&ourselves).actor().map(Shown::line);
+        assert!(who.clone().count() == 3 && actor.is_some() && who.into_iter().all(|by| by == actor));
+        let read = ask(&desk, Request::TemplateVersion { name: "a".into(), version: Version::Number(2) }).await;
+        assert_eq!(
+            read,
+            Ok(Answer::TemplateVersion { name: "a".into(), version: Version::Number(2), text: "two".into() })
+        );
+        assert!(desk.hub.look(|board| board.templates.iter().any(|summary| summary.name == "a")));
+    }
+
+    #[tokio::test]
+    async fn the_fields_are_those_of_the_sample_that_is_named() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let desk = fake::desk(&Fake::default(), dir.path());
+        let on = |event_type: &str| Subject::Sample(event_type.into());
+
+        let answer = ask(&desk, Request::TemplateContext { on: on("incident.annotated") }).await;
+
+        let Ok(Answer::TemplateContext { context }) = answer else { panic!("{answer:?}") };
+        let raw = context.get("raw").and_then(|raw| raw.get("event")).and_then(|event| event.get("event_type"));
+        assert_eq!(raw, Some(&Field::Text(Shown::line("incident.annotated"))));
+        let unknown = ask(&desk, Request::TemplateContext { on: on("no.such") }).await.expect_err("refused");
+        assert_eq!(unknown, "there is no sample no.such");
+        let gone = ask(&desk, Request::TemplateContext { on: Subject::Delivery(DeliveryId(9)) }).await;
+        assert!(gone.expect_err("refused").contains("choose another"));
+    }
+
+    #[tokio::test]
+    async fn every_sample_can_be_previewed_on() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let desk = fake::desk(&Fake::default(), dir.path());
+        for (event_type, _) in template::samples() {
+            let on = Subject::Sample(event_type.to_owned());
+            let context = desk.context_on(on).await.expect(event_type);
+            let text = template::render_here("{{raw.event.event_type}}", &context).expect(event_type);
+            assert_eq!(text, event_type);
+        }
+        let refused = desk.preview("{{read 'x'}}", Subject::default()).await;
+        assert!(matches!(refused, Ok(Answer::Preview { preview: Preview::Broken(_) })), "{refused:?}");
+    }
+}

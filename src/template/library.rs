@@ -106,13 +106,7 @@ impl Library {
     }
 
     /// The same, by somebody: the history says so.
-    pub fn save_as(
-        &self,
-        by: Option<&Shown>,
-        name: &str,
-        text: &str,
-        base: Option<&str>,
-    ) -> Result<(), LibraryError> {
+    pub fn save_as(&self, by: Option<&Shown>, name: &str, text: &str, base: Option<&str>) -> Result<(), LibraryError> {
         if !is_name(name) {
             return Err(LibraryError::BadName);
         }

@@ -3,12 +3,27 @@
 /// Name (the event type) and body of each, in the order of [`SAMPLES`](crate::core::template::SAMPLES).
 const BODIES: &[(&str, &str)] = &[
     ("incident.acknowledged", include_str!("../../assets/samples/incident.acknowledged.json")),
-    ("incident.action_invocation.created", include_str!("../../assets/samples/incident.action_invocation.created.json")),
-    ("incident.action_invocation.terminated", include_str!("../../assets/samples/incident.action_invocation.terminated.json")),
-    ("incident.action_invocation.updated", include_str!("../../assets/samples/incident.action_invocation.updated.json")),
+    (
+        "incident.action_invocation.created",
+        include_str!("../../assets/samples/incident.action_invocation.created.json"),
+    ),
+    (
+        "incident.action_invocation.terminated",
+        include_str!("../../assets/samples/incident.action_invocation.terminated.json"),
+    ),
+    (
+        "incident.action_invocation.updated",
+        include_str!("../../assets/samples/incident.action_invocation.updated.json"),
+    ),
     ("incident.annotated", include_str!("../../assets/samples/incident.annotated.json")),
-    ("incident.conference_bridge.updated", include_str!("../../assets/samples/incident.conference_bridge.updated.json")),
-    ("incident.custom_field_values.updated", include_str!("../../assets/samples/incident.custom_field_values.updated.json")),
+    (
+        "incident.conference_bridge.updated",
+        include_str!("../../assets/samples/incident.conference_bridge.updated.json"),
+    ),
+    (
+        "incident.custom_field_values.updated",
+        include_str!("../../assets/samples/incident.custom_field_values.updated.json"),
+    ),
     ("incident.delegated", include_str!("../../assets/samples/incident.delegated.json")),
     ("incident.escalated", include_str!("../../assets/samples/incident.escalated.json")),
     ("incident.incident_type.changed", include_str!("../../assets/samples/incident.incident_type.changed.json")),
@@ -30,7 +45,10 @@ const BODIES: &[(&str, &str)] = &[
     ("incident.workflow.started", include_str!("../../assets/samples/incident.workflow.started.json")),
     ("pagey.ping", include_str!("../../assets/samples/pagey.ping.json")),
     ("service.created", include_str!("../../assets/samples/service.created.json")),
-    ("service.custom_field_values.updated", include_str!("../../assets/samples/service.custom_field_values.updated.json")),
+    (
+        "service.custom_field_values.updated",
+        include_str!("../../assets/samples/service.custom_field_values.updated.json"),
+    ),
     ("service.deleted", include_str!("../../assets/samples/service.deleted.json")),
     ("service.updated", include_str!("../../assets/samples/service.updated.json")),
 ];

@@ -33,12 +33,11 @@ pub fn syntax(model: &Model, kind: Kind) -> Style {
         Kind::Text | Kind::Literal => (Some(Color::Green), Modifier::empty()),
         Kind::Number | Kind::Constant => (Some(Color::Magenta), Modifier::empty()),
         Kind::Bracket | Kind::Parenthesis => (None, Modifier::empty()),
-        Kind::Tag => (Some(Color::Cyan), Modifier::empty()),
+        Kind::Tag | Kind::Field => (Some(Color::Cyan), Modifier::empty()),
         Kind::Raw => (Some(Color::Yellow), Modifier::BOLD),
         Kind::Keyword => (Some(Color::Magenta), Modifier::BOLD),
         Kind::Helper => (Some(Color::Yellow), Modifier::empty()),
         Kind::Bad => (Some(Color::Red), Modifier::BOLD),
-        Kind::Field => (Some(Color::Cyan), Modifier::empty()),
         Kind::Comment => (None, Modifier::DIM),
     };
     let style = Style::new().add_modifier(modifier);

@@ -13,8 +13,18 @@ use super::{
 /// Suggestions kept; whoever wants others types on.
 const MOST: usize = 200;
 /// Helpers that go through a list.
-const LOOPS: &[&str] =
-    &["each", "forEach", "iterate", "eachIndex", "filter", "withFirst", "withLast", "withAfter", "withBefore", "withSort"];
+const LOOPS: &[&str] = &[
+    "each",
+    "forEach",
+    "iterate",
+    "eachIndex",
+    "filter",
+    "withFirst",
+    "withLast",
+    "withAfter",
+    "withBefore",
+    "withSort",
+];
 /// Helpers inside of which the same fields are seen as outside.
 const TESTS: &[&str] = &["if", "unless"];
 /// What a loop adds.
@@ -271,7 +281,10 @@ mod tests {
 
     #[test]
     fn behind_a_dot_there_are_the_fields_that_the_delivery_has() {
-        assert_eq!(suggested("{{incident.|}}", Asked::ByTyping), Some((vec!["title".into(), "assignees".into(), "[odd name]".into()], 0)));
+        assert_eq!(
+            suggested("{{incident.|}}", Asked::ByTyping),
+            Some((vec!["title".into(), "assignees".into(), "[odd name]".into()], 0))
+        );
         assert_eq!(suggested("{{upcase incident.ti|}}", Asked::ByTyping), Some((vec!["title".into()], 2)));
         assert_eq!(texts("{{incident.assignees.[0].|"), ["name", "id"]);
         assert_eq!(texts("{{incident.title|}}"), Vec::<String>::new(), "it is complete");

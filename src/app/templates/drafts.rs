@@ -164,7 +164,7 @@ fn mark(draft: &KeptDraft) -> u64 {
 /// The disk was looked at.
 pub(super) fn found(model: &mut Model, found: FoundDrafts) {
     let FoundDrafts { mut drafts, elsewhere } = found;
-    drafts.sort_by(|(_, a), (_, b)| b.at.cmp(&a.at));
+    drafts.sort_by_key(|(_, draft)| std::cmp::Reverse(draft.at));
     let state = &mut model.templates;
     state.disk.works = true;
     state.elsewhere = elsewhere.into_iter().collect();
@@ -174,7 +174,10 @@ pub(super) fn found(model: &mut Model, found: FoundDrafts) {
     }
     let names: Vec<_> = state.found.iter().map(|(_, draft)| draft.name.as_str()).collect();
     let text = format!("unsaved text was kept of {}: enter in the templates view restores it", names.join(", "));
-    model.say(NoticeKind::Good, &text);
+    // What went wrong at the start is the greater news; the list has the marks.
+    if model.notice.as_ref().is_none_or(|notice| notice.kind != NoticeKind::Bad) {
+        model.say(NoticeKind::Good, &text);
+    }
 }
 
 /// What became of a write.

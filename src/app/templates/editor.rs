@@ -23,7 +23,7 @@ use super::{
     preview::Previewed,
     search::Search,
     source::Pick,
-    syntax::{State, states},
+    syntax::{State, states, tokens},
 };
 
 /// From this width on, the preview stands beside the text.
@@ -78,6 +78,8 @@ pub struct Editor {
     pub pick: Option<Pick>,
     pub search: Option<Search>,
     pub completion: Option<Completion>,
+    /// What may stand at the cursor was asked for, and may be more once the fields are known.
+    pub(super) suggesting: bool,
     /// The tree of fields, open in the place of the preview.
     pub tree: Option<Tree>,
     pub history: Option<History>,
@@ -117,6 +119,7 @@ impl Editor {
             pick: None,
             search: None,
             completion: None,
+            suggesting: false,
             tree: None,
             history: None,
             leaving: false,
@@ -183,6 +186,14 @@ impl Editor {
         hidden
     }
 
+    /// Whether the fields are of use for what may stand at the cursor.
+    pub(super) fn suggests(&self) -> bool {
+        let (row, byte) = self.place_of_cursor();
+        let before = self.line(row).get(..byte).unwrap_or_default();
+        let state = self.states.get(row).copied().unwrap_or_default();
+        self.suggesting && tokens(state, before, &mut vec![]).tag().is_some()
+    }
+
     /// Line and character of the cursor.
     pub fn cursor(&self) -> (usize, usize) {
         let cursor = self.area.cursor();
@@ -237,15 +248,15 @@ impl Editor {
 
     /// Puts `text` in the place of what stands between two places. One step of undo.
     pub(super) fn replace(&mut self, from: (usize, usize), to: (usize, usize), text: &str) {
-        if from != to {
+        if from == to {
+            self.area.cancel_selection();
+            self.go_to(from.0, from.1);
+        } else {
             self.select(from, to);
             self.area.delete_char();
             if !text.is_empty() {
                 self.halfway.insert(mark(self.area.lines()));
             }
-        } else {
-            self.area.cancel_selection();
-            self.go_to(from.0, from.1);
         }
         if !text.is_empty() {
             self.area.insert_str(text);
@@ -295,6 +306,20 @@ impl Editor {
         }
         self.area.insert_str(new);
         self.changed();
+    }
+
+    /// What closes something, alone on its line so far, goes out to what opened it.
+    pub(super) fn outdent_closing(&mut self) {
+        let (row, column) = self.cursor();
+        let line = self.line(row);
+        let indent = |line: &str| line.len() - line.trim_start_matches(' ').len();
+        let here = indent(line);
+        let closes = matches!(line.get(here..), Some("}" | "]" | "{{/"));
+        let above = (0..row).rev().map(|row| self.line(row)).find(|line| !line.trim().is_empty());
+        if closes && here >= INDENT.len() && above.is_some_and(|above| here >= indent(above)) {
+            self.replace((row, 0), (row, INDENT.len()), "");
+            self.go_to(row, column.saturating_sub(INDENT.len()));
+        }
     }
 
     /// The lines that are selected, or the one of the cursor; a line of which nothing is selected does not count.
@@ -503,6 +528,26 @@ mod tests {
     }
 
     #[test]
+    fn what_closes_goes_out_to_what_opened_it() {
+        for (text, typed, expected) in [
+            ("{\n  \"a\": 1\n  ", "}", "{\n  \"a\": 1\n}"),
+            ("  {\n    ", "}", "  {\n  }"),
+            ("{{#if a}}\n  x\n  ", "{{/", "{{#if a}}\n  x\n{{/"),
+            ("  {\n  ", "}", "  {\n}"),
+            ("    a\n  ", "}", "    a\n  }"),
+            ("  a ", "}", "  a }"),
+        ] {
+            let mut editor = editor(text);
+            editor.area.move_cursor(CursorMove::Bottom);
+            editor.area.move_cursor(CursorMove::End);
+            editor.area.insert_str(typed);
+            editor.outdent_closing();
+            assert_eq!(editor.text(), expected, "{text:?}");
+            assert_eq!(editor.cursor().1, expected.rsplit('\n').next().expect("a line").len());
+        }
+    }
+
+    #[test]
     fn a_whole_text_is_replaced_in_one_step() {
         let mut editor = editor("one\ntwo");
         assert_eq!(editor.replace_all("three\u{202e}\r\n"), 1);
@@ -515,7 +560,9 @@ mod tests {
     fn the_cursor_stays_in_sight_and_the_text_fills_its_part() {
         let text = Rect::new(0, 0, 12, 4);
         let mut editor = editor(&format!("{}\n{}", "line\n".repeat(20), "x".repeat(50)));
-        for (place, offset) in [((10, 0), (7, 0)), ((8, 2), (7, 0)), ((2, 0), (2, 0)), ((21, 50), (18, 42)), ((0, 0), (0, 0))] {
+        for (place, offset) in
+            [((10, 0), (7, 0)), ((8, 2), (7, 0)), ((2, 0), (2, 0)), ((21, 50), (18, 42)), ((0, 0), (0, 0))]
+        {
             editor.go_to(place.0, place.1);
             keep_cursor_in_sight(&mut editor, text);
             assert_eq!(editor.offset, offset, "{place:?}");

@@ -19,8 +19,7 @@ use super::{
     fields::{self, Tree},
     hidden::is_hidden,
     history::{self, History},
-    hush, open,
-    pairs, put_back, restore, save,
+    hush, open, pairs, put_back, restore, save,
     search::{self, Here},
     source::{Pick, Picked},
     step, syntax, tell,
@@ -252,6 +251,7 @@ fn jump_pair(model: &mut Model, editor: &mut Editor) {
 /// Suggests what may stand at the cursor.
 pub(super) fn complete(model: &Model, editor: &mut Editor, asked: Asked) {
     let context = model.templates.context.field(&model.templates.source);
+    editor.suggesting = true;
     editor.completion = completion(editor.area.lines(), &editor.states, editor.cursor(), context, asked);
 }
 
@@ -322,10 +322,10 @@ fn completion_key(editor: &mut Editor, chord: Chord) -> bool {
     match chord.key {
         Key::Down => completion.step(true),
         Key::Up => completion.step(false),
-        Key::Esc => editor.completion = None,
+        Key::Esc => (editor.completion, editor.suggesting) = (None, false),
         Key::Enter | Key::Tab => {
             let (typed, chosen) = (completion.typed, completion.chosen().cloned());
-            editor.completion = None;
+            (editor.completion, editor.suggesting) = (None, false);
             let (row, column) = editor.cursor();
             if let Some(chosen) = chosen {
                 editor.replace((row, column.saturating_sub(typed)), (row, column), &chosen.text);
@@ -343,6 +343,7 @@ fn text_key(model: &mut Model, editor: &mut Editor, chord: Chord) {
         Key::Up | Key::Down | Key::Left | Key::Right | Key::Home | Key::End | Key::PageUp | Key::PageDown
     );
     let suggesting = editor.completion.take().is_some();
+    editor.suggesting = false;
     match chord.key {
         _ if editor.locked.is_some() && chord.key == Key::Char('c') => {
             let hidden = editor.unlock();
@@ -362,6 +363,9 @@ fn text_key(model: &mut Model, editor: &mut Editor, chord: Chord) {
             if editor.area.input(editor_input(chord)) {
                 editor.changed();
                 let typed = matches!(chord.key, Key::Char(_)) && !chord.ctrl && !chord.alt;
+                if typed {
+                    editor.outdent_closing();
+                }
                 if typed || (suggesting && chord.key == Key::Backspace) {
                     complete(model, editor, Asked::ByTyping);
                 }

@@ -278,8 +278,8 @@ fn answered_editor(model: &mut Model, id: RequestId, answer: &Result<Answer, Str
 /// The fields are known now: suggestions that were made without them are made again.
 fn suggest_again(model: &mut Model) {
     let Some(mut editor) = model.templates.editor.take() else { return };
-    if editor.completion.is_some() {
-        keys::complete(model, &mut editor, Asked::ByKey);
+    if editor.suggesting {
+        keys::complete(model, &mut editor, Asked::ByTyping);
     }
     model.templates.editor = Some(editor);
 }
@@ -386,7 +386,7 @@ fn settle_editor(model: &mut Model) -> Vec<Effect> {
         editor.history = Some(history);
     }
     effects.extend(preview(model, &mut editor));
-    if editor.tree.is_some() || editor.completion.is_some() {
+    if editor.tree.is_some() || editor.suggests() {
         effects.extend(context::ask(model));
     }
     if let (Some(tree), Some(root)) = (&mut editor.tree, model.templates.context.field(&model.templates.source)) {

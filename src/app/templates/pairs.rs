@@ -214,7 +214,7 @@ mod tests {
         let lines = lines(&text.replacen('|', "", 1));
         let part = |stretch: Stretch| {
             assert_eq!(stretch.from.0, stretch.to.0);
-            lines[stretch.from.0][stretch.from.1..stretch.to.1].to_owned()
+            lines[stretch.from.0].get(stretch.from.1..stretch.to.1).expect("a stretch").to_owned()
         };
         pair(&lines, &states(&lines), cursor).into_iter().map(part).collect()
     }

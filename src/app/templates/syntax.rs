@@ -75,16 +75,42 @@ pub(super) enum Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tag {
     pub(super) sign: Sign,
-    /// Its output is not escaped.
-    raw: bool,
-    /// It began with `{{{`, and must end so.
-    braced: bool,
+    start: Start,
     /// The next word says what is called.
     pub(super) head: bool,
     /// The quote that a text began with.
     pub(super) quote: Option<char>,
+}
+
+/// How a tag began, and so must end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    /// `{{`
+    Escaped,
+    /// `{{&`
+    And,
+    /// `{{{`
+    Braced,
     /// `{{{{`
-    block: bool,
+    RawBlock,
+}
+
+impl Start {
+    fn kind(self) -> Kind {
+        match self {
+            Self::And | Self::Braced => Kind::Raw,
+            Self::Escaped | Self::RawBlock => Kind::Tag,
+        }
+    }
+
+    /// Whether this end belongs to it.
+    fn ends_with(self, end: &str) -> bool {
+        match self {
+            Self::Escaped | Self::And => matches!(end, "}}" | "~}}"),
+            Self::Braced => matches!(end, "}}}" | "}~}}"),
+            Self::RawBlock => end == "}}}}",
+        }
+    }
 }
 
 /// What kind of tag.
@@ -242,27 +268,33 @@ impl<'l> Lexer<'l, '_> {
             self.take(Kind::Comment, braces + stripped + 1);
             return;
         }
-        let (sign, raw, length) = match inner.as_bytes() {
-            [b'{', ..] if braces == 2 => (Sign::Value, true, 1),
-            [b'&', ..] => (Sign::Value, true, 1),
-            [b'#', b'>' | b'*', ..] => (Sign::Open, false, 2),
-            [b'#', ..] => (Sign::Open, false, 1),
-            [b'/', ..] => (Sign::Close, false, 1),
-            [b'^', ..] => (Sign::Inverse, false, 1),
-            [b'>', ..] => (Sign::Partial, false, 1),
-            _ => (Sign::Value, false, 0),
+        let (sign, length) = match inner.as_bytes() {
+            [b'{', ..] if braces == 2 => (Sign::Value, 1),
+            [b'#', b'>' | b'*', ..] => (Sign::Open, 2),
+            [b'#', ..] => (Sign::Open, 1),
+            [b'/', ..] => (Sign::Close, 1),
+            [b'^', ..] => (Sign::Inverse, 1),
+            [b'>', ..] => (Sign::Partial, 1),
+            [b'&', ..] => (Sign::Value, 1),
+            _ => (Sign::Value, 0),
         };
-        self.state.place = Place::Tag(Tag { sign, raw, braced: raw && inner.starts_with('{'), head: true, quote: None, block: braces == 4 });
-        self.take(if raw { Kind::Raw } else { Kind::Tag }, braces + stripped + length);
+        let start = match inner.as_bytes() {
+            _ if braces == 4 => Start::RawBlock,
+            [b'{', ..] => Start::Braced,
+            [b'&', ..] => Start::And,
+            _ => Start::Escaped,
+        };
+        self.state.place = Place::Tag(Tag { sign, start, head: true, quote: None });
+        self.take(start.kind(), braces + stripped + length);
     }
 
     fn inside(&mut self, tag: Tag) {
         let rest = self.rest();
-        if let Some(length) = end_of_tag(rest) {
-            self.state.place = if tag.block && tag.sign != Sign::Close { Place::RawBlock } else { Place::Outside };
-            let unescaped = matches!(rest.get(..length), Some("}}}" | "}~}}"));
-            let fits = tag.block || unescaped == tag.braced;
-            self.take(if !fits { Kind::Bad } else if tag.raw { Kind::Raw } else { Kind::Tag }, length);
+        if let Some(end) = end_of_tag(rest) {
+            let in_raw_block = tag.start == Start::RawBlock && tag.sign != Sign::Close;
+            self.state.place = if in_raw_block { Place::RawBlock } else { Place::Outside };
+            let kind = if tag.start.ends_with(end) { tag.start.kind() } else { Kind::Bad };
+            self.take(kind, end.len());
             return;
         }
         let Some(first) = rest.chars().next() else { return };
@@ -365,9 +397,8 @@ impl<'l> Lexer<'l, '_> {
     }
 }
 
-fn end_of_tag(rest: &str) -> Option<usize> {
-    let ends = ["}}}}", "}~}}", "}}}", "~}}", "}}"];
-    ends.into_iter().find(|end| rest.starts_with(end)).map(str::len)
+fn end_of_tag(rest: &str) -> Option<&'static str> {
+    ["}}}}", "}~}}", "}}}", "~}}", "}}"].into_iter().find(|end| rest.starts_with(end))
 }
 
 /// What the first word of a tag is.
@@ -412,7 +443,7 @@ mod tests {
         for (state, line) in states(&lines).into_iter().zip(&lines) {
             let mut found = vec![];
             tokens(state, line, &mut found);
-            out.extend(found.iter().map(|t| format!("{:?} {}", t.kind, &line[t.start..t.end])));
+            out.extend(found.iter().map(|t| format!("{:?} {}", t.kind, line.get(t.start..t.end).expect("a token"))));
         }
         out
     }
@@ -422,16 +453,38 @@ mod tests {
         assert_eq!(
             said("{{#each raw.list as |item|}}{{upcase item.name}}{{else}}{{/each}}"),
             [
-                "Tag {{#", "Keyword each", "Field raw.list", "Keyword as", "Field item", "Tag }}", "Tag {{",
-                "Helper upcase", "Field item.name", "Tag }}", "Tag {{", "Keyword else", "Tag }}", "Tag {{/",
-                "Keyword each", "Tag }}"
+                "Tag {{#",
+                "Keyword each",
+                "Field raw.list",
+                "Keyword as",
+                "Field item",
+                "Tag }}",
+                "Tag {{",
+                "Helper upcase",
+                "Field item.name",
+                "Tag }}",
+                "Tag {{",
+                "Keyword else",
+                "Tag }}",
+                "Tag {{/",
+                "Keyword each",
+                "Tag }}"
             ]
         );
         assert_eq!(
             said("{{moment (lookup a 1) format=\"YYYY }}\"}}"),
             [
-                "Tag {{", "Helper moment", "Parenthesis (", "Keyword lookup", "Field a", "Number 1", "Parenthesis )",
-                "Name format", "Literal \"", "Literal YYYY }}\"", "Tag }}"
+                "Tag {{",
+                "Helper moment",
+                "Parenthesis (",
+                "Keyword lookup",
+                "Field a",
+                "Number 1",
+                "Parenthesis )",
+                "Name format",
+                "Literal \"",
+                "Literal YYYY }}\"",
+                "Tag }}"
             ]
             .map(|word| if word == "Keyword lookup" { "Helper lookup" } else { word })
         );
@@ -445,7 +498,10 @@ mod tests {
     #[test]
     fn tags_texts_and_comments_go_on_over_lines() {
         assert_eq!(said("{{!-- a }}\nb --}}c"), ["Comment {{!", "Comment -- a }}", "Comment b --}}"]);
-        assert_eq!(said("{{add\n  1\n'a\nb'}}"), ["Tag {{", "Helper add", "Number 1", "Literal '", "Literal a", "Literal b'", "Tag }}"]);
+        assert_eq!(
+            said("{{add\n  1\n'a\nb'}}"),
+            ["Tag {{", "Helper add", "Number 1", "Literal '", "Literal a", "Literal b'", "Tag }}"]
+        );
         assert_eq!(said("{{{{raw}}}}\n{{x}}\n{{{{/raw}}}}{{y}}").last().map(String::as_str), Some("Tag }}"));
         assert!(!said("{{{{raw}}}}\n{{x}}\n{{{{/raw}}}}").contains(&"Field x".to_owned()));
     }
@@ -455,9 +511,26 @@ mod tests {
         assert_eq!(
             said("{\n \"a{{b}}\": \"x\\\"{{c}}\", \"n\": [-1.5, true]\n}"),
             [
-                "Bracket {", "Key \"", "Key a", "Tag {{", "Field b", "Tag }}", "Key \"", "Text \"", "Text x\\\"", "Tag {{",
-                "Field c", "Tag }}", "Text \"", "Key \"", "Key n\"", "Bracket [", "Number -1.5", "Constant true",
-                "Bracket ]", "Bracket }"
+                "Bracket {",
+                "Key \"",
+                "Key a",
+                "Tag {{",
+                "Field b",
+                "Tag }}",
+                "Key \"",
+                "Text \"",
+                "Text x\\\"",
+                "Tag {{",
+                "Field c",
+                "Tag }}",
+                "Text \"",
+                "Key \"",
+                "Key n\"",
+                "Bracket [",
+                "Number -1.5",
+                "Constant true",
+                "Bracket ]",
+                "Bracket }"
             ]
         );
         assert_eq!(said("Dear \"{{name}}\", it is {true}"), ["Tag {{", "Field name", "Tag }}"]);
@@ -467,7 +540,22 @@ mod tests {
 
     #[test]
     fn nothing_stops_it_and_nothing_is_cut_through_a_character() {
-        for text in ["{{", "{{{", "{{é", "\"é", "{\"é\\", "{{[é", "{{'", "}}", "{{!", "{{{{", "{{/", "\\{{", "é{{~é~}}é", "{{as |"] {
+        for text in [
+            "{{",
+            "{{{",
+            "{{é",
+            "\"é",
+            "{\"é\\",
+            "{{[é",
+            "{{'",
+            "}}",
+            "{{!",
+            "{{{{",
+            "{{/",
+            "\\{{",
+            "é{{~é~}}é",
+            "{{as |",
+        ] {
             for cut in ["", "{", "{\n"] {
                 said(&format!("{cut}{text}"));
                 said(&format!("{cut}{text}\n{text}"));

@@ -12,7 +12,7 @@ use crate::{
         board::Change,
         delivery::{DeliverySummary, Verdict},
         id::DeliveryId,
-        template::{Fault, Preview, Subject, TemplateVersion, TemplateHistory},
+        template::{Fault, Preview, Subject, TemplateHistory, TemplateVersion},
         text::ShownBody,
     },
 };
@@ -602,7 +602,8 @@ fn without_a_place_for_drafts_nothing_is_written_and_quitting_says_that_it_loses
 fn a_draft_of_an_earlier_console_is_marked_and_goes_on_where_it_was() {
     let mut model = with_drafts(&[("chat", "mine", Some("old"))]);
     assert_eq!(notice(&model), "unsaved text was kept of chat: enter in the templates view restores it");
-    let rows: Vec<_> = rows(&model).iter().map(|row| (row.name.to_owned(), row.kept_at.is_some(), row.elsewhere)).collect();
+    let rows: Vec<_> =
+        rows(&model).iter().map(|row| (row.name.to_owned(), row.kept_at.is_some(), row.elsewhere)).collect();
     assert_eq!(rows[0], ("chat".into(), true, false));
     assert!(rows.iter().any(|row| *row == ("night-mail".into(), false, true)));
 
@@ -695,8 +696,7 @@ fn suggestions_come_while_typing_and_the_fields_are_asked_for_once() {
 
     let (id, _) = requests(&effects).into_iter().find(|(_, request)| *request == context[0]).expect("asked");
     update(&mut model, Event::Answered { id, answer: Ok(fields()) });
-    type_text(&mut model, "d");
-    assert_eq!(suggestions(&model), ["incident"]);
+    assert_eq!(suggestions(&model), ["incident"], "now that the fields are known");
     press(&mut model, "tab");
     type_text(&mut model, ".");
     assert_eq!(suggestions(&model), ["title"]);

@@ -56,8 +56,12 @@ fn as_json(name: &str, checked: Result<Checked, Failure>) -> Value {
 }
 
 fn say(name: &str, Checked { faults, warnings }: &Checked) {
-    faults.iter().for_each(|fault| output::line(&at(name, "", fault)));
-    warnings.iter().for_each(|warning| output::line(&at(name, "warning: ", warning)));
+    for fault in faults {
+        output::line(&at(name, "", fault));
+    }
+    for warning in warnings {
+        output::line(&at(name, "warning: ", warning));
+    }
     if faults.is_empty() {
         output::line(&format!("{name}: ok"));
     }

@@ -53,7 +53,8 @@ impl Copy {
     fn edit(&self, before: &str) -> Result<Option<String>, Failure> {
         let (editor, mut command) = editor_command(&self.path);
         let status = command.status().map_err(|error| self.stays(Exit::Failed, &format!("`{editor}`: {error}")))?;
-        let text = read(&self.path).map_err(|error| self.stays(Exit::Failed, &format!("it is no template: {error}")))?;
+        let text =
+            read(&self.path).map_err(|error| self.stays(Exit::Failed, &format!("it is no template: {error}")))?;
         // Editors end the last line of a file.
         let changed = text != before && text.strip_suffix('\n') != Some(before);
         match (status.success(), changed) {
@@ -94,7 +95,11 @@ fn told(name: &str, saved: Option<&Checked>, json: bool) -> Outcome {
         Some(_) if faults.is_empty() => output::line(&format!("{name} is saved")),
         Some(_) => output::line(&format!("{name} is saved, but it is broken")),
     }
-    faults.iter().for_each(|fault| output::complain(&at(name, "", fault)));
-    warnings.iter().for_each(|warning| output::complain(&at(name, "warning: ", warning)));
+    for fault in faults {
+        output::complain(&at(name, "", fault));
+    }
+    for warning in warnings {
+        output::complain(&at(name, "warning: ", warning));
+    }
     Ok(Exit::Done)
 }

@@ -30,7 +30,7 @@ pub(super) async fn list(shelf: &mut Shelf, name: String, json: bool) -> Outcome
 
 fn row(called: &str, version: &TemplateVersion) -> Vec<String> {
     let saved_at = version.saved_at.map(|at| at.to_string()).unwrap_or_default();
-    let by = version.by.as_ref().map(Shown::to_string).unwrap_or_else(|| "-".into());
+    let by = version.by.as_ref().map_or_else(|| "-".into(), Shown::to_string);
     vec![called.to_owned(), saved_at, by, version.bytes.to_string()]
 }
 
@@ -41,7 +41,9 @@ pub(super) async fn difference(shelf: &mut Shelf, name: String, version: Version
     if json {
         output::json(&json!({ "name": name, "from": version.to_string(), "difference": lines }))?;
     } else {
-        lines.iter().for_each(|line| output::line(line));
+        for line in &lines {
+            output::line(line);
+        }
     }
     Ok(Exit::Done)
 }

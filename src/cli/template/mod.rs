@@ -79,9 +79,7 @@ pub(super) async fn run(places: &Places, command: Command) -> Outcome {
                 None => history::list(&mut shelf, name, json).await,
             }
         }
-        Command::Restore { name, version, json } => {
-            restore(&mut Shelf::open(places).await?, name, version, json).await
-        }
+        Command::Restore { name, version, json } => restore(&mut Shelf::open(places).await?, name, version, json).await,
     }
 }
 

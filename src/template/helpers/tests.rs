@@ -10,8 +10,7 @@ fn every_helper_of_handlebars_helpers_is_there() {
 
 #[test]
 fn what_each_helper_does_is_said_of_all_of_them_and_of_no_other() {
-    let told: std::collections::BTreeSet<_> =
-        crate::core::helper::HELPERS.iter().map(|helper| helper.name).collect();
+    let told: std::collections::BTreeSet<_> = crate::core::helper::HELPERS.iter().map(|helper| helper.name).collect();
     assert_eq!(told, BY_NAME.keys().copied().collect());
     assert_eq!(crate::core::helper::HELPERS.len(), told.len());
 }

@@ -227,10 +227,7 @@ mod tests {
 
         assert_eq!((text.as_str(), library.read("a").expect("text").as_str()), ("one", "one"));
         assert_eq!(library.version("a", Version::Number(2)).expect("kept"), "two");
-        assert!(matches!(
-            library.restore(None, "a", Version::Number(2), "three"),
-            Err(LibraryError::Changed(_))
-        ));
+        assert!(matches!(library.restore(None, "a", Version::Number(2), "three"), Err(LibraryError::Changed(_))));
     }
 
     #[test]

@@ -59,12 +59,11 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect, editor: &Ed
     for y in at.divider.top()..at.divider.bottom() {
         parts::line(frame, Rect { y, height: 1, ..at.divider }, Line::from(span(model, Tone::Faint, "│")));
     }
-    match &editor.tree {
-        Some(tree) => fields::draw(model, frame, at.preview_title, at.preview, tree),
-        None => {
-            preview_title(model, frame, at.preview_title, editor);
-            preview(model, frame, at.preview, editor);
-        }
+    if let Some(tree) = &editor.tree {
+        fields::draw(model, frame, at.preview_title, at.preview, tree);
+    } else {
+        preview_title(model, frame, at.preview_title, editor);
+        preview(model, frame, at.preview, editor);
     }
     let room = Rect { height: area.bottom().saturating_sub(at.text.y), ..at.text };
     text::suggestions(model, frame, at.text, room, editor);
@@ -225,8 +224,7 @@ pub(super) fn lines_at<'a>(
     for (line, y) in lines.zip(area.y..area.bottom()) {
         let spans = match line {
             PreviewLine::Output { line, from, to, marked } => {
-                let mut spans =
-                    vec![if *marked { span(model, tone(Tone::Caution), "! ") } else { Span::raw("  ") }];
+                let mut spans = vec![if *marked { span(model, tone(Tone::Caution), "! ") } else { Span::raw("  ") }];
                 if current {
                     spans.extend(json.spans(model, line, *from, *to));
                 } else {
@@ -287,7 +285,7 @@ impl<'a> Json<'a> {
 fn pick(model: &Model, frame: &mut Frame<'_>, area: Rect, pick: &Pick) {
     let at = crate::app::filter::list_areas(area, 1, &pick.filter);
     let mut spans = vec![span(model, Tone::Strong, "Preview on which delivery?")];
-    spans.extend(pick_remark(model, pick));
+    spans.push(pick_remark(model, pick));
     parts::line(frame, at.title, Line::from(spans));
     let rows = pick.rows(model);
     for (source, y) in rows.iter().skip(pick.cursor.offset()).zip(at.rows.y..at.rows.bottom()) {
@@ -311,19 +309,19 @@ fn pick(model: &Model, frame: &mut Frame<'_>, area: Rect, pick: &Pick) {
 }
 
 /// What is wrong with the query, or whether the whole log is searched by now.
-fn pick_remark(model: &Model, pick: &Pick) -> Option<Span<'static>> {
+fn pick_remark(model: &Model, pick: &Pick) -> Span<'static> {
     if let Some(wrong) = &pick.wrong {
-        return Some(span(model, Tone::Caution, format!("  ! {}", Shown::line(&wrong.to_string()))));
+        return span(model, Tone::Caution, format!("  ! {}", Shown::line(&wrong.to_string())));
     }
     if let Some(cause) = &pick.failed {
-        return Some(span(model, Tone::Caution, format!("  ! only the loaded ones: {cause}")));
+        return span(model, Tone::Caution, format!("  ! only the loaded ones: {cause}"));
     }
     let words = match (pick.filter.is_set(), pick.is_searching()) {
         (false, _) => "  type to search the log",
         (true, true) => "  searching the log…",
         (true, false) => "",
     };
-    Some(span(model, Tone::Faint, words))
+    span(model, Tone::Faint, words)
 }
 
 fn delivery<'a>(model: &Model, line: &DeliverySummary, width: usize) -> Vec<Span<'a>> {

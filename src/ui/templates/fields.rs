@@ -34,11 +34,11 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, title: Rect, area: Rect
             Some(false) => "+ ",
         };
         let name = format!("{}{fold}{}", "  ".repeat(row.depth()), row.name());
-        let room = usize::from(area.width).saturating_sub(columns(&name) + 4);
+        let left = usize::from(area.width).saturating_sub(columns(&name) + 4);
         let spans = vec![
             parts::gutter(model, selected),
             span(model, Tone::Plain, name),
-            span(model, Tone::Faint, format!("  {}", fit(&row.gist, room))),
+            span(model, Tone::Faint, format!("  {}", fit(&row.gist, left))),
         ];
         parts::line(frame, Rect { y, height: 1, ..area }, parts::selected(Line::from(spans), selected));
     }

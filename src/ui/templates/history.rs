@@ -71,13 +71,14 @@ fn saved_words(model: &Model, at: Option<jiff::Timestamp>, by: Option<&Shown>) -
 }
 
 fn line(model: &Model, row: &Row<'_>, selected: bool) -> Line<'static> {
-    let mut spans = vec![
-        parts::gutter(model, selected),
-        span(model, Tone::Plain, cell(&row.version.to_string(), 9)),
-    ];
+    let mut spans = vec![parts::gutter(model, selected), span(model, Tone::Plain, cell(&row.version.to_string(), 9))];
     if let Some(kept) = row.kept {
         let bytes = words::count(usize::try_from(kept.bytes).unwrap_or(usize::MAX), "byte", "bytes");
-        spans.push(span(model, Tone::Faint, format!("{}, {bytes}", saved_words(model, kept.saved_at, kept.by.as_ref()))));
+        spans.push(span(
+            model,
+            Tone::Faint,
+            format!("{}, {bytes}", saved_words(model, kept.saved_at, kept.by.as_ref())),
+        ));
     } else {
         spans.push(span(model, Tone::Faint, "ships with dogwatch"));
     }

@@ -227,7 +227,16 @@ fn nothing_breaks_at_any_size() {
         press(&mut model, "4");
         open(&mut model, TEXT);
         for steps in [
-            "down end", "{ {", "esc ctrl-f x", "esc ctrl-t", "esc alt-v", "esc ctrl-o ctrl-d", "esc", "x esc", "k", "n",
+            "down end",
+            "{ {",
+            "esc ctrl-f x",
+            "esc ctrl-t",
+            "esc alt-v",
+            "esc ctrl-o ctrl-d",
+            "esc",
+            "x esc",
+            "k",
+            "n",
         ] {
             press(&mut model, steps);
             update(&mut model, Event::Resized { width, height });

@@ -19,7 +19,7 @@ use crate::{
             syntax::{Token, tokens},
         },
     },
-    core::text::{Shown, columns, fit},
+    core::text::{Shown, columns, fit, pieces},
     ui::{
         parts::{self, cell, span},
         theme,
@@ -69,7 +69,32 @@ fn text_line(model: &Model, editor: &Editor, row: usize, found: &[Token], width:
     if marks.cursor == Some(line.chars().count()) {
         spans.push(' ', Style::new().reversed());
     }
-    spans.line()
+    let mut shown = spans.line();
+    // The cursor is always seen: where it stands in the last column, it is the sign that there is more.
+    if column > left + width && marks.cursor.is_none_or(|cursor| column_of(line, cursor) + 1 != left + width) {
+        cut(&mut shown, width);
+    }
+    shown
+}
+
+/// Puts a mark in the last column: the line goes on.
+fn cut(line: &mut Line<'static>, width: usize) {
+    let mut room = width.saturating_sub(1);
+    let mut spans = vec![];
+    for span in line.spans.drain(..) {
+        let text = prefix(&span.content, room);
+        room -= columns(&text);
+        spans.push(Span::styled(text, span.style));
+    }
+    spans.push(Span::raw(" ".repeat(room)));
+    spans.push(Span::styled("›", Style::new().dim()));
+    line.spans = spans;
+}
+
+/// As much of the start as fits.
+fn prefix(text: &str, width: usize) -> String {
+    let fits = pieces(text, width.max(1)).first().copied().unwrap_or_default();
+    if columns(fits) <= width { fits.to_owned() } else { String::new() }
 }
 
 /// Stretches of one style.
@@ -122,7 +147,7 @@ impl Marks {
         let hits = editor.search.iter().flat_map(|search| &search.hits).filter(|hit| hit.0 == row);
         let fault = editor.preview.fault().filter(|fault| usize::try_from(fault.line) == Ok(row + 1));
         Self {
-            cursor: (line == row && editor.locked.is_none()).then_some(column),
+            cursor: (line == row).then_some(column),
             selected: editor.area.selection_range().and_then(|(from, to)| within(from, to)),
             hits: hits.map(|hit| (hit.1, hit.2, line == row && (hit.1..hit.2).contains(&column))).collect(),
             pair: editor.pair.iter().filter_map(|stretch| within(stretch.from, stretch.to)).collect(),
