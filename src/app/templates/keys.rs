@@ -12,10 +12,12 @@ use crate::{
 };
 
 use super::{
+    areas::{editor_areas, history_areas},
+    changes::{indented, outdented},
     complete::{Asked, completion},
     create, discard,
     drafts::{self, Differs, When, flush},
-    editor::{Editor, editor_areas, history_areas, indented, outdented},
+    editor::Editor,
     fields::{self, Tree},
     hidden::is_hidden,
     history::{self, History},

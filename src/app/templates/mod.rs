@@ -1,6 +1,8 @@
 //! The templates view: the list, and one template open in an editor with a live preview. Unsaved text
 //! is kept by the template's name until the person saves or discards it.
 
+pub mod areas;
+mod changes;
 pub mod complete;
 pub mod context;
 pub mod drafts;
@@ -9,8 +11,10 @@ pub mod fields;
 mod hidden;
 pub mod history;
 mod keys;
+pub mod opening;
 pub mod pairs;
 pub mod preview;
+mod saving;
 pub mod search;
 pub mod source;
 pub mod syntax;
@@ -27,24 +31,24 @@ use crate::{
         keys::Chord,
         template::{TemplateSummary, Version},
         text::Shown,
-        words,
     },
     proto::{Answer, Request, RequestId},
 };
 
 use super::{
-    Effect, Link, Model, NoticeKind,
+    Effect, Model, NoticeKind,
     filter::{self, Filter},
     keys::Action,
     list::{Cursor, Step},
     typing::TypedLine,
-    wait::Wait,
 };
 use complete::Asked;
 use context::Context;
 use drafts::{Differs, Disk, DraftId, FoundDrafts, KeptDraft, When, flush};
 use editor::{Draft, Editor};
 use history::{History, Took};
+use opening::{Opening, Then, create, discard, open, open_selected, opened, put_back, restore};
+use saving::{Saving, restored_version, save, saved, saved_words, tell_saved};
 use source::Source;
 
 /// Lines above the list: what it is.
@@ -75,31 +79,6 @@ pub struct State {
     /// The last thing this view said: gone with the next key, while other news stay.
     said: Option<Shown>,
     saving: Option<Saving>,
-}
-
-#[derive(Debug)]
-pub struct Opening {
-    pub wait: Wait,
-    pub name: String,
-    then: Then,
-}
-
-/// What a template's text was asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Then {
-    Edit,
-    ShowVersions,
-    /// A draft that was found goes on from it.
-    Restore(DraftId),
-    /// The text in the editor was refused when it was to be saved.
-    Compare,
-}
-
-#[derive(Debug)]
-struct Saving {
-    wait: Wait,
-    name: String,
-    text: String,
 }
 
 /// A line of the list.
@@ -284,22 +263,6 @@ fn suggest_again(model: &mut Model) {
     model.templates.editor = Some(editor);
 }
 
-/// A former version is what the server holds now.
-fn restored_version(model: &mut Model, version: Version, text: &str) {
-    let Some(editor) = model.templates.editor.as_mut() else { return };
-    let (draft, hidden) = Draft::of(&editor.name, text.to_owned());
-    let mut new = Editor::new(editor.name.clone(), draft, hidden);
-    new.history = Some(History::default());
-    new.saved = version != Version::BuiltIn;
-    let name = editor.name.clone();
-    *editor = new;
-    let what = match version {
-        Version::BuiltIn => format!("{name} is the built-in one again"),
-        Version::Number(number) => format!("version {number} of {name} is the present one again"),
-    };
-    tell(model, NoticeKind::Good, &format!("{what}; what it took the place of is kept"));
-}
-
 /// A request went out and no answer came; `None`: not asked here. What only reads is told like a refusal,
 /// elsewhere.
 pub(super) fn unanswered(model: &mut Model, id: RequestId, why: &str) -> Option<Vec<Effect>> {
@@ -406,33 +369,27 @@ fn preview(model: &mut Model, editor: &mut Editor) -> Vec<Effect> {
 }
 
 fn settle_history(model: &Model, editor: &Editor, history: &mut History) {
-    let at = editor::history_areas(filter::body(model));
+    let at = areas::history_areas(filter::body(model));
     let lines = history.lines(&editor.text(), at.difference.width.into()).len();
     history::settle(history, lines, (at.list.height.into(), at.difference.height.into()));
 }
 
 fn settle_differs(model: &mut Model) {
-    let page = usize::from(differs_area(filter::body(model)).height);
+    let page = usize::from(areas::differs_area(filter::body(model)).height);
     let Some(differs) = &mut model.templates.differs else { return };
     let lines = differs.lines(usize::from(model.size.0)).len();
     differs.scroll = differs.scroll.min(lines.saturating_sub(page));
 }
 
-/// Where the difference of an unsaved text stands: below two lines that say what is to be chosen.
-pub fn differs_area(body: Rect) -> Rect {
-    let top = body.height.min(3);
-    Rect { y: body.y + top, height: body.height - top, ..body }
-}
-
 fn text_area(model: &Model) -> Rect {
-    editor::editor_areas(filter::body(model)).text
+    areas::editor_areas(filter::body(model)).text
 }
 
 fn keep_in_sight(model: &Model, editor: &mut Editor) {
-    let at = editor::editor_areas(filter::body(model));
+    let at = areas::editor_areas(filter::body(model));
     let lines = editor.preview.lines(at.preview.width.into()).len();
     editor.scroll = editor.scroll.min(lines.saturating_sub(at.preview.height.into()));
-    editor::keep_cursor_in_sight(editor, at.text);
+    areas::keep_cursor_in_sight(editor, at.text);
 }
 
 fn list_height(model: &Model) -> usize {
@@ -443,200 +400,4 @@ fn step(model: &mut Model, by: Step) {
     let names: Vec<_> = rows(model).iter().map(|row| row.name.to_owned()).collect();
     let height = list_height(model);
     model.templates.cursor.step(by, &names, height);
-}
-
-fn open_selected(model: &mut Model, then: Then) -> Vec<Effect> {
-    match model.templates.cursor.selected().cloned() {
-        Some(name) => open_for(model, name, then),
-        None => vec![],
-    }
-}
-
-fn open(model: &mut Model, name: String) -> Vec<Effect> {
-    open_for(model, name, Then::Edit)
-}
-
-/// Opens what was left unsaved, or asks the server for the text.
-fn open_for(model: &mut Model, name: String, then: Then) -> Vec<Effect> {
-    if let Some(draft) = model.templates.drafts.get(&name).cloned() {
-        model.templates.opening = None;
-        let mut editor = Editor::new(name, draft, 0);
-        editor.history = (then == Then::ShowVersions).then(History::default);
-        model.templates.editor = Some(editor);
-        return settle(model);
-    }
-    let found = model.templates.found.iter().find(|(_, draft)| draft.name == name).map(|(id, _)| id.clone());
-    if let Some(id) = found.clone()
-        && model.board.templates.iter().all(|summary| summary.name != name)
-        && matches!(model.link, Link::Up(_))
-    {
-        go_on_from(model, &id, None);
-        return settle(model);
-    }
-    let waiting = |opening: &Opening| opening.name == name && !opening.wait.overdue(model.now);
-    if model.templates.opening.as_ref().is_some_and(waiting) {
-        return vec![];
-    }
-    ask_for_text(model, name, found.map_or(then, Then::Restore))
-}
-
-fn ask_for_text(model: &mut Model, name: String, then: Then) -> Vec<Effect> {
-    let request = Request::Template { name: name.clone() };
-    let Some((wait, effect)) = Wait::ask_aloud(model, request) else { return vec![] };
-    model.templates.opening = Some(Opening { wait, name, then });
-    vec![effect]
-}
-
-fn opened(model: &mut Model, opening: Opening, answer: &Result<Answer, String>) {
-    let Opening { name, then, .. } = opening;
-    let Ok(Answer::Template { text, .. }) = answer else {
-        if then == Then::Compare {
-            return;
-        }
-        return tell(model, NoticeKind::Bad, &format!("{name} was not opened: {}", why(answer)));
-    };
-    match then {
-        Then::Edit | Then::ShowVersions => {
-            let (draft, hidden) = Draft::of(&name, text.clone());
-            let elsewhere = model.templates.elsewhere.contains(&name);
-            if elsewhere {
-                let text = format!("another console of yours had unsaved text of {name} when this one was started");
-                tell(model, NoticeKind::Bad, &text);
-            }
-            let mut editor = Editor::new(name, draft, hidden);
-            editor.history = (then == Then::ShowVersions).then(History::default);
-            model.templates.editor = Some(editor);
-        }
-        Then::Restore(id) => go_on_from(model, &id, Some(text.clone())),
-        Then::Compare => {
-            let other = |editor: &mut Editor| editor.name == name && editor.base.as_ref() != Some(text);
-            let Some(editor) = model.templates.editor.take_if(other) else { return };
-            // The screen says it now, and below it what can be done.
-            hush(model);
-            model.templates.differs = Some(Differs::refused(&editor, Some(text.clone())));
-        }
-    }
-}
-
-/// Goes on from a draft that was found, when it stands to what is stored as it did; else the person is to choose.
-fn go_on_from(model: &mut Model, id: &DraftId, stored: Option<String>) {
-    let Some(at) = model.templates.found.iter().position(|(known, _)| known == id) else { return };
-    let (id, draft) = model.templates.found.remove(at);
-    model.templates.disk.hold(&id);
-    if stored.as_ref().is_some_and(|stored| hidden::strip(stored).text == draft.text) {
-        let text = format!("the unsaved text of {} is what is saved by now", draft.name);
-        let (fresh, hidden) = Draft::of(&draft.name, stored.unwrap_or_default());
-        model.templates.editor = Some(Editor::new(draft.name, fresh, hidden));
-        return tell(model, NoticeKind::Good, &text);
-    }
-    let changed = draft.base != stored;
-    let differs = Differs::restored(id, draft, stored);
-    if changed {
-        model.templates.differs = Some(differs);
-    } else {
-        restore(model, differs);
-    }
-}
-
-/// Goes on with the text that is not saved, knowing what is stored.
-fn restore(model: &mut Model, differs: Differs) {
-    let Differs { name, place, mine, stored, kept_at, .. } = differs;
-    let clean = stored.as_deref().map(|stored| hidden::strip(stored).text).unwrap_or_default();
-    let mine = hidden::strip(&mine).text;
-    let draft = Draft { text: mine, clean, base: stored, place, restored: kept_at };
-    model.templates.editor = Some(Editor::new(name.clone(), draft, 0));
-    if let Some(at) = kept_at {
-        let when = words::moment(at, model.now, &model.zone);
-        tell(model, NoticeKind::Good, &format!("{name}: your unsaved text of {when} is restored; ctrl-s saves it"));
-    }
-}
-
-/// Goes on with what is stored.
-fn discard(model: &mut Model, differs: &Differs) {
-    let name = differs.name.clone();
-    let (draft, hidden) = match differs.stored.clone() {
-        Some(stored) => Draft::of(&name, stored),
-        None => (Draft::empty(&name), 0),
-    };
-    model.templates.drafts.remove(&name);
-    tell(model, NoticeKind::Good, &format!("{name}: the unsaved text is discarded"));
-    if differs.stored.is_some() {
-        model.templates.editor = Some(Editor::new(name, draft, hidden));
-    }
-}
-
-/// Not now: the text stays unsaved, and is kept.
-fn put_back(model: &mut Model, differs: Differs) {
-    let name = differs.name.clone();
-    let draft = differs.into_draft();
-    model.templates.drafts.insert(name, draft);
-}
-
-/// Starts a template that does not exist yet.
-fn create(model: &mut Model, name: String) {
-    model.templates.opening = None;
-    let draft = Draft::empty(&name);
-    model.templates.editor = Some(Editor::new(name, draft, 0));
-}
-
-fn save(model: &mut Model, editor: &Editor) -> Vec<Effect> {
-    let now = model.now;
-    if editor.locked.is_some() {
-        tell(model, NoticeKind::Bad, "it has hidden characters and is only shown: c takes them out");
-        return vec![];
-    }
-    if !editor.is_unsaved() && !editor.is_new() {
-        tell(model, NoticeKind::Good, &format!("{}: nothing to save", editor.name));
-        return vec![];
-    }
-    if model.templates.saving.as_ref().is_some_and(|saving| !saving.wait.overdue(now)) {
-        return vec![];
-    }
-    let (name, text) = (editor.name.clone(), editor.text());
-    let request = Request::SaveTemplate { name: name.clone(), text: text.clone(), base: editor.base.clone() };
-    let Some((wait, effect)) = Wait::ask_aloud(model, request) else { return vec![] };
-    tell(model, NoticeKind::Working, &format!("saving {name}…"));
-    model.templates.saving = Some(Saving { wait, name, text });
-    vec![effect]
-}
-
-fn saved_words(name: &str) -> String {
-    format!("{name} is saved")
-}
-
-/// The server holds `text` now. A broken one is saved too, as one may want to go on tomorrow, but not in silence.
-fn tell_saved(model: &mut Model, name: &str, text: &str) {
-    let editor = model.templates.editor.as_ref().filter(|editor| editor.name == name && editor.text() == text);
-    match editor.and_then(|editor| editor.preview.wrong()) {
-        Some(wrong) => tell(model, NoticeKind::Bad, &format!("{}, but {wrong}", saved_words(name))),
-        None => tell(model, NoticeKind::Good, &saved_words(name)),
-    }
-}
-
-fn saved(model: &mut Model, saving: Saving, answer: &Result<Answer, String>) -> Vec<Effect> {
-    let Saving { name, text, .. } = saving;
-    let Ok(Answer::Saved { .. }) = answer else {
-        tell(model, NoticeKind::Bad, &format!("{name} was not saved: {}", why(answer)));
-        return compare_with_stored(model, name);
-    };
-    tell_saved(model, &name, &text);
-    if let Some(editor) = model.templates.editor.as_mut().filter(|editor| editor.name == name) {
-        editor.saved(&text);
-    }
-    if let Some(draft) = model.templates.drafts.get_mut(&name) {
-        draft.base = Some(text.clone());
-        draft.clean.clone_from(&text);
-    }
-    model.templates.drafts.retain(|_, draft| draft.text != draft.clean);
-    vec![]
-}
-
-/// Asks what is stored, in case that is why a save was refused.
-fn compare_with_stored(model: &mut Model, name: String) -> Vec<Effect> {
-    if model.templates.editor.as_ref().is_none_or(|editor| editor.name != name) {
-        return vec![];
-    }
-    let Some((wait, effect)) = Wait::ask(model, Request::Template { name: name.clone() }) else { return vec![] };
-    model.templates.opening = Some(Opening { wait, name, then: Then::Compare });
-    vec![effect]
 }

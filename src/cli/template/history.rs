@@ -1,5 +1,6 @@
 //! `dogwatch template history`: the versions of a template, and how one differs from the present text.
 
+use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::Shelf;
@@ -9,6 +10,7 @@ use crate::{
         diff::{self, Line},
         template::{TemplateVersion, Version},
         text::{Shown, ShownBody},
+        words::date_and_clock,
     },
 };
 
@@ -29,7 +31,7 @@ pub(super) async fn list(shelf: &mut Shelf, name: String, json: bool) -> Outcome
 }
 
 fn row(called: &str, version: &TemplateVersion) -> Vec<String> {
-    let saved_at = version.saved_at.map(|at| at.to_string()).unwrap_or_default();
+    let saved_at = version.saved_at.map(|at| date_and_clock(at, &TimeZone::UTC)).unwrap_or_default();
     let by = version.by.as_ref().map_or_else(|| "-".into(), Shown::to_string);
     vec![called.to_owned(), saved_at, by, version.bytes.to_string()]
 }

@@ -10,10 +10,14 @@ mod shelf;
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::{Exit, Outcome, Places, output};
-use crate::core::template::{TemplateSummary, Version};
+use crate::core::{
+    template::{TemplateSummary, Version},
+    words::date_and_clock,
+};
 use shelf::Shelf;
 
 #[derive(Subcommand)]
@@ -91,7 +95,7 @@ fn list(shelf: &mut Shelf, json: bool) -> Outcome {
     }
     let row = |template: &TemplateSummary| {
         let kind = if template.built_in { "built in" } else { "saved" };
-        let saved_at = template.saved_at.map(|at| at.to_string()).unwrap_or_default();
+        let saved_at = template.saved_at.map(|at| date_and_clock(at, &TimeZone::UTC)).unwrap_or_default();
         vec![template.name.clone(), kind.to_owned(), saved_at]
     };
     output::table(&["NAME", "KIND", "SAVED (UTC)"], &templates.iter().map(row).collect::<Vec<_>>());

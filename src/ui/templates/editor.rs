@@ -11,7 +11,8 @@ use crate::{
         Link, Model,
         page::Tone,
         templates::{
-            editor::{Editor, editor_areas},
+            areas::editor_areas,
+            editor::Editor,
             preview::{PreviewLine, Standing, is_meant_as_json},
             search::Search,
             source::{Pick, Source},

@@ -8,9 +8,9 @@ use crate::{
         Model,
         page::Tone,
         templates::{
-            differs_area,
+            areas::{differs_area, history_areas},
             drafts::Differs,
-            editor::{Editor, history_areas},
+            editor::Editor,
             history::{History, Row},
         },
     },

@@ -14,8 +14,9 @@ use crate::{
         Model,
         page::Tone,
         templates::{
+            areas::{column_of, number_width, popup, width_at},
             complete::Completion,
-            editor::{Editor, column_of, number_width, popup, width_at},
+            editor::Editor,
             syntax::{Token, tokens},
         },
     },
