@@ -234,6 +234,7 @@ mod tests {
     #[test]
     fn brackets_belong_together_in_json_and_in_tags_and_not_in_texts() {
         assert_eq!(marked("|{\"a\": [1, \"]\"]}"), ["{", "}"]);
+        assert_eq!(marked("|{ ]"), Vec::<String>::new(), "they are not of one kind");
         assert_eq!(marked("{\"a\": |[1, \"]\"]}"), ["[", "]"]);
         assert_eq!(marked("{{#if (or a (not b)|)}}x{{/if}}"), ["(", ")"]);
         assert_eq!(marked("{\"a\": {{#if b}}1{{else}}2{{/if}} }|"), ["{", "}"]);
