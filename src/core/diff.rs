@@ -1,7 +1,7 @@
 //! What is different between two texts, line by line.
 
 /// So many lines may differ; more is told as one text in place of the other.
-const MOST_STEPS: usize = 600;
+const MOST_STEPS: usize = 300;
 /// Equal lines shown around those that differ.
 const AROUND: usize = 3;
 

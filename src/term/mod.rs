@@ -113,7 +113,9 @@ impl Terminal {
     pub fn take_back(&mut self) -> io::Result<()> {
         modes::restore_settings();
         self.lent = false;
-        self.enter_again()
+        self.enter_again()?;
+        modes::discard_input();
+        Ok(())
     }
 
     fn enter_again(&mut self) -> io::Result<()> {

@@ -94,7 +94,7 @@ fn list(shelf: &mut Shelf, json: bool) -> Outcome {
         return Ok(Exit::Done);
     }
     let row = |template: &TemplateSummary| {
-        let kind = if template.built_in { "built in" } else { "saved" };
+        let kind = if template.built_in { "built-in" } else { "saved" };
         let saved_at = template.saved_at.map(|at| date_and_clock(at, &TimeZone::UTC)).unwrap_or_default();
         vec![template.name.clone(), kind.to_owned(), saved_at]
     };
