@@ -131,8 +131,8 @@ impl Session {
     }
 
     /// Closes every handle on the master side, which is what a dropped SSH connection does, while the
-    /// program has nothing to draw.
-    fn hang_up(self) {
+    /// program has nothing to draw. What it left on disk stays as long as the directory that is given back.
+    fn hang_up(self) -> tempfile::TempDir {
         let Self { mut terminal, dir, .. } = self;
         // The old one says ctrl-d on its way.
         terminal.keyboard = Box::new(io::sink());
@@ -143,6 +143,7 @@ impl Session {
             call.starts_with("202 ") || call.starts_with("232 ")
         });
         drop(terminal);
+        dir
     }
 }
 
@@ -190,7 +191,7 @@ fn it_ends_when_the_terminal_hangs_up_and_nobody_says_so() {
     let _console = session.attach();
     let process = format!("/proc/{}", session.pid().as_raw_nonzero());
 
-    session.hang_up();
+    let _dir = session.hang_up();
 
     let gone = Instant::now();
     eventually("exit after hang-up", || {
@@ -503,6 +504,17 @@ fn text_that_was_just_typed_is_kept_when_a_signal_ends_the_console() {
 
     session.wait();
     assert!(is_kept(session.dir.path(), "words of the last second"));
+}
+
+#[test]
+fn text_that_was_just_typed_is_kept_when_the_connection_drops() {
+    let mut session = start(&format!("trap '' HUP; {RUN_UNDER_A_SHELL}; true"), Reading::Always);
+    let _console = session.attach();
+    session.type_template("words before the drop");
+
+    let dir = session.hang_up();
+
+    eventually("it is kept", || is_kept(dir.path(), "words before the drop"));
 }
 
 #[test]

@@ -60,9 +60,8 @@ pub(super) fn open_for(model: &mut Model, name: String, then: Then) -> Vec<Effec
         go_on_from(model, &id, None);
         return settle(model);
     }
-    let waiting = |opening: &Opening| {
-        opening.name == name && opening.then != Then::Compare && !opening.wait.overdue(model.now)
-    };
+    let waiting =
+        |opening: &Opening| opening.name == name && opening.then != Then::Compare && !opening.wait.overdue(model.now);
     if model.templates.opening.as_ref().is_some_and(waiting) {
         return vec![];
     }

@@ -63,6 +63,37 @@ fn a_field_of_the_tree_goes_into_the_text_as_a_tag_or_into_one() {
 }
 
 #[test]
+fn a_field_goes_into_a_loop_by_its_way_from_the_start() {
+    let (mut model, _) = editing("{{#each event}}x{{/each}}");
+    let effects = press(&mut model, "end ctrl-left ctrl-left ctrl-left ctrl-t");
+    answer(&mut model, &effects, Ok(fields()));
+    model.templates.editor.as_mut().expect("open").go_to(0, 16);
+    press(&mut model, "down enter");
+    assert_eq!(open_text(&model), "{{#each event}}x{{@root.event.type}}{{/each}}");
+}
+
+#[test]
+fn what_is_folded_stays_folded_and_another_delivery_is_asked_for_its_fields() {
+    let (mut model, effects) = editing("t");
+    answer(&mut model, &effects, Ok(rendered("t")));
+    let effects = press(&mut model, "ctrl-t");
+    answer(&mut model, &effects, Ok(fields()));
+    press(&mut model, "left");
+    let tree = |model: &Model| {
+        let editor = model.templates.editor.as_ref().expect("open");
+        let root = model.templates.context.field(&model.templates.source).expect("known");
+        editor.tree.as_ref().expect("a tree").rows(root).len()
+    };
+    assert_eq!(tree(&model), 3);
+
+    let effects = press(&mut model, "ctrl-d enter");
+    let on = Subject::Delivery(DeliveryId(6));
+    assert!(asked(&effects).contains(&Request::TemplateContext { on }));
+    answer(&mut model, &effects, Ok(fields()));
+    assert_eq!(tree(&model), 3);
+}
+
+#[test]
 fn the_search_goes_to_the_finds_and_leaves_the_text_alone() {
     let (mut model, _) = editing("one two\ntwo");
     press(&mut model, "ctrl-f t w");
