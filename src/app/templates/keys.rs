@@ -127,7 +127,7 @@ fn name_given(model: &mut Model, name: TypedLine) -> Vec<Effect> {
         return vec![];
     }
     let known = model.board.templates.iter().any(|summary| summary.name == text);
-    if known || model.templates.drafts.contains_key(&text) {
+    if known || model.templates.has_draft(&text) {
         tell(model, NoticeKind::Good, &format!("{text} exists: opened"));
         return open(model, text);
     }

@@ -27,12 +27,8 @@ use jiff::Timestamp;
 use ratatui::layout::Rect;
 
 use crate::{
-    core::{
-        keys::Chord,
-        template::{TemplateSummary, Version},
-        text::Shown,
-    },
-    proto::{Answer, Request, RequestId},
+    core::{keys::Chord, template::TemplateSummary, text::Shown},
+    proto::{Answer, RequestId},
 };
 
 use super::{
@@ -103,6 +99,11 @@ impl State {
         names.sort_unstable();
         names.dedup();
         names
+    }
+
+    /// Whether there is text of it that is not saved, also from an earlier console.
+    pub(super) fn has_draft(&self, name: &str) -> bool {
+        self.drafts.contains_key(name) || self.found.iter().any(|(_, draft)| draft.name == name)
     }
 
     /// Whether unsaved text is on disk, or will be before the end.

@@ -52,20 +52,27 @@ pub(super) fn open_for(model: &mut Model, name: String, then: Then) -> Vec<Effec
         model.templates.editor = Some(editor);
         return settle(model);
     }
-    let found = model.templates.found.iter().find(|(_, draft)| draft.name == name).map(|(id, _)| id.clone());
-    if let Some(id) = found.clone()
-        && model.board.templates.iter().all(|summary| summary.name != name)
-        && matches!(model.link, Link::Up(_))
-    {
-        go_on_from(model, &id, None);
-        return settle(model);
+    let found = model.templates.found.iter().find(|(_, draft)| draft.name == name);
+    let found = found.map(|(id, draft)| (id.clone(), draft.base.clone()));
+    let is_stored = model.board.templates.iter().any(|summary| summary.name == name);
+    match (found.clone(), &model.link) {
+        (Some((id, _)), Link::Up(_)) if !is_stored => {
+            go_on_from(model, &id, None);
+            return settle(model);
+        }
+        // One's own text can be had without a server; whether another was saved is asked when it is to be saved.
+        (Some((id, base)), Link::Connecting | Link::Lost { .. }) => {
+            go_on_from(model, &id, base);
+            return settle(model);
+        }
+        _ => {}
     }
     let waiting =
         |opening: &Opening| opening.name == name && opening.then != Then::Compare && !opening.wait.overdue(model.now);
     if model.templates.opening.as_ref().is_some_and(waiting) {
         return vec![];
     }
-    ask_for_text(model, name, found.map_or(then, Then::Restore))
+    ask_for_text(model, name, found.map_or(then, |(id, _)| Then::Restore(id)))
 }
 
 pub(super) fn ask_for_text(model: &mut Model, name: String, then: Then) -> Vec<Effect> {

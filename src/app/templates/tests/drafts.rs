@@ -155,6 +155,21 @@ fn a_draft_of_a_template_that_changed_meanwhile_asks_before_it_goes_on() {
 }
 
 #[test]
+fn a_draft_can_be_had_without_a_server() {
+    let mut model = with_drafts(&[("chat", "mine", Some("old"))]);
+    update(&mut model, Event::Detached { reason: "the server went away".into() });
+    assert_eq!(asked(&press(&mut model, "enter")), []);
+    assert_eq!((open_text(&model).as_str(), model.templates.unsaved()), ("mine", vec!["chat"]));
+}
+
+#[test]
+fn the_name_of_a_draft_that_was_found_opens_that_one() {
+    let mut model = with_drafts(&[("page", "mine", None)]);
+    press(&mut model, "n p a g e enter");
+    assert_eq!(open_text(&model), "mine");
+}
+
+#[test]
 fn a_draft_that_was_saved_after_all_is_dropped() {
     let mut model = with_drafts(&[("chat", "mine", Some("old"))]);
     let effects = press(&mut model, "enter");

@@ -15,9 +15,10 @@ use crate::{
     core::{
         board::Change,
         id::DeliveryId,
-        template::{Fault, Preview, Subject},
+        template::{Fault, Preview, Subject, Version},
         text::ShownBody,
     },
+    proto::Request,
 };
 
 fn templates() -> Model {
