@@ -13,6 +13,7 @@ use crate::{
         delivery::{DeliverySummary, Direction, Proof, Scheme, Verdict},
         detail::{Alert, Bridge, Detail, Link, LinkKind, Note, TimelineEntry, Tree},
         escalation::{Policy, Responder, Rule},
+        forward::{EventType, Kept, TargetState, TargetSummary},
         freshness::{Account, Door, Freshness, Identity, Push},
         id::{
             AccountName, ActionId, DeliveryId, EventId, IncidentId, IncidentKey, PolicyId, ScheduleId, ServiceId,
@@ -357,6 +358,81 @@ pub(crate) fn board() -> Board {
     }
 }
 
+/// A target as it stands in the list; change the fields that matter to the test.
+pub(crate) fn forward_target(name: &str) -> TargetSummary {
+    let event = |name: &str| EventType::new(name).expect("name");
+    TargetSummary {
+        name: name.parse().expect("name"),
+        kept: Kept::Here,
+        address: shown("https://hooks.example.com"),
+        user: None,
+        headers: vec![],
+        signed: false,
+        events: vec![event("incident.created"), event("incident.resolved")],
+        linked: false,
+        template: Some("chat".into()),
+        filter: None,
+        retries: 0,
+        allow_link_local: false,
+        state: TargetState::On,
+        failing_since: None,
+        last: Some((ago(130), true)),
+        waiting: 0,
+    }
+}
+
+/// Four targets: one that takes all, one disabled, one that fails, and one of the configuration file that is off.
+pub(crate) fn targets() -> Vec<TargetSummary> {
+    let reason = shown("every attempt failed for more than 3 days, the last: 503 Service Unavailable");
+    vec![
+        TargetSummary {
+            user: Some(shown("dog")),
+            headers: vec![shown("X-Token")],
+            signed: true,
+            ..forward_target("chat")
+        },
+        TargetSummary {
+            template: None,
+            linked: true,
+            failing_since: Some(ago(7_300)),
+            last: Some((ago(40), false)),
+            waiting: 12,
+            retries: 3,
+            ..forward_target("jira")
+        },
+        TargetSummary {
+            kept: Kept::Config,
+            address: shown("http://127.0.0.1:9000"),
+            filter: Some("service:\"Payments API\" urgency:high".into()),
+            state: TargetState::Off,
+            last: None,
+            ..forward_target("log")
+        },
+        TargetSummary {
+            failing_since: Some(ago(300_000)),
+            last: Some((ago(20_000), false)),
+            state: TargetState::Disabled { at: ago(20_000), reason },
+            ..forward_target("mail")
+        },
+    ]
+}
+
+/// A board with these targets, and attempts at the first of them.
+pub(crate) fn board_with_targets() -> Board {
+    let mut board = Board { targets: targets(), ..board() };
+    let failed = DeliverySummary {
+        reason: shown("no answer within 5 s"),
+        status: 0,
+        latency_us: Some(5_000_400),
+        ..delivery(8, 3, Verdict::Failed, "incident.created")
+    };
+    let sent = DeliverySummary { latency_us: Some(84_000), ..delivery(7, 4, Verdict::Sent, "incident.created") };
+    for line in [sent, failed] {
+        board.apply(&Change::Delivery(Box::new(line)));
+    }
+    board
+}
+
 /// The detail that the provider tells about the incident `Q1DISK`.
 pub(crate) fn detail() -> Detail {
     let line = |seconds, kind: &str, summary: &str| TimelineEntry {
@@ -511,7 +587,10 @@ pub(crate) fn requests(effects: &[Effect]) -> Vec<(u64, Request)> {
         | Effect::Ring
         | Effect::Notify(_)
         | Effect::Title(_)
-        | Effect::Write { .. } => None,
+        | Effect::Write { .. }
+        | Effect::KeepDraft { .. }
+        | Effect::DropDraft { .. }
+        | Effect::EditExternally { .. } => None,
     };
     effects.iter().filter_map(request).collect()
 }

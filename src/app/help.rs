@@ -29,6 +29,12 @@ pub fn page(model: &Model, width: usize) -> Vec<Vec<Piece>> {
             row(&mut page, width, example, meaning);
         }
     }
+    if view == View::Targets {
+        page.heading("How targets stand");
+        for (mark, meaning) in STANDING {
+            row(&mut page, width, mark, meaning);
+        }
+    }
     if view == View::Incidents {
         page.heading("What / and V look for");
         for (example, meaning) in incident::LANGUAGE.iter().chain(incident::FIELDS) {
@@ -62,6 +68,14 @@ const LANGUAGE: &[(&str, &str)] = &[
     ("!disk", "not this; ! goes before anything"),
     ("a or b", "either side of it"),
     ("field:a,b", "the field is one of these:"),
+];
+
+const STANDING: &[(&str, &str)] = &[
+    ("+ on", "events are sent to it"),
+    ("~ failing", "so they are, but it took none since the time that is told"),
+    ("- off", "somebody switched it off: what happens meanwhile is not sent later"),
+    ("! DISABLED", "it failed for more than three days: x switches it on, and it begins anew"),
+    ("? broken", "a secret or its template cannot be read: events wait until they can be sent"),
 ];
 
 const MARKS: &[(&str, &str)] = &[

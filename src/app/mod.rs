@@ -18,6 +18,7 @@ pub mod page;
 pub mod person;
 pub mod prompt;
 pub mod services;
+pub mod targets;
 pub mod templates;
 pub mod troubles;
 pub mod typing;
@@ -45,7 +46,7 @@ use crate::{
     proto::{Access, Answer, Request, RequestId},
 };
 
-/// The five screens.
+/// The six screens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum View {
     #[default]
@@ -54,10 +55,12 @@ pub enum View {
     Webhooks,
     Templates,
     Services,
+    Targets,
 }
 
 impl View {
-    pub const ALL: [Self; 5] = [Self::Incidents, Self::OnCall, Self::Webhooks, Self::Templates, Self::Services];
+    pub const ALL: [Self; 6] =
+        [Self::Incidents, Self::OnCall, Self::Webhooks, Self::Templates, Self::Services, Self::Targets];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -66,6 +69,7 @@ impl View {
             Self::Webhooks => "Webhooks",
             Self::Templates => "Templates",
             Self::Services => "Services",
+            Self::Targets => "Targets",
         }
     }
 
@@ -91,6 +95,18 @@ pub enum Event {
     FocusLost,
     /// What became of an [`Effect::Write`].
     Written(handoff::Written),
+    /// What earlier consoles left unsaved on disk; nothing is kept there before this came.
+    FoundDrafts(templates::drafts::FoundDrafts),
+    /// What became of an [`Effect::KeepDraft`].
+    KeptDraft {
+        id: templates::drafts::DraftId,
+        result: Result<(), String>,
+    },
+    /// What became of an [`Effect::EditExternally`]: the text, or why there is none.
+    Edited {
+        name: String,
+        text: Result<String, Shown>,
+    },
     /// The clock, at least when something on the screen ages.
     Ticked(Timestamp),
     /// The link to the server stands (again): everything known before is replaced.
@@ -148,6 +164,22 @@ pub enum Effect {
         path: String,
         text: String,
         replace: handoff::Replace,
+    },
+    /// Keep text that is not saved on disk, in the place of an earlier one of this id; answered with
+    /// [`Event::KeptDraft`].
+    KeepDraft {
+        id: templates::drafts::DraftId,
+        draft: Box<templates::drafts::KeptDraft>,
+    },
+    /// The text was saved or discarded.
+    DropDraft {
+        id: templates::drafts::DraftId,
+    },
+    /// Give the terminal to the person's own editor on this text; answered with [`Event::Edited`].
+    EditExternally {
+        id: templates::drafts::DraftId,
+        name: String,
+        text: String,
     },
 }
 
@@ -223,6 +255,7 @@ pub struct Model {
     /// The hand-off of a shift, when it is open.
     pub handoff: Option<Box<handoff::State>>,
     pub services: services::State,
+    pub targets: targets::State,
     arranging: arranging::State,
     /// Leaving was asked for once although something would be lost, and what was said to that.
     leaving: Option<(Leaving, Shown)>,
@@ -254,6 +287,7 @@ impl Model {
             attention: attention::State::new(now),
             handoff: None,
             services: services::State::default(),
+            targets: targets::State::default(),
             arranging: arranging::State::default(),
             leaving: None,
             last_request: 0,
@@ -318,6 +352,12 @@ fn take(model: &mut Model, event: Event) -> Vec<Effect> {
             handoff::written(model, written);
             vec![]
         }
+        Event::FoundDrafts(found) => templates::found(model, found),
+        Event::KeptDraft { id, result } => {
+            templates::kept(model, &id, result);
+            vec![]
+        }
+        Event::Edited { name, text } => templates::edited(model, &name, text),
         Event::Resized { width, height } => {
             model.size = (width, height);
             settle(model)
@@ -329,6 +369,7 @@ fn take(model: &mut Model, event: Event) -> Vec<Effect> {
             effects.extend(webhooks::ticked(model));
             effects.extend(calls::ticked(model));
             effects.extend(oncall::ticked(model));
+            effects.extend(templates::ticked(model));
             effects
         }
         Event::Attached { board, access, role } => attach(model, *board, access, role),
@@ -344,6 +385,7 @@ fn take(model: &mut Model, event: Event) -> Vec<Effect> {
             templates::detached(model);
             oncall::detached(model);
             arranging::detached(model);
+            targets::detached(model);
             model.refreshing = None;
             vec![]
         }
@@ -351,7 +393,7 @@ fn take(model: &mut Model, event: Event) -> Vec<Effect> {
             model.say(NoticeKind::Bad, &format!("a part of dogwatch broke: {what}"));
             vec![]
         }
-        Event::Ended => vec![Effect::Quit],
+        Event::Ended => ending(model, Effect::Quit),
     }
 }
 
@@ -376,6 +418,7 @@ fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
         model.say(NoticeKind::Bad, &format!("{account} is not configured any more: its {left} left the list"));
     }
     let mut effects = attention::hear(model, change);
+    targets::hear(model, change);
     model.board.apply(change);
     effects.extend(incidents::changed(model, change));
     if let Change::Action(action) = change {
@@ -383,6 +426,7 @@ fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
     }
     effects.extend(oncall::settle(model));
     services::settle(model);
+    targets::settle(model);
     effects.extend(webhooks::changed(model, change));
     effects.extend(templates::settle(model));
     effects
@@ -403,6 +447,7 @@ fn settle(model: &mut Model) -> Vec<Effect> {
 fn settle_others(model: &mut Model) -> Vec<Effect> {
     let mut effects = oncall::settle(model);
     services::settle(model);
+    targets::settle(model);
     effects.extend(webhooks::settle(model));
     effects.extend(templates::settle(model));
     effects
@@ -426,6 +471,7 @@ fn answered(model: &mut Model, id: RequestId, answer: Result<Answer, String>) ->
         .or_else(|| calls::answered(model, id, &answer))
         .or_else(|| arranging::answered(model, id, &answer))
         .or_else(|| prompt::arrange::answered(model, id, &answer))
+        .or_else(|| targets::answered(model, id, &answer))
         .unwrap_or_default()
 }
 
@@ -434,6 +480,7 @@ fn unanswered(model: &mut Model, id: RequestId, reason: String) -> Vec<Effect> {
     incidents::unanswered(model, id, &reason)
         .or_else(|| templates::unanswered(model, id, &reason))
         .or_else(|| arranging::unanswered(model, id, &reason))
+        .or_else(|| targets::unanswered(model, id, &reason))
         .unwrap_or_else(|| answered(model, id, Err(reason)))
 }
 
@@ -454,6 +501,7 @@ fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
         View::Webhooks => webhooks::pasted(model, text),
         View::Templates => templates::pasted(model, text),
         View::Services => services::pasted(model, text),
+        View::Targets => targets::pasted(model, text),
     };
     settle_others(model)
 }
@@ -471,8 +519,11 @@ fn press(model: &mut Model, chord: Chord) -> Vec<Effect> {
 
 /// Quits; with unsaved templates only when asked twice.
 fn quit(model: &mut Model) -> Vec<Effect> {
-    let unsaved = model.templates.unsaved().join(", ");
-    let warning = format!("not saved: {unsaved}. The same key again quits and loses it; any other stays");
+    let form = model.targets.unsaved();
+    let unsaved: Vec<&str> = model.templates.unsaved().into_iter().chain(form.as_deref()).collect();
+    let unsaved = unsaved.join(", ");
+    let fate = if model.templates.keeps_drafts() && form.is_none() { "keeps it as a draft" } else { "loses it" };
+    let warning = format!("not saved: {unsaved}. The same key again quits and {fate}; any other stays");
     leave(model, Leaving::Quit, (!unsaved.is_empty()).then_some(warning))
 }
 
@@ -492,9 +543,16 @@ fn leave(model: &mut Model, way: Leaving, warning: Option<String>) -> Vec<Effect
         return vec![];
     }
     match way {
-        Leaving::Quit => vec![Effect::Quit],
-        Leaving::Suspend => vec![Effect::Suspend],
+        Leaving::Quit => ending(model, Effect::Quit),
+        Leaving::Suspend => ending(model, Effect::Suspend),
     }
+}
+
+/// Leaves, after what is typed was kept.
+fn ending(model: &mut Model, way: Effect) -> Vec<Effect> {
+    let mut effects = templates::ended(model);
+    effects.push(way);
+    effects
 }
 
 fn press_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
@@ -524,6 +582,7 @@ fn press_unseen(model: &mut Model, chord: Chord) -> Vec<Effect> {
         || model.command.line.is_some()
         || model.handoff.is_some()
         || model.incidents.typing.is_some()
+        || model.targets.form.is_some()
         || model.view == View::Templates;
     if !typing && keys::resolve(chord, model.view) == Some(Action::Quit) { quit(model) } else { vec![] }
 }
@@ -548,6 +607,7 @@ fn press_view(model: &mut Model, chord: Chord) -> Vec<Effect> {
         View::Webhooks => webhooks::typed(model, chord),
         View::Templates => templates::typed(model, chord),
         View::Services => services::typed(model, chord),
+        View::Targets => targets::typed(model, chord),
     };
     if let Some(effects) = typed {
         return effects;
@@ -569,6 +629,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::PreviousView => model.view = model.view.after(View::ALL.len() - 1),
         Action::ShowIncidents => model.view = View::Incidents,
         Action::ShowServices => model.view = View::Services,
+        Action::ShowTargets => model.view = View::Targets,
         Action::ShowOnCall => model.view = View::OnCall,
         Action::ShowWebhooks => model.view = View::Webhooks,
         Action::ShowTemplates => model.view = View::Templates,
@@ -585,10 +646,12 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
                 View::Webhooks => webhooks::act(model, action),
                 View::Templates => templates::act(model, action),
                 View::Services => services::act(model, action),
+                View::Targets => targets::act(model, action),
             };
         }
     }
     services::settle(model);
+    targets::settle(model);
     oncall::ticked(model)
 }
 
@@ -619,7 +682,8 @@ fn press_calls(model: &mut Model, chord: Chord) -> Vec<Effect> {
             | Action::ShowOnCall
             | Action::ShowWebhooks
             | Action::ShowTemplates
-            | Action::ShowServices),
+            | Action::ShowServices
+            | Action::ShowTargets),
         ) => {
             model.calls = None;
             return act(model, action);

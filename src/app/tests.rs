@@ -65,6 +65,8 @@ fn tab_and_numbers_go_from_view_to_view() {
     press(&mut model, "tab");
     assert_eq!(model.view, View::OnCall);
     press(&mut model, "shift-tab shift-tab");
+    assert_eq!(model.view, View::Targets);
+    press(&mut model, "shift-tab");
     assert_eq!(model.view, View::Services);
     model.view = View::Incidents;
     press(&mut model, "3");

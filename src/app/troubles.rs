@@ -1,14 +1,20 @@
 //! What is wrong with the sources right now, in words. An empty list of incidents means "all is well" only
 //! when nothing stands here.
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::{
     app::{Link, Model, page::Tone},
     core::{
+        forward::TargetState,
         freshness::{Account, Door, Standing},
         push::{REFUSALS_TO_DISABLE, Subscribed, Witness},
         words::{ago, count, moment, since, zone_name},
     },
 };
+
+/// A target that takes nothing for so long is worth a line.
+const FAILING: SignedDuration = SignedDuration::from_mins(15);
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +61,8 @@ pub fn troubles(model: &Model) -> Vec<Trouble> {
     }
     door(&mut out, &model.board.door);
     let upkeep = &model.board.upkeep;
-    for said in upkeep.settings.iter().chain(&upkeep.certificate) {
+    targets(&mut out, model);
+    for said in upkeep.settings.iter().chain(&upkeep.certificate).chain(&upkeep.targets) {
         out.push(trouble(Tone::Caution, said.as_str().to_owned()));
     }
     out
@@ -113,6 +120,32 @@ fn push(out: &mut Vec<Trouble>, model: &Model, account: &Account) {
     if push.rejected > push.unproved {
         let webhooks = count(push.rejected as usize, "webhook", "webhooks");
         out.push(trouble(Tone::Caution, format!("{name}: {webhooks} refused, the last: {last}")));
+    }
+}
+
+/// Targets that nothing goes to although it should.
+fn targets(out: &mut Vec<Trouble>, model: &Model) {
+    let when = |at| format!("{} {}", moment(at, model.now, &model.zone), zone_name(at, &model.zone));
+    let mut targets: Vec<_> = model.board.targets.iter().collect();
+    targets.sort_by_key(|target| matches!(target.state, TargetState::On));
+    for target in targets {
+        let name = &target.name;
+        match &target.state {
+            TargetState::Disabled { at, reason } => {
+                let text = format!("target {name} DISABLED since {}: {reason}; 6 and x switch it on", when(*at));
+                out.push(trouble(Tone::Alarm, text));
+            }
+            TargetState::Broken { reason } => {
+                out.push(trouble(Tone::Alarm, format!("target {name} cannot be sent to: {reason}")));
+            }
+            TargetState::On => {
+                let long = |at: &Timestamp| model.now.duration_since(*at) >= FAILING;
+                if let Some(at) = target.failing_since.filter(long) {
+                    out.push(trouble(Tone::Caution, format!("target {name} takes nothing since {}", when(at))));
+                }
+            }
+            TargetState::Off => {}
+        }
     }
 }
 

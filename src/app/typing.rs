@@ -4,16 +4,28 @@ use tui_textarea::{Input, Key as EditorKey};
 
 use crate::core::keys::{Chord, Key};
 
-/// The longest line that can be typed, in bytes.
+/// The longest line that can usually be typed, in bytes.
 const LIMIT: usize = 256;
 
 /// One line being typed. The cursor is always at its end.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TypedLine {
     text: String,
+    limit: usize,
+}
+
+impl Default for TypedLine {
+    fn default() -> Self {
+        Self::of_at_most(LIMIT)
+    }
 }
 
 impl TypedLine {
+    /// A line that takes so many bytes.
+    pub(super) fn of_at_most(limit: usize) -> Self {
+        Self { text: String::new(), limit }
+    }
+
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -44,7 +56,7 @@ impl TypedLine {
     /// Adds typed or pasted text; line breaks become spaces, other controls are dropped.
     pub fn insert(&mut self, text: &str) {
         for c in text.chars().map(|c| if matches!(c, '\n' | '\r' | '\t') { ' ' } else { c }) {
-            if !c.is_control() && self.text.len() + c.len_utf8() <= LIMIT {
+            if !c.is_control() && self.text.len() + c.len_utf8() <= self.limit {
                 self.text.push(c);
             }
         }

@@ -6,9 +6,10 @@ use jiff::Timestamp;
 
 use super::{Exit, Failure, Outcome, Places, client::Client, output};
 use crate::{
-    config::{self as settings, TlsSettings},
+    config::{self as settings, Settings, TlsSettings},
     proto::{Answer, Request},
     server::certificate,
+    template::Library,
 };
 
 #[derive(Subcommand)]
@@ -79,6 +80,24 @@ fn check_certificate(tls: &TlsSettings) -> usize {
     }
 }
 
+/// Says which templates are not there, and which secrets cannot be read: how many of these.
+async fn check_targets(places: &Places, loaded: &Settings, secrets: bool) -> Result<usize, Failure> {
+    let library = Library::open(&places.state_dir()?.join("templates"));
+    let mut wrong = 0;
+    for target in &loaded.targets {
+        if let Some(Err(error)) = target.template.as_ref().map(|name| library.read(name)) {
+            output::line(&format!("advice: target {}: {error}, so nothing is sent until it is", target.name));
+        }
+        for (place, secret) in target.secrets().into_iter().filter(|_| secrets) {
+            if let Err(error) = secret.read().await {
+                wrong += 1;
+                output::complain(&format!("{place}: {error}"));
+            }
+        }
+    }
+    Ok(wrong)
+}
+
 async fn check(places: &Places, secrets: bool) -> Outcome {
     let loaded = places.settings()?;
     for advice in settings::advice(&loaded) {
@@ -96,6 +115,7 @@ async fn check(places: &Places, secrets: bool) -> Outcome {
             }
         }
     }
+    wrong += check_targets(places, &loaded, secrets).await?;
     if let Some(tls) = &loaded.receiver.tls {
         wrong += check_certificate(tls);
     }

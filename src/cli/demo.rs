@@ -16,10 +16,11 @@ use super::{
     console, output,
 };
 use crate::{
-    config::{AccountSettings, ProviderKind, ReceiverSettings, SecretRef, Settings, WebhookSettings},
+    config::{AccountSettings, ProviderKind, ReceiverSettings, SecretRef, Settings, TargetSettings, WebhookSettings},
     core::{
         action::Outcome,
         delivery::Verdict,
+        forward::EventType,
         id::{AccountName, EventId},
         notify::Notify,
         sender::Demand,
@@ -108,7 +109,10 @@ pub(super) async fn run(args: Args) -> Result<i32, Failure> {
         state_dir: temp.path().join("state"),
         shared: Shared::Never,
         first: None,
-        settings: Ok(settings(&simulator, door, secret)?),
+        settings: Ok(Settings {
+            targets: if args.headless { vec![] } else { targets(&simulator)? },
+            ..settings(&simulator, door, secret)?
+        }),
         load: Arc::new(|| Err("the demo has no configuration to read again".to_owned())),
         receive: true,
         owned: Owned::default(),
@@ -159,6 +163,31 @@ fn settings(simulator: &Simulator, door: SocketAddr, secret: SecretString) -> Re
         notify: Notify { storm: Some(30), ..Notify::default() },
         ..Settings::default()
     })
+}
+
+/// Two targets within the simulator: one that takes everything, and one that does not.
+fn targets(simulator: &Simulator) -> Result<Vec<TargetSettings>, Failure> {
+    let events = [EventType::CREATED, EventType::ACKNOWLEDGED, EventType::HANDOFF, EventType::RESOLVED];
+    let target = |name: &str, sink: &str| {
+        Ok::<_, Failure>(TargetSettings {
+            name: name.parse().map_err(|e| Failure::new(Exit::Failed, e))?,
+            url: SecretRef::Inline(SecretString::from(format!("{}/sink/{sink}", simulator.url()))),
+            basic: None,
+            headers: vec![],
+            events: events.into_iter().filter_map(EventType::new).collect(),
+            enabled: true,
+            linked: false,
+            template: None,
+            filter: None,
+            retries: 0,
+            secret: None,
+            allow_link_local: false,
+        })
+    };
+    let chat = TargetSettings { template: Some("slack".into()), ..target("chat", "chat")? };
+    let tickets =
+        TargetSettings { linked: true, filter: Some("urgency:high".into()), retries: 3, ..target("tickets", "flaky")? };
+    Ok(vec![chat, tickets])
 }
 
 /// A few, to try the keys on.

@@ -22,6 +22,7 @@ mod service;
 mod services;
 mod simulate;
 mod status;
+mod target;
 mod template;
 mod webhook;
 
@@ -173,6 +174,9 @@ enum Command {
     /// Templates of outgoing webhooks.
     #[command(subcommand)]
     Template(template::Command),
+    /// Targets of outgoing webhooks: list, make, switch, test.
+    #[command(subcommand)]
+    Target(target::Command),
     /// The configuration file.
     #[command(subcommand)]
     Config(config::Command),
@@ -252,6 +256,7 @@ async fn run(args: Args) -> Result<i32, Failure> {
         Some(Command::Delivery(command)) => delivery::run(&places, command).await?,
         Some(Command::Webhook(command)) => webhook::run(&places, command).await?,
         Some(Command::Template(command)) => template::run(&places, command).await?,
+        Some(Command::Target(command)) => target::run(&places, command).await?,
         Some(Command::Config(command)) => config::run(&places, command).await?,
         Some(Command::Doctor(args)) => doctor::run(&places, args).await?,
         Some(Command::Backup(args)) => backup::run(&places, &args)?,

@@ -11,7 +11,22 @@ use super::Finding;
 
 /// The sections and their keys, as they stand in the file.
 pub(super) const SECTIONS: &[(&str, &[&str])] = &[
-    ("", &["receiver", "server", "store", "actions", "account", "integration", "person", "view", "notify", "runbook"]),
+    (
+        "",
+        &[
+            "receiver",
+            "server",
+            "store",
+            "actions",
+            "account",
+            "integration",
+            "person",
+            "view",
+            "notify",
+            "runbook",
+            "target",
+        ],
+    ),
     ("receiver", &["listen", "allow", "trusted_proxies", "tls"]),
     ("receiver.tls", &["certificate", "key"]),
     ("server", &["socket", "group", "metrics"]),
@@ -41,6 +56,24 @@ pub(super) const SECTIONS: &[(&str, &[&str])] = &[
             "public_url",
             "ping",
             "allow",
+        ],
+    ),
+    (
+        "target",
+        &[
+            "name",
+            "url",
+            "user",
+            "password",
+            "headers",
+            "events",
+            "enabled",
+            "linked",
+            "template",
+            "filter",
+            "retries",
+            "secret",
+            "allow_link_local",
         ],
     ),
 ];
@@ -154,7 +187,7 @@ impl<'a> Section<'a> {
 /// How a section is written.
 fn title(name: &str) -> String {
     match name {
-        "account" | "person" | "view" | "notify.rule" | "runbook" => format!("[[{name}]]"),
+        "account" | "person" | "view" | "notify.rule" | "runbook" | "target" => format!("[[{name}]]"),
         _ => format!("[{name}]"),
     }
 }
@@ -178,7 +211,8 @@ fn unknown(key: &str, section: &str, known: &[&str]) -> String {
         return format!("{start}; did you mean `{near}`?");
     }
     let elsewhere = SECTIONS.iter().filter_map(|(other, keys)| nearest(key, keys).map(|near| (other, near)));
-    let elsewhere = elsewhere.min_by_key(|(_, near)| strsim::damerau_levenshtein(key, near));
+    let is_within = |other: &str| other.strip_prefix(section).is_some_and(|rest| rest.starts_with('.'));
+    let elsewhere = elsewhere.min_by_key(|(other, near)| (!is_within(other), strsim::damerau_levenshtein(key, near)));
     match elsewhere {
         Some((other, near)) => format!("{start}; `{near}` belongs into {}", title(other)),
         None => format!("{start}; known here: {}", known.join(", ")),

@@ -63,7 +63,7 @@ pub fn parse(text: &str, path: &Path) -> Result<Settings, ConfigError> {
 
 /// A value checked by one of `values`, with its complaint put where the value stands.
 pub(super) struct Reading<'r, 't> {
-    path: &'r Path,
+    pub(super) path: &'r Path,
     pub(super) to: &'r mut Findings<'t>,
 }
 
@@ -88,19 +88,8 @@ impl Reading<'_, '_> {
         let views = self.views(root);
         let notify = root.section("notify", "notify", self.to).map(|s| self.notify(&s)).unwrap_or_default();
         let runbooks = self.runbooks(root);
-        Settings {
-            receiver,
-            server,
-            people,
-            store,
-            actions,
-            accounts,
-            views,
-            notify,
-            runbooks,
-            integrations,
-            targets: vec![],
-        }
+        let targets = self.targets(root);
+        Settings { receiver, server, people, store, actions, accounts, views, notify, runbooks, integrations, targets }
     }
 
     fn store(&mut self, section: &Section<'_>) -> StoreSettings {

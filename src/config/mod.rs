@@ -12,6 +12,7 @@ mod places;
 mod runbooks;
 mod secret;
 mod shared;
+pub mod targets;
 mod tls;
 mod values;
 mod views;
@@ -24,19 +25,13 @@ pub use file::{load, parse};
 pub use places::{default_config_path, default_state_dir, init};
 pub use secret::{SecretError, SecretRef};
 pub use shared::{Acts, PersonSettings, ServerSettings, User};
+pub use targets::{BasicSettings, TargetSettings};
 pub use tls::{Looks, TlsSettings};
 pub use values::public_url;
 
 use ipnet::IpNet;
 
-use crate::core::{
-    forward::EventType,
-    id::{AccountName, TargetName},
-    notify::Notify,
-    runbook::Rule,
-    sender::Demand,
-    view::SavedViews,
-};
+use crate::core::{id::AccountName, notify::Notify, runbook::Rule, sender::Demand, view::SavedViews};
 
 /// The commented sample that [`init`] writes: every key, each with its default or an example.
 pub const SAMPLE: &str = include_str!("../../assets/config.sample.toml");
@@ -154,30 +149,6 @@ pub struct IntegrationSettings {
     pub base_url: String,
 }
 
-/// `[[target]]`: where outgoing webhooks go.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TargetSettings {
-    pub name: TargetName,
-    /// The whole address, https or http; knowing it can be all it takes to send there, so it may be a secret.
-    pub url: SecretRef,
-    /// Of Basic authentication.
-    pub basic: Option<(String, SecretRef)>,
-    /// Added to each request: name and value.
-    pub headers: Vec<(String, SecretRef)>,
-    /// The events that are sent; none by default.
-    pub events: Vec<EventType>,
-    pub enabled: bool,
-    pub linked: bool,
-    /// The name of a template of the library; `None`: the default body.
-    pub template: Option<String>,
-    /// Of incidents, in the query language; checked.
-    pub filter: Option<String>,
-    pub retries: u32,
-    /// Signs with `webhook-signature` (Standard Webhooks).
-    pub secret: Option<SecretRef>,
-    pub allow_link_local: bool,
-}
-
 /// Who the incidents come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProviderKind {
@@ -214,6 +185,7 @@ impl Settings {
             };
             out.push((format!("token of person {name}"), token));
         }
+        out.extend(self.targets.iter().flat_map(TargetSettings::secrets));
         out
     }
 }
@@ -238,6 +210,7 @@ pub fn advice(settings: &Settings) -> Vec<String> {
         advise_on_senders(account, &settings.receiver, &mut out);
     }
     shared::advise(&settings.server, &settings.people, &mut out);
+    targets::advise(&settings.targets, &mut out);
     out
 }
 

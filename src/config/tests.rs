@@ -145,6 +145,7 @@ fn every_known_key_is_really_read() {
                 "notify.rule" if *key == "service" => format!("[[notify.rule]]\n{key} = 5\nurgency = \"low\""),
                 "notify.rule" => format!("[[notify.rule]]\n{key} = 5\nservice = \"x\""),
                 "view" | "integration" | "runbook" => format!("[[{section}]]\n{key} = 5"),
+                "target" => format!("[[target]]\n{key} = 5.5"),
                 "account.webhook" => format!("[[account]]\n[account.webhook]\n{key} = 5"),
                 other => format!("[{other}]\n{key} = 5"),
             };

@@ -53,7 +53,12 @@ pub fn command(
         .partition(|(_, value)| value == NOT_KEPT);
     let mut out = format!("# Delivery {} of {}, {} bytes.\n", line.id, line.at, body.len());
     let account = line.account.as_ref().map_or("ACCOUNT", |name| name.as_str());
-    let _ = writeln!(out, "# Set {ADDRESS} to http://127.0.0.1:8484/hooks/{account}/URL-KEY, or to where it shall go.");
+    let _ = match &line.target {
+        Some(target) => writeln!(out, "# Set {ADDRESS} to the address of target {target}, which is not in the log."),
+        None => {
+            writeln!(out, "# Set {ADDRESS} to http://127.0.0.1:8484/hooks/{account}/URL-KEY, or to where it shall go.")
+        }
+    };
     if !lost.is_empty() {
         let names: Vec<_> = lost.iter().map(|(name, _)| printable(name)).collect();
         let _ = writeln!(out, "# Left out, because their values are not kept: {}", names.join(", "));

@@ -201,6 +201,14 @@ impl DeliverySummary {
         }
     }
 
+    /// Whether it came from a provider that is known to be it.
+    pub fn tells(&self) -> bool {
+        match self.verdict {
+            Verdict::Accepted | Verdict::Duplicate | Verdict::Undecodable => self.direction == Direction::Incoming,
+            Verdict::Rejected | Verdict::Sent | Verdict::Failed => false,
+        }
+    }
+
     /// Whether it changed anything on the board.
     pub fn changed_something(&self) -> bool {
         self.changed.as_ref().is_some_and(|changed| !changed.as_str().starts_with(NOTHING))
@@ -230,6 +238,9 @@ pub struct DeliveryView {
     /// The first bytes of the body as they came.
     pub raw: Bytes,
     pub timings: Timings,
+    /// The first KiB of what its target answered; `None` of those that came in, and where nothing was answered.
+    #[serde(default)]
+    pub response: Option<ShownBody>,
 }
 
 /// The most bytes of a body that are shown as they came.

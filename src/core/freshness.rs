@@ -184,6 +184,9 @@ pub struct Upkeep {
     pub settings: Option<Shown>,
     /// What is wrong with the door's certificate, or will soon be.
     pub certificate: Option<Shown>,
+    /// Why targets that were made in a console cannot be read.
+    #[serde(default)]
+    pub targets: Option<Shown>,
 }
 
 #[cfg(test)]

@@ -19,19 +19,21 @@ use crate::core::{
     context::Context,
     delivery::{DeliverySummary, DeliveryView},
     detail::Detail,
+    field::Field,
+    forward::form::{Making, TargetForm},
     handoff::Handoff,
-    id::{AccountName, ActionId, DeliveryId, IncidentKey, ScheduleId, UserId},
+    id::{AccountName, ActionId, DeliveryId, IncidentKey, ScheduleId, TargetName, UserId},
     incident::Named,
     load::Page,
     oncall::{OnCall, Schedule},
     rota::Override,
     span::Span,
-    template::Preview,
+    template::{Preview, Subject, TemplateHistory, Version},
     text::Shown,
 };
 
 /// Raised when a message changes its meaning. Server and console must be equal in it.
-pub const PROTOCOL: u16 = 4;
+pub const PROTOCOL: u16 = 5;
 
 /// The number of a request, chosen by the console, unique while it is open.
 pub type RequestId = u64;
@@ -125,8 +127,8 @@ pub enum Request {
     Template { name: String },
     /// Writes a template. `base` is the text it was edited from: refused when another was saved meanwhile.
     SaveTemplate { name: String, text: String, base: Option<String> },
-    /// Renders `text` on a delivery's body (or on the built-in sample).
-    Render { text: String, delivery: Option<DeliveryId> },
+    /// Renders `text` on a delivery of the log, or on a sample.
+    Render { text: String, on: Subject },
     /// Ask the providers now.
     Refresh,
     /// Read the settings and secrets again. Answered when they are in force, or are not because of what is wrong.
@@ -153,6 +155,28 @@ pub enum Request {
     /// The hand-off of the time since `from`, in the words of a template; times by the clock of `zone`
     /// (see [`crate::core::handoff::zone_text`]).
     Handoff { template: String, from: Timestamp, zone: String },
+    /// Makes a target of outgoing webhooks, or changes one that was made so. Answered with [`Answer::TargetKept`].
+    SaveTarget { form: Box<TargetForm>, making: Making },
+    /// Forgets a target that was made so.
+    RemoveTarget { name: TargetName },
+    /// Switches a target on or off; on also means that its failures so far are forgiven.
+    SwitchTarget { name: TargetName, on: bool },
+    /// Sends to a target at once, as a test: the event that a delivery told of, or a made-up one.
+    TestTarget { name: TargetName, delivery: Option<DeliveryId> },
+    /// Sends an outgoing delivery of the log once more, rendered anew.
+    ResendDelivery { id: DeliveryId },
+    /// The same with the last attempt of each event that failed; of all targets, or of one.
+    ResendFailed { target: Option<TargetName> },
+    /// Sends the hand-off of [`Request::Handoff`] to a target at once.
+    SendHandoff { target: TargetName, template: String, from: Timestamp, zone: String },
+    /// What a template can name when it is rendered on this.
+    TemplateContext { on: Subject },
+    /// The versions of a template.
+    TemplateHistory { name: String },
+    /// The text of a former version.
+    TemplateVersion { name: String, version: Version },
+    /// Makes a former version the present one, as [`Request::SaveTemplate`] would.
+    RestoreTemplate { name: String, version: Version, base: String },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -231,5 +255,30 @@ pub enum Answer {
     },
     Handoff {
         handoff: Box<Handoff>,
+    },
+    /// What was asked for of a target is written down. `advice`: what is probably not meant, one sentence each.
+    TargetKept {
+        name: TargetName,
+        advice: Vec<Shown>,
+    },
+    /// What became of an attempt that was made at once, as it stands in the log.
+    Attempted {
+        delivery: Box<DeliverySummary>,
+    },
+    /// So many wait to be sent again.
+    Resent {
+        count: u32,
+    },
+    TemplateContext {
+        context: Box<Field>,
+    },
+    TemplateHistory {
+        name: String,
+        history: TemplateHistory,
+    },
+    TemplateVersion {
+        name: String,
+        version: Version,
+        text: String,
     },
 }

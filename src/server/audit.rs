@@ -110,10 +110,15 @@ impl Desk {
             Some(lines.collect::<String>())
         });
         let Some(lines) = lines else { return };
+        self.audit_line(lines).await;
+    }
+
+    /// Puts lines into the file as they are.
+    pub(super) async fn audit_line(&self, lines: String) {
         let (audit, _waits) = (self.audit.clone(), self.audit.clone());
         if let Ok(Err(error)) = tokio::task::spawn_blocking(move || audit.write(&lines)).await {
             let file = self.audit.path.display();
-            tracing::error!(action.id = %id, %error, "the audit file {file} lacks an outcome: make room, or see to its permissions");
+            tracing::error!(%error, "the audit file {file} lacks a line: make room, or see to its permissions");
         }
     }
 }

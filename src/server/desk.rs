@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use serde_json::Value;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -20,20 +19,21 @@ use super::{
     metrics::Metrics,
     outbox::Integrations,
     people::{Caller, People},
+    targets::Targets,
 };
 use crate::{
     core::{
-        board::Change,
-        delivery::{Bytes, Decode, DeliveryView, RAW_LIMIT},
-        id::{AccountName, BadId, DeliveryId, IncidentKey},
+        board::{Board, Change},
+        delivery::{Bytes, DeliveryView, RAW_LIMIT},
+        forward::happening::{Before, Seen},
+        id::{DeliveryId, IncidentKey},
         incident::Observation,
-        template::Preview,
         text::{Shown, ShownBody},
     },
+    forward::Forwarder,
     proto::{Access, Answer, Request},
-    provider::pagerduty::Webhooks,
-    store::{Store, StoreError, StoredDelivery, Write},
-    template::{self, Delivered, Library, Renderer},
+    store::{Store, StoredDelivery, Write},
+    template::{Library, Renderer},
 };
 
 /// The most lines of the log that one request gets.
@@ -65,6 +65,9 @@ pub fn need(request: &Request) -> Need {
         | Request::Refresh
         | Request::DetailAnew { .. }
         | Request::ApiLog { .. }
+        | Request::TemplateContext { .. }
+        | Request::TemplateHistory { .. }
+        | Request::TemplateVersion { .. }
         | Request::Context { .. }
         | Request::ContextAnew { .. } => Need::Look,
         Request::Arrange { .. }
@@ -73,6 +76,14 @@ pub fn need(request: &Request) -> Need {
         | Request::TakeBack { .. }
         | Request::Replay { .. }
         | Request::SaveTemplate { .. }
+        | Request::SaveTarget { .. }
+        | Request::RemoveTarget { .. }
+        | Request::SwitchTarget { .. }
+        | Request::TestTarget { .. }
+        | Request::ResendDelivery { .. }
+        | Request::ResendFailed { .. }
+        | Request::SendHandoff { .. }
+        | Request::RestoreTemplate { .. }
         | Request::Reload => Need::Act,
     }
 }
@@ -88,6 +99,7 @@ pub fn asks_a_provider(request: &Request) -> bool {
         | Request::Pages { .. }
         | Request::DetailAnew { .. }
         | Request::Handoff { .. }
+        | Request::SendHandoff { .. }
         | Request::Context { .. }
         | Request::ContextAnew { .. }
         | Request::Refresh => true,
@@ -104,6 +116,16 @@ pub fn asks_a_provider(request: &Request) -> bool {
         | Request::Template { .. }
         | Request::SaveTemplate { .. }
         | Request::Render { .. }
+        | Request::SaveTarget { .. }
+        | Request::RemoveTarget { .. }
+        | Request::SwitchTarget { .. }
+        | Request::TestTarget { .. }
+        | Request::ResendDelivery { .. }
+        | Request::ResendFailed { .. }
+        | Request::TemplateContext { .. }
+        | Request::TemplateHistory { .. }
+        | Request::TemplateVersion { .. }
+        | Request::RestoreTemplate { .. }
         | Request::ApiLog { .. } => false,
     }
 }
@@ -144,6 +166,9 @@ pub struct Desk {
     pub contexts: Contexts,
     pub runbooks: Runbooks,
     pub audit: Audit,
+    pub targets: Targets,
+    /// Sends what happens to the targets that want to know.
+    pub forwarder: Forwarder,
 }
 
 impl Desk {
@@ -164,8 +189,8 @@ impl Desk {
             Request::Replay { id } => self.replay(id).await,
             Request::Actions { limit } => self.actions(limit).await,
             Request::Template { name } => self.template(name),
-            Request::SaveTemplate { name, text, base } => self.save_template(name, &text, base.as_deref()),
-            Request::Render { text, delivery } => self.preview(&text, delivery).await,
+            Request::SaveTemplate { name, text, base } => self.save_template(caller, name, &text, base.as_deref()),
+            Request::Render { text, on } => self.preview(&text, on).await,
             Request::Handoff { template, from, zone } => self.handoff(template, from, &zone).await,
             Request::Duties { account, user, span } => self.duties(&account, &user, span).await,
             Request::Shifts { account, schedule, span } => self.shifts(&account, &schedule, span).await,
@@ -183,6 +208,19 @@ impl Desk {
             Request::ApiLog { after, limit } => Ok(self.api_log(after, limit)),
             Request::Context { key } => self.context(key).await,
             Request::ContextAnew { key } => self.context_anew(key).await,
+            Request::SaveTarget { form, making } => self.save_target(caller, *form, making).await,
+            Request::RemoveTarget { name } => self.remove_target(caller, name).await,
+            Request::SwitchTarget { name, on } => self.switch_target(caller, name, on).await,
+            Request::TestTarget { name, delivery } => self.test_target(caller, name, delivery).await,
+            Request::ResendDelivery { id } => self.resend_delivery(id).await,
+            Request::ResendFailed { target } => self.resend_failed(target.as_ref()).await,
+            Request::SendHandoff { target, template, from, zone } => {
+                self.send_handoff(caller, target, template, from, &zone).await
+            }
+            Request::TemplateContext { on } => self.template_context(on).await,
+            Request::TemplateHistory { name } => self.template_history(name),
+            Request::TemplateVersion { name, version } => self.template_version(name, version),
+            Request::RestoreTemplate { name, version, base } => self.restore_template(caller, name, version, &base),
         }
     }
 
@@ -220,35 +258,6 @@ impl Desk {
         let (deliveries, let_go) = read.await.map_err(|error| error.to_string())?;
         Ok(Answer::Deliveries { deliveries, let_go: let_go.map(|words| Shown::line(&words)) })
     }
-
-    fn template(&self, name: String) -> Result<Answer, String> {
-        let text = self.library.read(&name).map_err(|e| e.to_string())?;
-        Ok(Answer::Template { name, text })
-    }
-
-    fn save_template(&self, name: String, text: &str, base: Option<&str>) -> Result<Answer, String> {
-        self.library.save(&name, text, base).map_err(|e| e.to_string())?;
-        let templates = self.library.list().map_err(|e| e.to_string())?;
-        self.hub.publish(Change::Templates(templates));
-        Ok(Answer::Saved { name })
-    }
-
-    async fn preview(&self, text: &str, delivery: Option<DeliveryId>) -> Result<Answer, String> {
-        let context = match delivery {
-            None => self.sample(&self.any_account()?),
-            Some(id) => {
-                let found: Result<Option<StoredDelivery>, StoreError> =
-                    self.store.read(move |reader| reader.delivery(id)).await;
-                let stored = found
-                    .map_err(|e| e.to_string())?
-                    .ok_or_else(|| format!("delivery {id} is not kept any more; choose another"))?;
-                let account = stored.summary.account.ok_or_else(|| format!("delivery {id} belongs to no account"))?;
-                self.seen(&Delivered { account: &account, id: Some(id), body: &stored.body })
-            }
-        };
-        let preview: Preview = self.renderer.preview(text, &context).await;
-        Ok(Answer::Preview { preview })
-    }
 }
 
 impl Desk {
@@ -268,32 +277,48 @@ impl Desk {
     /// Takes in several; returns those whose status is another now.
     pub async fn observe_all(&self, seen: Vec<Observation>) -> Vec<IncidentKey> {
         let _order = self.order.lock().await;
-        let (writes, moved, doubted) = self.hub.change(|board| {
-            let (mut changes, mut writes, mut moved, mut doubted) = (vec![], vec![], vec![], vec![]);
+        let told = !self.forwarder.is_idle();
+        let (mut writes, moved, doubted, events) = self.hub.change(|board| {
+            let (mut changes, mut writes, mut moved, mut doubted, mut events) =
+                (vec![], vec![], vec![], vec![], vec![]);
             for seen in seen {
                 if !board.accounts.contains_key(&seen.key.account) {
                     continue;
                 }
                 doubted.extend(board.doubts(&seen).then(|| seen.key.clone()));
-                let before = board.incidents.get(&seen.key).map(|known| known.state.status);
+                let known = board.incidents.get(&seen.key);
+                let stood = told.then(|| Before::of(known));
+                let before = known.map(|known| known.state.status);
                 let Some(change) = board.take(seen) else { continue };
                 if let Change::Incident(incident) = &change {
                     self.details.overtaken(&incident.key);
                     if before != Some(incident.state.status) {
                         moved.push(incident.key.clone());
                     }
+                    if let Some(stood) = stood {
+                        events.extend(self.forwarder.happened(
+                            board,
+                            &stood,
+                            &incident.key,
+                            looked(board, &incident.key),
+                        ));
+                    }
                     writes.push(Write::Incident(incident.clone()));
                 }
                 changes.push(change);
             }
-            (changes, (writes, moved, doubted))
+            (changes, (writes, moved, doubted, events))
         });
         self.looks.ask(doubted);
-        if !writes.is_empty()
-            && let Err(error) = self.store.save(writes).await
-        {
+        writes.extend(events.iter().cloned().map(Write::Event));
+        if writes.is_empty() {
+            return moved;
+        }
+        let saved = self.store.save(writes).await;
+        if let Err(error) = &saved {
             tracing::warn!(%error, "incidents could not be kept; they are asked for again at the next start");
         }
+        self.forwarder.written(events, saved.as_ref().map(drop));
         moved
     }
 
@@ -307,23 +332,10 @@ impl Desk {
     }
 }
 
-impl Desk {
-    /// The account that a sample event is said to be of.
-    fn any_account(&self) -> Result<AccountName, String> {
-        let first = self.accounts.all().keys().next().cloned();
-        first.map_or_else(|| "example".parse().map_err(|e: BadId| e.to_string()), Ok)
-    }
-
-    /// How webhooks of an account are read, also of one that is not configured any more.
-    pub(super) fn decode(&self, account: &AccountName) -> Arc<dyn Decode> {
-        self.accounts.get(account).map_or_else(|| Arc::new(Webhooks) as Arc<dyn Decode>, |known| known.decode())
-    }
-
-    /// What a template sees of a delivery.
-    fn seen(&self, delivered: &Delivered<'_>) -> Value {
-        let decode = self.decode(delivered.account);
-        self.hub.look(|board| template::context(delivered, &*decode, board))
-    }
+/// How a look at the provider tells of `key`: where no webhook is configured it is all there is.
+fn looked(board: &Board, key: &IncidentKey) -> Seen<'static> {
+    let pushed = board.accounts.get(&key.account).is_some_and(|known| known.account.push.off.is_none());
+    if pushed { Seen::Looked } else { Seen::LookedAlone }
 }
 
 fn may_act(access: &Access) -> Result<(), String> {
@@ -341,6 +353,8 @@ pub fn view(stored: StoredDelivery) -> DeliveryView {
         Some(text) => ShownBody::new(text),
         None => ShownBody::new(&String::from_utf8_lossy(&stored.body)),
     };
+    let answered = stored.summary.target.is_some() && stored.summary.status != 0;
+    let response = answered.then(|| ShownBody::new(&String::from_utf8_lossy(&stored.response)));
     DeliveryView {
         summary: stored.summary,
         peer: Shown::line(&stored.peer),
@@ -349,5 +363,6 @@ pub fn view(stored: StoredDelivery) -> DeliveryView {
         body_is_json: pretty.is_some(),
         raw: Bytes(stored.body.iter().take(RAW_LIMIT).copied().collect()),
         timings: stored.timings,
+        response,
     }
 }

@@ -27,13 +27,15 @@ use crate::{
         choices::{Choices, ChoicesOf},
         context::Context,
         detail::Detail,
+        forward::{EventType, Kept, TargetState, TargetSummary},
         freshness::{self, Freshness, Identity, Push},
-        id::{AccountName, IncidentId, IncidentKey, ServiceId, SubscriptionId, UserId},
+        id::{AccountName, IncidentId, IncidentKey, ServiceId, SubscriptionId, TargetName, UserId},
         incident::{Extra, Named, Observation, Pending, Stamp, State, Status, Urgency},
         oncall::{OnCall, Schedule},
         subscription::{self, Created, Filter, NewSubscription, Subscription},
         text::Shown,
     },
+    forward::{Forwarder, Target},
     provider::{Check, Directory, Provider, ProviderError, Rota, Subscriptions, Touch},
     store::Store,
     template::{Library, Limits, Renderer},
@@ -205,6 +207,11 @@ impl Fake {
         }
         drop(inside);
         seen
+    }
+
+    /// Every incident as a look at it tells.
+    pub(super) fn all(&self) -> Vec<Observation> {
+        self.inside().incidents.values().cloned().collect()
     }
 
     /// Changes an incident's status within the second of its last change, as a later answer tells it.
@@ -585,12 +592,78 @@ pub(super) fn desk_of(settings: AccountSettings, provider: Arc<dyn Provider>, di
     Arc::new(parts(Hub::new(board), Store::open(dir).expect("store"), Accounts::new([account]), dir))
 }
 
+/// A target that wants to know of everything, and takes nothing for now, so that everything it is to be told waits.
+pub(super) fn want_everything(desk: &Desk) {
+    const ALSO: [&str; 7] = [
+        "incident.annotated",
+        "incident.priority_updated",
+        "incident.reopened",
+        "incident.responder.added",
+        "incident.service_updated",
+        "incident.unacknowledged",
+        "incident.workflow.started",
+    ];
+    let events = EventType::SHARED.iter().chain(&ALSO).filter_map(|name| EventType::new(name));
+    let target = Target {
+        name: chat(),
+        url: String::new().into(),
+        basic: None,
+        headers: vec![],
+        events: events.collect(),
+        filter: None,
+        enabled: true,
+        linked: false,
+        template: None,
+        retries: 0,
+        signing: None,
+        allow_link_local: false,
+    };
+    let summary = TargetSummary {
+        name: chat(),
+        kept: Kept::Config,
+        address: Shown::default(),
+        user: None,
+        headers: vec![],
+        signed: false,
+        events: target.events.clone(),
+        linked: false,
+        template: None,
+        filter: None,
+        retries: 0,
+        allow_link_local: false,
+        state: TargetState::Broken { reason: "as the test says".into() },
+        failing_since: None,
+        last: None,
+        waiting: 0,
+    };
+    desk.forwarder.set(vec![(target, summary)]);
+}
+
+/// Its name.
+pub(super) fn chat() -> TargetName {
+    "chat".parse().expect("name")
+}
+
+/// One that shows on `hub` what it does.
+fn forwarder(hub: &Hub, store: &Store) -> Forwarder {
+    let hub = hub.clone();
+    Forwarder::new(
+        store.clone(),
+        vec!["false".into()],
+        Timestamp::now,
+        vec![],
+        Arc::new(move |change| hub.publish(change)),
+    )
+}
+
 /// A desk of these parts.
 pub(super) fn parts(hub: Hub, store: Store, accounts: Accounts, dir: &std::path::Path) -> Desk {
+    let forwarder = forwarder(&hub, &store);
     Desk {
         hub,
         store,
         accounts,
+        forwarder,
         renderer: Renderer::new(vec!["false".into()], Limits::default()),
         library: Library::open(&dir.join("templates")),
         under_way: TaskTracker::new(),
@@ -609,5 +682,6 @@ pub(super) fn parts(hub: Hub, store: Store, accounts: Accounts, dir: &std::path:
         contexts: super::contexts::Contexts::default(),
         runbooks: super::contexts::Runbooks::default(),
         audit: super::audit::Audit::in_dir(dir),
+        targets: super::targets::Targets::open(dir, vec![]),
     }
 }

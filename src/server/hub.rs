@@ -107,6 +107,11 @@ impl Hub {
         (wire::text(&FromServer::Snapshot { board: Box::new(board) }), news)
     }
 
+    /// Every change from now on.
+    pub fn feed(&self) -> broadcast::Receiver<Arc<Change>> {
+        self.feed.subscribe()
+    }
+
     /// The board as it is, and every change after it.
     pub fn subscribe(&self) -> (Board, broadcast::Receiver<Arc<Change>>) {
         let board = self.lock();

@@ -14,15 +14,16 @@ use crate::{
     core::{
         board::{Board, Change},
         delivery::{DeliverySummary, NOTHING, Verdict},
+        forward::happening::{Before, Seen},
         freshness::Push,
-        id::{AccountName, DeliveryId},
+        id::AccountName,
         incident::Observation,
         push::{REFUSALS_TO_DISABLE, Subscribed},
         text::Shown,
     },
     receiver::Arrival,
     store::{
-        Applied, StoreError, Unapplied, Write,
+        Applied, NewEvent, StoreError, Unapplied, Write,
         crash::{self, Point},
     },
 };
@@ -55,19 +56,21 @@ pub async fn run(desk: Arc<Desk>, mut arrivals: mpsc::Receiver<Arrival>, missed:
     }
 }
 
-async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
+pub(super) async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
     crash::passing(Point::BeforeApply);
     let arrived: Vec<Arrival> = std::mem::take(batch);
     let _order = desk.order.lock().await;
-    let (writes, doubted) = desk.hub.change(|board| {
-        let (mut changes, mut writes, mut applied, mut committed, mut doubted) =
-            (vec![], vec![], vec![], vec![], vec![]);
+    let (mut writes, doubted, events) = desk.hub.change(|board| {
+        let (mut changes, mut writes, mut applied, mut committed, mut doubted, mut events) =
+            (vec![], vec![], vec![], vec![], vec![], vec![]);
         for mut arrival in arrived {
             // Those of an account that left the board meanwhile wait in the store until it is configured again.
             let known = arrival.summary.account.as_ref().is_some_and(|name| board.accounts.contains_key(name));
             doubted.extend(arrival.observation.as_ref().filter(|seen| board.doubts(seen)).map(|s| s.key.clone()));
             if known && arrival.summary.verdict == Verdict::Accepted {
+                let before = before(desk, board, &arrival.summary);
                 let (change, told) = merge(board, arrival.observation.as_ref());
+                events.extend(happened(desk, board, before, (&arrival.summary, arrival.observation.as_ref())));
                 if let Some(Change::Incident(incident)) = change {
                     writes.push(Write::Incident(incident.clone()));
                     changes.push(Change::Incident(incident));
@@ -88,15 +91,37 @@ async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
         }
         crash::passing(Point::BeforePublish);
         writes.extend([Write::Applied(applied), Write::Committed(committed)]);
-        (changes, (writes, doubted))
+        (changes, (writes, doubted, events))
     });
     crash::passing(Point::AfterPublish);
     doubt_push(desk);
     desk.looks.ask(doubted);
-    if let Err(error) = desk.store.save(writes).await {
+    writes.extend(events.iter().cloned().map(Write::Event));
+    let saved = desk.store.save(writes).await;
+    if let Err(error) = &saved {
         tracing::error!(%error, "applied deliveries could not be marked; they are applied again at the next start");
     }
     crash::passing(Point::AfterMark);
+    desk.forwarder.written(events, saved.as_ref().map(drop));
+}
+
+/// How the incident of a delivery stands that is about to be applied, if anybody is to be told what happens to it.
+fn before(desk: &Desk, board: &Board, delivery: &DeliverySummary) -> Option<Before> {
+    let key = delivery.incident.as_ref().filter(|_| !desk.forwarder.is_idle())?;
+    Some(Before::of(board.incidents.get(key)))
+}
+
+/// What targets are to be told of an accepted delivery that was applied.
+fn happened(
+    desk: &Desk,
+    board: &Board,
+    before: Option<Before>,
+    (delivery, told): (&DeliverySummary, Option<&Observation>),
+) -> Vec<Arc<NewEvent>> {
+    let (Some(before), Some(key)) = (before, &delivery.incident) else { return vec![] };
+    let signed = delivery.proof.as_ref().is_none_or(|proof| proof.scheme.is_signed());
+    let seen = if signed { Seen::Delivered(delivery, told) } else { Seen::Looked };
+    desk.forwarder.happened(board, &before, key, seen)
 }
 
 /// Has the provider's subscriptions looked at where so many were refused that it may have switched one off.
@@ -132,25 +157,29 @@ fn note_push(board: &mut Board, delivery: &Change) -> Option<Change> {
 pub async fn catch_up(desk: &Desk) -> Result<(), StoreError> {
     let waiting = desk.store.read(|reader| Ok((reader.unapplied()?, reader.recent(None, 500)?))).await?;
     let (unapplied, newest) = waiting;
-    let mut seen: Vec<(DeliveryId, Option<Observation>)> = vec![];
-    for Unapplied { id, at, account, proof, body } in unapplied {
+    let mut seen: Vec<(DeliverySummary, Option<Observation>)> = vec![];
+    for Unapplied { summary, account, body } in unapplied {
         // Those of an account that is not configured now wait until it is again.
         let Some(known) = desk.accounts.get(&account) else { continue };
-        let decoded = known.decode().decode(&account, &body).ok().map(|decoded| decoded.shown_by(proof.as_ref(), at));
-        seen.push((id, decoded.and_then(|decoded| decoded.observation)));
+        let decoded = known.decode().decode(&account, &body).ok();
+        let decoded = decoded.map(|decoded| decoded.shown_by(summary.proof.as_ref(), summary.at));
+        seen.push((summary, decoded.and_then(|decoded| decoded.observation)));
     }
     crash::passing(Point::BeforeApply);
     let _order = desk.order.lock().await;
-    let (mut writes, applied, doubted) = desk.hub.change(|board| {
-        let (mut changes, mut writes, mut applied, mut doubted) = (vec![], vec![], BTreeMap::new(), vec![]);
-        for (id, told) in &seen {
+    let (mut writes, applied, doubted, events) = desk.hub.change(|board| {
+        let (mut changes, mut writes, mut applied, mut doubted, mut events) =
+            (vec![], vec![], BTreeMap::new(), vec![], vec![]);
+        for (line, told) in &seen {
             doubted.extend(told.as_ref().filter(|seen| board.doubts(seen)).map(|seen| seen.key.clone()));
+            let before = before(desk, board, line);
             let (change, words) = merge(board, told.as_ref());
+            events.extend(happened(desk, board, before, (line, told.as_ref())));
             if let Some(Change::Incident(incident)) = change {
                 writes.push(Write::Incident(incident.clone()));
                 changes.push(Change::Incident(incident));
             }
-            applied.insert(*id, words);
+            applied.insert(line.id, words);
         }
         // What was noted of a line since the store was read is on the board already.
         let shown: BTreeMap<_, _> = board.deliveries.iter().map(|line| (line.id, noted(line))).collect();
@@ -165,15 +194,17 @@ pub async fn catch_up(desk: &Desk) -> Result<(), StoreError> {
         last_push(board);
         changes.extend(board.accounts.values().map(|known| Change::Account(Box::new(known.account.clone()))));
         crash::passing(Point::BeforePublish);
-        (changes, (writes, applied, doubted))
+        (changes, (writes, applied, doubted, events))
     });
     crash::passing(Point::AfterPublish);
     desk.looks.ask(doubted);
     let applied = applied.into_iter().map(|(id, changed)| Applied { id, changed: Some(changed), commit_us: None });
     writes.push(Write::Applied(applied.collect()));
-    desk.store.save(writes).await?;
+    writes.extend(events.iter().cloned().map(Write::Event));
+    let saved = desk.store.save(writes).await;
     crash::passing(Point::AfterMark);
-    Ok(())
+    desk.forwarder.written(events, saved.as_ref().map(drop));
+    saved
 }
 
 /// What is known of a line only after it was committed.
@@ -215,6 +246,7 @@ mod tests {
     use crate::{
         core::{
             delivery::{Direction, Timings},
+            id::DeliveryId,
             incident::{Stamp, Status},
         },
         server::fake::{self, Fake, key},

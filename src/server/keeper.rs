@@ -17,7 +17,9 @@ use super::{
     desk::Desk,
     door, first_look,
     hooks::{self, Hooks},
-    ingest, metrics, poller, push, snapshot, upkeep,
+    ingest, metrics, poller, push, snapshot,
+    targets::Reread,
+    upkeep,
 };
 use crate::{
     config::{Acts, Settings},
@@ -125,10 +127,12 @@ impl Keeper {
         let listening = self.stop.child_token();
         let (hub, listen) = (self.desk.hub.clone(), self.settings.receiver.listen);
         let (front, stop, is_given) = (self.front(), listening.clone(), given.is_some());
+        let address = given.as_ref().and_then(|given| given.local_addr().ok()).unwrap_or(listen);
         match given {
             Some(listener) => self.tasks.spawn(door::open(hub, listener, router.clone(), front, stop)),
             None => self.tasks.spawn(door::keep(hub, listen, router.clone(), front, stop)),
         };
+        self.desk.forwarder.listens_on(Some(address));
         let retry = (!whole).then(Instant::now);
         self.door = Some(OpenDoor { receiver, router, listening, is_given, retry });
         self.tell();
@@ -237,7 +241,8 @@ impl Keeper {
             let first = problem.lines().next().unwrap_or_default();
             Shown::line(&format!("the former settings are in force, the new ones are wrong: {first}"))
         });
-        let upkeep = Upkeep { settings: refused, certificate: self.certificate.says(Timestamp::now()) };
+        let targets = self.desk.targets.unread().map(|why| Shown::line(&format!("targets made here: {why}")));
+        let upkeep = Upkeep { settings: refused, certificate: self.certificate.says(Timestamp::now()), targets };
         if self.desk.hub.look(|board| board.upkeep != upkeep) {
             self.desk.hub.publish(Change::Upkeep(upkeep));
         }
@@ -321,10 +326,15 @@ impl Keeper {
             self.desk.integrations.set(&now.integrations);
             changes.push("where events go is another".to_owned());
         }
+        if former.targets != now.targets {
+            changes.push("targets of outgoing webhooks are others".to_owned());
+        }
+        self.desk.targets.configure(now.targets.clone());
         if former.actions != now.actions {
             self.desk.waiting.set_window(now.actions.undo_window);
             changes.push("how long an action can be taken back is another".to_owned());
         }
+        self.desk.put_targets(Reread::Everybodys).await;
         if (&former.server.socket, &former.server.group) != (&now.server.socket, &now.server.group) {
             changes.push("server.socket and server.group need a restart, and stay as they were".to_owned());
         }
@@ -360,6 +370,7 @@ impl Keeper {
     /// The new port is open before the old one closes; requests in progress there are finished.
     fn move_the_door(&mut self, listener: TcpListener) {
         let (front, listening) = (self.front(), self.stop.child_token());
+        self.desk.forwarder.listens_on(listener.local_addr().ok());
         let Some(door) = &mut self.door else { return };
         let (hub, router) = (self.desk.hub.clone(), door.router.clone());
         self.tasks.spawn(door::open(hub, listener, router, front, listening.clone()));

@@ -33,11 +33,15 @@ pub mod scope;
 pub mod search;
 pub mod shared;
 pub mod snapshot;
+pub mod targets;
+mod templates;
 pub mod upkeep;
 pub mod wake;
 
 #[cfg(test)]
 mod fake;
+#[cfg(test)]
+mod forwards_tests;
 #[cfg(test)]
 mod simulation;
 
@@ -70,15 +74,17 @@ use look::Looks;
 use metrics::Metrics;
 use outbox::Integrations;
 use people::{Caller, People};
+use targets::Targets;
 
 use crate::{
     config::{AccountSettings, ProviderKind, Settings},
     core::{
-        board::{Board, Change},
+        board::{AccountBoard, Board, Change},
         freshness::{self, Door, Freshness, Push},
-        id::IncidentKey,
+        id::{AccountName, IncidentKey, TargetName},
         text::Shown,
     },
+    forward::{self, Forwarder},
     proto::wire::WireError,
     receiver::{self, Receiver},
     store::{Outbox, Reader, Store, StoreError},
@@ -93,8 +99,13 @@ const TIDY: Duration = Duration::from_hours(1);
 const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How long the end waits for actions; what is not settled by then is settled at the next start.
 const ACTIONS: Duration = Duration::from_secs(30);
+/// How long the end sends what waits for targets; the rest waits for the next start.
+const FORWARDS: Duration = Duration::from_secs(5);
 /// How long the end of everything else may take.
 const DRAIN: Duration = Duration::from_secs(3);
+
+/// A pause between two runs that is no longer than this is bridged: what happened in it is told to targets.
+const LATELY: SignedDuration = SignedDuration::from_hours(1);
 
 /// Consoles that are told at the same time why there is no place for them.
 const TURNED_AWAY: usize = 16;
@@ -162,14 +173,17 @@ impl Server {
         for account in &options.settings.accounts {
             board.apply(&Change::Account(Box::new(first_look(account))));
         }
-        let (board, unsettled) = store.read(move |reader| restore(reader, board)).await?;
+        let (board, unsettled, standings) = store.read(move |reader| restore(reader, board)).await?;
         let calls = Calls::default();
         let account = |settings| Account::new(settings, &calls);
         let accounts = Accounts::new(options.settings.accounts.iter().cloned().map(account));
         let renderer = Renderer::new(options.worker.clone(), Limits::default());
         let (reload, orders) = mpsc::channel(1);
+        let watched = watched(&board, Timestamp::now());
+        let hub = Hub::new(board);
         let desk = Arc::new(Desk {
-            hub: Hub::new(board),
+            forwarder: forwarder(&hub, &store, options.worker.clone(), standings),
+            hub,
             store,
             accounts,
             renderer,
@@ -190,11 +204,15 @@ impl Server {
             contexts: Contexts::default(),
             runbooks: Runbooks::new(options.settings.runbooks.clone()),
             audit: Audit::in_dir(&options.state_dir),
+            targets: Targets::open(&options.state_dir, options.settings.targets.clone()),
         });
         let guests = Guests::new(guests::Limits::default());
         let server = Self { desk, tasks: TaskTracker::new(), stop: CancellationToken::new(), guests, _lease: lease };
         let (tasks, stop) = (server.tasks.clone(), server.stop.clone());
+        watched.iter().for_each(|(account, since)| server.desk.forwarder.watches(account, *since));
+        server.tasks.spawn(forward::announce(server.desk.forwarder.clone(), server.stop.clone()));
         let mut keeper = Keeper::new(Arc::clone(&server.desk), options.settings, options.load, tasks, stop);
+        server.desk.begin_targets().await;
         ingest::catch_up(&server.desk).await?;
         if options.receive {
             server.open_the_door(&mut keeper, given.door).await;
@@ -209,6 +227,7 @@ impl Server {
         server.tasks.spawn(wake::watch(Arc::clone(&server.desk), server.desk.now, server.stop.clone()));
         let outbox = Outbox::in_state_dir(&options.state_dir);
         server.tasks.spawn(outbox::run(Arc::clone(&server.desk), outbox, server.stop.clone()));
+        server.tasks.spawn(targets::run(Arc::clone(&server.desk), server.stop.clone()));
         server.tasks.spawn(tidy(Arc::clone(&server.desk), server.stop.clone()));
         server.tasks.spawn(actions::settle(Arc::clone(&server.desk), unsettled));
         for socket in given.control.into_iter().chain([socket]) {
@@ -278,11 +297,12 @@ impl Server {
         timeout(within, self.desk.under_way.wait()).await.is_ok()
     }
 
-    /// Stops everything, and waits until what was begun is done: actions for at most half a minute, the rest
-    /// for three seconds.
+    /// Stops everything, and waits until what was begun is done: actions for at most half a minute, what waits for
+    /// targets for five seconds, the rest for three.
     pub async fn stop(self) {
         self.stop.cancel();
         self.finish_actions(ACTIONS).await;
+        self.desk.forwarder.finish(FORWARDS).await;
         self.tasks.close();
         let _ = timeout(DRAIN, self.tasks.wait()).await;
     }
@@ -307,8 +327,11 @@ async fn tidy(desk: Arc<Desk>, stop: CancellationToken) {
     }
 }
 
-/// Everything that earlier runs left, and the actions that are not settled.
-fn restore(reader: &Reader, mut board: Board) -> Result<(Board, Vec<crate::core::action::Action>), StoreError> {
+/// The board, the actions that are not settled, and how targets stood.
+type Restored = (Board, Vec<crate::core::action::Action>, Vec<(TargetName, String)>);
+
+/// Everything that earlier runs left.
+fn restore(reader: &Reader, mut board: Board) -> Result<Restored, StoreError> {
     for incident in reader.incidents()? {
         // An account that is not configured any more has nobody to tell what became of its incidents.
         if board.accounts.contains_key(&incident.key.account) {
@@ -328,7 +351,20 @@ fn restore(reader: &Reader, mut board: Board) -> Result<(Board, Vec<crate::core:
         snapshot::restore(reader, known)?;
     }
     ingest::last_push(&mut board);
-    Ok((board, unsettled))
+    Ok((board, unsettled, reader.standings()?))
+}
+
+/// Since when each account is watched: since now, or since the provider was last asked if that is not long ago, as
+/// what began in between is news.
+fn watched(board: &Board, now: Timestamp) -> Vec<(AccountName, Timestamp)> {
+    let lately = now.checked_sub(LATELY).unwrap_or(now);
+    let since = |known: &AccountBoard| known.account.rest.last_success.filter(|last| (lately..now).contains(last));
+    board.accounts.iter().map(|(name, known)| (name.clone(), since(known).unwrap_or(now))).collect()
+}
+
+fn forwarder(hub: &Hub, store: &Store, worker: Vec<OsString>, standings: Vec<(TargetName, String)>) -> Forwarder {
+    let hub = hub.clone();
+    Forwarder::new(store.clone(), worker, Timestamp::now, standings, Arc::new(move |change| hub.publish(change)))
 }
 
 fn first_look(settings: &AccountSettings) -> freshness::Account {

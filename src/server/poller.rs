@@ -28,7 +28,6 @@ use crate::{
     core::{
         board::Board,
         call::Purpose,
-        delivery::Verdict,
         freshness::{self, Failure, Freshness},
         id::{AccountName, IncidentId, IncidentKey},
         incident::{Incident, Observation},
@@ -486,7 +485,7 @@ impl Round {
         let missed: Vec<Timestamp> = self.asker.desk.hub.look(|board| {
             let pushed = |key: &IncidentKey, seen_at: Timestamp| {
                 let about_it = board.deliveries.iter().filter(|d| d.incident.as_ref() == Some(key));
-                about_it.filter(|d| d.verdict != Verdict::Rejected).any(|d| seen_at.duration_since(d.at) <= PUSH_GRACE)
+                about_it.filter(|d| d.tells()).any(|d| seen_at.duration_since(d.at) <= PUSH_GRACE)
             };
             let promised = |key: &IncidentKey| {
                 board.incidents.get(key).is_some_and(|incident| self.asker.account.scope.covers(&incident.state))

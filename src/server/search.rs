@@ -3,6 +3,7 @@
 use crate::{
     core::{
         board::Board,
+        delivery::{Direction, Verdict},
         id::IncidentKey,
         incident::Incident,
         query::{
@@ -51,6 +52,9 @@ fn search(condition: &Condition, numbered: &impl Fn(u64) -> Vec<IncidentKey>) ->
         Condition::Until(at) => Stored::Until(*at),
         Condition::Size(range) => Stored::Size(range.clone()),
         Condition::Took(range) => Stored::Latency(range.clone()),
+        Condition::Direction(Direction::Outgoing) => return went_out(),
+        Condition::Direction(Direction::Incoming) => return Search::Not(Box::new(went_out())),
+        Condition::Target(name) => Stored::Target(name.clone()),
     })
 }
 
@@ -62,6 +66,10 @@ fn by_word(word: &str, numbered: &impl Fn(u64) -> Vec<IncidentKey>) -> Search {
 
 fn of_incident(key: IncidentKey) -> Search {
     Search::All(vec![Search::Is(Stored::Account(key.account)), Search::Is(Stored::Incident(key.id))])
+}
+
+fn went_out() -> Search {
+    Search::Any([Verdict::Sent, Verdict::Failed].map(|verdict| Search::Is(Stored::Verdict(verdict))).to_vec())
 }
 
 fn unsigned() -> Search {
@@ -89,6 +97,7 @@ mod tests {
     use crate::{
         core::{
             delivery::{Decoded, DeliverySummary, Proof, Scheme, Timings, Verdict},
+            forward::EventType,
             id::{AccountName, EventId, IncidentId},
             query::{
                 self, Clock, Truth,
@@ -96,7 +105,7 @@ mod tests {
             },
             text::Shown,
         },
-        store::{Applied, NewDelivery, Reader, Store, Write},
+        store::{About, Applied, Attempt, Ended, NewDelivery, Reader, Store, Then, Write},
     };
 
     /// What a delivery may be made of; few values, so that queries meet them.
@@ -118,6 +127,7 @@ mod tests {
     const TEXTS: [&str; 5] = ["Disk 97 % full on db-3", "p99 latency", "夜間バッチ failed", "x", "Straße İ é"];
     const CHANGES: [Option<&str>; 3] = [None, Some("triggered -> resolved"), Some("nothing: this was known already")];
     const NUMBER: u64 = 1201;
+    const TARGETS: [&str; 2] = ["chat", "jira"];
 
     fn now() -> Timestamp {
         "2025-06-10T02:17:30Z".parse().expect("time")
@@ -154,9 +164,42 @@ mod tests {
         }
     }
 
+    /// The same, if it went out.
+    fn attempt(made: &Made, at: usize) -> Option<Ended> {
+        if !matches!(made.verdict, Verdict::Sent | Verdict::Failed) {
+            return None;
+        }
+        let like = new(&Made { verdict: Verdict::Accepted, ..made.clone() }, at);
+        let about = like.decoded.map(|told| About {
+            event: told.event_id.to_string(),
+            kind: EventType::new(told.event_type.as_str()).expect("name"),
+            incident: told.incident,
+            title: told.subject.unwrap_or_default(),
+        });
+        let attempt = Attempt {
+            at: like.at,
+            target: TARGETS[made.text % 2].parse().expect("name"),
+            about: about.filter(|_| made.kind != 3),
+            verdict: made.verdict,
+            reason: if made.verdict == Verdict::Sent { "200 OK" } else { "no answer within 5 s" }.into(),
+            status: if made.verdict == Verdict::Sent { 200 } else { 0 },
+            peer: "https://hooks.example.com".into(),
+            headers: vec![],
+            body: like.body,
+            response: vec![],
+            timings: Timings { commit_us: Some(1_000 * u64::try_from(at).expect("small")), ..Timings::default() },
+        };
+        Some(Ended { attempt, then: Then::Nothing, standing: None })
+    }
+
     fn any_made() -> impl Strategy<Value = Made> {
-        let verdict =
-            prop_oneof![3 => Just(Verdict::Accepted), 1 => Just(Verdict::Rejected), 1 => Just(Verdict::Undecodable)];
+        let verdict = prop_oneof![
+            3 => Just(Verdict::Accepted),
+            1 => Just(Verdict::Rejected),
+            1 => Just(Verdict::Undecodable),
+            1 => Just(Verdict::Sent),
+            1 => Just(Verdict::Failed),
+        ];
         (verdict, 0..120i64, 0..4usize, 0..5usize, 0..12usize, 0..3usize, 0..5usize, 0..3usize).prop_map(
             |(verdict, minutes, kind, incident, scheme, peer, text, changed)| Made {
                 minutes,
@@ -211,6 +254,15 @@ mod tests {
             "size:>40",
             "size:0..50",
             "took:<1s",
+            "took:>10ms",
+            "direction:in",
+            "direction:out",
+            "target:chat",
+            "target:jira,nope",
+            "verdict:sent",
+            "verdict:failed,rejected",
+            "chat",
+            "status:200",
             "disk",
             "DISK",
             "9",
@@ -246,6 +298,10 @@ mod tests {
     async fn filled(dir: &std::path::Path, made: &[Made]) -> Vec<DeliverySummary> {
         let store = Store::open(dir).expect("store");
         for (at, made) in made.iter().enumerate() {
+            if let Some(ended) = attempt(made, at) {
+                store.end(ended).await.expect("recorded");
+                continue;
+            }
             let summary = store.record(new(made, at)).await.expect("recorded").summary;
             let changed = CHANGES[made.changed].map(Shown::line);
             let applied = Applied { id: summary.id, changed, commit_us: None };

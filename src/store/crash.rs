@@ -34,11 +34,21 @@ pub enum Point {
     BeforePublish,
     /// Consoles were told; it is not marked as applied.
     AfterPublish,
-    /// It is marked as applied.
+    /// It is marked as applied, and what targets are to be told of it waits.
     AfterMark,
+    /// An attempt to tell a target is written down as begun; nothing is sent.
+    BeforeSend,
+    /// The target has answered; nobody knows it here.
+    AfterSend,
+    /// What came of the attempt is written down.
+    AfterRecord,
 }
 
 impl Point {
+    /// Those on the way of what goes out.
+    pub const FORWARD: [Self; 3] = [Self::BeforeSend, Self::AfterSend, Self::AfterRecord];
+
+    /// Those on the way of what comes in.
     pub const ALL: [Self; 10] = [
         Self::BeforeVerify,
         Self::AfterVerify,
@@ -64,6 +74,9 @@ impl Point {
             Self::BeforePublish => "before-publish",
             Self::AfterPublish => "after-publish",
             Self::AfterMark => "after-mark",
+            Self::BeforeSend => "before-send",
+            Self::AfterSend => "after-send",
+            Self::AfterRecord => "after-record",
         }
     }
 }
@@ -78,7 +91,7 @@ static PLAN: LazyLock<Option<Plan>> = LazyLock::new(|| plan(&env::var(VARIABLE).
 
 fn plan(text: &str) -> Option<Plan> {
     let (name, passing) = text.split_once(':').unwrap_or((text, "1"));
-    let point = Point::ALL.into_iter().find(|point| point.name() == name)?;
+    let point = Point::ALL.into_iter().chain(Point::FORWARD).find(|point| point.name() == name)?;
     Some(Plan { point, left: AtomicU32::new(passing.parse().ok()?) })
 }
 
@@ -100,7 +113,7 @@ mod tests {
 
     #[test]
     fn every_point_is_found_by_its_name_and_a_number() {
-        for point in Point::ALL {
+        for point in Point::ALL.into_iter().chain(Point::FORWARD) {
             let plan = plan(&format!("{}:3", point.name())).expect("known");
             assert_eq!((plan.point, plan.left.into_inner()), (point, 3));
         }

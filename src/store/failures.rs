@@ -175,7 +175,8 @@ async fn with_the_clock_set_back_the_log_keeps_the_order_in_which_it_was_written
     assert_eq!(ids, ["E3", "E2", "E1"]);
     assert_eq!(log.iter().map(|line| line.at).collect::<Vec<_>>(), [at(1), at(0), at(1)]);
     assert_eq!(reader.recent(Some(log[0].id), 10).expect("older"), log[1..]);
-    let unapplied: Vec<_> = reader.unapplied().expect("unapplied").into_iter().map(|waiting| waiting.id.0).collect();
+    let unapplied: Vec<_> =
+        reader.unapplied().expect("unapplied").into_iter().map(|waiting| waiting.summary.id.0).collect();
     assert_eq!(unapplied, [1, 2, 3]);
 }
 

@@ -8,6 +8,7 @@ pub mod crash;
 mod damage;
 mod error;
 mod files;
+mod forwards;
 mod index;
 mod outbox;
 mod pack;
@@ -45,6 +46,7 @@ use tokio::{
 pub use self::{
     backup::{Backup, BackupError},
     error::StoreError,
+    forwards::{About, Attempt, Begun, Ended, ForwardId, NewEvent, Queued, Then},
     outbox::{Kept, Outbox, Outgoing},
     reader::{Beginning, Count, Reader, StoredDelivery, Unapplied},
     retention::{Keep, PrunedFor},
@@ -57,7 +59,7 @@ use self::{
 use crate::core::{
     action::{Action, By, Verb},
     delivery::{Decoded, DeliverySummary, Proof, Timings, Verdict},
-    id::{AccountName, DeliveryId, IncidentKey},
+    id::{AccountName, DeliveryId, IncidentKey, TargetName},
     incident::Incident,
     text::Shown,
 };
@@ -116,6 +118,13 @@ pub enum Write {
         account: AccountName,
         kind: &'static str,
         at: Timestamp,
+        json: String,
+    },
+    /// Something happened that targets are to be told of. The same one again changes nothing.
+    Event(Arc<NewEvent>),
+    /// How a target stands.
+    Standing {
+        target: TargetName,
         json: String,
     },
 }

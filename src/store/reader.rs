@@ -36,6 +36,8 @@ pub struct StoredDelivery {
     /// `summary.size`.
     pub body: Vec<u8>,
     pub timings: Timings,
+    /// The first of what a target answered, as it came; empty of those that came in.
+    pub response: Vec<u8>,
 }
 
 /// How many deliveries of a verdict are kept.
@@ -74,10 +76,8 @@ impl Beginning {
 /// An accepted delivery whose content has not reached the board.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unapplied {
-    pub id: DeliveryId,
-    pub at: Timestamp,
+    pub summary: DeliverySummary,
     pub account: AccountName,
-    pub proof: Option<Proof>,
     pub body: Vec<u8>,
 }
 
@@ -133,7 +133,7 @@ impl Reader {
 
     pub fn delivery(&self, id: DeliveryId) -> Result<Option<StoredDelivery>, StoreError> {
         let sql = format!(
-            "SELECT {SUMMARY}, peer, headers, body, packed, read_us, check_us, commit_us FROM delivery WHERE id = ?1"
+            "SELECT {SUMMARY}, peer, headers, body, packed, response, read_us, check_us, commit_us FROM delivery WHERE id = ?1"
         );
         let found = self.db.query_row(&sql, [id.0], |row| {
             let (headers, body) = content(row)?;
@@ -147,6 +147,7 @@ impl Reader {
                     check_us: unsigned(row, "check_us")?,
                     commit_us: row.get::<_, Option<i64>>("commit_us")?.and_then(|us| u64::try_from(us).ok()),
                 },
+                response: row.get::<_, Option<Vec<u8>>>("response")?.unwrap_or_default(),
             })
         });
         found.optional().map_err(|error| self.failed(&error))
@@ -214,14 +215,11 @@ impl Reader {
 
     /// Accepted deliveries that were never marked [`Write::Applied`](super::Write::Applied), oldest first.
     pub fn unapplied(&self) -> Result<Vec<Unapplied>, StoreError> {
-        let sql =
-            "SELECT id, at, account, scheme, secret, headers, body, packed FROM delivery WHERE applied = 0 ORDER BY id";
-        self.rows(sql, [], |row| {
+        let sql = format!("SELECT {SUMMARY}, headers, body, packed FROM delivery WHERE applied = 0 ORDER BY id");
+        self.rows(&sql, [], |row| {
             Ok(Unapplied {
-                id: DeliveryId(row.get("id")?),
-                at: timestamp(row, "at")?,
+                summary: summary(row)?,
                 account: checked(row, "account", AccountName::new)?,
-                proof: proof(row)?,
                 body: content(row)?.1,
             })
         })
@@ -265,6 +263,10 @@ impl Reader {
             let what = format!("the events of {count} deliveries would be taken a second time");
             return Err(format!("{}: {what}", self.path.display()));
         }
+        let lost = self.waiting_for_nothing().map_err(failed)?;
+        if lost > 0 {
+            return Err(format!("{}: {lost} events that wait to be sent are not there", self.path.display()));
+        }
         self.check_content().map_err(failed)
     }
 
@@ -296,7 +298,7 @@ impl Reader {
         look(&self.db).map_err(|error| self.failed(&error))
     }
 
-    fn rows<T>(
+    pub(super) fn rows<T>(
         &self,
         sql: &str,
         parameters: impl rusqlite::Params,
@@ -388,12 +390,16 @@ fn as_it_came(id: i64, body: &[u8], digest: [u8; 32]) -> rusqlite::Result<()> {
 }
 
 /// A failure to understand a column, as `SQLite`'s wrapper tells it.
-fn unusable(column: &str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> rusqlite::Error {
+pub(super) fn unusable(column: &str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> rusqlite::Error {
     let cause = format!("{column}: {}", error.into());
     rusqlite::Error::FromSqlConversionFailure(0, Type::Text, cause.into())
 }
 
-fn checked<T, E>(row: &Row<'_>, column: &str, check: impl FnOnce(String) -> Result<T, E>) -> rusqlite::Result<T>
+pub(super) fn checked<T, E>(
+    row: &Row<'_>,
+    column: &str,
+    check: impl FnOnce(String) -> Result<T, E>,
+) -> rusqlite::Result<T>
 where
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
@@ -411,11 +417,11 @@ where
     row.get::<_, Option<String>>(column)?.map(check).transpose().map_err(|error| unusable(column, error))
 }
 
-fn parsed<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<T> {
+pub(super) fn parsed<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<T> {
     checked(row, column, |text| serde_json::from_str(&text))
 }
 
-fn timestamp(row: &Row<'_>, column: &str) -> rusqlite::Result<Timestamp> {
+pub(super) fn timestamp(row: &Row<'_>, column: &str) -> rusqlite::Result<Timestamp> {
     let nanoseconds: i64 = row.get(column)?;
     Timestamp::from_nanosecond(i128::from(nanoseconds)).map_err(|error| unusable(column, error))
 }

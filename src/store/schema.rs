@@ -28,9 +28,10 @@ use super::{StoreError, files};
 ///   so `SQLite` is kept from doing it at a commit.
 /// - `target` is where a delivery was sent to, NULL for those that came in; `response` the first of what was answered.
 ///   The only way to let a CHECK know of more verdicts without writing the table anew is to edit its text.
-/// - `event` holds what happened to incidents while a target waits for it or its attempts are in the log; `forward` what
-///   waits, an event for a target each: `attempt` counts those begun, `begun` is when the one under way was, `due` when the
-///   next may be. `told` are the events that happen once to an incident. `target` is how those stand that were tried.
+/// - `event` holds what happened to incidents while a target waits for it or its attempts are in the log, which triggers see
+///   to; its `delivery` told of it. `forward` is what waits, an event for a target each, in the order of its numbers, which
+///   are never used again: `attempt` counts those begun, `begun` is when the one under way was, `due` when the next may
+///   be. `told` are the events that happen once to an incident. `target` is how those stand that were tried.
 /// - Times are nanoseconds since 1970, UTC.
 const MIGRATIONS: &[&str] = &[
     "
@@ -186,15 +187,19 @@ const MIGRATIONS: &[&str] = &[
     ALTER TABLE delivery ADD COLUMN target TEXT;
     ALTER TABLE delivery ADD COLUMN response BLOB;
     CREATE INDEX delivery_target ON delivery (target, id) WHERE target IS NOT NULL;
+    CREATE INDEX delivery_sent ON delivery (id) WHERE verdict = 'sent';
+    CREATE INDEX delivery_failed ON delivery (id) WHERE verdict = 'failed';
+    CREATE INDEX delivery_event ON delivery (event_id, target, id) WHERE target IS NOT NULL;
     CREATE TABLE event (
         id TEXT PRIMARY KEY,
         at INTEGER NOT NULL,
         account TEXT NOT NULL,
         incident TEXT NOT NULL,
+        delivery INTEGER,
         event TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE forward (
-        id INTEGER PRIMARY KEY,
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
         event TEXT NOT NULL REFERENCES event (id),
         target TEXT NOT NULL,
         account TEXT NOT NULL,
@@ -204,6 +209,17 @@ const MIGRATIONS: &[&str] = &[
         due INTEGER NOT NULL
     ) STRICT;
     CREATE INDEX forward_target ON forward (target, id);
+    CREATE INDEX forward_event ON forward (event);
+    CREATE TRIGGER event_sent AFTER DELETE ON forward BEGIN
+        DELETE FROM event WHERE id = OLD.event
+            AND NOT EXISTS (SELECT 1 FROM forward WHERE event = OLD.event)
+            AND NOT EXISTS (SELECT 1 FROM delivery WHERE event_id = OLD.event AND target IS NOT NULL);
+    END;
+    CREATE TRIGGER event_gone AFTER DELETE ON delivery WHEN OLD.target IS NOT NULL BEGIN
+        DELETE FROM event WHERE id = OLD.event_id
+            AND NOT EXISTS (SELECT 1 FROM forward WHERE event = OLD.event_id)
+            AND NOT EXISTS (SELECT 1 FROM delivery WHERE event_id = OLD.event_id AND target IS NOT NULL);
+    END;
     CREATE TABLE told (
         account TEXT NOT NULL,
         incident TEXT NOT NULL,
@@ -363,7 +379,7 @@ mod tests {
         assert_eq!(first.headers, [("user-agent".to_owned(), "PagerDuty-Webhook/V3.0".to_owned())]);
         assert_eq!((first.summary.proof, first.summary.altered, first.timings.commit_us), (None, false, None));
         assert_eq!(reader.delivery(DeliveryId(3)).expect("delivery").expect("there").body, [0xff, 0xfe, 0]);
-        assert_eq!(reader.unapplied().expect("unapplied").iter().map(|one| one.id.0).collect::<Vec<_>>(), [4]);
+        assert_eq!(reader.unapplied().expect("unapplied").iter().map(|one| one.summary.id.0).collect::<Vec<_>>(), [4]);
         let counts = reader.counts().expect("counts");
         assert_eq!(counts.iter().map(|count| count.deliveries).collect::<Vec<_>>(), [1, 1, 2, 1]);
         assert_eq!(reader.actions(5).expect("actions").len(), 1);

@@ -2,6 +2,7 @@
 
 mod calls;
 mod directory;
+mod forwards;
 
 use std::{
     fs,
@@ -181,7 +182,7 @@ async fn a_reopened_store_has_everything_as_it_was() {
     assert_eq!(stored.headers, event("E1").headers);
     assert_eq!(stored.summary, accepted);
     assert_eq!(reader.delivery(DeliveryId(99)).expect("delivery"), None);
-    let waiting = reader.unapplied().expect("unapplied").into_iter().map(|one| (one.id, one.account, one.body));
+    let waiting = reader.unapplied().expect("unapplied").into_iter().map(|one| (one.summary.id, one.account, one.body));
     assert_eq!(waiting.collect::<Vec<_>>(), [(accepted.id, account("prod"), b"E1".to_vec())]);
     assert_eq!(reader.incidents().expect("incidents"), [incident("P1", Status::Resolved)]);
     assert_eq!(reader.snapshot(&account("prod"), "oncalls").expect("snapshot"), Some((later, "[]".to_owned())));
@@ -485,7 +486,7 @@ fn a_store_of_another_version_is_refused_in_plain_words() {
     other(&dir).pragma_update(None, "user_version", 1_000).expect("version");
 
     let refused = Store::open(dir.path()).err().expect("refused");
-    assert!(refused.to_string().contains("newer dogwatch (schema 1000, this one knows 3)"), "{refused}");
+    assert!(refused.to_string().contains("newer dogwatch (schema 1000, this one knows 4)"), "{refused}");
     assert_eq!(Reader::open(dir.path()).err(), Some(refused));
 
     other(&dir).pragma_update(None, "user_version", 0).expect("version");

@@ -6,7 +6,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Applied, NewDelivery, StoreError, Write,
+    Applied, NewDelivery, StoreError, Write, forwards,
     pack::{self, Packed},
 };
 use crate::core::{
@@ -34,7 +34,7 @@ pub(super) fn signed(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
 }
 
-fn json(value: &impl Serialize) -> Result<String> {
+pub(super) fn json(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }
 
@@ -202,6 +202,8 @@ pub(super) fn save(db: &Connection, writes: &[Write]) -> Result<()> {
             .prepare_cached("INSERT OR REPLACE INTO snapshot (account, kind, at, json) VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![account.as_str(), kind, nanoseconds(*at), json])
             .map(drop),
+        Write::Event(event) => forwards::enqueue(db, event),
+        Write::Standing { target, json } => forwards::save_standing(db, target, json),
     })
 }
 
@@ -235,9 +237,9 @@ fn committed(db: &Connection, deliveries: &[(DeliveryId, u64)]) -> Result<()> {
 }
 
 fn forget(db: &Connection, key: &IncidentKey) -> Result<()> {
-    db.prepare_cached("DELETE FROM incident WHERE account = ?1 AND id = ?2")?
-        .execute([key.account.as_str(), key.id.as_str()])
-        .map(drop)
+    let parts = [key.account.as_str(), key.id.as_str()];
+    db.prepare_cached("DELETE FROM incident WHERE account = ?1 AND id = ?2")?.execute(parts)?;
+    db.prepare_cached("DELETE FROM told WHERE account = ?1 AND incident = ?2")?.execute(parts).map(drop)
 }
 
 pub(super) fn new_action(

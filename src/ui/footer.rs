@@ -11,7 +11,7 @@ use ratatui::{
 use super::{
     incidents::completions,
     prompt::tail,
-    templates,
+    targets, templates,
     theme::{Tone, style},
     webhooks,
     words::wrap,
@@ -136,7 +136,6 @@ fn hints(model: &Model) -> Vec<Hint> {
         return hints;
     }
     let in_list = |action: &Action| match action {
-        Action::Save | Action::PickDelivery => false,
         action if webhooks::is_for_opened(*action) => false,
         Action::Open => model.view != View::OnCall || oncall::opens(model).is_some(),
         _ => true,
@@ -155,6 +154,7 @@ fn of_view(model: &Model) -> Option<Vec<Hint>> {
         View::Webhooks => webhooks::hints(model).or_else(|| filtering(&model.webhooks.filter)),
         View::Templates => templates::hints(model).or_else(|| filtering(&model.templates.filter)),
         View::Services => filtering(&model.services.filter),
+        View::Targets => targets::hints(model).or_else(|| filtering(&model.targets.filter)),
     }
 }
 

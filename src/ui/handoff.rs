@@ -14,7 +14,7 @@ use super::{
 use crate::{
     app::{
         Model, geometry,
-        handoff::{Hand, Note, Passing, Stage, State, TITLE, hints, page, title},
+        handoff::{Hand, Note, Passing, Sending, Stage, State, TITLE, hints, page, title},
         incidents::status_mark,
         page::{Page, Piece},
         prompt::Aim,
@@ -42,6 +42,7 @@ pub(super) fn draw(model: &Model, state: &State, frame: &mut Frame<'_>, area: Re
         }
         Stage::Posting(aims) => posting(model, state, aims, frame, body),
         Stage::Passing(passing) => pass(model, state, passing, frame, body),
+        Stage::Sending(sending) => send(model, state, sending, frame, body),
     }
 }
 
@@ -97,6 +98,18 @@ fn posting(model: &Model, state: &State, aims: &[Aim], frame: &mut Frame<'_>, bo
         page.text(0, Tone::Plain, "The whole text is added to each as a note, in your name.");
     };
     boxed(model, state, &format!("post on {}", count(aims.len(), "incident", "incidents")), fill, frame, body);
+}
+
+fn send(model: &Model, state: &State, sending: &Sending, frame: &mut Frame<'_>, body: Rect) {
+    let fill = |page: &mut Page, named: usize| {
+        let first = (sending.at + 1).saturating_sub(named.max(1));
+        for (at, name) in sending.targets.iter().enumerate().skip(first).take(named.max(1)) {
+            let (mark, tone) = if at == sending.at { ("▸", Tone::Strong) } else { (" ", Tone::Plain) };
+            page.line(vec![Piece::new(tone, format!("{mark} {name}"))]);
+        }
+        page.text(0, Tone::Plain, "It is sent at once, made anew; whoever reads there can read it.");
+    };
+    boxed(model, state, "send the hand-off to", fill, frame, body);
 }
 
 fn pass(model: &Model, state: &State, passing: &Passing, frame: &mut Frame<'_>, body: Rect) {

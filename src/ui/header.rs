@@ -21,6 +21,7 @@ use crate::{
         troubles::is_zero_true,
     },
     core::{
+        forward::TargetState,
         freshness::{Account, Door, Push, Standing},
         push::{Subscribed, Witness},
         text::columns,
@@ -178,6 +179,7 @@ fn views_and_sources(model: &Model) -> Vec<Part> {
     let several = model.board.accounts.len() > 1;
     parts.extend(rest(model, several));
     parts.extend(push(model, several));
+    parts.extend(targets(model));
     parts.push(door(model));
     parts
 }
@@ -315,6 +317,22 @@ fn push_alarm(model: &Model, push: &Push) -> Option<[String; 2]> {
         Witness::Ping(_) => "no ping".to_owned(),
     };
     Some([format!("{short}, {witness}"), short])
+}
+
+/// Targets that are not sent to any more although somebody wants it.
+fn targets(model: &Model) -> Option<Part> {
+    let disabled = model.board.targets.iter().filter_map(|target| match &target.state {
+        TargetState::Disabled { at, .. } => Some((at, &target.name)),
+        TargetState::On | TargetState::Off | TargetState::Broken { .. } => None,
+    });
+    let (at, name) = disabled.clone().min()?;
+    let more = match disabled.count() {
+        1 => String::new(),
+        several => format!(" +{}", several - 1),
+    };
+    let since = moment(*at, model.now, &model.zone);
+    let short = format!("target {name} DISABLED{more}");
+    Some(Part::of(7, Tone::Alarm, &[format!("{short} since {since}"), short, "TARGET OFF".into()]))
 }
 
 /// Whose server it is, and how its door for webhooks stands.

@@ -10,6 +10,7 @@ pub mod oncall;
 mod parts;
 mod prompt;
 pub mod services;
+pub mod targets;
 pub mod templates;
 pub mod theme;
 pub mod webhooks;
@@ -60,6 +61,7 @@ fn body(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         View::Webhooks => webhooks::draw(model, frame, area),
         View::Templates => templates::draw(model, frame, area),
         View::Services => services::draw(model, frame, area),
+        View::Targets => targets::draw(model, frame, area),
     }
 }
 

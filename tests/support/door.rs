@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     net::SocketAddr,
-    os::unix::process::ExitStatusExt as _,
+    os::unix::{fs::PermissionsExt as _, process::ExitStatusExt as _},
     path::PathBuf,
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::{
@@ -47,6 +47,16 @@ pub(crate) fn door() -> Arc<Door> {
     let dir = tempfile::tempdir().expect("tempdir");
     let state = dir.path().join("state");
     door_on(dir, state)
+}
+
+/// With `more` in its configuration, which may be secret.
+pub(crate) fn door_with(more: &str) -> Arc<Door> {
+    let door = door();
+    let path = door.dir.path().join("config.toml");
+    let config = fs::read_to_string(&path).expect("config");
+    fs::write(&path, config + more).expect("config");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("ours alone");
+    door
 }
 
 /// With a state directory of the test's choice.
@@ -145,6 +155,12 @@ impl Door {
         assert!(died, "never passed {point}");
         let signal = ended.and_then(|ended| ended.signal());
         assert_eq!(signal, Some(Signal::ABORT.as_raw()), "{point}: {ended:?}\n{}", self.log());
+    }
+
+    /// Ends it as nobody should.
+    pub(crate) fn kill(&self) {
+        rustix::process::kill_process(self.pid(), Signal::KILL).expect("kill");
+        eventually("it ends", || self.ended().is_some());
     }
 
     /// Ends it as a service manager would.

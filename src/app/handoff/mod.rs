@@ -15,12 +15,17 @@ use super::{
     list::{Step, scroll},
     page::{Page, Piece, Tone},
     prompt::Aim,
+    targets::{
+        self,
+        asking::{self, Wish},
+    },
     typing::TypedLine,
 };
 use crate::{
     core::{
         action::Verb,
         handoff::{Handoff, LONGEST, TEMPLATE, USUAL, begun, zone_text},
+        id::TargetName,
         keys::{Chord, Key},
         query::Clock,
         text::{Shown, ShownBody},
@@ -83,6 +88,15 @@ pub enum Stage {
     Posting(Vec<Aim>),
     /// Whether to hand these over.
     Passing(Passing),
+    /// Which target to send it to.
+    Sending(Sending),
+}
+
+/// The targets that it can be sent to, and the one at hand, by its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sending {
+    pub targets: Vec<TargetName>,
+    pub at: usize,
 }
 
 /// The open hand-off.
@@ -204,7 +218,47 @@ pub(super) fn press(model: &mut Model, chord: Chord) -> Vec<Effect> {
             _ => stay(model, Stage::Posting(aims)),
         },
         Stage::Passing(passing) => passing::press(model, passing, chord),
+        Stage::Sending(sending) => choose(model, sending, chord),
     }
+}
+
+/// Offers the targets that can be sent to, or says why there is none.
+fn begin_sending(model: &mut Model) -> Vec<Effect> {
+    if text_of(model).is_none() {
+        return vec![];
+    }
+    let targets = targets::ready(model);
+    let refused = incidents::may_act(model, &[], None).err();
+    let refused = refused.or_else(|| targets.is_empty().then(|| "no target is on that it could be sent to".to_owned()));
+    match refused {
+        Some(reason) => {
+            model.say(NoticeKind::Bad, &reason);
+            vec![]
+        }
+        None => stay(model, Stage::Sending(Sending { targets, at: 0 })),
+    }
+}
+
+fn choose(model: &mut Model, mut sending: Sending, chord: Chord) -> Vec<Effect> {
+    let last = sending.targets.len().saturating_sub(1);
+    match chord.key {
+        Key::Esc => return vec![],
+        Key::Enter => {
+            let name = sending.targets.get(sending.at).cloned();
+            return name.map(|name| asking::send(model, Wish::SendHandoff(name))).unwrap_or_default();
+        }
+        Key::Down | Key::Char('j') => sending.at = (sending.at + 1).min(last),
+        Key::Up | Key::Char('k') => sending.at = sending.at.saturating_sub(1),
+        _ => {}
+    }
+    stay(model, Stage::Sending(sending))
+}
+
+/// What asks the server to send the open hand-off.
+pub(super) fn request_to_send(model: &Model, target: TargetName) -> Option<Request> {
+    let state = model.handoff.as_ref()?;
+    let (template, from) = (state.template.clone(), state.from);
+    Some(Request::SendHandoff { target, template, from, zone: zone_text(&model.zone) })
 }
 
 fn stay(model: &mut Model, stage: Stage) -> Vec<Effect> {
@@ -229,6 +283,7 @@ fn read(model: &mut Model, chord: Chord) -> Vec<Effect> {
         (Key::Char('p'), _) if is_plain => passing::begin(model),
         (Key::Char('s'), _) if is_plain => stay(model, Stage::Since(TypedLine::default())),
         (Key::Char('t'), _) if is_plain => next_template(model),
+        (Key::Char('o'), _) if is_plain => begin_sending(model),
         (_, Some(Action::Refresh)) => ask(model),
         (_, Some(Action::Back | Action::Quit | Action::HandOffShift)) => {
             model.handoff = None;
@@ -374,6 +429,7 @@ pub fn hints(state: &State) -> Vec<(&'static str, &'static str)> {
             ("n", "notes"),
             ("s", "since"),
             ("t", "template"),
+            ("o", "send"),
             ("j/k", "scroll"),
             ("esc", "back"),
         ],
@@ -382,6 +438,7 @@ pub fn hints(state: &State) -> Vec<(&'static str, &'static str)> {
         Stage::Replacing(_) => vec![("y", "replace it"), ("esc", "leave it")],
         Stage::Posting(_) => vec![("enter", "post"), ("esc", "leave it")],
         Stage::Passing(_) => vec![("enter", "hand over"), ("tab", "note"), ("esc", "back")],
+        Stage::Sending(_) => vec![("enter", "send"), ("j/k", "choose"), ("esc", "back")],
     }
 }
 

@@ -42,7 +42,6 @@ use super::{
 use crate::{
     core::{
         board::Change,
-        delivery::Verdict,
         freshness::{Account, Freshness},
         id::{AccountName, IncidentKey, UserId},
         query::{
@@ -360,9 +359,7 @@ pub(super) fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
                 noted(model, key);
             }
             match &delivery.incident {
-                Some(key) if delivery.verdict != Verdict::Rejected && detail::shows(model, key) => {
-                    detail::ask_again(model)
-                }
+                Some(key) if delivery.tells() && detail::shows(model, key) => detail::ask_again(model),
                 _ => vec![],
             }
         }

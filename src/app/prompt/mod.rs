@@ -14,6 +14,7 @@ pub use wish::Wish;
 
 use super::{
     Effect, Model, NoticeKind, incidents,
+    targets::asking::{self, Wish as Forwarding},
     typing::{TypedLine, editor_input, pasted_text},
     webhooks,
 };
@@ -89,6 +90,8 @@ pub enum Ask {
     Replay(Box<DeliverySummary>),
     /// An override or a maintenance window. It aims at no incident.
     Arrange(Box<arrange::Arranging>),
+    /// Whether to do this to a target, or to send again. It aims at no incident.
+    Forward(Forwarding),
 }
 
 /// Words that a prompt begins with: those of a command line.
@@ -176,6 +179,7 @@ impl Prompt {
             Ask::Text(..) => vec![("ctrl-s", "send"), ("enter", "line"), ("esc", "leave it")],
             Ask::Conflict { .. } => vec![("y", "do it anyway"), ("esc", "leave it")],
             Ask::Replay(_) => vec![("enter", "replay"), ("esc", "leave it")],
+            Ask::Forward(wish) => vec![("enter", wish.word()), ("esc", "leave it")],
             Ask::Pick(pick) => pick.hints(),
             Ask::Arrange(arranging) => arranging.hints().to_vec(),
         }
@@ -229,6 +233,11 @@ pub(super) fn press(model: &mut Model, prompt: Prompt, chord: Chord) -> Vec<Effe
         Ask::Pick(pick) => pick::press(model, pick, chord),
         // Taken care of above.
         Ask::Arrange(_) => Step::Stay,
+        Ask::Forward(wish) => match chord.key {
+            Key::Enter => return asking::send(model, wish.clone()),
+            Key::Esc => Step::Leave,
+            _ => Step::Stay,
+        },
         Ask::Replay(delivery) => match chord.key {
             Key::Enter => return webhooks::replay(model, delivery.id),
             Key::Esc => Step::Leave,
@@ -316,7 +325,7 @@ pub(super) fn pasted(model: &mut Model, text: &str) {
         Ask::Pick(pick) => pick.pasted(model, text),
         Ask::Arrange(arranging) => arranging.pasted(text),
         Ask::Resolve { note, typing: true } => note.insert(text),
-        Ask::Acknowledge | Ask::Resolve { .. } | Ask::Conflict { .. } | Ask::Replay(_) => {}
+        Ask::Acknowledge | Ask::Resolve { .. } | Ask::Conflict { .. } | Ask::Replay(_) | Ask::Forward(_) => {}
     }
     model.prompt = Some(prompt);
 }

@@ -93,9 +93,14 @@ fn facts(page: &mut Page, model: &Model, line: &DeliverySummary, view: Option<&D
     page.field("verdict", tone, &format!("{mark} {}", line.verdict.word()));
     page.field("reason", Tone::Plain, line.reason.as_str());
     page.field("time", Tone::Plain, &at.strftime("%Y-%m-%d %H:%M:%S%.3f %Z").to_string());
-    page.field("direction", Tone::Plain, &direction(line.direction, view));
-    page.field("account", Tone::Plain, line.account.as_ref().map_or("none of ours", |name| name.as_str()));
-    page.field("answered", Tone::Plain, &answered(line));
+    page.field("direction", Tone::Plain, &direction(line, view));
+    match (&line.account, &line.target) {
+        (Some(name), _) => page.field("account", Tone::Plain, name.as_str()),
+        (None, None) => page.field("account", Tone::Plain, "none of ours"),
+        // What is about no incident belongs to none.
+        (None, Some(_)) => {}
+    }
+    page.field(if line.target.is_some() { "answer" } else { "answered" }, Tone::Plain, &answered(line));
     page.field("event type", Tone::Plain, line.event_type.as_ref().map_or("not known", Shown::as_str));
     if let Some(id) = &line.event_id {
         page.field("event id", Tone::Accent, id.as_str());
@@ -124,12 +129,30 @@ fn headers(page: &mut Page, view: &DeliveryView) {
 }
 
 fn body(page: &mut Page, view: &DeliveryView, width: usize) {
-    page.heading(if view.body_is_json { "Body (JSON, indented)" } else { "Body (not JSON, as it came)" });
+    page.heading(match (view.summary.direction, view.body_is_json) {
+        (Direction::Incoming, true) => "Body (JSON, indented)",
+        (Direction::Incoming, false) => "Body (not JSON, as it came)",
+        (Direction::Outgoing, true) => "Rendered body (JSON, indented)",
+        (Direction::Outgoing, false) => "Rendered body (not JSON)",
+    });
     if view.body.is_empty() {
         page.text(0, Tone::Faint, "empty");
     }
     cut(page, view);
     for piece in view.body.lines().flat_map(|line| pieces(line, width)) {
+        page.line(vec![Piece::new(Tone::Plain, piece)]);
+    }
+    response(page, view, width);
+}
+
+/// What a target said to it, as far as that is kept.
+fn response(page: &mut Page, view: &DeliveryView, width: usize) {
+    let Some(said) = &view.response else { return };
+    page.heading("Response (its first KiB)");
+    if said.is_empty() {
+        page.text(0, Tone::Faint, "empty");
+    }
+    for piece in said.lines().flat_map(|line| pieces(line, width)) {
         page.line(vec![Piece::new(Tone::Plain, piece)]);
     }
 }
@@ -181,6 +204,11 @@ fn timing(page: &mut Page, view: &DeliveryView) {
         ..1000 => format!("{microseconds} µs"),
         _ => format!("{} ms", milliseconds(microseconds)),
     };
+    if let Some(target) = &line.target {
+        page.field("render", Tone::Plain, &took(times.check_us));
+        page.field("sent", Tone::Plain, &format!("{} bytes to {target}", line.size));
+        return page.field("answer", Tone::Plain, &answered(line));
+    }
     page.field(
         "read",
         Tone::Plain,
@@ -217,9 +245,12 @@ fn timing(page: &mut Page, view: &DeliveryView) {
     }
 }
 
-fn direction(direction: Direction, view: Option<&DeliveryView>) -> String {
+fn direction(line: &DeliverySummary, view: Option<&DeliveryView>) -> String {
     let peer = view.map_or("", |view| view.peer.as_str());
-    match (direction, peer) {
+    if let Some(target) = &line.target {
+        return format!("→ outgoing, to target {target}");
+    }
+    match (line.direction, peer) {
         (Direction::Incoming, "") => "← incoming".into(),
         (Direction::Incoming, peer) => format!("← incoming, from {peer}"),
         (Direction::Outgoing, "") => "→ outgoing".into(),
@@ -229,13 +260,14 @@ fn direction(direction: Direction, view: Option<&DeliveryView>) -> String {
 
 fn answered(line: &DeliverySummary) -> String {
     let after = line.latency_us.map(|waited| format!(" after {} ms", milliseconds(waited))).unwrap_or_default();
-    format!("{}{after}, body of {} bytes", line.status, line.size)
+    let status = if line.status == 0 { "none".to_owned() } else { line.status.to_string() };
+    format!("{status}{after}, body of {} bytes", line.size)
 }
 
-/// Microseconds as milliseconds: `0.4`, `12.0`, from ten seconds on `10000`.
+/// Microseconds as milliseconds: `0.4`, `12.0`, from one second on `1000`.
 pub fn milliseconds(microseconds: u64) -> String {
     match microseconds {
-        ..10_000_000 => format!("{}.{}", microseconds / 1000, microseconds % 1000 / 100),
+        ..1_000_000 => format!("{}.{}", microseconds / 1000, microseconds % 1000 / 100),
         _ => (microseconds / 1000).to_string(),
     }
 }

@@ -26,6 +26,7 @@ use super::{
     incidents,
     keys::Action,
     list::{Cursor, Step},
+    targets::{self, asking::Wish},
     wait::Wait,
 };
 use detail::Side;
@@ -124,6 +125,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Hex => return opened::toggle_hex(model),
         Action::CopyCurl => return opened::copy(model),
         Action::Replay => opened::begin_replay(model),
+        Action::ResendFailed => return targets::ask(model, Wish::ResendFailed(None)),
         Action::Follow => {
             model.webhooks.open = None;
             model.webhooks.cursor = Cursor::default();
@@ -159,11 +161,20 @@ fn back(model: &mut Model) {
 pub(super) fn show_of(model: &mut Model, key: IncidentKey) -> Vec<Effect> {
     let value = Value { column: 1, text: key.to_string() };
     let query = Kind::Field { name: "incident".into(), values: vec![value] };
+    show_from(model, &query.to_string(), Some(key))
+}
+
+/// Shows what a query finds.
+pub(super) fn show(model: &mut Model, query: &str) -> Vec<Effect> {
+    show_from(model, query, None)
+}
+
+fn show_from(model: &mut Model, query: &str, came_from: Option<IncidentKey>) -> Vec<Effect> {
     model.view = View::Webhooks;
     let state = &mut model.webhooks;
     (state.open, state.left_for, state.cursor) = (None, None, Cursor::default());
-    state.filter.set(&query.to_string());
-    state.came_from = Some(key);
+    state.filter.set(query);
+    state.came_from = came_from;
     let mut effects = settle(model);
     effects.extend(hunt::further(model));
     effects

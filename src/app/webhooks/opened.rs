@@ -10,6 +10,7 @@ use crate::{
         Effect, Model, NoticeKind, filter, incidents,
         list::{self, Step},
         prompt::{Ask, Prompt},
+        targets::{self, asking::Wish},
         wait::Wait,
     },
     core::{
@@ -175,12 +176,17 @@ pub(super) fn refresh(model: &mut Model) {
     }
 }
 
-/// Asks whether to apply the opened or selected delivery again, or says why that cannot be.
+/// Asks whether to apply the opened or selected delivery again, or to send it again if it went out; or says why that
+/// cannot be.
 pub(super) fn begin_replay(model: &mut Model) {
     select_newest(model);
     let Some(delivery) = at_hand(model).cloned() else {
         return model.say(NoticeKind::Bad, "there is no delivery to replay");
     };
+    if let Some(target) = delivery.target.clone() {
+        drop(targets::ask(model, Wish::Resend { target, delivery: delivery.id }));
+        return;
+    }
     let refused = incidents::may_act(model, &[], None).err().or_else(|| {
         let under_way = model.webhooks.replaying.as_ref().is_some_and(|(wait, _)| !wait.overdue(model.now));
         let reason = delivery.cannot_be_replayed().or(under_way.then_some("another one is being replayed"));

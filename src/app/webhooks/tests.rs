@@ -43,6 +43,7 @@ fn view(id: i64, body: &str) -> Box<DeliveryView> {
         body_is_json: true,
         raw: Bytes(body.as_bytes().to_vec()),
         timings: Timings::default(),
+        response: None,
     })
 }
 

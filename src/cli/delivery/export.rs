@@ -1,6 +1,9 @@
 //! Deliveries for elsewhere: lines of JSON, or a curl command.
 
-use std::io::{self, BufWriter, Write as _};
+use std::{
+    borrow::Cow,
+    io::{self, BufWriter, Write as _},
+};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::Serialize;
@@ -43,6 +46,9 @@ struct Line<'a> {
     cut: bool,
     #[serde(flatten)]
     body: Body<'a>,
+    /// The first of what a target answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response: Option<Cow<'a, str>>,
 }
 
 #[derive(Serialize)]
@@ -96,6 +102,7 @@ fn line(stored: &StoredDelivery) -> Line<'_> {
         timings: &stored.timings,
         cut: log::all_bytes(stored).is_err(),
         body,
+        response: stored.summary.target.is_some().then(|| String::from_utf8_lossy(&stored.response)),
     }
 }
 

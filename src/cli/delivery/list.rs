@@ -15,7 +15,10 @@ use crate::{
 /// Deliveries read at a time.
 const PAGE: u32 = 500;
 
-const HEADINGS: [&str; 8] = ["NUMBER", "TIME (UTC)", "VERDICT", "ANSWER", "ACCOUNT", "EVENT", "INCIDENT", "REASON"];
+const HEADINGS: [&str; 9] =
+    ["NUMBER", "TIME (UTC)", "VERDICT", "ANSWER", "ACCOUNT", "EVENT", "INCIDENT", "TARGET", "REASON"];
+/// The place of the target in a row: left out where nothing went out.
+const TARGET: usize = 7;
 
 pub(super) fn run(reader: &Reader, query: &Query, shape: &Output) -> Outcome {
     let format = if shape.json { Format::Json } else { shape.format };
@@ -31,8 +34,15 @@ pub(super) fn run(reader: &Reader, query: &Query, shape: &Output) -> Outcome {
         }
         Format::Json => output::json(&newest(reader, &search, shape.limit)?)?,
         Format::Table => {
-            let rows: Vec<Vec<String>> = newest(reader, &search, shape.limit)?.iter().map(row).collect();
-            output::table(&HEADINGS, &rows);
+            let mut rows: Vec<Vec<String>> = newest(reader, &search, shape.limit)?.iter().map(row).collect();
+            let mut headings = HEADINGS.to_vec();
+            if rows.iter().all(|row| row[TARGET].is_empty()) {
+                headings.remove(TARGET);
+                for row in &mut rows {
+                    row.remove(TARGET);
+                }
+            }
+            output::table(&headings, &rows);
             let is_all = u32::try_from(rows.len()).is_ok_and(|rows| rows < shape.limit);
             if let Some(let_go) = reader.beginning()?.let_go().filter(|_| is_all) {
                 output::complain(&format!("the log begins here; {let_go}"));
@@ -91,10 +101,11 @@ fn row(line: &DeliverySummary) -> Vec<String> {
         line.id.to_string(),
         line.at.to_string(),
         line.verdict.word().to_owned(),
-        line.status.to_string(),
+        if line.status == 0 { "none".to_owned() } else { line.status.to_string() },
         line.account.as_ref().map(ToString::to_string).unwrap_or_default(),
         line.event_type.as_ref().map(ToString::to_string).unwrap_or_default(),
         line.incident.as_ref().map(|key| key.id.to_string()).unwrap_or_default(),
+        line.target.as_ref().map(ToString::to_string).unwrap_or_default(),
         line.reason.to_string(),
     ]
 }

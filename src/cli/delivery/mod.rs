@@ -4,6 +4,7 @@
 mod export;
 mod list;
 mod replay;
+mod resend;
 mod show;
 mod sign;
 mod tail;
@@ -45,6 +46,8 @@ pub(super) enum Command {
     Export(export::Args),
     /// Apply a delivery again, or send it elsewhere with a fresh signature.
     Replay(replay::Args),
+    /// Send outgoing deliveries again: some, or all that failed.
+    Resend(resend::Args),
 }
 
 /// What to look for.
@@ -91,6 +94,7 @@ pub(super) async fn run(places: &Places, command: Command) -> Outcome {
         Command::Tail(args) => tail::run(open()?, args).await,
         Command::Export(args) => export::run(places, &open()?, args).await,
         Command::Replay(args) => replay::run(places, args).await,
+        Command::Resend(args) => resend::run(places, args).await,
     }
 }
 

@@ -63,13 +63,22 @@ fn whole(view: &DeliveryView) {
     let line = &view.summary;
     output::line(&format!("{}  {}  {} ({})", line.id, line.at, line.verdict.word(), line.status));
     let waited = line.latency_us.map(|waited| format!(", {waited} us")).unwrap_or_default();
-    output::line(&format!("{}  from {}{waited}", line.reason, view.peer));
+    let way = match &line.target {
+        Some(target) => format!("to target {target} at"),
+        None => "from".to_owned(),
+    };
+    output::line(&format!("{}  {way} {}{waited}", line.reason, view.peer));
     if let Some(changed) = &line.changed {
         output::line(&format!("changed: {changed}"));
     }
     headers(view);
     output::line("");
     output::line(view.body.as_str());
+    if let Some(said) = &view.response {
+        output::line("");
+        output::line("response:");
+        output::line(said.as_str());
+    }
 }
 
 fn headers(view: &DeliveryView) {
@@ -80,6 +89,11 @@ fn headers(view: &DeliveryView) {
 
 fn timing(view: &DeliveryView) {
     let (line, times) = (&view.summary, &view.timings);
+    if line.target.is_some() {
+        let sent = times.commit_us.map_or_else(|| "not known".to_owned(), |sent| format!("{sent} us"));
+        output::line(&format!("{:<9}{} us", "render", times.check_us));
+        return output::line(&format!("{:<9}{sent}", "answer"));
+    }
     let commit = times.commit_us.map_or_else(|| "not known".to_owned(), |commit| format!("{commit} us"));
     let proof = line.proof.as_ref().map(|proof| format!("{} with {}", proof.scheme.word(), proof.secret));
     let answered = match times.answered_us() {

@@ -20,6 +20,9 @@ pub(super) async fn headers(
     let line = &stored.summary;
     let failed =
         |reason: String| Failure::new(Exit::Failed, format!("delivery {} cannot be signed: {reason}", line.id));
+    if let Some(target) = &line.target {
+        return Err(failed(format!("it went out to target {target}, which has a secret of its own")));
+    }
     let account = line.account.as_ref().ok_or_else(|| failed("it belongs to no account".to_owned()))?;
     let settings = places.settings()?;
     let known = settings.accounts.iter().find(|known| known.name == *account);

@@ -12,7 +12,7 @@ use crate::{
     },
     config::{AccountSettings, WebhookSettings},
     core::{
-        delivery::{DeliverySummary, Verdict},
+        delivery::{DeliverySummary, Direction, Verdict},
         id::AccountName,
         subscription::{self, Filter, Subscription},
         text::Shown,
@@ -162,7 +162,7 @@ fn arrivals(what: &dyn Fn(&str) -> String, settings: &AccountSettings, places: &
     let now = Timestamp::now();
     let recent = reader.recent(None, 500).unwrap_or_default();
     let own: Vec<&DeliverySummary> =
-        recent.iter().filter(|delivery| delivery.account.as_ref() == Some(&settings.name)).collect();
+        recent.iter().filter(|line| is_incoming(line) && line.account.as_ref() == Some(&settings.name)).collect();
     let Some(newest) = own.first() else {
         return vec![Finding::note(what("6 deliveries"), "none has come yet (a test: `dogwatch webhook ping`)")];
     };
@@ -176,7 +176,7 @@ fn arrivals(what: &dyn Fn(&str) -> String, settings: &AccountSettings, places: &
     } else {
         Finding::ok(what("7 refusals"), "none since the last genuine one")
     });
-    links.push(match own.iter().find(|delivery| delivery.verdict != Verdict::Rejected) {
+    links.push(match own.iter().find(|delivery| delivery.tells()) {
         Some(genuine) => {
             let says = format!("{} {}: {}", genuine.verdict.word(), age(genuine), genuine.reason);
             Finding::ok(what("8 accepted"), says)
@@ -187,10 +187,14 @@ fn arrivals(what: &dyn Fn(&str) -> String, settings: &AccountSettings, places: &
     links
 }
 
+fn is_incoming(line: &DeliverySummary) -> bool {
+    line.direction == Direction::Incoming
+}
+
 fn board(what: String, account: &AccountName, reader: &Reader, own: &[&DeliverySummary], now: Timestamp) -> Finding {
     let waiting = reader.unapplied().unwrap_or_default();
     let late = waiting.iter().filter(|waiting| {
-        let known = own.iter().find(|delivery| delivery.id == waiting.id);
+        let known = own.iter().find(|delivery| delivery.id == waiting.summary.id);
         waiting.account == *account && known.is_none_or(|delivery| now.duration_since(delivery.at) > APPLIED)
     });
     match late.count() {

@@ -1,6 +1,11 @@
 //! Outgoing webhooks: events of incidents, and the targets that they are sent to.
 
+pub mod checks;
+pub mod form;
+pub mod happening;
+pub mod names;
 pub mod payload;
+pub mod standing;
 
 use std::fmt;
 
@@ -135,6 +140,9 @@ pub struct TargetSummary {
     pub filter: Option<String>,
     /// How often a failed attempt is made again.
     pub retries: u32,
+    /// Whether link-local and metadata addresses may be sent to.
+    #[serde(default)]
+    pub allow_link_local: bool,
     pub state: TargetState,
     /// Since when every attempt has failed.
     pub failing_since: Option<Timestamp>,

@@ -13,12 +13,13 @@ use crate::{
         action::{Action, Assignee, Outcome, Verb},
         board::Board,
         delivery::Verdict,
-        id::IncidentId,
+        forward::{Event, EventType, happening},
+        id::{IncidentId, IncidentKey},
         incident::{Incident, Stamp, Status},
     },
     provider::pagerduty::world::Push,
-    server::fake::key,
-    store::Reader,
+    server::fake::{chat, key},
+    store::{ForwardId, Reader},
 };
 
 /// Each webhook that was answered with 2xx is in the store, and the board knows of it or of something newer.
@@ -112,6 +113,47 @@ pub(super) fn store_holds_the_board(owner: &Owner) {
     assert_eq!(told(incidents), told(board.incidents.into_values()));
     let actions = owner.kept(|reader| reader.actions(1_000).expect("readable"));
     assert_eq!(actions, board.actions.into_iter().collect::<Vec<_>>());
+}
+
+/// What waits for the target is all that happened: what happens once is told once, in its order, and each webhook
+/// that was taken and tells of something else is told too.
+pub(super) fn targets_are_told_of_everything(owner: &Owner, taken: &[Push], provider: &Simulated) {
+    let told: Vec<(Event, Option<String>)> = owner.kept(|reader| {
+        let queued = reader.waiting(&chat(), ForwardId(0)).expect("readable");
+        let events = queued.iter().map(|queued| reader.event(&queued.event).expect("readable").expect("kept").0);
+        let line = |event: &Event| reader.delivery(event.delivery?).expect("readable")?.summary.event_id;
+        events.map(|event| (event.clone(), line(&event).map(|id| id.to_string()))).collect()
+    });
+    let mut stories: BTreeMap<&IncidentKey, Vec<&str>> = BTreeMap::new();
+    for (event, _) in &told {
+        stories.entry(&event.incident).or_default().push(event.kind.as_str());
+    }
+    for truth in provider.inside().truth() {
+        let story = stories.get(&truth.key).cloned().unwrap_or_default();
+        let times = |kind: &str| story.iter().filter(|told| **told == kind).count();
+        let place = |kind: &str| story.iter().position(|told| *told == kind);
+        for kind in [EventType::CREATED, EventType::ACKNOWLEDGED, EventType::RESOLVED] {
+            assert!(times(kind) <= 1, "{} was told of twice: {kind} in {story:?}", truth.key);
+            assert!(place(EventType::CREATED) <= place(kind).or(Some(usize::MAX)), "{}: {story:?}", truth.key);
+        }
+        assert_eq!(times(EventType::CREATED), 1, "{}: {story:?}", truth.key);
+        let now = match truth.state.status {
+            Status::Triggered => EventType::CREATED,
+            Status::Acknowledged => EventType::ACKNOWLEDGED,
+            Status::Resolved => EventType::RESOLVED,
+        };
+        assert_eq!(times(now), 1, "{} stands so: {story:?}", truth.key);
+    }
+    for push in taken {
+        let body: serde_json::Value = serde_json::from_slice(&push.body).expect("json");
+        let kind = happening::name(body["event"]["event_type"].as_str().expect("a type")).expect("a name");
+        // What happens once was looked at above; a look may have told of it.
+        if kind.is_once() || !owner.desk.forwarder.wants(&kind) {
+            continue;
+        }
+        let of_it = |(event, id): &&(Event, Option<String>)| event.kind == kind && id.as_ref() == Some(&push.event_id);
+        assert_eq!(told.iter().filter(of_it).count(), 1, "{} ({kind})", push.event_id);
+    }
 }
 
 /// A source is as fresh as the last answer that came whole, not as the last try.

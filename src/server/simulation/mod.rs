@@ -290,6 +290,7 @@ fn run(seed: u64) -> Simulation {
     checks::screens_show_the_board(owner);
     checks::store_holds_the_board(owner);
     checks::actions_end_truthfully(owner, &life.provider);
+    checks::targets_are_told_of_everything(owner, &life.taken, &life.provider);
     // The next owner finds the same.
     let incidents = |owner: &Owner| owner.desk.hub.look(|board| checks::told(board.incidents.values().cloned()));
     let board = incidents(owner);

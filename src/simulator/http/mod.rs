@@ -16,6 +16,7 @@ mod query;
 mod response;
 mod schedules;
 mod shift_schedules;
+mod sink;
 pub(crate) mod subscriptions;
 
 use std::{
@@ -215,5 +216,6 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         })
         .layer(from_fn_with_state(Arc::clone(shared), gate::pass))
         .with_state(Arc::clone(shared));
-    control::router(Arc::clone(shared)).merge(events::router(Arc::clone(shared))).fallback_service(api)
+    let beside = control::router(Arc::clone(shared)).merge(events::router(Arc::clone(shared))).merge(sink::router());
+    beside.fallback_service(api)
 }

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use crate::core::{
     delivery::{DeliverySummary, Scheme, Verdict},
-    id::{AccountName, DeliveryId, IncidentId},
+    id::{AccountName, DeliveryId, IncidentId, TargetName},
 };
 
 /// Conditions, joined. [`Search::default`] finds everything.
@@ -65,6 +65,8 @@ pub enum Condition {
     Size(RangeInclusive<u64>),
     /// From the head to the answer, in microseconds.
     Latency(RangeInclusive<u64>),
+    /// Where it was sent to.
+    Target(TargetName),
     /// These words stand one after the other in event type, subject, reason, incident or body. Case and punctuation
     /// do not count, and the last word may go on: `disk fu` finds "Disk: full". Without a letter or digit it finds
     /// everything.

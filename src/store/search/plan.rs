@@ -19,6 +19,8 @@ pub(super) enum Plan {
     Nothing,
     Incidents(Vec<String>),
     Verdicts(Vec<Verdict>),
+    /// What was sent to these.
+    Targets(Vec<String>),
     /// As they stand in the log.
     Types(Vec<String>),
     /// Those of which the index says so, and `rest` too. Deliveries that it does not hold are to be looked at one by
@@ -34,6 +36,9 @@ impl Plan {
         let all = search.joined();
         if let Some(incidents) = best(&all, incident) {
             return Ok(Self::Incidents(incidents));
+        }
+        if let Some(targets) = best(&all, target) {
+            return Ok(Self::Targets(targets));
         }
         if let Some(verdicts) = best(&all, ring) {
             return Ok(Self::Verdicts(verdicts));
@@ -73,7 +78,14 @@ fn incident(condition: &Condition) -> Option<String> {
     }
 }
 
-/// The verdicts of which few are kept.
+fn target(condition: &Condition) -> Option<String> {
+    match condition {
+        Condition::Target(name) => Some(name.as_str().to_owned()),
+        _ => None,
+    }
+}
+
+/// The verdicts that have an index of their own.
 fn ring(condition: &Condition) -> Option<Verdict> {
     match condition {
         Condition::Verdict(verdict) if *verdict != Verdict::Accepted => Some(*verdict),

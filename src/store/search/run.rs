@@ -111,6 +111,12 @@ pub(super) fn ways<'s>(plan: &'s Plan, search: &'s Search, before: i64, covered:
             let each = each.map(|of| line(&format!("INDEXED BY delivery_{of} WHERE verdict = '{of}' AND id < ?1")));
             vec![way("id", &each.collect::<Vec<_>>(), vec![], search)]
         }
+        Plan::Targets(names) => {
+            let each = (2..).take(names.len());
+            let each = each.map(|n| line(&format!("INDEXED BY delivery_target WHERE target = ?{n} AND id < ?1")));
+            let names = names.iter().cloned().map(Value::Text).collect();
+            vec![way("id", &each.collect::<Vec<_>>(), names, search)]
+        }
         Plan::Words { query, rest } => {
             let older = format!(
                 "SELECT {SUMMARY}, peer FROM delivery_text CROSS JOIN delivery ON delivery.id = delivery_text.rowid
@@ -218,6 +224,7 @@ impl AtHand<'_> {
             Condition::Secret(pattern) => text("secret")?.is_some_and(|is| pattern.matches(is)),
             Condition::Altered => self.row.get("altered")?,
             Condition::Changed => text("changed")?.is_some_and(|changed| !changed.starts_with(NOTHING)),
+            Condition::Target(name) => text("target")? == Some(name.as_str()),
             Condition::Line(word) => stands_in_line(word, &Record { line: &summary(self.row)?, number: None }),
             Condition::Since(at) => self.row.get::<_, i64>("at")? >= nanoseconds(*at),
             Condition::Until(at) => self.row.get::<_, i64>("at")? < nanoseconds(*at),

@@ -36,7 +36,7 @@ const NAMED: usize = 6;
 pub(super) fn draw(model: &Model, prompt: &Prompt, frame: &mut Frame<'_>, body: Rect) {
     let title = words::title(prompt);
     match &prompt.ask {
-        Ask::Acknowledge | Ask::Resolve { .. } | Ask::Conflict { .. } | Ask::Replay(_) => {
+        Ask::Acknowledge | Ask::Resolve { .. } | Ask::Conflict { .. } | Ask::Replay(_) | Ask::Forward(_) => {
             question(model, prompt, &title, frame, body);
         }
         Ask::Text(_, editor) => note(model, prompt, editor, &title, frame, body),

@@ -23,6 +23,7 @@ pub(super) fn title(prompt: &Prompt) -> String {
         Ask::Text(..) => format!("Note on {what}"),
         Ask::Replay(delivery) => format!("Replay delivery {}?", delivery.id),
         Ask::Arrange(arranging) => arranging.title(),
+        Ask::Forward(wish) => wish.question().0,
         Ask::Conflict { verb, .. } => format!("{} {what} all the same?", capital(verb.word())),
     }
 }
@@ -69,6 +70,7 @@ pub(super) fn noticed(model: &Model, prompt: &Prompt) -> String {
         Ask::Text(Wish::StatusUpdate, _) => "Goes by e-mail to everybody who follows the incident.".into(),
         Ask::Text(..) => "Everybody who can see the incident can read the note.".into(),
         Ask::Arrange(_) => String::new(),
+        Ask::Forward(wish) => wish.question().1,
     }
 }
 

@@ -32,6 +32,9 @@ use crate::ui::parts::{self, GUTTER, cell, right, span};
 /// From this width on the title has room for all there is to say.
 const ROOMY: u16 = 60;
 
+/// From this width on the subject has a column.
+const WITH_SUBJECT: u16 = 76;
+
 /// A column of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Column {
@@ -145,6 +148,22 @@ fn wrong(model: &Model, frame: &mut Frame<'_>, rows: Rect) {
     frame.render_widget(Clear, area);
     for (row, text) in area.rows().zip(lines) {
         parts::line(frame, row, Line::from(span(model, Tone::Alarm, text)));
+    }
+}
+
+/// What a line is about, in the room that is left: of what went out, where it went.
+fn subject<'a>(model: &Model, row: &DeliverySummary, wide: usize) -> Span<'a> {
+    if let Some(target) = &row.target {
+        let said = match &row.subject {
+            Some(subject) if row.verdict == Verdict::Sent => format!("{target} {}: {subject}", row.status),
+            _ => format!("{target}: {}", row.reason),
+        };
+        return span(model, Tone::Plain, cell(&said, wide));
+    }
+    match (&row.subject, row.caution()) {
+        (Some(subject), Some(word)) => span(model, Tone::Caution, cell(&format!("({word}) {subject}"), wide)),
+        (Some(subject), None) => span(model, Tone::Plain, cell(subject.as_str(), wide)),
+        (None, _) => span(model, Tone::Faint, cell(row.reason.as_str(), wide)),
     }
 }
 
@@ -274,6 +293,11 @@ fn value<'a>(model: &Model, column: Column, row: &DeliverySummary, wide: usize) 
         }
         Column::Account => plain(row.account.as_ref().map_or("", |name| name.as_str())),
         Column::Type => match &row.event_type {
+            // Where the subject has no column, this one says where it went.
+            Some(kind) if row.target.is_some() && model.size.0 < WITH_SUBJECT => {
+                let target = row.target.as_ref().map_or("", |name| name.as_str());
+                plain(&format!("{target}: {}", kind.as_str().strip_prefix("incident.").unwrap_or(kind.as_str())))
+            }
             // Nearly all are an incident's; the opened delivery has the whole word.
             Some(kind) => plain(kind.as_str().strip_prefix("incident.").unwrap_or(kind.as_str())),
             None => span(model, Tone::Faint, cell("not known", wide)),
@@ -282,13 +306,7 @@ fn value<'a>(model: &Model, column: Column, row: &DeliverySummary, wide: usize) 
             let words = row.incident.as_ref().map(|key| incident_words(model, key)).unwrap_or_default();
             span(model, Tone::Accent, cell(&words, wide))
         }
-        Column::Subject => match &row.subject {
-            Some(subject) => match row.caution() {
-                Some(word) => span(model, Tone::Caution, cell(&format!("({word}) {subject}"), wide)),
-                None => plain(subject.as_str()),
-            },
-            None => span(model, Tone::Faint, cell(row.reason.as_str(), wide)),
-        },
+        Column::Subject => subject(model, row, wide),
         Column::Latency => plain(&right(&row.latency_us.map_or_else(|| "?".to_owned(), milliseconds), wide)),
         Column::Size => plain(&right(&row.size.to_string(), wide)),
     }

@@ -35,12 +35,15 @@ pub(super) fn hints(model: &Model) -> Option<Vec<Hint>> {
     let wanted = |action: Action| match action {
         Action::GoToIncident => opened.summary.incident.is_some(),
         Action::Hex => opened.side == Side::Raw,
-        Action::Replay => opened.summary.cannot_be_replayed().is_none(),
+        Action::Replay => opened.summary.target.is_none() && opened.summary.cannot_be_replayed().is_none(),
         Action::CopyCurl => true,
         action => is_for_opened(action),
     };
     let mut hints: Vec<Hint> = if again { vec![("enter", "ask again")] } else { vec![] };
     hints.extend(bound(View::Webhooks).filter(|(action, _)| wanted(*action)).map(|(_, hint)| hint));
+    if opened.summary.target.is_some() {
+        hints.push(("R", "send again"));
+    }
     hints.push(("esc", "back"));
     Some(hints)
 }

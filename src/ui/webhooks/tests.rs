@@ -60,6 +60,7 @@ fn view(verdict: Verdict, body: &str, body_is_json: bool) -> DeliveryView {
         headers: headers.map(|(name, value)| (shown(name), shown(value))).to_vec(),
         body: ShownBody::new(body),
         raw: Bytes(body.as_bytes().to_vec()),
+        response: None,
         timings: Timings { read_us: 400, check_us: 60, commit_us: Some(1300) },
         body_is_json,
     }

@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 
 use super::{Condition, Glob, Phrase, Wanted};
 use crate::core::{
-    delivery::{Scheme, Verdict},
-    id::{AccountName, IncidentId},
+    delivery::{Direction, Scheme, Verdict},
+    id::{AccountName, IncidentId, TargetName},
     query::{
         BadQuery, Clock, Kind, Query, Spans, Term, Value, moment, parse,
         values::{self, Age, choose, no_time, unknown_field},
@@ -29,10 +29,14 @@ pub const FIELDS: &[(&str, &str)] = &[
     ("age", ">2h or <2h"),
     ("size", "bytes of the body, as >64k"),
     ("took", "time until the answer, as >100ms"),
+    ("direction", "in or out"),
+    ("target", "where it was sent to, by the target's name"),
 ];
 
 const KINDS: [(&str, Condition); 3] =
     [("altered", Condition::Altered), ("unsigned", Condition::Unsigned), ("changed", Condition::Changed)];
+const DIRECTIONS: [(&str, Condition); 2] =
+    [("in", Condition::Direction(Direction::Incoming)), ("out", Condition::Direction(Direction::Outgoing))];
 /// Nearly all events are an incident's, and are shown without this.
 const USUAL_TYPE: &str = "incident.";
 
@@ -101,6 +105,11 @@ fn condition(field: &str, value: &str, clock: Clock<'_>) -> Result<Vec<Condition
         "secret" => only(Condition::Secret(Glob::new(&format!("*{value}*")))),
         "event" => only(Condition::EventId(Glob::new(value))),
         "is" => only(choose(value, &KINDS)?),
+        "direction" => only(choose(value, &DIRECTIONS)?),
+        "target" => match TargetName::new(value) {
+            Ok(name) => only(Condition::Target(name)),
+            Err(bad) => Err(bad.to_string()),
+        },
         "since" => only(Condition::Since(moment(value, clock).ok_or_else(|| no_time(value))?)),
         "until" => only(Condition::Until(moment(value, clock).ok_or_else(|| no_time(value))?)),
         "age" => only(age(value, clock)?),

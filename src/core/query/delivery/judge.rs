@@ -115,6 +115,8 @@ fn holds(condition: &Condition, record: &Record<'_>) -> Truth {
         Condition::Since(at) => line.at >= *at,
         Condition::Until(at) => line.at < *at,
         Condition::Size(range) => range.contains(&line.size),
+        Condition::Direction(direction) => line.direction == *direction,
+        Condition::Target(name) => line.target.as_ref() == Some(name),
         Condition::Took(range) => line.latency_us.is_some_and(|waited| range.contains(&waited)),
     };
     is.into()
@@ -131,6 +133,7 @@ pub fn stands_in_line(word: &str, record: &Record<'_>) -> bool {
         || contains(line.reason.as_str(), word)
         || line.account.as_ref().is_some_and(|name| contains(name.as_str(), word))
         || line.incident.as_ref().is_some_and(|key| contains(key.id.as_str(), word))
+        || line.target.as_ref().is_some_and(|name| contains(name.as_str(), word))
         || (number.is_some() && line.incident.is_some() && record.number == number)
 }
 

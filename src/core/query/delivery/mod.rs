@@ -16,8 +16,8 @@ pub use judge::{Glob, Phrase, Record, judge, stands_in_line};
 
 use super::{Query, Truth};
 use crate::core::{
-    delivery::{Scheme, Verdict},
-    id::{AccountName, IncidentId},
+    delivery::{Direction, Scheme, Verdict},
+    id::{AccountName, IncidentId, TargetName},
 };
 
 /// A query for deliveries: of each of its terms any condition must hold.
@@ -58,6 +58,9 @@ pub enum Condition {
     Size(RangeInclusive<u64>),
     /// Microseconds until the answer.
     Took(RangeInclusive<u64>),
+    Direction(Direction),
+    /// Where it was sent to.
+    Target(TargetName),
 }
 
 #[cfg(test)]

@@ -1,0 +1,146 @@
+//! From what happened to the queues: who wants to know of it.
+//!
+//! Called within a change of the board, so nothing here waits. What it returns is written in the same transaction as the
+//! change, and [`Forwarder::written`] is told what came of that.
+
+use std::sync::{Arc, PoisonError, atomic::Ordering};
+
+use jiff::Timestamp;
+use tokio::time::sleep;
+
+use super::{AGAIN, Forwarder, lane::Lane};
+use crate::{
+    core::{
+        board::Board,
+        forward::{
+            Event,
+            happening::{Before, Happening, Seen, happened},
+            payload::Told,
+        },
+        id::{AccountName, IncidentKey},
+        incident::Incident,
+        query::{
+            Truth,
+            incident::{Record, judge},
+        },
+    },
+    store::{NewEvent, StoreError, Write},
+};
+
+/// Events that may wait for one target; of more the log says that they are not sent.
+pub(super) const ROOM: u32 = 50_000;
+
+impl Forwarder {
+    /// Since when an account is watched: what was created before that is no news. Without a word on it, since it is
+    /// first asked about.
+    pub fn watches(&self, account: &AccountName, since: Timestamp) {
+        self.0.since.lock().unwrap_or_else(PoisonError::into_inner).insert(account.clone(), since);
+    }
+
+    /// What is to be written down of what happened to `key`, which stood as `before`. To be asked right after the change
+    /// of the board, and not at all where nobody [wants](Self::is_idle) to know.
+    pub fn happened(&self, board: &Board, before: &Before, key: &IncidentKey, seen: Seen<'_>) -> Vec<Arc<NewEvent>> {
+        let now = (self.0.now)();
+        let since = {
+            let mut all = self.0.since.lock().unwrap_or_else(PoisonError::into_inner);
+            *all.entry(key.account.clone()).or_insert(now)
+        };
+        let since = board.provider_time(&key.account, since);
+        let all = happened(before, key, board.incidents.get(key), seen, since);
+        all.into_iter().filter_map(|happening| self.judge(board, key, happening, now)).collect()
+    }
+
+    /// To be told what came of writing these down. What could not be written is tried again until it can: as what
+    /// happened is on the board already, nothing else would tell of it.
+    pub fn written(&self, events: Vec<Arc<NewEvent>>, outcome: Result<(), &StoreError>) {
+        if events.is_empty() {
+            return;
+        }
+        if outcome.is_ok() {
+            self.queued(&events);
+            return;
+        }
+        let this = self.clone();
+        self.0.tasks.spawn(async move {
+            loop {
+                sleep(AGAIN).await;
+                if this.0.store.save(events.iter().cloned().map(Write::Event).collect()).await.is_ok() {
+                    this.queued(&events);
+                    return;
+                }
+            }
+        });
+    }
+
+    fn queued(&self, events: &[Arc<NewEvent>]) {
+        let names: Vec<_> = events.iter().flat_map(|event| event.targets.iter().cloned()).collect();
+        self.knock(&names);
+        let full: Vec<_> = events.iter().filter(|event| !event.full.is_empty()).collect();
+        for event in &full {
+            tracing::error!(incident.id = %event.event.incident.id, "an event is not sent: too many wait");
+        }
+        if !full.is_empty() {
+            self.show_newest();
+        }
+        if !names.is_empty() {
+            self.0.changed.notify_one();
+        }
+    }
+
+    fn judge(&self, board: &Board, key: &IncidentKey, happening: Happening, now: Timestamp) -> Option<Arc<NewEvent>> {
+        let lanes = self.lanes();
+        let interested =
+            lanes.values().filter(|lane| lane.is_open() && lane.setup().target.events.contains(&happening.kind));
+        let incident = happening.incident.as_deref();
+        let interested: Vec<_> = interested.filter(|lane| matches_filter(lane, board, key, incident, now)).collect();
+        if interested.is_empty() {
+            return None;
+        }
+        let (mut targets, mut full) = (vec![], vec![]);
+        for lane in interested {
+            let waiting = lane.waiting.fetch_add(1, Ordering::Relaxed);
+            if waiting < ROOM {
+                targets.push(lane.name.clone());
+            } else {
+                lane.waiting.fetch_sub(1, Ordering::Relaxed);
+                full.push(lane.name.clone());
+            }
+        }
+        Some(Arc::new(NewEvent { event: event(board, key, happening), at: now, targets, full }))
+    }
+
+    /// Shows lines of the log that were written with others.
+    fn show_newest(&self) {
+        let inner = Arc::clone(&self.0);
+        self.0.tasks.spawn(async move {
+            let newest = inner.store.read(|reader| reader.recent(None, 50)).await.unwrap_or_default();
+            for line in newest.into_iter().rev().filter(|line| line.target.is_some()) {
+                (inner.tell)(crate::core::board::Change::Delivery(Box::new(line)));
+            }
+        });
+    }
+}
+
+/// Where it cannot be told whether the incident is one of those that are wanted, it is.
+fn matches_filter(lane: &Lane, board: &Board, key: &IncidentKey, incident: Option<&Incident>, now: Timestamp) -> bool {
+    let setup = lane.setup();
+    let (Some(wanted), Some(incident)) = (&setup.target.filter, incident) else { return true };
+    let record = Record {
+        incident,
+        account: board.accounts.get(&key.account),
+        now: board.provider_time(&key.account, now),
+        me: None,
+        marked: false,
+        noted: Truth::Perhaps,
+    };
+    judge(wanted, &record) != Truth::No
+}
+
+fn event(board: &Board, key: &IncidentKey, happening: Happening) -> Event {
+    let Happening { kind, id, at, delivery, incident } = happening;
+    let told = Told { id, kind, at, delivery };
+    match &incident {
+        Some(incident) => Event::new(told, incident, board),
+        None => Event::about(told, key, board),
+    }
+}

@@ -1,0 +1,184 @@
+//! What waits for one target: for each incident in order, different incidents side by side.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    core::id::IncidentKey,
+    store::{ForwardId, Queued},
+};
+
+/// No pause before an attempt is longer.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(2);
+
+/// The queue of a target. The front of an incident's line is ready, waits for its time, or is under way.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    lines: BTreeMap<IncidentKey, VecDeque<Queued>>,
+    ready: BTreeMap<ForwardId, IncidentKey>,
+    later: BTreeMap<(Timestamp, ForwardId), IncidentKey>,
+    length: usize,
+    /// The last that was taken in.
+    last: ForwardId,
+}
+
+/// A time further ahead than any pause is one of before the clock was set back.
+fn is_due(due: Timestamp, now: Timestamp) -> bool {
+    due <= now || due.duration_since(now) > LONGEST_PAUSE
+}
+
+impl Queue {
+    pub(super) fn length(&self) -> usize {
+        self.length
+    }
+
+    /// Up to where it is filled.
+    pub(super) fn last(&self) -> ForwardId {
+        self.last
+    }
+
+    pub(super) fn push(&mut self, waiting: Queued) {
+        self.last = self.last.max(waiting.id);
+        self.length += 1;
+        let line = self.lines.entry(waiting.incident.clone()).or_default();
+        if line.is_empty() {
+            self.ready.insert(waiting.id, waiting.incident.clone());
+        }
+        line.push_back(waiting);
+    }
+
+    /// The first that may be sent at `now`. Its incident waits until it is [`done`](Self::done) or put
+    /// [`back`](Self::again).
+    pub(super) fn next(&mut self, now: Timestamp) -> Option<Queued> {
+        while let Some(((due, id), key)) = self.later.first_key_value() {
+            if !is_due(*due, now) {
+                break;
+            }
+            self.ready.insert(*id, key.clone());
+            self.later.pop_first();
+        }
+        while let Some((_, key)) = self.ready.pop_first() {
+            let Some(front) = self.lines.get(&key).and_then(VecDeque::front) else { continue };
+            if front.attempts == 0 || is_due(front.due, now) {
+                return Some(front.clone());
+            }
+            self.later.insert((front.due, front.id), key);
+        }
+        None
+    }
+
+    /// When the next one is due that is not yet.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        self.later.first_key_value().map(|((due, _), _)| *due)
+    }
+
+    /// It is through; nothing happens if it does not wait any more.
+    pub(super) fn done(&mut self, one: &Queued) {
+        let Some(line) = self.line_of(one) else { return };
+        line.pop_front();
+        let next = line.front().map(|front| front.id);
+        self.length -= 1;
+        match next {
+            Some(id) => drop(self.ready.insert(id, one.incident.clone())),
+            None => drop(self.lines.remove(&one.incident)),
+        }
+    }
+
+    /// It is tried again; nothing happens if it does not wait any more.
+    pub(super) fn again(&mut self, one: &Queued, attempts: u32, due: Timestamp) {
+        let Some(front) = self.line_of(one).and_then(VecDeque::front_mut) else { return };
+        (front.attempts, front.due, front.begun) = (attempts, due, None);
+        self.later.insert((due, one.id), one.incident.clone());
+    }
+
+    /// The line that it is in front of.
+    fn line_of(&mut self, one: &Queued) -> Option<&mut VecDeque<Queued>> {
+        self.lines.get_mut(&one.incident).filter(|line| line.front().is_some_and(|front| front.id == one.id))
+    }
+
+    /// Nothing waits any more.
+    pub(super) fn clear(&mut self) {
+        *self = Self { last: self.last, ..Self::default() };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("small")
+    }
+
+    fn key(id: &str) -> IncidentKey {
+        IncidentKey { account: "prod".parse().expect("id"), id: id.parse().expect("id") }
+    }
+
+    fn waiting(id: i64, incident: &str) -> Queued {
+        let id = ForwardId(id);
+        Queued { id, event: format!("E{id}"), incident: key(incident), attempts: 0, begun: None, due: second(0) }
+    }
+
+    fn next(queue: &mut Queue, now: i64) -> Option<i64> {
+        queue.next(second(now)).map(|waiting| waiting.id.0)
+    }
+
+    #[test]
+    fn t48_one_incident_keeps_its_order_and_others_do_not_wait_for_it() {
+        let mut queue = Queue::default();
+        [waiting(1, "A"), waiting(2, "A"), waiting(3, "B"), waiting(4, "A")]
+            .into_iter()
+            .for_each(|one| queue.push(one));
+
+        assert_eq!((next(&mut queue, 1), next(&mut queue, 1), next(&mut queue, 1)), (Some(1), Some(3), None));
+        queue.done(&waiting(1, "A"));
+        assert_eq!((next(&mut queue, 1), next(&mut queue, 1)), (Some(2), None));
+        queue.done(&waiting(3, "B"));
+        queue.done(&waiting(2, "A"));
+        assert_eq!((next(&mut queue, 1), queue.length()), (Some(4), 1));
+    }
+
+    #[test]
+    fn what_is_tried_again_is_waited_for_by_its_incident_alone() {
+        let mut queue = Queue::default();
+        [waiting(1, "A"), waiting(2, "A"), waiting(3, "B")].into_iter().for_each(|one| queue.push(one));
+        assert_eq!(next(&mut queue, 1), Some(1));
+
+        queue.again(&waiting(1, "A"), 1, second(60));
+
+        assert_eq!((next(&mut queue, 59), next(&mut queue, 59)), (Some(3), None));
+        assert_eq!(queue.next_due(), Some(second(60)));
+        let again = queue.next(second(60)).expect("due");
+        assert_eq!((again.id.0, again.attempts), (1, 1));
+    }
+
+    #[test]
+    fn what_was_to_wait_in_an_earlier_run_waits_on() {
+        let mut queue = Queue::default();
+        queue.push(Queued { due: second(60), attempts: 1, ..waiting(1, "A") });
+
+        assert_eq!((next(&mut queue, 59), queue.next_due(), next(&mut queue, 61)), (None, Some(second(60)), Some(1)));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_holds_nothing_up() {
+        let mut queue = Queue::default();
+        queue.push(Queued { due: second(90_000), ..waiting(1, "A") });
+        queue.push(Queued { due: second(90_000), attempts: 1, ..waiting(2, "B") });
+
+        assert_eq!((next(&mut queue, 1), next(&mut queue, 1)), (Some(1), Some(2)));
+    }
+
+    #[test]
+    fn a_queue_that_is_emptied_still_knows_how_far_it_was_filled() {
+        let mut queue = Queue::default();
+        queue.push(waiting(7, "A"));
+        queue.clear();
+        assert_eq!((queue.length(), queue.last(), next(&mut queue, 1)), (0, ForwardId(7), None));
+
+        queue.push(waiting(8, "A"));
+        queue.done(&waiting(7, "A"));
+        assert_eq!((queue.length(), next(&mut queue, 1)), (1, Some(8)));
+    }
+}

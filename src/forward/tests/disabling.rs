@@ -1,0 +1,149 @@
+//! A target that fails for too long is disabled, and that is seen.
+
+use super::{
+    Post, name, set_clock,
+    sink::{Reply, Sink},
+    target, until,
+};
+use crate::{
+    core::{board::Change, delivery::Verdict, forward::TargetState},
+    forward::{Target, announce},
+};
+
+const DAY: i64 = 24 * 3600;
+
+/// Fails at the beginning and once more three days and a second later.
+async fn fail_for_three_days(post: &mut Post) {
+    post.triggered("P1").await;
+    post.logged(1).await;
+    post.idle("chat").await;
+    // By no other clock did any time pass, so the next run has to be another one.
+    set_clock(3 * DAY + 1);
+}
+
+#[tokio::test]
+async fn t42_a_target_that_is_disabled_is_shown_as_such_with_when_and_why_and_in_the_log() {
+    let (mut post, sink) = (Post::new(), Sink::with_status(500).await);
+    post.set([target("chat", &sink.url())]);
+    tokio::spawn(announce(post.forwarder.clone(), tokio_util::sync::CancellationToken::new()));
+    fail_for_three_days(&mut post).await;
+    let mut post = post.again();
+    post.set([target("chat", &sink.url())]);
+    tokio::spawn(announce(post.forwarder.clone(), tokio_util::sync::CancellationToken::new()));
+
+    post.acknowledged("P1").await;
+    post.logged(2).await;
+
+    let TargetState::Disabled { at, reason } = post.state("chat") else { panic!("{:?}", post.state("chat")) };
+    assert_eq!(at, super::now());
+    assert!(reason.as_str().starts_with("every attempt failed for more than 3 days, since 2023-11-14"), "{reason}");
+    assert!(post.reasons()[1].contains("DISABLED"), "{:?}", post.reasons());
+    until("consoles are told", || {
+        let told = post.told.lock().expect("told");
+        let disabled = |change: &Change| match change {
+            Change::Targets(all) => matches!(all[0].state, TargetState::Disabled { .. }),
+            _ => false,
+        };
+        told.iter().any(disabled)
+    })
+    .await;
+    post.resolved("P1").await;
+    assert_eq!((sink.count(), post.log().len()), (2, 2), "it gets nothing and leaves no line");
+
+    let post = post.again();
+    post.set([target("chat", &sink.url())]);
+    assert!(matches!(post.state("chat"), TargetState::Disabled { .. }), "also after a restart");
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_three_days_within_one_run_disables_nothing() {
+    let (mut post, sink) = (Post::new(), Sink::with_status(500).await);
+    post.set([target("chat", &sink.url())]);
+    fail_for_three_days(&mut post).await;
+
+    post.acknowledged("P1").await;
+    post.logged(2).await;
+
+    assert_eq!(post.state("chat"), TargetState::On);
+}
+
+#[tokio::test]
+async fn t43_what_waits_for_a_target_when_it_is_disabled_is_dropped_and_the_log_says_how_much() {
+    let (mut post, sink) = (Post::new(), Sink::with_status(500).await);
+    post.set([target("chat", &sink.url())]);
+    fail_for_three_days(&mut post).await;
+    let mut post = post.again();
+    let chat = target("chat", &sink.url());
+    let mut broken = super::summary(&chat);
+    broken.state = TargetState::Broken { reason: "for now".into() };
+    post.forwarder.set(vec![(chat.clone(), broken)]);
+    post.acknowledged("P1").await;
+    post.resolved("P1").await;
+    post.happens("incident.reassigned", &super::observation("P1", crate::core::incident::Status::Resolved, 30)).await;
+    assert_eq!(post.waiting("chat"), 3);
+
+    post.set([chat]);
+    post.idle("chat").await;
+
+    assert_eq!((sink.count(), post.log().len()), (2, 2), "the first of them failed, the others are not sent");
+    let last = post.log().pop().expect("a line").summary;
+    assert_eq!(last.verdict, Verdict::Failed);
+    assert!(last.reason.as_str().ends_with("DISABLED; 2 events that waited will not be sent"), "{}", last.reason);
+    assert!(matches!(post.state("chat"), TargetState::Disabled { .. }));
+}
+
+#[tokio::test]
+async fn t44_switched_on_again_it_begins_anew() {
+    let (mut post, sink) = (Post::new(), Sink::with_status(500).await);
+    post.set([target("chat", &sink.url())]);
+    fail_for_three_days(&mut post).await;
+    let mut post = post.again();
+    post.set([target("chat", &sink.url())]);
+    post.acknowledged("P1").await;
+    post.logged(2).await;
+
+    post.forwarder.switch(&name("chat"), true).await.expect("switched");
+    assert_eq!(post.state("chat"), TargetState::On);
+    set_clock(3 * DAY + 60);
+    post.resolved("P1").await;
+    post.logged(3).await;
+
+    assert_eq!(post.state("chat"), TargetState::On);
+    let summary = post.forwarder.summaries().remove(0);
+    assert_eq!((summary.failing_since, summary.last), (Some(super::now()), Some((super::now(), false))));
+    assert!(post.forwarder.switch(&name("mail"), true).await.is_err_and(|why| why == "no target is called mail"));
+}
+
+#[tokio::test]
+async fn t45_with_another_address_it_has_not_failed_yet_and_the_address_is_on_no_disk() {
+    let (mut post, sink) = (Post::new(), Sink::with_status(500).await);
+    post.set([target("chat", &sink.url())]);
+    fail_for_three_days(&mut post).await;
+    let mut post = post.again();
+    post.set([target("chat", &format!("{}&moved=yes", sink.url()))]);
+
+    post.acknowledged("P1").await;
+    post.logged(2).await;
+
+    assert_eq!(post.state("chat"), TargetState::On);
+    assert!(!super::on_disk(post.dir.path()).contains("s3cret"));
+}
+
+#[tokio::test]
+async fn switched_off_it_gets_nothing_and_what_waited_is_dropped_with_a_line() {
+    let mut post = Post::new();
+    let hanging = Sink::new(|_, _| Reply::Hang(String::new())).await;
+    post.set([Target { retries: 3, ..target("chat", &hanging.url()) }]);
+    post.triggered("P1").await;
+    until("under way", || hanging.count() == 1).await;
+
+    post.forwarder.switch(&name("chat"), false).await.expect("switched");
+    post.acknowledged("P1").await;
+
+    assert_eq!(post.state("chat"), TargetState::Off);
+    assert_eq!((post.waiting("chat"), post.reasons().len()), (0, 1));
+    assert_eq!(post.reasons()[0], "this target was switched off; 1 event that waited will not be sent");
+    let post = post.again();
+    post.set([target("chat", &hanging.url())]);
+    assert_eq!(post.state("chat"), TargetState::Off, "also after a restart");
+}
