@@ -202,7 +202,7 @@ pub fn main() -> ExitCode {
         Err(told) => return told_off(&told),
     };
     if matches!(args.command, Some(Command::RenderWorker)) {
-        return exit_code(crate::template::worker(io::stdin().lock(), io::stdout()));
+        return exit_code(crate::template::worker(io::stdin(), io::stdout()));
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,

@@ -7,9 +7,10 @@ use serde_json::Value;
 use super::{
     Limits,
     clock::Clock,
-    javascript::{Problem, Value as JavaScript, json},
+    javascript::{Place, Problem, Value as JavaScript, json},
     language::place,
     machine::{self, Made, Task},
+    patience::Doing,
 };
 use crate::core::{template::Fault, text::Shown};
 
@@ -66,6 +67,12 @@ fn fault(problem: &Problem, job: &Job) -> Fault {
     };
     let (line, column) = place(text, at.at);
     Fault { message: Shown::line(&message), line, column }
+}
+
+/// What is said of a rendering that is stuck.
+pub(super) fn stuck(doing: &Doing, job: &Job) -> Fault {
+    let place = Place { partial: doing.partial.as_deref().map(Into::into), at: doing.at };
+    fault(&Problem { message: doing.message.clone(), place: Some(place) }, job)
 }
 
 /// A fault of the template as a whole.

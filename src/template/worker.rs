@@ -4,19 +4,28 @@
 //! takes too much ends this process and no other.
 
 use std::{
-    io::{Read, Write},
+    io::{self, Read, Write},
+    os::fd::AsFd,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::mpsc::{Receiver, sync_channel},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, sync_channel},
+    },
     thread,
     time::{Duration, Instant},
 };
 
 use jiff::tz::TimeZone;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::{Resource, Rlimit, getrlimit, setrlimit},
+};
 
 use super::{
     Limits,
     frame::{self, Ask, Reply},
+    patience,
     render::{self, Job},
 };
 
@@ -26,7 +35,8 @@ const STACK: usize = 64 * 1024 * 1024;
 /// Renders until `stdin` ends, and gives the exit code. Limits this whole process for good: for a process that
 /// does nothing else. A rendering still going on when the input ends is given up, so that a worker never
 /// outlives its console.
-pub fn worker(mut stdin: impl Read, stdout: impl Write + Send + 'static) -> i32 {
+pub fn worker(stdin: impl AsFd, stdout: impl Write + Send + 'static) -> i32 {
+    let mut stdin = Unbuffered(stdin);
     let Ok(Ask::Start { limits, zone }) = frame::read(&mut stdin) else { return 2 };
     // Read before this process can open nothing any more.
     let Ok(zone) = TimeZone::get(&zone) else { return 4 };
@@ -34,16 +44,74 @@ pub fn worker(mut stdin: impl Read, stdout: impl Write + Send + 'static) -> i32 
         return 3;
     }
     let (asks, rendering) = sync_channel(1);
-    let started = thread::Builder::new().stack_size(STACK).spawn(move || answer(&rendering, stdout, &limits, &zone));
-    if started.is_err() {
+    let (patience, desk) =
+        (patience(&limits), Arc::new(Desk { stdout: Mutex::new(stdout), busy: AtomicBool::new(false) }));
+    let answering = Arc::clone(&desk);
+    let renderer = thread::Builder::new().stack_size(STACK);
+    if renderer.spawn(move || answer(&rendering, &answering, &limits, &zone)).is_err() {
         return 3;
     }
-    while let Ok(ask) = frame::read::<Ask>(&mut stdin) {
-        if asks.send(ask).is_err() {
-            return 1;
+    let mut job = Arc::default();
+    loop {
+        match stdin.has_more(desk.busy.load(Ordering::Acquire).then_some(patience)) {
+            Ok(true) => {
+                let Ok(Ask::Render(next)) = frame::read(&mut stdin) else { return 0 };
+                job = Arc::from(next);
+                desk.busy.store(true, Ordering::Release);
+                if asks.send(Arc::clone(&job)).is_err() {
+                    return 1;
+                }
+            }
+            Ok(false) => desk.end_if_stuck(&job, patience),
+            Err(_) => return 1,
         }
     }
-    0
+}
+
+/// Input of which nothing is held back, so that waiting for more does not overlook any.
+struct Unbuffered<F>(F);
+
+impl<F: AsFd> Read for Unbuffered<F> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        Ok(rustix::io::retry_on_intr(|| rustix::io::read(&self.0, &mut *into))?)
+    }
+}
+
+impl<F: AsFd> Unbuffered<F> {
+    /// Whether there is more to read, or the input ended; `false`: not within `wait`.
+    fn has_more(&self, wait: Option<Duration>) -> rustix::io::Result<bool> {
+        let wait = wait.and_then(|wait| Timespec::try_from(wait).ok());
+        let polled = || poll(&mut [PollFd::new(&self.0, PollFlags::IN)], wait.as_ref());
+        rustix::io::retry_on_intr(polled).map(|ready| ready > 0)
+    }
+}
+
+/// What the thread that renders and the one that watches it share.
+struct Desk<W> {
+    stdout: Mutex<W>,
+    /// Something is being rendered.
+    busy: AtomicBool,
+}
+
+impl<W: Write> Desk<W> {
+    fn send(&self, reply: &Reply) -> io::Result<()> {
+        frame::write(&mut *self.stdout.lock().unwrap_or_else(PoisonError::into_inner), reply)
+    }
+
+    /// Answers in the place of a rendering that is stuck, and ends this process: nothing else ends a match.
+    fn end_if_stuck(&self, job: &Job, patience: Duration) {
+        // While the answer is held back, the rendering cannot give one of its own.
+        let mut stdout = self.stdout.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(doing) = patience::stuck(patience / 2) {
+            let _ = frame::write(&mut *stdout, &Reply::Broken(render::stuck(&doing, job)));
+            std::process::exit(0);
+        }
+    }
+}
+
+/// How long a match may take: it must be said before somebody else ends this process.
+fn patience(limits: &Limits) -> Duration {
+    limits.wall.min(Duration::from_secs(limits.cpu)) * 3 / 4
 }
 
 /// Takes from this process what rendering does not need.
@@ -59,18 +127,18 @@ fn set(resource: Resource, most: u64) -> rustix::io::Result<()> {
     setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })
 }
 
-fn answer(asks: &Receiver<Ask>, mut stdout: impl Write, limits: &Limits, zone: &TimeZone) {
+fn answer(asks: &Receiver<Arc<Job>>, desk: &Desk<impl Write>, limits: &Limits, zone: &TimeZone) {
     let mut spent = Duration::from_secs(1);
-    if frame::write(&mut stdout, &Reply::Ready).is_err() {
+    if desk.send(&Reply::Ready).is_err() {
         return;
     }
-    while let Ok(ask) = asks.recv() {
-        let Ask::Render(job) = ask else { return };
+    while let Ok(job) = asks.recv() {
         let started = Instant::now();
         allow(spent, limits.cpu);
         let reply = reply(&job, limits, zone);
+        desk.busy.store(false, Ordering::Release);
         spent += started.elapsed();
-        if frame::write(&mut stdout, &reply).is_err() {
+        if desk.send(&reply).is_err() {
             return;
         }
     }

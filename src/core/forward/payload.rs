@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 pub use fields::{FIELDS, Field, reference};
 
-use super::{Event, EventType};
+use super::{Event, EventType, happening};
 use crate::core::{
     board::{AccountBoard, Board},
     delivery::{Decoded, DeliverySummary, Direction, Verdict},
@@ -160,16 +160,6 @@ pub struct Told {
     pub delivery: Option<DeliveryId>,
 }
 
-/// The name that all providers share for what `PagerDuty` calls `word`; its own where there is none.
-pub fn shared_name(word: &str) -> Option<EventType> {
-    EventType::new(match word {
-        "incident.triggered" => EventType::CREATED,
-        "incident.escalated" => EventType::TIMEOUT,
-        "incident.reassigned" | "incident.delegated" => EventType::HANDOFF,
-        own => own,
-    })
-}
-
 impl Event {
     /// What happened to `incident` as it stands now.
     pub fn new(told: Told, incident: &Incident, board: &Board) -> Self {
@@ -184,7 +174,7 @@ impl Event {
     /// What a delivery tells, as targets would be told of it; `None` where it names no incident.
     pub fn told_by(decoded: &Decoded, delivery: Option<DeliveryId>, board: &Board) -> Option<Self> {
         let key = decoded.incident.as_ref()?;
-        let kind = shared_name(decoded.event_type.as_str())?;
+        let kind = happening::name(decoded.event_type.as_str())?;
         let incident = incident_of(decoded, board);
         let at = decoded.occurred_at.or_else(|| incident.as_ref().map(|incident| incident.stamp.at))?;
         let told = Told { id: decoded.event_id.to_string(), kind, at, delivery };
@@ -231,13 +221,30 @@ impl Event {
     fn whole(&self) -> Value {
         let mut whole = self.data.clone();
         if let Value::Object(data) = &mut whole {
-            if let Some(id) = self.linked.pointer("/s_log/id") {
-                data.insert("s_log_id".to_owned(), id.clone());
-            }
             let linked = |name: &str| self.linked.get(name).cloned().unwrap_or_default();
             data.extend(LINKED.map(|name| (name.to_owned(), linked(name))));
+            let log = self.log();
+            if let Some(id) = log.get("id") {
+                data.insert("s_log_id".to_owned(), id.clone());
+            }
+            data.insert("s_log".to_owned(), log);
         }
         whole
+    }
+
+    /// The delivery that first told of the incident: this one, where none is known from before.
+    fn log(&self) -> Value {
+        match (self.linked.get("s_log"), self.delivery) {
+            (Some(log @ Value::Object(_)), _) => log.clone(),
+            (_, Some(delivery)) => json!({
+                "sid": self.account,
+                "id": delivery.to_string(),
+                "createdAt": iso(self.at),
+                "owner_id": self.incident.id,
+                "content": self.kind,
+            }),
+            (_, None) => Value::Null,
+        }
     }
 }
 

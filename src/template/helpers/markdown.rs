@@ -7,7 +7,7 @@ use pulldown_cmark::{Alignment, CodeBlockKind, Event, Options, Parser, Tag, TagE
 
 use super::{
     Table,
-    rules::{assigned, options},
+    rules::{assigned, is_options, options},
 };
 use crate::template::{
     javascript::{Outcome, Problem, Value, throw},
@@ -17,32 +17,71 @@ use crate::template::{
 pub(super) const HELPERS: Table = &[("markdown", markdown)];
 
 fn markdown(call: &Invocation<'_>) -> Outcome {
-    let set = options(&call.this, &Value::Options(call.options.clone()), &Value::Undefined);
+    // Without a text all arguments stand one place before.
+    let first = call.arg(0);
+    let behind = usize::from(matches!(first, Value::Text(_)));
+    let (mut locals, mut given) = (call.arg(behind), call.arg(behind + 1));
+    if is_options(&locals) {
+        (locals, given) = (Value::object([]), locals);
+    }
+    let set = options(&call.this, &locals, &given);
     if let Some(name) = ["html", "breaks", "xhtmlOut", "typographer", "linkify", "lang", "langPrefix", "maxNesting"]
         .iter()
         .find(|name| !matches!(set.get(name), Value::Undefined))
     {
         return call.fails(&format!("`{name}` is not supported"));
     }
-    let text = match call.args.as_slice() {
-        [Value::Text(text)] => text.clone(),
-        [] if call.options.is_block() => {
-            let context = assigned([&call.this, &Value::Object(call.options.hash.clone())]);
-            call.then(Value::Object(Rc::new(context)))?.to_text()
+    let is_block = matches!(&given, Value::Options(options) if options.is_block());
+    let text = match (is_block, &first) {
+        (true, first) => {
+            let context = Value::Object(Rc::new(assigned([&call.this, &locals, &given.get("hash")])));
+            let is_empty = matches!(first, Value::Text(text) if text.is_empty());
+            if is_empty { call.otherwise(context)? } else { call.then(context)? }.to_text()
         }
-        _ => return call.fails("takes one text, or a block"),
+        (false, Value::Text(text)) => text.clone(),
+        (false, _) => return call.fails("takes a text, or a block"),
     };
-    html(&text).map(Value::from)
+    html(&normal(&text)).map(Value::from)
+}
+
+/// White space as `remarkable` takes it: a tab goes to the next of its stops, of which the first is behind the tab before.
+fn normal(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    // In UTF-16 units, from the start of the line or the last tab.
+    let mut column = 0;
+    while let Some(c) = chars.next() {
+        let c = match c {
+            '\u{a0}' => ' ',
+            '\u{2424}' | '\u{2028}' | '\u{85}' => '\n',
+            '\r' if matches!(chars.peek(), Some('\n' | '\u{85}')) => {
+                chars.next();
+                '\n'
+            }
+            c => c,
+        };
+        match c {
+            '\t' => out.push_str("    ".get(column % 4..).unwrap_or_default()),
+            c => out.push(c),
+        }
+        column = if matches!(c, '\t' | '\n') { 0 } else { column + c.len_utf16() };
+    }
+    out
 }
 
 fn html(text: &str) -> Result<String, Problem> {
     if text.contains("[^") || text.lines().any(|line| line.trim_start().starts_with("*[")) {
         return throw("markdown with footnotes or abbreviations is not supported");
     }
-    let events: Vec<Event<'_>> =
-        Parser::new_ext(text, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH).collect();
+    let parser = Parser::new_ext(text, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH);
+    let (events, places): (Vec<Event<'_>>, Vec<_>) = parser.into_offset_iter().unzip();
     let mut writer = Writer::default();
-    for (at, event) in events.iter().enumerate() {
+    for ((at, event), place) in events.iter().enumerate().zip(places) {
+        // The last line of code ends like any other, unless the text ends there.
+        let rest = text.get(place.start..).unwrap_or_default();
+        let code = text.get(place).unwrap_or_default().trim_end_matches('\n');
+        let ends_line = rest.get(code.len()..).is_some_and(|behind| behind.starts_with('\n'));
+        writer.end_of_code = if ends_line { "\n</code></pre>" } else { "</code></pre>" };
         writer.event(event, events.get(at + 1))?;
     }
     Ok(writer.out)
@@ -59,6 +98,8 @@ struct Writer {
     /// Items whose text stands without a paragraph: a line ends before what follows it.
     in_tight_item: bool,
     in_code: bool,
+    /// What ends the code that is written.
+    end_of_code: &'static str,
 }
 
 fn escaped(text: &str) -> String {
@@ -205,7 +246,7 @@ impl Writer {
                 let length = self.out.trim_end_matches('\n').len();
                 self.out.truncate(length);
                 self.in_code = false;
-                self.push("</code></pre>");
+                self.push(self.end_of_code);
                 self.end_line(next);
             }
             TagEnd::List(ordered) => {
@@ -261,6 +302,7 @@ mod tests {
             ),
             ("<b>x</b> & &amp; \"q\"", "<p><b>x</b> &amp; &amp; &quot;q&quot;</p>\n"),
             ("    code <x>\n    y", "<pre><code>code &lt;x&gt;\ny</code></pre>\n"),
+            ("    code\n\nx", "<pre><code>code\n</code></pre>\n<p>x</p>\n"),
             ("# h\n\n---", "<h1>h</h1>\n<hr>\n"),
             (
                 "| a | b |\n|:--|---|\n| 1 | 2 |",
@@ -271,6 +313,7 @@ mod tests {
         ] {
             assert_eq!(html(text).as_deref(), Ok(wanted), "{text}");
         }
+        assert_eq!(normal("a\tb\tc\n\t\u{a0}x\r\ny"), "a   b   c\n     x\ny");
     }
 
     #[test]

@@ -120,7 +120,7 @@ fn matched(
         let Value::Text(path) = file else {
             return call.fails(&format!("takes paths, this is {}", described(file)));
         };
-        if path == pattern || glob.matches(path) {
+        if path == pattern || call.matching(pattern, || glob.matches(path)) {
             out.push(Value::from(without_dot_slash(path)));
         }
     }
@@ -139,14 +139,17 @@ fn is_match(call: &Invocation<'_>) -> Outcome {
     }
     let patterns: Vec<Rc<str>> = match &pattern {
         Value::Text(pattern) => vec![pattern.clone()],
-        Value::Pattern(pattern) => return Ok(Value::Bool(pattern.test(without_dot_slash(path)))),
+        Value::Pattern(pattern) => {
+            return Ok(Value::Bool(call.matching(&**pattern, || pattern.test(without_dot_slash(path)))));
+        }
         Value::List(list) if list.len() > 0 && list.items().iter().all(|item| matches!(item, Value::Text(_))) => {
             list.items().iter().map(Value::to_text).collect()
         }
         other => return call.fails(&format!("takes a pattern, this is {}", described(other))),
     };
     for pattern in patterns {
-        if Glob::new(&pattern, settings.dots)?.matches(path) {
+        let glob = Glob::new(&pattern, settings.dots)?;
+        if call.matching(&pattern, || glob.matches(path)) {
             return Ok(Value::Bool(true));
         }
     }

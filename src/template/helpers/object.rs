@@ -36,8 +36,9 @@ fn extend(call: &Invocation<'_>) -> Outcome {
 
 /// `forOwn` and `forIn`: data from JSON has no inherited fields.
 pub(super) fn for_own(call: &Invocation<'_>) -> Outcome {
+    // Without an object the call itself is taken for it.
     if call.args.is_empty() {
-        return call.otherwise(call.this.clone());
+        return call.otherwise(Value::Options(call.options.clone()));
     }
     if call.args.len() > 1 {
         return call.fails("takes one object");
@@ -114,6 +115,9 @@ fn merge(call: &Invocation<'_>) -> Outcome {
 fn pick(call: &Invocation<'_>) -> Outcome {
     if call.args.len() < 2 {
         return throw("`pick` takes the names of fields and an object");
+    }
+    if call.arg(2).is_nullish() {
+        return call.fails("takes the names of fields and an object, and nothing behind them");
     }
     let (names, context) = (call.arg(0), call.arg(1));
     let names = if names.is_true() { arrayify(&names) } else { vec![] };

@@ -31,7 +31,7 @@ fn test(call: &Invocation<'_>) -> Outcome {
     let text = call.arg(0);
     let Some(text) = full_text(&text) else { return Ok(Value::Bool(false)) };
     match call.arg(1) {
-        Value::Pattern(pattern) => Ok(Value::Bool(pattern.test(text))),
+        Value::Pattern(pattern) => Ok(Value::Bool(call.matching(&*pattern, || pattern.test(text)))),
         _ => call.fails("takes a regular expression: (toRegex \"…\")"),
     }
 }

@@ -44,6 +44,15 @@ pub(crate) fn relation(a: &Value, b: &Value) -> Option<Ordering> {
     }
 }
 
+/// `a + b`
+pub(crate) fn sum(a: &Value, b: &Value) -> Value {
+    let joins = |value: &Value| matches!(value, Value::Text(_)) || is_reference(value);
+    if joins(a) || joins(b) {
+        return Value::from(format!("{}{}", a.to_text(), b.to_text()));
+    }
+    Value::Number(a.to_number() + b.to_number())
+}
+
 /// The order of `list.sort()`: by the printed text, `undefined` last.
 pub(crate) fn default_order(a: &Value, b: &Value) -> Ordering {
     match (a, b) {

@@ -129,9 +129,21 @@ impl<'t> Reader<'t> {
         Ok(Value::Number(number::read(word)))
     }
 
+    /// What stands before the quote, where nothing in it is written otherwise than it is.
+    fn plain(&mut self) -> Option<&'t str> {
+        let rest = self.rest();
+        let length = rest.bytes().position(|b| matches!(b, b'"' | b'\\' | 0..=0x1f))?;
+        let plain = rest.get(..length).filter(|_| rest.as_bytes().get(length) == Some(&b'"'))?;
+        self.at += length + 1;
+        Some(plain)
+    }
+
     fn string(&mut self) -> Result<Rc<str>, Problem> {
         if !self.take("\"") {
             return self.unexpected();
+        }
+        if let Some(plain) = self.plain() {
+            return Ok(plain.into());
         }
         let mut units = vec![];
         loop {

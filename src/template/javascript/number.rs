@@ -163,7 +163,7 @@ pub(crate) fn to_precision(number: f64, digits: f64) -> Result<String, Problem> 
         return Ok(scientific(negative, &text, exponent, digits));
     }
     let sign = if negative && number != 0.0 { "-" } else { "" };
-    let padded = pad(&text, digits);
+    let padded = cut(&text, digits);
     if exponent < 0 {
         let zeros = "0".repeat(usize::try_from(-exponent - 1).unwrap_or(0));
         return Ok(format!("{sign}0.{zeros}{padded}"));
@@ -180,16 +180,14 @@ fn digits_within(digits: f64, least: f64, of: &str) -> Result<usize, Problem> {
     Ok(text::position(whole, 100))
 }
 
-fn pad(digits: &str, length: i64) -> String {
-    let mut out = digits.to_owned();
-    while i64::try_from(out.len()).unwrap_or(i64::MAX) < length {
-        out.push('0');
-    }
-    out
+/// So many digits: what rounding up put before them pushes out a zero at their end.
+fn cut(digits: &str, length: i64) -> String {
+    let length = usize::try_from(length).unwrap_or(0);
+    digits.chars().chain(std::iter::repeat('0')).take(length).collect()
 }
 
 fn scientific(negative: bool, digits: &str, exponent: i64, keep: i64) -> String {
-    let digits = pad(digits, keep);
+    let digits = cut(digits, keep);
     let (first, rest) = digits.split_at(1.min(digits.len()));
     let sign = if negative { "-" } else { "" };
     let point = if rest.is_empty() { "" } else { "." };
@@ -262,6 +260,11 @@ mod tests {
         assert_eq!(to_precision(0.000_012_3, 2.0).as_deref(), Ok("0.000012"));
         assert_eq!(to_precision(1234.0, 2.0).as_deref(), Ok("1.2e+3"));
         assert_eq!(to_exponential(5.5, 0.0).as_deref(), Ok("6e+0"));
+        assert_eq!(to_precision(9.995, 3.0).as_deref(), Ok("9.99"));
+        assert_eq!(to_precision(99.96, 3.0).as_deref(), Ok("100"));
+        assert_eq!(to_precision(9.96, 2.0).as_deref(), Ok("10"));
+        assert_eq!(to_precision(999.0, 2.0).as_deref(), Ok("1.0e+3"));
+        assert_eq!(to_exponential(999.0, 1.0).as_deref(), Ok("1.0e+3"));
         assert_eq!(to_exponential(0.0, 2.0).as_deref(), Ok("0.00e+0"));
         assert!(to_fixed(1.0, 101.0).is_err());
     }

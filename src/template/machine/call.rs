@@ -1,6 +1,6 @@
 //! Calls: which of helper and field a name means, and what a helper is given.
 
-use std::{borrow::Cow, rc::Rc};
+use std::{borrow::Cow, fmt, rc::Rc};
 
 use super::{
     Machine, budget, path,
@@ -8,8 +8,9 @@ use super::{
 };
 use crate::template::{
     helpers,
-    javascript::{Object, Outcome, Problem, Value, throw},
+    javascript::{Object, Outcome, Place, Problem, Value, throw},
     language::{Call, Expression, Kind, Path},
+    patience::{self, Doing},
 };
 
 /// The last argument of every helper.
@@ -54,9 +55,17 @@ pub(crate) struct Invocation<'m> {
     /// Without the options.
     pub(crate) args: Vec<Value>,
     pub(crate) options: Rc<Options>,
+    pub(super) place: Place,
 }
 
 impl Invocation<'_> {
+    /// Runs a match, which may take for ever.
+    pub(crate) fn matching<T>(&self, pattern: &dyn fmt::Display, run: impl FnOnce() -> T) -> T {
+        let message = format!("`{}`: {pattern} takes too long here", self.options.name);
+        let partial = self.place.partial.as_deref().map(str::to_owned);
+        patience::during(Doing { message, partial, at: self.place.at }, run)
+    }
+
     /// `arguments[at]`: the options follow the last one.
     pub(crate) fn arg(&self, at: usize) -> Value {
         if at == self.args.len() {
@@ -183,7 +192,13 @@ impl Machine {
             data: frame.data.clone(),
         };
         let this = path::this(frame, &self.nothing);
-        helpers::section(&Invocation { machine: self, this, args: vec![value], options: Rc::new(options) })
+        helpers::section(&Invocation {
+            machine: self,
+            this,
+            args: vec![value],
+            options: Rc::new(options),
+            place: frame.place(call.at),
+        })
     }
 
     /// A call that can only mean a helper.
@@ -222,7 +237,7 @@ impl Machine {
         let block = programs.map(|programs| self.blocks(programs, frame)).transpose()?;
         let options = Rc::new(Options { name: name.into(), hash, block, data: frame.data.clone() });
         let this = path::this(frame, &self.nothing);
-        let value = helper(&Invocation { machine: self, this, args, options })?;
+        let value = helper(&Invocation { machine: self, this, args, options, place: frame.place(call.at) })?;
         match &value {
             Value::Text(text) if text.len() > budget::TEXT_LIMIT => {
                 throw(format!("`{name}` makes a text of more than {} bytes", budget::TEXT_LIMIT))

@@ -42,15 +42,34 @@ pub(super) struct Inline {
 /// A tag that says something. Programs are numbers in the unit.
 #[derive(Debug)]
 pub(super) enum Node {
-    Print { call: Call, escaped: bool },
-    Block { call: Call, program: Option<usize>, inverse: Option<usize> },
-    Partial { call: Call, indent: String, program: Option<usize> },
+    Print {
+        call: Call,
+        escaped: bool,
+    },
+    /// `{{{x}}}{{{y}}}` with nothing before them: handlebars.js adds them up, and numbers have a sum.
+    Sum {
+        first: Call,
+        more: Vec<Call>,
+    },
+    Block {
+        call: Call,
+        program: Option<usize>,
+        inverse: Option<usize>,
+    },
+    Partial {
+        call: Call,
+        indent: String,
+        program: Option<usize>,
+    },
 }
 
 impl Node {
     pub(super) fn call(&self) -> &Call {
         match self {
-            Self::Print { call, .. } | Self::Block { call, .. } | Self::Partial { call, .. } => call,
+            Self::Print { call, .. }
+            | Self::Sum { first: call, .. }
+            | Self::Block { call, .. }
+            | Self::Partial { call, .. } => call,
         }
     }
 }
@@ -67,7 +86,11 @@ impl Unit {
         let number = self.programs.len();
         let params = program.params.iter().map(|param| Rc::from(param.as_str())).collect();
         self.programs.push(Code { template: Template::new(), params, inline: vec![] });
-        for statement in program.body {
+        let mut body = program.body;
+        if let Some(sum) = leading_sum(&mut body) {
+            self.node(number, sum);
+        }
+        for statement in body {
             self.statement(statement, number);
         }
         number
@@ -118,6 +141,26 @@ impl Unit {
             code.template.elements.push(element);
         }
     }
+}
+
+/// Takes the raw tags off the start, where they are several.
+fn leading_sum(body: &mut Vec<Statement>) -> Option<Node> {
+    let is_raw = |statement: &Statement| matches!(statement, Statement::Print(print) if !print.escaped);
+    let says_nothing = |statement: &Statement| match statement {
+        Statement::Comment(_) => true,
+        Statement::Content(content) => content.value.is_empty(),
+        _ => false,
+    };
+    let run = body.iter().take_while(|statement| is_raw(statement) || says_nothing(statement)).count();
+    if body.iter().take(run).filter(|statement| is_raw(statement)).count() < 2 {
+        return None;
+    }
+    let mut calls = body.drain(..run).filter_map(|statement| match statement {
+        Statement::Print(print) => Some(print.call),
+        _ => None,
+    });
+    let first = calls.next()?;
+    Some(Node::Sum { first, more: calls.collect() })
 }
 
 fn tag(number: usize) -> TemplateElement {

@@ -30,7 +30,7 @@ use super::{
     Limits,
     clock::Clock,
     helpers,
-    javascript::{Object, Outcome, Place, Problem, Value, throw},
+    javascript::{Object, Outcome, Place, Problem, Value, compare, throw},
     language::{self, Call, Mistake},
 };
 
@@ -187,6 +187,7 @@ impl Machine {
         let Some(node) = frame.unit.nodes.get(at) else { return throw("there is no such tag") };
         let done = match node {
             Node::Print { call, escaped } => self.print(call, &frame).map(|value| printed(&value, *escaped)),
+            Node::Sum { first, more } => self.sum(first, more, &frame),
             Node::Block { call, program, inverse } => {
                 self.block(call, (*program, *inverse), &frame).map(|value| printed(&value, false))
             }
@@ -278,6 +279,16 @@ impl HelperDef for Runtime {
 }
 
 impl Machine {
+    /// Tags that are added up as JavaScript does it.
+    fn sum(&self, first: &Call, more: &[Call], frame: &Frame) -> Result<String, Problem> {
+        let value = |call: &Call| {
+            let value = self.print(call, frame).map_err(|problem| problem.at(|| frame.place(call.at)))?;
+            Ok(if value.is_nullish() { Value::from("") } else { value })
+        };
+        let sum = more.iter().try_fold(value(first)?, |sum, call| Ok(compare::sum(&sum, &value(call)?)));
+        sum.map(|sum| sum.to_text().to_string())
+    }
+
     /// `{{x …}}`
     fn print(&self, call: &Call, frame: &Frame) -> Outcome {
         self.expression(call, None, frame).map(|(value, _)| value)

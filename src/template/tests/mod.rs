@@ -102,6 +102,9 @@ fn the_odd_results_of_handlebars_helpers_are_kept() {
     assert_eq!(rendered("{{moment \"2018-07-30T10:00:00.000Z\" \"YYYY-MM-DD\"}}"), "Invalid date");
     assert_eq!(rendered("{{moment \"2018-07-30T10:00:00.000Z\" \"YYYY-MM-DD\" datejs=false}}"), "2018-07-30");
     assert_eq!(rendered("{{sort list}} {{list}}"), "1,2,3 1,2,3");
+    assert_eq!(rendered("{{{incident.ten}}}{{{incident.half}}}{{{incident.ten}}}"), "20.5");
+    assert_eq!(rendered("{{{incident.ten}}}{{incident.half}}{{{incident.ten}}}"), "100.510");
+    assert_eq!(rendered(" {{{incident.ten}}}{{{incident.half}}}"), " 100.5");
 }
 
 #[test]

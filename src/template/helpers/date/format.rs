@@ -91,7 +91,7 @@ pub(super) fn tokens(pattern: &str) -> Vec<&str> {
     while let Some(first) = rest.chars().next() {
         let length = match first {
             '[' => bracketed(rest).unwrap_or(1),
-            '\\' => 1 + rest.get(1..).and_then(word).unwrap_or(0),
+            '\\' => 1 + rest.get(1..).map_or(0, escaped),
             _ => word(rest).unwrap_or(first.len_utf8()),
         };
         let (token, left) = rest.split_at(length.min(rest.len()));
@@ -101,6 +101,12 @@ pub(super) fn tokens(pattern: &str) -> Vec<&str> {
         rest = left;
     }
     out
+}
+
+/// What a backslash takes with it: a token, or one character.
+fn escaped(rest: &str) -> usize {
+    let one = || rest.chars().next().filter(|c| !matches!(c, '\n' | '\r' | '\u{2028}' | '\u{2029}'));
+    word(rest).or_else(|| one().map(char::len_utf8)).unwrap_or(0)
 }
 
 /// The length of the token at the start.

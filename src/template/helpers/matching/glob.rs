@@ -256,9 +256,18 @@ impl Writer {
             return;
         }
         self.out.push_str(SLASH);
+        if at == 2 && self.negates_globstar() {
+            self.out.push_str(r"?\b");
+            return;
+        }
         if std::mem::take(&mut self.loose_slash) {
             self.out.push('?');
         }
+    }
+
+    /// `!**` is written otherwise than `**`.
+    fn negates_globstar(&self) -> bool {
+        matches!(self.tokens.as_slice(), [Token::Not, Token::Globstar, ..])
     }
 
     fn star(&mut self, at: usize) {
@@ -301,6 +310,7 @@ impl Writer {
             }
         }
         self.out.push_str(match self.dots {
+            Dots::Hide if at == 1 && self.negates_globstar() => r"(?:(?!(?:[\\/]|^)\.).)*?",
             Dots::Hide => r"(?!\.)(?:(?!(?:[\\/]|^)\.).)*?",
             Dots::Match => r"(?:(?!(?:[\\/]|^)(?:\.{1,2})($|[\\/]))(?!\.{2}).)*?",
         });
@@ -326,6 +336,7 @@ mod tests {
             ),
             ("?(a)b", r"^(?:(?:\.[\\/](?=.))?(?:a)?b)$"),
             ("!a*", r"^(?:(?:\.[\\/](?=.))?(?!^(?:a[^\\/]*?)$).*(?:[\\/]|$))$"),
+            ("!**/a", r"^(?:(?:\.[\\/](?=.))?(?!^(?:(?:(?!(?:[\\/]|^)\.).)*?[\\/]?\ba)$).*(?:[\\/]|$))$"),
             ("{a.js,b}", r"^(?:(?:\.[\\/](?=.))?(?:a\.js|b))$"),
             ("[!a]x?", r"^(?:(?:\.[\\/](?=.))?[^a./]x[^\\/])$"),
         ] {
