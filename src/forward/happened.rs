@@ -63,7 +63,7 @@ impl Forwarder {
             return;
         }
         let this = self.clone();
-        let _ = self.0.tasks.spawn(async move {
+        self.0.tasks.spawn(async move {
             loop {
                 sleep(AGAIN).await;
                 if this.0.store.save(events.iter().cloned().map(Write::Event).collect()).await.is_ok() {
@@ -114,7 +114,7 @@ impl Forwarder {
     /// Shows lines of the log that were written with others.
     fn show_newest(&self) {
         let inner = Arc::clone(&self.0);
-        let _ = self.0.tasks.spawn(async move {
+        self.0.tasks.spawn(async move {
             let newest = inner.store.read(|reader| reader.recent(None, 50)).await.unwrap_or_default();
             for line in newest.into_iter().rev().filter(|line| line.target.is_some()) {
                 (inner.tell)(crate::core::board::Change::Delivery(Box::new(line)));

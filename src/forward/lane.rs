@@ -2,10 +2,15 @@
 //!
 //! What an attempt does to the target is settled one after the other, so that what is written down is what holds.
 
-use std::sync::{
-    Arc, Mutex, PoisonError, RwLock,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicU32, Ordering},
+    },
 };
+
+use futures_util::FutureExt as _;
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
@@ -84,7 +89,7 @@ impl Lane {
             stop: inner.stop.child_token(),
             renderer: Renderer::new(inner.worker.clone(), limits),
         });
-        let _ = inner.tasks.spawn(run(Arc::downgrade(inner), inner.ending.clone(), Arc::clone(&lane)));
+        inner.tasks.spawn(run(Arc::downgrade(inner), inner.ending.clone(), Arc::clone(&lane)));
         lane
     }
 
@@ -106,7 +111,7 @@ impl Lane {
         *self.setup.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(setup);
         let (lane, inner) = (Arc::clone(self), Arc::clone(inner));
         let tasks = inner.tasks.clone();
-        let _ = tasks.spawn(async move {
+        tasks.spawn(async move {
             if moved {
                 lane.forget_since();
                 lane.save(&inner, |_| ()).await.unwrap_or_else(|error| lane.not_kept(&error));
@@ -358,7 +363,7 @@ async fn run(inner: std::sync::Weak<Inner>, ending: CancellationToken, lane: Arc
         let may_send = lane.is_open() && lane.broken().is_none();
         while may_send && under_way.len() < SIDE_BY_SIDE {
             let Some(next) = queue.next((inner.now)()) else { break };
-            under_way.spawn(carry(Arc::clone(&inner), Arc::clone(&lane), next));
+            under_way.spawn(carry_safely(Arc::clone(&inner), Arc::clone(&lane), next));
         }
         if ending.is_cancelled() && under_way.is_empty() {
             return;
@@ -426,9 +431,14 @@ async fn fill(inner: &Inner, lane: &Lane, queue: &mut Queue, so_far: Filled) -> 
 
 /// Says in the log that nobody knows what came of an attempt.
 async fn unknown(inner: &Inner, lane: &Lane, waiting: &Queued) -> Result<(), StoreError> {
+    let reason = "dogwatch ended while this was sent: not known whether it arrived; it is sent again with the same id";
+    told_of(inner, lane, waiting, reason, Then::Anew(waiting.id)).await
+}
+
+/// Writes down an attempt of which nothing is known but that it was begun.
+async fn told_of(inner: &Inner, lane: &Lane, waiting: &Queued, reason: &str, then: Then) -> Result<(), StoreError> {
     let id = waiting.event.clone();
     let Some((event, _)) = inner.store.read(move |reader| reader.event(&id)).await? else { return Ok(()) };
-    let reason = "dogwatch ended while this was sent: not known whether it arrived; it is sent again with the same id";
     let attempt = Attempt {
         at: waiting.begun.unwrap_or_else(inner.now),
         target: lane.name.clone(),
@@ -442,9 +452,23 @@ async fn unknown(inner: &Inner, lane: &Lane, waiting: &Queued) -> Result<(), Sto
         response: vec![],
         timings: Timings::default(),
     };
-    let told = inner.store.end(Ended { attempt, then: Then::Anew(waiting.id), standing: None }).await?;
+    let told = inner.store.end(Ended { attempt, then, standing: None }).await?;
     (inner.tell)(Change::Delivery(Box::new(told)));
     Ok(())
+}
+
+/// Carries one event to its target. Should that break off, its incident waits no longer for it than for any other.
+async fn carry_safely(inner: Arc<Inner>, lane: Arc<Lane>, waiting: Queued) -> Over {
+    let carried = AssertUnwindSafe(carry(Arc::clone(&inner), Arc::clone(&lane), waiting.clone())).catch_unwind().await;
+    if let Ok(over) = carried {
+        return over;
+    }
+    tracing::error!(target = %lane.name, "sending event {} broke off", waiting.event);
+    let reason = "dogwatch broke off on this event, which may or may not have been sent; its own log says where";
+    if let Err(error) = told_of(&inner, &lane, &waiting, reason, Then::Leave(waiting.id)).await {
+        tracing::error!(target = %lane.name, %error, "an attempt could not be written down");
+    }
+    Over::Through(waiting)
 }
 
 /// Carries one event to its target.

@@ -262,7 +262,7 @@ impl Forwarder {
     /// What waits for targets that are not configured any more will not be sent; the log says so.
     fn let_go_of_strangers(self) {
         let inner = Arc::clone(&self.0);
-        let _ = inner.tasks.clone().spawn(async move {
+        inner.tasks.clone().spawn(async move {
             let Ok(waited_for) = inner.store.read(crate::store::Reader::waited_for).await else { return };
             let strangers = waited_for.into_iter().filter(|name| !self.lanes().contains_key(name));
             for name in strangers.collect::<Vec<_>>() {

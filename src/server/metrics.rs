@@ -24,6 +24,7 @@ use crate::{
     core::{
         action::{Outcome, Verb},
         board::Board,
+        forward::TargetState,
         id::AccountName,
     },
     receiver::{
@@ -37,6 +38,11 @@ const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Of {
     account: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct To {
+    target: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -140,6 +146,14 @@ impl Collector for Shown {
         let open = desk.hub.look(open_incidents);
         encode(&mut to, "open_incidents", "Incidents that are triggered or acknowledged, by account", None, open)?;
 
+        let targets = desk.forwarder.summaries();
+        let waiting = targets.iter().map(|target| (target.name.to_string(), f64::from(target.waiting)));
+        encode_targets(&mut to, "target_waiting", "Events that wait to be sent, by target", waiting.collect())?;
+        let open = targets
+            .iter()
+            .map(|target| (target.name.to_string(), if target.state == TargetState::On { 1.0 } else { 0.0 }));
+        encode_targets(&mut to, "target_on", "Whether events are sent to it, by target", open.collect())?;
+
         let accounts = desk.accounts.all();
         let budget =
             accounts.iter().filter_map(|(name, account)| Some((name.to_string(), as_float(account.budget()?.left))));
@@ -185,6 +199,19 @@ fn encode(
         gauges.get_or_create(&Of { account }).set(value);
     }
     gauges.encode(to.encode_descriptor(name, help, unit, gauges.metric_type())?)
+}
+
+fn encode_targets(
+    to: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    values: Vec<(String, f64)>,
+) -> std::result::Result<(), fmt::Error> {
+    let gauges: Family<To, Gauge<f64, std::sync::atomic::AtomicU64>> = Family::default();
+    for (target, value) in values {
+        gauges.get_or_create(&To { target }).set(value);
+    }
+    gauges.encode(to.encode_descriptor(name, help, None, gauges.metric_type())?)
 }
 
 /// Where the figures are to be had.

@@ -344,6 +344,9 @@ fn line(db: &Connection, id: DeliveryId) -> Result<DeliverySummary> {
     db.prepare_cached(&sql)?.query_row([id.0], summary)
 }
 
+/// An event, and the body of the delivery that told of it.
+type WithBody = (Event, Option<Vec<u8>>);
+
 impl Reader {
     /// What waits for a target behind `after`, in order.
     pub fn waiting(&self, target: &TargetName, after: ForwardId) -> std::result::Result<Vec<Queued>, StoreError> {
@@ -359,7 +362,7 @@ impl Reader {
     }
 
     /// An event, and the body of the delivery that told of it, if that is kept.
-    pub fn event(&self, id: &str) -> std::result::Result<Option<(Event, Option<Vec<u8>>)>, StoreError> {
+    pub fn event(&self, id: &str) -> std::result::Result<Option<WithBody>, StoreError> {
         self.look(|db| {
             let sql = "SELECT event, event.delivery AS told, headers, body, packed FROM event
                        LEFT JOIN delivery ON delivery.id = event.delivery WHERE event.id = ?1";
@@ -370,6 +373,12 @@ impl Reader {
             };
             db.prepare_cached(sql)?.query_row([id], read).optional()
         })
+    }
+
+    /// Places in a queue whose event is not kept.
+    pub(super) fn waiting_for_nothing(&self) -> std::result::Result<u64, StoreError> {
+        let sql = "SELECT count(*) FROM forward WHERE NOT EXISTS (SELECT 1 FROM event WHERE id = forward.event)";
+        self.look(|db| db.query_row(sql, [], |row| row.get::<_, i64>(0))).map(i64::unsigned_abs)
     }
 
     /// How the targets stood that were tried, as it was kept.

@@ -263,6 +263,10 @@ impl Reader {
             let what = format!("the events of {count} deliveries would be taken a second time");
             return Err(format!("{}: {what}", self.path.display()));
         }
+        let lost = self.waiting_for_nothing().map_err(failed)?;
+        if lost > 0 {
+            return Err(format!("{}: {lost} events that wait to be sent are not there", self.path.display()));
+        }
         self.check_content().map_err(failed)
     }
 

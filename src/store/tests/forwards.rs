@@ -71,8 +71,20 @@ async fn an_event_is_queued_once_for_each_target_however_often_it_is_written() {
 
     assert_eq!(queue(&store, "chat"), ["evt_1", "evt_3", "evt_4"]);
     assert_eq!(queue(&store, "mail"), ["evt_1"]);
+    assert_eq!(store.reader().expect("reader").check(), Ok(()));
     let kept = store.reader().expect("reader").event("evt_1").expect("readable");
     assert_eq!(kept, Some((created, None)));
+}
+
+#[tokio::test]
+async fn an_event_that_waits_and_is_not_kept_is_found_by_the_check() {
+    let (dir, store) = store();
+    store.save(vec![new(happened("evt_1", "P1", "incident.created"), &["chat"])]).await.expect("saved");
+    other(&dir).execute("DELETE FROM event", []).expect("deleted");
+
+    let checked = store.reader().expect("reader").check();
+
+    assert!(checked.as_ref().is_err_and(|why| why.contains("1 events that wait")), "{checked:?}");
 }
 
 #[tokio::test]
