@@ -223,7 +223,11 @@ pub enum PreviewLine<'a> {
 
 /// More warnings are only counted: the output must stay in sight, also where there is little room.
 fn told_warnings(width: usize) -> usize {
-    if width < 60 { 1 } else { 3 }
+    match width {
+        ..60 => 1,
+        60..100 => 2,
+        100.. => 3,
+    }
 }
 
 impl Previewed {
@@ -239,16 +243,16 @@ impl Previewed {
             Some(Ok(Preview::Broken(fault))) => said(&placed(fault), PreviewLine::Fault),
             Some(Ok(Preview::Rendered { output, json, warnings, .. })) => {
                 let mut out = vec![];
+                let fault = json.as_ref().err().filter(|_| is_meant_as_json(output.as_str()));
+                if let Some(fault) = fault {
+                    out.extend(said(&format!("not JSON, {}", placed(fault)), PreviewLine::Fault));
+                }
                 let told = told_warnings(inner);
                 for warning in warnings.iter().take(told) {
                     out.extend(said(&placed(warning), PreviewLine::Warning));
                 }
                 if let Some(more @ 1..) = warnings.len().checked_sub(told) {
                     out.extend(said(&format!("and {more} more"), PreviewLine::Warning));
-                }
-                let fault = json.as_ref().err().filter(|_| is_meant_as_json(output.as_str()));
-                if let Some(fault) = fault {
-                    out.extend(said(&format!("not JSON, {}", placed(fault)), PreviewLine::Fault));
                 }
                 for (number, line) in (1..).zip(output.lines()) {
                     let marked = fault.is_some_and(|fault| fault.line == number);

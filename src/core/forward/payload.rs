@@ -231,13 +231,30 @@ impl Event {
     fn whole(&self) -> Value {
         let mut whole = self.data.clone();
         if let Value::Object(data) = &mut whole {
-            if let Some(id) = self.linked.pointer("/s_log/id") {
-                data.insert("s_log_id".to_owned(), id.clone());
-            }
             let linked = |name: &str| self.linked.get(name).cloned().unwrap_or_default();
             data.extend(LINKED.map(|name| (name.to_owned(), linked(name))));
+            let log = self.log();
+            if let Some(id) = log.get("id") {
+                data.insert("s_log_id".to_owned(), id.clone());
+            }
+            data.insert("s_log".to_owned(), log);
         }
         whole
+    }
+
+    /// The delivery that first told of the incident: this one, where none is known from before.
+    fn log(&self) -> Value {
+        match (self.linked.get("s_log"), self.delivery) {
+            (Some(log @ Value::Object(_)), _) => log.clone(),
+            (_, Some(delivery)) => json!({
+                "sid": self.account,
+                "id": delivery.to_string(),
+                "createdAt": iso(self.at),
+                "owner_id": self.incident.id,
+                "content": self.kind,
+            }),
+            (_, None) => Value::Null,
+        }
     }
 }
 

@@ -72,7 +72,7 @@ fn unknown(parts: &[&str]) -> Option<usize> {
 fn children(parts: &[&str]) -> Vec<&'static str> {
     let Some((root, rest)) = parts.split_first() else { return TOP.to_vec() };
     let root = if *root == "alert" { "incident" } else { root };
-    let prefix: String = [&[root], rest].concat().iter().map(|part| format!("{part}.")).collect();
+    let prefix = [&[root], rest].concat().join(".") + ".";
     let below = FIELDS.iter().filter_map(|field| field.path.strip_prefix(prefix.as_str()));
     let mut names: Vec<_> = below.filter_map(|rest| rest.split(['.', '[']).next()).collect();
     names.dedup();

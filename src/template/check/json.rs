@@ -83,26 +83,28 @@ impl Json {
         let name = walk.helper_of(call).map(str::to_owned);
         let makes_json = name.as_deref().is_some_and(|name| ["JSONstringify", "stringify"].contains(&name));
         let written = written(call, makes_json);
-        let message = match (self.state, makes_json, escaped) {
-            (State::None, ..) | (State::Outside, true, false) => return,
-            (State::Outside, true, true) => format!("two braces write &quot; for each quote: {{{{{{{written}}}}}}}"),
-            (State::Inside | State::Escaped, true, _) => {
+        let outside = match self.state {
+            State::None => return,
+            State::Outside => true,
+            State::Inside | State::Escaped => false,
+        };
+        let message = match (outside, makes_json) {
+            (true, true) if escaped => format!("two braces write &quot; for each quote: {{{{{{{written}}}}}}}"),
+            (false, true) => {
                 format!("JSONstringify brings its own quotes: {{{{{{{written}}}}}}} without those around it")
             }
-            (State::Outside, false, _) if is_text(walk, call) => {
+            (true, false) if is_text(walk, call) => {
                 format!("it is a text, which JSON has in quotes: {{{{{{{written}}}}}}}")
             }
-            (State::Outside, false, _) => return,
-            (State::Inside | State::Escaped, false, _) if is_plain(walk, call) => return,
-            (State::Inside | State::Escaped, false, true) => {
-                format!(
-                    "quotes and signs in it arrive as &quot; and the like: {{{{{{{written}}}}}}} without the quotes around it"
-                )
-            }
-            (State::Inside | State::Escaped, false, false) => {
-                format!(
-                    "a quote, a backslash or a line break in it breaks the JSON: {{{{{{{written}}}}}}} without the quotes around it"
-                )
+            (true, _) => return,
+            (false, false) if is_plain(walk, call) => return,
+            (false, false) => {
+                let harm = if escaped {
+                    "quotes and signs in it arrive as &quot; and the like"
+                } else {
+                    "a quote, a backslash or a line break in it breaks the JSON"
+                };
+                format!("{harm}: {{{{{{{written}}}}}}} without the quotes around it")
             }
         };
         walk.warn(call.at, message);

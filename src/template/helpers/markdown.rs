@@ -80,7 +80,8 @@ fn html(text: &str) -> Result<String, Problem> {
         // The last line of code ends like any other, unless the text ends there.
         let rest = text.get(place.start..).unwrap_or_default();
         let code = text.get(place).unwrap_or_default().trim_end_matches('\n');
-        writer.code_ends = rest.get(code.len()..).is_some_and(|behind| behind.starts_with('\n'));
+        let ends_line = rest.get(code.len()..).is_some_and(|behind| behind.starts_with('\n'));
+        writer.end_of_code = if ends_line { "\n</code></pre>" } else { "</code></pre>" };
         writer.event(event, events.get(at + 1))?;
     }
     Ok(writer.out)
@@ -97,8 +98,8 @@ struct Writer {
     /// Items whose text stands without a paragraph: a line ends before what follows it.
     in_tight_item: bool,
     in_code: bool,
-    /// Whether a line end follows the code that is written.
-    code_ends: bool,
+    /// What ends the code that is written.
+    end_of_code: &'static str,
 }
 
 fn escaped(text: &str) -> String {
@@ -245,7 +246,7 @@ impl Writer {
                 let length = self.out.trim_end_matches('\n').len();
                 self.out.truncate(length);
                 self.in_code = false;
-                self.push(if self.code_ends { "\n</code></pre>" } else { "</code></pre>" });
+                self.push(self.end_of_code);
                 self.end_line(next);
             }
             TagEnd::List(ordered) => {

@@ -64,7 +64,7 @@ pub const FIELDS: &[Field] = &[
     field("incident.source.type", "`service`"),
     field("incident.s_log.sid", "`incident.s_log` is null without a delivery"),
     field("incident.s_log.id", "the same as `incident.s_log_id`"),
-    field("incident.s_log.createdAt", "when it came in"),
+    field("incident.s_log.createdAt", "when it came in, or when its event happened"),
     field("incident.s_log.owner_id", "the incident's id"),
     field("incident.s_log.content", "the provider's name for what it told"),
     field("incident.d_team.sid", "`incident.d_team` is null without a team"),

@@ -123,6 +123,18 @@ fn t14_what_nobody_knows_is_null() {
     assert_eq!((data.get("source_id"), data.get("s_log_id"), data.get("d_team_id")), (None, None, None));
 }
 
+#[test]
+fn the_delivery_that_tells_of_an_incident_first_is_its_log() {
+    let mut board = known();
+    board.deliveries.clear();
+    let told = Told { delivery: Some(DeliveryId(77)), ..told(EventType::CREATED) };
+
+    let data = Event::new(told, &board.incidents[&key("Q1DISK")], &board).default_body(true)["data"].clone();
+
+    assert_eq!((&data["s_log"]["id"], &data["s_log_id"]), (&json!("77"), &json!("77")));
+    assert_eq!(data["s_log"]["createdAt"], "2025-06-10T02:14:10.500Z");
+}
+
 /// Every path to a value, lists as `name[]`.
 fn paths(value: &Value, path: &str, out: &mut BTreeSet<String>) {
     match value {
