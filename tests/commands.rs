@@ -356,3 +356,87 @@ fn a_template_renders_on_an_event_from_files() {
     assert_eq!(code(&broken), 1);
     assert!(String::from_utf8_lossy(&broken.stderr).contains("t.hbs:1:"), "{broken:?}");
 }
+
+/// A script that is the person's editor.
+fn editor(dir: &std::path::Path, script: &str) -> String {
+    let path = dir.join("editor");
+    fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("script");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).expect("executable");
+    path.display().to_string()
+}
+
+struct Templates {
+    dir: tempfile::TempDir,
+}
+
+impl Templates {
+    fn run(&self, args: &[&str]) -> Output {
+        let mut command = Command::new(BIN);
+        command.arg("template").args(args).env_clear().env("PATH", "/usr/bin:/bin").env("BIN", BIN);
+        command.env("TMPDIR", self.dir.path()).env("EDITOR", self.dir.path().join("editor"));
+        command.env("DOGWATCH_STATE_DIR", self.dir.path().join("state")).output().expect("runs")
+    }
+
+    /// What it printed, when all went well.
+    fn said(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        assert_eq!(code(&output), 0, "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    fn edit(&self, script: &str) -> Output {
+        editor(self.dir.path(), script);
+        self.run(&["edit", "page"])
+    }
+}
+
+#[test]
+fn a_template_is_edited_checked_and_taken_back_from_the_command_line() {
+    let templates = Templates { dir: tempfile::tempdir().expect("tempdir") };
+    assert!(templates.said(&["list"]).contains("slack"));
+    let edited = templates.edit("printf '{{a}}' > \"$1\"");
+    assert_eq!((code(&edited), String::from_utf8_lossy(&edited.stdout).trim()), (0, "page is saved"));
+    assert_eq!(templates.said(&["show", "page"]), "{{a}}\n");
+    let unchanged = templates.edit("true");
+    assert_eq!(String::from_utf8_lossy(&unchanged.stdout).trim(), "page: nothing was changed");
+
+    let broken = templates.edit("printf '\\n{{#if a}}' >> \"$1\"");
+    assert_eq!((code(&broken), String::from_utf8_lossy(&broken.stdout).trim()), (0, "page is saved, but it is broken"));
+    assert!(String::from_utf8_lossy(&broken.stderr).contains("page:2:"), "{broken:?}");
+    let checked = templates.run(&["check", "page", "slack"]);
+    assert_eq!(code(&checked), 3);
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(said.contains("page:2:") && said.contains("slack: ok"), "{said}");
+    assert_eq!(code(&templates.run(&["check", "page"])), 1);
+
+    let history: Value = serde_json::from_str(&templates.said(&["history", "page", "--json"])).expect("json");
+    assert_eq!((&history["former"][0]["number"], &history["former"][0]["bytes"]), (&1.into(), &5.into()));
+    assert!(templates.said(&["history", "page", "--diff", "1"]).contains("+ {{#if a}}"));
+    templates.said(&["restore", "page", "1"]);
+    assert_eq!(templates.said(&["show", "page"]), "{{a}}\n");
+    assert_eq!(templates.said(&["show", "page", "--version", "2"]), "{{a}}\n{{#if a}}\n");
+    assert_eq!(code(&templates.run(&["restore", "page", "built-in"])), 1);
+    assert_eq!(code(&templates.run(&["show", "Page"])), 2);
+}
+
+#[test]
+fn a_text_that_could_not_be_saved_stays_in_a_file_that_is_named() {
+    let templates = Templates { dir: tempfile::tempdir().expect("tempdir") };
+    templates.edit("printf one > \"$1\"");
+    let other = "if [ -z \"$SECOND\" ]; then export SECOND=1; \"$BIN\" template edit page; printf mine > \"$1\"; \
+                 else printf theirs > \"$1\"; fi";
+
+    let refused = templates.edit(other);
+
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(code(&refused), 1, "{said}");
+    assert!(said.contains("saved by somebody else meanwhile"), "{said}");
+    let path = said.trim().rsplit(' ').next().expect("a path");
+    assert_eq!(fs::read_to_string(path).expect("the text"), "mine");
+    assert_eq!(templates.said(&["show", "page"]), "theirs\n");
+
+    let failed = templates.edit("printf unsaved > \"$1\"; exit 3");
+    assert_eq!(code(&failed), 1);
+    assert!(String::from_utf8_lossy(&failed.stderr).contains("it is in "), "{failed:?}");
+    assert_eq!(templates.said(&["show", "page"]), "theirs\n");
+}

@@ -5,7 +5,11 @@ use std::{
     fs,
     io::{self, BufRead as _, BufReader, Write as _},
     ops::{Deref, DerefMut},
-    os::unix::net::{UnixListener, UnixStream},
+    os::unix::{
+        fs::PermissionsExt as _,
+        net::{UnixListener, UnixStream},
+    },
+    path::Path,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -89,15 +93,20 @@ impl DerefMut for Session {
 fn start(shell: &str, reading: Reading) -> Session {
     let dir = tempfile::tempdir().expect("tempdir");
     let server = Server(UnixListener::bind(dir.path().join("control.sock")).expect("bind"));
+    Session { terminal: console_in(dir.path(), shell, reading), server, dir }
+}
+
+/// A console whose state is in `dir`.
+fn console_in(dir: &Path, shell: &str, reading: Reading) -> Terminal {
     let mut command = CommandBuilder::new("sh");
     command.args(["-c", shell]);
     command.env("BIN", env!("CARGO_BIN_EXE_dogwatch"));
-    command.env("DIR", dir.path());
-    command.env("HOME", dir.path());
-    command.env("XDG_CONFIG_HOME", dir.path());
+    command.env("DIR", dir);
+    command.env("HOME", dir);
+    command.env("XDG_CONFIG_HOME", dir);
     command.env("TERM", "xterm-256color");
     command.env("DOGWATCH_PANIC_KEY", "f2");
-    Session { terminal: Terminal::open(command, 24, 80, reading), server, dir }
+    Terminal::open(command, 24, 80, reading)
 }
 
 fn written_pid(dir: &tempfile::TempDir) -> Pid {
@@ -122,8 +131,8 @@ impl Session {
     }
 
     /// Closes every handle on the master side, which is what a dropped SSH connection does, while the
-    /// program has nothing to draw.
-    fn hang_up(self) {
+    /// program has nothing to draw. What it left on disk stays as long as the directory that is given back.
+    fn hang_up(self) -> tempfile::TempDir {
         let Self { mut terminal, dir, .. } = self;
         // The old one says ctrl-d on its way.
         terminal.keyboard = Box::new(io::sink());
@@ -134,6 +143,7 @@ impl Session {
             call.starts_with("202 ") || call.starts_with("232 ")
         });
         drop(terminal);
+        dir
     }
 }
 
@@ -181,7 +191,7 @@ fn it_ends_when_the_terminal_hangs_up_and_nobody_says_so() {
     let _console = session.attach();
     let process = format!("/proc/{}", session.pid().as_raw_nonzero());
 
-    session.hang_up();
+    let _dir = session.hang_up();
 
     let gone = Instant::now();
     eventually("exit after hang-up", || {
@@ -351,6 +361,7 @@ fn account() -> Account {
         cannot_act: None,
         rest_off: None,
         skew: None,
+        left: vec![],
         rest: fresh.clone(),
         on_call: fresh,
         poll_seconds: 30,
@@ -436,4 +447,100 @@ fn a_hostile_title_calls_whoever_is_away_and_drives_nothing() {
     }
     assert!(sent.contains('\x07'), "the bell");
     assert!(!sent.contains("\x1b[5n") && !sent.contains('\u{9d}'), "{sent:?}");
+}
+
+impl Session {
+    fn shows(&self, text: &str) {
+        eventually(&format!("`{text}` is shown"), || self.contents().contains(text));
+    }
+
+    /// A new template in the editor, with `text` typed.
+    fn type_template(&mut self, text: &str) {
+        self.press("4");
+        self.shows("There is no template");
+        self.press("n");
+        self.shows("name of the new one");
+        self.press("page\r");
+        self.shows("page  new");
+        self.press(text);
+        self.shows(text);
+    }
+}
+
+/// Whether a draft on disk holds `text`.
+fn is_kept(dir: &Path, text: &str) -> bool {
+    let consoles = fs::read_dir(dir.join("drafts")).into_iter().flatten().flatten();
+    let files = consoles.flat_map(|console| fs::read_dir(console.path()).into_iter().flatten().flatten());
+    files.into_iter().any(|file| fs::read_to_string(file.path()).is_ok_and(|kept| kept.contains(text)))
+}
+
+#[test]
+fn text_that_was_typed_is_there_again_after_a_kill() {
+    let mut session = start(RUN_UNDER_A_SHELL, Reading::Always);
+    let _console = session.attach();
+    session.type_template("precious words");
+    eventually("it is kept", || is_kept(session.dir.path(), "precious words"));
+
+    session.kill(Signal::KILL);
+    session.wait();
+    session.terminal = console_in(session.dir.path(), RUN_UNDER_A_SHELL, Reading::Always);
+    let _console = session.attach();
+
+    session.shows("unsaved text was kept of page");
+    session.press("4");
+    session.shows("* unsaved text of");
+    session.press("\r");
+    session.shows("restored from");
+    session.shows("precious words");
+}
+
+#[test]
+fn text_that_was_just_typed_is_kept_when_a_signal_ends_the_console() {
+    let mut session = start(RUN_UNDER_A_SHELL, Reading::Always);
+    let _console = session.attach();
+    session.type_template("words of the last second");
+
+    session.kill(Signal::HUP);
+
+    session.wait();
+    assert!(is_kept(session.dir.path(), "words of the last second"));
+}
+
+#[test]
+fn text_that_was_just_typed_is_kept_when_the_connection_drops() {
+    let mut session = start(&format!("trap '' HUP; {RUN_UNDER_A_SHELL}; true"), Reading::Always);
+    let _console = session.attach();
+    session.type_template("words before the drop");
+
+    let dir = session.hang_up();
+
+    eventually("it is kept", || is_kept(dir.path(), "words before the drop"));
+}
+
+#[test]
+fn the_persons_own_editor_has_the_terminal_and_gives_text_and_terminal_back() {
+    let script = "#!/bin/sh\necho \"here: $(cat \"$1\")\"; read line; printf '%s' \"$line\" > \"$1\"\n";
+    let mut session = start(&format!("EDITOR=\"$DIR/editor\"; export EDITOR; {RUN}"), Reading::Always);
+    let editor = session.dir.path().join("editor");
+    fs::write(&editor, script).expect("script");
+    fs::set_permissions(&editor, fs::Permissions::from_mode(0o700)).expect("executable");
+    let _console = session.attach();
+    session.type_template("from inside");
+
+    session.press("\x05");
+    session.shows("here: from inside");
+    session.assert_given_back("the editor has it");
+    session.press("from outside q\n");
+
+    eventually("the screen is back", || session.is_on_screen());
+    session.shows("from outside q");
+    assert!(!settings(&*session.master).local_modes.contains(LocalModes::ICANON), "raw again");
+    session.press("\x15");
+    session.shows("from inside");
+    session.press("\x03");
+    session.shows("not saved: page");
+    session.press("\x03");
+    assert!(session.wait().success());
+    session.assert_given_back("ctrl-c");
+    assert!(is_kept(session.dir.path(), "from inside"));
 }

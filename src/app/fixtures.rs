@@ -587,7 +587,10 @@ pub(crate) fn requests(effects: &[Effect]) -> Vec<(u64, Request)> {
         | Effect::Ring
         | Effect::Notify(_)
         | Effect::Title(_)
-        | Effect::Write { .. } => None,
+        | Effect::Write { .. }
+        | Effect::KeepDraft { .. }
+        | Effect::DropDraft { .. }
+        | Effect::EditExternally { .. } => None,
     };
     effects.iter().filter_map(request).collect()
 }

@@ -88,6 +88,15 @@ pub enum Action {
     TestTarget,
     RemoveTarget,
     ResendFailed,
+    FindText,
+    FindNext,
+    FindPrevious,
+    JumpPair,
+    Complete,
+    ShowFields,
+    CompareSaved,
+    ShowVersions,
+    ExternalEditor,
 }
 
 /// Where a binding holds.
@@ -95,7 +104,7 @@ pub enum Action {
 pub enum Scope {
     Everywhere,
     In(View),
-    /// While the text of a template is edited; these keys go to the editor, not through [`resolve`].
+    /// While the text of a template is edited; see [`resolve_in_editor`].
     Editor,
 }
 
@@ -214,15 +223,8 @@ pub const BINDINGS: &[Binding] = &[
         "curl",
         "copy a curl command that sends the delivery again",
     ),
-    row(
-        Action::PickDelivery,
-        Scope::In(View::Templates),
-        &["ctrl-d"],
-        "delivery",
-        "choose the delivery for the preview",
-    ),
-    row(Action::Save, Scope::In(View::Templates), &["ctrl-s"], "save", "save the template"),
     row(Action::NewTemplate, Scope::In(View::Templates), &["n"], "new", "a new template"),
+    row(Action::ShowVersions, Scope::In(View::Templates), &["v"], "versions", "the former versions: compare, restore"),
     row(
         Action::TakePager,
         Scope::In(View::OnCall),
@@ -293,8 +295,20 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::Help, Scope::Everywhere, &["?"], "help", "this page"),
     row(Action::Quit, Scope::Everywhere, &["q", "ctrl-c"], "quit", "quit"),
     row(Action::Suspend, Scope::Everywhere, &["ctrl-z"], "", "suspend; `fg` comes back"),
-    row(Action::PreviewDown, Scope::In(View::Templates), &["alt-down"], "", "scroll the preview down"),
-    row(Action::PreviewUp, Scope::In(View::Templates), &["alt-up"], "", "scroll the preview up"),
+    row(Action::Save, Scope::Editor, &["ctrl-s"], "save", "save the template"),
+    row(Action::Help, Scope::Editor, &["f1"], "keys", "this page"),
+    row(Action::PickDelivery, Scope::Editor, &["ctrl-d"], "delivery", "choose the delivery for the preview"),
+    row(Action::ShowFields, Scope::Editor, &["ctrl-t"], "fields", "the delivery's fields; enter puts one in"),
+    row(Action::Complete, Scope::Editor, &["ctrl-space"], "", "what may stand here: helpers and fields"),
+    row(Action::FindText, Scope::Editor, &["ctrl-f"], "find", "look for a text; enter, up: next, previous"),
+    row(Action::FindNext, Scope::Editor, &["alt-n", "f3"], "", "the next find"),
+    row(Action::FindPrevious, Scope::Editor, &["alt-p", "shift-f3"], "", "the previous find"),
+    row(Action::JumpPair, Scope::Editor, &["alt-m"], "", "to the other end of the bracket or block"),
+    row(Action::ExternalEditor, Scope::Editor, &["ctrl-e"], "$EDITOR", "go on in $VISUAL or $EDITOR"),
+    row(Action::CompareSaved, Scope::Editor, &["ctrl-o"], "compare", "how the output differs from the saved text's"),
+    row(Action::ShowVersions, Scope::Editor, &["alt-v"], "", "the former versions: compare, restore"),
+    row(Action::PreviewDown, Scope::Editor, &["alt-down"], "", "scroll the preview down"),
+    row(Action::PreviewUp, Scope::Editor, &["alt-up"], "", "scroll the preview up"),
     row(Action::Edit, Scope::Editor, &["ctrl-u"], "", "undo"),
     row(Action::Edit, Scope::Editor, &["ctrl-r"], "", "redo"),
     row(Action::Edit, Scope::Editor, &["ctrl-w", "alt-d"], "", "delete the word before, behind"),
@@ -302,6 +316,7 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::Edit, Scope::Editor, &["shift-left", "shift-right", "shift-up", "shift-down"], "", "select"),
     row(Action::Edit, Scope::Editor, &["ctrl-x", "ctrl-y"], "", "cut what is selected, put it in"),
     row(Action::Edit, Scope::Editor, &["ctrl-left", "ctrl-right"], "", "a word back, on"),
+    row(Action::Edit, Scope::Editor, &["tab", "shift-tab"], "", "move the selected lines in, out"),
     row(Action::Edit, Scope::Editor, &["home", "end"], "", "to the start, to the end of the line"),
     row(Action::Edit, Scope::Editor, &["alt-<", "alt->"], "", "to the first, to the last line"),
 ];
@@ -313,6 +328,13 @@ pub fn resolve(chord: Chord, view: View) -> Option<Action> {
         BINDINGS.iter().find(|b| b.scope == scope && b.keys.contains(&wanted.as_str())).map(|b| b.action)
     };
     bound(Scope::In(view)).or_else(|| bound(Scope::Everywhere))
+}
+
+/// What `chord` means while the text of a template is edited, unless it is for the text itself.
+pub fn resolve_in_editor(chord: Chord) -> Option<Action> {
+    let wanted = chord.to_string();
+    let bound = BINDINGS.iter().find(|b| b.scope == Scope::Editor && b.keys.contains(&wanted.as_str()));
+    bound.map(|b| b.action).filter(|action| *action != Action::Edit)
 }
 
 #[cfg(test)]

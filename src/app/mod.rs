@@ -95,6 +95,18 @@ pub enum Event {
     FocusLost,
     /// What became of an [`Effect::Write`].
     Written(handoff::Written),
+    /// What earlier consoles left unsaved on disk; nothing is kept there before this came.
+    FoundDrafts(templates::drafts::FoundDrafts),
+    /// What became of an [`Effect::KeepDraft`].
+    KeptDraft {
+        id: templates::drafts::DraftId,
+        result: Result<(), String>,
+    },
+    /// What became of an [`Effect::EditExternally`]: the text, or why there is none.
+    Edited {
+        name: String,
+        text: Result<String, Shown>,
+    },
     /// The clock, at least when something on the screen ages.
     Ticked(Timestamp),
     /// The link to the server stands (again): everything known before is replaced.
@@ -152,6 +164,22 @@ pub enum Effect {
         path: String,
         text: String,
         replace: handoff::Replace,
+    },
+    /// Keep text that is not saved on disk, in the place of an earlier one of this id; answered with
+    /// [`Event::KeptDraft`].
+    KeepDraft {
+        id: templates::drafts::DraftId,
+        draft: Box<templates::drafts::KeptDraft>,
+    },
+    /// The text was saved or discarded.
+    DropDraft {
+        id: templates::drafts::DraftId,
+    },
+    /// Give the terminal to the person's own editor on this text; answered with [`Event::Edited`].
+    EditExternally {
+        id: templates::drafts::DraftId,
+        name: String,
+        text: String,
     },
 }
 
@@ -324,6 +352,12 @@ fn take(model: &mut Model, event: Event) -> Vec<Effect> {
             handoff::written(model, written);
             vec![]
         }
+        Event::FoundDrafts(found) => templates::found(model, found),
+        Event::KeptDraft { id, result } => {
+            templates::kept(model, &id, result);
+            vec![]
+        }
+        Event::Edited { name, text } => templates::edited(model, &name, text),
         Event::Resized { width, height } => {
             model.size = (width, height);
             settle(model)
@@ -335,6 +369,7 @@ fn take(model: &mut Model, event: Event) -> Vec<Effect> {
             effects.extend(webhooks::ticked(model));
             effects.extend(calls::ticked(model));
             effects.extend(oncall::ticked(model));
+            effects.extend(templates::ticked(model));
             effects
         }
         Event::Attached { board, access, role } => attach(model, *board, access, role),
@@ -358,7 +393,7 @@ fn take(model: &mut Model, event: Event) -> Vec<Effect> {
             model.say(NoticeKind::Bad, &format!("a part of dogwatch broke: {what}"));
             vec![]
         }
-        Event::Ended => vec![Effect::Quit],
+        Event::Ended => ending(model, Effect::Quit),
     }
 }
 
@@ -487,7 +522,8 @@ fn quit(model: &mut Model) -> Vec<Effect> {
     let form = model.targets.unsaved();
     let unsaved: Vec<&str> = model.templates.unsaved().into_iter().chain(form.as_deref()).collect();
     let unsaved = unsaved.join(", ");
-    let warning = format!("not saved: {unsaved}. The same key again quits and loses it; any other stays");
+    let fate = if model.templates.keeps_drafts() && form.is_none() { "keeps it as a draft" } else { "loses it" };
+    let warning = format!("not saved: {unsaved}. The same key again quits and {fate}; any other stays");
     leave(model, Leaving::Quit, (!unsaved.is_empty()).then_some(warning))
 }
 
@@ -507,9 +543,16 @@ fn leave(model: &mut Model, way: Leaving, warning: Option<String>) -> Vec<Effect
         return vec![];
     }
     match way {
-        Leaving::Quit => vec![Effect::Quit],
-        Leaving::Suspend => vec![Effect::Suspend],
+        Leaving::Quit => ending(model, Effect::Quit),
+        Leaving::Suspend => ending(model, Effect::Suspend),
     }
+}
+
+/// Leaves, after what is typed was kept.
+fn ending(model: &mut Model, way: Effect) -> Vec<Effect> {
+    let mut effects = templates::ended(model);
+    effects.push(way);
+    effects
 }
 
 fn press_key(model: &mut Model, chord: Chord) -> Vec<Effect> {

@@ -6,7 +6,6 @@
 use std::sync::{Arc, PoisonError, atomic::Ordering};
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::{AGAIN, Forwarder, lane::Lane};
@@ -16,7 +15,7 @@ use crate::{
         forward::{
             Event,
             happening::{Before, Happening, Seen, happened},
-            payload,
+            payload::Told,
         },
         id::{AccountName, IncidentKey},
         incident::Incident,
@@ -24,7 +23,6 @@ use crate::{
             Truth,
             incident::{Record, judge},
         },
-        text::Shown,
     },
     store::{NewEvent, StoreError, Write},
 };
@@ -140,22 +138,9 @@ fn matches_filter(lane: &Lane, board: &Board, key: &IncidentKey, incident: Optio
 
 fn event(board: &Board, key: &IncidentKey, happening: Happening) -> Event {
     let Happening { kind, id, at, delivery, incident } = happening;
-    let provider = board.accounts.get(&key.account).map(|known| known.account.provider.to_string());
-    let (data, linked) = match &incident {
-        Some(incident) => (payload::data(incident), payload::linked(incident, board)),
-        // All that is known of it.
-        None => (json!({ "id": key.id, "sid": key.account }), Value::Null),
-    };
-    Event {
-        id,
-        kind,
-        at,
-        account: key.account.clone(),
-        provider: provider.unwrap_or_default(),
-        incident: key.clone(),
-        title: incident.map_or_else(Shown::default, |incident| incident.state.title.clone()),
-        data,
-        linked,
-        delivery,
+    let told = Told { id, kind, at, delivery };
+    match &incident {
+        Some(incident) => Event::new(told, incident, board),
+        None => Event::about(told, key, board),
     }
 }

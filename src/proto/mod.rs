@@ -19,6 +19,7 @@ use crate::core::{
     context::Context,
     delivery::{DeliverySummary, DeliveryView},
     detail::Detail,
+    field::Field,
     forward::form::{Making, TargetForm},
     handoff::Handoff,
     id::{AccountName, ActionId, DeliveryId, IncidentKey, ScheduleId, TargetName, UserId},
@@ -27,7 +28,7 @@ use crate::core::{
     oncall::{OnCall, Schedule},
     rota::Override,
     span::Span,
-    template::Preview,
+    template::{Preview, Subject, TemplateHistory, Version},
     text::Shown,
 };
 
@@ -126,8 +127,8 @@ pub enum Request {
     Template { name: String },
     /// Writes a template. `base` is the text it was edited from: refused when another was saved meanwhile.
     SaveTemplate { name: String, text: String, base: Option<String> },
-    /// Renders `text` on a delivery's body (or on the built-in sample).
-    Render { text: String, delivery: Option<DeliveryId> },
+    /// Renders `text` on a delivery of the log, or on a sample.
+    Render { text: String, on: Subject },
     /// Ask the providers now.
     Refresh,
     /// Read the settings and secrets again. Answered when they are in force, or are not because of what is wrong.
@@ -168,6 +169,14 @@ pub enum Request {
     ResendFailed { target: Option<TargetName> },
     /// Sends the hand-off of [`Request::Handoff`] to a target at once.
     SendHandoff { target: TargetName, template: String, from: Timestamp, zone: String },
+    /// What a template can name when it is rendered on this.
+    TemplateContext { on: Subject },
+    /// The versions of a template.
+    TemplateHistory { name: String },
+    /// The text of a former version.
+    TemplateVersion { name: String, version: Version },
+    /// Makes a former version the present one, as [`Request::SaveTemplate`] would.
+    RestoreTemplate { name: String, version: Version, base: String },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -259,5 +268,17 @@ pub enum Answer {
     /// So many wait to be sent again.
     Resent {
         count: u32,
+    },
+    TemplateContext {
+        context: Box<Field>,
+    },
+    TemplateHistory {
+        name: String,
+        history: TemplateHistory,
+    },
+    TemplateVersion {
+        name: String,
+        version: Version,
+        text: String,
     },
 }

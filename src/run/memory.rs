@@ -1,4 +1,4 @@
-//! What a console remembers between two starts: the name of its saved view. It stands in the state directory of whoever
+//! What a console remembers between two starts: the name of its saved view, and where its drafts are. It stands in the state directory of whoever
 //! looks, also when the server is another user's.
 
 use std::{
@@ -26,6 +26,11 @@ impl Memory {
     /// Nothing is remembered.
     pub fn none() -> Self {
         Self { directory: None }
+    }
+
+    /// The directory of texts that were not saved.
+    pub(super) fn drafts(&self) -> Option<PathBuf> {
+        self.directory.as_ref().map(|directory| directory.join("drafts"))
     }
 
     /// The name of the view that was kept last.

@@ -4,6 +4,8 @@
 //! the server, the keyboard and the signals live elsewhere. A terminal that nobody reads holds up the
 //! screen, and only the screen.
 
+mod drafts;
+mod external;
 mod files;
 mod link;
 mod memory;
@@ -12,6 +14,8 @@ mod screen;
 
 use std::time::Duration;
 
+pub use drafts::write_new;
+pub use external::editor_command;
 pub use memory::Memory;
 
 use async_trait::async_trait;
@@ -112,10 +116,10 @@ pub async fn screen(connect: impl Connect, options: Options) -> Result<Exit, Scr
         let _ = broke.try_send(Event::Broke { what });
     })?;
     term::watch_hangup(urgent_tx)?;
-    term::read(keys_tx)?;
+    let keyboard = term::read(keys_tx)?;
 
     // Boxed: all that it knows would else be a part of every future that waits for it.
-    let mut screen = Box::new(screen::Screen::new(terminal, requests, events.clone(), options));
+    let mut screen = Box::new(screen::Screen::new(terminal, keyboard, requests, events.clone(), options));
     // The first frame comes before anything that connecting may cost.
     screen.draw()?;
     let link = tokio::spawn(link::Link::new(connect, asked, events).run());

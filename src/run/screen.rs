@@ -1,16 +1,22 @@
 //! The loop. It awaits its next event and nothing else; whatever takes time answers with an event later.
 
-use std::{collections::VecDeque, io, time::Duration};
+use std::{collections::VecDeque, io, pin::pin, time::Duration};
 
 use jiff::Timestamp;
 use tokio::{sync::mpsc, time::Instant};
 
-use super::{Exit, INBOX, KEYS, Memory, Options, ScreenError, files, pace::Pace};
+use super::{
+    Exit, INBOX, KEYS, Memory, Options, ScreenError,
+    drafts::Drafts,
+    external::{self, Ended, Job, Place},
+    files,
+    pace::Pace,
+};
 use crate::{
-    app::{Effect, Event, Model, NoticeKind, handoff::Replace, update},
+    app::{Effect, Event, Model, NoticeKind, handoff::Replace, templates::drafts::DraftId, update},
     core::{keys::Chord, text::Shown},
     proto::{Request, RequestId},
-    term::{self, Ending, Input, Terminal, Urgent},
+    term::{self, Ending, Input, Keyboard, Terminal, Urgent},
     ui,
 };
 
@@ -28,7 +34,11 @@ pub(super) struct Sources {
 pub(super) struct Screen {
     model: Box<Model>,
     terminal: Terminal,
+    keyboard: Keyboard,
     memory: Memory,
+    drafts: Option<Drafts>,
+    /// A text that the person's own editor is to go on with.
+    editing: Option<Job>,
     requests: mpsc::Sender<(RequestId, Request)>,
     /// Where what takes time answers.
     events: mpsc::Sender<Event>,
@@ -41,6 +51,7 @@ pub(super) struct Screen {
 impl Screen {
     pub(super) fn new(
         terminal: Terminal,
+        keyboard: Keyboard,
         requests: mpsc::Sender<(RequestId, Request)>,
         events: mpsc::Sender<Event>,
         options: Options,
@@ -55,7 +66,21 @@ impl Screen {
         }
         let tick_at = Instant::now() + TICK;
         let pace = Pace::default();
-        Self { model, terminal, memory, requests, events, pace, tick_at, exit: None, panic_key: panic_key() }
+        let drafts = memory.drafts().and_then(|directory| Drafts::start(directory, events.clone()));
+        Self {
+            model,
+            terminal,
+            keyboard,
+            memory,
+            drafts,
+            editing: None,
+            requests,
+            events,
+            pace,
+            tick_at,
+            exit: None,
+            panic_key: panic_key(),
+        }
     }
 
     /// Runs until the end, and gives the terminal back.
@@ -66,6 +91,12 @@ impl Screen {
             ended => ended.map_err(ScreenError::Terminal),
         };
         term::insist(ended.as_ref().map_or(1, |exit| exit.0));
+        // A terminal that went away ends the loop too: what was typed is kept all the same.
+        let _ = self.apply(Event::Ended);
+        let Self { terminal, drafts, .. } = self;
+        // The terminal first: a slow disk must not hold it.
+        drop(terminal);
+        drafts.into_iter().for_each(Drafts::finish);
         ended
     }
 
@@ -83,6 +114,9 @@ impl Screen {
                 () = tokio::time::sleep_until(wake) => {}
             }
             self.take_what_waits(from)?;
+            if let Some(job) = self.editing.take() {
+                self.edit(job, from).await?;
+            }
             if let Some(exit) = self.exit {
                 return Ok(exit);
             }
@@ -167,6 +201,16 @@ impl Screen {
     }
 
     fn apply(&mut self, event: Event) -> io::Result<()> {
+        let was_behind = self.model.templates.is_behind();
+        self.apply_all(event)?;
+        if self.model.templates.is_behind() && !was_behind {
+            // The next look at the clock finds the pause over.
+            self.tick_at = Instant::now() + TICK;
+        }
+        Ok(())
+    }
+
+    fn apply_all(&mut self, event: Event) -> io::Result<()> {
         let mut effects = VecDeque::from(update(&mut self.model, event));
         while let Some(effect) = effects.pop_front() {
             match effect {
@@ -176,6 +220,12 @@ impl Screen {
                 Effect::Notify(text) => self.terminal.notify(&text)?,
                 Effect::Title(text) => self.terminal.set_title(&text)?,
                 Effect::Write { path, text, replace } => self.write(path, text, replace),
+                Effect::KeepDraft { id, draft } => {
+                    let refused = self.drafts.as_ref().and_then(|drafts| drafts.keep(id, draft));
+                    effects.extend(refused.map(|event| update(&mut self.model, event)).unwrap_or_default());
+                }
+                Effect::DropDraft { id } => self.drafts.iter().for_each(|drafts| drafts.remove(id.clone())),
+                Effect::EditExternally { id, name, text } => effects.extend(self.want_editor(id, name, text)),
                 Effect::Suspend => self.suspend()?,
                 Effect::RememberView(name) => self.remember(name.as_ref().map(Shown::as_str)),
                 Effect::Quit => {
@@ -184,6 +234,55 @@ impl Screen {
             }
         }
         Ok(())
+    }
+
+    /// Puts the text where an editor finds it; the editor starts when this turn is done.
+    fn want_editor(&mut self, id: DraftId, name: String, text: String) -> Vec<Effect> {
+        let place = match &self.drafts {
+            Some(drafts) => drafts.lend(id, text.clone()).map(Place::Drafts),
+            None => Err(io::ErrorKind::NotFound.into()),
+        };
+        let place = place.or_else(|_| Place::temporary(&name, &text));
+        match place {
+            Ok(place) => {
+                self.editing = Some(Job { name, text, place });
+                vec![]
+            }
+            Err(error) => {
+                let cause = Shown::line(&format!("there is no file to edit: {error}"));
+                update(&mut self.model, Event::Edited { name, text: Err(cause) })
+            }
+        }
+    }
+
+    /// The person's own editor has the terminal until it ends. What the server says meanwhile is taken in, and heard if
+    /// it calls; it is seen afterwards.
+    async fn edit(&mut self, job: Job, from: &mut Sources) -> io::Result<()> {
+        let name = job.name.clone();
+        let Some(held) = self.keyboard.hold() else {
+            let cause = Shown::line("the keyboard is not let go");
+            return self.take(Event::Edited { name, text: Err(cause) });
+        };
+        self.terminal.lend();
+        let mut running = pin!(external::run(job, &mut from.urgent));
+        let Ended { text, ending } = loop {
+            tokio::select! {
+                ended = &mut running => break ended,
+                Some(event) = from.inbox.recv() => {
+                    self.apply(Event::Ticked(Timestamp::now()))?;
+                    self.apply(event)?;
+                }
+            }
+        };
+        if ending.is_none() {
+            self.terminal.take_back()?;
+        }
+        drop(held);
+        self.take(Event::Edited { name, text })?;
+        match ending {
+            Some(ending) => self.urgent(Urgent::End(ending)),
+            None => self.resized(),
+        }
     }
 
     /// Where the file goes may be slow, or far away.

@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use serde_json::Value;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -25,18 +24,16 @@ use super::{
 use crate::{
     core::{
         board::{Board, Change},
-        delivery::{Bytes, Decode, DeliveryView, RAW_LIMIT},
+        delivery::{Bytes, DeliveryView, RAW_LIMIT},
         forward::happening::{Before, Seen},
-        id::{AccountName, BadId, DeliveryId, IncidentKey},
+        id::{DeliveryId, IncidentKey},
         incident::Observation,
-        template::Preview,
         text::{Shown, ShownBody},
     },
     forward::Forwarder,
     proto::{Access, Answer, Request},
-    provider::pagerduty::Webhooks,
-    store::{Store, StoreError, StoredDelivery, Write},
-    template::{self, Delivered, Library, Renderer},
+    store::{Store, StoredDelivery, Write},
+    template::{Library, Renderer},
 };
 
 /// The most lines of the log that one request gets.
@@ -68,6 +65,9 @@ pub fn need(request: &Request) -> Need {
         | Request::Refresh
         | Request::DetailAnew { .. }
         | Request::ApiLog { .. }
+        | Request::TemplateContext { .. }
+        | Request::TemplateHistory { .. }
+        | Request::TemplateVersion { .. }
         | Request::Context { .. }
         | Request::ContextAnew { .. } => Need::Look,
         Request::Arrange { .. }
@@ -83,6 +83,7 @@ pub fn need(request: &Request) -> Need {
         | Request::ResendDelivery { .. }
         | Request::ResendFailed { .. }
         | Request::SendHandoff { .. }
+        | Request::RestoreTemplate { .. }
         | Request::Reload => Need::Act,
     }
 }
@@ -121,6 +122,10 @@ pub fn asks_a_provider(request: &Request) -> bool {
         | Request::TestTarget { .. }
         | Request::ResendDelivery { .. }
         | Request::ResendFailed { .. }
+        | Request::TemplateContext { .. }
+        | Request::TemplateHistory { .. }
+        | Request::TemplateVersion { .. }
+        | Request::RestoreTemplate { .. }
         | Request::ApiLog { .. } => false,
     }
 }
@@ -184,8 +189,8 @@ impl Desk {
             Request::Replay { id } => self.replay(id).await,
             Request::Actions { limit } => self.actions(limit).await,
             Request::Template { name } => self.template(name),
-            Request::SaveTemplate { name, text, base } => self.save_template(name, &text, base.as_deref()),
-            Request::Render { text, delivery } => self.preview(&text, delivery).await,
+            Request::SaveTemplate { name, text, base } => self.save_template(caller, name, &text, base.as_deref()),
+            Request::Render { text, on } => self.preview(&text, on).await,
             Request::Handoff { template, from, zone } => self.handoff(template, from, &zone).await,
             Request::Duties { account, user, span } => self.duties(&account, &user, span).await,
             Request::Shifts { account, schedule, span } => self.shifts(&account, &schedule, span).await,
@@ -212,6 +217,10 @@ impl Desk {
             Request::SendHandoff { target, template, from, zone } => {
                 self.send_handoff(caller, target, template, from, &zone).await
             }
+            Request::TemplateContext { on } => self.template_context(on).await,
+            Request::TemplateHistory { name } => self.template_history(name),
+            Request::TemplateVersion { name, version } => self.template_version(name, version),
+            Request::RestoreTemplate { name, version, base } => self.restore_template(caller, name, version, &base),
         }
     }
 
@@ -248,35 +257,6 @@ impl Desk {
         });
         let (deliveries, let_go) = read.await.map_err(|error| error.to_string())?;
         Ok(Answer::Deliveries { deliveries, let_go: let_go.map(|words| Shown::line(&words)) })
-    }
-
-    fn template(&self, name: String) -> Result<Answer, String> {
-        let text = self.library.read(&name).map_err(|e| e.to_string())?;
-        Ok(Answer::Template { name, text })
-    }
-
-    fn save_template(&self, name: String, text: &str, base: Option<&str>) -> Result<Answer, String> {
-        self.library.save(&name, text, base).map_err(|e| e.to_string())?;
-        let templates = self.library.list().map_err(|e| e.to_string())?;
-        self.hub.publish(Change::Templates(templates));
-        Ok(Answer::Saved { name })
-    }
-
-    async fn preview(&self, text: &str, delivery: Option<DeliveryId>) -> Result<Answer, String> {
-        let context = match delivery {
-            None => self.sample(&self.any_account()?),
-            Some(id) => {
-                let found: Result<Option<StoredDelivery>, StoreError> =
-                    self.store.read(move |reader| reader.delivery(id)).await;
-                let stored = found
-                    .map_err(|e| e.to_string())?
-                    .ok_or_else(|| format!("delivery {id} is not kept any more; choose another"))?;
-                let account = stored.summary.account.ok_or_else(|| format!("delivery {id} belongs to no account"))?;
-                self.seen(&Delivered { account: &account, id: Some(id), body: &stored.body })
-            }
-        };
-        let preview: Preview = self.renderer.preview(text, &context).await;
-        Ok(Answer::Preview { preview })
     }
 }
 
@@ -349,25 +329,6 @@ impl Desk {
         if let Err(error) = self.store.save(vec![Write::Forget(key.clone())]).await {
             tracing::warn!(%error, "a forgotten incident could not be removed");
         }
-    }
-}
-
-impl Desk {
-    /// The account that a sample event is said to be of.
-    fn any_account(&self) -> Result<AccountName, String> {
-        let first = self.accounts.all().keys().next().cloned();
-        first.map_or_else(|| "example".parse().map_err(|e: BadId| e.to_string()), Ok)
-    }
-
-    /// How webhooks of an account are read, also of one that is not configured any more.
-    pub(super) fn decode(&self, account: &AccountName) -> Arc<dyn Decode> {
-        self.accounts.get(account).map_or_else(|| Arc::new(Webhooks) as Arc<dyn Decode>, |known| known.decode())
-    }
-
-    /// What a template sees of a delivery.
-    fn seen(&self, delivered: &Delivered<'_>) -> Value {
-        let decode = self.decode(delivered.account);
-        self.hub.look(|board| template::context(delivered, &*decode, board))
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
         text::Shown,
     },
     proto::Answer,
-    template,
+    template::Delivered,
 };
 
 /// Incidents whose notes are asked for: each costs the provider requests, of which there are so many a minute.
@@ -51,9 +51,8 @@ impl Desk {
 
     /// What a template is shown on when nothing else is chosen: a made-up delivery, and the last 12 hours for a template
     /// of hand-offs. The names of the two are different.
-    pub(super) fn sample(&self, account: &AccountName) -> Value {
-        let decode = self.decode(account);
-        let mut sample = self.hub.look(|board| template::sample_context(account, &*decode, board));
+    pub(super) fn sample(&self, account: &AccountName, body: &str) -> Value {
+        let mut sample = self.seen(&Delivered { account, id: None, body: body.as_bytes() });
         let now = (self.now)();
         let from = now.checked_sub(USUAL).unwrap_or(now);
         let at = At { from, now, zone: &TimeZone::UTC };

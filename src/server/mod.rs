@@ -34,6 +34,7 @@ pub mod search;
 pub mod shared;
 pub mod snapshot;
 pub mod targets;
+mod templates;
 pub mod upkeep;
 pub mod wake;
 

@@ -10,7 +10,7 @@ use crate::core::{
 };
 
 /// A delivery as `PagerDuty` sends it, with made-up names: what is previewed when there is no real one.
-pub const SAMPLE_BODY: &str = include_str!("../../assets/sample-delivery.json");
+pub const SAMPLE_BODY: &str = include_str!("../../assets/samples/incident.triggered.json");
 
 /// A delivery to show a template on.
 #[derive(Debug, Clone, Copy)]

@@ -1,18 +1,24 @@
 //! The templates that are kept: built-in ones, overlaid by files in the state directory. A save is whole or
-//! not at all, and what it replaces is kept.
+//! not at all, and what it replaces is kept: see `history`.
+
+mod history;
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read as _, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use jiff::Timestamp;
 use rustix::fs::OFlags;
 
 use super::check::SOURCE_LIMIT;
-use crate::core::template::TemplateSummary;
+use crate::core::{
+    template::{TemplateSummary, Version},
+    text::Shown,
+};
 
 /// What ships with dogwatch.
 pub(super) const BUILT_IN: &[(&str, &str)] = &[
@@ -31,8 +37,6 @@ pub(super) const BUILT_IN: &[(&str, &str)] = &[
     ("zendesk", include_str!("../../assets/templates/zendesk.hbs")),
 ];
 
-/// Former versions kept of each template.
-const VERSIONS: usize = 20;
 const ENDING: &str = ".hbs";
 
 /// Why a template was not read or saved.
@@ -48,6 +52,8 @@ pub enum LibraryError {
     Changed(String),
     #[error("the template has {0} bytes; at most {SOURCE_LIMIT} are kept")]
     TooLong(usize),
+    #[error("`{name}` has no version {version}: `dogwatch template history {name}` lists them")]
+    NoVersion { name: String, version: Version },
     #[error("{}: {cause}", path.display())]
     Io { path: PathBuf, cause: io::Error },
 }
@@ -96,6 +102,11 @@ impl Library {
     /// Writes a template. `base` is the text it was edited from, `None` for a new one: refused when what is
     /// stored is something else by now.
     pub fn save(&self, name: &str, text: &str, base: Option<&str>) -> Result<(), LibraryError> {
+        self.save_as(None, name, text, base)
+    }
+
+    /// The same, by somebody: the history says so.
+    pub fn save_as(&self, by: Option<&Shown>, name: &str, text: &str, base: Option<&str>) -> Result<(), LibraryError> {
         if !is_name(name) {
             return Err(LibraryError::BadName);
         }
@@ -104,46 +115,36 @@ impl Library {
         }
         make_dir(&self.dir)?;
         let _alone = self.lock()?;
-        let stored = self.stored(name)?;
-        let shown = stored.clone().or_else(|| built_in(name));
-        match (shown.as_deref(), base) {
-            (Some(_), None) => return Err(LibraryError::Exists(name.to_owned())),
-            (stored, Some(base)) if stored != Some(base) => return Err(LibraryError::Changed(name.to_owned())),
-            _ => {}
-        }
+        let stored = self.unchanged_since(name, base)?;
         if let Some(former) = stored {
             self.keep(name, &former)?;
         }
-        write_whole(&self.dir, &file_name(name), text)
+        self.remember_who(name, text, by)?;
+        write_whole(&self.dir, &file_name(name), text, None)
+    }
+
+    /// The saved file, if what is shown of the template still is `base`.
+    fn unchanged_since(&self, name: &str, base: Option<&str>) -> Result<Option<Stored>, LibraryError> {
+        let stored = self.stored(name)?;
+        let built_in = built_in(name);
+        let shown = stored.as_ref().map(|stored| stored.text.as_str()).or(built_in);
+        match (shown, base) {
+            (Some(_), None) => Err(LibraryError::Exists(name.to_owned())),
+            (shown, Some(base)) if shown != Some(base) => Err(LibraryError::Changed(name.to_owned())),
+            _ => Ok(stored),
+        }
     }
 
     fn current(&self, name: &str) -> Result<Option<String>, LibraryError> {
         if !is_name(name) {
             return Err(LibraryError::BadName);
         }
-        Ok(self.stored(name)?.or_else(|| built_in(name)))
+        let stored = self.stored(name)?.map(|stored| stored.text);
+        Ok(stored.or_else(|| built_in(name).map(str::to_owned)))
     }
 
-    /// The saved file's text. A link is not followed, a pipe not waited for.
-    fn stored(&self, name: &str) -> Result<Option<String>, LibraryError> {
-        let path = self.dir.join(file_name(name));
-        let failed = |cause| LibraryError::Io { path: path.clone(), cause };
-        let flags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).bits().cast_signed();
-        let file = match OpenOptions::new().read(true).custom_flags(flags).open(&path) {
-            Ok(file) => file,
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(cause) => return Err(failed(cause)),
-        };
-        if !file.metadata().map_err(failed)?.is_file() {
-            return Err(failed(io::Error::other("not a regular file")));
-        }
-        let mut text = String::new();
-        let most = SOURCE_LIMIT as u64 + 1;
-        file.take(most).read_to_string(&mut text).map_err(failed)?;
-        if text.len() as u64 == most {
-            return Err(LibraryError::TooLong(text.len()));
-        }
-        Ok(Some(text))
+    fn stored(&self, name: &str) -> Result<Option<Stored>, LibraryError> {
+        read_whole(&self.dir.join(file_name(name)))
     }
 
     /// One save at a time, among all processes.
@@ -155,20 +156,34 @@ impl Library {
         let locked = open.and_then(|file| file.lock().map(|()| file));
         locked.map_err(|cause| LibraryError::Io { path, cause })
     }
+}
 
-    /// Puts a former version into `history/`, and drops the oldest.
-    fn keep(&self, name: &str, text: &str) -> Result<(), LibraryError> {
-        let dir = self.dir.join("history");
-        make_dir(&dir)?;
-        let mut versions = versions(&dir, name).map_err(|cause| LibraryError::Io { path: dir.clone(), cause })?;
-        let next = versions.last().map_or(1, |(number, _)| number.saturating_add(1));
-        write_whole(&dir, &format!("{name}.{next:06}{ENDING}"), text)?;
-        let surplus = (versions.len() + 1).saturating_sub(VERSIONS);
-        for (_, path) in versions.drain(..surplus) {
-            fs::remove_file(&path).map_err(|cause| LibraryError::Io { path, cause })?;
-        }
-        Ok(())
+/// A file of the library.
+struct Stored {
+    text: String,
+    saved_at: Option<SystemTime>,
+}
+
+/// A template's file. A link is not followed, a pipe not waited for.
+fn read_whole(path: &Path) -> Result<Option<Stored>, LibraryError> {
+    let failed = |cause| LibraryError::Io { path: path.to_owned(), cause };
+    let flags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).bits().cast_signed();
+    let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
+        Ok(file) => file,
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(cause) => return Err(failed(cause)),
+    };
+    let about = file.metadata().map_err(failed)?;
+    if !about.is_file() {
+        return Err(failed(io::Error::other("not a regular file")));
     }
+    let mut text = String::new();
+    let most = SOURCE_LIMIT as u64 + 1;
+    file.take(most).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 == most {
+        return Err(LibraryError::TooLong(text.len()));
+    }
+    Ok(Some(Stored { text, saved_at: about.modified().ok() }))
 }
 
 fn is_name(name: &str) -> bool {
@@ -180,8 +195,8 @@ fn file_name(name: &str) -> String {
     format!("{name}{ENDING}")
 }
 
-fn built_in(name: &str) -> Option<String> {
-    BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned())
+fn built_in(name: &str) -> Option<&'static str> {
+    BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
 }
 
 fn make_dir(dir: &Path) -> Result<(), LibraryError> {
@@ -189,27 +204,14 @@ fn make_dir(dir: &Path) -> Result<(), LibraryError> {
     made.map_err(|cause| LibraryError::Io { path: dir.to_owned(), cause })
 }
 
-/// The kept versions of a template, oldest first.
-fn versions(dir: &Path, name: &str) -> io::Result<Vec<(u32, PathBuf)>> {
-    let mut out = vec![];
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        let file_name = entry.file_name();
-        let number =
-            file_name.to_str().and_then(|file| file.strip_suffix(ENDING)?.strip_prefix(name)?.strip_prefix('.'));
-        if let Some(number) = number.and_then(|number| number.parse().ok()) {
-            out.push((number, entry.path()));
-        }
-    }
-    out.sort_unstable();
-    Ok(out)
-}
-
 /// The file is the old one or the new one, also after a crash: written beside, synced, renamed.
-fn write_whole(dir: &Path, name: &str, text: &str) -> Result<(), LibraryError> {
+fn write_whole(dir: &Path, name: &str, text: &str, at: Option<SystemTime>) -> Result<(), LibraryError> {
     let write = || -> io::Result<()> {
         let mut file = tempfile::Builder::new().prefix(".saving-").tempfile_in(dir)?;
         file.write_all(text.as_bytes())?;
+        if let Some(at) = at {
+            file.as_file().set_modified(at)?;
+        }
         file.as_file().sync_all()?;
         file.persist(dir.join(name)).map_err(|error| error.error)?;
         File::open(dir)?.sync_all()
@@ -265,22 +267,6 @@ mod tests {
         assert!(matches!(library.save("plain", "three", None), Err(LibraryError::Exists(_))));
         assert!(matches!(library.save("gone", "three", Some("x")), Err(LibraryError::Changed(_))));
         assert_eq!(library.read("a").expect("text"), "two");
-    }
-
-    #[test]
-    fn the_last_twenty_versions_are_kept() {
-        let (_dir, library) = library();
-        library.save("a", "0", None).expect("saved");
-        library.save("a-b", "other", None).expect("saved");
-        for n in 1..=30 {
-            library.save("a", &n.to_string(), Some(&(n - 1).to_string())).expect("saved");
-        }
-
-        let kept = versions(&library.dir.join("history"), "a").expect("history");
-
-        assert_eq!(kept.len(), VERSIONS);
-        let text = |at: usize| fs::read_to_string(&kept[at].1).expect("text");
-        assert_eq!((text(0), text(19)), ("10".to_owned(), "29".to_owned()));
     }
 
     #[test]

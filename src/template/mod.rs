@@ -16,6 +16,7 @@ mod machine;
 mod patience;
 mod render;
 mod renderer;
+mod samples;
 mod worker;
 
 pub use cases::{Case, Cases};
@@ -25,6 +26,7 @@ pub use library::{Library, LibraryError};
 pub use machine::Made;
 pub use render::{Job, render_here, render_within};
 pub use renderer::{Rendered, Renderer};
+pub use samples::{sample, samples};
 pub use worker::worker;
 
 use std::time::Duration;

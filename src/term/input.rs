@@ -3,10 +3,13 @@
 use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Condvar, Mutex, PoisonError},
     thread,
+    time::Duration,
 };
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use rustix::process::{Signal, getpid, kill_process};
 use tokio::sync::mpsc;
 
 use crate::core::keys::{Chord, Key};
@@ -24,14 +27,74 @@ pub enum Input {
     FocusLost,
 }
 
+/// How long the keyboard's thread may take to let go.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The thread that reads the keyboard. While it is held it reads nothing, so that another program gets the keys.
+#[derive(Debug, Clone, Default)]
+pub struct Keyboard(Arc<(Mutex<Hold>, Condvar)>);
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Hold {
+    #[default]
+    Free,
+    Asked,
+    Held,
+}
+
+/// As long as this lives, nothing is read.
+#[derive(Debug)]
+pub struct Held(Keyboard);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.set(Hold::Free);
+    }
+}
+
+impl Keyboard {
+    fn set(&self, hold: Hold) {
+        let (state, changed) = &*self.0;
+        *state.lock().unwrap_or_else(PoisonError::into_inner) = hold;
+        changed.notify_all();
+    }
+
+    /// Waits until the thread reads no more; `None` when it does not let go.
+    pub fn hold(&self) -> Option<Held> {
+        self.set(Hold::Asked);
+        // crossterm waits for the keyboard without an end, and wakes for nothing else but this.
+        let _ = kill_process(getpid(), Signal::WINCH);
+        let (state, changed) = &*self.0;
+        let state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = changed.wait_timeout_while(state, PATIENCE, |hold| *hold == Hold::Asked);
+        let is_held = *waited.unwrap_or_else(PoisonError::into_inner).0 == Hold::Held;
+        let held = Held(self.clone());
+        is_held.then_some(held)
+    }
+
+    /// The thread itself: waits here while it is to be held.
+    fn pass(&self) {
+        let (state, changed) = &*self.0;
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        if *state == Hold::Asked {
+            *state = Hold::Held;
+            changed.notify_all();
+            drop(changed.wait_while(state, |hold| *hold == Hold::Held));
+        }
+    }
+}
+
 /// Reads the keyboard on a thread of its own, as long as the receiver lives. The channel closes when
 /// reading is not possible any more.
 ///
 /// Not on the runtime: crossterm 0.29 never comes back from reading a terminal that was hung up
 /// (crossterm#793), and a runtime waits for its workers when it ends.
-pub fn read(to: mpsc::Sender<Input>) -> io::Result<()> {
+pub fn read(to: mpsc::Sender<Input>) -> io::Result<Keyboard> {
+    let keyboard = Keyboard::default();
+    let held = keyboard.clone();
     thread::Builder::new().name("keyboard".into()).spawn(move || {
         loop {
+            held.pass();
             // A sequence that crossterm's parser does not survive (`ESC [ 0 ; 0 R`) costs that sequence only.
             let input = match catch_unwind(AssertUnwindSafe(crossterm::event::read)) {
                 Ok(Ok(event)) => translate(&event),
@@ -43,7 +106,7 @@ pub fn read(to: mpsc::Sender<Input>) -> io::Result<()> {
             }
         }
     })?;
-    Ok(())
+    Ok(keyboard)
 }
 
 /// An event of the terminal, if it is one of ours.
@@ -155,6 +218,26 @@ mod tests {
         assert_eq!(pressed(KeyCode::Insert, KeyModifiers::NONE), None);
         let released = KeyEvent::new_with_kind(KeyCode::Char('a'), KeyModifiers::NONE, KeyEventKind::Release);
         assert_eq!(translate(&Event::Key(released)), None);
+    }
+
+    #[test]
+    fn a_keyboard_that_does_not_let_go_is_not_held_and_one_that_does_goes_on_afterwards() {
+        let keyboard = Keyboard::default();
+        assert!(keyboard.hold().is_none());
+
+        let (reader, (passed, seen)) = (keyboard.clone(), std::sync::mpsc::channel());
+        let thread = thread::spawn(move || {
+            while passed.send(()).is_ok() {
+                reader.pass();
+            }
+        });
+        let held = keyboard.hold().expect("held");
+        while seen.try_recv().is_ok() {}
+        assert!(seen.try_recv().is_err(), "it stands still");
+        drop(held);
+        assert!(seen.recv_timeout(PATIENCE).is_ok(), "it goes on");
+        drop(seen);
+        thread.join().expect("thread");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use std::io;
 use ratatui::Frame;
 
 pub use fitness::{Unfit, check, colour_wanted};
-pub use input::{Input, read, translate};
+pub use input::{Input, Keyboard, read, translate};
 pub use watch::{Ending, Urgent, insist, watch_hangup, watch_signals};
 
 use notices::Kind;
@@ -35,6 +35,8 @@ pub struct Terminal {
     kind: Kind,
     /// The sequence of the title that the window has.
     title: Option<Vec<u8>>,
+    /// Another program draws on it.
+    lent: bool,
     _hook: Hook,
 }
 
@@ -47,7 +49,7 @@ impl Terminal {
         let screen = ratatui::Terminal::new(Painter::new(Stdout, colour))?;
         let hook = Hook::install(broke);
         modes::enter()?;
-        Ok(Self { screen, kind: Kind::of_environment(), title: None, _hook: hook })
+        Ok(Self { screen, kind: Kind::of_environment(), title: None, lent: false, _hook: hook })
     }
 
     /// Columns and rows, as far as they are drawn on.
@@ -73,15 +75,19 @@ impl Terminal {
         modes::write(notices::BELL)
     }
 
-    /// Has the desktop show `text`, where the terminal knows how (OSC 9 or OSC 777).
+    /// Has the desktop show `text`, where the terminal knows how (OSC 9 or OSC 777). While another program draws, only
+    /// the bell can be heard: a longer sequence could fall into the middle of one of its own.
     pub fn notify(&mut self, text: &Shown) -> io::Result<()> {
+        if self.lent {
+            return self.ring();
+        }
         notices::notification(text, &self.kind).map_or(Ok(()), |bytes| modes::write(&bytes))
     }
 
     /// Gives the window a title (OSC 2), until the terminal is given back.
     pub fn set_title(&mut self, text: &Shown) -> io::Result<()> {
         self.title = notices::title(text, &self.kind);
-        self.write_title()
+        if self.lent { Ok(()) } else { self.write_title() }
     }
 
     fn write_title(&self) -> io::Result<()> {
@@ -94,6 +100,25 @@ impl Terminal {
         modes::leave();
         // SIGSTOP: our own handler for SIGTSTP stays in place, and an orphaned process group cannot ignore it.
         rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
+        self.enter_again()
+    }
+
+    /// Gives the terminal to another program, until [`Terminal::take_back`]. The keyboard must be held by then.
+    pub fn lend(&mut self) {
+        self.lent = true;
+        modes::leave();
+    }
+
+    /// Takes the terminal over again, however the other program left it; the next frame is drawn in full.
+    pub fn take_back(&mut self) -> io::Result<()> {
+        modes::restore_settings();
+        self.lent = false;
+        self.enter_again()?;
+        modes::discard_input();
+        Ok(())
+    }
+
+    fn enter_again(&mut self) -> io::Result<()> {
         modes::enter()?;
         self.write_title()?;
         self.screen.backend_mut().forget();

@@ -87,6 +87,11 @@ pub(super) fn discard_output() {
     let _ = tcflush(rustix::stdio::stdout(), QueueSelector::OFlush);
 }
 
+/// Throws away what came in and nobody read: answers of the terminal to another program would be taken for keys.
+pub(super) fn discard_input() {
+    let _ = tcflush(rustix::stdio::stdin(), QueueSelector::IFlush);
+}
+
 /// All of `bytes`, past every buffer. Waits for a terminal that does not read.
 pub(super) fn write(mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {

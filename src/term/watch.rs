@@ -66,7 +66,10 @@ pub fn watch_signals(to: &mpsc::Sender<Urgent>) -> io::Result<()> {
         let to = to.clone();
         tokio::spawn(async move {
             while signals.recv().await.is_some() {
-                if let Urgent::End(ending) = urgent {
+                // While another program has the terminal, an interrupt is for that one.
+                if let Urgent::End(ending) = urgent
+                    && modes::held()
+                {
                     insist(ending.exit_code());
                 }
                 if to.send(urgent).await.is_err() {

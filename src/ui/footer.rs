@@ -136,7 +136,6 @@ fn hints(model: &Model) -> Vec<Hint> {
         return hints;
     }
     let in_list = |action: &Action| match action {
-        Action::Save | Action::PickDelivery => false,
         action if webhooks::is_for_opened(*action) => false,
         Action::Open => model.view != View::OnCall || oncall::opens(model).is_some(),
         _ => true,

@@ -1,18 +1,34 @@
 //! The templates view: the list, and one template open in an editor with a live preview. Unsaved text
 //! is kept by the template's name until the person saves or discards it.
 
+pub mod areas;
+mod changes;
+pub mod complete;
+pub mod context;
+pub mod drafts;
 pub mod editor;
+pub mod fields;
 mod hidden;
+pub mod history;
 mod keys;
+pub mod opening;
+pub mod pairs;
+pub mod preview;
+mod saving;
+pub mod search;
 pub mod source;
+pub mod syntax;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use ratatui::layout::Rect;
 
 use crate::{
     core::{keys::Chord, template::TemplateSummary, text::Shown},
-    proto::{Answer, Request, RequestId},
+    proto::{Answer, RequestId},
 };
 
 use super::{
@@ -21,9 +37,14 @@ use super::{
     keys::Action,
     list::{Cursor, Step},
     typing::TypedLine,
-    wait::Wait,
 };
+use complete::Asked;
+use context::Context;
+use drafts::{Differs, Disk, DraftId, FoundDrafts, KeptDraft, When, flush};
 use editor::{Draft, Editor};
+use history::{History, Took};
+use opening::{Opening, Then, create, discard, open, open_selected, opened, put_back, restore};
+use saving::{Saving, restored_version, save, saved, saved_words, tell_saved};
 use source::Source;
 
 /// Lines above the list: what it is.
@@ -41,23 +62,19 @@ pub struct State {
     pub(crate) editor: Option<Editor>,
     /// What the next preview is rendered on.
     pub(crate) source: Source,
+    /// What a template can name there.
+    pub(crate) context: Context,
+    /// Unsaved text and what is stored meanwhile, when the person is to choose.
+    pub(crate) differs: Option<Differs>,
     drafts: BTreeMap<String, Draft>,
+    /// What earlier consoles left unsaved, the newest first.
+    found: Vec<(DraftId, KeptDraft)>,
+    /// Templates that are edited in other consoles of this person.
+    elsewhere: BTreeSet<String>,
+    disk: Disk,
     /// The last thing this view said: gone with the next key, while other news stay.
     said: Option<Shown>,
     saving: Option<Saving>,
-}
-
-#[derive(Debug)]
-pub struct Opening {
-    pub wait: Wait,
-    pub name: String,
-}
-
-#[derive(Debug)]
-struct Saving {
-    wait: Wait,
-    name: String,
-    text: String,
 }
 
 /// A line of the list.
@@ -67,16 +84,36 @@ pub struct Row<'a> {
     /// `None`: not saved yet.
     pub summary: Option<&'a TemplateSummary>,
     pub unsaved: bool,
+    /// When an earlier console kept unsaved text of it.
+    pub kept_at: Option<Timestamp>,
+    /// Another console of this person has unsaved text of it.
+    pub elsewhere: bool,
 }
 
 impl State {
     /// The templates with text that is not saved, by name.
     pub fn unsaved(&self) -> Vec<&str> {
         let open = self.editor.as_ref().filter(|editor| editor.is_unsaved()).map(|editor| editor.name.as_str());
-        let mut names: Vec<_> = self.drafts.keys().map(String::as_str).chain(open).collect();
+        let differs = self.differs.as_ref().map(|differs| differs.name.as_str());
+        let mut names: Vec<_> = self.drafts.keys().map(String::as_str).chain(open).chain(differs).collect();
         names.sort_unstable();
         names.dedup();
         names
+    }
+
+    /// Whether there is text of it that is not saved, also from an earlier console.
+    pub(super) fn has_draft(&self, name: &str) -> bool {
+        self.drafts.contains_key(name) || self.found.iter().any(|(_, draft)| draft.name == name)
+    }
+
+    /// Whether unsaved text is on disk, or will be before the end.
+    pub fn keeps_drafts(&self) -> bool {
+        self.disk.works
+    }
+
+    /// Whether something was typed that is not on disk yet.
+    pub fn is_behind(&self) -> bool {
+        self.disk.is_behind()
     }
 
     /// Whether text typed here is on its way to the server.
@@ -89,13 +126,17 @@ impl State {
 pub(crate) fn rows(model: &Model) -> Vec<Row<'_>> {
     let state = &model.templates;
     let words = state.filter.words();
-    let known = model.board.templates.iter().map(|summary| Row {
-        name: &summary.name,
-        summary: Some(summary),
-        unsaved: state.drafts.contains_key(&summary.name),
-    });
+    let row = |name, summary| Row {
+        name,
+        summary,
+        unsaved: state.drafts.contains_key(name),
+        kept_at: state.found.iter().find(|(_, draft)| draft.name == *name).map(|(_, draft)| draft.at),
+        elsewhere: state.elsewhere.contains(name),
+    };
+    let known = model.board.templates.iter().map(|summary| row(&summary.name, Some(summary)));
     let is_new = |name: &&String| model.board.templates.iter().all(|summary| summary.name != **name);
-    let new = state.drafts.keys().filter(is_new).map(|name| Row { name, summary: None, unsaved: true });
+    let left: BTreeSet<_> = state.drafts.keys().chain(state.found.iter().map(|(_, draft)| &draft.name)).collect();
+    let new = left.into_iter().filter(is_new).map(|name| row(name, None));
     known.chain(new).filter(|row| words.admit(&[row.name])).collect()
 }
 
@@ -104,7 +145,8 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     match action {
         Action::Filter => model.templates.filter.open(),
         Action::NewTemplate => model.templates.naming = Some(TypedLine::default()),
-        Action::Open => return open_selected(model),
+        Action::Open => return open_selected(model, Then::Edit),
+        Action::ShowVersions => return open_selected(model, Then::ShowVersions),
         Action::Back => back(model),
         _ => {
             if let Some(by) = Step::of(action) {
@@ -128,6 +170,46 @@ pub(super) fn typed(model: &mut Model, chord: Chord) -> Option<Vec<Effect>> {
     Some(effects)
 }
 
+/// Time went on.
+pub(super) fn ticked(model: &mut Model) -> Vec<Effect> {
+    flush(model, When::Due)
+}
+
+/// The console ends: what is typed goes to disk now.
+pub(super) fn ended(model: &mut Model) -> Vec<Effect> {
+    flush(model, When::Now)
+}
+
+/// What earlier consoles left behind.
+pub(super) fn found(model: &mut Model, found: FoundDrafts) -> Vec<Effect> {
+    drafts::found(model, found);
+    settle(model)
+}
+
+/// What became of an [`Effect::KeepDraft`].
+pub(super) fn kept(model: &mut Model, id: &DraftId, result: Result<(), String>) {
+    drafts::written(model, id, result);
+}
+
+/// The person's own editor is done with the text of a template.
+pub(super) fn edited(model: &mut Model, name: &str, edited: Result<String, Shown>) -> Vec<Effect> {
+    model.templates.disk.returned();
+    let Some(editor) = model.templates.editor.as_mut().filter(|editor| editor.name == name) else { return vec![] };
+    match edited {
+        Ok(text) => {
+            let hidden = editor.replace_all(&text);
+            if hidden > 0 {
+                let text = format!("taken over without {}", keys::hidden_words(hidden));
+                tell(model, NoticeKind::Bad, &text);
+            }
+        }
+        Err(cause) => tell(model, NoticeKind::Bad, &format!("nothing was changed: {cause}")),
+    }
+    let mut effects = settle(model);
+    effects.extend(flush(model, When::Now));
+    effects
+}
+
 /// Pasted text; `false`: nothing is being typed here.
 pub(super) fn pasted(model: &mut Model, text: &str) -> bool {
     keys::pasted(model, text)
@@ -137,22 +219,49 @@ pub(super) fn pasted(model: &mut Model, text: &str) -> bool {
 pub(super) fn answered(model: &mut Model, id: RequestId, answer: &Result<Answer, String>) -> Option<Vec<Effect>> {
     let state = &mut model.templates;
     if let Some(opening) = state.opening.take_if(|opening| opening.wait.is(id)) {
-        opened(model, opening.name, answer);
+        opened(model, opening, answer);
     } else if let Some(saving) = state.saving.take_if(|saving| saving.wait.is(id)) {
-        saved(model, saving, answer);
+        let effects = saved(model, saving, answer);
+        return Some([effects, settle(model)].concat());
+    } else if state.context.take(id, answer) {
+        suggest_again(model);
     } else {
-        let editor = state.editor.as_mut()?;
-        editor.preview.asked.take_if(|wait| wait.is(id))?;
-        editor.preview.last = Some(match answer {
-            Ok(Answer::Preview { preview }) => Ok(preview.clone()),
-            other => Err(Shown::line(why(other))),
-        });
-        let (name, text) = (editor.name.clone(), editor.base.clone());
-        if state.said.as_ref().is_some_and(|said| said.as_str() == saved_words(&name)) {
-            tell_saved(model, &name, text.as_deref().unwrap_or_default());
-        }
+        answered_editor(model, id, answer)?;
     }
     Some(settle(model))
+}
+
+fn answered_editor(model: &mut Model, id: RequestId, answer: &Result<Answer, String>) -> Option<()> {
+    let editor = model.templates.editor.as_mut()?;
+    if editor.pick.as_mut().is_some_and(|pick| pick.answered(id, answer)) {
+        return Some(());
+    }
+    if let Some(took) = editor.history.as_mut().and_then(|history| history::take(history, id, answer)) {
+        match took {
+            Took::Shown => {}
+            Took::Restored(version, text) => restored_version(model, version, &text),
+            Took::Refused(cause) => tell(model, NoticeKind::Bad, &format!("nothing was restored: {cause}")),
+        }
+        return Some(());
+    }
+    if !editor.preview.take(id, answer) {
+        return None;
+    }
+    let (name, text) = (editor.name.clone(), editor.base.clone());
+    let said = &model.templates.said;
+    if said.as_ref().is_some_and(|said| said.as_str() == saved_words(&name)) {
+        tell_saved(model, &name, text.as_deref().unwrap_or_default());
+    }
+    Some(())
+}
+
+/// The fields are known now: suggestions that were made without them are made again.
+fn suggest_again(model: &mut Model) {
+    let Some(mut editor) = model.templates.editor.take() else { return };
+    if editor.suggesting {
+        keys::complete(model, &mut editor, Asked::ByTyping);
+    }
+    model.templates.editor = Some(editor);
 }
 
 /// A request went out and no answer came; `None`: not asked here. What only reads is told like a refusal,
@@ -173,8 +282,8 @@ pub(super) fn unanswered(model: &mut Model, id: RequestId, why: &str) -> Option<
 
 /// The link stands anew: what could not be asked is asked now.
 pub(super) fn attached(model: &mut Model) {
-    if let Some(preview) = model.templates.editor.as_mut().map(|editor| &mut editor.preview) {
-        preview.wanted |= matches!(preview.last, Some(Err(_)));
+    if let Some(editor) = &mut model.templates.editor {
+        editor.preview.again();
     }
 }
 
@@ -189,8 +298,11 @@ fn why(answer: &Result<Answer, String>) -> &str {
 /// The link broke: what was asked will not be answered.
 pub(super) fn detached(model: &mut Model) {
     let state = &mut model.templates;
-    if let Some(preview) = state.editor.as_mut().map(|editor| &mut editor.preview) {
-        preview.wanted |= preview.asked.take().is_some();
+    state.context.detached();
+    if let Some(editor) = &mut state.editor {
+        editor.preview.again();
+        editor.pick.iter_mut().for_each(source::Pick::detached);
+        editor.history.iter_mut().for_each(History::detached);
     }
     let opening = state.opening.take();
     if let Some(saving) = state.saving.take() {
@@ -220,36 +332,65 @@ pub(super) fn settle(model: &mut Model) -> Vec<Effect> {
     let height = list_height(model);
     model.templates.cursor.settle(&names, height);
     model.templates.cursor.select_first_if_none(&names);
+    let mut effects = settle_editor(model);
+    settle_differs(model);
+    effects.extend(flush(model, When::Due));
+    effects
+}
+
+fn settle_editor(model: &mut Model) -> Vec<Effect> {
     let Some(mut editor) = model.templates.editor.take() else { return vec![] };
+    let mut effects = vec![];
     if let Some(pick) = &mut editor.pick {
-        pick.settle(model, keys::pick_height(model));
+        effects.extend(pick.settle(model, keys::pick_height(model)));
     }
-    let effects = render(model, &mut editor);
+    if let Some(mut history) = editor.history.take() {
+        settle_history(model, &editor, &mut history);
+        effects.extend(history::ask(model, &editor.name, &mut history));
+        editor.history = Some(history);
+    }
+    effects.extend(preview(model, &mut editor));
+    if editor.tree.is_some() || editor.suggests() {
+        effects.extend(context::ask(model));
+    }
+    if let (Some(tree), Some(root)) = (&mut editor.tree, model.templates.context.field(&model.templates.source)) {
+        tree.settle(root, keys::tree_height(model));
+    }
+    editor.find_pair();
     keep_in_sight(model, &mut editor);
     model.templates.editor = Some(editor);
     effects
 }
 
-/// Asks for the preview when the text is another and no answer is waited for: of the texts in between, only
-/// the newest is rendered.
-fn render(model: &mut Model, editor: &mut Editor) -> Vec<Effect> {
-    let now = model.now;
-    let lost = editor.preview.asked.take_if(|wait| wait.overdue(now)).is_some();
-    if editor.preview.asked.is_some() || !(editor.preview.wanted || lost) {
-        return vec![];
-    }
-    let request = Request::Render { text: editor.text(), delivery: model.templates.source.delivery() };
-    editor.preview.wanted = true;
-    let Some((wait, effect)) = Wait::ask(model, request) else { return vec![] };
-    editor.preview.asked = Some(wait);
-    editor.preview.wanted = false;
-    vec![effect]
+fn preview(model: &mut Model, editor: &mut Editor) -> Vec<Effect> {
+    let mut preview = std::mem::take(&mut editor.preview);
+    let effects = preview.ask(model, || editor.text(), editor.base.as_deref());
+    editor.preview = preview;
+    effects
+}
+
+fn settle_history(model: &Model, editor: &Editor, history: &mut History) {
+    let at = areas::history_areas(filter::body(model));
+    let lines = history.lines(&editor.text(), at.difference.width.into()).len();
+    history::settle(history, lines, (at.list.height.into(), at.difference.height.into()));
+}
+
+fn settle_differs(model: &mut Model) {
+    let page = usize::from(areas::differs_area(filter::body(model)).height);
+    let Some(differs) = &mut model.templates.differs else { return };
+    let lines = differs.lines(usize::from(model.size.0)).len();
+    differs.scroll = differs.scroll.min(lines.saturating_sub(page));
+}
+
+fn text_area(model: &Model) -> Rect {
+    areas::editor_areas(filter::body(model)).text
 }
 
 fn keep_in_sight(model: &Model, editor: &mut Editor) {
-    let area = editor::editor_areas(filter::body(model)).preview;
-    let lines = editor.preview.lines(area.width.into()).len();
-    editor.scroll = editor.scroll.min(lines.saturating_sub(area.height.into()));
+    let at = areas::editor_areas(filter::body(model));
+    let lines = editor.preview.lines(at.preview.width.into()).len();
+    editor.scroll = editor.scroll.min(lines.saturating_sub(at.preview.height.into()));
+    areas::keep_cursor_in_sight(editor, at.text);
 }
 
 fn list_height(model: &Model) -> usize {
@@ -260,95 +401,4 @@ fn step(model: &mut Model, by: Step) {
     let names: Vec<_> = rows(model).iter().map(|row| row.name.to_owned()).collect();
     let height = list_height(model);
     model.templates.cursor.step(by, &names, height);
-}
-
-fn open_selected(model: &mut Model) -> Vec<Effect> {
-    match model.templates.cursor.selected().cloned() {
-        Some(name) => open(model, name),
-        None => vec![],
-    }
-}
-
-/// Opens what was left unsaved, or asks the server for the text.
-fn open(model: &mut Model, name: String) -> Vec<Effect> {
-    if let Some(draft) = model.templates.drafts.get(&name).cloned() {
-        model.templates.opening = None;
-        model.templates.editor = Some(Editor::new(name, draft, 0));
-        return settle(model);
-    }
-    let waiting = |opening: &Opening| opening.name == name && !opening.wait.overdue(model.now);
-    if model.templates.opening.as_ref().is_some_and(waiting) {
-        return vec![];
-    }
-    let request = Request::Template { name: name.clone() };
-    let Some((wait, effect)) = Wait::ask_aloud(model, request) else { return vec![] };
-    model.templates.opening = Some(Opening { wait, name });
-    vec![effect]
-}
-
-fn opened(model: &mut Model, name: String, answer: &Result<Answer, String>) {
-    match answer {
-        Ok(Answer::Template { text, .. }) => {
-            let (draft, hidden) = Draft::of(text.clone());
-            model.templates.editor = Some(Editor::new(name, draft, hidden));
-        }
-        other => tell(model, NoticeKind::Bad, &format!("{name} was not opened: {}", why(other))),
-    }
-}
-
-/// Starts a template that does not exist yet.
-fn create(model: &mut Model, name: String) {
-    model.templates.opening = None;
-    model.templates.editor = Some(Editor::new(name, Draft::empty(), 0));
-}
-
-fn save(model: &mut Model, editor: &Editor) -> Vec<Effect> {
-    let now = model.now;
-    if editor.locked.is_some() {
-        tell(model, NoticeKind::Bad, "it has hidden characters and is only shown: c takes them out");
-        return vec![];
-    }
-    if !editor.is_unsaved() && !editor.is_new() {
-        tell(model, NoticeKind::Good, &format!("{}: nothing to save", editor.name));
-        return vec![];
-    }
-    if model.templates.saving.as_ref().is_some_and(|saving| !saving.wait.overdue(now)) {
-        return vec![];
-    }
-    let (name, text) = (editor.name.clone(), editor.text());
-    let request = Request::SaveTemplate { name: name.clone(), text: text.clone(), base: editor.base.clone() };
-    let Some((wait, effect)) = Wait::ask_aloud(model, request) else { return vec![] };
-    tell(model, NoticeKind::Working, &format!("saving {name}…"));
-    model.templates.saving = Some(Saving { wait, name, text });
-    vec![effect]
-}
-
-fn saved_words(name: &str) -> String {
-    format!("{name} is saved")
-}
-
-/// The server holds `text` now. A broken one is saved too, as one may want to go on tomorrow, but not in silence.
-fn tell_saved(model: &mut Model, name: &str, text: &str) {
-    let editor = model.templates.editor.as_ref().filter(|editor| editor.name == name && editor.text() == text);
-    match editor.and_then(|editor| editor.preview.wrong()) {
-        Some(wrong) => tell(model, NoticeKind::Bad, &format!("{}, but {wrong}", saved_words(name))),
-        None => tell(model, NoticeKind::Good, &saved_words(name)),
-    }
-}
-
-fn saved(model: &mut Model, saving: Saving, answer: &Result<Answer, String>) {
-    let Saving { name, text, .. } = saving;
-    let Ok(Answer::Saved { .. }) = answer else {
-        tell(model, NoticeKind::Bad, &format!("{name} was not saved: {}", why(answer)));
-        return;
-    };
-    tell_saved(model, &name, &text);
-    if let Some(editor) = model.templates.editor.as_mut().filter(|editor| editor.name == name) {
-        editor.saved(&text);
-    }
-    if let Some(draft) = model.templates.drafts.get_mut(&name) {
-        draft.base = Some(text.clone());
-        draft.clean.clone_from(&text);
-    }
-    model.templates.drafts.retain(|_, draft| draft.text != draft.clean);
 }

@@ -174,7 +174,7 @@ fn request(model: &Model, before: Option<DeliveryId>) -> Option<Request> {
     Some(Request::SearchDeliveries { query, before, limit: PAGE })
 }
 
-pub(super) fn clock(model: &Model) -> Clock<'_> {
+pub(crate) fn clock(model: &Model) -> Clock<'_> {
     Clock { now: model.now, zone: &model.zone }
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 pub use fields::{FIELDS, Field, reference};
 
-use super::{Event, EventType};
+use super::{Event, EventType, happening};
 use crate::core::{
     board::{AccountBoard, Board},
     delivery::{Decoded, DeliverySummary, Direction, Verdict},
@@ -160,16 +160,6 @@ pub struct Told {
     pub delivery: Option<DeliveryId>,
 }
 
-/// The name that all providers share for what `PagerDuty` calls `word`; its own where there is none.
-pub fn shared_name(word: &str) -> Option<EventType> {
-    EventType::new(match word {
-        "incident.triggered" => EventType::CREATED,
-        "incident.escalated" => EventType::TIMEOUT,
-        "incident.reassigned" | "incident.delegated" => EventType::HANDOFF,
-        own => own,
-    })
-}
-
 impl Event {
     /// What happened to `incident` as it stands now.
     pub fn new(told: Told, incident: &Incident, board: &Board) -> Self {
@@ -184,7 +174,7 @@ impl Event {
     /// What a delivery tells, as targets would be told of it; `None` where it names no incident.
     pub fn told_by(decoded: &Decoded, delivery: Option<DeliveryId>, board: &Board) -> Option<Self> {
         let key = decoded.incident.as_ref()?;
-        let kind = shared_name(decoded.event_type.as_str())?;
+        let kind = happening::name(decoded.event_type.as_str())?;
         let incident = incident_of(decoded, board);
         let at = decoded.occurred_at.or_else(|| incident.as_ref().map(|incident| incident.stamp.at))?;
         let told = Told { id: decoded.event_id.to_string(), kind, at, delivery };

@@ -11,37 +11,81 @@ use crate::{
         Link, Model,
         page::Tone,
         templates::{
-            editor::{Editor, PreviewLine, editor_areas, is_meant_as_json},
+            areas::editor_areas,
+            editor::Editor,
+            preview::{PreviewLine, Standing, is_meant_as_json},
+            search::Search,
             source::{Pick, Source},
+            syntax::{State, Token, tokens},
         },
         webhooks::incident_words,
     },
     core::{
         delivery::DeliverySummary,
+        diff,
         template::{Fault, Preview},
-        text::{Shown, columns, fit},
+        text::{Shown, ShownBody, columns, fit},
         words,
     },
 };
 
-use crate::ui::parts::{self, cell, span};
+use crate::ui::{
+    parts::{self, cell, span},
+    theme,
+};
+
+use super::{fields, history, text};
 
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect, editor: &Editor) {
     if let Some(pick) = &editor.pick {
         self::pick(model, frame, area, pick);
         return;
     }
+    if let Some(open) = &editor.history {
+        history::draw(model, frame, area, editor, open);
+        return;
+    }
     let at = editor_areas(area);
-    title(model, frame, at.title, editor);
-    frame.render_widget(&editor.area, at.text);
+    match editor.search.as_ref().filter(|search| search.typing && !editor.leaving) {
+        Some(search) => find(model, frame, at.title, editor, search),
+        None => title(model, frame, at.title, editor),
+    }
+    text::draw(model, frame, at.text, editor);
+    for warning in editor.preview.warnings() {
+        mark(model, frame, at.gutter, editor, warning, (Tone::Caution, "~"));
+    }
     if let Some(fault) = editor.preview.fault() {
-        mark(model, frame, at.gutter, editor, fault);
+        mark(model, frame, at.gutter, editor, fault, (Tone::Alarm, "!"));
     }
     for y in at.divider.top()..at.divider.bottom() {
         parts::line(frame, Rect { y, height: 1, ..at.divider }, Line::from(span(model, Tone::Faint, "│")));
     }
-    preview_title(model, frame, at.preview_title, editor);
-    preview(model, frame, at.preview, editor);
+    if let Some(tree) = &editor.tree {
+        fields::draw(model, frame, at.preview_title, at.preview, tree);
+    } else {
+        preview_title(model, frame, at.preview_title, editor);
+        preview(model, frame, at.preview, editor);
+    }
+    let room = Rect { height: area.bottom().saturating_sub(at.text.y), ..at.text };
+    text::suggestions(model, frame, at.text, room, editor);
+}
+
+/// What is looked for, and how often it is there.
+fn find(model: &Model, frame: &mut Frame<'_>, area: Rect, editor: &Editor, search: &Search) {
+    let hits = search.hits.len();
+    let found = match search.current(editor.cursor()) {
+        _ if search.line.is_empty() => String::new(),
+        Some(number) => format!("{number} of {hits}"),
+        None if hits == 0 => "not found".into(),
+        None => words::count(hits, "find", "finds"),
+    };
+    let tone = if hits == 0 { Tone::Caution } else { Tone::Faint };
+    let spans = vec![
+        span(model, Tone::Accent, "find "),
+        span(model, Tone::Strong, format!("{}▏", Shown::line(search.line.as_str()))),
+        span(model, tone, format!("  {found}")),
+    ];
+    parts::line(frame, area, Line::from(spans));
 }
 
 fn title(model: &Model, frame: &mut Frame<'_>, area: Rect, editor: &Editor) {
@@ -60,7 +104,7 @@ fn title(model: &Model, frame: &mut Frame<'_>, area: Rect, editor: &Editor) {
         Some(1) => span(model, Tone::Caution, "  ! 1 hidden character, only shown"),
         Some(n) => span(model, Tone::Caution, format!("  ! {n} hidden characters, only shown")),
         None if model.templates.is_saving(&editor.name) => span(model, Tone::Faint, "  saving…"),
-        None if editor.is_unsaved() => span(model, Tone::Caution, "  * unsaved"),
+        None if editor.is_unsaved() => span(model, Tone::Caution, unsaved(model, editor)),
         None if editor.is_new() => span(model, Tone::Faint, "  new"),
         None if !editor.saved && is_built_in(model, &editor.name) => span(model, Tone::Faint, "  built-in"),
         None => span(model, Tone::Faint, "  saved"),
@@ -68,31 +112,52 @@ fn title(model: &Model, frame: &mut Frame<'_>, area: Rect, editor: &Editor) {
     parts::line(frame, area, Line::from(spans));
 }
 
+/// Text that is not saved, and from when it is if an earlier console kept it.
+fn unsaved(model: &Model, editor: &Editor) -> String {
+    match editor.restored {
+        Some(at) => format!("  * unsaved, restored from {}", words::moment(at, model.now, &model.zone)),
+        None => "  * unsaved".into(),
+    }
+}
+
 fn is_built_in(model: &Model, name: &str) -> bool {
     model.board.templates.iter().any(|summary| summary.name == name && summary.built_in)
 }
 
-/// The mark beside the line that the fault is in, when that line is in sight.
-fn mark(model: &Model, frame: &mut Frame<'_>, gutter: Rect, editor: &Editor, fault: &Fault) {
-    let (top, _) = editor.area.scroll_offset();
-    let Some(row) = fault.line.checked_sub(1).and_then(|row| row.checked_sub(top.into())) else { return };
+/// The mark beside the line that a fault or a warning is in, when that line is in sight.
+fn mark(
+    model: &Model,
+    frame: &mut Frame<'_>,
+    gutter: Rect,
+    editor: &Editor,
+    fault: &Fault,
+    (tone, sign): (Tone, &'static str),
+) {
+    let line = usize::try_from(fault.line).ok();
+    let Some(row) = line.and_then(|line| line.checked_sub(editor.offset.0 + 1)) else { return };
     if let Ok(row) = u16::try_from(row)
         && row < gutter.height
     {
         let at = Rect { y: gutter.y + row, height: 1, ..gutter };
-        parts::line(frame, at, Line::from(span(model, Tone::Alarm, "!")));
+        parts::line(frame, at, Line::from(span(model, tone, sign)));
     }
 }
 
 /// What the preview is of, and whether it worked.
 fn preview_title(model: &Model, frame: &mut Frame<'_>, area: Rect, editor: &Editor) {
     let (tone, verdict) = verdict(model, editor);
-    let verdict = format!("Preview  {verdict}");
-    let room = usize::from(area.width).saturating_sub(columns(&verdict) + 2);
+    let standing = match editor.preview.standing() {
+        None | Some(Standing::Nothing) => String::new(),
+        Some(Standing::Asking) => ", comparing…".into(),
+        Some(Standing::Same) => ", = saved".into(),
+        Some(Standing::Different { new, gone }) => format!(", +{new} -{gone} to saved"),
+    };
+    let verdict = format!("  {verdict}{standing}");
+    let used = "Preview".len() + columns(&verdict) + 2;
+    let room = usize::from(area.width).saturating_sub(used);
     let source = fit(&format!("on {}", source_words(model, &model.templates.source)), room);
-    let (name, verdict) = verdict.split_at("Preview".len());
     let spans = vec![
-        span(model, Tone::Strong, name),
+        span(model, Tone::Strong, "Preview"),
         span(model, tone, verdict),
         span(model, Tone::Faint, format!("  {source}")),
     ];
@@ -129,9 +194,9 @@ fn verdict(model: &Model, editor: &Editor) -> (Tone, String) {
     }
 }
 
-fn source_words(model: &Model, source: &Source) -> String {
+pub(super) fn source_words(model: &Model, source: &Source) -> String {
     match source {
-        Source::Sample => "the built-in sample".into(),
+        Source::Sample(event_type) => format!("the sample {event_type}"),
         Source::Delivery(line) => format!(
             "{} of {}",
             line.event_type.as_ref().map_or("a delivery", Shown::as_str),
@@ -143,14 +208,32 @@ fn source_words(model: &Model, source: &Source) -> String {
 /// An old preview stays in sight, faint, until the new one is there.
 fn preview(model: &Model, frame: &mut Frame<'_>, area: Rect, editor: &Editor) {
     let current = editor.preview.is_current();
-    let tone = |tone| if current { tone } else { Tone::Faint };
     let lines = editor.preview.lines(area.width.into());
-    for (line, y) in lines.iter().skip(editor.scroll).zip(area.y..area.bottom()) {
+    lines_at(model, frame, area, lines.iter().skip(editor.scroll), current);
+}
+
+/// Lines of an output or a difference; faint when they are not of what is there now.
+pub(super) fn lines_at<'a>(
+    model: &Model,
+    frame: &mut Frame<'_>,
+    area: Rect,
+    lines: impl Iterator<Item = &'a PreviewLine<'a>>,
+    current: bool,
+) {
+    let tone = |tone| if current { tone } else { Tone::Faint };
+    let mut json = Json::default();
+    for (line, y) in lines.zip(area.y..area.bottom()) {
         let spans = match line {
-            PreviewLine::Output { text, marked } => vec![
-                if *marked { span(model, tone(Tone::Caution), "! ") } else { Span::raw("  ") },
-                span(model, tone(Tone::Plain), *text),
-            ],
+            PreviewLine::Output { line, from, to, marked } => {
+                let mut spans = vec![if *marked { span(model, tone(Tone::Caution), "! ") } else { Span::raw("  ") }];
+                if current {
+                    spans.extend(json.spans(model, line, *from, *to));
+                } else {
+                    spans.push(span(model, Tone::Faint, line.get(*from..*to).unwrap_or_default()));
+                }
+                spans
+            }
+            PreviewLine::Compared(line) => compared(model, *line, &tone),
             PreviewLine::Fault(text) => vec![Span::raw("  "), span(model, tone(Tone::Alarm), text.as_str())],
             PreviewLine::Warning(text) => {
                 vec![span(model, tone(Tone::Caution), "~ "), span(model, tone(Tone::Caution), text.as_str())]
@@ -161,26 +244,85 @@ fn preview(model: &Model, frame: &mut Frame<'_>, area: Rect, editor: &Editor) {
     }
 }
 
+fn compared(model: &Model, line: diff::Line<'_>, tone: &dyn Fn(Tone) -> Tone) -> Vec<Span<'static>> {
+    let (shade, text) = match line {
+        diff::Line::Same(text) => (Tone::Faint, text.to_owned()),
+        diff::Line::Gone(text) => (Tone::Alarm, text.to_owned()),
+        diff::Line::New(text) => (Tone::Calm, text.to_owned()),
+        diff::Line::Skipped(lines) => (Tone::Faint, words::count(lines, "equal line", "equal lines")),
+    };
+    // The text of a template is not cleaned, as it has to come back as it was.
+    vec![span(model, tone(shade), format!("{} {}", line.sign(), ShownBody::new(&text)))]
+}
+
+/// The colours of JSON, a line of which may be drawn in several pieces.
+#[derive(Default)]
+struct Json<'a> {
+    line: Option<&'a str>,
+    tokens: Vec<Token>,
+}
+
+impl<'a> Json<'a> {
+    fn spans(&mut self, model: &Model, line: &'a str, from: usize, to: usize) -> Vec<Span<'static>> {
+        if !self.line.is_some_and(|known| std::ptr::eq(known, line)) {
+            self.tokens.clear();
+            tokens(State::json(), line, &mut self.tokens);
+            self.line = Some(line);
+        }
+        let (mut out, mut at) = (vec![], from);
+        let text = |from: usize, to: usize| line.get(from..to).unwrap_or_default().to_owned();
+        let first = self.tokens.partition_point(|token| token.end <= from);
+        for token in self.tokens.iter().skip(first).take_while(|token| token.start < to) {
+            let (start, end) = (token.start.max(from), token.end.min(to));
+            out.push(Span::raw(text(at, start)));
+            out.push(Span::styled(text(start, end), theme::syntax(model, token.kind)));
+            at = end;
+        }
+        out.push(Span::raw(text(at, to)));
+        out
+    }
+}
+
 fn pick(model: &Model, frame: &mut Frame<'_>, area: Rect, pick: &Pick) {
     let at = crate::app::filter::list_areas(area, 1, &pick.filter);
-    let spans = vec![span(model, Tone::Strong, "Preview on which delivery?")];
+    let mut spans = vec![span(model, Tone::Strong, "Preview on which delivery?")];
+    spans.push(pick_remark(model, pick));
     parts::line(frame, at.title, Line::from(spans));
     let rows = pick.rows(model);
     for (source, y) in rows.iter().skip(pick.cursor.offset()).zip(at.rows.y..at.rows.bottom()) {
-        let selected = pick.cursor.selected() == Some(&source.id());
+        let selected = pick.cursor.selected() == Some(&source.subject());
         let mut spans = vec![parts::gutter(model, selected)];
         spans.extend(match source {
-            Source::Sample => vec![span(model, Tone::Plain, "the built-in sample")],
+            Source::Sample(event_type) => {
+                vec![span(model, Tone::Faint, cell("sample", 11)), span(model, Tone::Plain, *event_type)]
+            }
             Source::Delivery(line) => delivery(model, line, area.width.into()),
         });
         let line = parts::selected(Line::from(spans), selected);
         parts::line(frame, Rect { y, height: 1, ..at.rows }, line);
     }
-    if rows.is_empty() {
-        parts::remarks(model, frame, at.rows, &[(Tone::Plain, "No accepted delivery has these words.".into())]);
+    if rows.is_empty() && !pick.is_searching() {
+        let text = "No accepted delivery is found by this, and no sample.".into();
+        parts::remarks(model, frame, at.rows, &[(Tone::Plain, text)]);
     }
     let left = words::count(rows.len(), "choice", "choices");
     parts::filter(model, frame, at.filter, &pick.filter, &left);
+}
+
+/// What is wrong with the query, or whether the whole log is searched by now.
+fn pick_remark(model: &Model, pick: &Pick) -> Span<'static> {
+    if let Some(wrong) = &pick.wrong {
+        return span(model, Tone::Caution, format!("  ! {}", Shown::line(&wrong.to_string())));
+    }
+    if let Some(cause) = &pick.failed {
+        return span(model, Tone::Caution, format!("  ! only the loaded ones: {cause}"));
+    }
+    let words = match (pick.filter.is_set(), pick.is_searching()) {
+        (false, _) => "  type to search the log",
+        (true, true) => "  searching the log…",
+        (true, false) => "",
+    };
+    span(model, Tone::Faint, words)
 }
 
 fn delivery<'a>(model: &Model, line: &DeliverySummary, width: usize) -> Vec<Span<'a>> {

@@ -1,12 +1,16 @@
 //! The templates view: the list with the name of a new one being typed, or the editor.
 
 mod editor;
+mod fields;
+mod history;
+mod text;
 
 use ratatui::{Frame, layout::Rect, text::Line};
 
 use crate::{
     app::{
         Link, Model, filter,
+        keys::{BINDINGS, Scope},
         page::Tone,
         templates::{Row, TITLE, rows},
     },
@@ -26,29 +30,46 @@ pub(super) fn hints(model: &Model) -> Option<Vec<Hint>> {
     if model.templates.naming.is_some() {
         return Some(vec![("enter", "start"), ("esc", "back")]);
     }
+    if model.templates.differs.is_some() {
+        return Some(vec![("r", "restore"), ("d", "discard"), ("↑↓", "scroll"), ("esc", "later")]);
+    }
     let editor = model.templates.editor.as_ref()?;
     Some(if editor.leaving {
         vec![("y", "discard"), ("k", "keep for later"), ("esc", "stay")]
     } else if editor.pick.is_some() {
         vec![("enter", "choose"), ("↑↓", "select"), ("esc", "back")]
+    } else if let Some(history) = &editor.history {
+        if history.confirming {
+            vec![("y", "restore"), ("esc", "stay")]
+        } else {
+            vec![("r", "restore"), ("enter", "edit"), ("↑↓", "select"), ("pgdn", "scroll"), ("esc", "back")]
+        }
+    } else if editor.tree.is_some() {
+        vec![("enter", "put in"), ("←→", "fold"), ("↑↓", "select"), ("esc", "close")]
+    } else if editor.search.as_ref().is_some_and(|search| search.typing) {
+        vec![("enter", "next"), ("↑", "previous"), ("esc", "close")]
+    } else if editor.completion.is_some() {
+        vec![("enter", "take"), ("↑↓", "select"), ("esc", "close")]
     } else if editor.locked.is_some() {
         vec![("c", "take hidden characters out"), ("ctrl-d", "delivery"), ("esc", "back")]
     } else {
-        vec![
-            ("ctrl-s", "save"),
-            ("ctrl-d", "delivery"),
-            ("ctrl-u", "undo"),
-            ("ctrl-r", "redo"),
-            ("alt-↑↓", "scroll preview"),
-            ("esc", "back"),
-        ]
+        let mut out: Vec<_> = in_editor().collect();
+        out.push(("esc", "back"));
+        out
     })
 }
 
+/// The hints of the table that hold while a template is edited.
+fn in_editor() -> impl Iterator<Item = Hint> {
+    let shown = BINDINGS.iter().filter(|binding| binding.scope == Scope::Editor && !binding.hint.is_empty());
+    shown.map(|binding| (binding.keys[0], binding.hint))
+}
+
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
-    match &model.templates.editor {
-        Some(open) => editor::draw(model, frame, area, open),
-        None => list(model, frame, area),
+    match (&model.templates.differs, &model.templates.editor) {
+        (Some(differs), _) => history::differs(model, frame, area, differs),
+        (None, Some(open)) => editor::draw(model, frame, area, open),
+        (None, None) => list(model, frame, area),
     }
 }
 
@@ -100,7 +121,12 @@ fn line<'a>(model: &Model, row: &Row<'_>, names: usize, selected: bool) -> Line<
             .saved_at
             .map_or_else(|| "saved".into(), |at| format!("saved {}", words::moment(at, model.now, &model.zone))),
     };
-    let unsaved = if row.unsaved { "  * unsaved changes" } else { "" };
+    let unsaved = match (row.unsaved, row.kept_at, row.elsewhere) {
+        (true, ..) => "  * unsaved changes".to_owned(),
+        (false, Some(at), _) => format!("  * unsaved text of {}", words::moment(at, model.now, &model.zone)),
+        (false, None, true) => "  * unsaved in another console".into(),
+        (false, None, false) => String::new(),
+    };
     Line::from(vec![
         parts::gutter(model, selected),
         span(model, Tone::Plain, cell(Shown::line(row.name).as_str(), names)),

@@ -1,10 +1,14 @@
 //! The templates view, as a person sees it.
 
 use crate::{
-    app::{Effect, Event, Model, update},
+    app::{
+        Effect, Event, Model,
+        templates::drafts::{DraftId, FoundDrafts, KeptDraft},
+        update,
+    },
     core::{
         board::Board,
-        template::{Fault, Preview},
+        template::{Fault, Preview, TemplateHistory, TemplateVersion, Version},
         text::ShownBody,
     },
     proto::Answer,
@@ -222,11 +226,163 @@ fn nothing_breaks_at_any_size() {
         let mut model = attached(board(), 80, 24);
         press(&mut model, "4");
         open(&mut model, TEXT);
-        for steps in ["down end", "ctrl-d", "esc", "x esc", "k", "n"] {
+        for steps in [
+            "down end",
+            "{ {",
+            "esc ctrl-f x",
+            "esc ctrl-t",
+            "esc alt-v",
+            "esc ctrl-o ctrl-d",
+            "esc",
+            "x esc",
+            "k",
+            "n",
+        ] {
             press(&mut model, steps);
             update(&mut model, Event::Resized { width, height });
             screen(&model, width, height);
             update(&mut model, Event::Resized { width: 80, height: 24 });
         }
     }
+}
+
+fn fields() -> Answer {
+    let value = serde_json::json!({
+        "event": { "id": "01", "type": "incident.triggered", "time": "2025-06-10T02:17:30Z" },
+        "incident": { "title": "Disk 97 % full on db-3", "number": 2201, "assignees": [{ "name": "Alice Moreau" }] },
+        "raw": { "event": { "id": "01" } },
+    });
+    Answer::TemplateContext { context: Box::new(crate::core::field::Field::of(&value)) }
+}
+
+#[test]
+fn suggestions_stand_at_the_cursor() {
+    editing("editor_suggestions", &good(), |model| {
+        press(model, "down end enter");
+        let effects = type_text(model, "{{inc");
+        answer(model, &effects, Ok(fields()));
+        type_text(model, "ident.");
+        press(model, "down");
+    });
+    editing("editor_helpers", &good(), |model| {
+        press(model, "down down down down down down");
+        type_text(model, "{{#wi");
+    });
+}
+
+#[test]
+fn the_fields_stand_in_the_place_of_the_preview() {
+    editing("editor_fields", &good(), |model| {
+        let effects = press(model, "ctrl-t");
+        answer(model, &effects, Ok(fields()));
+        press(model, "down down down down down down down right down");
+    });
+    editing("editor_fields_asking", &good(), |model| drop(press(model, "ctrl-t")));
+    editing("editor_fields_failed", &good(), |model| {
+        let effects = press(model, "ctrl-t");
+        answer(model, &effects, Err("delivery 7 is not kept any more; choose another".into()));
+    });
+}
+
+#[test]
+fn what_is_found_and_what_belongs_together_is_marked() {
+    editing("editor_found", &good(), |model| {
+        press(model, "ctrl-f");
+        type_text(model, "event");
+        press(model, "enter");
+    });
+    editing("editor_not_found", &good(), |model| {
+        press(model, "ctrl-f");
+        type_text(model, "events");
+    });
+    editing("editor_selected", &good(), |model| drop(press(model, "down shift-down shift-right shift-right")));
+}
+
+#[test]
+fn the_output_beside_that_of_the_saved_text() {
+    let compared = |name: &str, saved: Preview| {
+        editing(name, &good(), |model| {
+            let effects = press(model, "ctrl-o");
+            answer(model, &effects, Ok(Answer::Preview { preview: saved.clone() }));
+        });
+    };
+    compared("editor_same", good());
+    compared("editor_different", rendered("{\n  \"text\": \"Disk full\",\n    \"to\": \"Alice Moreau\"\n}\n", Ok(())));
+    compared("editor_saved_gives_nothing", Preview::Broken(fault("there is no helper `eech`", 3, 4)));
+}
+
+fn versions(model: &mut Model) {
+    let version = |number, ago, by: Option<&str>| TemplateVersion {
+        number,
+        saved_at: Some(crate::ui::fixtures::ago(ago)),
+        by: by.map(shown),
+        bytes: 105,
+    };
+    let effects = press(model, "alt-v");
+    let former = vec![version(12, 90_000, Some("alice")), version(11, 900_000, None)];
+    let history = TemplateHistory { present: Some(version(0, 600, Some("bob"))), former, built_in: true };
+    let effects = answer(model, &effects, Ok(Answer::TemplateHistory { name: "chat".into(), history }));
+    let text = TEXT.replace("title", "summary").replace("\t\"to\"", "\t\"for\"");
+    let read = Answer::TemplateVersion { name: "chat".into(), version: Version::Number(12), text };
+    answer(model, &effects, Ok(read));
+}
+
+#[test]
+fn former_versions_and_what_is_different_since() {
+    editing("history", &good(), versions);
+    editing("history_confirming", &good(), |model| {
+        versions(model);
+        press(model, "r");
+    });
+    editing("history_asking", &good(), |model| drop(press(model, "alt-v")));
+    editing("history_none", &good(), |model| {
+        let effects = press(model, "alt-v");
+        let history = TemplateHistory { present: None, former: vec![], built_in: false };
+        answer(model, &effects, Ok(Answer::TemplateHistory { name: "chat".into(), history }));
+    });
+}
+
+fn kept_draft(model: &mut Model, base: &str) {
+    let text = TEXT.replace("title", "summary");
+    let draft = KeptDraft { name: "chat".into(), text, base: Some(base.into()), at: crate::ui::fixtures::ago(3600) };
+    let drafts = vec![(DraftId("chat.1".into()), draft)];
+    update(model, Event::FoundDrafts(FoundDrafts { drafts, elsewhere: vec!["night-mail".into()] }));
+}
+
+#[test]
+fn text_that_an_earlier_console_kept() {
+    at(&SIZES, "list_drafts", &board(), |model| {
+        kept_draft(model, TEXT);
+        press(model, "j");
+    });
+    at(&WITH_WIDE, "editor_restored", &board(), |model| {
+        kept_draft(model, TEXT);
+        let effects = open(model, TEXT);
+        answer(model, &effects, Ok(Answer::Preview { preview: good() }));
+    });
+    at(&WITH_WIDE, "draft_differs", &board(), |model| {
+        kept_draft(model, "another");
+        open(model, TEXT);
+    });
+}
+
+#[test]
+fn a_save_that_came_after_another() {
+    editing("save_differs", &good(), |model| {
+        let effects = type_text(model, "x");
+        answer(model, &effects, Ok(Answer::Preview { preview: good() }));
+        let effects = press(model, "ctrl-s");
+        let effects = answer(model, &effects, Err("`chat` was saved by somebody else meanwhile".into()));
+        let text = TEXT.replace("title", "summary");
+        answer(model, &effects, Ok(Answer::Template { name: "chat".into(), text }));
+    });
+}
+
+#[test]
+fn a_long_line_scrolls_sideways_and_wide_characters_and_tabs_keep_their_columns() {
+    at(&SIZES, "editor_sideways", &board(), |model| {
+        let text = format!("{{\n\t\"日本\": \"{}\"\n\t\t\"é\u{301}\"\n}}", "夜間バッチ ".repeat(20));
+        open(model, &text);
+        press(model, "down end");
+    });
 }

@@ -1,18 +1,24 @@
 //! What the templates view promises.
 
+mod aids;
+mod drafts;
+mod versions;
+
 use super::*;
 use crate::{
     app::{
         Event, View,
         fixtures::{answer, change, model, press, requests, type_text},
+        keys::{BINDINGS, Binding, Scope},
         update,
     },
     core::{
         board::Change,
         id::DeliveryId,
-        template::{Fault, Preview},
+        template::{Fault, Preview, Subject, Version},
         text::ShownBody,
     },
+    proto::Request,
 };
 
 fn templates() -> Model {
@@ -37,7 +43,7 @@ fn rendered(text: &str) -> Answer {
 }
 
 fn render(text: &str) -> Request {
-    Request::Render { text: text.into(), delivery: None }
+    Request::Render { text: text.into(), on: Subject::default() }
 }
 
 fn asked(effects: &[Effect]) -> Vec<Request> {
@@ -245,12 +251,15 @@ fn the_preview_is_rendered_on_the_delivery_that_was_picked() {
     answer(&mut model, &effects, Ok(rendered("t")));
     press(&mut model, "ctrl-d");
     let pick = model.templates.editor.as_ref().expect("open").pick.as_ref().expect("a list");
-    let ids: Vec<_> = pick.rows(&model).iter().filter_map(Source::delivery).map(|id| id.0).collect();
-    assert_eq!(ids, [6, 2, 1], "accepted ones only");
+    let rows = pick.rows(&model);
+    let subjects: Vec<_> = rows.iter().map(Source::subject).take(4).collect();
+    let accepted = [6, 2, 1].map(|id| Subject::Delivery(DeliveryId(id)));
+    assert_eq!(subjects[..3], accepted, "accepted ones only");
+    assert_eq!(subjects[3], Subject::Sample("incident.acknowledged".into()));
 
     type_text(&mut model, "annotated");
-    let effects = press(&mut model, "down enter");
-    assert_eq!(asked(&effects), [Request::Render { text: "t".into(), delivery: Some(DeliveryId(2)) }]);
+    let effects = press(&mut model, "enter");
+    assert_eq!(asked(&effects), [Request::Render { text: "t".into(), on: Subject::Delivery(DeliveryId(2)) }]);
     assert_eq!(open_text(&model), "t");
 }
 
@@ -259,7 +268,7 @@ fn leaving_the_list_of_deliveries_changes_nothing() {
     let (mut model, effects) = editing("t");
     answer(&mut model, &effects, Ok(rendered("t")));
     assert_eq!(press(&mut model, "ctrl-d down esc"), vec![]);
-    assert_eq!(model.templates.source, Source::Sample);
+    assert_eq!(model.templates.source, Source::default());
 }
 
 #[test]
@@ -428,6 +437,8 @@ fn the_keys_of_the_text_do_what_the_help_says() {
         ("shift-down ctrl-x", "three"),
         ("alt-> shift-up ctrl-x", "three"),
         ("alt-> alt-< x", "xone two\nthree"),
+        ("shift-down shift-right tab", "  one two\n  three"),
+        ("shift-down shift-right tab shift-tab", "one two\nthree"),
     ];
     let mut pressed = vec![];
     for (keys, expected) in cases {
@@ -436,7 +447,8 @@ fn the_keys_of_the_text_do_what_the_help_says() {
         assert_eq!(open_text(&model), expected, "{keys}");
         pressed.extend(keys.split(' '));
     }
-    let told = crate::app::keys::BINDINGS.iter().filter(|binding| binding.scope == crate::app::keys::Scope::Editor);
+    let of_the_text = |binding: &&Binding| binding.scope == Scope::Editor && binding.action == Action::Edit;
+    let told = BINDINGS.iter().filter(of_the_text);
     for key in told.flat_map(|binding| binding.keys) {
         assert!(pressed.contains(key), "{key} is not tried");
     }

@@ -1,40 +1,33 @@
-//! `dogwatch template`: render one on an event, or a file of cases.
+//! `dogwatch template render`: one on an event, or a file of cases.
 
 use std::{fs, path::PathBuf};
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::json;
 
-use super::{Exit, Failure, Outcome, Places, output, worker_command};
 use crate::{
+    cli::{Exit, Failure, Outcome, output, worker_command},
     core::{
         board::Board,
         id::AccountName,
-        template::{Fault, Preview},
+        template::{Fault, Preview, SAMPLES},
         text::Shown,
     },
     provider::pagerduty::Webhooks,
-    template::{self as templates, Cases, Delivered, Job, Library, Limits, Renderer},
+    template::{self as templates, Cases, Delivered, Job, Limits, Renderer},
 };
 
-#[derive(Subcommand)]
-pub(super) enum Command {
-    /// The templates: those that ship with dogwatch, and those saved.
-    List {
-        #[arg(long)]
-        json: bool,
-    },
-    /// Renders a template file on an event file (the body of a webhook), or each case of a file.
-    Render(RenderArgs),
-}
-
 #[derive(Args)]
-pub(super) struct RenderArgs {
-    #[arg(long, value_name = "FILE", required_unless_present = "cases", requires = "event")]
+pub(in crate::cli) struct RenderArgs {
+    #[arg(long, value_name = "FILE", required_unless_present = "cases")]
     template: Option<PathBuf>,
+    /// The body of a webhook.
     #[arg(long, value_name = "FILE", requires = "template")]
     event: Option<PathBuf>,
+    /// In its place a sample of this event type, such as incident.resolved.
+    #[arg(long, value_name = "TYPE", requires = "template", conflicts_with = "event")]
+    sample: Option<String>,
     /// Renders each case of this file, and prints a line of JSON for it: its id, and its output or error.
     #[arg(long, value_name = "FILE", conflicts_with = "template")]
     cases: Option<PathBuf>,
@@ -48,28 +41,25 @@ pub(super) struct RenderArgs {
     json: bool,
 }
 
-pub(super) async fn run(places: &Places, command: Command) -> Outcome {
-    match command {
-        Command::List { json } => list(places, json),
-        Command::Render(args) => match (&args.cases, &args.template, &args.event) {
-            (Some(cases), ..) => render_cases(cases, &args).await,
-            (None, Some(template), Some(event)) => render(template, event, &args).await,
-            _ => Err(Failure::new(Exit::Usage, "give --template and --event, or --cases")),
-        },
+pub(super) async fn run(args: RenderArgs) -> Outcome {
+    match (&args.cases, &args.template) {
+        (Some(cases), _) => render_cases(cases, &args).await,
+        (None, Some(template)) => render(template, &event(&args)?, &args).await,
+        (None, None) => Err(Failure::new(Exit::Usage, "give --template with --event or --sample, or --cases")),
     }
 }
 
-fn list(places: &Places, json: bool) -> Outcome {
-    let templates = Library::open(&places.state_dir()?.join("templates")).list()?;
-    if json {
-        output::json(&templates)?;
-    } else {
-        for template in templates {
-            let kind = if template.built_in { "built in" } else { "saved" };
-            output::line(&format!("{}  {kind}", template.name));
+/// The body of the delivery to render on.
+fn event(args: &RenderArgs) -> Result<Vec<u8>, Failure> {
+    match (&args.event, &args.sample) {
+        (Some(event), _) => read(event),
+        (None, Some(event_type)) => {
+            let unknown = || format!("there is no sample `{event_type}`; there are {}", SAMPLES.join(", "));
+            let body = templates::sample(event_type).ok_or_else(|| Failure::new(Exit::Usage, unknown()))?;
+            Ok(body.as_bytes().to_vec())
         }
+        (None, None) => Err(Failure::new(Exit::Usage, "give --event or --sample")),
     }
-    Ok(Exit::Done)
 }
 
 fn read(path: &PathBuf) -> Result<Vec<u8>, Failure> {
@@ -109,12 +99,11 @@ fn placed(fault: &Fault) -> String {
     }
 }
 
-async fn render(template: &PathBuf, event: &PathBuf, args: &RenderArgs) -> Outcome {
+async fn render(template: &PathBuf, body: &[u8], args: &RenderArgs) -> Outcome {
     let source = String::from_utf8(read(template)?)
         .map_err(|_| Failure::new(Exit::Failed, format!("{}: not UTF-8", template.display())))?;
     let account: AccountName = "example".parse().map_err(|e| Failure::new(Exit::Failed, e))?;
-    let body = read(event)?;
-    let delivered = Delivered { account: &account, id: None, body: &body };
+    let delivered = Delivered { account: &account, id: None, body };
     let context = templates::context(&delivered, &Webhooks, &Board::default());
     let renderer = renderer(args)?;
     let job = Job { now: args.now, ..Job::new(&source, &context) };

@@ -1,0 +1,205 @@
+//! Templates: read, saved with who did it, rendered for a preview, and their former versions.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{desk::Desk, people::Caller};
+use crate::{
+    core::{
+        board::Change,
+        delivery::Decode,
+        field::Field,
+        id::{AccountName, BadId, DeliveryId},
+        template::{Subject, Version},
+        text::Shown,
+    },
+    proto::Answer,
+    provider::pagerduty::Webhooks,
+    template::{self, Delivered},
+};
+
+impl Desk {
+    pub(super) fn template(&self, name: String) -> Result<Answer, String> {
+        let text = self.library.read(&name).map_err(|e| e.to_string())?;
+        Ok(Answer::Template { name, text })
+    }
+
+    pub(super) fn save_template(
+        &self,
+        caller: &Caller,
+        name: String,
+        text: &str,
+        base: Option<&str>,
+    ) -> Result<Answer, String> {
+        let by = self.saver(caller);
+        self.library.save_as(by.as_ref(), &name, text, base).map_err(|e| e.to_string())?;
+        self.saved(name)
+    }
+
+    pub(super) fn restore_template(
+        &self,
+        caller: &Caller,
+        name: String,
+        version: Version,
+        base: &str,
+    ) -> Result<Answer, String> {
+        let by = self.saver(caller);
+        self.library.restore(by.as_ref(), &name, version, base).map_err(|e| e.to_string())?;
+        self.saved(name)
+    }
+
+    fn saver(&self, caller: &Caller) -> Option<Shown> {
+        self.access(caller).actor().map(Shown::line)
+    }
+
+    fn saved(&self, name: String) -> Result<Answer, String> {
+        let templates = self.library.list().map_err(|e| e.to_string())?;
+        self.hub.publish(Change::Templates(templates));
+        Ok(Answer::Saved { name })
+    }
+
+    pub(super) fn template_history(&self, name: String) -> Result<Answer, String> {
+        let history = self.library.history(&name).map_err(|e| e.to_string())?;
+        Ok(Answer::TemplateHistory { name, history })
+    }
+
+    pub(super) fn template_version(&self, name: String, version: Version) -> Result<Answer, String> {
+        let text = self.library.version(&name, version).map_err(|e| e.to_string())?;
+        Ok(Answer::TemplateVersion { name, version, text })
+    }
+
+    pub(super) async fn preview(&self, text: &str, on: Subject) -> Result<Answer, String> {
+        let context = self.context_on(on).await?;
+        Ok(Answer::Preview { preview: self.renderer.preview(text, &context).await })
+    }
+
+    pub(super) async fn template_context(&self, on: Subject) -> Result<Answer, String> {
+        let context = self.context_on(on).await?;
+        // Cleaning a large delivery takes milliseconds, which other tasks should not wait for.
+        let field = tokio::task::spawn_blocking(move || Field::of(&context)).await.map_err(|e| e.to_string())?;
+        Ok(Answer::TemplateContext { context: Box::new(field) })
+    }
+
+    /// What a template sees when it is rendered on this.
+    async fn context_on(&self, on: Subject) -> Result<Value, String> {
+        match on {
+            Subject::Sample(event_type) => {
+                let body = template::sample(&event_type).ok_or_else(|| format!("there is no sample {event_type}"))?;
+                Ok(self.sample(&self.any_account()?, body))
+            }
+            Subject::Delivery(id) => self.context_of(id).await,
+        }
+    }
+
+    async fn context_of(&self, id: DeliveryId) -> Result<Value, String> {
+        let found = self.store.read(move |reader| reader.delivery(id)).await.map_err(|e| e.to_string())?;
+        let stored = found.ok_or_else(|| format!("delivery {id} is not kept any more; choose another"))?;
+        let account = stored.summary.account.ok_or_else(|| format!("delivery {id} belongs to no account"))?;
+        Ok(self.seen(&Delivered { account: &account, id: Some(id), body: &stored.body }))
+    }
+
+    /// How webhooks of an account are read, also of one that is not configured any more.
+    pub(super) fn decode(&self, account: &AccountName) -> Arc<dyn Decode> {
+        self.accounts.get(account).map_or_else(|| Arc::new(Webhooks) as Arc<dyn Decode>, |known| known.decode())
+    }
+
+    /// What a template sees of a delivery.
+    pub(super) fn seen(&self, delivered: &Delivered<'_>) -> Value {
+        let decode = self.decode(delivered.account);
+        self.hub.look(|board| template::context(delivered, &*decode, board))
+    }
+
+    /// The account that a sample event is said to be of.
+    fn any_account(&self) -> Result<AccountName, String> {
+        let first = self.accounts.all().keys().next().cloned();
+        first.map_or_else(|| "example".parse().map_err(|e: BadId| e.to_string()), Ok)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        core::template::{Preview, TemplateHistory},
+        proto::Request,
+        server::{
+            desk::{Need, need},
+            fake::{self, Fake},
+        },
+    };
+
+    async fn ask(desk: &std::sync::Arc<Desk>, request: Request) -> Result<Answer, String> {
+        desk.answer(&Caller::ourselves(), request).await
+    }
+
+    async fn save(desk: &std::sync::Arc<Desk>, text: &str, base: Option<&str>) {
+        let request = Request::SaveTemplate { name: "a".into(), text: text.into(), base: base.map(str::to_owned) };
+        ask(desk, request).await.expect("saved");
+    }
+
+    async fn history(desk: &std::sync::Arc<Desk>) -> TemplateHistory {
+        match ask(desk, Request::TemplateHistory { name: "a".into() }).await {
+            Ok(Answer::TemplateHistory { history, .. }) => history,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_saved_and_restored_stands_in_the_history_with_who_did_it_and_every_console_hears_of_it() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let desk = fake::desk(&Fake::default(), dir.path());
+        save(&desk, "one", None).await;
+        save(&desk, "two", Some("one")).await;
+        let version = Version::Number(1);
+
+        let stale = Request::RestoreTemplate { name: "a".into(), version, base: "one".into() };
+        assert!(ask(&desk, stale).await.expect_err("refused").contains("saved by somebody else"));
+        let restore = Request::RestoreTemplate { name: "a".into(), version, base: "two".into() };
+        assert_eq!(need(&restore), Need::Act);
+        ask(&desk, restore).await.expect("restored");
+
+        let history = history(&desk).await;
+        let ourselves = Caller::ourselves();
+        let who = history.present.iter().chain(&history.former).map(|version| version.by.clone());
+        let actor = desk.access(&ourselves).actor().map(Shown::line);
+        assert!(who.clone().count() == 3 && actor.is_some() && who.into_iter().all(|by| by == actor));
+        let read = ask(&desk, Request::TemplateVersion { name: "a".into(), version: Version::Number(2) }).await;
+        assert_eq!(
+            read,
+            Ok(Answer::TemplateVersion { name: "a".into(), version: Version::Number(2), text: "two".into() })
+        );
+        assert!(desk.hub.look(|board| board.templates.iter().any(|summary| summary.name == "a")));
+    }
+
+    #[tokio::test]
+    async fn the_fields_are_those_of_the_sample_that_is_named() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let desk = fake::desk(&Fake::default(), dir.path());
+        let on = |event_type: &str| Subject::Sample(event_type.into());
+
+        let answer = ask(&desk, Request::TemplateContext { on: on("incident.annotated") }).await;
+
+        let Ok(Answer::TemplateContext { context }) = answer else { panic!("{answer:?}") };
+        let raw = context.get("raw").and_then(|raw| raw.get("event")).and_then(|event| event.get("event_type"));
+        assert_eq!(raw, Some(&Field::Text(Shown::line("incident.annotated"))));
+        let unknown = ask(&desk, Request::TemplateContext { on: on("no.such") }).await.expect_err("refused");
+        assert_eq!(unknown, "there is no sample no.such");
+        let gone = ask(&desk, Request::TemplateContext { on: Subject::Delivery(DeliveryId(9)) }).await;
+        assert!(gone.expect_err("refused").contains("choose another"));
+    }
+
+    #[tokio::test]
+    async fn every_sample_can_be_previewed_on() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let desk = fake::desk(&Fake::default(), dir.path());
+        for (event_type, _) in template::samples() {
+            let on = Subject::Sample(event_type.to_owned());
+            let context = desk.context_on(on).await.expect(event_type);
+            let text = template::render_here("{{raw.event.event_type}}", &context).expect(event_type);
+            assert_eq!(text, event_type);
+        }
+        let refused = desk.preview("{{read 'x'}}", Subject::default()).await;
+        assert!(matches!(refused, Ok(Answer::Preview { preview: Preview::Broken(_) })), "{refused:?}");
+    }
+}
