@@ -93,9 +93,9 @@ async fn an_endless_recursion_is_an_error_and_the_next_template_renders() {
 
 #[tokio::test]
 async fn every_hostile_template_ends_in_time_and_the_next_one_renders() {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/handlebars/hostile");
     // Those that are only odd: their output is cleaned.
     const HARMLESS: [&str; 2] = ["prototype", "terminal_sequences"];
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/handlebars/hostile");
     let own = Own::new();
     let renderer = own.renderer(Limits { wall: Duration::from_secs(3), ..Limits::default() });
     let mut count = 0;
