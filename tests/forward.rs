@@ -207,7 +207,7 @@ fn killed_again_and_again_every_event_arrives_in_order_and_repetitions_have_the_
     let events = from_environment("DOGWATCH_FORWARD_EVENTS", 150);
     let kills = from_environment("DOGWATCH_FORWARD_KILLS", 4);
     let incidents = incidents(events / STORY.len());
-    let within = Duration::from_secs(60) + Duration::from_millis(200) * u32::try_from(events).expect("small");
+    let within = Duration::from_mins(1) + Duration::from_millis(200) * u32::try_from(events).expect("small");
     let sink = Sink::open();
     let door = door_with(&sink.config());
     let began = Instant::now();
