@@ -225,7 +225,7 @@ mod tests {
 
         for (failed, seconds) in [(0, 10), (1, 60), (4, 3600), (9, 3600)] {
             let all = around(failed);
-            let within = |pause: &Duration| (seconds * 800..=seconds * 1200).contains(&(pause.as_millis() as u64));
+            let within = |pause: &Duration| (seconds * 800..=seconds * 1200).contains(&pause.as_millis());
             assert!(all.iter().all(within), "{failed}: {all:?}");
             assert!(all.iter().any(|pause| *pause != all[0]));
         }

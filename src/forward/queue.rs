@@ -127,9 +127,9 @@ mod tests {
     #[test]
     fn t48_one_incident_keeps_its_order_and_others_do_not_wait_for_it() {
         let mut queue = Queue::default();
-        [waiting(1, "A"), waiting(2, "A"), waiting(3, "B"), waiting(4, "A")]
-            .into_iter()
-            .for_each(|one| queue.push(one));
+        for one in [waiting(1, "A"), waiting(2, "A"), waiting(3, "B"), waiting(4, "A")] {
+            queue.push(one);
+        }
 
         assert_eq!((next(&mut queue, 1), next(&mut queue, 1), next(&mut queue, 1)), (Some(1), Some(3), None));
         queue.done(&waiting(1, "A"));
@@ -142,7 +142,9 @@ mod tests {
     #[test]
     fn what_is_tried_again_is_waited_for_by_its_incident_alone() {
         let mut queue = Queue::default();
-        [waiting(1, "A"), waiting(2, "A"), waiting(3, "B")].into_iter().for_each(|one| queue.push(one));
+        for one in [waiting(1, "A"), waiting(2, "A"), waiting(3, "B")] {
+            queue.push(one);
+        }
         assert_eq!(next(&mut queue, 1), Some(1));
 
         queue.again(&waiting(1, "A"), 1, second(60));

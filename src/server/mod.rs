@@ -209,7 +209,9 @@ impl Server {
         let guests = Guests::new(guests::Limits::default());
         let server = Self { desk, tasks: TaskTracker::new(), stop: CancellationToken::new(), guests, _lease: lease };
         let (tasks, stop) = (server.tasks.clone(), server.stop.clone());
-        watched.iter().for_each(|(account, since)| server.desk.forwarder.watches(account, *since));
+        for (account, since) in &watched {
+            server.desk.forwarder.watches(account, *since);
+        }
         server.tasks.spawn(forward::announce(server.desk.forwarder.clone(), server.stop.clone()));
         let mut keeper = Keeper::new(Arc::clone(&server.desk), options.settings, options.load, tasks, stop);
         server.desk.begin_targets().await;

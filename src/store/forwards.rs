@@ -344,6 +344,9 @@ fn line(db: &Connection, id: DeliveryId) -> Result<DeliverySummary> {
     db.prepare_cached(&sql)?.query_row([id.0], summary)
 }
 
+/// An event, and the body of the delivery that told of it.
+type WithBody = (Event, Option<Vec<u8>>);
+
 impl Reader {
     /// What waits for a target behind `after`, in order.
     pub fn waiting(&self, target: &TargetName, after: ForwardId) -> std::result::Result<Vec<Queued>, StoreError> {
@@ -359,7 +362,7 @@ impl Reader {
     }
 
     /// An event, and the body of the delivery that told of it, if that is kept.
-    pub fn event(&self, id: &str) -> std::result::Result<Option<(Event, Option<Vec<u8>>)>, StoreError> {
+    pub fn event(&self, id: &str) -> std::result::Result<Option<WithBody>, StoreError> {
         self.look(|db| {
             let sql = "SELECT event, event.delivery AS told, headers, body, packed FROM event
                        LEFT JOIN delivery ON delivery.id = event.delivery WHERE event.id = ?1";

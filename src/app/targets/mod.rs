@@ -207,12 +207,9 @@ pub(super) fn ask(model: &mut Model, wish: Wish) -> Vec<Effect> {
 fn switch(model: &mut Model) -> Vec<Effect> {
     let Some(target) = needed(model) else { return vec![] };
     match target.state {
-        TargetState::On => ask(model, Wish::Off(target.name)),
+        // What is broken is on all the same: its events wait.
+        TargetState::On | TargetState::Broken { .. } => ask(model, Wish::Off(target.name)),
         TargetState::Off | TargetState::Disabled { .. } => ask(model, Wish::On(target.name)),
-        TargetState::Broken { reason } => {
-            model.say(NoticeKind::Bad, &format!("{} cannot be sent to: {reason}", target.name));
-            vec![]
-        }
     }
 }
 

@@ -265,6 +265,21 @@ fn switching_asks_first_and_says_what_the_server_made_of_it() {
 }
 
 #[test]
+fn a_target_that_cannot_be_sent_to_can_be_switched_off_but_not_tested() {
+    let mut model = view();
+    let broken = TargetSummary {
+        state: TargetState::Broken { reason: "env CHAT_URL: is not set".into() },
+        ..forward_target("chat")
+    };
+    change(&mut model, Change::Targets(vec![broken]));
+
+    press(&mut model, "t");
+    assert!(said(&model).contains("env CHAT_URL") && model.targets.trial.is_none(), "{}", said(&model));
+    let effects = press(&mut model, "x enter");
+    assert!(matches!(requests(&effects)[0].1, Request::SwitchTarget { on: false, .. }));
+}
+
+#[test]
 fn what_stands_in_the_configuration_is_not_changed_here_and_says_so() {
     let mut model = view();
     select(&mut model, "log");

@@ -130,7 +130,7 @@ async fn t08_times_are_whole_seconds_or_utc() {
 
     let data = &sink.heard()[0].json()["data"];
     assert_eq!(data["created"].as_i64(), Some(now().as_second()));
-    assert!(data["createdAt"].as_str().is_some_and(|at| at.ends_with(".000Z")), "{data}");
+    assert!(data["createdAt"].as_str().is_some_and(|at| at.contains(".000Z")), "{data}");
 }
 
 #[tokio::test]

@@ -1,55 +1,44 @@
-//! One target at work: its settings, how it stands, and the task that sends what waits for it.
+//! One target at work: its settings, and how it stands. [`work`] sends what waits for it.
 //!
 //! What an attempt does to the target is settled one after the other, so that what is written down is what holds.
 
-use std::{
-    panic::AssertUnwindSafe,
-    sync::{
-        Arc, Mutex, PoisonError, RwLock,
-        atomic::{AtomicU32, Ordering},
-    },
+mod work;
+
+use std::sync::{
+    Arc, Mutex, PoisonError, RwLock,
+    atomic::{AtomicU32, Ordering},
 };
 
-use futures_util::FutureExt as _;
-
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
-use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tokio::{
     sync::{Mutex as Turn, Notify},
-    task::JoinSet,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
     AGAIN, Inner, Target,
     attempt::{self, Errand, Kind, Made},
-    queue::Queue,
 };
 use crate::{
     core::{
         board::Change,
-        delivery::{DeliverySummary, Timings, Verdict},
+        delivery::{DeliverySummary, Verdict},
         forward::{
-            Event, TargetState, TargetSummary,
+            TargetState, TargetSummary,
             standing::{Consequence, Standing, Switch},
         },
         id::TargetName,
         text::Shown,
     },
     store::{
-        Attempt, Begun, Ended, Queued, StoreError, Then, Write,
+        Ended, StoreError, Then, Write,
         crash::{self, Point},
     },
     template::{Limits, Renderer},
 };
-
-/// Incidents whose events are sent to one target at the same time.
-const SIDE_BY_SIDE: usize = 4;
-/// Longer than that no timer waits: clocks on the wall may be set.
-const LONGEST_SLEEP: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// A target as it is configured.
 #[derive(Debug)]
@@ -89,7 +78,7 @@ impl Lane {
             stop: inner.stop.child_token(),
             renderer: Renderer::new(inner.worker.clone(), limits),
         });
-        inner.tasks.spawn(run(Arc::downgrade(inner), inner.ending.clone(), Arc::clone(&lane)));
+        inner.tasks.spawn(work::run(Arc::downgrade(inner), inner.ending.clone(), Arc::clone(&lane)));
         lane
     }
 
@@ -335,185 +324,4 @@ impl Setup {
         let digest = Sha256::digest([salt.as_bytes(), b" ", self.target.url.expose_secret().as_bytes()].concat());
         format!("{salt} {}", hex::encode(digest))
     }
-}
-
-/// What is known of an errand from the queue once it is over.
-enum Over {
-    /// It is through: sent, or given up.
-    Through(Queued),
-    Again(Queued, Timestamp),
-    /// It could not be begun; it still waits.
-    Not(Queued),
-    /// Nothing waits any more.
-    All,
-}
-
-/// Sends what waits for a target until it is stopped, or until nothing more is due once the end has come.
-async fn run(inner: std::sync::Weak<Inner>, ending: CancellationToken, lane: Arc<Lane>) {
-    let (mut queue, mut under_way) = (Queue::default(), JoinSet::new());
-    let mut filled = Filled::Not;
-    loop {
-        let Some(inner) = inner.upgrade() else { return };
-        if filled != Filled::Whole {
-            filled = fill(&inner, &lane, &mut queue, filled).await;
-        }
-        if !lane.is_open() {
-            queue.clear();
-        }
-        let may_send = lane.is_open() && lane.broken().is_none();
-        while may_send && under_way.len() < SIDE_BY_SIDE {
-            let Some(next) = queue.next((inner.now)()) else { break };
-            under_way.spawn(carry_safely(Arc::clone(&inner), Arc::clone(&lane), next));
-        }
-        if ending.is_cancelled() && under_way.is_empty() {
-            return;
-        }
-        let pause = pause(&inner, &queue, filled);
-        drop(inner);
-        tokio::select! {
-            () = lane.stop.cancelled() => return,
-            Some(over) = under_way.join_next() => settled(&lane, &mut queue, over),
-            () = lane.knock.notified() => filled = filled.partly(),
-            () = ending.cancelled(), if !ending.is_cancelled() => {}
-            () = sleep_until(Instant::now() + pause) => {}
-        }
-    }
-}
-
-/// How far the queue in memory is that of the store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Filled {
-    /// Not at all yet.
-    Not,
-    /// There may be more.
-    Partly,
-    Whole,
-}
-
-impl Filled {
-    fn partly(self) -> Self {
-        if self == Self::Not { Self::Not } else { Self::Partly }
-    }
-}
-
-/// How long to wait when nothing happens.
-fn pause(inner: &Inner, queue: &Queue, filled: Filled) -> std::time::Duration {
-    if filled != Filled::Whole {
-        return AGAIN;
-    }
-    let until = queue.next_due().map(|due| due.duration_since((inner.now)()).max(SignedDuration::ZERO));
-    until.and_then(|until| until.try_into().ok()).unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP)
-}
-
-/// Takes in what the store has and the queue has not.
-async fn fill(inner: &Inner, lane: &Lane, queue: &mut Queue, so_far: Filled) -> Filled {
-    let (name, last) = (lane.name.clone(), queue.last());
-    let read = inner.store.read(move |reader| reader.waiting(&name, last)).await;
-    let Ok(new) = read.inspect_err(|error| tracing::warn!(target = %lane.name, %error, "a queue cannot be read"))
-    else {
-        return so_far;
-    };
-    for mut waiting in new {
-        if so_far == Filled::Not && waiting.begun.is_some() {
-            // Of a run that ended in the middle of it.
-            if let Err(error) = unknown(inner, lane, &waiting).await {
-                tracing::warn!(target = %lane.name, %error, "an attempt could not be written down");
-                return so_far;
-            }
-            (waiting.begun, waiting.attempts) = (None, waiting.attempts.saturating_sub(1));
-        }
-        queue.push(waiting);
-    }
-    lane.waiting.store(u32::try_from(queue.length()).unwrap_or(u32::MAX), Ordering::Relaxed);
-    inner.changed.notify_one();
-    Filled::Whole
-}
-
-/// Says in the log that nobody knows what came of an attempt.
-async fn unknown(inner: &Inner, lane: &Lane, waiting: &Queued) -> Result<(), StoreError> {
-    let reason = "dogwatch ended while this was sent: not known whether it arrived; it is sent again with the same id";
-    told_of(inner, lane, waiting, reason, Then::Anew(waiting.id)).await
-}
-
-/// Writes down an attempt of which nothing is known but that it was begun.
-async fn told_of(inner: &Inner, lane: &Lane, waiting: &Queued, reason: &str, then: Then) -> Result<(), StoreError> {
-    let id = waiting.event.clone();
-    let Some((event, _)) = inner.store.read(move |reader| reader.event(&id)).await? else { return Ok(()) };
-    let attempt = Attempt {
-        at: waiting.begun.unwrap_or_else(inner.now),
-        target: lane.name.clone(),
-        about: Some((&event).into()),
-        verdict: Verdict::Failed,
-        reason: Shown::line(reason),
-        status: 0,
-        peer: lane.setup().summary.address.to_string(),
-        headers: vec![],
-        body: vec![],
-        response: vec![],
-        timings: Timings::default(),
-    };
-    let told = inner.store.end(Ended { attempt, then, standing: None }).await?;
-    (inner.tell)(Change::Delivery(Box::new(told)));
-    Ok(())
-}
-
-/// Carries one event to its target. Should that break off, its incident waits no longer for it than for any other.
-async fn carry_safely(inner: Arc<Inner>, lane: Arc<Lane>, waiting: Queued) -> Over {
-    let carried = AssertUnwindSafe(carry(Arc::clone(&inner), Arc::clone(&lane), waiting.clone())).catch_unwind().await;
-    if let Ok(over) = carried {
-        return over;
-    }
-    tracing::error!(target = %lane.name, "sending event {} broke off", waiting.event);
-    let reason = "dogwatch broke off on this event, which may or may not have been sent; its own log says where";
-    if let Err(error) = told_of(&inner, &lane, &waiting, reason, Then::Leave(waiting.id)).await {
-        tracing::error!(target = %lane.name, %error, "an attempt could not be written down");
-    }
-    Over::Through(waiting)
-}
-
-/// Carries one event to its target.
-async fn carry(inner: Arc<Inner>, lane: Arc<Lane>, waiting: Queued) -> Over {
-    let id = waiting.event.clone();
-    let (event, body): (Event, _) = match inner.store.read(move |reader| reader.event(&id)).await {
-        Ok(Some(found)) => found,
-        Ok(None) => return Over::Through(waiting),
-        Err(error) => return not_begun(&lane, waiting, &error).await,
-    };
-    match inner.store.begin(waiting.id, (inner.now)()).await {
-        Ok(Begun::Yes) => {}
-        Ok(Begun::Gone) => return Over::Through(waiting),
-        Err(error) => return not_begun(&lane, waiting, &error).await,
-    }
-    crash::passing(Point::BeforeSend);
-    let raw = body.and_then(|body| serde_json::from_slice(&body).ok()).unwrap_or(Value::Null);
-    let errand = Errand { kind: Kind::FromQueue(waiting.clone()), event, raw };
-    let setup = lane.setup();
-    let made = attempt::make(&inner, &lane, &setup.target, &errand).await;
-    crash::passing(Point::AfterSend);
-    match lane.settle(&inner, &setup.target, &errand, made).await {
-        Ok((_, Then::Again { due, .. })) => Over::Again(waiting, due),
-        Ok((_, Then::LeaveAll(_))) => Over::All,
-        Ok((_, Then::Nothing | Then::Leave(_) | Then::Anew(_))) => Over::Through(waiting),
-        Err(error) => {
-            tracing::error!(target = %lane.name, %error, "what came of an event cannot be written down: {error}");
-            Over::Through(waiting)
-        }
-    }
-}
-
-async fn not_begun(lane: &Lane, waiting: Queued, error: &StoreError) -> Over {
-    tracing::warn!(target = %lane.name, %error, "an event waits: its attempt cannot be written down: {error}");
-    sleep(AGAIN).await;
-    Over::Not(waiting)
-}
-
-fn settled(lane: &Lane, queue: &mut Queue, over: Result<Over, tokio::task::JoinError>) {
-    match over {
-        Ok(Over::Through(waiting)) => queue.done(&waiting),
-        Ok(Over::Again(waiting, due)) => queue.again(&waiting, waiting.attempts.saturating_add(1), due),
-        Ok(Over::Not(waiting)) => queue.again(&waiting, waiting.attempts, waiting.due),
-        Ok(Over::All) => queue.clear(),
-        Err(error) => tracing::error!(target = %lane.name, %error, "sending an event broke off"),
-    }
-    lane.waiting.store(u32::try_from(queue.length()).unwrap_or(u32::MAX), Ordering::Relaxed);
 }
