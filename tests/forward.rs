@@ -18,7 +18,7 @@ use std::{
 
 use dogwatch::{
     core::{
-        delivery::Verdict,
+        delivery::{Format, Verdict},
         forward::{Event, EventType, Kept, TargetState, TargetSummary},
         id::{IncidentKey, TargetName},
         text::Shown,
@@ -257,7 +257,7 @@ fn wherever_it_dies_what_happened_is_told_to_the_target() {
 }
 
 /// A forwarder with the real worker, whose one target has this template.
-fn with_template(dir: &std::path::Path, at: SocketAddr, template: &str) -> (Forwarder, Store) {
+fn with_template(dir: &std::path::Path, at: SocketAddr, template: &str, linked: bool) -> (Forwarder, Store) {
     let store = Store::open(dir).expect("store");
     let worker = vec![env!("CARGO_BIN_EXE_dogwatch").into(), "render-worker".into()];
     let forwarder = Forwarder::new(store.clone(), worker, jiff::Timestamp::now, vec![], Arc::new(|_| {}));
@@ -270,7 +270,7 @@ fn with_template(dir: &std::path::Path, at: SocketAddr, template: &str) -> (Forw
         events: events.clone(),
         filter: None,
         enabled: true,
-        linked: false,
+        linked,
         template: Some(template.to_owned()),
         retries: 3,
         signing: None,
@@ -284,7 +284,7 @@ fn with_template(dir: &std::path::Path, at: SocketAddr, template: &str) -> (Forw
         headers: vec![],
         signed: false,
         events,
-        linked: false,
+        linked,
         template: Some("mine".to_owned()),
         filter: None,
         retries: 3,
@@ -312,15 +312,20 @@ fn happened() -> Event {
         incident: IncidentKey { account: "prod".parse().expect("name"), id: "P1".parse().expect("id") },
         title: "disk full".into(),
         data: serde_json::json!({ "id": "P1", "title": "QFORWARD0 0" }),
-        linked: Value::Null,
+        linked: serde_json::json!({ "d_user": { "name": "Ann" } }),
         delivery: None,
     }
 }
 
 /// What becomes of the event with this template: requests, the line's verdict and reason, the rendered body.
 async fn sent_with(template: &str) -> (usize, Verdict, String, String) {
+    sent_as(template, false).await
+}
+
+/// The same; `linked` is the switch for the default body.
+async fn sent_as(template: &str, linked: bool) -> (usize, Verdict, String, String) {
     let (dir, sink) = (tempfile::tempdir().expect("tempdir"), Sink::open());
-    let (forwarder, store) = with_template(dir.path(), sink.at, template);
+    let (forwarder, store) = with_template(dir.path(), sink.at, template, linked);
     let new = NewEvent { event: happened(), at: jiff::Timestamp::now(), targets: vec![chat()], full: vec![] };
     let events = vec![Arc::new(new)];
     store.save(events.iter().cloned().map(Write::Event).collect()).await.expect("saved");
@@ -333,10 +338,25 @@ async fn sent_with(template: &str) -> (usize, Verdict, String, String) {
     }
     let line = reader.recent(None, 9).expect("log").pop().expect("a line");
     assert_eq!(forwarder.summaries()[0].failing_since, None, "neither counts nor resets");
-    let body = reader.delivery(line.id).expect("readable").expect("there").body;
+    let stored = reader.delivery(line.id).expect("readable").expect("there");
+    assert_eq!(stored.format, Some(Format::Custom));
+    let body = stored.body;
     let body = String::from_utf8(body).expect("text");
     let requests = sink.arrived().len();
     (requests, line.verdict, line.reason.to_string(), body)
+}
+
+#[tokio::test]
+async fn t12_with_a_template_the_switch_for_linked_objects_changes_nothing() {
+    for linked in [false, true] {
+        let (_, verdict, _, body) =
+            sent_as(r#"{"type":"{{event.type}}","data":{{{JSONstringify incident}}} }"#, linked).await;
+
+        assert_eq!(verdict, Verdict::Sent);
+        let unknown = r#""source":null,"s_log":null,"d_team":null"#;
+        let data = format!(r#"{{"id":"P1","title":"QFORWARD0 0",{unknown},"d_user":{{"name":"Ann"}}}}"#);
+        assert_eq!(body, format!(r#"{{"type":"incident.created","data":{data} }}"#), "{linked}");
+    }
 }
 
 #[tokio::test]

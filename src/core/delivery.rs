@@ -224,6 +224,27 @@ impl DeliverySummary {
     }
 }
 
+/// What made the body of a delivery that went out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Nothing but the event: `{type, data}`.
+    Default,
+    /// The template of its target.
+    Custom,
+}
+
+impl Format {
+    pub const ALL: [Self; 2] = [Self::Default, Self::Custom];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Custom => "custom",
+        }
+    }
+}
+
 /// A delivery opened: everything, cleaned for the screen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryView {
@@ -241,6 +262,9 @@ pub struct DeliveryView {
     /// The first KiB of what its target answered; `None` of those that came in, and where nothing was answered.
     #[serde(default)]
     pub response: Option<ShownBody>,
+    /// `None` of those that came in, and of what is no event's.
+    #[serde(default)]
+    pub format: Option<Format>,
 }
 
 /// The most bytes of a body that are shown as they came.

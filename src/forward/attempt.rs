@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     core::{
-        delivery::{Timings, Verdict},
+        delivery::{Format, Timings, Verdict},
         forward::Event,
         template::Fault,
         text::Shown,
@@ -108,6 +108,7 @@ impl Made {
             headers,
             body,
             response,
+            format: Some(if template(target).is_some() { Format::Custom } else { Format::Default }),
             timings,
         }
     }
@@ -150,9 +151,14 @@ pub(super) fn microseconds(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
+/// The text of its template; one of blanks alone is none.
+fn template(target: &Target) -> Option<&str> {
+    target.template.as_deref().filter(|text| !text.trim().is_empty())
+}
+
 /// The body, as it will be sent; or why there is none, and what was rendered instead.
 async fn render(lane: &Lane, target: &Target, errand: &Errand) -> Result<Vec<u8>, (String, Vec<u8>)> {
-    let Some(template) = target.template.as_ref().filter(|text| !text.trim().is_empty()) else {
+    let Some(template) = template(target) else {
         return Ok(errand.event.default_body(target.linked).to_string().into_bytes());
     };
     let context = errand.event.context(&errand.raw);

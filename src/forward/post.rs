@@ -74,6 +74,7 @@ async fn sent(inner: &Inner, target: &Target, id: &str, post: Post, now: Timesta
         headers,
         body,
         response,
+        format: None,
         timings: Timings { commit_us: Some(microseconds(began)), ..Timings::default() },
     }
 }

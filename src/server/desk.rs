@@ -364,5 +364,6 @@ pub fn view(stored: StoredDelivery) -> DeliveryView {
         raw: Bytes(stored.body.iter().take(RAW_LIMIT).copied().collect()),
         timings: stored.timings,
         response,
+        format: stored.format,
     }
 }

@@ -187,6 +187,7 @@ mod tests {
             headers: vec![],
             body: like.body,
             response: vec![],
+            format: None,
             timings: Timings { commit_us: Some(1_000 * u64::try_from(at).expect("small")), ..Timings::default() },
         };
         Some(Ended { attempt, then: Then::Nothing, standing: None })

@@ -15,7 +15,7 @@ use super::{
     writes::{json, nanoseconds, signed},
 };
 use crate::core::{
-    delivery::{DeliverySummary, Timings, Verdict},
+    delivery::{DeliverySummary, Format, Timings, Verdict},
     forward::{Event, EventType},
     id::{AccountName, DeliveryId, EventId, IncidentId, IncidentKey, TargetName},
     text::Shown,
@@ -84,6 +84,8 @@ pub struct Attempt {
     pub body: Vec<u8>,
     /// The first of what was answered.
     pub response: Vec<u8>,
+    /// What made the body; `None` where there is none, or none of an event.
+    pub format: Option<Format>,
     /// `check_us` is the rendering, `commit_us` the exchange.
     pub timings: Timings,
 }
@@ -303,6 +305,7 @@ fn failure(target: &TargetName, at: Timestamp, reason: &str) -> Attempt {
         headers: vec![],
         body: vec![],
         response: vec![],
+        format: None,
         timings: Timings { commit_us: Some(0), ..Timings::default() },
     }
 }
@@ -312,8 +315,8 @@ fn insert(db: &Connection, attempt: &Attempt, packed: &Packed) -> Result<Deliver
     let incident = about.and_then(|about| about.incident.as_ref());
     db.prepare_cached(
         "INSERT INTO delivery (at, account, verdict, reason, status, event_id, event_type, incident, subject,
-             size, peer, headers, body, packed, check_us, commit_us, target, response)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+             size, peer, headers, body, packed, check_us, commit_us, target, response, format)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
     )?
     .execute(params![
         nanoseconds(attempt.at),
@@ -334,6 +337,7 @@ fn insert(db: &Connection, attempt: &Attempt, packed: &Packed) -> Result<Deliver
         attempt.timings.commit_us.map(signed),
         attempt.target.as_str(),
         attempt.response,
+        attempt.format.map(Format::word),
     ])?;
     Ok(DeliveryId(db.last_insert_rowid()))
 }

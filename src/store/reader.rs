@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 use super::{PrunedFor, StoreError, files, pack, schema};
 use crate::core::{
     action::{Action, By, Verb},
-    delivery::{DeliverySummary, Direction, Proof, Scheme, Timings, Verdict},
+    delivery::{DeliverySummary, Direction, Format, Proof, Scheme, Timings, Verdict},
     id::{AccountName, ActionId, DeliveryId, EventId, IncidentId, IncidentKey, TargetName},
     incident::Incident,
     push::PING,
@@ -38,6 +38,8 @@ pub struct StoredDelivery {
     pub timings: Timings,
     /// The first of what a target answered, as it came; empty of those that came in.
     pub response: Vec<u8>,
+    /// What made its body; `None` of those that came in, and of what is no event's.
+    pub format: Option<Format>,
 }
 
 /// How many deliveries of a verdict are kept.
@@ -133,7 +135,8 @@ impl Reader {
 
     pub fn delivery(&self, id: DeliveryId) -> Result<Option<StoredDelivery>, StoreError> {
         let sql = format!(
-            "SELECT {SUMMARY}, peer, headers, body, packed, response, read_us, check_us, commit_us FROM delivery WHERE id = ?1"
+            "SELECT {SUMMARY}, peer, headers, body, packed, response, format, read_us, check_us, commit_us FROM delivery
+             WHERE id = ?1"
         );
         let found = self.db.query_row(&sql, [id.0], |row| {
             let (headers, body) = content(row)?;
@@ -148,6 +151,7 @@ impl Reader {
                     commit_us: row.get::<_, Option<i64>>("commit_us")?.and_then(|us| u64::try_from(us).ok()),
                 },
                 response: row.get::<_, Option<Vec<u8>>>("response")?.unwrap_or_default(),
+                format: checked_if_any(row, "format", |word| format(&word))?,
             })
         });
         found.optional().map_err(|error| self.failed(&error))
@@ -372,6 +376,11 @@ fn action(row: &Row<'_>) -> rusqlite::Result<Action> {
 /// Resolving took no note once, and was kept as the bare word.
 fn verb(text: &str) -> serde_json::Result<Verb> {
     if text == "\"resolve\"" { Ok(Verb::Resolve { note: None }) } else { serde_json::from_str(text) }
+}
+
+fn format(word: &str) -> Result<Format, String> {
+    let known = Format::ALL.into_iter().find(|format| format.word() == word);
+    known.ok_or_else(|| format!("no format is called {word}"))
 }
 
 fn verdict(word: &str) -> Result<Verdict, String> {

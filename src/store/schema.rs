@@ -26,7 +26,8 @@ use super::{StoreError, files};
 ///   `word` those of its words that `words` calls common, to find them by their beginnings, and `log.looked_at` the
 ///   one up to which was looked whether they still stand anywhere. Merging is done in slices,
 ///   so `SQLite` is kept from doing it at a commit.
-/// - `target` is where a delivery was sent to, NULL for those that came in; `response` the first of what was answered.
+/// - `target` is where a delivery was sent to, NULL for those that came in; `response` the first of what was
+///   answered, `format` what made its body.
 ///   The only way to let a CHECK know of more verdicts without writing the table anew is to edit its text.
 /// - `event` holds what happened to incidents while a target waits for it or its attempts are in the log, which triggers see
 ///   to; its `delivery` told of it. `forward` is what waits, an event for a target each, in the order of its numbers, which
@@ -186,6 +187,7 @@ const MIGRATIONS: &[&str] = &[
     PRAGMA writable_schema = RESET;
     ALTER TABLE delivery ADD COLUMN target TEXT;
     ALTER TABLE delivery ADD COLUMN response BLOB;
+    ALTER TABLE delivery ADD COLUMN format TEXT;
     CREATE INDEX delivery_target ON delivery (target, id) WHERE target IS NOT NULL;
     CREATE INDEX delivery_sent ON delivery (id) WHERE verdict = 'sent';
     CREATE INDEX delivery_failed ON delivery (id) WHERE verdict = 'failed';

@@ -9,7 +9,7 @@ use crate::{
         page::{Page, Piece, Tone},
     },
     core::{
-        delivery::{DeliverySummary, DeliveryView, Direction, Verdict},
+        delivery::{DeliverySummary, DeliveryView, Direction, Format, Verdict},
         text::{Shown, ShownBody, pieces},
     },
 };
@@ -130,6 +130,7 @@ fn headers(page: &mut Page, view: &DeliveryView) {
 
 fn body(page: &mut Page, view: &DeliveryView, width: usize) {
     page.heading(match (view.summary.direction, view.body_is_json) {
+        (Direction::Outgoing, true) if view.format == Some(Format::Default) => "Default body (JSON, indented)",
         (Direction::Incoming, true) => "Body (JSON, indented)",
         (Direction::Incoming, false) => "Body (not JSON, as it came)",
         (Direction::Outgoing, true) => "Rendered body (JSON, indented)",

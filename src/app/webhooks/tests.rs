@@ -44,6 +44,7 @@ fn view(id: i64, body: &str) -> Box<DeliveryView> {
         raw: Bytes(body.as_bytes().to_vec()),
         timings: Timings::default(),
         response: None,
+        format: None,
     })
 }
 

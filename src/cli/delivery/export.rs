@@ -13,7 +13,7 @@ use crate::{
     cli::{Exit, Failure, Outcome, Places, output},
     core::{
         curl,
-        delivery::{DeliverySummary, Timings},
+        delivery::{DeliverySummary, Format, Timings},
         id::DeliveryId,
     },
     receiver::Showing,
@@ -49,6 +49,9 @@ struct Line<'a> {
     /// The first of what a target answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     response: Option<Cow<'a, str>>,
+    /// What made the body that went out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<Format>,
 }
 
 #[derive(Serialize)]
@@ -103,6 +106,7 @@ fn line(stored: &StoredDelivery) -> Line<'_> {
         cut: log::all_bytes(stored).is_err(),
         body,
         response: stored.summary.target.is_some().then(|| String::from_utf8_lossy(&stored.response)),
+        format: stored.format,
     }
 }
 

@@ -152,6 +152,7 @@ async fn told_of(inner: &Inner, lane: &Lane, waiting: &Queued, reason: &str, the
         headers: vec![],
         body: vec![],
         response: vec![],
+        format: None,
         timings: Timings::default(),
     };
     let told = inner.store.end(Ended { attempt, then, standing: None }).await?;

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Post, kinds, name, now, observation, on_disk, set_clock, sink::Sink, target, until};
 use crate::{
     core::{
-        delivery::{Direction, Verdict},
+        delivery::{Direction, Format, Verdict},
         forward::{EventType, TargetState},
         incident::Status,
         query::{Clock, incident},
@@ -226,7 +226,7 @@ async fn t35_the_log_has_one_line_for_each_attempt_with_all_that_is_to_be_known(
     assert_eq!((summary.at, summary.reason.as_str()), (now(), "418 I'm a teapot"));
     assert!(summary.latency_us.is_some_and(|us| us > 0));
     assert_eq!(line.body, sink.heard()[0].body.as_bytes(), "the bytes that were sent");
-    assert_eq!(line.response, b"ok");
+    assert_eq!((line.response.as_slice(), line.format), (b"ok".as_slice(), Some(Format::Default)));
     assert_eq!(line.peer, format!("http://{}", sink.at));
 }
 
@@ -332,7 +332,7 @@ async fn a_template_that_cannot_be_rendered_sends_nothing_and_neither_counts_nor
 }
 
 #[tokio::test]
-async fn a_template_of_blanks_alone_is_none() {
+async fn t21_a_template_of_blanks_alone_is_none() {
     let (mut post, sink) = (Post::new(), Sink::with_status(200).await);
     post.set([Target { template: Some(" \n\t".to_owned()), ..target("chat", &sink.url()) }]);
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     core::{
-        delivery::{Direction, Timings},
+        delivery::{Direction, Format, Timings},
         forward::{Event, EventType},
         id::TargetName,
     },
@@ -50,6 +50,7 @@ fn attempt(event: &Event, verdict: Verdict) -> Attempt {
         headers: vec![("content-type".to_owned(), "application/json".to_owned())],
         body: b"{}".to_vec(),
         response: b"ok\x1b[2J".to_vec(),
+        format: Some(Format::Custom),
         timings: Timings { read_us: 0, check_us: 3, commit_us: Some(4) },
     }
 }
@@ -123,7 +124,7 @@ async fn an_attempt_leaves_the_queue_with_the_line_that_tells_of_it() {
     let stored = reader.delivery(line.id).expect("readable").expect("there");
     assert_eq!(stored.summary, line);
     assert_eq!((line.direction, line.verdict, line.latency_us), (Direction::Outgoing, Verdict::Sent, Some(7)));
-    assert_eq!(stored.response, b"ok\x1b[2J");
+    assert_eq!((stored.response.as_slice(), stored.format), (b"ok\x1b[2J".as_slice(), Some(Format::Custom)));
     assert_eq!(store.begin(id, at(4)).await, Ok(Begun::Gone));
     assert_eq!(reader.unapplied().expect("readable"), []);
     assert_eq!(reader.rhythm(&account("prod"), 9), Ok(vec![]));

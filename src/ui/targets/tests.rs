@@ -4,7 +4,7 @@ use crate::{
     app::{Model, handoff::tests::handed},
     core::{
         board::Board,
-        delivery::{Bytes, DeliveryView, Timings, Verdict},
+        delivery::{Bytes, DeliveryView, Format, Timings, Verdict},
         text::ShownBody,
     },
     proto::{Access, Answer},
@@ -93,6 +93,7 @@ fn attempt() -> Box<DeliveryView> {
         raw: Bytes(body.as_bytes().to_vec()),
         timings: Timings::default(),
         response: Some(ShownBody::new("\u{1b}[2Jno such\u{7} channel\r\n\u{202e}evil")),
+        format: Some(Format::Custom),
     })
 }
 
@@ -104,6 +105,16 @@ fn the_log_has_what_went_out_beside_what_came_in() {
         answer(model, &effects, Ok(Answer::Delivery { delivery: attempt() }));
         press(model, "G");
     });
+}
+
+#[test]
+fn a_body_that_no_template_made_is_called_the_default_one() {
+    let mut model = attached(board_with_targets(), 80, 40);
+    let effects = press(&mut model, "3 j enter");
+    let delivery = Box::new(DeliveryView { format: Some(Format::Default), ..*attempt() });
+    answer(&mut model, &effects, Ok(Answer::Delivery { delivery }));
+
+    assert!(screen(&model, 80, 40).contains("Default body (JSON"));
 }
 
 #[test]
@@ -125,6 +136,7 @@ fn t35_an_attempt_tells_when_where_what_about_which_incident_and_what_came_of_it
         "answer       503 after 1.8 ms",
         "event type   incident.created",
         "incident     #1201 (prod/Q1DISK)",
+        "Rendered body (JSON",
         "\"text\": \"Disk 97 % full\"",
         "no such",
     ] {

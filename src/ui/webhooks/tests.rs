@@ -61,6 +61,7 @@ fn view(verdict: Verdict, body: &str, body_is_json: bool) -> DeliveryView {
         body: ShownBody::new(body),
         raw: Bytes(body.as_bytes().to_vec()),
         response: None,
+        format: None,
         timings: Timings { read_us: 400, check_us: 60, commit_us: Some(1300) },
         body_is_json,
     }
