@@ -1,0 +1,20 @@
+//! A taken delivery as a record of the intake: what was found at the door as one line of JSON, then the body as it came.
+
+use super::super::NewDelivery;
+
+/// Fails only where JSON does.
+pub(super) fn write(new: &NewDelivery) -> serde_json::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(new.body.len() + 1024);
+    serde_json::to_writer(&mut bytes, new)?;
+    bytes.push(b'\n');
+    bytes.extend_from_slice(&new.body);
+    Ok(bytes)
+}
+
+/// Fails with what is wrong with it.
+pub(super) fn read(bytes: &[u8]) -> Result<NewDelivery, String> {
+    let end = bytes.iter().position(|byte| *byte == b'\n').ok_or("it has no end of its head")?;
+    let (head, body) = bytes.split_at(end);
+    let new: NewDelivery = serde_json::from_slice(head).map_err(|error| error.to_string())?;
+    Ok(NewDelivery { body: body.get(1..).unwrap_or_default().to_owned(), ..new })
+}
