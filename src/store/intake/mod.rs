@@ -20,7 +20,7 @@ use std::{
     path::Path,
     sync::{
         Arc, Condvar, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
         mpsc as threads,
     },
     thread::{self, JoinHandle},
@@ -32,7 +32,7 @@ use tokio::{
     time::timeout,
 };
 
-use self::segments::{Found, Segments};
+use self::segments::{Found, Record, Segments};
 use super::{Call, NewDelivery, Store, StoreError, Transaction, writer::Last, writes, writes::Prepared};
 use crate::core::delivery::DeliverySummary;
 
@@ -46,6 +46,14 @@ const APPENDED: usize = 256;
 const ENTERED: usize = 256;
 /// Bytes entered after which it is seen to that they are safe, so that their room can be used again.
 const SAFE: usize = 2 * 1024 * 1024;
+/// While deliveries come in one after the other, entering rests so many times as long as it worked: those who wait for an
+/// answer go first.
+const REST: u32 = 3;
+/// Long enough for some to come together, as each transaction writes whole pages.
+const SHORTEST_REST: Duration = Duration::from_millis(8);
+const LONGEST_REST: Duration = Duration::from_millis(40);
+/// Bytes that may wait while it rests; with more it goes on without, before there is no room for the next ones.
+const RESTFUL: usize = 24 * 1024 * 1024;
 /// How long a delivery waits for room in the intake.
 const ROOM: Duration = Duration::from_secs(2);
 /// Before what could not be entered is tried again.
@@ -72,6 +80,8 @@ pub(super) struct Progress {
     entered: Mutex<u64>,
     /// In the log, and synced there too.
     safe: AtomicU64,
+    /// Bytes of bodies that wait to be entered.
+    waiting: AtomicUsize,
     moved: Condvar,
     running: AtomicBool,
     closing: AtomicBool,
@@ -112,7 +122,8 @@ impl Progress {
 /// One that waits to be appended.
 struct Waiting {
     new: NewDelivery,
-    bytes: Vec<u8>,
+    /// Of its record.
+    head: Vec<u8>,
     since: Instant,
     call: Call,
     answer: oneshot::Sender<Result<(), StoreError>>,
@@ -206,9 +217,9 @@ impl Intake {
             mpsc::error::TrySendError::Full(()) => StoreError::Busy,
             mpsc::error::TrySendError::Closed(()) => StoreError::Closed,
         })?;
-        let bytes = record::write(&new).map_err(|error| StoreError::Unstorable { cause: error.to_string() })?;
+        let head = record::head(&new).map_err(|error| StoreError::Unstorable { cause: error.to_string() })?;
         let (answer, waiting) = oneshot::channel();
-        room.send(Waiting { new, bytes, since: Instant::now(), call: self.store.call(), answer });
+        room.send(Waiting { new, head, since: Instant::now(), call: self.store.call(), answer });
         let within = self.store.waits.commit;
         match timeout(within, waiting).await {
             Ok(answer) => answer.unwrap_or(Err(StoreError::Closed)),
@@ -245,7 +256,7 @@ impl Appending {
     }
 
     fn append(&mut self, batch: &[Waiting]) -> Result<usize, StoreError> {
-        let records: Vec<&[u8]> = batch.iter().map(|waiting| waiting.bytes.as_slice()).collect();
+        let records: Vec<Record<'_>> = batch.iter().map(|waiting| [&*waiting.head, &*waiting.new.body]).collect();
         let until = Instant::now() + ROOM;
         loop {
             let safe = self.progress.safe.load(Ordering::Acquire);
@@ -269,8 +280,10 @@ impl Appending {
             // Whoever hung up meanwhile sends it again.
             let _ = answer.send(Ok(()));
             // Without the other thread it is entered at the next start.
+            self.progress.waiting.fetch_add(new.body.len(), Ordering::Relaxed);
             let _ = self.entries.send(Entry { number, new, call });
         }
+        self.segments.make_ready(self.progress.safe.load(Ordering::Acquire));
     }
 }
 
@@ -296,10 +309,25 @@ impl Entering {
     fn run(mut self, entries: &threads::Receiver<Entry>) {
         while let Ok(first) = entries.recv() {
             let batch = std::iter::once(first).chain(entries.try_iter()).take(ENTERED);
-            let (_until_entered, prepared): (Vec<Call>, Vec<Numbered>) = batch.map(|entry| self.prepare(entry)).unzip();
+            let (began, taken) = (Instant::now(), self.taken());
+            let (calls, prepared): (Vec<Call>, Vec<Numbered>) = batch.map(|entry| self.prepare(entry)).unzip();
             if self.enter(&prepared).is_break() {
                 return;
             }
+            drop(calls);
+            self.rest(began.elapsed(), taken);
+        }
+    }
+
+    fn taken(&self) -> u64 {
+        self.store.progress.taken.load(Ordering::Acquire)
+    }
+
+    /// Nobody waits where nothing was taken since.
+    fn rest(&self, worked: Duration, taken: u64) {
+        let few = self.store.progress.waiting.load(Ordering::Relaxed) < RESTFUL;
+        if few && self.taken() > taken && !self.store.progress.closing.load(Ordering::Acquire) {
+            thread::sleep((worked * REST).clamp(SHORTEST_REST, LONGEST_REST));
         }
     }
 
@@ -342,6 +370,11 @@ impl Entering {
         let transaction = if safe { Transaction::Shared } else { Transaction::Eased };
         let lines = self.store.ask_blocking(all.len(), transaction, move |db| writes::enter(db, &all, last))?;
         self.unsynced = if safe { 0 } else { self.unsynced + bytes };
+        let _ = self
+            .store
+            .progress
+            .waiting
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |waiting| Some(waiting.saturating_sub(bytes)));
         self.store.progress.moved_to(last, safe);
         self.store.grown.notify_one();
         Ok(lines)

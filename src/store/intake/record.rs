@@ -2,12 +2,11 @@
 
 use super::super::NewDelivery;
 
-/// Fails only where JSON does.
-pub(super) fn write(new: &NewDelivery) -> serde_json::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(new.body.len() + 1024);
+/// What stands before its body. Fails only where JSON does.
+pub(super) fn head(new: &NewDelivery) -> serde_json::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(1024);
     serde_json::to_writer(&mut bytes, new)?;
     bytes.push(b'\n');
-    bytes.extend_from_slice(&new.body);
     Ok(bytes)
 }
 

@@ -9,6 +9,7 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::{FileExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
+    thread::{self, JoinHandle},
 };
 
 use rustix::fs::OFlags;
@@ -56,7 +57,12 @@ pub(super) struct Segments {
     all: Vec<Segment>,
     /// The number of the next record.
     next: u64,
+    /// One that is being made, so that nobody waits for it when this one is full.
+    making: Option<JoinHandle<io::Result<Segment>>>,
 }
+
+/// A record in two parts.
+pub(super) type Record<'a> = [&'a [u8]; 2];
 
 impl Segments {
     /// Opens what is there, and gives every record behind `entered`, the oldest first.
@@ -72,7 +78,7 @@ impl Segments {
         all.sort_by_key(|segment| segment.last);
         found.sort_by_key(|record| record.number);
         let last = all.last().map_or(0, |segment| segment.last);
-        Ok((Self { dir: dir.to_owned(), all, next: entered.max(last) + 1 }, found))
+        Ok((Self { dir: dir.to_owned(), all, next: entered.max(last) + 1, making: None }, found))
     }
 
     /// The number of the last record.
@@ -89,9 +95,23 @@ impl Segments {
         }
     }
 
+    /// Has another file made where the one being filled is half full and none is free. Whether that works shows when it is
+    /// needed.
+    pub(super) fn make_ready(&mut self, safe: u64) {
+        let Some((current, others)) = self.all.split_last() else { return };
+        let is_needed = current.room() < current.size / 2 && others.iter().all(|segment| segment.last > safe);
+        if is_needed
+            && self.making.is_none()
+            && let Some(path) = self.free_path()
+        {
+            let size = usual_size(&self.dir);
+            self.making = thread::Builder::new().name("room".to_owned()).spawn(move || Segment::make(path, size)).ok();
+        }
+    }
+
     /// Writes as many of `records` as fit into one file, at least one, and syncs them; says how many these were. `None`:
     /// all files are full of what is not safely in the log, which reaches to `safe`. After an error none of them counts.
-    pub(super) fn append(&mut self, records: &[&[u8]], safe: u64) -> Result<Option<usize>, StoreError> {
+    pub(super) fn append(&mut self, records: &[Record<'_>], safe: u64) -> Result<Option<usize>, StoreError> {
         let Some(first) = records.first() else { return Ok(Some(0)) };
         let first = framed(first);
         if self.all.last().is_none_or(|segment| segment.room() < first) && !self.turn_over(first, safe)? {
@@ -144,15 +164,20 @@ impl Segments {
     }
 
     fn add(&mut self, bytes: u64) -> Result<(), StoreError> {
-        let taken: Vec<_> = self.all.iter().map(|segment| &segment.path).collect();
-        let path = names().map(|name| self.dir.join(name)).find(|path| !taken.contains(&path));
-        let Some(path) = path else { return Err(StoreError::Busy) };
-        let made = Segment::make(&path, bytes.max(usual_size(&self.dir))).inspect_err(|_| {
-            // Half a file is of no use, and the room is needed.
-            let _ = fs::remove_file(&path);
-        });
-        self.all.push(made.map_err(|error| StoreError::io(&path, &error))?);
+        let ready = self.making.take().and_then(|making| making.join().ok()).and_then(Result::ok);
+        let made = match (ready.filter(|segment| segment.size >= bytes), self.free_path()) {
+            (Some(segment), _) => segment,
+            (None, Some(path)) => Segment::make(path.clone(), bytes.max(usual_size(&self.dir)))
+                .map_err(|error| StoreError::io(&path, &error))?,
+            (None, None) => return Err(StoreError::Busy),
+        };
+        self.all.push(made);
         files::sync_dir(&self.dir).map_err(|error| StoreError::io(&self.dir, &error))
+    }
+
+    fn free_path(&self) -> Option<PathBuf> {
+        let taken: Vec<_> = self.all.iter().map(|segment| &segment.path).collect();
+        names().map(|name| self.dir.join(name)).find(|path| !taken.contains(&path))
     }
 }
 
@@ -169,7 +194,13 @@ impl Segment {
         }
     }
 
-    fn make(path: &Path, size: u64) -> io::Result<Self> {
+    /// Half a file is of no use: the room is given back.
+    fn make(path: PathBuf, size: u64) -> io::Result<Self> {
+        let file = Self::fill(&path, size).inspect_err(|_| drop(fs::remove_file(&path)))?;
+        Ok(Self { path, file, size, end: 0, last: 0 })
+    }
+
+    fn fill(path: &Path, size: u64) -> io::Result<File> {
         let mut file = plain().read(true).write(true).create(true).truncate(true).open(path)?;
         let zeros = [0; 64 * 1024];
         let mut left = usize::try_from(size).unwrap_or(usize::MAX);
@@ -179,7 +210,7 @@ impl Segment {
             left -= some;
         }
         file.sync_all()?;
-        Ok(Self { path: path.to_owned(), file, size, end: 0, last: 0 })
+        Ok(file)
     }
 
     fn room(&self) -> u64 {
@@ -201,7 +232,7 @@ impl Segment {
         let mut found = vec![];
         while let Some((size, number, sum)) = self.head()? {
             let bytes = if number > entered { self.bytes(size)? } else { vec![] };
-            if number > entered && checksum(number, &bytes) != sum {
+            if number > entered && checksum(number, [&bytes, &[]]) != sum {
                 break;
             }
             self.end += u64::from(size) + HEAD_BYTES;
@@ -257,21 +288,21 @@ fn length(bytes: &[u8]) -> u64 {
 }
 
 /// Bytes that a record takes.
-fn framed(record: &[u8]) -> u64 {
-    length(record) + HEAD_BYTES
+fn framed(record: &Record<'_>) -> u64 {
+    record.iter().map(|part| length(part)).sum::<u64>() + HEAD_BYTES
 }
 
-fn frame(to: &mut Vec<u8>, number: u64, record: &[u8]) {
-    let size = u32::try_from(record.len()).unwrap_or(u32::MAX);
+fn frame(to: &mut Vec<u8>, number: u64, record: &Record<'_>) {
+    let size = u32::try_from(framed(record) - HEAD_BYTES).unwrap_or(u32::MAX);
     to.extend_from_slice(&size.to_le_bytes());
-    to.extend_from_slice(&checksum(number, record).to_le_bytes());
+    to.extend_from_slice(&checksum(number, *record).to_le_bytes());
     to.extend_from_slice(&number.to_le_bytes());
-    to.extend_from_slice(record);
+    record.iter().for_each(|part| to.extend_from_slice(part));
 }
 
-fn checksum(number: u64, record: &[u8]) -> u32 {
+fn checksum(number: u64, record: Record<'_>) -> u32 {
     let mut sum = crc32fast::Hasher::new();
     sum.update(&number.to_le_bytes());
-    sum.update(record);
+    record.iter().for_each(|part| sum.update(part));
     sum.finalize()
 }
