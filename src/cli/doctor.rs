@@ -129,9 +129,13 @@ fn store(places: &Places) -> Finding {
         Ok(dir) => dir,
         Err(failure) => return Finding::wrong("store", failure.to_string(), Exit::Usage),
     };
-    match Reader::open(&dir).map(|reader| reader.check()) {
-        Ok(Ok(())) => Finding::ok("store", dir.display().to_string()),
-        Ok(Err(problem)) => Finding::wrong("store", problem, Exit::Failed),
+    match Reader::open(&dir).and_then(|reader| Ok((reader.check(), reader.unentered()?))) {
+        Ok((Ok(()), 0)) => Finding::ok("store", dir.display().to_string()),
+        Ok((Ok(()), waiting)) => Finding::note(
+            "store",
+            format!("{}, and {waiting} deliveries taken that are not in the log yet: start dogwatch", dir.display()),
+        ),
+        Ok((Err(problem), _)) => Finding::wrong("store", problem, Exit::Failed),
         Err(StoreError::Missing { path }) => {
             Finding::note("store", format!("{path} is not there yet: the first start makes it"))
         }

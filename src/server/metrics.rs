@@ -135,6 +135,10 @@ impl Collector for Shown {
         let help = "Requests that wait for the store's writer";
         queue.encode(to.encode_descriptor("writer_queue", help, None, queue.metric_type())?)?;
 
+        let waiting: ConstGauge<i64> = ConstGauge::new(i64::try_from(desk.store.unentered()).unwrap_or(i64::MAX));
+        let help = "Deliveries that were answered with 2xx and do not stand in the log yet";
+        waiting.encode(to.encode_descriptor("unentered", help, None, waiting.metric_type())?)?;
+
         let ages = desk.hub.look(poll_ages);
         let help = "Since the last poll that succeeded, by account";
         encode(&mut to, "poll_age", help, Some(&Unit::Seconds), ages)?;

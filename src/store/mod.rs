@@ -294,6 +294,11 @@ impl Store {
         QUEUE - self.queue.capacity()
     }
 
+    /// Deliveries that were taken and do not stand in the log yet.
+    pub fn unentered(&self) -> u64 {
+        self.progress.unentered()
+    }
+
     /// Calls that are not done yet, also those that nobody waits for any more.
     pub fn calls(&self) -> usize {
         self.calls.load(Ordering::SeqCst)

@@ -109,6 +109,13 @@ impl Reader {
         Ok(reader)
     }
 
+    /// How many deliveries were taken, also just now, and do not stand in the log: those that wait for a store that fails,
+    /// or for the next start.
+    pub fn unentered(&self) -> Result<u64, StoreError> {
+        let taken = self.path.parent().map_or(0, intake::taken_in);
+        Ok(taken.saturating_sub(self.entered()?))
+    }
+
     pub(super) fn open_with(dir: &Path, lock_wait: Duration) -> Result<Self, StoreError> {
         Self::open_file(&files::path_in(dir), lock_wait)
     }

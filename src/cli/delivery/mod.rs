@@ -84,7 +84,11 @@ impl From<StoreError> for Failure {
 }
 
 pub(super) async fn run(places: &Places, command: Command) -> Outcome {
-    let open = || Ok::<_, Failure>(Reader::open(&places.state_dir()?)?);
+    let open = || {
+        let reader = Reader::open(&places.state_dir()?)?;
+        tell_waiting(reader.unentered()?);
+        Ok::<_, Failure>(reader)
+    };
     match command {
         Command::Search { query, .. } if query.query.is_empty() => {
             Err(Failure::new(Exit::Usage, "what to search for? As `verdict:rejected since:1h`"))
@@ -95,6 +99,15 @@ pub(super) async fn run(places: &Places, command: Command) -> Outcome {
         Command::Export(args) => export::run(places, &open()?, args).await,
         Command::Replay(args) => replay::run(places, args).await,
         Command::Resend(args) => resend::run(places, args).await,
+    }
+}
+
+/// What was answered with 2xx is not here only because nobody has written it to the log yet.
+fn tell_waiting(waiting: u64) {
+    if waiting > 0 {
+        super::output::complain(&format!(
+            "{waiting} more were taken and are not in the log yet: a running dogwatch writes them there, else the next start"
+        ));
     }
 }
 

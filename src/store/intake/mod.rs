@@ -81,7 +81,7 @@ pub(super) struct Progress {
     /// In the log, and synced there too.
     safe: AtomicU64,
     /// Bytes of bodies that wait to be entered.
-    waiting: AtomicUsize,
+    bytes: AtomicUsize,
     moved: Condvar,
     running: AtomicBool,
     closing: AtomicBool,
@@ -108,6 +108,12 @@ impl Progress {
         let entered = self.entered.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.moved.wait_timeout_while(entered, within, |entered| !done(*entered));
         waited.is_ok_and(|(_, waited)| !waited.timed_out())
+    }
+
+    /// How many were taken and are not entered.
+    pub(super) fn unentered(&self) -> u64 {
+        let entered = *self.entered.lock().unwrap_or_else(PoisonError::into_inner);
+        self.taken.load(Ordering::Acquire).saturating_sub(entered)
     }
 
     /// Waits until what was taken up to now can be read in the log. Blocking.
@@ -280,7 +286,7 @@ impl Appending {
             // Whoever hung up meanwhile sends it again.
             let _ = answer.send(Ok(()));
             // Without the other thread it is entered at the next start.
-            self.progress.waiting.fetch_add(new.body.len(), Ordering::Relaxed);
+            self.progress.bytes.fetch_add(new.body.len(), Ordering::Relaxed);
             let _ = self.entries.send(Entry { number, new, call });
         }
         self.segments.make_ready(self.progress.safe.load(Ordering::Acquire));
@@ -325,7 +331,7 @@ impl Entering {
 
     /// Nobody waits where nothing was taken since.
     fn rest(&self, worked: Duration, taken: u64) {
-        let few = self.store.progress.waiting.load(Ordering::Relaxed) < RESTFUL;
+        let few = self.store.progress.bytes.load(Ordering::Relaxed) < RESTFUL;
         if few && self.taken() > taken && !self.store.progress.closing.load(Ordering::Acquire) {
             thread::sleep((worked * REST).clamp(SHORTEST_REST, LONGEST_REST));
         }

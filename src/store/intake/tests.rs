@@ -118,6 +118,7 @@ async fn what_could_not_be_entered_any_more_is_entered_at_the_next_start_and_onc
     // Gives up once everything ends.
     drop((intake, store));
     assert_eq!(clerk.entered.lock().expect("lock").len(), 1);
+    assert_eq!(Reader::open(dir.path()).expect("reader").unentered(), Ok(3), "whoever looks meanwhile is told");
     lock.execute_batch("ROLLBACK").expect("unlock");
 
     for _ in 0..2 {
@@ -127,6 +128,7 @@ async fn what_could_not_be_entered_any_more_is_entered_at_the_next_start_and_onc
         drop(intake);
         let log = store.reader().expect("reader").recent(None, 9).expect("recent");
         assert_eq!(log.len(), 4, "and the duplicate");
+        assert_eq!(Reader::open(dir.path()).expect("reader").unentered(), Ok(0));
     }
 }
 
