@@ -152,6 +152,10 @@ fn a_log_that_cannot_be_written_stops_nothing() {
     let mut accepted = fill_some(&door, 3);
     let mut other = Connection::open(door.state().join("dogwatch.db")).expect("connect");
     let lock = other.transaction_with_behavior(TransactionBehavior::Exclusive).expect("lock");
+    let unaware = life("QUNAWARE").remove(0);
+    assert_eq!(door.post(&unaware.body), Some(202), "safe before anybody knows of the lock");
+    accepted.push(unaware.id);
+    eventually("it is known", || door.ready().is_some_and(|(status, _)| status == 503));
     assert_eq!(door.post(&life("QLOCKED").remove(0).body), Some(503));
     lock.rollback().expect("unlock");
 
@@ -193,6 +197,9 @@ fn a_lock_held_by_another_program_is_503_before_senders_give_up_and_no_trouble_a
     let mut other = Connection::open(door.state().join("dogwatch.db")).expect("connect");
     let lock = other.transaction_with_behavior(TransactionBehavior::Exclusive).expect("lock");
 
+    let unaware = life("QUNAWARE").remove(0);
+    assert_eq!(door.post(&unaware.body), Some(202), "safe before anybody knows of the lock");
+    eventually("it is known", || door.ready().is_some_and(|(status, _)| status == 503));
     let waited: Vec<_> = std::thread::scope(|scope| {
         let posting = ["QA", "QB"].map(|id| {
             let door = &door;
@@ -210,8 +217,8 @@ fn a_lock_held_by_another_program_is_503_before_senders_give_up_and_no_trouble_a
         assert_eq!(status, Some(503));
         assert!(took < SENDER, "{took:?}");
     }
-    let accepted = ["QA", "QB", "QC"].map(|id| accepts_again(&door, id)).to_vec();
-    assert_stored(&door, accepted);
+    let accepted = ["QA", "QB", "QC"].map(|id| accepts_again(&door, id));
+    assert_stored(&door, accepted.into_iter().chain([unaware.id]).collect());
 }
 
 /// Starts it on what is in the state directory; how it ended and what it said.

@@ -68,7 +68,7 @@ fn house() -> House {
     };
     let (sender, arrivals) = mpsc::channel(10_000);
     let (missed, now) = (Arc::new(Notify::new()), || Timestamp::UNIX_EPOCH);
-    let receiver = Receiver::new(vec![hook], Networks::default(), store, sender, missed, now);
+    let receiver = Receiver::new(vec![hook], Networks::default(), store, sender, missed, now).expect("an intake");
     House { dir, app: router(receiver), arrivals }
 }
 
@@ -89,6 +89,11 @@ impl House {
         self.app.clone().oneshot(request).await.expect("infallible").status()
     }
 
+    /// What the server is told next.
+    async fn told(&mut self) -> Arrival {
+        timeout(DEADLINE, self.arrivals.recv()).await.expect("in time").expect("told")
+    }
+
     /// Sends all of them, and returns what was kept of them.
     async fn keeps(&mut self, bodies: &[Vec<u8>]) -> Vec<StoredDelivery> {
         let answers: Vec<StatusCode> =
@@ -98,7 +103,8 @@ impl House {
         }
         let reader = Reader::open(self.dir.path()).expect("reader");
         let mut kept = vec![];
-        while let Ok(arrival) = self.arrivals.try_recv() {
+        for _ in bodies {
+            let arrival = self.told().await;
             kept.push(reader.delivery(arrival.summary.id).expect("readable").expect("there"));
         }
         let mut sent: Vec<&[u8]> = bodies.iter().map(Vec::as_slice).collect();
@@ -339,7 +345,7 @@ async fn junk_at_the_port_is_never_taken_and_the_next_delivery_comes_through() {
     let mut answer = String::new();
     timeout(DEADLINE, tcp.read_to_string(&mut answer)).await.expect("in time").expect("text");
     assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
-    assert_eq!(house.arrivals.try_recv().expect("told").summary.verdict, Verdict::Accepted);
+    assert_eq!(house.told().await.summary.verdict, Verdict::Accepted);
     stop.cancel();
     timeout(DEADLINE, serving).await.expect("ended").expect("no panic");
 }

@@ -52,14 +52,14 @@ impl Meter {
         self.deliveries.get_or_create(&Kind { account, verdict }).inc();
     }
 
-    pub(super) fn committed(&self, account: Option<&AccountName>, verdict: Verdict, took: Duration) {
+    /// A delivery with its verdict; of rejected ones also those of a flood, which are not written down.
+    pub(super) fn counted(&self, account: Option<&AccountName>, verdict: Verdict) {
         self.count(account, verdict.word());
-        self.commits.observe(took.as_secs_f64());
     }
 
-    /// Also those of a flood, which are not written down.
-    pub(super) fn rejected(&self, account: Option<&AccountName>) {
-        self.count(account, Verdict::Rejected.word());
+    /// How long a sender waited until its delivery was safe.
+    pub(super) fn committed(&self, took: Duration) {
+        self.commits.observe(took.as_secs_f64());
     }
 
     pub(super) fn turned_away(&self, account: Option<&AccountName>) {

@@ -3,6 +3,7 @@
 //! 2xx is answered after the commit, never before. A 4xx makes senders drop a delivery for good, so it is only for
 //! what is wrong with the delivery; trouble of our own is 503.
 
+mod clerk;
 pub mod http;
 mod meter;
 mod network;
@@ -19,7 +20,6 @@ mod tls_tests;
 use std::{
     collections::HashMap,
     net::SocketAddr,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, PoisonError, RwLock},
     time::{Duration, Instant},
 };
@@ -37,26 +37,27 @@ use secrecy::SecretString;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tower_http::catch_panic::CatchPanicLayer;
 
+use self::{
+    clerk::Clerk,
+    network::{Client, Known},
+    request::Taken,
+    scheme::{Gate, Presented, Refused, UrlKey},
+};
 pub use self::{
     meter::Meter,
     network::Networks,
     scheme::{Draft, NamedSecret, Showing, sign, unusable},
 };
-use self::{
-    network::{Client, Known},
-    request::Taken,
-    scheme::{Gate, Presented, Refused, UrlKey},
-};
 use crate::{
     core::{
-        delivery::{Decode, Decoded, DeliverySummary, Proof, Timings, Verdict},
+        delivery::{Decode, DeliverySummary, Proof, Timings, Verdict},
         id::AccountName,
         incident::Observation,
         sender::Demand,
         text::Shown,
     },
     store::{
-        NewDelivery, Recorded, Store,
+        self, Intake, NewDelivery, Store, StoreError,
         crash::{self, Point},
     },
 };
@@ -93,8 +94,8 @@ pub struct Arrival {
     pub summary: DeliverySummary,
     /// Only of accepted ones.
     pub observation: Option<Observation>,
-    /// How long the store took to commit it, in microseconds.
-    pub commit_us: u64,
+    /// How long the store took to commit it, in microseconds, where that is not noted yet.
+    pub commit_us: Option<u64>,
 }
 
 /// The state behind the routes; cheap to clone.
@@ -110,12 +111,10 @@ struct Inner {
     nothing: Gate,
     networks: Networks,
     store: Store,
-    arrivals: mpsc::Sender<Arrival>,
-    missed: Arc<Notify>,
-    trouble: Arc<Notify>,
+    intake: Intake,
+    clerk: Arc<Clerk>,
     now: fn() -> Timestamp,
     rejections: Semaphore,
-    meter: Meter,
 }
 
 struct Door {
@@ -124,27 +123,20 @@ struct Door {
     gate: Gate,
     unread: usize,
     allow: Option<Vec<IpNet>>,
-    decode: Arc<dyn Decode>,
 }
 
 impl From<Hook> for Door {
     fn from(hook: Hook) -> Self {
-        let Hook { account, url_key, demand, secrets, unread, allow, decode } = hook;
+        let Hook { account, url_key, demand, secrets, unread, allow, .. } = hook;
         let unread = unread + secrets.iter().filter(|secret| unusable(&demand, secret).is_some()).count();
-        Self {
-            account,
-            key: url_key.as_ref().map(UrlKey::new),
-            gate: Gate::new(&demand, &secrets),
-            unread,
-            allow,
-            decode,
-        }
+        Self { account, key: url_key.as_ref().map(UrlKey::new), gate: Gate::new(&demand, &secrets), unread, allow }
     }
 }
 
 impl Receiver {
-    /// Every recorded delivery goes to `arrivals`. When that is full, or a delivery is stored after its sender has
-    /// gone, `missed` is notified instead: whoever listens then reads the store again.
+    /// Every recorded delivery goes to `arrivals`, also what an earlier run took and did not come to record. When that is
+    /// full, or a rejected delivery is stored after its sender has gone, `missed` is notified instead: whoever listens then
+    /// reads the store again.
     pub fn new(
         hooks: Vec<Hook>,
         networks: Networks,
@@ -152,38 +144,29 @@ impl Receiver {
         arrivals: mpsc::Sender<Arrival>,
         missed: Arc<Notify>,
         now: fn() -> Timestamp,
-    ) -> Self {
+    ) -> Result<Self, StoreError> {
+        let clerk = Arc::new(Clerk::new(arrivals, missed));
+        clerk.set_readers(&hooks);
+        let intake = store.intake(Arc::clone(&clerk) as Arc<dyn store::Clerk>)?;
         let doors = RwLock::new(Arc::new(doors(hooks)));
         let (nobody, rejections) = (UrlKey::of_nobody(), Semaphore::new(REJECTIONS));
-        let (trouble, meter) = (Arc::default(), Meter::default());
         let nothing = Gate::new(&Demand::PagerdutyV3, &[scheme::decoy()]);
-        Self(Arc::new(Inner {
-            doors,
-            nobody,
-            nothing,
-            networks,
-            store,
-            arrivals,
-            missed,
-            trouble,
-            now,
-            rejections,
-            meter,
-        }))
+        Ok(Self(Arc::new(Inner { doors, nobody, nothing, networks, store, intake, clerk, now, rejections })))
     }
 
     /// Notified whenever a genuine delivery could not be stored.
     pub fn trouble(&self) -> Arc<Notify> {
-        Arc::clone(&self.0.trouble)
+        Arc::clone(&self.0.clerk.trouble)
     }
 
     /// What is counted at the door.
     pub fn meter(&self) -> Meter {
-        self.0.meter.clone()
+        self.0.clerk.meter.clone()
     }
 
     /// Takes other hooks from the next delivery on.
     pub fn set_hooks(&self, hooks: Vec<Hook>) {
+        self.0.clerk.set_readers(&hooks);
         *self.0.doors.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(doors(hooks));
     }
 }
@@ -235,7 +218,6 @@ async fn hook(
     crash::passing(Point::AfterVerify);
     let (read_us, check_us) = (microseconds(read.duration_since(started)), microseconds(read.elapsed()));
     let timings = Timings { read_us, check_us, commit_us: None };
-    let observation = judged.decoded.as_ref().and_then(|decoded| decoded.observation.clone());
     let status = judged.status;
     let new = NewDelivery {
         at,
@@ -245,7 +227,7 @@ async fn hook(
         status: status.as_u16(),
         proof: judged.proof,
         timings,
-        decoded: judged.decoded,
+        decoded: None,
         peer: client.words(),
         headers: request::loggable(&head.headers, place.known().map(|door| &door.gate)),
         body: taken.bytes,
@@ -254,7 +236,7 @@ async fn hook(
         Verdict::Rejected => inner.reject(new, status).await,
         // What goes out is never judged here.
         Verdict::Accepted | Verdict::Undecodable | Verdict::Duplicate | Verdict::Sent | Verdict::Failed => {
-            inner.accept(new, status, observation).await
+            inner.accept(new, status).await
         }
     }
 }
@@ -280,17 +262,15 @@ impl Inner {
         }
     }
 
-    async fn accept(&self, new: NewDelivery, status: StatusCode, observation: Option<Observation>) -> Response {
-        // From here to `tell` there is no await but this one: what was committed is told, or `missed` is notified.
-        let (account, timings, handed) = (new.account.clone(), new.timings, Instant::now());
-        let Ok(recorded) = self.store.record_or_notify(new, Some(Arc::clone(&self.missed))).await else {
-            self.meter.turned_away(account.as_ref());
-            self.trouble.notify_one();
+    /// Answers as soon as it is safe; what it says is read after that.
+    async fn accept(&self, new: NewDelivery, status: StatusCode) -> Response {
+        let (account, handed) = (new.account.clone(), Instant::now());
+        if self.intake.take(new).await.is_err() {
+            self.clerk.meter.turned_away(account.as_ref());
+            self.clerk.trouble.notify_one();
             return unavailable(&"it cannot be stored now");
-        };
-        self.meter.committed(account.as_ref(), recorded.summary.verdict, handed.elapsed());
-        let fresh = recorded.summary.verdict == Verdict::Accepted;
-        self.tell(recorded, observation.filter(|_| fresh), timings, handed.elapsed());
+        }
+        self.clerk.meter.committed(handed.elapsed());
         crash::passing(Point::BeforeAnswer);
         status.into_response()
     }
@@ -298,13 +278,17 @@ impl Inner {
     /// The answer does not depend on whether it could be written down.
     async fn reject(&self, new: NewDelivery, status: StatusCode) -> Response {
         let reason = new.reason.clone();
-        self.meter.rejected(new.account.as_ref());
+        self.clerk.meter.counted(new.account.as_ref(), Verdict::Rejected);
         if let Ok(_turn) = self.rejections.try_acquire() {
             let (account, timings, handed) = (new.account.clone(), new.timings, Instant::now());
-            if let Ok(recorded) = self.store.record_or_notify(new, Some(Arc::clone(&self.missed))).await {
+            // Between the commit and `tell` there is no await: it is told, or `missed` is notified.
+            if let Ok(recorded) = self.store.record_or_notify(new, Some(Arc::clone(&self.clerk.missed))).await {
                 let account = account.as_ref().map_or("none", AccountName::as_str);
                 tracing::warn!(account, status = status.as_u16(), "refused a delivery: {reason}");
-                self.tell(recorded, None, timings, handed.elapsed());
+                let commit_us = Some(microseconds(handed.elapsed()));
+                let latency_us = Timings { commit_us, ..timings }.answered_us();
+                let summary = DeliverySummary { latency_us, ..recorded.summary };
+                self.clerk.tell(Arrival { summary, observation: None, commit_us });
             }
         }
         match status {
@@ -312,15 +296,6 @@ impl Inner {
             StatusCode::SERVICE_UNAVAILABLE => unavailable(&"it cannot be checked now"),
             // Why a signature is wrong is told to the owner in the log, not to the sender.
             _ => status.into_response(),
-        }
-    }
-
-    fn tell(&self, recorded: Recorded, observation: Option<Observation>, timings: Timings, commit: Duration) {
-        let commit_us = microseconds(commit);
-        let latency_us = Timings { commit_us: Some(commit_us), ..timings }.answered_us();
-        let arrival = Arrival { summary: DeliverySummary { latency_us, ..recorded.summary }, observation, commit_us };
-        if self.arrivals.try_send(arrival).is_err() {
-            self.missed.notify_one();
         }
     }
 }
@@ -372,17 +347,16 @@ impl<'a> Place<'a> {
     }
 }
 
-/// What is made of a delivery before looking whether its event is known.
+/// What is made of a delivery before its body is read.
 struct Judged {
     verdict: Verdict,
     status: StatusCode,
     reason: String,
     proof: Option<Proof>,
-    decoded: Option<Decoded>,
 }
 
 fn rejected(status: StatusCode, reason: impl Into<String>) -> Judged {
-    Judged { verdict: Verdict::Rejected, status, reason: reason.into(), proof: None, decoded: None }
+    Judged { verdict: Verdict::Rejected, status, reason: reason.into(), proof: None }
 }
 
 /// What cannot be checked yet: a 4xx would lose it for good.
@@ -429,7 +403,7 @@ impl Inner {
             return unchecked("no secret is loaded");
         }
         match door.gate.check(presented, now) {
-            Ok(proof) => decoded(door, proof, presented.body, now),
+            Ok(proof) => genuine(proof),
             Err(Refused::Wrong(_)) if door.unread > 0 => {
                 unchecked("no secret that is loaded fits, and not all that are configured are loaded")
             }
@@ -441,13 +415,6 @@ impl Inner {
 }
 
 /// A genuine delivery is taken whatever is in it: a 4xx would lose it for good.
-fn decoded(door: &Door, proof: Proof, body: &[u8], now: Timestamp) -> Judged {
-    let read = catch_unwind(AssertUnwindSafe(|| door.decode.decode(&door.account, body)))
-        .unwrap_or_else(|_| Err("reading it panicked".to_owned()));
-    let how = proof.words();
-    let (verdict, reason, decoded) = match read {
-        Ok(decoded) => (Verdict::Accepted, how, Some(decoded.shown_by(Some(&proof), now))),
-        Err(cause) => (Verdict::Undecodable, format!("{how}, but {cause}"), None),
-    };
-    Judged { verdict, status: StatusCode::ACCEPTED, reason, proof: Some(proof), decoded }
+fn genuine(proof: Proof) -> Judged {
+    Judged { verdict: Verdict::Accepted, status: StatusCode::ACCEPTED, reason: proof.words(), proof: Some(proof) }
 }

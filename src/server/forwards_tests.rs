@@ -66,7 +66,7 @@ async fn arrives(desk: &Arc<Desk>, body: &str) {
     let observation = Webhooks.decode(&fake::account_name(), body.as_bytes()).expect("decoded").observation;
     let summary = desk.store.record(new_delivery(body)).await.expect("stored").summary;
     let observation = observation.filter(|_| summary.verdict == Verdict::Accepted);
-    ingest::apply(desk, &mut vec![Arrival { summary, observation, commit_us: 1 }]).await;
+    ingest::apply(desk, &mut vec![Arrival { summary, observation, commit_us: Some(1) }]).await;
 }
 
 /// The account is watched since long before anything of the fixtures.

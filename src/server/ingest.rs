@@ -76,10 +76,9 @@ pub(super) async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
                     changes.push(Change::Incident(incident));
                 }
                 arrival.summary.changed = Some(told.clone());
-                let commit_us = Some(arrival.commit_us);
-                applied.push(Applied { id: arrival.summary.id, changed: Some(told), commit_us });
+                applied.push(Applied { id: arrival.summary.id, changed: Some(told), commit_us: arrival.commit_us });
             } else {
-                committed.push((arrival.summary.id, arrival.commit_us));
+                committed.extend(arrival.commit_us.map(|commit_us| (arrival.summary.id, commit_us)));
             }
             if let Some(incident) = arrival.summary.incident.as_ref().filter(|_| known) {
                 desk.details.overtaken(incident);
@@ -97,7 +96,11 @@ pub(super) async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
     doubt_push(desk);
     desk.looks.ask(doubted);
     writes.extend(events.iter().cloned().map(Write::Event));
-    let saved = desk.store.save(writes).await;
+    // What targets are told of must not happen a second time. The rest is worked out again from the deliveries.
+    let saved = match events.is_empty() {
+        true => desk.store.save_eased(writes).await,
+        false => desk.store.save(writes).await,
+    };
     if let Err(error) = &saved {
         tracing::error!(%error, "applied deliveries could not be marked; they are applied again at the next start");
     }
@@ -274,7 +277,7 @@ mod tests {
             changed: None,
             target: None,
         };
-        Arrival { summary, observation: Some(seen), commit_us: 1300 }
+        Arrival { summary, observation: Some(seen), commit_us: Some(1300) }
     }
 
     /// The incident as a webhook tells of it, some milliseconds into the second of REST's answer.

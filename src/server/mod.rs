@@ -217,7 +217,7 @@ impl Server {
         server.desk.begin_targets().await;
         ingest::catch_up(&server.desk).await?;
         if options.receive {
-            server.open_the_door(&mut keeper, given.door).await;
+            server.open_the_door(&mut keeper, given.door).await?;
         }
         keeper.look_after_the_store();
         keeper.serve_metrics().await;
@@ -257,18 +257,19 @@ impl Server {
     }
 
     /// Lets webhooks in, through `given` if somebody holds the port for us.
-    async fn open_the_door(&self, keeper: &mut Keeper, given: Option<TcpListener>) {
+    async fn open_the_door(&self, keeper: &mut Keeper, given: Option<TcpListener>) -> Result<(), StoreError> {
         let (hooks, whole) = keeper::first_hooks(&self.desk).await;
         let (arrived, arrivals) = mpsc::channel(ARRIVALS);
         let missed = Arc::new(Notify::new());
         let networks = keeper.networks.clone();
         let (store, told) = (self.desk.store.clone(), Arc::clone(&missed));
-        let receiver = Receiver::new(hooks, networks, store, arrived, told, self.desk.now);
+        let receiver = Receiver::new(hooks, networks, store, arrived, told, self.desk.now)?;
         let router = receiver::router(receiver.clone());
         let (hub, store) = (self.desk.hub.clone(), self.desk.store.clone());
         self.tasks.spawn(door::watch_store(hub, store, receiver.trouble(), self.stop.clone()));
         self.tasks.spawn(ingest::run(Arc::clone(&self.desk), arrivals, missed, self.stop.clone()));
         keeper.open_the_door(receiver, router, whole, given).await;
+        Ok(())
     }
 
     /// Reads settings and secrets again. `Ok`: what is different now; `Err`: why nothing is. The log and the board

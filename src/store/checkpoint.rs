@@ -11,7 +11,7 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, Result};
 
-use super::writer::Transaction;
+use super::writer::{Job, Transaction};
 
 /// Pages of the log (16 KiB) after which they are carried over.
 const PAGES: usize = 256;
@@ -44,12 +44,13 @@ impl Checkpoints {
         Ok(Self { wake: Some(wake), thread: thread.ok(), pages: 0 })
     }
 
-    /// Notes a commit of so many jobs.
-    pub(super) fn committed(&mut self, jobs: usize, transaction: Transaction) {
-        self.pages += match transaction {
-            Transaction::Shared => COMMIT + jobs / PAGE,
+    /// Notes what was committed.
+    pub(super) fn committed(&mut self, jobs: &[Box<dyn Job>]) {
+        let pages = |job: &Box<dyn Job>| match job.transaction() {
+            Transaction::Shared | Transaction::Eased => job.weight().div_ceil(PAGE),
             Transaction::Apart => SLICE,
         };
+        self.pages += COMMIT + jobs.iter().map(pages).sum::<usize>();
         if self.pages >= PAGES {
             self.pages = 0;
             // When it is at it already, it goes on with these.

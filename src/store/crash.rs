@@ -20,14 +20,20 @@ pub enum Point {
     BeforeVerify,
     /// It is judged; nothing is written.
     AfterVerify,
+    /// The intake has it; nothing is written.
+    BeforeAppend,
+    /// Its bytes are in the file; nothing is synced.
+    BeforeSync,
+    /// It is synced; nobody was told.
+    AfterSync,
+    /// The sender is about to have its answer.
+    BeforeAnswer,
     /// The writer has it; no transaction is open.
     BeforeWrite,
     /// Its row is written; nothing is committed.
     BeforeCommit,
-    /// It is committed; nobody was told.
+    /// It stands in the log; nobody was told.
     AfterCommit,
-    /// Told to the server; the sender has no answer yet.
-    BeforeAnswer,
     /// The server has it; the board does not.
     BeforeApply,
     /// On the board; no console was told.
@@ -49,13 +55,16 @@ impl Point {
     pub const FORWARD: [Self; 3] = [Self::BeforeSend, Self::AfterSend, Self::AfterRecord];
 
     /// Those on the way of what comes in.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::BeforeVerify,
         Self::AfterVerify,
+        Self::BeforeAppend,
+        Self::BeforeSync,
+        Self::AfterSync,
+        Self::BeforeAnswer,
         Self::BeforeWrite,
         Self::BeforeCommit,
         Self::AfterCommit,
-        Self::BeforeAnswer,
         Self::BeforeApply,
         Self::BeforePublish,
         Self::AfterPublish,
@@ -66,10 +75,13 @@ impl Point {
         match self {
             Self::BeforeVerify => "before-verify",
             Self::AfterVerify => "after-verify",
+            Self::BeforeAppend => "before-append",
+            Self::BeforeSync => "before-sync",
+            Self::AfterSync => "after-sync",
+            Self::BeforeAnswer => "before-answer",
             Self::BeforeWrite => "before-write",
             Self::BeforeCommit => "before-commit",
             Self::AfterCommit => "after-commit",
-            Self::BeforeAnswer => "before-answer",
             Self::BeforeApply => "before-apply",
             Self::BeforePublish => "before-publish",
             Self::AfterPublish => "after-publish",

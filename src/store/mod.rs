@@ -10,6 +10,7 @@ mod error;
 mod files;
 mod forwards;
 mod index;
+mod intake;
 mod outbox;
 mod pack;
 mod reader;
@@ -38,6 +39,7 @@ use std::{
 
 use jiff::Timestamp;
 use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
 use tokio::{
     sync::{Notify, mpsc, oneshot},
     time::timeout,
@@ -47,12 +49,14 @@ pub use self::{
     backup::{Backup, BackupError},
     error::StoreError,
     forwards::{About, Attempt, Begun, Ended, ForwardId, NewEvent, Queued, Then},
+    intake::{Clerk, Intake},
     outbox::{Kept, Outbox, Outgoing},
     reader::{Beginning, Count, Reader, StoredDelivery, Unapplied},
     retention::{Keep, PrunedFor},
     search::{Condition, Found, Pattern, Search},
 };
 use self::{
+    intake::Progress,
     writer::{Job, Last, Pulse, Task, Transaction, Writer},
     writes::Prepared,
 };
@@ -74,7 +78,7 @@ const LOCK_WAIT: Duration = Duration::from_secs(3);
 const LATELY: Duration = Duration::from_secs(5);
 
 /// A delivery as the receiver judged it.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct NewDelivery {
     pub at: Timestamp,
     /// `None` when the path named no account of ours.
@@ -88,11 +92,13 @@ pub struct NewDelivery {
     pub reason: Shown,
     /// What is answered if this is stored.
     pub status: u16,
-    /// The incident in it is one of `account`.
+    /// The incident in it is one of `account`. Not kept in the intake: it is read again from the body.
+    #[serde(skip)]
     pub decoded: Option<Decoded>,
     pub peer: String,
     /// Secrets already replaced.
     pub headers: Vec<(String, String)>,
+    #[serde(skip)]
     pub body: Vec<u8>,
 }
 
@@ -146,6 +152,7 @@ pub struct Store {
     pulse: Pulse,
     waits: Waits,
     grown: Arc<Notify>,
+    progress: Arc<Progress>,
     // The sender stands before the thread: dropped first, it ends the thread that is then waited for.
     queue: mpsc::Sender<Box<dyn Job>>,
     calls: Arc<AtomicUsize>,
@@ -198,6 +205,7 @@ impl Store {
             pulse,
             waits,
             grown: Arc::default(),
+            progress: Arc::default(),
             queue,
             calls: Arc::default(),
             _thread: Arc::new(WriterThread(Some(thread))),
@@ -221,7 +229,7 @@ impl Store {
             mpsc::error::TrySendError::Full(()) => StoreError::Busy,
             mpsc::error::TrySendError::Closed(()) => StoreError::Closed,
         })?;
-        let new = Prepared::new(new)?;
+        let new = Prepared::new(new);
         let call = self.call();
         let (job, waiting) = job(
             move |db| {
@@ -237,9 +245,19 @@ impl Store {
         Ok(Recorded { summary })
     }
 
+    /// Starts to take deliveries in, beginning with what an earlier run left; `clerk` reads them. Once for a store.
+    pub fn intake(&self, clerk: Arc<dyn Clerk>) -> Result<Intake, StoreError> {
+        Intake::start(self, clerk)
+    }
+
     /// Writes all of it, or nothing. Calls are carried out in the order in which they were made.
     pub async fn save(&self, writes: Vec<Write>) -> Result<(), StoreError> {
         self.ask(move |db| writes::save(db, &writes)).await
+    }
+
+    /// The same for what is worked out again from the deliveries after a loss of power: it is not waited for the disk.
+    pub async fn save_eased(&self, writes: Vec<Write>) -> Result<(), StoreError> {
+        self.ask_for(move |db| writes::save(db, &writes), Transaction::Eased).await
     }
 
     /// Writes a new action down, every outcome pending, and gives it its number.
@@ -327,15 +345,20 @@ impl Store {
         Reader::open_with(&self.dir, self.waits.lock)
     }
 
-    /// Reads on a thread that may block.
+    /// Reads on a thread that may block, and finds whatever was taken before.
     pub async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (dir, lock) = (self.dir.clone(), self.waits.lock);
-        let call = self.call();
+        let (call, progress) = (self.call(), Arc::clone(&self.progress));
+        // What cannot be entered is not waited for.
+        let failing = matches!(self.last(), Last::Failed(_));
         let done = tokio::task::spawn_blocking(move || {
             let _until_done = call;
+            if !failing {
+                progress.settle();
+            }
             read(&Reader::open_with(&dir, lock)?)
         })
         .await;
@@ -380,13 +403,28 @@ impl Store {
     }
 }
 
+impl Store {
+    /// For threads that may block: waits as long as it takes.
+    fn ask_blocking<T: Send + 'static>(
+        &self,
+        weight: usize,
+        transaction: Transaction,
+        work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, waiting) = oneshot::channel();
+        let task = Task { work, transaction, weight, made: None, answer, unheard: None };
+        self.queue.blocking_send(Box::new(task)).map_err(|_| StoreError::Closed)?;
+        waiting.blocking_recv().unwrap_or(Err(StoreError::Closed))
+    }
+}
+
 fn job<T: Send + 'static>(
     work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
     transaction: Transaction,
     unheard: Option<Arc<Notify>>,
 ) -> (Box<dyn Job>, Waiting<T>) {
     let (answer, waiting) = oneshot::channel();
-    let task = Task { work, transaction, made: None, answer, unheard: unheard.clone() };
+    let task = Task { work, transaction, weight: 1, made: None, answer, unheard: unheard.clone() };
     (Box::new(task), Waiting { answer: waiting, unheard })
 }
 

@@ -7,7 +7,8 @@
 use std::{
     ops::ControlFlow,
     path::{Path, PathBuf},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
@@ -15,7 +16,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params, types::Type};
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
-use super::{PrunedFor, StoreError, files, pack, schema};
+use super::{PrunedFor, StoreError, files, intake, pack, schema};
 use crate::core::{
     action::{Action, By, Verb},
     delivery::{DeliverySummary, Direction, Format, Proof, Scheme, Timings, Verdict},
@@ -96,9 +97,16 @@ pub(super) const SUMMARY: &str = "id, at, account, verdict, reason, status, even
 const ACTION: &str = "id, at, actor, uid, name, verb, outcomes";
 
 impl Reader {
-    /// Opens the store of a state directory; fails when there is none, or one of another version.
+    /// Opens the store of a state directory; fails when there is none, or one of another version. Waits a moment for
+    /// what was taken and does not stand in the log yet, so that whatever was answered before is found.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
-        Self::open_with(dir, super::LOCK_WAIT)
+        let taken = intake::taken_in(dir);
+        let reader = Self::open_with(dir, super::LOCK_WAIT)?;
+        let until = Instant::now() + intake::LOOK;
+        while reader.entered()? < taken && Instant::now() < until {
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(reader)
     }
 
     pub(super) fn open_with(dir: &Path, lock_wait: Duration) -> Result<Self, StoreError> {
@@ -118,6 +126,13 @@ impl Reader {
         };
         let copied = self.db.execute("VACUUM INTO ?1", [name]);
         copied.map(drop).map_err(|error| StoreError::sqlite(to, &error))
+    }
+
+    /// The number of the last record of the intake that stands in the log.
+    pub(super) fn entered(&self) -> Result<u64, StoreError> {
+        let entered = self.db.prepare_cached("SELECT entered FROM log");
+        let entered = entered.and_then(|mut sql| sql.query_row([], |row| unsigned(row, "entered")));
+        entered.map_err(|error| self.failed(&error))
     }
 
     /// How many deliveries are kept.

@@ -26,6 +26,8 @@ const BATCH: usize = 256;
 pub(super) enum Transaction {
     /// In that of all others that wait. It is synced before anybody is told.
     Shared,
+    /// In the same one, but it need not be synced for this: whatever it does is done again after a loss of power.
+    Eased,
     /// In one of its own behind it, so that nobody who shares one waits for this too. It is not synced: whatever it does
     /// can be done again.
     Apart,
@@ -34,6 +36,8 @@ pub(super) enum Transaction {
 /// Something to do within a transaction, and somebody who waits for it.
 pub(super) trait Job: Send {
     fn transaction(&self) -> Transaction;
+    /// How many deliveries it writes, about.
+    fn weight(&self) -> usize;
     /// May be called again after a rollback.
     fn perform(&mut self, db: &Connection) -> rusqlite::Result<()>;
     /// Called once, after the commit or when it is given up.
@@ -44,6 +48,7 @@ pub(super) trait Job: Send {
 pub(super) struct Task<T, W> {
     pub work: W,
     pub transaction: Transaction,
+    pub weight: usize,
     pub made: Option<T>,
     pub answer: oneshot::Sender<Result<T, StoreError>>,
     /// Told when it was stored, but the one who asked no longer waits.
@@ -53,6 +58,10 @@ pub(super) struct Task<T, W> {
 impl<T: Send, W: FnMut(&Connection) -> rusqlite::Result<T> + Send> Job for Task<T, W> {
     fn transaction(&self) -> Transaction {
         self.transaction
+    }
+
+    fn weight(&self) -> usize {
+        self.weight
     }
 
     fn perform(&mut self, db: &Connection) -> rusqlite::Result<()> {
@@ -94,6 +103,8 @@ struct Open {
     // Before the writer's own connection, so that it ends first.
     checkpoints: Checkpoints,
     db: Connection,
+    /// Whether its commits are synced.
+    synced: bool,
     /// Device and inode: `SQLite` does not notice when the file is taken away under it.
     file: (u64, u64),
 }
@@ -108,7 +119,15 @@ impl Open {
         let (db, path) = schema::open_writer(dir, lock_wait)?;
         let checkpoints = Checkpoints::beside(&path).map_err(|error| StoreError::sqlite(&path, &error))?;
         let file = files::identity(&path).map_err(|error| StoreError::io(&path, &error))?;
-        Ok((Self { checkpoints, db, file }, path))
+        Ok((Self { checkpoints, db, synced: true, file }, path))
+    }
+
+    fn sync_commits(&mut self, synced: bool) -> rusqlite::Result<()> {
+        if self.synced != synced {
+            self.db.pragma_update(None, "synchronous", if synced { "full" } else { "normal" })?;
+            self.synced = synced;
+        }
+        Ok(())
     }
 }
 
@@ -136,7 +155,7 @@ impl Writer {
     /// What goes wrong here is no sign that deliveries cannot be stored.
     fn commit_apart(&mut self, job: Box<dyn Job>) {
         let mut jobs = [job];
-        let outcome = self.transact(&mut jobs, Transaction::Apart);
+        let outcome = self.transact(&mut jobs);
         for job in jobs {
             job.settle(outcome.clone());
         }
@@ -144,7 +163,7 @@ impl Writer {
 
     /// When one row spoils a batch, each job of it gets a transaction of its own.
     fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) {
-        let outcome = self.transact(&mut jobs, Transaction::Shared);
+        let outcome = self.transact(&mut jobs);
         if matches!(outcome, Err(StoreError::Unstorable { .. })) && jobs.len() > 1 {
             for job in jobs {
                 self.commit(vec![job]);
@@ -165,7 +184,7 @@ impl Writer {
         }
     }
 
-    fn transact(&mut self, jobs: &mut [Box<dyn Job>], transaction: Transaction) -> Result<(), StoreError> {
+    fn transact(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
         let mut open = match self.open.take() {
             Some(open) => open,
             None => Open::new(&self.dir, self.lock_wait, self.sound)?.0,
@@ -174,18 +193,11 @@ impl Writer {
             return Err(StoreError::Gone { path: self.path.display().to_string() });
         }
         self.sound = Some(open.file);
-        let failed = |error: rusqlite::Error| StoreError::sqlite(&self.path, &error);
-        let outcome = match transaction {
-            Transaction::Shared => attempt(&mut open.db, jobs).map_err(failed),
-            Transaction::Apart => {
-                open.db.pragma_update(None, "synchronous", "normal").map_err(failed)?;
-                let outcome = attempt(&mut open.db, jobs).map_err(failed);
-                open.db.pragma_update(None, "synchronous", "full").map_err(failed)?;
-                outcome
-            }
-        };
+        let synced = jobs.iter().any(|job| job.transaction() == Transaction::Shared);
+        let outcome = open.sync_commits(synced).and_then(|()| attempt(&mut open.db, jobs));
+        let outcome = outcome.map_err(|error| StoreError::sqlite(&self.path, &error));
         if outcome.is_ok() {
-            open.checkpoints.committed(jobs.len(), transaction);
+            open.checkpoints.committed(jobs);
         }
         if matches!(outcome, Err(StoreError::Corrupt { .. })) {
             self.sound = None;

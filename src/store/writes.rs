@@ -1,12 +1,14 @@
 //! The statements that write. Each runs inside the writer's transaction and may run again after a rollback.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Result, params};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Applied, NewDelivery, StoreError, Write, forwards,
+    Applied, NewDelivery, Write, forwards,
     pack::{self, Packed},
 };
 use crate::core::{
@@ -48,12 +50,26 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    pub(super) fn new(new: NewDelivery) -> std::result::Result<Self, StoreError> {
-        let headers =
-            serde_json::to_string(&new.headers).map_err(|error| StoreError::Unstorable { cause: error.to_string() })?;
+    pub(super) fn new(new: NewDelivery) -> Self {
+        let headers = serde_json::to_string(&new.headers).expect("texts can be JSON");
         let packed = pack::pack(headers.clone(), new.body.get(..kept(&new, new.verdict)).unwrap_or_default());
         let digest = Sha256::digest(&new.body).into();
-        Ok(Self { new, headers, packed, digest })
+        Self { new, headers, packed, digest }
+    }
+
+    pub(super) fn delivery(&self) -> &NewDelivery {
+        &self.new
+    }
+
+    /// Whether it was understood.
+    pub(super) fn has_content(&self) -> bool {
+        self.new.decoded.is_some()
+    }
+
+    /// The same as one that was not understood, because what was read in it cannot be stored.
+    pub(super) fn without_content(&self, cause: &str) -> Self {
+        let reason = Shown::line(&format!("{}, but what it says cannot be stored: {cause}", self.new.reason));
+        Self::new(NewDelivery { decoded: None, verdict: Verdict::Undecodable, reason, ..self.new.clone() })
     }
 }
 
@@ -85,6 +101,13 @@ pub(super) fn record(db: &Connection, prepared: &Prepared) -> Result<DeliverySum
     }
     prune(db, summary.verdict)?;
     Ok(summary)
+}
+
+/// Writes down what was taken, up to the number `last` of the intake.
+pub(super) fn enter(db: &Connection, taken: &[Arc<Prepared>], last: u64) -> Result<Vec<DeliverySummary>> {
+    let lines = taken.iter().map(|prepared| record(db, prepared)).collect();
+    db.prepare_cached("UPDATE log SET entered = max(entered, ?1)")?.execute([signed(last)])?;
+    lines
 }
 
 /// What a genuine delivery is known by.
@@ -128,7 +151,7 @@ fn summary(new: &NewDelivery) -> DeliverySummary {
         event_type: decoded.map(|decoded| decoded.event_type.clone()),
         incident: decoded.and_then(|decoded| decoded.incident.clone()),
         subject: decoded.and_then(|decoded| decoded.subject.clone()),
-        latency_us: None,
+        latency_us: new.timings.answered_us(),
         size: u64::try_from(new.body.len()).unwrap_or(u64::MAX),
         proof: new.proof.clone(),
         altered: false,
@@ -147,8 +170,8 @@ fn insert_delivery(db: &Connection, line: &DeliverySummary, prepared: &Prepared)
     let packed = cut.as_ref().unwrap_or(packed);
     db.prepare_cached(
         "INSERT INTO delivery (at, account, verdict, applied, reason, status, event_id, event_type, incident, subject,
-             size, peer, headers, body, packed, scheme, secret, altered, read_us, check_us)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
+             size, peer, headers, body, packed, scheme, secret, altered, read_us, check_us, commit_us)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
     )?
     .execute(params![
         nanoseconds(line.at),
@@ -171,6 +194,7 @@ fn insert_delivery(db: &Connection, line: &DeliverySummary, prepared: &Prepared)
         line.altered,
         signed(new.timings.read_us),
         signed(new.timings.check_us),
+        new.timings.commit_us.map(signed),
     ])
     .map(drop)
 }
@@ -224,7 +248,7 @@ fn save_incident(db: &Connection, incident: &Incident) -> Result<()> {
 
 fn applied(db: &Connection, deliveries: &[Applied]) -> Result<()> {
     let mut mark = db.prepare_cached(
-        "UPDATE delivery SET applied = 1, changed = ?2, commit_us = ?3 WHERE id = ?1 AND applied = 0",
+        "UPDATE delivery SET applied = 1, changed = ?2, commit_us = ifnull(?3, commit_us) WHERE id = ?1 AND applied = 0",
     )?;
     deliveries.iter().try_for_each(|Applied { id, changed, commit_us }| {
         mark.execute(params![id.0, changed.as_ref().map(Shown::as_str), commit_us.map(signed)]).map(drop)

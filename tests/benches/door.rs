@@ -95,7 +95,9 @@ fn router(dir: &tempfile::TempDir) -> Router {
         decode: Arc::new(Webhooks),
     };
     let missed = Arc::new(Notify::new());
-    receiver::router(Receiver::new(vec![hook], Networks::default(), store, arrived, missed, Timestamp::now))
+    receiver::router(
+        Receiver::new(vec![hook], Networks::default(), store, arrived, missed, Timestamp::now).expect("an intake"),
+    )
 }
 
 fn classes(body: &[u8]) -> Vec<Class> {

@@ -21,9 +21,12 @@ use std::{
 };
 
 use axum::{Router, body::Bytes, extract::State, http::HeaderMap, routing::post};
-use dogwatch::receiver::{
-    Networks,
-    http::{self, Front, Limits},
+use dogwatch::{
+    receiver::{
+        Networks,
+        http::{self, Front, Limits},
+    },
+    store::Reader,
 };
 use hmac::Mac as _;
 use tokio::{
@@ -45,7 +48,7 @@ enum Variant {
     Verify,
     /// Appends to a preallocated file and syncs it, all that wait together: the disk's own limit.
     File,
-    /// dogwatch's receiver and store.
+    /// dogwatch's receiver and store: the answer comes when the intake has synced it, the log follows.
     Durable,
     /// The same on a file system in memory: what it costs without the disk.
     InMemory,
@@ -70,6 +73,8 @@ struct Measured {
     rates: Vec<f64>,
     p50: Vec<f64>,
     p99: Vec<f64>,
+    /// Deliveries a second until the last one stood in the log.
+    entered: Vec<f64>,
 }
 
 fn main() {
@@ -85,6 +90,7 @@ fn main() {
                 cell.rates.push(run.rate);
                 cell.p50.push(run.p50);
                 cell.p99.push(run.p99);
+                cell.entered.push(run.entered);
             }
         }
     }
@@ -102,6 +108,7 @@ struct Run {
     rate: f64,
     p50: f64,
     p99: f64,
+    entered: f64,
 }
 
 fn measure(variant: Variant, connections: usize, time: Duration) -> Run {
@@ -114,13 +121,34 @@ fn measure(variant: Variant, connections: usize, time: Duration) -> Run {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("runtime");
     let stop = CancellationToken::new();
     let address = runtime.block_on(open(variant, dir.path(), stop.clone()));
+    let begun = Instant::now();
     let mut latencies = load(address, connections, time);
+    #[expect(clippy::cast_precision_loss, reason = "few")]
+    let entered = match variant {
+        Variant::Durable | Variant::InMemory => {
+            until_entered(&dir.path().join("state"), latencies.len());
+            latencies.len() as f64 / begun.elapsed().as_secs_f64()
+        }
+        Variant::Bare | Variant::Verify | Variant::File => f64::NAN,
+    };
     stop.cancel();
     runtime.shutdown_timeout(Duration::from_secs(5));
     latencies.sort_unstable();
     #[expect(clippy::cast_precision_loss, reason = "few")]
     let rate = latencies.len() as f64 / time.as_secs_f64();
-    Run { rate, p50: at(&latencies, 0.5), p99: at(&latencies, 0.99) }
+    Run { rate, p50: at(&latencies, 0.5), p99: at(&latencies, 0.99), entered }
+}
+
+/// Waits until so many stand in the log.
+fn until_entered(dir: &Path, taken: usize) {
+    let until = Instant::now() + Duration::from_secs(60);
+    loop {
+        let newest = Reader::open(dir).and_then(|reader| reader.recent(None, 1)).expect("readable");
+        if newest.first().is_some_and(|line| usize::try_from(line.id.0).is_ok_and(|id| id >= taken)) {
+            return;
+        }
+        assert!(Instant::now() < until, "not all that was taken stands in the log: {newest:?} of {taken}");
+    }
 }
 
 /// Listens, and gives the address.
@@ -246,8 +274,8 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 fn print(table: &BTreeMap<(usize, Variant), Measured>) {
     println!(
-        "{:>12} {:>10} {:>10} {:>9} {:>9} {:>8} {:>8} {:>8}",
-        "connections", "variant", "a second", "p50 ms", "p99 ms", "/bare", "/verify", "/file"
+        "{:>12} {:>10} {:>10} {:>9} {:>9} {:>8} {:>8} {:>8} {:>12}",
+        "connections", "variant", "a second", "p50 ms", "p99 ms", "/bare", "/verify", "/file", "to the log"
     );
     for ((connections, variant), cell) in table {
         let rate = median(cell.rates.clone());
@@ -255,13 +283,14 @@ fn print(table: &BTreeMap<(usize, Variant), Measured>) {
             table.get(&(*connections, other)).map_or(f64::NAN, |cell| rate / median(cell.rates.clone()))
         };
         println!(
-            "{connections:>12} {:>10} {rate:>10.0} {:>9.2} {:>9.2} {:>8.2} {:>8.2} {:>8.2}",
+            "{connections:>12} {:>10} {rate:>10.0} {:>9.2} {:>9.2} {:>8.2} {:>8.2} {:>8.2} {:>12.0}",
             variant.name(),
             median(cell.p50.clone()),
             median(cell.p99.clone()),
             against(Variant::Bare),
             against(Variant::Verify),
             against(Variant::File),
+            median(cell.entered.clone()),
         );
     }
 }

@@ -244,7 +244,8 @@ async fn start(dir: &Path, provider: &Simulated, slow: u64) -> Parts {
     let missed = Arc::new(Notify::new());
     let told = Arc::clone(&missed);
     let hooks = vec![hook(fake::account_name(), account.decode())];
-    let receiver = Receiver::new(hooks, Networks::new(None, vec![]), desk.store.clone(), arrived, told, clock::now);
+    let receiver = Receiver::new(hooks, Networks::new(None, vec![]), desk.store.clone(), arrived, told, clock::now)
+        .expect("an intake");
     let stop = CancellationToken::new();
     let tasks = vec![
         tokio::spawn(ingest::run(Arc::clone(&desk), arrivals, missed, stop.clone())),

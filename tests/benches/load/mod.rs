@@ -48,7 +48,7 @@ pub(crate) fn receiver(dir: &Path) -> Router {
         decode: Arc::new(Webhooks),
     };
     let (networks, missed) = (Networks::default(), Arc::new(Notify::new()));
-    receiver::router(Receiver::new(vec![hook], networks, store, arrived, missed, Timestamp::now))
+    receiver::router(Receiver::new(vec![hook], networks, store, arrived, missed, Timestamp::now).expect("an intake"))
 }
 
 pub(crate) fn mac(body: &[u8]) -> Hmac<Sha256> {

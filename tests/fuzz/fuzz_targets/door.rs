@@ -98,7 +98,7 @@ fn house() -> House {
     let hooks = SCHEMES.iter().enumerate().map(|(number, demand)| hook(number, demand())).collect();
     let (sender, arrivals) = mpsc::channel(1);
     let (missed, now) = (Arc::new(Notify::new()), || Timestamp::UNIX_EPOCH);
-    let receiver = Receiver::new(hooks, Networks::default(), store, sender, missed, now);
+    let receiver = Receiver::new(hooks, Networks::default(), store, sender, missed, now).expect("an intake");
     House { app: router(receiver), taken: 0, _arrivals: arrivals, _dir: dir }
 }
 

@@ -1,0 +1,402 @@
+//! Where genuine deliveries lie until they are in the log.
+//!
+//! One thread appends all that waits to a file whose room is there already, syncs it once, and answers: the senders go with
+//! their 2xx after the least work that keeps the promise. A second one enters what was taken, in the order in which it
+//! came: has it read, and writes it to the log, many in one transaction, with the number of the last of them. Whatever a
+//! crash left between the two is entered at the next start.
+//!
+//! While the store fails nothing is taken, but what was taken stays.
+
+mod record;
+mod segments;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fs::{self, File},
+    ops::ControlFlow,
+    os::unix::fs::FileExt as _,
+    path::Path,
+    sync::{
+        Arc, Condvar, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        mpsc as threads,
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
+
+use self::segments::{Found, Record, Segments};
+use super::{Call, NewDelivery, Store, StoreError, Transaction, writer::Last, writes, writes::Prepared};
+use crate::core::delivery::DeliverySummary;
+
+/// What its files are called.
+const NAME: &str = "intake";
+/// Deliveries that may wait to be appended; more are refused.
+const QUEUE: usize = 1024;
+/// Deliveries that are appended together at most.
+const APPENDED: usize = 256;
+/// Deliveries that are entered together at most: a bound on how long other writes wait for them.
+const ENTERED: usize = 256;
+/// Bytes entered after which it is seen to that they are safe, so that their room can be used again.
+const SAFE: usize = 2 * 1024 * 1024;
+/// While deliveries come in one after the other, entering rests so many times as long as it worked: those who wait for an
+/// answer go first.
+const REST: u32 = 3;
+/// Long enough for some to come together, as each transaction writes whole pages.
+const SHORTEST_REST: Duration = Duration::from_millis(8);
+const LONGEST_REST: Duration = Duration::from_millis(40);
+/// Bytes that may wait while it rests; with more it goes on without, before there is no room for the next ones.
+const RESTFUL: usize = 24 * 1024 * 1024;
+/// How long a delivery waits for room in the intake.
+const ROOM: Duration = Duration::from_secs(2);
+/// Before what could not be entered is tried again.
+const AGAIN: Duration = Duration::from_millis(250);
+/// How long a look waits for what was taken before it.
+pub(super) const LOOK: Duration = Duration::from_secs(1);
+
+/// Who knows what a delivery says and who is to be told of it. Called on a thread that may block, not for long.
+pub trait Clerk: Send + Sync + 'static {
+    /// Fills in what needs no answer: what the body says, and the verdict that follows.
+    fn read(&self, taken: &mut NewDelivery);
+    /// It stands in the log.
+    fn entered(&self, summary: DeliverySummary, taken: &NewDelivery);
+    /// What was taken cannot be entered now; it will be tried again.
+    fn failed(&self, error: &StoreError);
+}
+
+/// How far it is. Numbers of records; 0 before the first.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// Synced, so their senders are told.
+    taken: AtomicU64,
+    /// In the log.
+    entered: Mutex<u64>,
+    /// In the log, and synced there too.
+    safe: AtomicU64,
+    /// Bytes of bodies that wait to be entered.
+    waiting: AtomicUsize,
+    moved: Condvar,
+    running: AtomicBool,
+    closing: AtomicBool,
+}
+
+impl Progress {
+    fn begin(&self, taken: u64, entered: u64) {
+        self.taken.store(taken, Ordering::Release);
+        self.moved_to(entered, true);
+        self.closing.store(false, Ordering::Release);
+        self.running.store(true, Ordering::Release);
+    }
+
+    fn moved_to(&self, number: u64, safe: bool) {
+        *self.entered.lock().unwrap_or_else(PoisonError::into_inner) = number;
+        if safe {
+            self.safe.store(number, Ordering::Release);
+        }
+        self.moved.notify_all();
+    }
+
+    /// Waits, at most so long, until `done`; says whether it is.
+    fn wait_until(&self, within: Duration, done: impl Fn(u64) -> bool) -> bool {
+        let entered = self.entered.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.moved.wait_timeout_while(entered, within, |entered| !done(*entered));
+        waited.is_ok_and(|(_, waited)| !waited.timed_out())
+    }
+
+    /// Waits until what was taken up to now can be read in the log. Blocking.
+    pub(super) fn settle(&self) {
+        if self.running.load(Ordering::Acquire) {
+            let taken = self.taken.load(Ordering::Acquire);
+            self.wait_until(LOOK, |entered| entered >= taken);
+        }
+    }
+}
+
+/// One that waits to be appended.
+struct Waiting {
+    new: NewDelivery,
+    /// Of its record.
+    head: Vec<u8>,
+    since: Instant,
+    call: Call,
+    answer: oneshot::Sender<Result<(), StoreError>>,
+}
+
+/// One that waits to be entered.
+struct Entry {
+    number: u64,
+    new: NewDelivery,
+    /// Until it is entered.
+    call: Call,
+}
+
+impl Entry {
+    /// One that an earlier run took. A record whose checksum is right but which cannot be read was written by another
+    /// version; it stays where it is until its room is needed.
+    fn again(Found { number, bytes }: Found, store: &Store) -> Option<Self> {
+        match record::read(&bytes) {
+            Ok(new) => Some(Self { number, new, call: store.call() }),
+            Err(cause) => {
+                tracing::error!(number, "a delivery that was taken cannot be read: {cause}");
+                None
+            }
+        }
+    }
+}
+
+/// A handle to the intake of a store; when the last one goes, what was taken is entered and its threads end.
+#[derive(Clone)]
+pub struct Intake {
+    store: Store,
+    // The sender stands before the threads: dropped first, it ends those that are then waited for.
+    queue: mpsc::Sender<Waiting>,
+    _threads: Arc<Threads>,
+}
+
+struct Threads {
+    progress: Arc<Progress>,
+    all: Vec<JoinHandle<()>>,
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.progress.closing.store(true, Ordering::Release);
+        for thread in self.all.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the intake panicked");
+            }
+        }
+        self.progress.running.store(false, Ordering::Release);
+    }
+}
+
+impl Intake {
+    /// Starts it on what an earlier run left, which is entered first. Blocking, for a moment.
+    pub(super) fn start(store: &Store, clerk: Arc<dyn Clerk>) -> Result<Self, StoreError> {
+        let entered = store.reader()?.entered()?;
+        let (mut segments, left) = Segments::open(&store.dir, entered)?;
+        segments.prepare();
+        let (marker, last) = (Marker::open(&store.dir), segments.last());
+        marker.set(last);
+        let progress = Arc::clone(&store.progress);
+        progress.begin(last, left.first().map_or(last, |first| first.number - 1));
+        let (entries, waiting) = threads::channel();
+        for entry in left.into_iter().filter_map(|found| Entry::again(found, store)) {
+            // It is received below.
+            let _ = entries.send(entry);
+        }
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        let appending = Appending { segments, marker, progress, entries };
+        let entering = Entering { store: store.clone(), clerk, unsynced: 0 };
+        let run = |name: &str, work: Box<dyn FnOnce() + Send>| {
+            let named = thread::Builder::new().name(name.to_owned());
+            named.spawn(work).map_err(|error| StoreError::io(&store.dir, &error))
+        };
+        let all = vec![
+            run("intake", Box::new(move || appending.run(jobs)))?,
+            run("entry", Box::new(move || entering.run(&waiting)))?,
+        ];
+        let threads = Arc::new(Threads { progress: Arc::clone(&store.progress), all });
+        Ok(Self { store: store.clone(), queue, _threads: threads })
+    }
+
+    /// Takes a genuine delivery: `Ok` once it is synced. It stands in the log a moment later. When this is given up
+    /// before it is done, by the deadline or by dropping the future, it may be taken all the same.
+    pub async fn take(&self, new: NewDelivery) -> Result<(), StoreError> {
+        if matches!(self.store.last(), Last::Failed(_)) {
+            self.store.ready().await?;
+        }
+        let room = self.queue.try_reserve().map_err(|error| match error {
+            mpsc::error::TrySendError::Full(()) => StoreError::Busy,
+            mpsc::error::TrySendError::Closed(()) => StoreError::Closed,
+        })?;
+        let head = record::head(&new).map_err(|error| StoreError::Unstorable { cause: error.to_string() })?;
+        let (answer, waiting) = oneshot::channel();
+        room.send(Waiting { new, head, since: Instant::now(), call: self.store.call(), answer });
+        let within = self.store.waits.commit;
+        match timeout(within, waiting).await {
+            Ok(answer) => answer.unwrap_or(Err(StoreError::Closed)),
+            Err(_) => Err(StoreError::Late { within }),
+        }
+    }
+
+    /// Deliveries that wait to be appended.
+    pub fn queued(&self) -> usize {
+        QUEUE - self.queue.capacity()
+    }
+}
+
+/// The thread that answers.
+struct Appending {
+    segments: Segments,
+    marker: Marker,
+    progress: Arc<Progress>,
+    entries: threads::Sender<Entry>,
+}
+
+impl Appending {
+    /// Until the last handle is gone and everything queued is answered.
+    fn run(mut self, mut queue: mpsc::Receiver<Waiting>) {
+        let mut batch = Vec::with_capacity(APPENDED);
+        while queue.blocking_recv_many(&mut batch, APPENDED) > 0 {
+            while !batch.is_empty() {
+                match self.append(&batch) {
+                    Ok(count) => self.taken(batch.drain(..count)),
+                    Err(error) => refuse(batch.drain(..), &error),
+                }
+            }
+        }
+    }
+
+    fn append(&mut self, batch: &[Waiting]) -> Result<usize, StoreError> {
+        let records: Vec<Record<'_>> = batch.iter().map(|waiting| [&*waiting.head, &*waiting.new.body]).collect();
+        let until = Instant::now() + ROOM;
+        loop {
+            let safe = self.progress.safe.load(Ordering::Acquire);
+            if let Some(count) = self.segments.append(&records, safe)? {
+                return Ok(count);
+            }
+            let safer = |_| self.progress.safe.load(Ordering::Acquire) > safe;
+            if !self.progress.wait_until(until.saturating_duration_since(Instant::now()), safer) {
+                return Err(StoreError::Busy);
+            }
+        }
+    }
+
+    fn taken(&mut self, batch: impl ExactSizeIterator<Item = Waiting>) {
+        let last = self.segments.last();
+        let first = last + 1 - u64::try_from(batch.len()).unwrap_or_default();
+        self.progress.taken.store(last, Ordering::Release);
+        self.marker.set(last);
+        for (number, Waiting { mut new, since, call, answer, .. }) in (first..).zip(batch) {
+            new.timings.commit_us = u64::try_from(since.elapsed().as_micros()).ok();
+            // Whoever hung up meanwhile sends it again.
+            let _ = answer.send(Ok(()));
+            // Without the other thread it is entered at the next start.
+            self.progress.waiting.fetch_add(new.body.len(), Ordering::Relaxed);
+            let _ = self.entries.send(Entry { number, new, call });
+        }
+        self.segments.make_ready(self.progress.safe.load(Ordering::Acquire));
+    }
+}
+
+fn refuse(batch: impl Iterator<Item = Waiting>, error: &StoreError) {
+    tracing::error!(%error, "not taken: {error}");
+    for waiting in batch {
+        let _ = waiting.answer.send(Err(error.clone()));
+    }
+}
+
+/// The thread that writes to the log.
+struct Entering {
+    store: Store,
+    clerk: Arc<dyn Clerk>,
+    /// Bytes entered that are not known to be synced.
+    unsynced: usize,
+}
+
+/// A delivery on its way into the log.
+type Numbered = (u64, Arc<Prepared>);
+
+impl Entering {
+    fn run(mut self, entries: &threads::Receiver<Entry>) {
+        while let Ok(first) = entries.recv() {
+            let batch = std::iter::once(first).chain(entries.try_iter()).take(ENTERED);
+            let (began, taken) = (Instant::now(), self.taken());
+            let (calls, prepared): (Vec<Call>, Vec<Numbered>) = batch.map(|entry| self.prepare(entry)).unzip();
+            if self.enter(&prepared).is_break() {
+                return;
+            }
+            drop(calls);
+            self.rest(began.elapsed(), taken);
+        }
+    }
+
+    fn taken(&self) -> u64 {
+        self.store.progress.taken.load(Ordering::Acquire)
+    }
+
+    /// Nobody waits where nothing was taken since.
+    fn rest(&self, worked: Duration, taken: u64) {
+        let few = self.store.progress.waiting.load(Ordering::Relaxed) < RESTFUL;
+        if few && self.taken() > taken && !self.store.progress.closing.load(Ordering::Acquire) {
+            thread::sleep((worked * REST).clamp(SHORTEST_REST, LONGEST_REST));
+        }
+    }
+
+    fn prepare(&self, Entry { number, mut new, call }: Entry) -> (Call, Numbered) {
+        self.clerk.read(&mut new);
+        (call, (number, Arc::new(Prepared::new(new))))
+    }
+
+    /// Tries until it is done; gives up only when everything ends.
+    fn enter(&mut self, some: &[Numbered]) -> ControlFlow<()> {
+        loop {
+            match self.write(some) {
+                Ok(lines) => {
+                    for (line, (_, prepared)) in lines.into_iter().zip(some) {
+                        self.clerk.entered(line, prepared.delivery());
+                    }
+                    return ControlFlow::Continue(());
+                }
+                Err(StoreError::Unstorable { .. }) if some.len() > 1 => {
+                    return some.iter().try_for_each(|one| self.enter(std::slice::from_ref(one)));
+                }
+                Err(StoreError::Unstorable { cause }) if some.iter().any(|(_, one)| one.has_content()) => {
+                    let bare = |(number, one): &Numbered| (*number, Arc::new(one.without_content(&cause)));
+                    return self.enter(&some.iter().map(bare).collect::<Vec<_>>());
+                }
+                Err(_) if self.store.progress.closing.load(Ordering::Acquire) => return ControlFlow::Break(()),
+                Err(error) => {
+                    self.clerk.failed(&error);
+                    thread::sleep(AGAIN);
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, some: &[Numbered]) -> Result<Vec<DeliverySummary>, StoreError> {
+        let Some((last, _)) = some.last() else { return Ok(vec![]) };
+        let bytes: usize = some.iter().map(|(_, one)| one.delivery().body.len()).sum();
+        let safe = self.unsynced + bytes >= SAFE;
+        let (last, all) = (*last, some.iter().map(|(_, one)| Arc::clone(one)).collect::<Vec<_>>());
+        let transaction = if safe { Transaction::Shared } else { Transaction::Eased };
+        let lines = self.store.ask_blocking(all.len(), transaction, move |db| writes::enter(db, &all, last))?;
+        self.unsynced = if safe { 0 } else { self.unsynced + bytes };
+        let _ = self
+            .store
+            .progress
+            .waiting
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |waiting| Some(waiting.saturating_sub(bytes)));
+        self.store.progress.moved_to(last, safe);
+        self.store.grown.notify_one();
+        Ok(lines)
+    }
+}
+
+/// Says to other processes how far it is, so that whoever looks at the log there can wait for what was answered before.
+struct Marker(Option<File>);
+
+impl Marker {
+    fn open(dir: &Path) -> Self {
+        Self(segments::plain().write(true).create(true).open(dir.join(NAME)).ok())
+    }
+
+    /// When this fails, they do not wait.
+    fn set(&self, taken: u64) {
+        let _ = self.0.as_ref().map(|file| file.write_all_at(&taken.to_le_bytes(), 0));
+    }
+}
+
+/// The number of the last record that was taken in a state directory, by whichever process; 0: none, or not known.
+pub(super) fn taken_in(dir: &Path) -> u64 {
+    let bytes = fs::read(dir.join(NAME)).unwrap_or_default();
+    bytes.try_into().map_or(0, u64::from_le_bytes)
+}

@@ -1,0 +1,19 @@
+//! A taken delivery as a record of the intake: what was found at the door as one line of JSON, then the body as it came.
+
+use super::super::NewDelivery;
+
+/// What stands before its body. Fails only where JSON does.
+pub(super) fn head(new: &NewDelivery) -> serde_json::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(1024);
+    serde_json::to_writer(&mut bytes, new)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// Fails with what is wrong with it.
+pub(super) fn read(bytes: &[u8]) -> Result<NewDelivery, String> {
+    let end = bytes.iter().position(|byte| *byte == b'\n').ok_or("it has no end of its head")?;
+    let (head, body) = bytes.split_at(end);
+    let new: NewDelivery = serde_json::from_slice(head).map_err(|error| error.to_string())?;
+    Ok(NewDelivery { body: body.get(1..).unwrap_or_default().to_owned(), ..new })
+}
