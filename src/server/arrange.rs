@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use super::{
     acting::by,
-    actions::{not_seen_done, patiently, provider_of, record, record_last},
+    actions::{CAUSE, not_seen_done, patiently, provider_of, record, record_last},
     desk::Desk,
     people::{Acting, Caller},
     rota::NO_ROTA,
@@ -26,7 +26,7 @@ use crate::{
         text::Shown,
     },
     proto::Answer,
-    provider::{Added, ProviderError, Removed, Rota},
+    provider::{Added, Provider, ProviderError, Removed, Rota},
 };
 
 /// What begins in the past, a provider lets begin now: so much later counts as the same.
@@ -90,21 +90,11 @@ async fn carry_out(desk: Arc<Desk>, action: Action, acting: Acting) {
     }
 }
 
-/// Settles what an earlier owner left open: what was sent is read back, what was not is not sent any more.
-pub(super) async fn settle(desk: &Desk, action: &Action, what: &Arrangement) {
-    for (at, (key, outcome)) in action.outcomes.iter().enumerate() {
-        let settled = match outcome {
-            Outcome::Pending => Outcome::Failed { reason: "dogwatch ended before this was sent".into() },
-            Outcome::Sent => match provider_of(desk, key, &Acting::Owner).await {
-                Ok(provider) => match provider.rota() {
-                    Some(rota) => read_back(desk, rota, what, at, "dogwatch ended while this was on its way").await,
-                    None => Outcome::Unknown { reason: NO_ROTA.into() },
-                },
-                Err(reason) => Outcome::Unknown { reason },
-            },
-            _ => continue,
-        };
-        record_last(desk, action.id, &action.verb, vec![(key.clone(), settled)]).await;
+/// What became of a part that an earlier owner sent.
+pub(super) async fn settle_sent(desk: &Desk, provider: &dyn Provider, what: &Arrangement, at: usize) -> Outcome {
+    match provider.rota() {
+        Some(rota) => read_back(desk, rota, what, at, CAUSE).await,
+        None => Outcome::Unknown { reason: NO_ROTA.into() },
     }
 }
 

@@ -38,6 +38,9 @@ use crate::{
 
 /// Incidents of one action that are worked on at the same time.
 const AT_ONCE: usize = 4;
+/// Incidents that are read back at the same time: that is mostly waiting, and as few requests a minute as this makes leave
+/// the polls their share.
+const READ_AT_ONCE: usize = 32;
 /// How often a provider that asks for patience (429) is waited for.
 const PATIENCE: usize = 5;
 
@@ -114,28 +117,35 @@ fn batches(ready: Vec<Ready>) -> Vec<Vec<Ready>> {
     batches
 }
 
-/// Settles what an earlier owner left open: what was sent is read back, what was not is not sent any more.
+/// Settles what an earlier owner left open: what was sent is read back, what was not is not sent any more. None waits
+/// for the others: one that was not done takes half a minute to tell.
 pub async fn settle(desk: Arc<Desk>, open: Vec<Action>) {
-    for action in open {
-        if let Verb::Arrange(what) = &action.verb {
-            arrange::settle(&desk, &action, what).await;
-            continue;
-        }
-        for (key, outcome) in &action.outcomes {
-            let (known_as, settled) = match outcome {
-                Outcome::Pending => {
-                    (key.clone(), Outcome::Failed { reason: "dogwatch ended before this was sent".into() })
-                }
-                Outcome::Sent => match provider_of(&desk, key, &Acting::Owner).await {
-                    Ok(provider) => settle_sent(&desk, provider, &action, key).await,
-                    Err(reason) => (key.clone(), Outcome::Unknown { reason }),
-                },
-                _ => continue,
-            };
-            record_last_as(&desk, action.id, &action.verb, key, known_as, settled).await;
-        }
-    }
+    let desk = &*desk;
+    let parts = open.iter().flat_map(|action| (0..action.outcomes.len()).map(move |at| (action, at)));
+    let jobs: Vec<_> = parts.map(|(action, at)| settle_part(desk, action, at)).collect();
+    stream::iter(jobs).buffer_unordered(READ_AT_ONCE).collect().await
 }
+
+async fn settle_part(desk: &Desk, action: &Action, at: usize) {
+    let Some((key, outcome)) = action.outcomes.get(at) else { return };
+    let (known_as, settled) = match (outcome, &action.verb) {
+        (Outcome::Pending, _) => {
+            (key.clone(), Outcome::Failed { reason: "dogwatch ended before this was sent".into() })
+        }
+        (Outcome::Sent, verb) => match (provider_of(desk, key, &Acting::Owner).await, verb) {
+            (Err(reason), _) => (key.clone(), Outcome::Unknown { reason }),
+            (Ok(provider), Verb::Arrange(what)) => {
+                (key.clone(), arrange::settle_sent(desk, &*provider, what, at).await)
+            }
+            (Ok(provider), _) => settle_sent(desk, provider, action, key).await,
+        },
+        _ => return,
+    };
+    record_last_as(desk, action.id, &action.verb, key, known_as, settled).await;
+}
+
+/// Why what an earlier owner sent is read back.
+pub(super) const CAUSE: &str = "dogwatch ended while this was on its way";
 
 async fn settle_sent(
     desk: &Desk,
@@ -143,7 +153,6 @@ async fn settle_sent(
     action: &Action,
     key: &IncidentKey,
 ) -> (IncidentKey, Outcome) {
-    const CAUSE: &str = "dogwatch ended while this was on its way";
     if let Verb::Create(new) = &action.verb {
         return create::settle(desk, &*provider, new, key, CAUSE).await;
     }
@@ -185,7 +194,11 @@ where
 
 /// Does all of `jobs`, several at a time, and gives what came of them in order.
 async fn each<R, F: Future<Output = R>>(jobs: Vec<F>) -> Vec<R> {
-    stream::iter(jobs).buffered(AT_ONCE).collect().await
+    at_once(AT_ONCE, jobs).await
+}
+
+async fn at_once<R, F: Future<Output = R>>(most: usize, jobs: Vec<F>) -> Vec<R> {
+    stream::iter(jobs).buffered(most).collect().await
 }
 
 /// Shows outcomes and writes them down, all in one. A final outcome is not replaced.

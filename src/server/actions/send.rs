@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Before, each,
+    Before, READ_AT_ONCE, at_once, each,
     look::{self, Ready, knows_better},
     patiently, read_back, record, record_last,
 };
@@ -62,7 +62,7 @@ async fn first_of_many(work: &Work<'_>, batch: &[Ready]) -> Vec<Option<Outcome>>
             None => read_back::until_seen(work, step, &one.target.key, one.before, cause).await,
         })
     });
-    each(judged.collect()).await
+    at_once(READ_AT_ONCE, judged.collect()).await
 }
 
 /// The steps that are left, one after the other, until one is not seen to be done.

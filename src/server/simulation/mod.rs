@@ -263,7 +263,8 @@ impl Simulation {
         }
     }
 
-    /// The faults stop, everything on its way arrives, and a poll passes.
+    /// The faults stop, everything on its way arrives, a poll passes, and what was sent is read back: all at the same
+    /// time, so that it takes as long as the slowest, however many an owner left open.
     fn calm_down(&mut self) {
         self.faults = false;
         self.provider.inside().faults = 0;

@@ -119,14 +119,21 @@ impl Owner {
     /// Works until there is nothing to do at this moment.
     async fn quiet(&self) {
         loop {
+            let was_done = self.is_done();
+            // A read counts as done a moment before its answer is there; the one thread for reads takes this after it.
+            tokio::task::spawn_blocking(|| ()).await.expect("no panic");
             idle(&self.parked).await;
-            if self.desk.store.calls() == 0 && self.desk.audit.is_idle() {
+            if was_done && self.is_done() {
                 return;
             }
-            // Both take one after the other: what is under way is done before these are.
+            // The writer takes one after the other: what is under way is done before this is.
             self.desk.store.save(vec![]).await.expect("the store works");
-            tokio::task::spawn_blocking(|| ()).await.expect("no panic");
         }
+    }
+
+    /// Whether nothing is under way outside the runtime.
+    fn is_done(&self) -> bool {
+        self.desk.store.calls() == 0 && self.desk.audit.is_idle()
     }
 
     /// Lets time pass, and everything happen that is due in it.

@@ -11,6 +11,7 @@ use crate::{
     config::{Acts, PersonSettings, SecretRef, User},
     core::{
         action::{Assignee, By, Edit, NewIncident, Target},
+        board::Board,
         id::{AlertId, DeliveryId, IncidentId, ServiceId, WorkflowId},
         incident::{Named, Observation, Urgency},
     },
@@ -363,6 +364,45 @@ async fn after_a_crash_what_was_sent_is_read_back_and_what_was_not_is_left() {
     assert!(matches!(outcomes[0].1, Outcome::Confirmed { .. }), "{outcomes:?}");
     assert!(matches!(outcomes[1].1, Outcome::Failed { .. }), "{outcomes:?}");
     assert_eq!(fake.writes(), 0);
+}
+
+/// A row of an earlier owner, whose end came while it was on its way.
+async fn sent(desk: &Desk, ids: &[&str]) -> Action {
+    let keys = ids.iter().map(|id| key(id)).collect();
+    let by = By { actor: "alice".into(), uid: None, name: None };
+    let verb = Verb::Resolve { note: None };
+    let mut action = desk.store.new_action(jiff::Timestamp::now(), by, verb, keys).await.expect("row");
+    action.outcomes.iter_mut().for_each(|(_, outcome)| *outcome = Outcome::Sent);
+    desk.hub.publish(Change::Action(Box::new(action.clone())));
+    action
+}
+
+/// Of each outcome, the newest action first.
+fn words(board: &Board) -> Vec<&'static str> {
+    board.actions.iter().flat_map(|action| &action.outcomes).map(|(_, outcome)| outcome.word()).collect()
+}
+
+#[tokio::test]
+async fn after_a_crash_one_that_takes_long_to_tell_keeps_no_other_from_being_settled() {
+    const PAUSES: &[Duration] = &[Duration::ZERO, Duration::from_hours(1)];
+    let Setup { fake, mut desk, _dir } = setup();
+    Arc::get_mut(&mut desk).expect("alone").read_back = PAUSES;
+    fake.put("P1", Status::Triggered, 0);
+    ["P2", "P3"].iter().for_each(|id| drop(fake.put(id, Status::Resolved, 0)));
+    let first = sent(&desk, &["P1", "P2"]).await;
+    let second = sent(&desk, &["P3"]).await;
+    let (_, mut feed) = desk.hub.subscribe();
+
+    let settling = tokio::spawn(settle(Arc::clone(&desk), vec![first, second]));
+
+    let settled = async {
+        while desk.hub.look(words) != ["confirmed", "sent", "confirmed"] {
+            feed.recv().await.expect("change");
+        }
+    };
+    let deadline = tokio::time::timeout(Duration::from_secs(10), settled).await;
+    assert!(deadline.is_ok(), "{:?}", desk.hub.look(|board| board.actions.clone()));
+    settling.abort();
 }
 
 #[tokio::test]
