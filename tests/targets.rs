@@ -101,9 +101,19 @@ async fn a_target_of_the_configuration_is_checked_with_its_place_and_switched_bu
     let checked = said(&setup.run(&["config", "check"]));
     assert!(checked.contains("target log: there is no template `nope`"), "{checked}");
     assert!(checked.contains("target log: it has no events"), "{checked}");
+    let doctor = setup.run(&["doctor"]);
+    assert_eq!(code(&doctor), 2, "{}", said(&doctor));
+    assert!(said(&doctor).contains("WRONG  target log"), "{}", said(&doctor));
+    assert!(said(&doctor).contains("there is no template `nope`"), "{}", said(&doctor));
     let removed = setup.run(&["target", "remove", "log"]);
     assert_eq!(code(&removed), 1);
     assert!(said(&removed).contains("stands in the configuration file"), "{}", said(&removed));
     assert_eq!(code(&setup.run(&["target", "disable", "log"])), 0);
     assert_eq!(setup.json(&["target", "list", "--json"])[0]["state"]["state"], "off", "it stays off");
+    assert!(said(&setup.run(&["doctor"])).contains("`dogwatch target enable log`"));
+
+    let status = || said(&setup.run(&["status"]));
+    assert!(!status().contains("does not work"), "{}", status());
+    setup.run(&["target", "enable", "log"]);
+    assert!(status().contains("1 target does not work"), "{}", status());
 }

@@ -18,6 +18,7 @@ pub mod page;
 pub mod person;
 pub mod prompt;
 pub mod services;
+pub mod source;
 pub mod targets;
 pub mod templates;
 pub mod troubles;
@@ -426,7 +427,7 @@ fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
     }
     effects.extend(oncall::settle(model));
     services::settle(model);
-    targets::settle(model);
+    effects.extend(targets::settle(model));
     effects.extend(webhooks::changed(model, change));
     effects.extend(templates::settle(model));
     effects
@@ -447,7 +448,7 @@ fn settle(model: &mut Model) -> Vec<Effect> {
 fn settle_others(model: &mut Model) -> Vec<Effect> {
     let mut effects = oncall::settle(model);
     services::settle(model);
-    targets::settle(model);
+    effects.extend(targets::settle(model));
     effects.extend(webhooks::settle(model));
     effects.extend(templates::settle(model));
     effects
@@ -651,8 +652,8 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         }
     }
     services::settle(model);
-    targets::settle(model);
-    oncall::ticked(model)
+    let effects = targets::settle(model);
+    [effects, oncall::ticked(model)].concat()
 }
 
 fn refresh(model: &mut Model) -> Vec<Effect> {

@@ -1,6 +1,7 @@
 //! `dogwatch doctor`: tries every link, and says what is wrong and what to do about it.
 
 mod push;
+mod targets;
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -87,6 +88,7 @@ pub(super) async fn run(places: &Places, args: Args) -> Outcome {
         findings.extend(links);
         remedies.extend(remedy);
     }
+    findings.extend(targets::findings(&settings, places).await);
     report(&findings, args.json)?;
     let consent = Consent::of(args.fix, args.json);
     for remedy in remedies {

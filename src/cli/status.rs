@@ -21,8 +21,9 @@ use crate::{
     },
     core::{
         board::Board,
+        forward::TargetSummary,
         incident::Status,
-        words::{age, ago, moment, since, zone_name},
+        words::{self, age, ago, moment, since, zone_name},
     },
     proto::Access,
     server::{kept, ownership, people::Caller},
@@ -71,6 +72,35 @@ enum Known {
     At(Timestamp),
 }
 
+/// How the targets of outgoing webhooks stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Targets {
+    all: usize,
+    /// Those that should be sent to and that nothing reaches.
+    down: usize,
+    /// Attempts that wait.
+    waiting: u64,
+}
+
+impl Targets {
+    fn of(all: &[TargetSummary]) -> Self {
+        Self {
+            all: all.len(),
+            down: all.iter().filter(|target| target.is_down()).count(),
+            waiting: all.iter().map(|target| u64::from(target.waiting)).sum(),
+        }
+    }
+
+    /// Nothing, where all is well.
+    fn words(self) -> Option<String> {
+        let down = (self.down > 0).then(|| words::count(self.down, "target does not work", "targets do not work"));
+        let waiting = usize::try_from(self.waiting).unwrap_or(usize::MAX);
+        let waiting = (waiting > 0).then(|| words::count(waiting, "attempt waits", "attempts wait"));
+        let both: Vec<String> = down.into_iter().chain(waiting).collect();
+        (!both.is_empty()).then(|| both.join(", "))
+    }
+}
+
 /// All that is said.
 #[derive(Debug)]
 struct Standing {
@@ -79,6 +109,7 @@ struct Standing {
     duty: Duty,
     known: Known,
     source: Source,
+    targets: Targets,
     /// Why this cannot be relied on; empty when it can.
     doubts: Vec<String>,
     now: Timestamp,
@@ -131,7 +162,7 @@ async fn known(places: &Places) -> Result<(Board, Access, Source), Failure> {
 
 fn stored(places: &Places, state_dir: &Path) -> Result<(Board, Access, Source), Failure> {
     let settings = places.settings()?;
-    let board = kept(state_dir, &settings.accounts)
+    let board = kept(state_dir, &settings)
         .map_err(|error| Failure::new(Exit::Stale, format!("no dogwatch runs, and nothing is kept: {error}")))?;
     Ok((board, Access::Act { actor: Caller::ourselves().login.to_string() }, Source::Store))
 }
@@ -155,6 +186,7 @@ impl Standing {
             duty: duty(board, access, now),
             known,
             source,
+            targets: Targets::of(&board.targets),
             doubts,
             now,
             zone,
@@ -164,8 +196,8 @@ impl Standing {
     fn plain(&self) -> String {
         let open = format!(
             "{}, {}",
-            words(self.triggered, "triggered", self.doubts.is_empty()),
-            words(self.acknowledged, "acked", self.doubts.is_empty())
+            counted(self.triggered, "triggered", self.doubts.is_empty()),
+            counted(self.acknowledged, "acked", self.doubts.is_empty())
         );
         let old = match self.known {
             Known::Told => "by webhooks only".to_owned(),
@@ -173,7 +205,8 @@ impl Standing {
             Known::At(at) => format!("as of {}", ago(since(at, self.now))),
         };
         let source = if self.source == Source::Store { ", no dogwatch runs" } else { "" };
-        format!("{open}; {}; {old}{source}", self.duty_words())
+        let targets = self.targets.words().map(|words| format!("; {words}")).unwrap_or_default();
+        format!("{open}; {}; {old}{source}{targets}", self.duty_words())
     }
 
     fn duty_words(&self) -> String {
@@ -197,7 +230,7 @@ impl Standing {
             if colour { format!("#[{style}]{}#[default]", escaped(&text)) } else { escaped(&text) }
         };
         let loud = |count: Count, name: &str, colour: &str| {
-            let text = words(count, name, sure);
+            let text = counted(count, name, sure);
             if count.all == 0 { escaped(&text) } else { style(colour, text) }
         };
         let mut parts = vec![loud(self.triggered, "trig", "fg=red,bold"), loud(self.acknowledged, "ack", "fg=yellow")];
@@ -208,6 +241,9 @@ impl Standing {
             Duty::On { level, as_of: Some(_), .. } => parts.push(format!("L{level}?")),
             Duty::Off(None) => {}
             Duty::Off(Some(_)) | Duty::Unknown => parts.push("on call?".to_owned()),
+        }
+        if self.targets.down > 0 {
+            parts.push(style("fg=red", format!("{} down", words::count(self.targets.down, "target", "targets"))));
         }
         if !sure {
             let old = match self.known {
@@ -236,6 +272,7 @@ impl Standing {
             "duty": on_call,
             "as_of": as_of,
             "source": if self.source == Source::Server { "server" } else { "store" },
+            "targets": { "all": self.targets.all, "down": self.targets.down, "waiting": self.targets.waiting },
             "trusted": self.doubts.is_empty(),
             "doubts": self.doubts,
         })
@@ -257,7 +294,7 @@ fn count(board: &Board, access: &Access, status: Status) -> Count {
 }
 
 /// `3 triggered (1 mine)`; with a question mark where it is not sure.
-fn words(count: Count, name: &str, sure: bool) -> String {
+fn counted(count: Count, name: &str, sure: bool) -> String {
     let doubt = if sure { "" } else { "?" };
     let mine = count.mine.filter(|_| count.all > 0).map(|mine| format!(" ({mine} mine)")).unwrap_or_default();
     format!("{} {name}{doubt}{mine}", count.all)
@@ -271,7 +308,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::fixtures::{board, board_with, now, zone};
+    use crate::app::fixtures::{board, board_with, board_with_targets, now, zone};
 
     fn alice() -> Access {
         Access::Act { actor: "alice".into() }
@@ -289,6 +326,7 @@ mod tests {
         assert_eq!(standing.plain(), plain);
         assert_eq!(standing.tmux(false), "3 trig (3 mine) 2 ack (1 mine) L1 until 08:00 CEST");
         let json = standing.json();
+        assert_eq!(json["targets"], json!({ "all": 0, "down": 0, "waiting": 0 }));
         assert_eq!((&json["trusted"], &json["triggered"]["mine"]), (&json!(true), &json!(3)));
         assert_eq!(json["duty"]["until"], json!("2025-06-10T06:00:00Z"));
     }
@@ -313,9 +351,18 @@ mod tests {
     }
 
     #[test]
+    fn targets_that_do_not_work_and_attempts_that_wait_are_counted() {
+        let standing = standing(&board_with_targets(), Source::Server);
+
+        assert!(standing.plain().ends_with("; 2 targets do not work, 12 attempts wait"), "{}", standing.plain());
+        assert!(standing.tmux(false).ends_with(" 2 targets down"), "{}", standing.tmux(false));
+        assert_eq!(standing.json()["targets"], json!({ "all": 4, "down": 2, "waiting": 12 }));
+    }
+
+    #[test]
     fn nothing_in_a_line_for_tmux_is_a_format_of_somebody_else() {
         assert_eq!(escaped("#(reboot) #[fg=red] #S"), "##(reboot) ##[fg=red] ##S");
-        let line = standing(&board(), Source::Server).tmux(true);
+        let line = standing(&board_with_targets(), Source::Server).tmux(true);
         for style in line.split("#[").skip(1) {
             let known = ["fg=red,bold]", "fg=yellow]", "fg=red]", "default]"];
             assert!(known.iter().any(|known| style.starts_with(known)), "{line}");

@@ -12,6 +12,7 @@ use crate::{
         delivery::{DeliverySummary, Verdict},
         forward::{TargetSummary, checks, form::Making},
         id::{DeliveryId, TargetName},
+        template::Subject,
         text::Shown,
     },
     proto::{Answer, Request},
@@ -68,9 +69,12 @@ pub(super) enum Command {
     Test {
         #[arg(value_parser = checks::name)]
         name: TargetName,
-        /// Send what this delivery of the log told of, in place of a made-up event.
-        #[arg(long, value_name = "NUMBER")]
+        /// Send the event of this delivery of the log, in place of a made-up one.
+        #[arg(long, value_name = "NUMBER", conflicts_with = "sample")]
         delivery: Option<i64>,
+        /// Send the sample of this event type, as `incident.resolved`.
+        #[arg(long, value_name = "EVENT")]
+        sample: Option<String>,
         #[arg(long)]
         json: bool,
     },
@@ -109,9 +113,10 @@ async fn done(client: &mut Client, command: Command, typed: Option<form::Typed>)
         Command::Remove { name } => tell(client, Request::RemoveTarget { name }, "removed").await,
         Command::Enable { name } => tell(client, Request::SwitchTarget { name, on: true }, "on").await,
         Command::Disable { name } => tell(client, Request::SwitchTarget { name, on: false }, "off").await,
-        Command::Test { name, delivery, json } => {
-            let delivery = delivery.map(DeliveryId);
-            match client.ask(Request::TestTarget { name, delivery }).await? {
+        Command::Test { name, delivery, sample, json } => {
+            let sample = sample.map_or_else(Subject::default, Subject::Sample);
+            let on = delivery.map_or(sample, |id| Subject::Delivery(DeliveryId(id)));
+            match client.ask(Request::TestTarget { name, on }).await? {
                 Answer::Attempted { delivery } => tested(&delivery, json),
                 _ => Err(another()),
             }

@@ -33,7 +33,7 @@ use crate::core::{
 };
 
 /// Raised when a message changes its meaning. Server and console must be equal in it.
-pub const PROTOCOL: u16 = 5;
+pub const PROTOCOL: u16 = 6;
 
 /// The number of a request, chosen by the console, unique while it is open.
 pub type RequestId = u64;
@@ -161,8 +161,8 @@ pub enum Request {
     RemoveTarget { name: TargetName },
     /// Switches a target on or off; on also means that its failures so far are forgiven.
     SwitchTarget { name: TargetName, on: bool },
-    /// Sends to a target at once, as a test: the event that a delivery told of, or a made-up one.
-    TestTarget { name: TargetName, delivery: Option<DeliveryId> },
+    /// Sends to a target at once, as a test: the event of a delivery, also of one that went out, or of a sample.
+    TestTarget { name: TargetName, on: Subject },
     /// Sends an outgoing delivery of the log once more, rendered anew.
     ResendDelivery { id: DeliveryId },
     /// The same with the last attempt of each event that failed; of all targets, or of one.

@@ -211,7 +211,7 @@ impl Desk {
             Request::SaveTarget { form, making } => self.save_target(caller, *form, making).await,
             Request::RemoveTarget { name } => self.remove_target(caller, name).await,
             Request::SwitchTarget { name, on } => self.switch_target(caller, name, on).await,
-            Request::TestTarget { name, delivery } => self.test_target(caller, name, delivery).await,
+            Request::TestTarget { name, on } => self.test_target(caller, name, on).await,
             Request::ResendDelivery { id } => self.resend_delivery(id).await,
             Request::ResendFailed { target } => self.resend_failed(target.as_ref()).await,
             Request::SendHandoff { target, template, from, zone } => {

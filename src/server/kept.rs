@@ -2,18 +2,20 @@
 
 use std::path::Path;
 
-use super::{first_look, snapshot};
+use super::{first_look, snapshot, targets};
 use crate::{
-    config::AccountSettings,
+    config::Settings,
     core::board::{AccountBoard, Board},
     store::{Reader, StoreError},
 };
 
-/// The incidents and who is on call, as the last server of `dir` left them. It is as old as it says.
-pub fn kept(dir: &Path, accounts: &[AccountSettings]) -> Result<Board, StoreError> {
+/// The incidents, who is on call, and how targets stand, as the last server of `dir` left them. It is as old as it says.
+pub fn kept(dir: &Path, settings: &Settings) -> Result<Board, StoreError> {
     let reader = Reader::open(dir)?;
     let mut board = Board::default();
-    for settings in accounts {
+    let targets = targets::kept(dir, settings.targets.clone(), Some(&reader))?.all;
+    board.targets = targets.into_iter().map(|one| one.summary).collect();
+    for settings in &settings.accounts {
         let mut known = AccountBoard::of(first_look(settings));
         snapshot::restore(&reader, &mut known)?;
         known.account.identity = snapshot::identity(&reader, &known.account.name)?;

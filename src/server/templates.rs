@@ -111,7 +111,7 @@ impl Desk {
     }
 
     /// The account that a sample event is said to be of.
-    fn any_account(&self) -> Result<AccountName, String> {
+    pub(super) fn any_account(&self) -> Result<AccountName, String> {
         let first = self.accounts.all().keys().next().cloned();
         first.map_or_else(|| "example".parse().map_err(|e: BadId| e.to_string()), Ok)
     }

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension as _, Result, Row, params};
 use super::{
     Store, StoreError,
     pack::{self, Packed},
-    reader::{Reader, checked, content, parsed, summary, timestamp},
+    reader::{Reader, SUMMARY, checked, content, parsed, summary, timestamp},
     writes::{json, nanoseconds, signed},
 };
 use crate::core::{
@@ -363,6 +363,19 @@ impl Reader {
     pub fn waited_for(&self) -> std::result::Result<Vec<TargetName>, StoreError> {
         let sql = "SELECT DISTINCT target FROM forward";
         self.rows(sql, [], |row| checked(row, "target", TargetName::new))
+    }
+
+    /// How many events wait for each target that something waits for.
+    pub fn waits(&self) -> std::result::Result<Vec<(TargetName, u32)>, StoreError> {
+        let sql = "SELECT target, count(*) AS n FROM forward GROUP BY target";
+        self.rows(sql, [], |row| Ok((checked(row, "target", TargetName::new)?, row.get("n")?)))
+    }
+
+    /// The newest attempt at a target that failed.
+    pub fn last_failure(&self, target: &TargetName) -> std::result::Result<Option<DeliverySummary>, StoreError> {
+        let sql =
+            format!("SELECT {SUMMARY} FROM delivery WHERE target = ?1 AND verdict = 'failed' ORDER BY id DESC LIMIT 1");
+        Ok(self.rows(&sql, [target.as_str()], summary)?.pop())
     }
 
     /// An event, and the body of the delivery that told of it, if that is kept.

@@ -10,6 +10,7 @@ pub mod oncall;
 mod parts;
 mod prompt;
 pub mod services;
+mod source;
 pub mod targets;
 pub mod templates;
 pub mod theme;

@@ -15,7 +15,7 @@ use crate::{
         delivery::DeliverySummary,
         forward::{Kept, TargetState, TargetSummary},
         id::TargetName,
-        keys::Chord,
+        keys::{Chord, Key},
         query::{Kind, Value},
         text::Shown,
     },
@@ -148,8 +148,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
             vec![]
         }
     };
-    settle(model);
-    effects
+    [effects, settle(model)].concat()
 }
 
 fn back(model: &mut Model) {
@@ -170,7 +169,7 @@ fn open(model: &mut Model) -> Vec<Effect> {
     let state = &mut model.targets;
     state.open = Some(Opened { name: target.name, scroll: 0 });
     state.reading = asked.as_ref().map(|(wait, _)| *wait);
-    settle(model);
+    place(model);
     asked.map(|(_, effect)| effect).into_iter().collect()
 }
 
@@ -239,8 +238,11 @@ fn remove(model: &mut Model) -> Vec<Effect> {
 pub(super) fn typed(model: &mut Model, chord: Chord) -> Option<Vec<Effect>> {
     if let Some(form) = model.targets.form.take() {
         let effects = forms::press(model, form, chord);
-        settle(model);
+        place(model);
         return Some(effects);
+    }
+    if chord.ctrl && matches!(chord.key, Key::Char('c' | 'z')) && model.targets.trial.is_some() {
+        return None;
     }
     if let Some(trial) = model.targets.trial.take() {
         return Some(trial::press(model, trial, chord));
@@ -248,7 +250,7 @@ pub(super) fn typed(model: &mut Model, chord: Chord) -> Option<Vec<Effect>> {
     if let Typed::Step(by) = model.targets.filter.take(chord)? {
         step(model, by);
     }
-    settle(model);
+    place(model);
     Some(vec![])
 }
 
@@ -256,11 +258,14 @@ pub(super) fn typed(model: &mut Model, chord: Chord) -> Option<Vec<Effect>> {
 pub(super) fn pasted(model: &mut Model, text: &str) -> bool {
     if let Some(form) = &mut model.targets.form {
         form.paste(text);
-        settle(model);
+        place(model);
         return true;
     }
+    if let Some(trial) = &mut model.targets.trial {
+        return trial.pick.filter.paste(text);
+    }
     let taken = model.targets.filter.paste(text);
-    settle(model);
+    place(model);
     taken
 }
 
@@ -272,11 +277,14 @@ pub(super) fn answered(model: &mut Model, id: RequestId, answer: &Result<Answer,
             Ok(_) => {}
             Err(reason) => model.say(NoticeKind::Bad, &format!("the log was not read: {reason}")),
         }
-        settle(model);
+        place(model);
         return Some(vec![]);
     }
+    if model.targets.trial.as_mut().is_some_and(|trial| trial.pick.answered(id, answer)) {
+        return Some(settle(model));
+    }
     let effects = forms::answered(model, id, answer).or_else(|| asking::answered(model, id, answer));
-    settle(model);
+    place(model);
     effects
 }
 
@@ -288,6 +296,7 @@ pub(super) fn unanswered(model: &mut Model, id: RequestId, why: &str) -> Option<
 /// The link broke: what was asked will not be answered.
 pub(super) fn detached(model: &mut Model) {
     model.targets.reading = None;
+    model.targets.trial.iter_mut().for_each(|trial| trial.pick.detached());
     forms::detached(model);
     asking::detached(model);
 }
@@ -304,7 +313,13 @@ pub(super) fn hear(model: &mut Model, change: &Change) {
 }
 
 /// Rows or sizes changed, or the view was entered.
-pub(super) fn settle(model: &mut Model) {
+pub(super) fn settle(model: &mut Model) -> Vec<Effect> {
+    place(model);
+    trial::settle(model)
+}
+
+/// Everything finds its place again.
+fn place(model: &mut Model) {
     let (names, height) = (names(model), height(model));
     model.targets.cursor.settle(&names, height);
     if model.view == View::Targets {
@@ -318,7 +333,6 @@ pub(super) fn settle(model: &mut Model) {
         model.targets.trial = None;
     }
     scroll(model, None);
-    trial::settle(model);
     forms::settle(model);
 }
 

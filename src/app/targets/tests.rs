@@ -10,6 +10,7 @@ use crate::{
         fixtures::{
             answer, attached, board, board_with_targets, change, delivery, forward_target, press, requests, type_text,
         },
+        source::Source,
         update,
     },
     core::{
@@ -20,6 +21,7 @@ use crate::{
             form::{Hidden, Making, Secret, TargetForm},
         },
         id::DeliveryId,
+        template::Subject,
     },
     proto::Access,
 };
@@ -295,20 +297,49 @@ fn what_stands_in_the_configuration_is_not_changed_here_and_says_so() {
 fn a_test_sends_what_was_chosen_and_tells_what_became_of_it() {
     let mut model = view();
     select(&mut model, "chat");
-    press(&mut model, "t j");
+    press(&mut model, "t down");
     change(&mut model, Change::Delivery(Box::new(delivery(9, 1, Verdict::Accepted, "incident.annotated"))));
     let effects = press(&mut model, "enter");
-    let chosen = Request::TestTarget { name: "chat".parse().expect("name"), delivery: Some(DeliveryId(6)) };
-    assert_eq!(requests(&effects)[0].1, chosen, "what came in meanwhile does not move the hand");
+    assert_eq!(tested(&effects), Subject::Delivery(DeliveryId(6)), "what came in meanwhile does not move the hand");
     let failed = delivery(12, 0, Verdict::Failed, "incident.created");
     answer(&mut model, &effects, Ok(Answer::Attempted { delivery: Box::new(failed) }));
     assert!(said(&model).contains("chat did not take it: 500"), "{}", said(&model));
 
     let effects = press(&mut model, "t enter");
-    assert!(matches!(&requests(&effects)[0].1, Request::TestTarget { delivery: None, .. }));
+    assert_eq!(tested(&effects), Subject::default(), "nobody real is told of without a choice");
     let sent = delivery(13, 0, Verdict::Sent, "incident.created");
     answer(&mut model, &effects, Ok(Answer::Attempted { delivery: Box::new(sent) }));
     assert!(said(&model).contains("chat took it: 200 OK"), "{}", said(&model));
+}
+
+/// On what a test was asked for.
+fn tested(effects: &[Effect]) -> Subject {
+    match requests(effects).pop() {
+        Some((_, Request::TestTarget { name, on })) if name.as_str() == "chat" => on,
+        other => panic!("not asked: {other:?}"),
+    }
+}
+
+#[test]
+fn a_test_sends_what_the_whole_log_is_searched_for_or_any_sample_about_an_incident() {
+    let mut model = view();
+    select(&mut model, "chat");
+    press(&mut model, "t");
+    let effects = type_text(&mut model, "id:3");
+    let asked = requests(&effects).into_iter().any(|(_, it)| matches!(it, Request::SearchDeliveries { .. }));
+    assert!(asked, "{effects:?}");
+    press(&mut model, "ctrl-u");
+    update(&mut model, Event::Pasted("annotated".into()));
+    let rows = model.targets.trial.as_ref().expect("open").pick.rows(&model);
+    assert!(rows.contains(&Source::Sample("incident.annotated")), "{rows:?}");
+    assert_eq!(tested(&press(&mut model, "end enter")), Subject::Sample("incident.annotated".into()));
+
+    press(&mut model, "t");
+    type_text(&mut model, "service.");
+    let rows = model.targets.trial.as_ref().expect("open").pick.rows(&model);
+    assert!(!rows.contains(&Source::Sample("service.created")), "{rows:?}");
+    press(&mut model, "esc");
+    assert!(model.targets.trial.is_none());
 }
 
 #[test]

@@ -2,12 +2,10 @@
 //! somebody wants to see it.
 
 use crate::{
-    app::{Effect, Model, wait::Wait},
+    app::{Effect, Model, source::Source, wait::Wait},
     core::{field::Field, template::Subject, text::Shown},
     proto::{Answer, Request, RequestId},
 };
-
-use super::source::Source;
 
 /// The fields of one delivery, as far as they are known.
 #[derive(Debug, Default)]

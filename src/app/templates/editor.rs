@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use tui_textarea::{CursorMove, TextArea};
 
-use crate::core::text::ShownBody;
+use crate::{app::source::Pick, core::text::ShownBody};
 
 use super::{
     complete::Completion,
@@ -17,7 +17,6 @@ use super::{
     pairs::{self, Stretch},
     preview::Previewed,
     search::Search,
-    source::Pick,
     syntax::{State, states, tokens},
 };
 

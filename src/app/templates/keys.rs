@@ -6,6 +6,7 @@ use crate::{
         Effect, Model, NoticeKind,
         filter::{self, Typed},
         keys::{Action, resolve_in_editor},
+        source::{Pick, Picked},
         typing::{TypedLine, editor_input},
     },
     core::keys::{Chord, Key},
@@ -23,7 +24,6 @@ use super::{
     history::{self, History},
     hush, open, pairs, put_back, restore, save,
     search::{self, Here},
-    source::{Pick, Picked},
     step, syntax, tell,
 };
 

@@ -16,7 +16,6 @@ pub mod pairs;
 pub mod preview;
 mod saving;
 pub mod search;
-pub mod source;
 pub mod syntax;
 #[cfg(test)]
 mod tests;
@@ -36,6 +35,7 @@ use super::{
     filter::{self, Filter},
     keys::Action,
     list::{Cursor, Step},
+    source::{Pick, Source},
     typing::TypedLine,
 };
 use complete::Asked;
@@ -45,7 +45,6 @@ use editor::{Draft, Editor};
 use history::{History, Took};
 use opening::{Opening, Then, create, discard, open, open_selected, opened, put_back, restore};
 use saving::{Saving, restored_version, save, saved, saved_words, tell_saved};
-use source::Source;
 
 /// Lines above the list: what it is.
 pub const TITLE: u16 = 1;
@@ -288,7 +287,7 @@ pub(super) fn attached(model: &mut Model) {
 }
 
 /// The cause of a refusal; also of an answer to another question, which no server of this protocol gives.
-fn why(answer: &Result<Answer, String>) -> &str {
+pub(super) fn why(answer: &Result<Answer, String>) -> &str {
     match answer {
         Ok(_) => "the server's answer does not belong to the question",
         Err(cause) => cause,
@@ -301,7 +300,7 @@ pub(super) fn detached(model: &mut Model) {
     state.context.detached();
     if let Some(editor) = &mut state.editor {
         editor.preview.again();
-        editor.pick.iter_mut().for_each(source::Pick::detached);
+        editor.pick.iter_mut().for_each(Pick::detached);
         editor.history.iter_mut().for_each(History::detached);
     }
     let opening = state.opening.take();

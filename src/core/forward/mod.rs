@@ -152,6 +152,17 @@ pub struct TargetSummary {
     pub waiting: u32,
 }
 
+impl TargetSummary {
+    /// Whether it should be sent to and nothing arrives: it is disabled, cannot be sent to, or takes nothing.
+    pub fn is_down(&self) -> bool {
+        match self.state {
+            TargetState::Disabled { .. } | TargetState::Broken { .. } => true,
+            TargetState::On => self.failing_since.is_some(),
+            TargetState::Off => false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

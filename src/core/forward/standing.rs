@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::TargetState;
 use crate::core::text::Shown;
 
 /// A series may last so long; the first failure after that disables.
@@ -84,6 +85,17 @@ impl Standing {
     pub fn is_on(&self, configured: Switch) -> bool {
         let switched = self.switched.filter(|(_, then)| *then == configured);
         switched.map_or(configured, |(switched, _)| switched) == Switch::On
+    }
+
+    /// How a target stands whose settings say `configured`. `broken`: why it cannot be sent to.
+    pub fn state(&self, configured: Switch, broken: Option<Shown>) -> TargetState {
+        if !self.is_on(configured) {
+            return TargetState::Off;
+        }
+        if let Some(Disabled { at, reason }) = self.disabled.clone() {
+            return TargetState::Disabled { at, reason };
+        }
+        broken.map_or(TargetState::On, |reason| TargetState::Broken { reason })
     }
 
     pub fn failing_since(&self) -> Option<Timestamp> {

@@ -139,21 +139,11 @@ impl Lane {
         self.look(|standing| standing.is_on(configured) && standing.disabled.is_none())
     }
 
-    fn state(&self, standing: &Standing) -> TargetState {
-        if !standing.is_on(self.configured()) {
-            return TargetState::Off;
-        }
-        if let Some(disabled) = &standing.disabled {
-            return TargetState::Disabled { at: disabled.at, reason: disabled.reason.clone() };
-        }
-        self.broken().map_or(TargetState::On, |reason| TargetState::Broken { reason })
-    }
-
     /// How it stands, as consoles are told.
     pub(super) fn summary(&self) -> TargetSummary {
         let standing = self.standing();
         TargetSummary {
-            state: self.state(&standing),
+            state: standing.state(self.configured(), self.broken()),
             failing_since: standing.failing_since(),
             last: standing.last,
             waiting: self.waiting.load(Ordering::Relaxed),

@@ -2,6 +2,7 @@
 //! their templates' text, handed to the forwarder. What cannot be read is tried again until it can; its events wait.
 
 mod handoff;
+mod kept;
 mod ready;
 mod requests;
 #[cfg(test)]
@@ -21,6 +22,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
+
+pub use kept::{KeptTarget, KeptTargets, Obstacle, kept};
 
 use self::ready::{Secrets, read, ready};
 use super::desk::Desk;

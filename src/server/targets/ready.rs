@@ -84,7 +84,7 @@ pub(super) fn ready(
 }
 
 /// What can be said of an address that was not read.
-fn told(url: &SecretRef) -> Shown {
+pub(super) fn told(url: &SecretRef) -> Shown {
     match url {
         SecretRef::Inline(text) => {
             Address::read(text.expose_secret()).map(|address| address.origin).unwrap_or_default()
@@ -114,7 +114,7 @@ fn target(settings: &TargetSettings, secrets: Option<&Secrets>, template: Option
     }
 }
 
-fn summary(kept: Kept, settings: &TargetSettings, address: Shown, state: TargetState) -> TargetSummary {
+pub(super) fn summary(kept: Kept, settings: &TargetSettings, address: Shown, state: TargetState) -> TargetSummary {
     TargetSummary {
         name: settings.name.clone(),
         kept,

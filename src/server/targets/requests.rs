@@ -16,12 +16,13 @@ use crate::{
             checks::Address,
             form::{Making, Secret, TargetForm},
         },
-        id::{DeliveryId, TargetName},
+        id::{AccountName, DeliveryId, TargetName},
+        template::Subject,
         text::Shown,
     },
     proto::Answer,
     server::{desk::Desk, people::Caller},
-    template::SAMPLE_BODY,
+    template::sample,
 };
 
 impl Desk {
@@ -99,16 +100,16 @@ impl Desk {
         Ok(Answer::TargetKept { name, advice: vec![] })
     }
 
-    /// Sends what a delivery told of, or something made up, to a target at once.
+    /// Sends the event of a delivery or of a sample to a target at once.
     pub(in crate::server) async fn test_target(
         &self,
         caller: &Caller,
         name: TargetName,
-        delivery: Option<DeliveryId>,
+        on: Subject,
     ) -> Result<Answer, String> {
-        let (event, raw) = match delivery {
-            Some(id) => self.told_by(id).await?,
-            None => self.made_up()?,
+        let (event, raw) = match on {
+            Subject::Delivery(id) => self.told_by(id).await?,
+            Subject::Sample(event_type) => self.made_up(&event_type)?,
         };
         // The template may have been saved a moment ago.
         self.put_targets(Reread::Nobodys).await;
@@ -122,36 +123,42 @@ impl Desk {
         found.map(|stored| stored.summary).ok_or_else(|| format!("delivery {id} is not kept any more"))
     }
 
-    /// The event that a delivery told of, and the delivery's own JSON.
+    /// The event of a delivery, and the provider's own JSON.
     async fn told_by(&self, id: DeliveryId) -> Result<(Event, Value), String> {
         let found = self.store.read(move |reader| reader.delivery(id)).await.map_err(|error| error.to_string())?;
         let stored = found.ok_or_else(|| format!("delivery {id} is not kept any more: choose another"))?;
         if stored.summary.target.is_some() {
-            return Err(format!("delivery {id} went out: choose one that came in"));
+            return self.sent_before(stored.summary).await;
         }
         let account = stored.summary.account.ok_or_else(|| format!("delivery {id} belongs to no account"))?;
         self.event(&account, Some(id), &stored.body).map_err(|why| format!("delivery {id}: {why}"))
     }
 
-    pub(super) fn made_up(&self) -> Result<(Event, Value), String> {
-        let account = self.accounts.all().keys().next().cloned();
-        let account = match account {
-            Some(account) => account,
-            None => "example".parse().map_err(|bad: crate::core::id::BadId| bad.to_string())?,
+    /// The same of one that went out.
+    async fn sent_before(&self, line: DeliverySummary) -> Result<(Event, Value), String> {
+        let found = match line.event_id {
+            Some(event) => self.store.read(move |reader| reader.event(event.as_str())).await,
+            None => Ok(None),
         };
-        self.event(&account, None, SAMPLE_BODY.as_bytes())
+        let (event, body) = found.map_err(|error| error.to_string())?.ok_or_else(|| {
+            format!("delivery {} went out, and its event is not kept (a test, perhaps): choose another", line.id)
+        })?;
+        Ok((event, body.and_then(|body| serde_json::from_slice(&body).ok()).unwrap_or_default()))
     }
 
-    fn event(
-        &self,
-        account: &crate::core::id::AccountName,
-        id: Option<DeliveryId>,
-        body: &[u8],
-    ) -> Result<(Event, Value), String> {
+    pub(super) fn made_up(&self, event_type: &str) -> Result<(Event, Value), String> {
+        let body = sample(event_type).ok_or_else(|| format!("there is no sample {event_type}"))?;
+        let event = self.event(&self.any_account()?, None, body.as_bytes());
+        event.map_err(|why| format!("sample {event_type}: {why}"))
+    }
+
+    fn event(&self, account: &AccountName, id: Option<DeliveryId>, body: &[u8]) -> Result<(Event, Value), String> {
         let decoded = self.decode(account).decode(account, body)?;
         let raw = serde_json::from_slice(body).unwrap_or_default();
         let event = self.hub.look(|board| Event::told_by(&decoded, id, board));
-        event.map(|event| (event, raw)).ok_or_else(|| "it is about no incident".to_owned())
+        event
+            .map(|event| (event, raw))
+            .ok_or_else(|| "it is about no incident, and targets are told of nothing else".to_owned())
     }
 
     pub(in crate::server) async fn resend_delivery(&self, id: DeliveryId) -> Result<Answer, String> {

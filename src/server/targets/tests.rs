@@ -16,6 +16,7 @@ use crate::{
             form::{Hidden, Making, Secret, TargetForm},
         },
         incident::Status,
+        template::{SAMPLES, Subject, USUAL_SAMPLE},
         text::Shown,
     },
     proto::{Answer, Request},
@@ -116,7 +117,7 @@ async fn t37_no_secret_is_told_to_a_console_nor_stands_in_the_log_the_board_or_t
         ..form(&format!("{}/{SECRET}?k={SECRET}", sink.uri()))
     };
     let kept = save(&desk, full, NEW).await.expect("kept");
-    let test = Request::TestTarget { name: name("chat"), delivery: None };
+    let test = Request::TestTarget { name: name("chat"), on: Subject::default() };
     let tested = desk.answer(&Caller::ourselves(), test).await.expect("tested");
     let Answer::Attempted { delivery } = &tested else { panic!("{tested:?}") };
     assert_eq!((delivery.verdict, delivery.status), (Verdict::Failed, 500));
@@ -142,7 +143,7 @@ async fn t36_what_a_target_answers_is_cleaned_before_a_console_sees_it() {
     let Setup { desk, dir: _dir, .. } = setup();
     let sink = sink(200).await;
     save(&desk, form(&sink.uri()), NEW).await.expect("kept");
-    let test = Request::TestTarget { name: name("chat"), delivery: None };
+    let test = Request::TestTarget { name: name("chat"), on: Subject::default() };
     let Ok(Answer::Attempted { delivery }) = desk.answer(&Caller::ourselves(), test).await else {
         panic!("not tested")
     };
@@ -267,7 +268,7 @@ async fn whoever_may_only_look_changes_no_target() {
         Request::SaveTarget { form: Box::new(form("https://a.example/")), making: NEW },
         Request::RemoveTarget { name: name("chat") },
         Request::SwitchTarget { name: name("chat"), on: true },
-        Request::TestTarget { name: name("chat"), delivery: None },
+        Request::TestTarget { name: name("chat"), on: Subject::default() },
         Request::ResendFailed { target: None },
     ] {
         let refused = desk.answer(&guest(), request).await.expect_err("refused");
@@ -282,7 +283,8 @@ async fn a_secret_that_cannot_be_read_is_told_with_why_and_read_again() {
     save(&setup.desk, form(&format!("{{ file = \"{}\" }}", path.display())), NEW).await.expect("kept");
     let TargetState::Broken { reason } = summary(&setup.desk, "chat").state else { panic!("not broken") };
     assert!(reason.as_str().contains("no such file"), "{reason}");
-    let refused = setup.desk.test_target(&Caller::ourselves(), name("chat"), None).await.expect_err("refused");
+    let refused =
+        setup.desk.test_target(&Caller::ourselves(), name("chat"), Subject::default()).await.expect_err("refused");
     assert!(refused.contains("no such file"), "{refused}");
 
     fs::write(&path, "https://hooks.example.com/x").expect("file");
@@ -354,7 +356,7 @@ async fn a_test_sends_what_a_delivery_told_of_and_stands_in_the_log() {
     desk.observe(&fake.put("P1", Status::Triggered, 0)).await;
     save(&desk, TargetForm { events: vec![], ..form(&sink.uri()) }, Making::New { on: false }).await.expect("kept");
 
-    let answer = desk.test_target(&Caller::ourselves(), name("chat"), None).await.expect("tested");
+    let answer = desk.test_target(&Caller::ourselves(), name("chat"), Subject::default()).await.expect("tested");
 
     let Answer::Attempted { delivery } = answer else { panic!("{answer:?}") };
     assert_eq!((delivery.verdict, delivery.status, delivery.target), (Verdict::Sent, 204, Some(name("chat"))));
@@ -362,9 +364,12 @@ async fn a_test_sends_what_a_delivery_told_of_and_stands_in_the_log() {
     let body: Value = received[0].body_json().expect("JSON");
     assert_eq!(body["type"], "incident.created");
     assert!(body["data"]["id"].is_string(), "{body}");
-    let refused = desk.test_target(&Caller::ourselves(), name("chat"), Some(delivery.id)).await.expect_err("refused");
+    let refused = desk
+        .test_target(&Caller::ourselves(), name("chat"), Subject::Delivery(delivery.id))
+        .await
+        .expect_err("refused");
     assert!(refused.contains("went out"), "{refused}");
-    let refused = desk.test_target(&Caller::ourselves(), name("nope"), None).await.expect_err("refused");
+    let refused = desk.test_target(&Caller::ourselves(), name("nope"), Subject::default()).await.expect_err("refused");
     assert!(refused.contains("no target is called nope"), "{refused}");
 }
 
@@ -372,7 +377,7 @@ async fn a_test_sends_what_a_delivery_told_of_and_stands_in_the_log() {
 async fn what_waits_is_not_dropped_because_the_file_of_its_target_cannot_be_read() {
     let Setup { fake, desk, dir } = setup();
     save(&desk, form("{ file = \"/nonexistent\" }"), NEW).await.expect("kept");
-    let (event, _) = desk.made_up().expect("event");
+    let (event, _) = desk.made_up(USUAL_SAMPLE).expect("event");
     let new = NewEvent { event, at: (desk.now)(), targets: vec![name("chat")], full: vec![] };
     desk.store.save(vec![Write::Event(Arc::new(new))]).await.expect("queued");
     desk.forwarder.finish(Duration::from_secs(5)).await;
@@ -404,4 +409,51 @@ async fn a_hand_off_goes_to_a_target_that_is_there_in_the_words_of_its_own_templ
     save(&desk, with, NEW).await.expect("kept");
     let refused = desk.answer(&Caller::ourselves(), ask("chat")).await.expect_err("refused");
     assert!(refused.contains("no template `handoff-none`"), "{refused}");
+}
+
+#[tokio::test]
+async fn every_sample_about_an_incident_can_be_sent_as_a_test_and_the_others_say_why_not() {
+    let Setup { desk, dir: _dir, .. } = setup();
+    for event_type in SAMPLES {
+        match desk.made_up(event_type) {
+            Ok((event, raw)) => {
+                assert!(event_type.starts_with("incident.") && event.data["id"].is_string(), "{event_type}");
+                assert_eq!(raw["event"]["event_type"], *event_type);
+            }
+            Err(why) => {
+                assert!(!event_type.starts_with("incident."), "{event_type}: {why}");
+                assert!(why.contains("about no incident"), "{why}");
+            }
+        }
+    }
+    assert_eq!(desk.made_up("no.such").expect_err("refused"), "there is no sample no.such");
+}
+
+#[tokio::test]
+async fn a_test_sends_the_event_of_a_delivery_that_went_out_as_long_as_it_is_kept() {
+    let Setup { desk, dir: _dir, .. } = setup();
+    let sink = sink(204).await;
+    save(&desk, form(&sink.uri()), NEW).await.expect("kept");
+    let (event, _) = desk.made_up("incident.annotated").expect("event");
+    let id = event.id.clone();
+    let new = Arc::new(NewEvent { event, at: (desk.now)(), targets: vec![name("chat")], full: vec![] });
+    desk.store.save(vec![Write::Event(Arc::clone(&new))]).await.expect("queued");
+    desk.forwarder.written(vec![new], Ok(()));
+    let reader = desk.store.reader().expect("reader");
+    let sent = async {
+        loop {
+            if let Some(line) = reader.recent(None, 9).expect("log").pop() {
+                return line.id;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let went_out = timeout(Duration::from_secs(10), sent).await.expect("sent");
+
+    let on = Subject::Delivery(went_out);
+    desk.test_target(&Caller::ourselves(), name("chat"), on).await.expect("tested");
+
+    let ids: Vec<_> =
+        sink.received_requests().await.expect("recorded").iter().map(|it| it.headers["webhook-id"].clone()).collect();
+    assert_eq!(ids, [id.as_str(), id.as_str()]);
 }

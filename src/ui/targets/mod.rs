@@ -11,6 +11,7 @@ use ratatui::{
 use super::{
     footer::Hint,
     parts::{self, GUTTER, cell, right, span},
+    source,
 };
 use crate::{
     app::{
@@ -20,12 +21,12 @@ use crate::{
             Opened, TITLE, at_hand,
             detail::{self, standing},
             form::Form,
-            nothing, rows, trial,
+            nothing, rows,
+            trial::Trial,
         },
     },
     core::{
         forward::{TargetState, TargetSummary},
-        text::fit,
         words::{self, age, ago, since},
     },
 };
@@ -43,7 +44,7 @@ pub(super) fn hints(model: &Model) -> Option<Vec<Hint>> {
         return Some(vec![("ctrl-s", "save"), ("tab", "next"), here, ("esc", "leave")]);
     }
     if state.trial.is_some() {
-        return Some(vec![("enter", "send"), ("j/k", "select"), ("esc", "leave it")]);
+        return Some(vec![("enter", "send"), ("↑↓", "select"), ("esc", "leave it")]);
     }
     state.open.as_ref()?;
     Some(vec![
@@ -203,22 +204,10 @@ fn last(model: &Model, target: &TargetSummary) -> (Tone, String) {
 }
 
 /// What a test may send.
-fn choices(model: &Model, open: &trial::Trial, frame: &mut Frame<'_>, area: Rect) {
-    let mut rows = area.rows();
-    let head = [
-        (Tone::Strong, format!("Test target {}: send what?", open.target)),
-        (Tone::Faint, "It is sent at once, as it would be now, and stands in the log.".to_owned()),
-    ];
-    for ((tone, text), row) in head.into_iter().zip(rows.by_ref().take(trial::TITLE.into())) {
-        parts::line(frame, row, Line::from(span(model, tone, fit(&text, area.width.into()))));
-    }
-    let width = usize::from(area.width).saturating_sub(GUTTER);
-    for (row, choice) in rows.zip(trial::choices(model).into_iter().skip(open.cursor.offset())) {
-        let selected = open.cursor.selected() == Some(&choice.map(|line| line.id));
-        let text = span(model, Tone::Plain, fit(&trial::words(choice), width));
-        let line = Line::from(vec![parts::gutter(model, selected), text]);
-        parts::line(frame, row, parts::selected(line, selected));
-    }
+fn choices(model: &Model, open: &Trial, frame: &mut Frame<'_>, area: Rect) {
+    let title = format!("Test target {}: send what?", open.target);
+    let more = "It is sent at once, as it would be now, and stands in the log.";
+    source::draw(model, &open.pick, &title, Some(more), frame, area);
 }
 
 #[cfg(test)]

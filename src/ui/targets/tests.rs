@@ -67,7 +67,7 @@ fn a_form_shows_what_is_typed_but_no_secret() {
 
 #[test]
 fn a_test_chooses_what_to_send() {
-    both("trial", &board_with_targets(), |model| drop(press(model, "j t j")));
+    both("trial", &board_with_targets(), |model| drop(press(model, "j t down")));
 }
 
 #[test]

@@ -10,18 +10,16 @@ use crate::{
     app::{
         Link, Model,
         page::Tone,
+        source::Source,
         templates::{
             areas::editor_areas,
             editor::Editor,
             preview::{PreviewLine, Standing, is_meant_as_json},
             search::Search,
-            source::{Pick, Source},
             syntax::{State, Token, tokens},
         },
-        webhooks::incident_words,
     },
     core::{
-        delivery::DeliverySummary,
         diff,
         template::{Fault, Preview},
         text::{Shown, ShownBody, columns, fit},
@@ -30,15 +28,15 @@ use crate::{
 };
 
 use crate::ui::{
-    parts::{self, cell, span},
-    theme,
+    parts::{self, span},
+    source, theme,
 };
 
 use super::{fields, history, text};
 
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect, editor: &Editor) {
     if let Some(pick) = &editor.pick {
-        self::pick(model, frame, area, pick);
+        source::draw(model, pick, "Preview on which delivery?", None, frame, area);
         return;
     }
     if let Some(open) = &editor.history {
@@ -281,59 +279,4 @@ impl<'a> Json<'a> {
         out.push(Span::raw(text(at, to)));
         out
     }
-}
-
-fn pick(model: &Model, frame: &mut Frame<'_>, area: Rect, pick: &Pick) {
-    let at = crate::app::filter::list_areas(area, 1, &pick.filter);
-    let mut spans = vec![span(model, Tone::Strong, "Preview on which delivery?")];
-    spans.push(pick_remark(model, pick));
-    parts::line(frame, at.title, Line::from(spans));
-    let rows = pick.rows(model);
-    for (source, y) in rows.iter().skip(pick.cursor.offset()).zip(at.rows.y..at.rows.bottom()) {
-        let selected = pick.cursor.selected() == Some(&source.subject());
-        let mut spans = vec![parts::gutter(model, selected)];
-        spans.extend(match source {
-            Source::Sample(event_type) => {
-                vec![span(model, Tone::Faint, cell("sample", 11)), span(model, Tone::Plain, *event_type)]
-            }
-            Source::Delivery(line) => delivery(model, line, area.width.into()),
-        });
-        let line = parts::selected(Line::from(spans), selected);
-        parts::line(frame, Rect { y, height: 1, ..at.rows }, line);
-    }
-    if rows.is_empty() && !pick.is_searching() {
-        let text = "No accepted delivery is found by this, and no sample.".into();
-        parts::remarks(model, frame, at.rows, &[(Tone::Plain, text)]);
-    }
-    let left = words::count(rows.len(), "choice", "choices");
-    parts::filter(model, frame, at.filter, &pick.filter, &left);
-}
-
-/// What is wrong with the query, or whether the whole log is searched by now.
-fn pick_remark(model: &Model, pick: &Pick) -> Span<'static> {
-    if let Some(wrong) = &pick.wrong {
-        return span(model, Tone::Caution, format!("  ! {}", Shown::line(&wrong.to_string())));
-    }
-    if let Some(cause) = &pick.failed {
-        return span(model, Tone::Caution, format!("  ! only the loaded ones: {cause}"));
-    }
-    let words = match (pick.filter.is_set(), pick.is_searching()) {
-        (false, _) => "  type to search the log",
-        (true, true) => "  searching the log…",
-        (true, false) => "",
-    };
-    span(model, Tone::Faint, words)
-}
-
-fn delivery<'a>(model: &Model, line: &DeliverySummary, width: usize) -> Vec<Span<'a>> {
-    let incident = line.incident.as_ref().map(|key| incident_words(model, key)).unwrap_or_default();
-    let subject = line.subject.as_ref().map_or("", Shown::as_str);
-    let room = width.saturating_sub(13 + 29);
-    let moment = words::moment(line.at, model.now, &model.zone);
-    vec![
-        span(model, Tone::Plain, format!("{} ", cell(&moment, 10))),
-        span(model, Tone::Plain, format!("{} ", cell(line.event_type.as_ref().map_or("", Shown::as_str), 20))),
-        span(model, Tone::Accent, format!("{} ", cell(&incident, 7))),
-        span(model, Tone::Plain, fit(subject, room)),
-    ]
 }

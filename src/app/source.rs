@@ -1,15 +1,17 @@
-//! On what the preview is rendered: a delivery that really came in, found among all that are logged, or a sample.
+//! On what a preview is rendered, or what a test sends: a delivery that really came in, found among all that are logged,
+//! or a sample.
 
 use std::collections::BTreeMap;
 
+use super::{
+    Effect, Model,
+    filter::Filter,
+    list::{Cursor, Step},
+    templates,
+    wait::Wait,
+    webhooks::hunt::clock,
+};
 use crate::{
-    app::{
-        Effect, Model,
-        filter::Filter,
-        list::{Cursor, Step},
-        wait::Wait,
-        webhooks::hunt::clock,
-    },
     core::{
         delivery::{DeliverySummary, Direction, Verdict},
         id::DeliveryId,
@@ -27,7 +29,7 @@ use crate::{
 /// Deliveries asked for.
 const PAGE: u32 = 200;
 
-/// What the preview is rendered on.
+/// A delivery or a sample.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// The sample of this event type.
@@ -51,12 +53,22 @@ impl Source {
     }
 }
 
+/// What one is chosen for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Purpose {
+    #[default]
+    Preview,
+    /// A target can be told of incidents alone.
+    Test,
+}
+
 /// The list from which a source is chosen. Typed text is a query for deliveries, as in the webhooks view: judged here
 /// over those that are loaded, and by the server over all.
 #[derive(Debug, Default)]
 pub struct Pick {
     pub cursor: Cursor<Subject>,
     pub filter: Filter,
+    purpose: Purpose,
     /// What is wrong with the query.
     pub wrong: Option<BadQuery>,
     wanted: Wanted,
@@ -85,6 +97,14 @@ impl Pick {
         pick
     }
 
+    /// What a test may send; a made-up incident that was triggered stands first, and is at hand.
+    pub(super) fn for_a_test() -> Self {
+        let mut pick = Self { purpose: Purpose::Test, ..Self::default() };
+        pick.filter.open();
+        pick.cursor.select(Some(Subject::default()));
+        pick
+    }
+
     /// Whether the server is looking.
     pub fn is_searching(&self) -> bool {
         self.search.is_some()
@@ -99,13 +119,33 @@ impl Pick {
         }
         deliveries.extend(model.webhooks.log.lines().iter().map(|line| (line.id, line)));
         let deliveries = deliveries.into_values().rev().filter(|line| self.admits(model, line));
-        let samples = SAMPLES.iter().filter(|event_type| words.admit(&["sample", event_type]));
         let deliveries = deliveries.map(|line| Source::Delivery(Box::new(line.clone())));
-        deliveries.chain(samples.map(|event_type| Source::Sample(event_type))).collect()
+        let samples =
+            SAMPLES.iter().filter(|event_type| words.admit(&["sample", event_type]) && self.offers(event_type));
+        let (first, samples): (Vec<_>, Vec<_>) = samples.partition(|event_type| self.stands_first(event_type));
+        let sample = |event_type: &'static str| Source::Sample(event_type);
+        first
+            .into_iter()
+            .copied()
+            .map(sample)
+            .chain(deliveries)
+            .chain(samples.into_iter().copied().map(sample))
+            .collect()
+    }
+
+    fn offers(&self, event_type: &str) -> bool {
+        self.purpose == Purpose::Preview || event_type.starts_with("incident.")
+    }
+
+    fn stands_first(&self, event_type: &str) -> bool {
+        self.purpose == Purpose::Test && event_type == USUAL_SAMPLE
     }
 
     fn admits(&self, model: &Model, line: &DeliverySummary) -> bool {
         if line.direction != Direction::Incoming || line.verdict != Verdict::Accepted {
+            return false;
+        }
+        if self.purpose == Purpose::Test && line.incident.is_none() {
             return false;
         }
         let number = line.incident.as_ref().and_then(|key| model.board.incidents.get(key)?.state.number);
@@ -163,7 +203,7 @@ impl Pick {
                 self.failed = None;
                 self.found = deliveries.iter().map(|line| (line.id, line.clone())).collect();
             }
-            other => self.failed = Some(Shown::line(super::why(other))),
+            other => self.failed = Some(Shown::line(templates::why(other))),
         }
         true
     }
