@@ -97,10 +97,7 @@ pub(super) async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
     desk.looks.ask(doubted);
     writes.extend(events.iter().cloned().map(Write::Event));
     // What targets are told of must not happen a second time. The rest is worked out again from the deliveries.
-    let saved = match events.is_empty() {
-        true => desk.store.save_eased(writes).await,
-        false => desk.store.save(writes).await,
-    };
+    let saved = if events.is_empty() { desk.store.save_eased(writes).await } else { desk.store.save(writes).await };
     if let Err(error) = &saved {
         tracing::error!(%error, "applied deliveries could not be marked; they are applied again at the next start");
     }

@@ -46,11 +46,11 @@ impl Checkpoints {
 
     /// Notes what was committed.
     pub(super) fn committed(&mut self, jobs: &[Box<dyn Job>]) {
-        let pages = |job: &Box<dyn Job>| match job.transaction() {
+        let pages = |job: &dyn Job| match job.transaction() {
             Transaction::Shared | Transaction::Eased => job.weight().div_ceil(PAGE),
             Transaction::Apart => SLICE,
         };
-        self.pages += COMMIT + jobs.iter().map(pages).sum::<usize>();
+        self.pages += COMMIT + jobs.iter().map(|job| pages(&**job)).sum::<usize>();
         if self.pages >= PAGES {
             self.pages = 0;
             // When it is at it already, it goes on with these.

@@ -141,7 +141,7 @@ fn measure(variant: Variant, connections: usize, time: Duration) -> Run {
 
 /// Waits until so many stand in the log.
 fn until_entered(dir: &Path, taken: usize) {
-    let until = Instant::now() + Duration::from_secs(60);
+    let until = Instant::now() + Duration::from_mins(1);
     loop {
         let newest = Reader::open(dir).and_then(|reader| reader.recent(None, 1)).expect("readable");
         if newest.first().is_some_and(|line| usize::try_from(line.id.0).is_ok_and(|id| id >= taken)) {

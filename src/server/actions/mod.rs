@@ -123,7 +123,7 @@ pub async fn settle(desk: Arc<Desk>, open: Vec<Action>) {
     let desk = &*desk;
     let parts = open.iter().flat_map(|action| (0..action.outcomes.len()).map(move |at| (action, at)));
     let jobs: Vec<_> = parts.map(|(action, at)| settle_part(desk, action, at)).collect();
-    stream::iter(jobs).buffer_unordered(READ_AT_ONCE).collect().await
+    stream::iter(jobs).buffer_unordered(READ_AT_ONCE).collect::<()>().await;
 }
 
 async fn settle_part(desk: &Desk, action: &Action, at: usize) {

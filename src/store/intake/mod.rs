@@ -379,7 +379,7 @@ impl Entering {
         let _ = self
             .store
             .progress
-            .waiting
+            .bytes
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |waiting| Some(waiting.saturating_sub(bytes)));
         self.store.progress.moved_to(last, safe);
         self.store.grown.notify_one();

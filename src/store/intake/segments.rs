@@ -202,7 +202,7 @@ impl Segment {
 
     fn fill(path: &Path, size: u64) -> io::Result<File> {
         let mut file = plain().read(true).write(true).create(true).truncate(true).open(path)?;
-        let zeros = [0; 64 * 1024];
+        let zeros = [0; 8 * 1024];
         let mut left = usize::try_from(size).unwrap_or(usize::MAX);
         while left > 0 {
             let some = left.min(zeros.len());
@@ -297,12 +297,16 @@ fn frame(to: &mut Vec<u8>, number: u64, record: &Record<'_>) {
     to.extend_from_slice(&size.to_le_bytes());
     to.extend_from_slice(&checksum(number, *record).to_le_bytes());
     to.extend_from_slice(&number.to_le_bytes());
-    record.iter().for_each(|part| to.extend_from_slice(part));
+    for part in record {
+        to.extend_from_slice(part);
+    }
 }
 
 fn checksum(number: u64, record: Record<'_>) -> u32 {
     let mut sum = crc32fast::Hasher::new();
     sum.update(&number.to_le_bytes());
-    record.iter().for_each(|part| sum.update(part));
+    for part in record {
+        sum.update(part);
+    }
     sum.finalize()
 }

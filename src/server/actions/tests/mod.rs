@@ -388,7 +388,9 @@ async fn after_a_crash_one_that_takes_long_to_tell_keeps_no_other_from_being_set
     let Setup { fake, mut desk, _dir } = setup();
     Arc::get_mut(&mut desk).expect("alone").read_back = PAUSES;
     fake.put("P1", Status::Triggered, 0);
-    ["P2", "P3"].iter().for_each(|id| drop(fake.put(id, Status::Resolved, 0)));
+    for id in ["P2", "P3"] {
+        fake.put(id, Status::Resolved, 0);
+    }
     let first = sent(&desk, &["P1", "P2"]).await;
     let second = sent(&desk, &["P3"]).await;
     let (_, mut feed) = desk.hub.subscribe();
