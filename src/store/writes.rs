@@ -61,6 +61,12 @@ impl Prepared {
         &self.new
     }
 
+    /// Bytes of its record in the intake, or a few more.
+    pub(super) fn size(&self) -> usize {
+        const REST: usize = 1024;
+        self.new.body.len() + self.headers.len() + REST
+    }
+
     /// Whether it was understood.
     pub(super) fn has_content(&self) -> bool {
         self.new.decoded.is_some()

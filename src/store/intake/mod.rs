@@ -44,8 +44,9 @@ const QUEUE: usize = 1024;
 const APPENDED: usize = 256;
 /// Deliveries that are entered together at most: a bound on how long other writes wait for them.
 const ENTERED: usize = 256;
-/// Bytes entered after which it is seen to that they are safe, so that their room can be used again.
-const SAFE: usize = 2 * 1024 * 1024;
+/// Bytes entered after which it is seen to that they are safe, so that their room can be used again: less than the smallest
+/// files hold together, or there might be no room for what would make them safe.
+const SAFE: usize = 256 * 1024;
 /// While deliveries come in one after the other, entering rests so many times as long as it worked: those who wait for an
 /// answer go first.
 const REST: u32 = 3;
@@ -96,8 +97,10 @@ impl Progress {
     }
 
     fn moved_to(&self, number: u64, safe: bool) {
-        *self.entered.lock().unwrap_or_else(PoisonError::into_inner) = number;
+        let mut entered = self.entered.lock().unwrap_or_else(PoisonError::into_inner);
+        *entered = number;
         if safe {
+            // Nobody who waits may look between this and being told.
             self.safe.store(number, Ordering::Release);
         }
         self.moved.notify_all();
@@ -370,12 +373,13 @@ impl Entering {
 
     fn write(&mut self, some: &[Numbered]) -> Result<Vec<DeliverySummary>, StoreError> {
         let Some((last, _)) = some.last() else { return Ok(vec![]) };
+        let size: usize = some.iter().map(|(_, one)| one.size()).sum();
         let bytes: usize = some.iter().map(|(_, one)| one.delivery().body.len()).sum();
-        let safe = self.unsynced + bytes >= SAFE;
+        let safe = self.unsynced + size >= SAFE;
         let (last, all) = (*last, some.iter().map(|(_, one)| Arc::clone(one)).collect::<Vec<_>>());
         let transaction = if safe { Transaction::Shared } else { Transaction::Eased };
         let lines = self.store.ask_blocking(all.len(), transaction, move |db| writes::enter(db, &all, last))?;
-        self.unsynced = if safe { 0 } else { self.unsynced + bytes };
+        self.unsynced = if safe { 0 } else { self.unsynced + size };
         let _ = self
             .store
             .progress

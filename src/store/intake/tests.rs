@@ -221,6 +221,24 @@ async fn its_files_are_for_the_owner_alone_and_no_link_is_followed() {
     assert_eq!(fs::read_to_string(elsewhere).expect("read"), "not ours");
 }
 
+#[tokio::test]
+async fn the_smallest_files_never_stay_full() {
+    let (dir, store) = store();
+    // As on a disk that is nearly full.
+    for number in 1..=8 {
+        fs::write(dir.path().join(format!("intake-{number}")), vec![0; 256 * 1024]).expect("a file");
+    }
+    let (intake, _) = intake(&store);
+    let text = "x".repeat(100);
+
+    for some in 0..20 {
+        let all = (0..250).map(|n| intake.take(raw(&format!("E{some}-{n}-{text}"))));
+        assert!(join_all(all).await.iter().all(Result::is_ok), "after {some} times 250");
+    }
+
+    assert_eq!(ids(&dir).len(), 5_000);
+}
+
 fn append(segments: &mut Segments, records: &[&str], safe: u64) -> Option<usize> {
     let records: Vec<Record<'_>> = records.iter().map(|record| [&b""[..], record.as_bytes()]).collect();
     segments.append(&records, safe).expect("written")
