@@ -135,7 +135,11 @@ fn store(places: &Places) -> Finding {
         Ok((Ok(()), 0)) => Finding::ok("store", dir.display().to_string()),
         Ok((Ok(()), waiting)) => Finding::note(
             "store",
-            format!("{}, and {waiting} deliveries taken that are not in the log yet: start dogwatch", dir.display()),
+            format!(
+                "{}, and {waiting} deliveries taken that are not in the log yet: a running dogwatch writes them there, else the \
+                 next start",
+                dir.display()
+            ),
         ),
         Ok((Err(problem), _)) => Finding::wrong("store", problem, Exit::Failed),
         Err(StoreError::Missing { path }) => {

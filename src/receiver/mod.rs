@@ -1,6 +1,6 @@
 //! The webhook door: who may come in, and what becomes of each delivery.
 //!
-//! 2xx is answered after the commit, never before. A 4xx makes senders drop a delivery for good, so it is only for
+//! 2xx is answered when the delivery is synced in the intake, never before. A 4xx makes senders drop a delivery for good, so it is only for
 //! what is wrong with the delivery; trouble of our own is 503.
 
 mod clerk;

@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn each_kind_of_time_is_written_as_pagerduty_writes_it() {
-        let at: Timestamp = "2026-03-04T05:06:07.089Z".parse().unwrap();
+        let at: Timestamp = "2026-03-04T05:06:07.089Z".parse().expect("well formed");
         let lima = TimeZone::fixed(jiff::tz::offset(-5));
 
         assert_eq!(rest(at), "2026-03-04T05:06:07Z");

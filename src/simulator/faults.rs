@@ -75,17 +75,17 @@ mod tests {
 
     #[test]
     fn an_empty_object_heals_and_wrong_ones_are_refused_with_the_reason() {
-        let healed = Faults::parse(b"{}").unwrap();
+        let healed = Faults::parse(b"{}").expect("well formed");
 
         assert_eq!((healed.status, healed.latency_ms, healed.truncate), (None, 0, false));
-        assert!(Faults::parse(br#"{"staus":500}"#).unwrap_err().contains("staus"));
-        assert!(Faults::parse(br#"{"percent":101}"#).unwrap_err().contains("100"));
-        assert!(Faults::parse(br#"{"status":42}"#).unwrap_err().contains("599"));
+        assert!(Faults::parse(br#"{"staus":500}"#).expect_err("refused").contains("staus"));
+        assert!(Faults::parse(br#"{"percent":101}"#).expect_err("refused").contains("100"));
+        assert!(Faults::parse(br#"{"status":42}"#).expect_err("refused").contains("599"));
     }
 
     #[test]
     fn percent_hits_about_that_many_requests() {
-        let faults = Faults::parse(br#"{"status":500,"percent":30}"#).unwrap();
+        let faults = Faults::parse(br#"{"status":500,"percent":30}"#).expect("well formed");
         let mut dice = Dice::new(1);
 
         let hit = (0..1000).filter(|_| faults.strike(&mut dice).status.is_some()).count();

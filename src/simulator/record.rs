@@ -83,7 +83,7 @@ mod tests {
     fn the_ring_keeps_the_newest_and_a_late_answer_finds_its_request() {
         let mut record = Record::default();
         let arrive = |record: &mut Record, n: usize| {
-            let uri: Uri = format!("/incidents?n={n}").parse().unwrap();
+            let uri: Uri = format!("/incidents?n={n}").parse().expect("well formed");
             record.arrived(&Method::GET, &uri, &HeaderMap::new(), b"")
         };
 
@@ -93,7 +93,7 @@ mod tests {
         record.answered(places[KEPT - 1], StatusCode::NOT_FOUND);
 
         let kept = record.json();
-        assert_eq!(kept.as_array().unwrap().len(), KEPT);
+        assert_eq!(kept.as_array().expect("well formed").len(), KEPT);
         assert_eq!((&kept[0]["path"], &kept[0]["status"]), (&json!("/incidents?n=1"), &Value::Null));
         assert_eq!(kept[KEPT - 1]["status"], 404);
         assert_eq!(record.count(), 5001);
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn tokens_are_never_kept() {
         let mut headers = HeaderMap::new();
-        headers.insert(AUTHORIZATION, "Token token=y_NbAkKc66ryYTWUXYEu".parse().unwrap());
+        headers.insert(AUTHORIZATION, "Token token=y_NbAkKc66ryYTWUXYEu".parse().expect("well formed"));
         let mut record = Record::default();
 
         record.arrived(&Method::GET, &Uri::from_static("/users/me"), &headers, b"");

@@ -1,6 +1,7 @@
-//! What must survive: deliveries, incidents, actions, and the providers' last answers, in one `SQLite` file.
+//! What must survive: deliveries, incidents, actions, and the providers' last answers, in one `SQLite` file, and before
+//! it the intake, in which genuine deliveries are safe until they stand there.
 //!
-//! Ok means committed and synced. One thread writes, and commits what has queued as one transaction.
+//! Ok means synced. One thread writes to the database, and commits what has queued as one transaction.
 
 mod backup;
 mod checkpoint;

@@ -62,9 +62,9 @@ impl Prepared {
     }
 
     /// Bytes of its record in the intake, or a few more.
-    pub(super) fn size(&self) -> usize {
+    pub(super) fn size(&self) -> u64 {
         const REST: usize = 1024;
-        self.new.body.len() + self.headers.len() + REST
+        u64::try_from(self.new.body.len() + self.headers.len() + REST).unwrap_or(u64::MAX)
     }
 
     /// Whether it was understood.
@@ -114,6 +114,13 @@ pub(super) fn enter(db: &Connection, taken: &[Arc<Prepared>], last: u64) -> Resu
     let lines = taken.iter().map(|prepared| record(db, prepared)).collect();
     db.prepare_cached("UPDATE log SET entered = max(entered, ?1)")?.execute([signed(last)])?;
     lines
+}
+
+/// Writes without a change, so that all that was written before is synced too; gives how far the log goes.
+pub(super) fn sync_entered(db: &Connection) -> Result<u64> {
+    let entered: i64 =
+        db.prepare_cached("UPDATE log SET entered = entered RETURNING entered")?.query_row([], |row| row.get(0))?;
+    Ok(u64::try_from(entered).unwrap_or_default())
 }
 
 /// What a genuine delivery is known by.

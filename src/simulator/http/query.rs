@@ -129,10 +129,10 @@ mod tests {
     fn a_page_never_has_more_than_a_hundred_and_ends_at_ten_thousand() {
         let all: Vec<usize> = (0..250).collect();
 
-        let page = query(&[("limit", "1000"), ("offset", "200"), ("total", "true")]).page().unwrap();
+        let page = query(&[("limit", "1000"), ("offset", "200"), ("total", "true")]).page().expect("well formed");
 
         let page = page.of("numbers", &all, |n| json!(n));
-        assert_eq!((page["numbers"].as_array().unwrap().len(), &page["more"]), (50, &json!(false)));
+        assert_eq!((page["numbers"].as_array().expect("well formed").len(), &page["more"]), (50, &json!(false)));
         assert_eq!((&page["limit"], &page["total"]), (&json!(100), &json!(250)));
         assert!(query(&[("limit", "100"), ("offset", "9901")]).page().is_err());
         assert!(query(&[("limit", "ten")]).page().is_err());
@@ -140,17 +140,17 @@ mod tests {
 
     #[test]
     fn the_past_is_one_month_unless_said_and_never_more_than_six() {
-        let now: Timestamp = "2026-07-15T12:00:00Z".parse().unwrap();
+        let now: Timestamp = "2026-07-15T12:00:00Z".parse().expect("well formed");
 
-        let default = query(&[]).past("UTC", now).unwrap().unwrap();
+        let default = query(&[]).past("UTC", now).expect("well formed").expect("well formed");
         let half_a_year = query(&[("since", "2026-01-15")]).past("UTC", now);
         let year = query(&[("since", "2025-07-15")]).past("UTC", now);
 
-        assert_eq!(default.0, "2026-06-15T12:00:00Z".parse().unwrap());
+        assert_eq!(default.0, "2026-06-15T12:00:00Z".parse().expect("well formed"));
         assert!(half_a_year.is_ok());
-        assert_eq!(year.unwrap_err().body.unwrap()["error"]["code"], 2005);
-        assert_eq!(query(&[("date_range", "all")]).past("UTC", now).unwrap(), None);
-        let nonsense = query(&[("since", "yesterday")]).past("UTC", now).unwrap_err();
-        assert_eq!(nonsense.body.unwrap()["error"]["code"], 2004);
+        assert_eq!(year.expect_err("refused").body.expect("well formed")["error"]["code"], 2005);
+        assert_eq!(query(&[("date_range", "all")]).past("UTC", now).expect("well formed"), None);
+        let nonsense = query(&[("since", "yesterday")]).past("UTC", now).expect_err("refused");
+        assert_eq!(nonsense.body.expect("well formed")["error"]["code"], 2004);
     }
 }

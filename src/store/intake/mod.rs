@@ -44,9 +44,10 @@ const QUEUE: usize = 1024;
 const APPENDED: usize = 256;
 /// Deliveries that are entered together at most: a bound on how long other writes wait for them.
 const ENTERED: usize = 256;
-/// Bytes entered after which it is seen to that they are safe, so that their room can be used again: less than the smallest
-/// files hold together, or there might be no room for what would make them safe.
-const SAFE: usize = 256 * 1024;
+/// Bytes entered after which it is seen to that they are safe, so that their room can be used again.
+const SAFE: u64 = 256 * 1024;
+// With less room there might be none left for what would make the rest safe.
+const _: () = assert!(SAFE * 2 < segments::LEAST);
 /// While deliveries come in one after the other, entering rests so many times as long as it worked: those who wait for an
 /// answer go first.
 const REST: u32 = 3;
@@ -89,9 +90,11 @@ pub(super) struct Progress {
 }
 
 impl Progress {
+    /// Whether what an earlier run entered is synced is not known.
     fn begin(&self, taken: u64, entered: u64) {
         self.taken.store(taken, Ordering::Release);
-        self.moved_to(entered, true);
+        self.safe.store(0, Ordering::Release);
+        self.moved_to(entered, false);
         self.closing.store(false, Ordering::Release);
         self.running.store(true, Ordering::Release);
     }
@@ -147,26 +150,22 @@ struct Entry {
 }
 
 impl Entry {
-    /// One that an earlier run took. A record whose checksum is right but which cannot be read was written by another
-    /// version; it stays where it is until its room is needed.
-    fn again(Found { number, bytes }: Found, store: &Store) -> Option<Self> {
-        match record::read(&bytes) {
-            Ok(new) => Some(Self { number, new, call: store.call() }),
-            Err(cause) => {
-                tracing::error!(number, "a delivery that was taken cannot be read: {cause}");
-                None
-            }
-        }
+    /// One that an earlier run took.
+    fn again(Found { number, bytes }: Found, store: &Store) -> Self {
+        let new = record::read(&bytes).unwrap_or_else(|cause| {
+            tracing::error!(number, "a delivery that was taken cannot be read: {cause}");
+            record::unreadable(bytes, &cause)
+        });
+        Self { number, new, call: store.call() }
     }
 }
 
-/// A handle to the intake of a store; when the last one goes, what was taken is entered and its threads end.
-#[derive(Clone)]
+/// The intake of a store; when it goes, what was taken is entered and its threads end.
 pub struct Intake {
     store: Store,
     // The sender stands before the threads: dropped first, it ends those that are then waited for.
     queue: mpsc::Sender<Waiting>,
-    _threads: Arc<Threads>,
+    _threads: Threads,
 }
 
 struct Threads {
@@ -197,12 +196,12 @@ impl Intake {
         let progress = Arc::clone(&store.progress);
         progress.begin(last, left.first().map_or(last, |first| first.number - 1));
         let (entries, waiting) = threads::channel();
-        for entry in left.into_iter().filter_map(|found| Entry::again(found, store)) {
+        for found in left {
             // It is received below.
-            let _ = entries.send(entry);
+            let _ = entries.send(Entry::again(found, store));
         }
         let (queue, jobs) = mpsc::channel(QUEUE);
-        let appending = Appending { segments, marker, progress, entries };
+        let appending = Appending { segments, marker, progress, entries: Some(entries) };
         let entering = Entering { store: store.clone(), clerk, unsynced: 0 };
         let run = |name: &str, work: Box<dyn FnOnce() + Send>| {
             let named = thread::Builder::new().name(name.to_owned());
@@ -212,7 +211,7 @@ impl Intake {
             run("intake", Box::new(move || appending.run(jobs)))?,
             run("entry", Box::new(move || entering.run(&waiting)))?,
         ];
-        let threads = Arc::new(Threads { progress: Arc::clone(&store.progress), all });
+        let threads = Threads { progress: Arc::clone(&store.progress), all };
         Ok(Self { store: store.clone(), queue, _threads: threads })
     }
 
@@ -235,11 +234,6 @@ impl Intake {
             Err(_) => Err(StoreError::Late { within }),
         }
     }
-
-    /// Deliveries that wait to be appended.
-    pub fn queued(&self) -> usize {
-        QUEUE - self.queue.capacity()
-    }
 }
 
 /// The thread that answers.
@@ -247,11 +241,12 @@ struct Appending {
     segments: Segments,
     marker: Marker,
     progress: Arc<Progress>,
-    entries: threads::Sender<Entry>,
+    /// `None` once nobody enters what is sent there.
+    entries: Option<threads::Sender<Entry>>,
 }
 
 impl Appending {
-    /// Until the last handle is gone and everything queued is answered.
+    /// Until the handle is gone and everything queued is answered.
     fn run(mut self, mut queue: mpsc::Receiver<Waiting>) {
         let mut batch = Vec::with_capacity(APPENDED);
         while queue.blocking_recv_many(&mut batch, APPENDED) > 0 {
@@ -265,6 +260,9 @@ impl Appending {
     }
 
     fn append(&mut self, batch: &[Waiting]) -> Result<usize, StoreError> {
+        if self.entries.is_none() {
+            return Err(StoreError::Closed);
+        }
         let records: Vec<Record<'_>> = batch.iter().map(|waiting| [&*waiting.head, &*waiting.new.body]).collect();
         let until = Instant::now() + ROOM;
         loop {
@@ -288,9 +286,9 @@ impl Appending {
             new.timings.commit_us = u64::try_from(since.elapsed().as_micros()).ok();
             // Whoever hung up meanwhile sends it again.
             let _ = answer.send(Ok(()));
-            // Without the other thread it is entered at the next start.
             self.progress.bytes.fetch_add(new.body.len(), Ordering::Relaxed);
-            let _ = self.entries.send(Entry { number, new, call });
+            // Without the other thread it is entered at the next start, and no more is taken.
+            self.entries.take_if(|entries| entries.send(Entry { number, new, call }).is_err());
         }
         self.segments.make_ready(self.progress.safe.load(Ordering::Acquire));
     }
@@ -308,7 +306,7 @@ struct Entering {
     store: Store,
     clerk: Arc<dyn Clerk>,
     /// Bytes entered that are not known to be synced.
-    unsynced: usize,
+    unsynced: u64,
 }
 
 /// A delivery on its way into the log.
@@ -316,6 +314,9 @@ type Numbered = (u64, Arc<Prepared>);
 
 impl Entering {
     fn run(mut self, entries: &threads::Receiver<Entry>) {
+        if self.until_done(Self::make_safe).is_break() {
+            return;
+        }
         while let Ok(first) = entries.recv() {
             let batch = std::iter::once(first).chain(entries.try_iter()).take(ENTERED);
             let (began, taken) = (Instant::now(), self.taken());
@@ -345,23 +346,11 @@ impl Entering {
         (call, (number, Arc::new(Prepared::new(new))))
     }
 
-    /// Tries until it is done; gives up only when everything ends.
-    fn enter(&mut self, some: &[Numbered]) -> ControlFlow<()> {
+    /// Tries until it works; gives up only when everything ends.
+    fn until_done<T>(&mut self, mut work: impl FnMut(&mut Self) -> Result<T, StoreError>) -> ControlFlow<(), T> {
         loop {
-            match self.write(some) {
-                Ok(lines) => {
-                    for (line, (_, prepared)) in lines.into_iter().zip(some) {
-                        self.clerk.entered(line, prepared.delivery());
-                    }
-                    return ControlFlow::Continue(());
-                }
-                Err(StoreError::Unstorable { .. }) if some.len() > 1 => {
-                    return some.iter().try_for_each(|one| self.enter(std::slice::from_ref(one)));
-                }
-                Err(StoreError::Unstorable { cause }) if some.iter().any(|(_, one)| one.has_content()) => {
-                    let bare = |(number, one): &Numbered| (*number, Arc::new(one.without_content(&cause)));
-                    return self.enter(&some.iter().map(bare).collect::<Vec<_>>());
-                }
+            match work(self) {
+                Ok(made) => return ControlFlow::Continue(made),
                 Err(_) if self.store.progress.closing.load(Ordering::Acquire) => return ControlFlow::Break(()),
                 Err(error) => {
                     self.clerk.failed(&error);
@@ -371,9 +360,34 @@ impl Entering {
         }
     }
 
+    /// Syncs what an earlier run entered: if that was killed, it may be nowhere but in memory.
+    fn make_safe(&mut self) -> Result<(), StoreError> {
+        let entered = self.store.ask_blocking(0, Transaction::Shared, writes::sync_entered)?;
+        self.store.progress.safe.store(entered, Ordering::Release);
+        Ok(())
+    }
+
+    /// One that spoils the others is entered alone, and if it cannot be, as one that was not understood.
+    fn enter(&mut self, some: &[Numbered]) -> ControlFlow<()> {
+        let outcome = self.until_done(|this| match this.write(some) {
+            Err(StoreError::Unstorable { cause }) if some.len() > 1 || has_content(some) => Ok(Err(cause)),
+            outcome => outcome.map(Ok),
+        })?;
+        match (outcome, some) {
+            (Ok(lines), _) => {
+                for (line, (_, prepared)) in lines.into_iter().zip(some) {
+                    self.clerk.entered(line, prepared.delivery());
+                }
+                ControlFlow::Continue(())
+            }
+            (Err(cause), [(number, one)]) => self.enter(&[(*number, Arc::new(one.without_content(&cause)))]),
+            (Err(_), _) => some.iter().try_for_each(|one| self.enter(std::slice::from_ref(one))),
+        }
+    }
+
     fn write(&mut self, some: &[Numbered]) -> Result<Vec<DeliverySummary>, StoreError> {
         let Some((last, _)) = some.last() else { return Ok(vec![]) };
-        let size: usize = some.iter().map(|(_, one)| one.size()).sum();
+        let size: u64 = some.iter().map(|(_, one)| one.size()).sum();
         let bytes: usize = some.iter().map(|(_, one)| one.delivery().body.len()).sum();
         let safe = self.unsynced + size >= SAFE;
         let (last, all) = (*last, some.iter().map(|(_, one)| Arc::clone(one)).collect::<Vec<_>>());
@@ -389,6 +403,10 @@ impl Entering {
         self.store.grown.notify_one();
         Ok(lines)
     }
+}
+
+fn has_content(some: &[Numbered]) -> bool {
+    some.iter().any(|(_, one)| one.has_content())
 }
 
 /// Says to other processes how far it is, so that whoever looks at the log there can wait for what was answered before.

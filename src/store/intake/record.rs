@@ -1,6 +1,12 @@
 //! A taken delivery as a record of the intake: what was found at the door as one line of JSON, then the body as it came.
 
+use jiff::Timestamp;
+
 use super::super::NewDelivery;
+use crate::core::{
+    delivery::{Timings, Verdict},
+    text::Shown,
+};
 
 /// What stands before its body. Fails only where JSON does.
 pub(super) fn head(new: &NewDelivery) -> serde_json::Result<Vec<u8>> {
@@ -16,4 +22,22 @@ pub(super) fn read(bytes: &[u8]) -> Result<NewDelivery, String> {
     let (head, body) = bytes.split_at(end);
     let new: NewDelivery = serde_json::from_slice(head).map_err(|error| error.to_string())?;
     Ok(NewDelivery { body: body.get(1..).unwrap_or_default().to_owned(), ..new })
+}
+
+/// What is kept of a record that cannot be read, as when a later dogwatch wrote it: all of it, as the body of a delivery
+/// of nobody.
+pub(super) fn unreadable(record: Vec<u8>, cause: &str) -> NewDelivery {
+    NewDelivery {
+        at: Timestamp::now(),
+        account: None,
+        proof: None,
+        timings: Timings::default(),
+        verdict: Verdict::Undecodable,
+        reason: Shown::line(&format!("taken, but its record in the intake cannot be read: {cause}")),
+        status: 202,
+        decoded: None,
+        peer: String::new(),
+        headers: vec![],
+        body: record,
+    }
 }

@@ -28,6 +28,8 @@ const SMALLEST: u64 = 256 * 1024;
 const SHARE: u64 = 16;
 /// Files at most: a bound on what waits to be entered.
 const FILES: usize = 8;
+/// What all of them hold at least.
+pub(super) const LEAST: u64 = SMALLEST * FILES as u64;
 /// Free ones that are kept for use.
 const SPARE: usize = 1;
 /// Bytes before those of a record.
