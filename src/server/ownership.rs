@@ -74,8 +74,9 @@ pub fn prepare(dir: &Path) -> Result<(), OwnershipError> {
 }
 
 fn is_new_or_known(dir: &Path) -> bool {
-    let known = ["owner.lock", "dogwatch.db", "control.sock"].iter().any(|name| dir.join(name).exists());
-    known || fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none())
+    // In this order: another one that starts now may make the first of these in between.
+    let is_new = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none());
+    is_new || ["owner.lock", "dogwatch.db", "control.sock"].iter().any(|name| dir.join(name).exists())
 }
 
 /// Connects to whoever serves on `path`; `None` when nobody does.
