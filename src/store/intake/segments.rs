@@ -204,7 +204,7 @@ impl Segment {
 
     fn fill(path: &Path, size: u64) -> io::Result<File> {
         let mut file = plain().read(true).write(true).create(true).truncate(true).open(path)?;
-        let zeros = [0; 8 * 1024];
+        let zeros = vec![0; 256 * 1024];
         let mut left = usize::try_from(size).unwrap_or(usize::MAX);
         while left > 0 {
             let some = left.min(zeros.len());
