@@ -205,6 +205,7 @@ async fn a_known_event_with_other_content_is_a_duplicate_and_flagged() {
 async fn the_replay_of_an_event_whose_delivery_was_pruned_is_still_a_duplicate() {
     let house = house();
     house.deliver(&event("E1")).await;
+    assert_eq!(house.log().len(), 1, "entered");
     let db = rusqlite::Connection::open(house.dir.path().join("dogwatch.db")).expect("connect");
     db.execute("DELETE FROM delivery", []).expect("pruned");
     assert_eq!(house.log(), []);
