@@ -240,9 +240,11 @@ fn killed_again_and_again_every_event_arrives_in_order_and_repetitions_have_the_
 #[test]
 fn wherever_it_dies_what_happened_is_told_to_the_target() {
     let on_the_way = [Point::BeforeApply, Point::BeforePublish, Point::AfterPublish, Point::AfterMark];
-    for point in on_the_way.into_iter().chain(Point::FORWARD) {
+    // How much is applied together is left to the machine, so only the first passing of these is certain.
+    let points = on_the_way.map(|point| (point, 1)).into_iter().chain(Point::FORWARD.map(|point| (point, 3)));
+    for (point, passing) in points {
         let (sink, incidents) = (Sink::open(), incidents(SENDERS));
-        let (door, at) = (door_with(&sink.config()), format!("{}:3", point.name()));
+        let (door, at) = (door_with(&sink.config()), format!("{}:{passing}", point.name()));
         door.start(Some(&at));
         let senders = tell_all(&door, &incidents);
         door.died_there(&at);

@@ -274,7 +274,9 @@ fn the_figures_count_by_our_own_words_and_no_stranger_makes_a_label() {
     for n in 0..20 {
         assert_eq!(post(service.door, &format!("stranger{n}"), "x", &body), Some(404));
     }
-    eventually("the account was polled", || service.figures().contains("dogwatch_poll_age_seconds{account=\"prod\"}"));
+    for awaited in ["dogwatch_poll_age_seconds{account=\"prod\"}", "verdict=\"duplicate\"} 1"] {
+        eventually("it was polled, and all stands in the log", || service.figures().contains(awaited));
+    }
 
     let figures = service.figures();
 
