@@ -345,6 +345,7 @@ pub(crate) fn board() -> Board {
     let done = Outcome::Confirmed { notice: None };
     Board {
         upkeep: crate::core::freshness::Upkeep::default(),
+        unshown: 0,
         targets: vec![],
         incidents: incidents().into_iter().map(|incident| (incident.key.clone(), incident)).collect(),
         accounts: [(account_name(), account_board)].into(),

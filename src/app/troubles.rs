@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     app::{Link, Model, page::Tone},
     core::{
+        board::Board,
         forward::TargetState,
         freshness::{Account, Door, Standing},
         push::{REFUSALS_TO_DISABLE, Subscribed, Witness},
@@ -34,7 +35,13 @@ pub fn is_zero_true(model: &Model) -> bool {
     };
     let accounts = &model.board.accounts;
     let linked = matches!(model.link, Link::Up(_));
-    linked && !accounts.is_empty() && accounts.values().all(|board| answers(&board.account))
+    linked && model.board.unshown == 0 && !accounts.is_empty() && accounts.values().all(|board| answers(&board.account))
+}
+
+/// That the screen is behind what was taken.
+fn unshown(board: &Board) -> Option<String> {
+    let deliveries = usize::try_from(board.unshown).unwrap_or(usize::MAX);
+    (deliveries > 0).then(|| format!("{} taken, not shown yet", count(deliveries, "webhook", "webhooks")))
 }
 
 /// Everything that is wrong, worst first.
@@ -47,6 +54,7 @@ pub fn troubles(model: &Model) -> Vec<Trouble> {
     if let Door::Failing { cause, .. } = &model.board.door {
         out.push(trouble(Tone::Alarm, format!("webhooks get 503: {cause}")));
     }
+    out.extend(unshown(&model.board).map(|words| trouble(Tone::Caution, words)));
     for board in model.board.accounts.values() {
         rest(&mut out, model, &board.account);
     }

@@ -64,6 +64,7 @@ pub enum Change {
         services: Services,
     },
     Targets(Vec<TargetSummary>),
+    Unshown(u64),
 }
 
 /// What belongs to one account beside its incidents.
@@ -128,6 +129,9 @@ pub struct Board {
     /// By name.
     #[serde(default)]
     pub targets: Vec<TargetSummary>,
+    /// Deliveries that were answered with 2xx more than a second ago and are not in the log yet, so in nothing that is shown.
+    #[serde(default)]
+    pub unshown: u64,
 }
 
 impl Board {
@@ -224,6 +228,7 @@ impl Board {
                 self.incidents.retain(|key, _| key.account != *account);
             }
             Change::Upkeep(upkeep) => self.upkeep = upkeep.clone(),
+            Change::Unshown(deliveries) => self.unshown = *deliveries,
             Change::Escalation { account, policies } => {
                 if let Some(board) = self.accounts.get_mut(account) {
                     board.escalation.clone_from(policies);
@@ -513,6 +518,7 @@ pub(super) mod tests {
             Change::Templates(vec![template.clone()]),
             Change::Door(door.clone()),
             Change::Upkeep(upkeep.clone()),
+            Change::Unshown(3),
         ];
 
         let mut board = Board::default();
@@ -535,6 +541,7 @@ pub(super) mod tests {
             templates: vec![template],
             door,
             upkeep,
+            unshown: 3,
             ..Board::default()
         };
         assert_eq!(board, whole);

@@ -63,11 +63,37 @@ pub async fn watch_store(hub: Hub, store: Store, trouble: Arc<Notify>, stop: Can
     let watch = async {
         loop {
             trouble.notified().await;
-            while let Err(error) = store.ready().await {
+            while let Err(error) = store.ready().await.and_then(|()| store.entering()) {
                 show(&hub, Some(&error));
                 sleep(LOOK).await;
             }
             show(&hub, None);
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = watch => {}
+    }
+}
+
+/// Says on the board how many deliveries were answered a while ago and can be seen nowhere yet.
+pub async fn watch_unshown(hub: Hub, store: Store, stop: CancellationToken) {
+    let grown = store.taken();
+    let watch = async {
+        loop {
+            grown.notified().await;
+            let (_, mut taken) = store.overdue(0);
+            loop {
+                sleep(LOOK).await;
+                let (unshown, now) = store.overdue(taken);
+                taken = now;
+                if hub.look(|board| board.unshown != unshown) {
+                    hub.publish(Change::Unshown(unshown));
+                }
+                if unshown == 0 {
+                    break;
+                }
+            }
         }
     };
     tokio::select! {
@@ -151,8 +177,32 @@ pub fn own_name() -> String {
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::broadcast;
+
     use super::*;
-    use crate::core::board::Board;
+    use crate::{
+        core::{board::Board, delivery::DeliverySummary},
+        store::{
+            Clerk, NewDelivery,
+            tests::{event, other, store},
+        },
+    };
+
+    /// Tells nobody but the one who waits for trouble.
+    struct Quiet(Arc<Notify>);
+
+    impl Clerk for Quiet {
+        fn read(&self, _: &mut NewDelivery) {}
+        fn entered(&self, _: DeliverySummary, _: &NewDelivery) {}
+        fn failed(&self, _: &StoreError) {
+            self.0.notify_one();
+        }
+    }
+
+    async fn told(feed: &mut broadcast::Receiver<Arc<Change>>) -> Change {
+        let change = tokio::time::timeout(Duration::from_secs(20), feed.recv()).await;
+        (*change.expect("in time").expect("a change")).clone()
+    }
 
     #[test]
     fn connections_leave_files_for_the_rest() {
@@ -190,5 +240,31 @@ mod tests {
 
         stop.cancel();
         kept.await.expect("ends");
+    }
+
+    #[tokio::test]
+    async fn what_was_taken_and_cannot_be_entered_is_told_until_it_is() {
+        let ((dir, store), trouble, stop) = (store(), Arc::<Notify>::default(), CancellationToken::new());
+        let open = Door::Open { address: "127.0.0.1:1".to_owned() };
+        let hub = Hub::new(Board { door: open.clone(), ..Board::default() });
+        let (_, mut feed) = hub.subscribe();
+        let intake = store.intake(Arc::new(Quiet(Arc::clone(&trouble)))).expect("intake");
+        let unshown = tokio::spawn(watch_unshown(hub.clone(), store.clone(), stop.clone()));
+        // Only what is as large as a delivery fails, so that a probe is no proof.
+        let refuse = "CREATE TRIGGER no BEFORE INSERT ON delivery BEGIN SELECT no_such_function(); END";
+        other(&dir).execute_batch(refuse).expect("a trigger");
+
+        intake.take(event("E1")).await.expect("taken");
+        assert_eq!(told(&mut feed).await, Change::Unshown(1));
+        let door = tokio::spawn(watch_store(hub.clone(), store.clone(), trouble, stop.clone()));
+        assert!(matches!(told(&mut feed).await, Change::Door(Door::Failing { .. })));
+        other(&dir).execute_batch("DROP TRIGGER no").expect("mended");
+        while hub.look(|board| (board.unshown, board.door.clone())) != (0, open.clone()) {
+            told(&mut feed).await;
+        }
+
+        stop.cancel();
+        unshown.await.expect("ends");
+        door.await.expect("ends");
     }
 }

@@ -266,6 +266,7 @@ impl Server {
         let receiver = Receiver::new(hooks, networks, store, arrived, told, self.desk.now)?;
         let router = receiver::router(receiver.clone());
         let (hub, store) = (self.desk.hub.clone(), self.desk.store.clone());
+        self.tasks.spawn(door::watch_unshown(hub.clone(), store.clone(), self.stop.clone()));
         self.tasks.spawn(door::watch_store(hub, store, receiver.trouble(), self.stop.clone()));
         self.tasks.spawn(ingest::run(Arc::clone(&self.desk), arrivals, missed, self.stop.clone()));
         keeper.open_the_door(receiver, router, whole, given).await;

@@ -26,7 +26,7 @@ mod writes;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::{
     path::{Path, PathBuf},
@@ -286,6 +286,11 @@ impl Store {
         }
     }
 
+    /// Whether what was taken can be entered into the log, as far as the last attempt shows.
+    pub fn entering(&self) -> Result<(), StoreError> {
+        self.progress.failure().map_or(Ok(()), Err)
+    }
+
     fn last(&self) -> Last {
         self.pulse.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -298,6 +303,17 @@ impl Store {
     /// Deliveries that were taken and do not stand in the log yet.
     pub fn unentered(&self) -> u64 {
         self.progress.unentered()
+    }
+
+    /// How many were taken and do not stand in the log, if one of them is of those up to the number `before`; and up to
+    /// which number they are taken now.
+    pub fn overdue(&self, before: u64) -> (u64, u64) {
+        self.progress.overdue(before)
+    }
+
+    /// Told when deliveries were taken.
+    pub fn taken(&self) -> Arc<Notify> {
+        self.progress.grown()
     }
 
     /// Calls that are not done yet, also those that nobody waits for any more.

@@ -60,7 +60,7 @@ pub(super) fn delivery(verdict: Verdict, event: Option<&str>, body: &[u8]) -> Ne
     }
 }
 
-pub(super) fn event(id: &str) -> NewDelivery {
+pub(crate) fn event(id: &str) -> NewDelivery {
     delivery(Verdict::Accepted, Some(id), id.as_bytes())
 }
 
@@ -84,7 +84,7 @@ pub(super) fn incident(id: &str, status: Status) -> Incident {
 }
 
 /// A directory, and the store in it.
-pub(super) fn store() -> (TempDir, Store) {
+pub(crate) fn store() -> (TempDir, Store) {
     let dir = tempfile::tempdir().expect("tempdir");
     let store = Store::open(dir.path()).expect("open");
     (dir, store)
@@ -97,7 +97,7 @@ fn impatient_store() -> (TempDir, Store) {
 }
 
 /// A connection as another program could have it.
-pub(super) fn other(dir: &TempDir) -> Connection {
+pub(crate) fn other(dir: &TempDir) -> Connection {
     Connection::open(files::path_in(dir.path())).expect("connect")
 }
 

@@ -170,7 +170,8 @@ pub(super) fn hear(model: &mut Model, change: &Change) -> Vec<Effect> {
         | Change::Upkeep(_)
         | Change::Escalation { .. }
         | Change::Services { .. }
-        | Change::Targets(_) => vec![],
+        | Change::Targets(_)
+        | Change::Unshown(_) => vec![],
     }
 }
 

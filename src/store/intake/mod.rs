@@ -28,7 +28,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{Notify, mpsc, oneshot},
     time::timeout,
 };
 
@@ -85,6 +85,10 @@ pub(super) struct Progress {
     /// Bytes of bodies that wait to be entered.
     bytes: AtomicUsize,
     moved: Condvar,
+    /// Told when something was taken.
+    grown: Arc<Notify>,
+    /// Why the last attempt to enter something did not work.
+    failure: Mutex<Option<StoreError>>,
     running: AtomicBool,
     closing: AtomicBool,
 }
@@ -120,6 +124,25 @@ impl Progress {
     pub(super) fn unentered(&self) -> u64 {
         let entered = *self.entered.lock().unwrap_or_else(PoisonError::into_inner);
         self.taken.load(Ordering::Acquire).saturating_sub(entered)
+    }
+
+    /// How many are not entered, if one is that was taken up to `before`; and up to where they are taken now.
+    pub(super) fn overdue(&self, before: u64) -> (u64, u64) {
+        let entered = *self.entered.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = self.taken.load(Ordering::Acquire);
+        (if entered < before { taken.saturating_sub(entered) } else { 0 }, taken)
+    }
+
+    pub(super) fn grown(&self) -> Arc<Notify> {
+        Arc::clone(&self.grown)
+    }
+
+    pub(super) fn failure(&self) -> Option<StoreError> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn tried(&self, failure: Option<StoreError>) {
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
     }
 
     /// Waits until what was taken up to now can be read in the log. Blocking.
@@ -290,6 +313,7 @@ impl Appending {
             // Without the other thread it is entered at the next start, and no more is taken.
             self.entries.take_if(|entries| entries.send(Entry { number, new, call }).is_err());
         }
+        self.progress.grown.notify_one();
         self.segments.make_ready(self.progress.safe.load(Ordering::Acquire));
     }
 }
@@ -350,9 +374,13 @@ impl Entering {
     fn until_done<T>(&mut self, mut work: impl FnMut(&mut Self) -> Result<T, StoreError>) -> ControlFlow<(), T> {
         loop {
             match work(self) {
-                Ok(made) => return ControlFlow::Continue(made),
+                Ok(made) => {
+                    self.store.progress.tried(None);
+                    return ControlFlow::Continue(made);
+                }
                 Err(_) if self.store.progress.closing.load(Ordering::Acquire) => return ControlFlow::Break(()),
                 Err(error) => {
+                    self.store.progress.tried(Some(error.clone()));
                     self.clerk.failed(&error);
                     thread::sleep(AGAIN);
                 }

@@ -7,6 +7,7 @@ use crate::{
     app::{
         Event, Model,
         fixtures::{self, account_name, ago, attached, board, board_with, change, key, model, press, shown},
+        troubles::is_zero_true,
         update,
     },
     core::{
@@ -233,4 +234,18 @@ fn the_clock_alone_turns_a_silent_source_stale() {
     update(&mut model, Event::Ticked(fixtures::now() + SignedDuration::from_secs(120)));
 
     assert!(screen(&model, 80, 24).contains("STALE, as of 2m ago"));
+}
+
+#[test]
+fn what_was_taken_and_is_not_shown_yet_is_told_and_no_zero_is_true_before_it_is() {
+    both("unshown", |width, height| {
+        let mut board = board();
+        board.unshown = 1_204;
+        attached(board, width, height)
+    });
+    let mut model = model(80, 24);
+    assert!(is_zero_true(&model));
+    model.board.unshown = 1;
+    assert!(!is_zero_true(&model));
+    assert!(screen(&model, 80, 24).contains("1 webhook taken, not shown yet"));
 }

@@ -203,6 +203,9 @@ fn title(model: &Model, frame: &mut Frame<'_>, area: Rect, rows: &[&DeliverySumm
         Older::None { .. } | Older::Perhaps => None,
     };
     let mut spans = vec![span(model, Tone::Strong, "Webhooks")];
+    if model.board.unshown > 0 {
+        spans.push(span(model, Tone::Caution, format!("  ! {} not shown yet", model.board.unshown)));
+    }
     if !rows.is_empty() {
         let news = match state.news(rows) {
             _ if state.follows() => Some((Tone::Calm, "following".to_owned())),

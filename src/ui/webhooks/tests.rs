@@ -167,6 +167,13 @@ fn a_log_whose_door_fails_says_so_above() {
 }
 
 #[test]
+fn a_log_that_lacks_what_was_taken_says_so_above() {
+    let mut board = board();
+    board.unshown = 1_204;
+    keys("log_unshown", &board, "");
+}
+
+#[test]
 fn the_zone_is_never_cut() {
     let mut board = board();
     board.door = Door::Failing { address: address(), cause: shown("the disk is full") };
