@@ -50,11 +50,12 @@ const SAFE: u64 = 256 * 1024;
 const _: () = assert!(SAFE * 2 < segments::LEAST);
 /// While deliveries come in one after the other, entering rests so many times as long as it worked: those who wait for an
 /// answer go first.
-const REST: u32 = 3;
+const REST: u32 = 2;
 /// Long enough for some to come together, as each transaction writes whole pages.
 const SHORTEST_REST: Duration = Duration::from_millis(8);
-const LONGEST_REST: Duration = Duration::from_millis(40);
-/// Bytes that may wait while it rests; with more it goes on without, before there is no room for the next ones.
+/// About a frame, by which the screen is later.
+const LONGEST_REST: Duration = Duration::from_millis(16);
+/// Bytes that may wait while it rests and gives way; with more it does not, before there is no room for the next ones.
 const RESTFUL: usize = 24 * 1024 * 1024;
 /// How long a delivery waits for room in the intake.
 const ROOM: Duration = Duration::from_secs(2);
@@ -359,14 +360,25 @@ impl Entering {
 
     /// Nobody waits where nothing was taken since.
     fn rest(&self, worked: Duration, taken: u64) {
-        let few = self.store.progress.bytes.load(Ordering::Relaxed) < RESTFUL;
-        if few && self.taken() > taken && !self.store.progress.closing.load(Ordering::Acquire) {
+        if self.is_restful() && self.taken() > taken && !self.store.progress.closing.load(Ordering::Acquire) {
             thread::sleep((worked * REST).clamp(SHORTEST_REST, LONGEST_REST));
         }
     }
 
+    fn is_restful(&self) -> bool {
+        self.store.progress.bytes.load(Ordering::Relaxed) < RESTFUL
+    }
+
+    /// What is done between two deliveries: whoever waits for an answer gets the processor now, and not at the end of the
+    /// slice that the scheduler allows this thread.
+    fn between(&self) -> fn() {
+        if self.is_restful() { thread::yield_now } else { || () }
+    }
+
     fn prepare(&self, Entry { number, mut new, call }: Entry) -> (Call, Numbered) {
+        self.between()();
         self.clerk.read(&mut new);
+        self.between()();
         (call, (number, Arc::new(Prepared::new(new))))
     }
 
@@ -418,9 +430,11 @@ impl Entering {
         let size: u64 = some.iter().map(|(_, one)| one.size()).sum();
         let bytes: usize = some.iter().map(|(_, one)| one.delivery().body.len()).sum();
         let safe = self.unsynced + size >= SAFE;
+        let between = self.between();
         let (last, all) = (*last, some.iter().map(|(_, one)| Arc::clone(one)).collect::<Vec<_>>());
         let transaction = if safe { Transaction::Shared } else { Transaction::Eased };
-        let lines = self.store.ask_blocking(all.len(), transaction, move |db| writes::enter(db, &all, last))?;
+        let lines =
+            self.store.ask_blocking(all.len(), transaction, move |db| writes::enter(db, &all, last, between))?;
         self.unsynced = if safe { 0 } else { self.unsynced + size };
         let _ = self
             .store
