@@ -11,7 +11,7 @@ use super::{
     delivery::{DeliverySummary, NOTHING},
     escalation::Policy,
     forward::TargetSummary,
-    freshness::{Account, Door, Upkeep},
+    freshness::{Account, Door, Push, Upkeep},
     id::{AccountName, IncidentKey, PolicyId, TeamId},
     incident::{Incident, Named, Observation, Source, Status},
     oncall::{OnCall, Person, Schedule},
@@ -65,6 +65,11 @@ pub enum Change {
     },
     Targets(Vec<TargetSummary>),
     Unshown(u64),
+    /// What changes with every delivery, without the rest of what is known of the account.
+    Push {
+        account: AccountName,
+        push: Box<Push>,
+    },
 }
 
 /// What belongs to one account beside its incidents.
@@ -229,6 +234,11 @@ impl Board {
             }
             Change::Upkeep(upkeep) => self.upkeep = upkeep.clone(),
             Change::Unshown(deliveries) => self.unshown = *deliveries,
+            Change::Push { account, push } => {
+                if let Some(board) = self.accounts.get_mut(account) {
+                    board.account.push.clone_from(push);
+                }
+            }
             Change::Escalation { account, policies } => {
                 if let Some(board) = self.accounts.get_mut(account) {
                     board.escalation.clone_from(policies);
@@ -483,6 +493,10 @@ pub(super) mod tests {
         Named { id: id.parse().expect("id"), name: id.into() }
     }
 
+    fn push_of(rejected: u32) -> Push {
+        Push { rejected, ..Push::default() }
+    }
+
     #[test]
     fn every_change_reaches_the_board_and_twice_is_as_once() {
         let policy = || Named { id: "EP1".parse().expect("id"), name: "web".into() };
@@ -519,6 +533,7 @@ pub(super) mod tests {
             Change::Door(door.clone()),
             Change::Upkeep(upkeep.clone()),
             Change::Unshown(3),
+            Change::Push { account: name("prod"), push: Box::new(push_of(3)) },
         ];
 
         let mut board = Board::default();
@@ -527,7 +542,7 @@ pub(super) mod tests {
         }
 
         let prod = AccountBoard {
-            account: Account { poll_seconds: 60, ..account("prod") },
+            account: Account { poll_seconds: 60, push: push_of(3), ..account("prod") },
             oncalls: vec![oncall],
             schedules: vec![schedule],
             people: vec![person],

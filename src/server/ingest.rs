@@ -1,7 +1,11 @@
 //! From committed deliveries to the board. A delivery is applied after it is committed, and marked as applied
 //! with what it changed; whatever a crash left between the two is applied at the next start.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     sync::{Notify, mpsc},
@@ -63,6 +67,7 @@ pub(super) async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
     let (mut writes, doubted, events) = desk.hub.change(|board| {
         let (mut changes, mut writes, mut applied, mut committed, mut doubted, mut events) =
             (vec![], vec![], vec![], vec![], vec![], vec![]);
+        let mut pushed = BTreeSet::new();
         for mut arrival in arrived {
             // Those of an account that left the board meanwhile wait in the store until it is configured again.
             let known = arrival.summary.account.as_ref().is_some_and(|name| board.accounts.contains_key(name));
@@ -85,9 +90,10 @@ pub(super) async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
             }
             let change = Change::Delivery(Box::new(arrival.summary));
             board.apply(&change);
-            changes.extend(note_push(board, &change));
+            pushed.extend(note_push(board, &change));
             changes.push(change);
         }
+        changes.extend(pushed.into_iter().filter_map(|account| push_of(board, account)));
         crash::passing(Point::BeforePublish);
         writes.extend([Write::Applied(applied), Write::Committed(committed)]);
         (changes, (writes, doubted, events))
@@ -144,13 +150,17 @@ pub(super) fn merge(board: &mut Board, told: Option<&Observation>) -> (Option<Ch
     }
 }
 
-/// The push side of the account, after this delivery.
-fn note_push(board: &mut Board, delivery: &Change) -> Option<Change> {
+/// Notes a delivery on the push side of its account, which it names.
+fn note_push(board: &mut Board, delivery: &Change) -> Option<AccountName> {
     let Change::Delivery(summary) = delivery else { return None };
-    let known = &mut board.accounts.get_mut(summary.account.as_ref()?)?.account;
-    let push = &mut known.push;
-    tell_push(push, summary);
-    Some(Change::Account(Box::new(known.clone())))
+    let account = summary.account.as_ref()?;
+    tell_push(&mut board.accounts.get_mut(account)?.account.push, summary);
+    Some(account.clone())
+}
+
+fn push_of(board: &Board, account: AccountName) -> Option<Change> {
+    let push = Box::new(board.accounts.get(&account)?.account.push.clone());
+    Some(Change::Push { account, push })
 }
 
 /// Applies everything that is committed and not applied yet.

@@ -171,7 +171,8 @@ pub(super) fn hear(model: &mut Model, change: &Change) -> Vec<Effect> {
         | Change::Escalation { .. }
         | Change::Services { .. }
         | Change::Targets(_)
-        | Change::Unshown(_) => vec![],
+        | Change::Unshown(_)
+        | Change::Push { .. } => vec![],
     }
 }
 

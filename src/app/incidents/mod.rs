@@ -371,7 +371,7 @@ pub(super) fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
             people_changed(model, change);
             settle(model)
         }
-        Change::Door(_) | Change::Upkeep(_) | Change::Unshown(_) => settle(model),
+        Change::Door(_) | Change::Upkeep(_) | Change::Unshown(_) | Change::Push { .. } => settle(model),
         Change::Targets(_)
         | Change::OnCalls { .. }
         | Change::Schedules { .. }
