@@ -53,8 +53,8 @@ const _: () = assert!(SAFE * 2 < segments::LEAST);
 const REST: u32 = 2;
 /// Long enough for some to come together, as each transaction writes whole pages.
 const SHORTEST_REST: Duration = Duration::from_millis(8);
-/// About a frame, by which the screen is later.
-const LONGEST_REST: Duration = Duration::from_millis(16);
+/// Less than a frame, as the screen is later by it.
+const LONGEST_REST: Duration = Duration::from_millis(12);
 /// Bytes that may wait while it rests and gives way; with more it does not, before there is no room for the next ones.
 const RESTFUL: usize = 24 * 1024 * 1024;
 /// How long a delivery waits for room in the intake.

@@ -208,6 +208,7 @@ fn title(model: &Model, frame: &mut Frame<'_>, area: Rect, rows: &[&DeliverySumm
     }
     if !rows.is_empty() {
         let news = match state.news(rows) {
+            _ if model.board.unshown > 0 && area.width < ROOMY => None,
             _ if state.follows() => Some((Tone::Calm, "following".to_owned())),
             // At its end the log does not follow: where there is little room, that goes without saying.
             0 if end.is_some() && area.width < ROOMY => None,
