@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use rustix::io::Errno;
 use tokio::{
     net::{UnixListener, UnixStream},
     time::{Instant, sleep},
@@ -99,10 +100,8 @@ pub async fn attach_or_own(dir: &Path, patience: Duration) -> Result<Role, Owner
         if let Some(stream) = dial(&path).await? {
             return Ok(Role::Console(stream));
         }
-        let lease = Lease::acquire(&dir.join("owner.lock")).map_err(|error| OwnershipError::Directory {
-            path: dir.to_owned(),
-            reason: format!("no lock can be had in it ({error}): see that it can be written, or name another one"),
-        })?;
+        let lease = Lease::acquire(&dir.join("owner.lock"))
+            .map_err(|error| OwnershipError::Directory { path: dir.to_owned(), reason: no_lock(&error) })?;
         if let Some(lease) = lease {
             // Only the holder of the lease gets here, so a socket that is still there is a dead one.
             match fs::remove_file(&path) {
@@ -118,6 +117,13 @@ pub async fn attach_or_own(dir: &Path, patience: Duration) -> Result<Role, Owner
         }
         sleep(RETRY).await;
     }
+}
+
+fn no_lock(error: &io::Error) -> String {
+    if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) {
+        return "owner.lock in it is a link: move it away".to_owned();
+    }
+    format!("no lock can be had in it ({error}): see that it can be written, or name another one")
 }
 
 #[cfg(test)]
