@@ -20,7 +20,7 @@ use crate::{
         delivery::{DeliverySummary, NOTHING, Verdict},
         forward::happening::{Before, Seen},
         freshness::Push,
-        id::AccountName,
+        id::{AccountName, DeliveryId, IncidentKey},
         incident::Observation,
         push::{REFUSALS_TO_DISABLE, Subscribed},
         text::Shown,
@@ -64,51 +64,83 @@ pub(super) async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
     crash::passing(Point::BeforeApply);
     let arrived: Vec<Arrival> = std::mem::take(batch);
     let _order = desk.order.lock().await;
-    let (mut writes, doubted, events) = desk.hub.change(|board| {
-        let (mut changes, mut writes, mut applied, mut committed, mut doubted, mut events) =
-            (vec![], vec![], vec![], vec![], vec![], vec![]);
-        let mut pushed = BTreeSet::new();
-        for mut arrival in arrived {
-            // Those of an account that left the board meanwhile wait in the store until it is configured again.
-            let known = arrival.summary.account.as_ref().is_some_and(|name| board.accounts.contains_key(name));
-            doubted.extend(arrival.observation.as_ref().filter(|seen| board.doubts(seen)).map(|s| s.key.clone()));
-            if known && arrival.summary.verdict == Verdict::Accepted {
-                let before = before(desk, board, &arrival.summary);
-                let (change, told) = merge(board, arrival.observation.as_ref());
-                events.extend(happened(desk, board, before, (&arrival.summary, arrival.observation.as_ref())));
-                if let Some(Change::Incident(incident)) = change {
-                    writes.push(Write::Incident(incident.clone()));
-                    changes.push(Change::Incident(incident));
-                }
-                arrival.summary.changed = Some(told.clone());
-                applied.push(Applied { id: arrival.summary.id, changed: Some(told), commit_us: arrival.commit_us });
-            } else {
-                committed.extend(arrival.commit_us.map(|commit_us| (arrival.summary.id, commit_us)));
-            }
-            if let Some(incident) = arrival.summary.incident.as_ref().filter(|_| known) {
-                desk.details.overtaken(incident);
-            }
-            let change = Change::Delivery(Box::new(arrival.summary));
-            board.apply(&change);
-            pushed.extend(note_push(board, &change));
-            changes.push(change);
+    let done = desk.hub.change(|board| {
+        let mut done = Done::default();
+        for arrival in arrived {
+            done.take(desk, board, arrival);
         }
-        changes.extend(pushed.into_iter().filter_map(|account| push_of(board, account)));
+        let pushed = std::mem::take(&mut done.pushed);
+        done.changes.extend(pushed.into_iter().filter_map(|account| push_of(board, account)));
         crash::passing(Point::BeforePublish);
-        writes.extend([Write::Applied(applied), Write::Committed(committed)]);
-        (changes, (writes, doubted, events))
+        (std::mem::take(&mut done.changes), done)
     });
     crash::passing(Point::AfterPublish);
     doubt_push(desk);
-    desk.looks.ask(doubted);
-    writes.extend(events.iter().cloned().map(Write::Event));
+    desk.looks.ask(done.doubted);
+    let mut writes = done.writes;
+    writes.extend([Write::Applied(done.applied), Write::Committed(done.committed)]);
+    writes.extend(done.events.iter().cloned().map(Write::Event));
     // What targets are told of must not happen a second time. The rest is worked out again from the deliveries.
-    let saved = if events.is_empty() { desk.store.save_eased(writes).await } else { desk.store.save(writes).await };
+    let is_told = !done.events.is_empty();
+    let saved = if is_told { desk.store.save(writes).await } else { desk.store.save_eased(writes).await };
     if let Err(error) = &saved {
         tracing::error!(%error, "applied deliveries could not be marked; they are applied again at the next start");
     }
     crash::passing(Point::AfterMark);
-    desk.forwarder.written(events, saved.as_ref().map(drop));
+    desk.forwarder.written(done.events, saved.as_ref().map(drop));
+}
+
+/// What applying some deliveries came to.
+#[derive(Default)]
+struct Done {
+    changes: Vec<Change>,
+    writes: Vec<Write>,
+    applied: Vec<Applied>,
+    /// What their senders waited, of those that there was nothing to apply of.
+    committed: Vec<(DeliveryId, u64)>,
+    /// Incidents of which only another look at the provider can tell how they stand.
+    doubted: Vec<IncidentKey>,
+    events: Vec<Arc<NewEvent>>,
+    /// Accounts whose push side is another now.
+    pushed: BTreeSet<AccountName>,
+}
+
+impl Done {
+    fn take(&mut self, desk: &Desk, board: &mut Board, Arrival { mut summary, observation, commit_us }: Arrival) {
+        // Those of an account that left the board meanwhile wait in the store until it is configured again.
+        let known = summary.account.as_ref().is_some_and(|name| board.accounts.contains_key(name));
+        if known && summary.verdict == Verdict::Accepted {
+            let told = self.merge(desk, board, &summary, observation.as_ref());
+            summary.changed = Some(told.clone());
+            self.applied.push(Applied { id: summary.id, changed: Some(told), commit_us });
+        } else {
+            self.committed.extend(commit_us.map(|commit_us| (summary.id, commit_us)));
+        }
+        if let Some(incident) = summary.incident.as_ref().filter(|_| known) {
+            desk.details.overtaken(incident);
+        }
+        self.pushed.extend(note_push(board, &summary));
+        self.show(board, summary);
+    }
+
+    /// Merges what an accepted delivery tells into the board; says what that changed.
+    fn merge(&mut self, desk: &Desk, board: &mut Board, line: &DeliverySummary, told: Option<&Observation>) -> Shown {
+        self.doubted.extend(told.filter(|seen| board.doubts(seen)).map(|seen| seen.key.clone()));
+        let before = before(desk, board, line);
+        let (change, words) = merge(board, told);
+        self.events.extend(happened(desk, board, before, (line, told)));
+        if let Some(Change::Incident(incident)) = change {
+            self.writes.push(Write::Incident(incident.clone()));
+            self.changes.push(Change::Incident(incident));
+        }
+        words
+    }
+
+    fn show(&mut self, board: &mut Board, summary: DeliverySummary) {
+        let change = Change::Delivery(Box::new(summary));
+        board.apply(&change);
+        self.changes.push(change);
+    }
 }
 
 /// How the incident of a delivery stands that is about to be applied, if anybody is to be told what happens to it.
@@ -151,8 +183,7 @@ pub(super) fn merge(board: &mut Board, told: Option<&Observation>) -> (Option<Ch
 }
 
 /// Notes a delivery on the push side of its account, which it names.
-fn note_push(board: &mut Board, delivery: &Change) -> Option<AccountName> {
-    let Change::Delivery(summary) = delivery else { return None };
+fn note_push(board: &mut Board, summary: &DeliverySummary) -> Option<AccountName> {
     let account = summary.account.as_ref()?;
     tell_push(&mut board.accounts.get_mut(account)?.account.push, summary);
     Some(account.clone())
@@ -177,19 +208,10 @@ pub async fn catch_up(desk: &Desk) -> Result<(), StoreError> {
     }
     crash::passing(Point::BeforeApply);
     let _order = desk.order.lock().await;
-    let (mut writes, applied, doubted, events) = desk.hub.change(|board| {
-        let (mut changes, mut writes, mut applied, mut doubted, mut events) =
-            (vec![], vec![], BTreeMap::new(), vec![], vec![]);
+    let (done, applied) = desk.hub.change(|board| {
+        let (mut done, mut applied) = (Done::default(), BTreeMap::new());
         for (line, told) in &seen {
-            doubted.extend(told.as_ref().filter(|seen| board.doubts(seen)).map(|seen| seen.key.clone()));
-            let before = before(desk, board, line);
-            let (change, words) = merge(board, told.as_ref());
-            events.extend(happened(desk, board, before, (line, told.as_ref())));
-            if let Some(Change::Incident(incident)) = change {
-                writes.push(Write::Incident(incident.clone()));
-                changes.push(Change::Incident(incident));
-            }
-            applied.insert(line.id, words);
+            applied.insert(line.id, done.merge(desk, board, line, told.as_ref()));
         }
         // What was noted of a line since the store was read is on the board already.
         let shown: BTreeMap<_, _> = board.deliveries.iter().map(|line| (line.id, noted(line))).collect();
@@ -197,23 +219,23 @@ pub async fn catch_up(desk: &Desk) -> Result<(), StoreError> {
             let (told, waited) = shown.get(&summary.id).cloned().unwrap_or_default();
             summary.changed = told.or_else(|| applied.get(&summary.id).cloned()).or(summary.changed);
             summary.latency_us = waited.or(summary.latency_us);
-            let change = Change::Delivery(Box::new(summary));
-            board.apply(&change);
-            changes.push(change);
+            done.show(board, summary);
         }
         last_push(board);
-        changes.extend(board.accounts.values().map(|known| Change::Account(Box::new(known.account.clone()))));
+        let accounts = board.accounts.values().map(|known| Change::Account(Box::new(known.account.clone())));
+        done.changes.extend(accounts);
         crash::passing(Point::BeforePublish);
-        (changes, (writes, applied, doubted, events))
+        (std::mem::take(&mut done.changes), (done, applied))
     });
     crash::passing(Point::AfterPublish);
-    desk.looks.ask(doubted);
+    desk.looks.ask(done.doubted);
+    let mut writes = done.writes;
     let applied = applied.into_iter().map(|(id, changed)| Applied { id, changed: Some(changed), commit_us: None });
     writes.push(Write::Applied(applied.collect()));
-    writes.extend(events.iter().cloned().map(Write::Event));
+    writes.extend(done.events.iter().cloned().map(Write::Event));
     let saved = desk.store.save(writes).await;
     crash::passing(Point::AfterMark);
-    desk.forwarder.written(events, saved.as_ref().map(drop));
+    desk.forwarder.written(done.events, saved.as_ref().map(drop));
     saved
 }
 
