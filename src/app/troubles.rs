@@ -54,7 +54,6 @@ pub fn troubles(model: &Model) -> Vec<Trouble> {
     if let Door::Failing { cause, .. } = &model.board.door {
         out.push(trouble(Tone::Alarm, format!("webhooks get 503: {cause}")));
     }
-    out.extend(unshown(&model.board).map(|words| trouble(Tone::Caution, words)));
     for board in model.board.accounts.values() {
         rest(&mut out, model, &board.account);
     }
@@ -67,6 +66,7 @@ pub fn troubles(model: &Model) -> Vec<Trouble> {
     for board in model.board.accounts.values() {
         push(&mut out, model, &board.account);
     }
+    out.extend(unshown(&model.board).map(|words| trouble(Tone::Caution, words)));
     door(&mut out, &model.board.door);
     let upkeep = &model.board.upkeep;
     targets(&mut out, model);

@@ -275,7 +275,8 @@ impl Client {
 
 /// Why the incidents of `board` cannot be trusted to be all there are, as they are; empty when they can.
 pub(super) fn doubts(board: &Board, now: Timestamp) -> Vec<String> {
-    doubts_of(board, Account::rest_standing, None, now)
+    let unshown = (board.unshown > 0).then(|| format!("{} webhooks were taken and are not shown yet", board.unshown));
+    doubts_of(board, Account::rest_standing, None, now).into_iter().chain(unshown).collect()
 }
 
 fn doubts_of(

@@ -22,6 +22,7 @@ use crate::{
     core::{
         board::Board,
         forward::TargetSummary,
+        freshness::{Account, Door},
         incident::Status,
         words::{self, age, ago, moment, since, zone_name},
     },
@@ -72,6 +73,22 @@ enum Known {
     At(Timestamp),
 }
 
+/// What is wrong with the webhooks that should come in.
+fn webhook_troubles(board: &Board) -> Vec<String> {
+    let door = match &board.door {
+        Door::Failing { cause, .. } => Some(format!("webhooks get 503: {cause}")),
+        Door::Open { .. } | Door::Closed | Door::Taken { .. } => None,
+    };
+    let of_account = |account: &Account| {
+        let (name, push) = (&account.name, &account.push);
+        let refused = words::count(push.unproved as usize, "webhook", "webhooks");
+        let secret = (push.unproved > 0).then(|| format!("{name}: WRONG SECRET? {refused} refused"));
+        let silent = push.silence().map(|_| format!("{name}: push is silent"));
+        secret.into_iter().chain(silent)
+    };
+    door.into_iter().chain(board.accounts.values().flat_map(|known| of_account(&known.account))).collect()
+}
+
 /// How the targets of outgoing webhooks stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Targets {
@@ -110,6 +127,8 @@ struct Standing {
     known: Known,
     source: Source,
     targets: Targets,
+    /// What keeps webhooks from coming in; empty while nothing does.
+    webhooks: Vec<String>,
     /// Why this cannot be relied on; empty when it can.
     doubts: Vec<String>,
     now: Timestamp,
@@ -187,6 +206,7 @@ impl Standing {
             known,
             source,
             targets: Targets::of(&board.targets),
+            webhooks: webhook_troubles(board),
             doubts,
             now,
             zone,
@@ -206,7 +226,8 @@ impl Standing {
         };
         let source = if self.source == Source::Store { ", no dogwatch runs" } else { "" };
         let targets = self.targets.words().map(|words| format!("; {words}")).unwrap_or_default();
-        format!("{open}; {}; {old}{source}{targets}", self.duty_words())
+        let webhooks: String = self.webhooks.iter().flat_map(|words| ["; ", words]).collect();
+        format!("{open}; {}; {old}{source}{webhooks}{targets}", self.duty_words())
     }
 
     fn duty_words(&self) -> String {
@@ -242,6 +263,9 @@ impl Standing {
             Duty::Off(None) => {}
             Duty::Off(Some(_)) | Duty::Unknown => parts.push("on call?".to_owned()),
         }
+        if !self.webhooks.is_empty() {
+            parts.push(style("fg=red", "webhooks!".to_owned()));
+        }
         if self.targets.down > 0 {
             parts.push(style("fg=red", format!("{} down", words::count(self.targets.down, "target", "targets"))));
         }
@@ -273,6 +297,7 @@ impl Standing {
             "as_of": as_of,
             "source": if self.source == Source::Server { "server" } else { "store" },
             "targets": { "all": self.targets.all, "down": self.targets.down, "waiting": self.targets.waiting },
+            "webhooks": self.webhooks,
             "trusted": self.doubts.is_empty(),
             "doubts": self.doubts,
         })
@@ -348,6 +373,24 @@ mod tests {
 
         assert!(standing.plain().contains('?') && standing.plain().contains("no answer yet"), "{}", standing.plain());
         assert!(!standing.doubts.is_empty());
+    }
+
+    #[test]
+    fn webhooks_that_cannot_come_in_are_told_and_those_that_are_not_shown_make_it_doubtful() {
+        let mut board = board();
+        assert_eq!(standing(&board, Source::Server).json()["webhooks"], json!([]));
+        board.door = Door::Failing { address: "127.0.0.1:8484".to_owned(), cause: "no room".into() };
+        board.unshown = 3;
+        for known in board.accounts.values_mut() {
+            known.account.push.unproved = 2;
+        }
+        let standing = standing(&board, Source::Server);
+
+        let said = "webhooks get 503: no room; prod: WRONG SECRET? 2 webhooks refused";
+        assert!(standing.plain().contains(said), "{}", standing.plain());
+        assert!(standing.tmux(false).contains(" webhooks!"), "{}", standing.tmux(false));
+        assert_eq!(standing.json()["trusted"], json!(false));
+        assert_eq!(standing.json()["doubts"], json!(["3 webhooks were taken and are not shown yet"]));
     }
 
     #[test]

@@ -64,6 +64,7 @@ pub enum Change {
         services: Services,
     },
     Targets(Vec<TargetSummary>),
+    /// See [`Board::unshown`].
     Unshown(u64),
     /// What changes with every delivery, without the rest of what is known of the account.
     Push {
@@ -134,7 +135,8 @@ pub struct Board {
     /// By name.
     #[serde(default)]
     pub targets: Vec<TargetSummary>,
-    /// Deliveries that were answered with 2xx more than a second ago and are not in the log yet, so in nothing that is shown.
+    /// Deliveries that were answered with 2xx and are not in the log, so in nothing that is shown; 0 while none waits for
+    /// much longer than usual.
     #[serde(default)]
     pub unshown: u64,
 }

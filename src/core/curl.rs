@@ -39,8 +39,10 @@ pub fn is_repeated(name: &str) -> bool {
     !OF_THE_WAY.contains(&name.as_str()) && !FAMILIES_OF_THE_WAY.iter().any(|family| name.starts_with(family))
 }
 
-/// The command for a whole `body`. `fresh` are headers of a new signature; they replace those of the same name.
+/// The command for a whole `body`. `fresh` are headers of a new signature; they replace those of the same name. `door` is
+/// the address that it may have come in at.
 pub fn command(
+    door: &str,
     line: &DeliverySummary,
     headers: &[(String, String)],
     body: &[u8],
@@ -56,7 +58,7 @@ pub fn command(
     let _ = match &line.target {
         Some(target) => writeln!(out, "# Set {ADDRESS} to the address of target {target}, which is not in the log."),
         None => {
-            writeln!(out, "# Set {ADDRESS} to http://127.0.0.1:8484/hooks/{account}/URL-KEY, or to where it shall go.")
+            writeln!(out, "# Set {ADDRESS} to http://{door}/hooks/{account}/URL-KEY, or to where it shall go.")
         }
     };
     if !lost.is_empty() {
@@ -71,7 +73,10 @@ pub fn command(
         Some(text) => (format!("head -c {}", body.len()), format!("{text}\n")),
         None => ("base64 -d".to_owned(), in_lines(&BASE64_STANDARD.encode(body))),
     };
-    let _ = write!(out, "{feed} <<'{end}' | curl -sS --globoff --max-time 10 -X POST --data-binary @-");
+    let _ = write!(
+        out,
+        "{feed} <<'{end}' | curl -sS --globoff --max-time 10 -w 'answered %{{http_code}}\\n' -X POST --data-binary @-"
+    );
     for (name, value) in kept.into_iter().chain(fresh) {
         let _ = write!(out, " \\\n  -H {}", quoted(&format!("{name}: {value}")));
     }
@@ -127,6 +132,8 @@ mod tests {
     use crate::app::fixtures::delivery;
     use crate::core::delivery::Verdict;
 
+    const DOOR: &str = "127.0.0.1:9999";
+
     fn headers(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
@@ -161,7 +168,7 @@ mod tests {
             &[b'x'; 9000],
         ];
         for body in bodies {
-            let (arguments, fed) = run(&command(&line(), &headers(&[("content-type", "a/b")]), body, &[]));
+            let (arguments, fed) = run(&command(DOOR, &line(), &headers(&[("content-type", "a/b")]), body, &[]));
             assert_eq!(fed, body);
             assert_eq!(arguments.last().map(String::as_str), Some("http://127.0.0.1:1/x y"));
         }
@@ -176,7 +183,7 @@ mod tests {
             ("authorization", NOT_KEPT),
             ("x-pagerduty-signature", "v1=old"),
         ]);
-        let script = command(&line(), &came, b"{}", &headers(&[("X-PagerDuty-Signature", "v1=new")]));
+        let script = command(DOOR, &line(), &came, b"{}", &headers(&[("X-PagerDuty-Signature", "v1=new")]));
 
         let (arguments, _) = run(&script);
 
@@ -188,7 +195,8 @@ mod tests {
     #[test]
     fn nothing_in_it_acts_on_a_terminal() {
         let hostile = "\u{1b}]0;x\u{7}\u{9b}2J\u{202e}\r\n";
-        let script = command(&line(), &headers(&[(hostile, hostile), ("a\nb", NOT_KEPT)]), hostile.as_bytes(), &[]);
+        let script =
+            command(DOOR, &line(), &headers(&[(hostile, hostile), ("a\nb", NOT_KEPT)]), hostile.as_bytes(), &[]);
         assert!(script.chars().all(|c| c == '\n' || !c.is_control()), "{script:?}");
         assert!(script.lines().filter(|l| l.starts_with('#')).all(|l| !l.contains('\u{1b}')));
     }
@@ -197,12 +205,12 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(24))]
         #[test]
         fn any_body_arrives_as_it_was(body in prop::collection::vec(any::<u8>(), 0..200)) {
-            prop_assert_eq!(run(&command(&line(), &[], &body, &[])).1, body);
+            prop_assert_eq!(run(&command(DOOR, &line(), &[], &body, &[])).1, body);
         }
 
         #[test]
         fn any_text_arrives_as_it_was(body in "[ -~\n]{0,300}") {
-            prop_assert_eq!(run(&command(&line(), &[], body.as_bytes(), &[])).1, body.as_bytes());
+            prop_assert_eq!(run(&command(DOOR, &line(), &[], body.as_bytes(), &[])).1, body.as_bytes());
         }
     }
 }

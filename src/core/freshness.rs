@@ -177,6 +177,16 @@ pub enum Door {
     Failing { address: String, cause: Shown },
 }
 
+impl Door {
+    /// Where it is, or would be.
+    pub fn address(&self) -> Option<&str> {
+        match self {
+            Self::Closed => None,
+            Self::Open { address } | Self::Taken { address, .. } | Self::Failing { address, .. } => Some(address),
+        }
+    }
+}
+
 /// What whoever runs the server has to see to, beside sources and door. Told to every console until it is mended.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Upkeep {

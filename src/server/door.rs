@@ -20,6 +20,8 @@ const OPEN_MAX: u64 = 10_240;
 
 /// Between two looks whether a store that failed works again.
 const LOOK: Duration = Duration::from_secs(1);
+/// The same while something is to be seen that should soon be over.
+const SOON: Duration = Duration::from_millis(200);
 
 /// Listens on `address` as soon as it is free, and serves `router` behind `front` until `stop`.
 pub async fn keep(hub: Hub, address: SocketAddr, router: axum::Router, front: Front, stop: CancellationToken) {
@@ -63,7 +65,7 @@ pub async fn watch_store(hub: Hub, store: Store, trouble: Arc<Notify>, stop: Can
     let watch = async {
         loop {
             trouble.notified().await;
-            while let Err(error) = store.ready().await.and_then(|()| store.entering()) {
+            while let Err(error) = store.ready().await {
                 show(&hub, Some(&error));
                 sleep(LOOK).await;
             }
@@ -76,23 +78,23 @@ pub async fn watch_store(hub: Hub, store: Store, trouble: Arc<Notify>, stop: Can
     }
 }
 
-/// Says on the board how many deliveries were answered a while ago and can be seen nowhere yet.
+/// Says on the board how many deliveries were answered and can be seen nowhere yet, once they wait for long.
 pub async fn watch_unshown(hub: Hub, store: Store, stop: CancellationToken) {
-    let grown = store.taken();
+    let took = store.took();
     let watch = async {
         loop {
-            grown.notified().await;
-            let (_, mut taken) = store.overdue(0);
+            took.notified().await;
+            let (mut taken, mut wait) = (store.taken(), LOOK);
             loop {
-                sleep(LOOK).await;
-                let (unshown, now) = store.overdue(taken);
-                taken = now;
+                sleep(wait).await;
+                let unshown = store.overdue(taken);
                 if hub.look(|board| board.unshown != unshown) {
                     hub.publish(Change::Unshown(unshown));
                 }
                 if unshown == 0 {
                     break;
                 }
+                (taken, wait) = (store.taken(), SOON);
             }
         }
     };
@@ -250,7 +252,7 @@ mod tests {
         let (_, mut feed) = hub.subscribe();
         let intake = store.intake(Arc::new(Quiet(Arc::clone(&trouble)))).expect("intake");
         let unshown = tokio::spawn(watch_unshown(hub.clone(), store.clone(), stop.clone()));
-        // Only what is as large as a delivery fails, so that a probe is no proof.
+        // A probe works all the same.
         let refuse = "CREATE TRIGGER no BEFORE INSERT ON delivery BEGIN SELECT no_such_function(); END";
         other(&dir).execute_batch(refuse).expect("a trigger");
 
@@ -258,6 +260,7 @@ mod tests {
         assert_eq!(told(&mut feed).await, Change::Unshown(1));
         let door = tokio::spawn(watch_store(hub.clone(), store.clone(), trouble, stop.clone()));
         assert!(matches!(told(&mut feed).await, Change::Door(Door::Failing { .. })));
+        assert!(intake.take(event("E2")).await.is_err(), "as the screen says");
         other(&dir).execute_batch("DROP TRIGGER no").expect("mended");
         while hub.look(|board| (board.unshown, board.door.clone())) != (0, open.clone()) {
             told(&mut feed).await;

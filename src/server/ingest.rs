@@ -70,7 +70,7 @@ pub(super) async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
             done.take(desk, board, arrival);
         }
         let pushed = std::mem::take(&mut done.pushed);
-        done.changes.extend(pushed.into_iter().filter_map(|account| push_of(board, account)));
+        done.changes.extend(pushed.into_iter().filter_map(|account| push_now(board, account)));
         crash::passing(Point::BeforePublish);
         (std::mem::take(&mut done.changes), done)
     });
@@ -189,7 +189,7 @@ fn note_push(board: &mut Board, summary: &DeliverySummary) -> Option<AccountName
     Some(account.clone())
 }
 
-fn push_of(board: &Board, account: AccountName) -> Option<Change> {
+fn push_now(board: &Board, account: AccountName) -> Option<Change> {
     let push = Box::new(board.accounts.get(&account)?.account.push.clone());
     Some(Change::Push { account, push })
 }
@@ -377,6 +377,25 @@ mod tests {
         });
         let kept = desk.store.read(crate::store::Reader::incidents).await.expect("incidents");
         assert_eq!(kept.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn deliveries_applied_together_tell_the_push_side_once_and_a_console_knows_what_the_server_knows() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let desk = fake::desk(&Fake::default(), dir.path());
+        let seen = pushed(&Fake::default().put("P1", Status::Triggered, 0), Status::Triggered, 1);
+        let (mut console, mut feed) = desk.hub.subscribe();
+
+        apply(&desk, &mut vec![arrival(1, seen.clone()), refusal(2, 401), arrival(3, seen), refusal(4, 401)]).await;
+
+        let mut told = 0;
+        while let Ok(change) = feed.try_recv() {
+            told += usize::from(matches!(*change, Change::Push { .. }));
+            console.apply(&change);
+        }
+        assert_eq!(told, 1);
+        desk.hub.look(|board| assert_eq!(console, *board));
+        assert_eq!(push_of(&desk).rejected, 1);
     }
 
     #[tokio::test]

@@ -12,7 +12,7 @@ use crate::{
 /// The incidents, who is on call, and how targets stand, as the last server of `dir` left them. It is as old as it says.
 pub fn kept(dir: &Path, settings: &Settings) -> Result<Board, StoreError> {
     let reader = Reader::open(dir)?;
-    let mut board = Board::default();
+    let mut board = Board { unshown: reader.unentered()?, ..Board::default() };
     let targets = targets::kept(dir, settings.targets.clone(), Some(&reader))?.all;
     board.targets = targets.into_iter().map(|one| one.summary).collect();
     for settings in &settings.accounts {

@@ -166,6 +166,20 @@ mod tests {
         assert!(matches!(answer, Err(OwnershipError::Silent(_))));
     }
 
+    #[tokio::test]
+    async fn a_link_in_place_of_the_lock_is_named_and_not_followed() {
+        let (dir, elsewhere) = (tempfile::tempdir().expect("tempdir"), tempfile::tempdir().expect("tempdir"));
+        let target = elsewhere.path().join("made");
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).expect("mode");
+        std::os::unix::fs::symlink(&target, dir.path().join("owner.lock")).expect("a link");
+
+        let answer = attach_or_own(dir.path(), Duration::from_secs(1)).await;
+
+        let said = answer.expect_err("refused").to_string();
+        assert!(said.ends_with("owner.lock in it is a link: move it away"), "{said}");
+        assert!(!target.exists());
+    }
+
     #[test]
     fn a_directory_with_other_things_in_it_keeps_its_mode() {
         let temp = tempfile::tempdir().expect("tempdir");

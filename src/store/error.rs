@@ -9,7 +9,6 @@ use std::{
 };
 
 use rusqlite::{Error as Sqlite, ErrorCode, ffi};
-use rustix::io::Errno;
 
 /// Bytes written to find out what is wrong with a disk: more than a commit usually takes.
 const TRIAL: usize = 256 * 1024;
@@ -61,9 +60,6 @@ pub enum StoreError {
 impl StoreError {
     pub(super) fn io(path: &Path, error: &io::Error) -> Self {
         let (path, cause) = (path.display().to_string(), error.to_string());
-        if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) {
-            return Self::Unsafe { path, reason: "is a link: move it away".to_owned() };
-        }
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { path },
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path, cause },

@@ -35,7 +35,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
@@ -43,7 +43,7 @@ use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use tokio::{
     sync::{Notify, mpsc, oneshot},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 pub use self::{
@@ -77,6 +77,10 @@ const COMMIT_WAIT: Duration = Duration::from_secs(4);
 const LOCK_WAIT: Duration = Duration::from_secs(3);
 /// How long ago a commit may have been to show that commits work.
 const LATELY: Duration = Duration::from_secs(5);
+/// How long a delivery waits, where commits work again, until what was taken before it can be entered again.
+const MENDED: Duration = Duration::from_secs(1);
+/// Between two looks whether that is so.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// A delivery as the receiver judged it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -272,8 +276,21 @@ impl Store {
         self.ask(move |db| writes::new_action(db, at, &by, &verb, &targets)).await
     }
 
-    /// Whether deliveries can be stored: a commit worked lately, or one tried now works.
+    /// Whether deliveries can be stored: a commit worked lately, or one tried now works, and what was taken can be entered.
     pub async fn ready(&self) -> Result<(), StoreError> {
+        self.commits().await?;
+        // Where commits work again, entering is tried again within moments too.
+        let until = Instant::now() + MENDED;
+        while let Some(failure) = self.progress.failure() {
+            if Instant::now() >= until {
+                return Err(failure);
+            }
+            sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    async fn commits(&self) -> Result<(), StoreError> {
         let probe = match self.last() {
             Last::Worked(at) if at.elapsed() < LATELY => return Ok(()),
             Last::Worked(_) | Last::None => writes::probe,
@@ -284,11 +301,6 @@ impl Store {
             (Err(StoreError::Late { .. } | StoreError::Busy), Last::Failed(cause)) => Err(cause),
             (outcome, _) => outcome,
         }
-    }
-
-    /// Whether what was taken can be entered into the log, as far as the last attempt shows.
-    pub fn entering(&self) -> Result<(), StoreError> {
-        self.progress.failure().map_or(Ok(()), Err)
     }
 
     fn last(&self) -> Last {
@@ -305,15 +317,19 @@ impl Store {
         self.progress.unentered()
     }
 
-    /// How many were taken and do not stand in the log, if one of them is of those up to the number `before`; and up to
-    /// which number they are taken now.
-    pub fn overdue(&self, before: u64) -> (u64, u64) {
+    /// The number of the last delivery that was taken; they are counted through.
+    pub fn taken(&self) -> u64 {
+        self.progress.taken()
+    }
+
+    /// How many were taken and do not stand in the log, if one of them is of those up to the number `before`; else 0.
+    pub fn overdue(&self, before: u64) -> u64 {
         self.progress.overdue(before)
     }
 
-    /// Told when deliveries were taken.
-    pub fn taken(&self) -> Arc<Notify> {
-        self.progress.grown()
+    /// Told when deliveries were taken, or are left of an earlier run. For one who waits.
+    pub fn took(&self) -> Arc<Notify> {
+        self.progress.took()
     }
 
     /// Calls that are not done yet, also those that nobody waits for any more.

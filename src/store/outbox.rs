@@ -9,7 +9,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 use serde::{Deserialize, Serialize};
 
 use super::{StoreError, files};
@@ -85,7 +85,14 @@ impl Outbox {
     pub fn turn(&self) -> Result<Option<Turn>, StoreError> {
         let path = self.dir.join("sending");
         files::make_dir(&self.dir).map_err(|error| StoreError::io(&self.dir, &error))?;
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
+        let mut options = OpenOptions::new();
+        options
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+        let lock = options.open(&path);
         let lock = lock.map_err(|error| StoreError::io(&path, &error))?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(Turn { _lock: lock })),

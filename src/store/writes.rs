@@ -109,14 +109,9 @@ pub(super) fn record(db: &Connection, prepared: &Prepared) -> Result<DeliverySum
     Ok(summary)
 }
 
-/// Writes down what was taken, up to the number `last` of the intake; before each it does `between`.
-pub(super) fn enter(
-    db: &Connection,
-    taken: &[Arc<Prepared>],
-    last: u64,
-    between: fn(),
-) -> Result<Vec<DeliverySummary>> {
-    let lines = taken.iter().inspect(|_| between()).map(|prepared| record(db, prepared)).collect();
+/// Writes down what was taken, up to the number `last` of the intake, each after a `pause`.
+pub(super) fn enter(db: &Connection, taken: &[Arc<Prepared>], last: u64, pause: fn()) -> Result<Vec<DeliverySummary>> {
+    let lines = taken.iter().inspect(|_| pause()).map(|prepared| record(db, prepared)).collect();
     db.prepare_cached("UPDATE log SET entered = max(entered, ?1)")?.execute([signed(last)])?;
     lines
 }

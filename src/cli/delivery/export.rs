@@ -116,5 +116,6 @@ async fn command(places: &Places, stored: &StoredDelivery, sign: bool) -> Result
     };
     let body = log::all_bytes(stored).map_err(|reason| failed(&reason))?;
     let fresh = if sign { sign::headers(places, stored, body, None, Showing::Withheld).await? } else { vec![] };
-    Ok(curl::command(&stored.summary, &stored.headers, body, &fresh))
+    let door = places.settings()?.receiver.listen.to_string();
+    Ok(curl::command(&door, &stored.summary, &stored.headers, body, &fresh))
 }

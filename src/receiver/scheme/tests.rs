@@ -464,14 +464,14 @@ fn flipped(letter: &Letter, place: &(Option<HeaderName>, usize), bits: u8) -> Op
     Some(changed)
 }
 
-/// What the signature means: letters in hex have no case, blanks around base64 and its padding say nothing, a form's `+`
+/// What the signature means: letters in hex have no case, blanks, padding and commas around base64 say nothing, a form's `+`
 /// is a blank, and what divides a form is not signed.
 fn means_the_same(a: &Letter, b: &Letter) -> bool {
     let words = |letter: &Letter| {
         let values = letter.headers.iter().map(|(name, value)| {
             let text = value.to_str().unwrap_or_default().to_owned();
             let hex = name == HEADER || name == "x-slack-signature";
-            (name.clone(), if hex { text.to_lowercase() } else { text.trim().trim_end_matches('=').to_owned() })
+            (name.clone(), if hex { text.to_lowercase() } else { text.trim().trim_end_matches(['=', ',']).to_owned() })
         });
         values.collect::<Vec<_>>()
     };

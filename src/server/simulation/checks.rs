@@ -15,7 +15,7 @@ use crate::{
         delivery::Verdict,
         forward::{Event, EventType, happening},
         id::{IncidentId, IncidentKey},
-        incident::{Incident, Stamp, Status},
+        incident::{Incident, Observation, Stamp, Status},
     },
     provider::pagerduty::world::Push,
     server::fake::{chat, key},
@@ -57,19 +57,26 @@ pub(super) fn each_event_was_taken_once(owner: &Owner, taken: &[Push]) {
     assert_eq!(waiting, 0, "stored, applied and not marked so");
 }
 
-pub(super) fn board_is_the_truth(owner: &Owner, provider: &Simulated) {
+/// Where the board is not as the provider has it.
+pub(super) fn untruth(owner: &Owner, provider: &Simulated) -> Option<String> {
     owner.desk.hub.look(|board| {
-        for truth in provider.inside().truth() {
-            let shown = board.incidents.get(&truth.key).unwrap_or_else(|| panic!("{} is not shown", truth.key));
-            assert_eq!(shown.state.status, truth.state.status, "{}", truth.key);
+        let untrue = |truth: Observation| {
+            let Some(shown) = board.incidents.get(&truth.key) else {
+                return Some(format!("{} is not shown", truth.key));
+            };
             // What is changed of a resolved one, and not pushed, nobody asks for.
-            if truth.state.status.is_open() {
-                assert_eq!(shown.state, truth.state, "{}", truth.key);
-                assert_eq!(shown.extra(), truth.extra.as_ref(), "{}", truth.key);
-            }
-        }
-        assert_eq!(board.incidents.len(), provider.inside().incidents.len());
-    });
+            let same = if truth.state.status.is_open() {
+                shown.state == truth.state && shown.extra() == truth.extra.as_ref()
+            } else {
+                shown.state.status == truth.state.status
+            };
+            (!same).then(|| format!("{} is shown as {shown:?} and is {truth:?}", truth.key))
+        };
+        let inside = provider.inside();
+        let (shown, there) = (board.incidents.len(), inside.incidents.len());
+        let count = || (shown != there).then(|| format!("{shown} are shown, and {there} are there"));
+        inside.truth().find_map(untrue).or_else(count)
+    })
 }
 
 /// All but when REST was last asked the same: that is no news.

@@ -286,7 +286,11 @@ fn run(seed: u64) -> Simulation {
     let owner = life.owner.as_ref().expect("an owner");
     checks::nothing_taken_is_missing(owner, &life.taken);
     checks::each_event_was_taken_once(owner, &life.taken);
-    checks::board_is_the_truth(owner, &life.provider);
+    // The threads of the store keep no virtual time: what they write late, the next poll finds.
+    (0..20)
+        .take_while(|_| checks::untruth(owner, &life.provider).is_some())
+        .for_each(|_| owner.pass(Duration::from_secs(30)));
+    assert_eq!(checks::untruth(owner, &life.provider), None);
     (0..60).take_while(|_| !checks::screens_have_caught_up(owner)).for_each(|_| owner.pass(Duration::from_millis(500)));
     checks::screens_show_the_board(owner);
     checks::store_holds_the_board(owner);

@@ -55,8 +55,12 @@ const REST: u32 = 2;
 const SHORTEST_REST: Duration = Duration::from_millis(8);
 /// Less than a frame, as the screen is later by it.
 const LONGEST_REST: Duration = Duration::from_millis(12);
-/// Bytes that may wait while it rests and gives way; with more it does not, before there is no room for the next ones.
-const RESTFUL: usize = 24 * 1024 * 1024;
+/// It rests and gives way while no larger part of the room is in use; with more it does not, before there is none left.
+const RESTFUL: usize = 3;
+/// Nor while so many wait: on a busy machine, giving way could keep them from the log for long.
+const FEW: u64 = 512;
+/// Deliveries between which it gives way while others wait for the store's writer.
+const GIVING_WAY: usize = 64;
 /// How long a delivery waits for room in the intake.
 const ROOM: Duration = Duration::from_secs(2);
 /// Before what could not be entered is tried again.
@@ -83,12 +87,12 @@ pub(super) struct Progress {
     entered: Mutex<u64>,
     /// In the log, and synced there too.
     safe: AtomicU64,
-    /// Bytes of bodies that wait to be entered.
+    /// Bytes of the records that wait to be entered.
     bytes: AtomicUsize,
     moved: Condvar,
-    /// Told when something was taken.
-    grown: Arc<Notify>,
-    /// Why the last attempt to enter something did not work.
+    /// Told when something was taken, or is left of an earlier run.
+    took: Arc<Notify>,
+    /// Why what was taken cannot be entered, as far as the last attempt shows.
     failure: Mutex<Option<StoreError>>,
     running: AtomicBool,
     closing: AtomicBool,
@@ -101,7 +105,11 @@ impl Progress {
         self.safe.store(0, Ordering::Release);
         self.moved_to(entered, false);
         self.closing.store(false, Ordering::Release);
+        self.tried(None);
         self.running.store(true, Ordering::Release);
+        if taken > entered {
+            self.took.notify_one();
+        }
     }
 
     fn moved_to(&self, number: u64, safe: bool) {
@@ -127,15 +135,18 @@ impl Progress {
         self.taken.load(Ordering::Acquire).saturating_sub(entered)
     }
 
-    /// How many are not entered, if one is that was taken up to `before`; and up to where they are taken now.
-    pub(super) fn overdue(&self, before: u64) -> (u64, u64) {
-        let entered = *self.entered.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = self.taken.load(Ordering::Acquire);
-        (if entered < before { taken.saturating_sub(entered) } else { 0 }, taken)
+    pub(super) fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Acquire)
     }
 
-    pub(super) fn grown(&self) -> Arc<Notify> {
-        Arc::clone(&self.grown)
+    /// How many are not entered, if one is of those up to the number `before`; else 0.
+    pub(super) fn overdue(&self, before: u64) -> u64 {
+        let entered = *self.entered.lock().unwrap_or_else(PoisonError::into_inner);
+        if entered < before { self.taken().saturating_sub(entered) } else { 0 }
+    }
+
+    pub(super) fn took(&self) -> Arc<Notify> {
+        Arc::clone(&self.took)
     }
 
     pub(super) fn failure(&self) -> Option<StoreError> {
@@ -168,6 +179,8 @@ struct Waiting {
 /// One that waits to be entered.
 struct Entry {
     number: u64,
+    /// Bytes of its record.
+    size: usize,
     new: NewDelivery,
     /// Until it is entered.
     call: Call,
@@ -176,11 +189,12 @@ struct Entry {
 impl Entry {
     /// One that an earlier run took.
     fn again(Found { number, bytes }: Found, store: &Store) -> Self {
+        let size = bytes.len();
         let new = record::read(&bytes).unwrap_or_else(|cause| {
             tracing::error!(number, "a delivery that was taken cannot be read: {cause}");
             record::unreadable(bytes, &cause)
         });
-        Self { number, new, call: store.call() }
+        Self { number, size, new, call: store.call() }
     }
 }
 
@@ -220,13 +234,15 @@ impl Intake {
         let progress = Arc::clone(&store.progress);
         progress.begin(last, left.first().map_or(last, |first| first.number - 1));
         let (entries, waiting) = threads::channel();
-        for found in left {
+        for entry in left.into_iter().map(|found| Entry::again(found, store)) {
+            progress.bytes.fetch_add(entry.size, Ordering::Relaxed);
             // It is received below.
-            let _ = entries.send(Entry::again(found, store));
+            let _ = entries.send(entry);
         }
+        let room = segments.whole_room();
         let (queue, jobs) = mpsc::channel(QUEUE);
         let appending = Appending { segments, marker, progress, entries: Some(entries) };
-        let entering = Entering { store: store.clone(), clerk, unsynced: 0 };
+        let entering = Entering { store: store.clone(), clerk, unsynced: 0, restful: room / RESTFUL };
         let run = |name: &str, work: Box<dyn FnOnce() + Send>| {
             let named = thread::Builder::new().name(name.to_owned());
             named.spawn(work).map_err(|error| StoreError::io(&store.dir, &error))
@@ -242,7 +258,7 @@ impl Intake {
     /// Takes a genuine delivery: `Ok` once it is synced. It stands in the log a moment later. When this is given up
     /// before it is done, by the deadline or by dropping the future, it may be taken all the same.
     pub async fn take(&self, new: NewDelivery) -> Result<(), StoreError> {
-        if matches!(self.store.last(), Last::Failed(_)) {
+        if matches!(self.store.last(), Last::Failed(_)) || self.store.progress.failure().is_some() {
             self.store.ready().await?;
         }
         let room = self.queue.try_reserve().map_err(|error| match error {
@@ -306,15 +322,19 @@ impl Appending {
         let first = last + 1 - u64::try_from(batch.len()).unwrap_or_default();
         self.progress.taken.store(last, Ordering::Release);
         self.marker.set(last);
-        for (number, Waiting { mut new, since, call, answer, .. }) in (first..).zip(batch) {
+        for (number, Waiting { mut new, head, since, call, answer }) in (first..).zip(batch) {
             new.timings.commit_us = u64::try_from(since.elapsed().as_micros()).ok();
             // Whoever hung up meanwhile sends it again.
             let _ = answer.send(Ok(()));
-            self.progress.bytes.fetch_add(new.body.len(), Ordering::Relaxed);
-            // Without the other thread it is entered at the next start, and no more is taken.
-            self.entries.take_if(|entries| entries.send(Entry { number, new, call }).is_err());
+            let size = head.len() + new.body.len();
+            self.progress.bytes.fetch_add(size, Ordering::Relaxed);
+            let entry = Entry { number, size, new, call };
+            if self.entries.take_if(|entries| entries.send(entry).is_err()).is_some() {
+                // It is entered at the next start, and until then no more is taken.
+                self.progress.tried(Some(StoreError::Closed));
+            }
         }
-        self.progress.grown.notify_one();
+        self.progress.took.notify_one();
         self.segments.make_ready(self.progress.safe.load(Ordering::Acquire));
     }
 }
@@ -332,6 +352,8 @@ struct Entering {
     clerk: Arc<dyn Clerk>,
     /// Bytes entered that are not known to be synced.
     unsynced: u64,
+    /// Bytes that may wait while it rests and gives way.
+    restful: usize,
 }
 
 /// A delivery on its way into the log.
@@ -343,42 +365,45 @@ impl Entering {
             return;
         }
         while let Ok(first) = entries.recv() {
-            let batch = std::iter::once(first).chain(entries.try_iter()).take(ENTERED);
-            let (began, taken) = (Instant::now(), self.taken());
-            let (calls, prepared): (Vec<Call>, Vec<Numbered>) = batch.map(|entry| self.prepare(entry)).unzip();
+            let batch: Vec<Entry> = std::iter::once(first).chain(entries.try_iter()).take(ENTERED).collect();
+            let (began, taken) = (Instant::now(), self.store.progress.taken());
+            let size = batch.iter().map(|entry| entry.size).sum();
+            let prepare = |entry| self.prepare(entry);
+            let (calls, prepared): (Vec<Call>, Vec<Numbered>) = batch.into_iter().map(prepare).unzip();
             if self.enter(&prepared).is_break() {
                 return;
             }
             drop(calls);
+            self.store.progress.bytes.fetch_sub(size, Ordering::Relaxed);
             self.rest(began.elapsed(), taken);
         }
     }
 
-    fn taken(&self) -> u64 {
-        self.store.progress.taken.load(Ordering::Acquire)
-    }
-
     /// Nobody waits where nothing was taken since.
     fn rest(&self, worked: Duration, taken: u64) {
-        if self.is_restful() && self.taken() > taken && !self.store.progress.closing.load(Ordering::Acquire) {
+        if self.is_restful()
+            && self.store.progress.taken() > taken
+            && !self.store.progress.closing.load(Ordering::Acquire)
+        {
             thread::sleep((worked * REST).clamp(SHORTEST_REST, LONGEST_REST));
         }
     }
 
     fn is_restful(&self) -> bool {
-        self.store.progress.bytes.load(Ordering::Relaxed) < RESTFUL
+        let progress = &self.store.progress;
+        progress.unentered() < FEW && progress.bytes.load(Ordering::Relaxed) < self.restful
     }
 
-    /// What is done between two deliveries: whoever waits for an answer gets the processor now, and not at the end of the
-    /// slice that the scheduler allows this thread.
-    fn between(&self) -> fn() {
-        if self.is_restful() { thread::yield_now } else { || () }
+    /// What to do before the next one of `some`: whoever waits for an answer gets the processor now, and not at the end of
+    /// the slice that the scheduler allows this thread.
+    fn pause(&self, some: usize) -> fn() {
+        if self.is_restful() && some <= GIVING_WAY { thread::yield_now } else { || () }
     }
 
-    fn prepare(&self, Entry { number, mut new, call }: Entry) -> (Call, Numbered) {
-        self.between()();
+    fn prepare(&self, Entry { number, mut new, call, .. }: Entry) -> (Call, Numbered) {
+        self.pause(1)();
         self.clerk.read(&mut new);
-        self.between()();
+        self.pause(1)();
         (call, (number, Arc::new(Prepared::new(new))))
     }
 
@@ -428,19 +453,12 @@ impl Entering {
     fn write(&mut self, some: &[Numbered]) -> Result<Vec<DeliverySummary>, StoreError> {
         let Some((last, _)) = some.last() else { return Ok(vec![]) };
         let size: u64 = some.iter().map(|(_, one)| one.size()).sum();
-        let bytes: usize = some.iter().map(|(_, one)| one.delivery().body.len()).sum();
         let safe = self.unsynced + size >= SAFE;
-        let between = self.between();
+        let pause = self.pause(some.len());
         let (last, all) = (*last, some.iter().map(|(_, one)| Arc::clone(one)).collect::<Vec<_>>());
         let transaction = if safe { Transaction::Shared } else { Transaction::Eased };
-        let lines =
-            self.store.ask_blocking(all.len(), transaction, move |db| writes::enter(db, &all, last, between))?;
+        let lines = self.store.ask_blocking(all.len(), transaction, move |db| writes::enter(db, &all, last, pause))?;
         self.unsynced = if safe { 0 } else { self.unsynced + size };
-        let _ = self
-            .store
-            .progress
-            .bytes
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |waiting| Some(waiting.saturating_sub(bytes)));
         self.store.progress.moved_to(last, safe);
         self.store.grown.notify_one();
         Ok(lines)

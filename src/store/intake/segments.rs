@@ -12,7 +12,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use rustix::fs::OFlags;
+use rustix::{fs::OFlags, io::Errno};
 
 use super::super::{
     StoreError,
@@ -72,7 +72,7 @@ impl Segments {
         let (mut all, mut found) = (vec![], vec![]);
         for name in names() {
             let path = dir.join(name);
-            if let Some(mut segment) = Segment::open(&path).map_err(|error| StoreError::io(&path, &error))? {
+            if let Some(mut segment) = Segment::open(&path).map_err(|error| unusable(&path, &error))? {
                 found.extend(segment.read(entered).map_err(|error| StoreError::io(&path, &error))?);
                 all.push(segment);
             }
@@ -81,6 +81,11 @@ impl Segments {
         found.sort_by_key(|record| record.number);
         let last = all.last().map_or(0, |segment| segment.last);
         Ok((Self { dir: dir.to_owned(), all, next: entered.max(last) + 1, making: None }, found))
+    }
+
+    /// Bytes of all files that there may be.
+    pub(super) fn whole_room(&self) -> usize {
+        usize::try_from(usual_size(&self.dir)).unwrap_or(usize::MAX).saturating_mul(FILES)
     }
 
     /// The number of the last record.
@@ -170,7 +175,7 @@ impl Segments {
         let made = match (ready.filter(|segment| segment.size >= bytes), self.free_path()) {
             (Some(segment), _) => segment,
             (None, Some(path)) => Segment::make(path.clone(), bytes.max(usual_size(&self.dir)))
-                .map_err(|error| StoreError::io(&path, &error))?,
+                .map_err(|error| unusable(&path, &error))?,
             (None, None) => return Err(StoreError::Busy),
         };
         self.all.push(made);
@@ -270,6 +275,14 @@ impl Segment {
 
 fn names() -> impl Iterator<Item = String> {
     (1..=FILES).map(|number| format!("{}-{number}", super::NAME))
+}
+
+/// Why a file cannot be opened or made.
+fn unusable(path: &Path, error: &io::Error) -> StoreError {
+    if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) {
+        return StoreError::Unsafe { path: path.display().to_string(), reason: "is a link: move it away".to_owned() };
+    }
+    StoreError::io(path, error)
 }
 
 /// Ours alone, and never through a link.

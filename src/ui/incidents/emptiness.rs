@@ -69,6 +69,10 @@ fn account(model: &Model, account: &Account) -> (Tone, String) {
     let refused = account.rest.failure.as_ref().is_some_and(|failure| failure.unauthorised);
     match account.rest_standing(model.now) {
         Standing::Waiting => (Tone::Caution, format!("{name}: waiting for the first answer…")),
+        Standing::Fresh { age } if model.board.unshown > 0 => {
+            let waiting = format!("nothing open as of {}, but webhooks wait that are not shown yet.", ago(age));
+            (Tone::Caution, format!("{name}: {waiting}"))
+        }
         Standing::Fresh { age } => (Tone::Calm, format!("{name}: nothing open, as of {}.", ago(age))),
         Standing::Stale { cause, .. } | Standing::Down { cause } if refused => {
             (Tone::Alarm, format!("{name}: not known, the key is refused: {cause} (`dogwatch doctor` says more)"))

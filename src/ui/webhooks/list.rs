@@ -357,7 +357,10 @@ fn nothing(model: &Model) -> Vec<(Tone, String)> {
 }
 
 fn where_to(model: &Model, address: &str) -> Vec<(Tone, String)> {
-    let mut out = vec![(Tone::Plain, "No webhook has come in yet.".to_owned())];
+    let mut out = vec![match model.board.unshown {
+        0 => (Tone::Plain, "No webhook has come in yet.".to_owned()),
+        _ => (Tone::Caution, "! Webhooks came in that are not shown yet.".to_owned()),
+    }];
     for board in model.board.accounts.values() {
         let name = &board.account.name;
         out.push(match &board.account.push.off {
