@@ -133,11 +133,12 @@ fn is_joined(cluster: &str) -> bool {
     cluster.chars().any(joins) || cluster.width() != apart || cluster.chars().skip(1).any(|c| c.width() != Some(0))
 }
 
-/// A base character with its combining marks, of which a few are kept.
+/// A base character with its combining marks, of which a few are kept. A blank is no base: where a line is broken there, its
+/// marks would stand first.
 fn push_marked(out: &mut String, cluster: &str, form: Form) {
-    let mut marks = 0;
+    let (mut marks, has_base) = (0, !cluster.starts_with(char::is_whitespace));
     for (at, c) in cluster.chars().enumerate() {
-        if at > 0 && is_mark(c) && !is_invisible(c) {
+        if has_base && at > 0 && is_mark(c) && !is_invisible(c) {
             marks += 1;
             if marks <= MARKS {
                 out.push(c);
@@ -281,6 +282,7 @@ mod tests {
         for mark in ["\u{301}", "\u{20dd}", "\u{903}"] {
             assert_eq!(Shown::line(&format!("{mark}x")).as_str(), "◌x", "{mark:?}");
         }
+        assert_eq!(Shown::line("a \u{301}x").as_str(), "a ◌x", "a line may be broken at the blank");
         assert_eq!(Shown::line("\u{e000}\u{378}").as_str(), "\u{fffd}\u{fffd}");
         assert_eq!(Shown::line("a\u{a0}b\u{3000}c").as_str(), "a b c");
     }
