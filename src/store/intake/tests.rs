@@ -186,6 +186,24 @@ async fn while_the_store_fails_nothing_is_taken_and_what_was_taken_is_entered_wh
 }
 
 #[tokio::test]
+async fn what_an_earlier_run_left_is_told_until_it_is_in_the_log() {
+    let (dir, store) = store();
+    let (intake, _) = intake(&store);
+    let lock = locked(&dir);
+    intake.take(raw("E1")).await.expect("taken");
+    store.took().notified().await;
+    drop(intake);
+
+    let _intake = self::intake(&store);
+
+    tokio::time::timeout(DEADLINE, store.took().notified()).await.expect("told");
+    assert_eq!(store.overdue(store.taken()), 1);
+    lock.execute_batch("ROLLBACK").expect("unlock");
+    assert_eq!(ids(&dir), ["E1"]);
+    assert_eq!(store.overdue(store.taken()), 0);
+}
+
+#[tokio::test]
 async fn one_that_cannot_be_stored_as_it_is_holds_nobody_up_and_is_kept_raw() {
     let (dir, store) = store();
     other(&dir)
