@@ -6,7 +6,6 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     app::{Link, Model, page::Tone},
     core::{
-        board::Board,
         forward::TargetState,
         freshness::{Account, Door, Standing},
         push::{REFUSALS_TO_DISABLE, Subscribed, Witness},
@@ -38,12 +37,6 @@ pub fn is_zero_true(model: &Model) -> bool {
     linked && model.board.unshown == 0 && !accounts.is_empty() && accounts.values().all(|board| answers(&board.account))
 }
 
-/// That the screen is behind what was taken.
-fn unshown(board: &Board) -> Option<String> {
-    let deliveries = usize::try_from(board.unshown).unwrap_or(usize::MAX);
-    (deliveries > 0).then(|| format!("{} taken, not shown yet", count(deliveries, "webhook", "webhooks")))
-}
-
 /// Everything that is wrong, worst first.
 pub fn troubles(model: &Model) -> Vec<Trouble> {
     let mut out = vec![];
@@ -66,7 +59,7 @@ pub fn troubles(model: &Model) -> Vec<Trouble> {
     for board in model.board.accounts.values() {
         push(&mut out, model, &board.account);
     }
-    out.extend(unshown(&model.board).map(|words| trouble(Tone::Caution, words)));
+    out.extend(model.board.unshown_words().map(|words| trouble(Tone::Caution, words)));
     door(&mut out, &model.board.door);
     let upkeep = &model.board.upkeep;
     targets(&mut out, model);
@@ -109,10 +102,8 @@ fn push(out: &mut Vec<Trouble>, model: &Model, account: &Account) {
     }
     let provider = &account.provider;
     let subscribed = match push.subscribed {
-        Subscribed::Unknown | Subscribed::Active => None,
-        Subscribed::Missing => Some("no webhook subscription leads here".to_owned()),
-        Subscribed::Inactive => Some("the webhook subscription is switched off".to_owned()),
         Subscribed::Disabled { until } => Some(format!("webhooks OFF at {provider} until {}", when(until))),
+        other => other.trouble().map(str::to_owned),
     };
     if let Some(subscribed) = subscribed {
         out.push(trouble(Tone::Alarm, format!("{name}: {subscribed}: dogwatch doctor --fix")));

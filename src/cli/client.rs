@@ -275,8 +275,7 @@ impl Client {
 
 /// Why the incidents of `board` cannot be trusted to be all there are, as they are; empty when they can.
 pub(super) fn doubts(board: &Board, now: Timestamp) -> Vec<String> {
-    let unshown = (board.unshown > 0).then(|| format!("{} webhooks were taken and are not shown yet", board.unshown));
-    doubts_of(board, Account::rest_standing, None, now).into_iter().chain(unshown).collect()
+    doubts_of(board, Account::rest_standing, None, now).into_iter().chain(board.unshown_words()).collect()
 }
 
 fn doubts_of(

@@ -82,9 +82,10 @@ fn webhook_troubles(board: &Board) -> Vec<String> {
     let of_account = |account: &Account| {
         let (name, push) = (&account.name, &account.push);
         let refused = words::count(push.unproved as usize, "webhook", "webhooks");
-        let secret = (push.unproved > 0).then(|| format!("{name}: WRONG SECRET? {refused} refused"));
+        let secret = push.has_wrong_secret().then(|| format!("{name}: WRONG SECRET? {refused} refused"));
         let silent = push.silence().map(|_| format!("{name}: push is silent"));
-        secret.into_iter().chain(silent)
+        let subscribed = push.subscribed.trouble().map(|trouble| format!("{name}: {trouble}"));
+        secret.into_iter().chain(subscribed).chain(silent)
     };
     door.into_iter().chain(board.accounts.values().flat_map(|known| of_account(&known.account))).collect()
 }
@@ -333,7 +334,10 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::fixtures::{board, board_with, board_with_targets, now, zone};
+    use crate::{
+        app::fixtures::{board, board_with, board_with_targets, now, zone},
+        core::push::Subscribed,
+    };
 
     fn alice() -> Access {
         Access::Act { actor: "alice".into() }
@@ -383,14 +387,16 @@ mod tests {
         board.unshown = 3;
         for known in board.accounts.values_mut() {
             known.account.push.unproved = 2;
+            known.account.push.subscribed = Subscribed::Inactive;
         }
         let standing = standing(&board, Source::Server);
 
-        let said = "webhooks get 503: no room; prod: WRONG SECRET? 2 webhooks refused";
+        let said = "webhooks get 503: no room; prod: WRONG SECRET? 2 webhooks refused; prod: the webhook subscription is \
+                    switched off";
         assert!(standing.plain().contains(said), "{}", standing.plain());
         assert!(standing.tmux(false).contains(" webhooks!"), "{}", standing.tmux(false));
         assert_eq!(standing.json()["trusted"], json!(false));
-        assert_eq!(standing.json()["doubts"], json!(["3 webhooks were taken and are not shown yet"]));
+        assert_eq!(standing.json()["doubts"], json!(["3 webhooks taken, not shown yet"]));
     }
 
     #[test]

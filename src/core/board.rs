@@ -18,6 +18,7 @@ use super::{
     service::Services,
     template::TemplateSummary,
     text::Shown,
+    words::count,
 };
 
 /// Lines of the webhook log kept on the board; older ones are asked for.
@@ -142,6 +143,12 @@ pub struct Board {
 }
 
 impl Board {
+    /// That what is shown lacks deliveries, in words.
+    pub fn unshown_words(&self) -> Option<String> {
+        let deliveries = usize::try_from(self.unshown).unwrap_or(usize::MAX);
+        (deliveries > 0).then(|| format!("{} taken, not shown yet", count(deliveries, "webhook", "webhooks")))
+    }
+
     /// Merges an observation; `None` when it is older than what is known, or a repetition.
     pub fn observe(&mut self, seen: &Observation) -> Option<Change> {
         if self.incidents.contains_key(&seen.key) { self.merge(seen) } else { Some(self.first(seen.clone())) }

@@ -40,9 +40,9 @@ pub fn is_repeated(name: &str) -> bool {
 }
 
 /// The command for a whole `body`. `fresh` are headers of a new signature; they replace those of the same name. `door` is
-/// the address that it may have come in at.
+/// the address that it may have come in at, if that is known.
 pub fn command(
-    door: &str,
+    door: Option<&str>,
     line: &DeliverySummary,
     headers: &[(String, String)],
     body: &[u8],
@@ -54,6 +54,7 @@ pub fn command(
         .filter(|(name, _)| is_repeated(name) && !is_fresh(name))
         .partition(|(_, value)| value == NOT_KEPT);
     let mut out = format!("# Delivery {} of {}, {} bytes.\n", line.id, line.at, body.len());
+    let door = door.unwrap_or("ADDRESS:PORT");
     let account = line.account.as_ref().map_or("ACCOUNT", |name| name.as_str());
     let _ = match &line.target {
         Some(target) => writeln!(out, "# Set {ADDRESS} to the address of target {target}, which is not in the log."),
@@ -132,7 +133,7 @@ mod tests {
     use crate::app::fixtures::delivery;
     use crate::core::delivery::Verdict;
 
-    const DOOR: &str = "127.0.0.1:9999";
+    const DOOR: Option<&str> = Some("127.0.0.1:9999");
 
     fn headers(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()

@@ -62,6 +62,18 @@ pub enum Subscribed {
     Inactive,
 }
 
+impl Subscribed {
+    /// Why nothing is sent here.
+    pub fn trouble(self) -> Option<&'static str> {
+        match self {
+            Self::Unknown | Self::Active => None,
+            Self::Missing => Some("no webhook subscription leads here"),
+            Self::Disabled { .. } => Some("the provider has switched the webhook subscription off"),
+            Self::Inactive => Some("the webhook subscription is switched off"),
+        }
+    }
+}
+
 /// Push tells nothing though there is something to tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Silence {

@@ -55,6 +55,8 @@ pub enum StoreError {
     Late { within: Duration },
     #[error("the store is closed")]
     Closed,
+    #[error("what was taken is not written to the log any more: restart dogwatch, nothing is lost")]
+    Stopped,
 }
 
 impl StoreError {

@@ -217,7 +217,7 @@ pub(super) fn copy(model: &mut Model) -> Vec<Effect> {
     }
     let Some(opened) = &mut model.webhooks.open else { return vec![] };
     let command = match &opened.reading {
-        Reading::Read(view) => curl_of(view, model.board.door.address().unwrap_or("ADDRESS:PORT")),
+        Reading::Read(view) => curl_of(view, model.board.door.address()),
         Reading::Asked(wait) if !wait.overdue(model.now) => {
             opened.copy = true;
             return vec![];
@@ -236,7 +236,7 @@ pub(super) fn copy(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-fn curl_of(view: &DeliveryView, door: &str) -> Result<String, String> {
+fn curl_of(view: &DeliveryView, door: Option<&str>) -> Result<String, String> {
     let (id, kept) = (view.summary.id, u64::try_from(view.raw.0.len()).unwrap_or(u64::MAX));
     if kept < view.summary.size {
         return Err(format!("only {kept} of its {} bytes are here", view.summary.size));

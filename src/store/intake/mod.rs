@@ -301,7 +301,7 @@ impl Appending {
 
     fn append(&mut self, batch: &[Waiting]) -> Result<usize, StoreError> {
         if self.entries.is_none() {
-            return Err(StoreError::Closed);
+            return Err(StoreError::Stopped);
         }
         let records: Vec<Record<'_>> = batch.iter().map(|waiting| [&*waiting.head, &*waiting.new.body]).collect();
         let until = Instant::now() + ROOM;
@@ -331,7 +331,7 @@ impl Appending {
             let entry = Entry { number, size, new, call };
             if self.entries.take_if(|entries| entries.send(entry).is_err()).is_some() {
                 // It is entered at the next start, and until then no more is taken.
-                self.progress.tried(Some(StoreError::Closed));
+                self.progress.tried(Some(StoreError::Stopped));
             }
         }
         self.progress.took.notify_one();

@@ -67,6 +67,15 @@ fn ids(dir: &TempDir) -> Vec<String> {
     event_ids(&Reader::open(dir.path()).expect("reader"))
 }
 
+async fn until(what: &str, holds: impl Fn() -> bool) {
+    let waited = async {
+        while !holds() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, waited).await.expect(what);
+}
+
 #[tokio::test]
 async fn what_was_taken_is_found_by_whoever_looks_afterwards() {
     let (dir, store) = store();
@@ -164,25 +173,14 @@ async fn while_the_store_fails_nothing_is_taken_and_what_was_taken_is_entered_wh
     db.execute_batch("ALTER TABLE delivery RENAME TO d; ALTER TABLE probe RENAME TO p").expect("break");
 
     intake.take(raw("E1")).await.expect("taken, as nobody knows yet");
-    let known = async {
-        while clerk.failures.load(Ordering::Relaxed) == 0 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
-    tokio::time::timeout(DEADLINE, known).await.expect("known soon");
+    until("it is known", || clerk.failures.load(Ordering::Relaxed) > 0).await;
     let refused = intake.take(raw("E2")).await.expect_err("refused");
     assert!(refused.to_string().contains("no such table"), "{refused}");
     db.execute_batch("ALTER TABLE d RENAME TO delivery; ALTER TABLE p RENAME TO probe").expect("heal");
 
-    let mended = async {
-        while intake.take(raw("E3")).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        while ids(&dir) != ["E1", "E3"] {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
-    tokio::time::timeout(DEADLINE, mended).await.expect("taken again, and entered");
+    until("entering works again", || store.progress.failure().is_none()).await;
+    intake.take(raw("E3")).await.expect("taken again");
+    until("all is entered", || ids(&dir) == ["E1", "E3"]).await;
 }
 
 #[tokio::test]
@@ -278,7 +276,8 @@ async fn when_nobody_enters_any_more_nothing_is_taken_and_what_was_comes_with_th
             }
         }
     });
-    assert_eq!(refused.await.expect("refused soon"), StoreError::Closed);
+    assert_eq!(refused.await.expect("refused soon"), StoreError::Stopped);
+    assert_eq!(store.ready().await, Err(StoreError::Stopped), "and the screen says so");
     drop((intake, store));
 
     let (_, left) = Segments::open(dir.path(), 0).expect("open");
@@ -295,12 +294,7 @@ async fn no_file_is_used_again_before_what_is_in_it_is_known_to_be_synced() {
 
     let (intake, clerk) = self::intake(&store);
 
-    let tried = tokio::time::timeout(DEADLINE, async {
-        while clerk.failures.load(Ordering::Relaxed) == 0 {
-            tokio::task::yield_now().await;
-        }
-    });
-    tried.await.expect("it tries");
+    until("it tries", || clerk.failures.load(Ordering::Relaxed) > 0).await;
     assert_eq!(store.progress.safe.load(Ordering::Acquire), 0);
     lock.execute_batch("ROLLBACK").expect("unlock");
     intake.take(raw("E2")).await.expect("taken");
