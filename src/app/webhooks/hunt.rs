@@ -13,6 +13,7 @@ use crate::{
         query::{
             self, BadQuery, Clock, Truth,
             delivery::{Record, Wanted, judge},
+            incident::before_last_word,
         },
         text::Shown,
     },
@@ -29,7 +30,7 @@ const PAUSE: SignedDuration = SignedDuration::from_secs(2);
 /// A query, and what the server found by it.
 #[derive(Debug, Default)]
 pub struct Hunt {
-    /// As it was typed, when it was last understood.
+    /// What was typed, as far as it was understood.
     text: String,
     /// What that means now.
     wanted: Wanted,
@@ -65,22 +66,32 @@ impl Hunt {
         self.wanted.is_empty()
     }
 
-    /// Takes `text` in; says whether it asks for something else than before. What cannot be understood changes
-    /// nothing but what is said about it.
-    pub(super) fn read(&mut self, text: &str, clock: Clock<'_>) -> bool {
-        match query::delivery::read(text, clock) {
-            Err(wrong) => {
-                self.wrong = Some(wrong);
-                false
-            }
-            Ok(wanted) if text == self.text => {
-                (self.wanted, self.wrong) = (wanted, None);
-                false
-            }
+    /// Takes `text` in. While its last word is not understood, what stands before it holds; where that is not
+    /// understood either, what held before goes on to hold.
+    pub(super) fn read(&mut self, text: &str, clock: Clock<'_>) {
+        let wrong = match query::delivery::read(text, clock) {
             Ok(wanted) => {
-                *self = Self { text: text.to_owned(), wanted, ..Self::default() };
-                true
+                self.hold(text, wanted);
+                None
             }
+            Err(wrong) => {
+                let before = before_last_word(text);
+                if let Ok(wanted) = query::delivery::read(before, clock) {
+                    self.hold(before, wanted);
+                }
+                Some(wrong)
+            }
+        };
+        self.wrong = wrong;
+    }
+
+    /// What the server found is kept while the same is asked for.
+    fn hold(&mut self, text: &str, wanted: Wanted) {
+        let text = text.trim_end();
+        if text == self.text {
+            self.wanted = wanted;
+        } else {
+            *self = Self { text: text.to_owned(), wanted, ..Self::default() };
         }
     }
 

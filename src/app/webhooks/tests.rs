@@ -196,14 +196,26 @@ fn a_refused_search_says_why_and_can_be_asked_again() {
 fn what_cannot_be_understood_is_told_and_hides_nothing_more() {
     let mut model = webhooks();
     press(&mut model, "/");
-    type_text(&mut model, "verdict:rejected fro");
+    type_text(&mut model, "verdict:rejected ");
     let before = shown(&model);
+    type_text(&mut model, "fro");
+    assert_ne!(shown(&model), before, "a word that stands nowhere");
     type_text(&mut model, "m:");
 
     assert_eq!(model.webhooks.hunt.wrong.as_ref().map(|wrong| wrong.column), Some(18));
     assert_eq!(shown(&model), before);
     assert_eq!(press(&mut model, "enter"), vec![], "it is not sent");
     assert!(model.notice.as_ref().is_some_and(|notice| notice.text.as_str().starts_with("column 18")));
+}
+
+#[test]
+fn a_field_that_is_none_hides_nothing() {
+    let mut model = webhooks();
+    let all = shown(&model);
+    press(&mut model, "/");
+    type_text(&mut model, "vredict:rejected");
+    assert!(model.webhooks.hunt.wrong.is_some());
+    assert_eq!(shown(&model), all);
 }
 
 #[test]
