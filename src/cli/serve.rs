@@ -78,15 +78,19 @@ fn shared_socket(settings: &ServerSettings) -> Result<Option<(UnixListener, Shar
 /// Becomes the owner. A command that owns for a moment is waited for; a console is not.
 async fn own(state_dir: &Path) -> Result<(Lease, UnixListener), Failure> {
     let give_up = Instant::now() + PATIENCE;
+    let running = format!("another dogwatch serves from {} already", state_dir.display());
+    let mut told = false;
     loop {
         let role = ownership::attach_or_own(state_dir, PATIENCE).await.map_err(|e| Failure::new(Exit::Failed, e))?;
         match role {
             Role::Owner { lease, socket } => return Ok((lease, socket)),
-            Role::Console(_) if Instant::now() < give_up => sleep(RETRY).await,
-            Role::Console(_) => {
-                let running = format!("another dogwatch serves from {} already", state_dir.display());
-                return Err(Failure::new(Exit::Failed, running));
+            Role::Console(_) if Instant::now() < give_up => {
+                if !std::mem::replace(&mut told, true) {
+                    tracing::info!("{running}; waiting up to {} s for it to end", PATIENCE.as_secs());
+                }
+                sleep(RETRY).await;
             }
+            Role::Console(_) => return Err(Failure::new(Exit::Failed, running)),
         }
     }
 }
