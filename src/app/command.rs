@@ -60,6 +60,7 @@ const COMMANDS: &[(&str, Does)] = &[
     ("group", Does::Key(Action::GroupByService)),
     ("seen", Does::Key(Action::AllSeen)),
     ("refresh", Does::Key(Action::Refresh)),
+    ("troubles", Does::Key(Action::ShowTroubles)),
     ("help", Does::Key(Action::Help)),
     ("quit", Does::Key(Action::Quit)),
 ];

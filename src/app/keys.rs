@@ -64,6 +64,7 @@ pub enum Action {
     /// What the editor of a template does by itself.
     Edit,
     ApiLog,
+    ShowTroubles,
     TakePager,
     NewOverride,
     RemoveOverride,
@@ -292,6 +293,7 @@ pub const BINDINGS: &[Binding] = &[
     row(Action::Refresh, Scope::Everywhere, &["ctrl-r"], "", "ask the providers now"),
     row(Action::HandOffShift, Scope::Everywhere, &["H"], "", "hand off a shift: what whoever comes next must know"),
     row(Action::ApiLog, Scope::Everywhere, &["L"], "", "the API log: what was asked of the providers"),
+    row(Action::ShowTroubles, Scope::Everywhere, &["!"], "", "all that is wrong now, in full"),
     row(Action::Help, Scope::Everywhere, &["?"], "help", "this page"),
     row(Action::Quit, Scope::Everywhere, &["q", "ctrl-c"], "quit", "quit"),
     row(Action::Suspend, Scope::Everywhere, &["ctrl-z"], "", "suspend; `fg` comes back"),

@@ -18,6 +18,7 @@ pub mod page;
 pub mod person;
 pub mod prompt;
 pub mod services;
+pub mod sheet;
 pub mod source;
 pub mod targets;
 pub mod templates;
@@ -30,12 +31,12 @@ pub mod webhooks;
 pub(crate) mod fixtures;
 
 use jiff::{Timestamp, tz::TimeZone};
-use ratatui::layout::Rect;
 
 use command::CommandLine;
 use keys::Action;
 use list::Step;
 use prompt::Prompt;
+use sheet::Subject;
 
 use crate::{
     core::{
@@ -242,8 +243,8 @@ pub struct Model {
     pub link: Link,
     pub access: Access,
     pub notice: Option<Notice>,
-    /// The help page is open, scrolled by so many lines.
-    pub help: Option<u16>,
+    /// Text over the view, when it is open.
+    pub sheet: Option<sheet::Sheet>,
     /// The API log is open, over the view.
     pub calls: Option<calls::Calls>,
     pub prompt: Option<Prompt>,
@@ -277,7 +278,7 @@ impl Model {
             link: Link::Connecting,
             access: Access::Watch { reason: "not connected yet".into() },
             notice: None,
-            help: None,
+            sheet: None,
             calls: None,
             prompt: None,
             command: CommandLine::default(),
@@ -436,7 +437,6 @@ fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
 /// After anything that changes sizes: every view finds its place again.
 fn settle(model: &mut Model) -> Vec<Effect> {
     prompt::settle(model);
-    scroll_help(model, None);
     handoff::settle(model);
     calls::settle(model);
     let mut effects = incidents::settle(model);
@@ -486,7 +486,7 @@ fn unanswered(model: &mut Model, id: RequestId, reason: String) -> Vec<Effect> {
 }
 
 fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
-    if geometry::is_too_small(model.size) || model.help.is_some() || model.calls.is_some() {
+    if geometry::is_too_small(model.size) || model.sheet.is_some() || model.calls.is_some() {
         return vec![];
     }
     if model.prompt.is_some() {
@@ -589,8 +589,8 @@ fn press_unseen(model: &mut Model, chord: Chord) -> Vec<Effect> {
 }
 
 fn press_view(model: &mut Model, chord: Chord) -> Vec<Effect> {
-    if model.help.is_some() {
-        press_help(model, chord);
+    if let Some(open) = model.sheet {
+        sheet::press(model, open, chord);
         return vec![];
     }
     if model.handoff.is_some() {
@@ -625,7 +625,8 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     match action {
         Action::Quit => return quit(model),
         Action::Suspend => return suspend(model),
-        Action::Help => model.help = Some(0),
+        Action::Help => sheet::open(model, Subject::Help),
+        Action::ShowTroubles => sheet::open(model, Subject::Troubles),
         Action::NextView => model.view = model.view.after(1),
         Action::PreviousView => model.view = model.view.after(View::ALL.len() - 1),
         Action::ShowIncidents => model.view = View::Incidents,
@@ -674,8 +675,9 @@ fn refresh(model: &mut Model) -> Vec<Effect> {
 fn press_calls(model: &mut Model, chord: Chord) -> Vec<Effect> {
     match keys::resolve(chord, model.view) {
         Some(Action::Back | Action::ApiLog | Action::Quit) => model.calls = None,
-        Some(Action::Help) => model.help = Some(0),
-        Some(action @ (Action::Refresh | Action::Suspend)) => return act(model, action),
+        Some(action @ (Action::Help | Action::ShowTroubles | Action::Refresh | Action::Suspend)) => {
+            return act(model, action);
+        }
         Some(
             action @ (Action::NextView
             | Action::PreviousView
@@ -693,27 +695,6 @@ fn press_calls(model: &mut Model, chord: Chord) -> Vec<Effect> {
         _ => {}
     }
     vec![]
-}
-
-fn press_help(model: &mut Model, chord: Chord) {
-    match keys::resolve(chord, model.view) {
-        Some(Action::Back | Action::Help | Action::Quit) => model.help = None,
-        Some(action) => scroll_help(model, Step::of(action)),
-        None => {}
-    }
-}
-
-/// Scrolls the help page, or with `None` only keeps its place valid.
-fn scroll_help(model: &mut Model, step: Option<Step>) {
-    let Some(offset) = model.help else { return };
-    let body = geometry::areas(Rect::new(0, 0, model.size.0, model.size.1)).body;
-    let lines = help::page(model, geometry::text(body).width.into()).len();
-    let height = usize::from(body.height);
-    let offset = match step {
-        Some(step) => list::scroll(offset.into(), step, lines, height),
-        None => usize::from(offset).min(lines.saturating_sub(height.max(1))),
-    };
-    model.help = Some(u16::try_from(offset).unwrap_or(u16::MAX));
 }
 
 #[cfg(test)]

@@ -94,7 +94,7 @@ fn escape_goes_back_one_step_at_a_time() {
     press(&mut model, "space / d b enter enter ?");
 
     press(&mut model, "esc");
-    assert!(model.help.is_none() && model.incidents.opened.is_some());
+    assert!(model.sheet.is_none() && model.incidents.opened.is_some());
     press(&mut model, "esc");
     assert!(model.incidents.opened.is_none() && !model.incidents.filter.is_empty());
     press(&mut model, "esc");
@@ -108,11 +108,11 @@ fn escape_goes_back_one_step_at_a_time() {
 fn help_scrolls_no_further_than_its_end_and_has_every_binding() {
     let mut model = model(80, 24);
     press(&mut model, "? G");
-    let end = model.help;
+    let end = model.sheet;
     press(&mut model, "j pgdn");
-    assert_eq!(model.help, end);
+    assert_eq!(model.sheet, end);
     press(&mut model, "g");
-    assert_eq!(model.help, Some(0));
+    assert_eq!(model.sheet.map(|sheet| sheet.offset), Some(0));
 
     for view in View::ALL {
         model.view = view;

@@ -4,7 +4,10 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    app::{Link, Model, page::Tone},
+    app::{
+        Link, Model,
+        page::{Page, Piece, Tone},
+    },
     core::{
         forward::TargetState,
         freshness::{Account, Door, Standing},
@@ -35,6 +38,26 @@ pub fn is_zero_true(model: &Model) -> bool {
     let accounts = &model.board.accounts;
     let linked = matches!(model.link, Link::Up(_));
     linked && model.board.unshown == 0 && !accounts.is_empty() && accounts.values().all(|board| answers(&board.account))
+}
+
+/// All that is wrong, in full, as lines of `width`.
+pub fn page(model: &Model, width: usize) -> Vec<Vec<Piece>> {
+    let mut page = Page::new(width);
+    page.text(0, Tone::Strong, "What is wrong now");
+    let troubles = troubles(model);
+    for Trouble { tone, text } in &troubles {
+        page.blank();
+        page.entry(0, *tone, &format!("! {text}"));
+    }
+    if troubles.is_empty() {
+        page.blank();
+        let (tone, text) = match is_zero_true(model) {
+            true => (Tone::Calm, "Nothing: every source has answered lately."),
+            false => (Tone::Caution, "Nothing that is known, but not every source has answered yet."),
+        };
+        page.text(0, tone, text);
+    }
+    page.lines
 }
 
 /// Everything that is wrong, worst first.

@@ -122,20 +122,24 @@ impl Client {
     /// kept from earlier is not good enough for a script. A running server is told to ask now. Complains of a clock
     /// that is off, and of what left the view.
     pub(super) async fn ask_the_providers(&mut self) -> Result<(), Failure> {
-        self.wait_for_the_providers().await?;
-        self.cautions().iter().for_each(|caution| output::complain(caution));
+        self.ask_for_all_but_incidents().await?;
+        self.complain(|account| account.left_words(Timestamp::now()));
         Ok(())
     }
 
     /// The same for incidents alone: who is on call takes several requests more.
     pub(super) async fn ask_for_incidents(&mut self) -> Result<(), Failure> {
         self.wait_for(|account| vec![&account.rest]).await?;
-        self.cautions().iter().for_each(|caution| output::complain(caution));
+        self.complain(Account::skew_words);
+        self.complain(|account| account.left_words(Timestamp::now()));
         Ok(())
     }
 
-    async fn wait_for_the_providers(&mut self) -> Result<(), Failure> {
-        self.wait_for(|account| vec![&account.rest, &account.on_call]).await
+    /// The same where no incidents are told of: nobody cares which of them left the view.
+    pub(super) async fn ask_for_all_but_incidents(&mut self) -> Result<(), Failure> {
+        self.wait_for(|account| vec![&account.rest, &account.on_call]).await?;
+        self.complain(Account::skew_words);
+        Ok(())
     }
 
     async fn wait_for(&mut self, wanted: fn(&Account) -> Vec<&Freshness>) -> Result<(), Failure> {
@@ -169,12 +173,13 @@ impl Client {
         doubts(&self.board, Timestamp::now())
     }
 
-    /// Whose clocks differ, and which incidents left the view, in words.
-    fn cautions(&self) -> Vec<String> {
-        let now = Timestamp::now();
-        let of = |account: &Account| [account.skew_words(), account.left_words(now)].into_iter().flatten();
-        let accounts = self.board.accounts.values().map(|known| &known.account);
-        accounts.flat_map(|account| of(account).map(|words| format!("{}: {words}", account.name))).collect()
+    /// Says of each account what there is to say.
+    fn complain(&self, of: impl Fn(&Account) -> Option<String>) {
+        for account in self.board.accounts.values().map(|known| &known.account) {
+            if let Some(words) = of(account) {
+                output::complain(&format!("{}: {words}", account.name));
+            }
+        }
     }
 
     /// The accounts of which only what webhooks told is known.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{Exit, Failure, Outcome, Places, client::Client, output};
 use crate::{
     config::{self as settings, Settings, TlsSettings},
+    core::words::count,
     proto::{Answer, Request},
     server::certificate,
     template::Library,
@@ -122,6 +123,8 @@ async fn check(places: &Places, secrets: bool) -> Outcome {
     if wrong > 0 {
         return Ok(Exit::Usage);
     }
-    output::line(&format!("{}: ok, {} account(s)", places.config_path()?.display(), loaded.accounts.len()));
+    let unread = if secrets { "" } else { "; secrets were not read, --secrets reads them too" };
+    let accounts = count(loaded.accounts.len(), "account", "accounts");
+    output::line(&format!("{}: ok, {accounts}{unread}", places.config_path()?.display()));
     Ok(Exit::Done)
 }

@@ -56,7 +56,7 @@ pub(super) async fn run(places: &Places, command: Command) -> Outcome {
 }
 
 async fn with(client: &mut Client, command: Command) -> Outcome {
-    client.ask_the_providers().await?;
+    client.ask_for_all_but_incidents().await?;
     match command {
         Command::List { json } => list(client, json),
         Command::Start { services, when, message, json } => start(client, &services, &when, message, json).await,

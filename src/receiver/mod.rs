@@ -396,7 +396,7 @@ impl Inner {
             return rejected(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body has a content encoding");
         }
         if taken.is_too_large() {
-            let reason = format!("the body is larger than {} bytes", request::LIMIT);
+            let reason = format!("the body is larger than {} bytes: {} at least", request::LIMIT, taken.size);
             return rejected(StatusCode::PAYLOAD_TOO_LARGE, reason);
         }
         if !door.gate.is_loaded() {

@@ -22,7 +22,7 @@ const DRAIN_WAIT: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Taken {
     pub bytes: Vec<u8>,
-    /// Bytes that came; or were announced, when that alone was too much.
+    /// Bytes that came; of a body that is too large, those that were announced, or as many as had come when that was seen.
     pub size: u64,
 }
 
@@ -46,6 +46,7 @@ pub(super) async fn take(mut body: Body, keep: usize) -> Result<Taken, axum::Err
         taken.bytes.extend_from_slice(data.get(..room).unwrap_or_default());
         taken.size += length(&data);
     }
+    taken.size = taken.size.max(announced);
     // Whether it ends, breaks or goes on for ever: it is too large.
     let _ = timeout(DRAIN_WAIT, drain(body, DRAIN)).await;
     Ok(taken)

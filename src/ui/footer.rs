@@ -49,7 +49,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
 fn quiet(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let width = usize::from(area.width);
     let typed =
-        model.view == View::Incidents && model.prompt.is_none() && model.help.is_none() && model.handoff.is_none();
+        model.view == View::Incidents && model.prompt.is_none() && model.sheet.is_none() && model.handoff.is_none();
     let completions = if typed { completions(model, width.saturating_sub(TAB.len())) } else { String::new() };
     if completions.is_empty() {
         frame.render_widget(fitting(model, &hints(model), width), area);
@@ -106,7 +106,7 @@ fn hints(model: &Model) -> Vec<Hint> {
     if let Some(prompt) = &model.prompt {
         return prompt.hints();
     }
-    if model.help.is_some() {
+    if model.sheet.is_some() {
         return vec![("j/k", "scroll"), ("esc", "back")];
     }
     if let Some(open) = &model.handoff {

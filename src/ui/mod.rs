@@ -4,7 +4,6 @@ mod calls;
 mod footer;
 mod handoff;
 mod header;
-mod help;
 pub mod incidents;
 pub mod oncall;
 mod parts;
@@ -40,8 +39,10 @@ pub fn view(model: &Model, frame: &mut Frame<'_>) {
     }
     let at = geometry::areas(screen);
     header::draw(model, frame, at.header);
-    if let Some(offset) = model.help {
-        help::draw(model, offset, frame, at.body);
+    if let Some(sheet) = model.sheet {
+        let lines = sheet.lines(model, geometry::text(at.body).width.into());
+        let last = lines.len().saturating_sub(at.body.height.into());
+        scrolled(model, lines, sheet.offset.min(last), frame, at.body);
     } else if let Some(open) = &model.handoff {
         handoff::draw(model, open, frame, at.body);
     } else if let Some(log) = &model.calls {

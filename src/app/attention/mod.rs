@@ -95,7 +95,7 @@ pub(super) fn pressed(model: &mut Model) {
 
 /// The key was worked: what the hand is on, or what is open, is looked at.
 pub(super) fn looked(model: &mut Model) {
-    let covered = model.help.is_some() || model.handoff.is_some() || model.calls.is_some();
+    let covered = model.sheet.is_some() || model.handoff.is_some() || model.calls.is_some();
     if model.view != View::Incidents || covered {
         return;
     }

@@ -459,7 +459,7 @@ fn page_size(model: &Model) -> (usize, usize) {
 fn is_idle(model: &Model) -> bool {
     let asked = model.prompt.is_some() || model.command.line.is_some() || model.handoff.is_some();
     let busy = model.incidents.typing.is_some() || model.incidents.picking.is_some();
-    !asked && model.help.is_none() && model.view == View::Incidents && !busy
+    !asked && model.sheet.is_none() && model.view == View::Incidents && !busy
 }
 
 #[cfg(test)]

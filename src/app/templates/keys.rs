@@ -6,6 +6,7 @@ use crate::{
         Effect, Model, NoticeKind,
         filter::{self, Typed},
         keys::{Action, resolve_in_editor},
+        sheet::{self, Subject},
         source::{Pick, Picked},
         typing::{TypedLine, editor_input},
     },
@@ -194,7 +195,7 @@ fn act(model: &mut Model, editor: &mut Editor, action: Action) -> Vec<Effect> {
         Action::JumpPair => jump_pair(model, editor),
         Action::Complete if completes.is_none() => complete(model, editor, Asked::ByKey),
         Action::ExternalEditor => return external(model, editor),
-        Action::Help => model.help = Some(0),
+        Action::Help => sheet::open(model, Subject::Help),
         _ => {}
     }
     vec![]

@@ -103,7 +103,7 @@ pub(crate) fn rows(model: &Model) -> Vec<&DeliverySummary> {
 }
 
 /// The number of a delivery's incident, where it is known.
-fn number(model: &Model, line: &DeliverySummary) -> Option<u64> {
+pub fn number(model: &Model, line: &DeliverySummary) -> Option<u64> {
     model.board.incidents.get(line.incident.as_ref()?)?.state.number
 }
 

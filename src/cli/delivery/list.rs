@@ -8,7 +8,11 @@ use std::{
 use super::{Format, Output, Query};
 use crate::{
     cli::{Exit, Outcome, output},
-    core::{delivery::DeliverySummary, id::DeliveryId},
+    core::{
+        delivery::{DeliverySummary, Verdict},
+        id::DeliveryId,
+        text::Shown,
+    },
     store::{Reader, Search, StoreError},
 };
 
@@ -16,7 +20,7 @@ use crate::{
 const PAGE: u32 = 500;
 
 const HEADINGS: [&str; 9] =
-    ["NUMBER", "TIME (UTC)", "VERDICT", "ANSWER", "ACCOUNT", "EVENT", "INCIDENT", "TARGET", "REASON"];
+    ["NUMBER", "TIME (UTC)", "VERDICT", "ANSWER", "ACCOUNT", "EVENT", "INCIDENT", "TARGET", "SUBJECT OR REASON"];
 /// The place of the target in a row: left out where nothing went out.
 const TARGET: usize = 7;
 
@@ -106,8 +110,13 @@ fn row(line: &DeliverySummary) -> Vec<String> {
         line.event_type.as_ref().map(ToString::to_string).unwrap_or_default(),
         line.incident.as_ref().map(|key| key.id.to_string()).unwrap_or_default(),
         line.target.as_ref().map(ToString::to_string).unwrap_or_default(),
-        line.reason.to_string(),
+        subject_or_reason(line).to_string(),
     ]
+}
+
+/// What an accepted delivery is about; of any other one, why it stands as it does.
+fn subject_or_reason(line: &DeliverySummary) -> &Shown {
+    line.subject.as_ref().filter(|_| line.verdict == Verdict::Accepted).unwrap_or(&line.reason)
 }
 
 /// One line for those who follow the log.

@@ -68,6 +68,13 @@ fn whole(view: &DeliveryView) {
         None => "from".to_owned(),
     };
     output::line(&format!("{}  {way} {}{waited}", line.reason, view.peer));
+    let incident = line.incident.as_ref().map(|key| format!("incident {}", key.id));
+    let about =
+        [line.event_type.as_ref().map(ToString::to_string), incident, line.subject.as_ref().map(ToString::to_string)];
+    let about: Vec<String> = about.into_iter().flatten().collect();
+    if !about.is_empty() {
+        output::line(&about.join("  "));
+    }
     if let Some(changed) = &line.changed {
         output::line(&format!("changed: {changed}"));
     }

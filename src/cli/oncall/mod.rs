@@ -107,7 +107,7 @@ pub(super) async fn run(places: &Places, args: Args) -> Outcome {
 }
 
 async fn with(client: &mut Client, args: Args, asked: &Wanted) -> Outcome {
-    client.ask_the_providers().await?;
+    client.ask_for_all_but_incidents().await?;
     let Some(command) = args.command else { return now::list(client, asked, args.json) };
     match command {
         Command::Now(_) => now::list(client, asked, args.json),

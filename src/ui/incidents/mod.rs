@@ -56,12 +56,22 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     }
 }
 
+/// Columns before what is wrong.
+const MARK: usize = 2;
+
+/// A line each; what is cut off there is read on the sheet that `!` opens.
 fn draw_troubles(model: &Model, troubles: &[Trouble], frame: &mut Frame<'_>, area: Rect) {
-    let shown = usize::from(area.height);
+    let (shown, width) = (usize::from(area.height), usize::from(area.width));
+    let hidden = troubles.len().saturating_sub(shown);
+    let is_cut = troubles.iter().take(shown).any(|trouble| columns(&trouble.text) + MARK > width);
+    let more = match hidden {
+        0 if is_cut => " (all: !)".to_owned(),
+        0 => String::new(),
+        _ => format!(" (+{hidden} more: !)"),
+    };
     for (at, (row, trouble)) in area.rows().zip(troubles).enumerate() {
-        let hidden = if at + 1 == shown { troubles.len().saturating_sub(shown) } else { 0 };
-        let more = if hidden > 0 { format!(" (+{hidden} more)") } else { String::new() };
-        let text = fit(&format!("! {}", trouble.text), usize::from(area.width).saturating_sub(more.len()));
+        let more = if at + 1 == shown { more.as_str() } else { "" };
+        let text = fit(&format!("! {}", trouble.text), width.saturating_sub(more.len()));
         frame.render_widget(Line::styled(format!("{text}{more}"), style(model, trouble.tone)), row);
     }
 }

@@ -60,7 +60,7 @@ pub(super) fn draw(model: &Model, form: &Form, frame: &mut Frame<'_>, area: Rect
             span(model, Tone::Plain, shown),
         ]);
         parts::line(frame, row, parts::selected(line, here));
-        if here && Form::is_typed(*field) && model.prompt.is_none() && model.help.is_none() {
+        if here && Form::is_typed(*field) && model.prompt.is_none() && model.sheet.is_none() {
             let column = u16::try_from(end).unwrap_or(u16::MAX);
             frame.set_cursor_position(Position::new(row.x.saturating_add(column), row.y));
         }

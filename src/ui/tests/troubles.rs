@@ -52,20 +52,62 @@ fn incidents_that_left_the_view() {
     });
 }
 
+/// A night on which much is wrong.
+fn troubled(width: u16, height: u16) -> Model {
+    let mut board = board_with(|account| {
+        account.rest.last_success = Some(ago(4000));
+        account.rest.failure = Some(failure("rate limit reached, next request in 40 s", false));
+        account.push.rejected = 3;
+        account.push.last_rejection = Some(shown("no signature matches any configured secret"));
+        account.push.missed(2, ago(90));
+        account.cannot_act = Some(shown("from is not set"));
+    });
+    board.door = Door::Taken { address: "127.0.0.1:8484".into(), by: shown("another program") };
+    attached(board, width, height)
+}
+
 #[test]
 fn everything_is_wrong_at_once() {
-    both("troubles", |width, height| {
-        let mut board = board_with(|account| {
-            account.rest.last_success = Some(ago(4000));
-            account.rest.failure = Some(failure("rate limit reached, next request in 40 s", false));
-            account.push.rejected = 3;
-            account.push.last_rejection = Some(shown("no signature matches any configured secret"));
-            account.push.missed(2, ago(90));
-            account.cannot_act = Some(shown("from is not set"));
-        });
-        board.door = Door::Taken { address: "127.0.0.1:8484".into(), by: shown("another program") };
-        attached(board, width, height)
+    both("troubles", troubled);
+}
+
+#[test]
+fn what_the_lines_above_the_list_cut_off_is_read_on_a_key() {
+    both("troubles_in_full", |width, height| {
+        let mut model = troubled(width, height);
+        press(&mut model, "3 !");
+        model
     });
+    both("troubles_none", |width, height| {
+        let mut model = attached(board(), width, height);
+        press(&mut model, "!");
+        model
+    });
+}
+
+#[test]
+fn a_sheet_that_grows_shorter_stays_in_sight() {
+    let mut model = troubled(40, 12);
+    press(&mut model, "! G");
+    model.board.accounts.values_mut().for_each(|known| known.account.rest.succeeded(ago(1)));
+    model.board.door = Door::Closed;
+
+    let seen = screen(&model, 40, 12);
+
+    assert!(seen.contains("refused, the last"), "{seen}");
+    assert!(!seen.contains("STALE"), "{seen}");
+}
+
+#[test]
+fn the_key_that_opens_a_sheet_closes_it_and_the_other_one_s_turns_it() {
+    let mut model = troubled(80, 24);
+    let title = |model: &Model| screen(model, 80, 24).lines().nth(2).unwrap_or_default().trim().to_owned();
+    press(&mut model, "!");
+    assert_eq!(title(&model), "What is wrong now");
+    press(&mut model, "?");
+    assert_eq!(title(&model), "Keys in Incidents");
+    press(&mut model, "! !");
+    assert!(title(&model).starts_with("! prod: STALE"), "{}", title(&model));
 }
 
 /// The fixture's night where the clock here differs by so many seconds: it shows what it shows when it is right.

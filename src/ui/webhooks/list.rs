@@ -16,7 +16,7 @@ use crate::{
             Older, TITLE,
             detail::{mark, milliseconds},
             hunt::Reach,
-            incident_words, rows,
+            incident_words, number, rows,
         },
     },
     core::{
@@ -31,6 +31,9 @@ use crate::ui::parts::{self, GUTTER, cell, right, span};
 
 /// From this width on the title has room for all there is to say.
 const ROOMY: u16 = 60;
+
+/// From this width on the incident has a column.
+const WITH_INCIDENT: u16 = 60;
 
 /// From this width on the subject has a column.
 const WITH_SUBJECT: u16 = 76;
@@ -283,6 +286,18 @@ fn heading<'a>(model: &Model, columns: &[(Column, usize)]) -> Line<'a> {
     Line::from(span(model, Tone::Faint, words.trim_end()))
 }
 
+/// What happened; where the subject or the incident has no column, where it went or what it is about comes first.
+fn event(model: &Model, row: &DeliverySummary) -> Option<String> {
+    let kind = row.event_type.as_ref()?.as_str();
+    // Nearly all are an incident's; the opened delivery has the whole word.
+    let kind = kind.strip_prefix("incident.").unwrap_or(kind);
+    if let Some(target) = row.target.as_ref().filter(|_| model.size.0 < WITH_SUBJECT) {
+        return Some(format!("{target}: {kind}"));
+    }
+    let number = number(model, row).filter(|_| model.size.0 < WITH_INCIDENT);
+    Some(number.map_or_else(|| kind.to_owned(), |number| format!("#{number} {kind}")))
+}
+
 fn value<'a>(model: &Model, column: Column, row: &DeliverySummary, wide: usize) -> Span<'a> {
     let plain = |text: &str| span(model, Tone::Plain, cell(text, wide));
     match column {
@@ -296,14 +311,8 @@ fn value<'a>(model: &Model, column: Column, row: &DeliverySummary, wide: usize) 
             span(model, tone, cell(&format!("{mark} {}", row.verdict.word()), wide))
         }
         Column::Account => plain(row.account.as_ref().map_or("", |name| name.as_str())),
-        Column::Type => match &row.event_type {
-            // Where the subject has no column, this one says where it went.
-            Some(kind) if row.target.is_some() && model.size.0 < WITH_SUBJECT => {
-                let target = row.target.as_ref().map_or("", |name| name.as_str());
-                plain(&format!("{target}: {}", kind.as_str().strip_prefix("incident.").unwrap_or(kind.as_str())))
-            }
-            // Nearly all are an incident's; the opened delivery has the whole word.
-            Some(kind) => plain(kind.as_str().strip_prefix("incident.").unwrap_or(kind.as_str())),
+        Column::Type => match event(model, row) {
+            Some(event) => plain(&event),
             None => span(model, Tone::Faint, cell("not known", wide)),
         },
         Column::Incident => {
