@@ -118,6 +118,8 @@ pub enum Event {
         role: Role,
     },
     Changed(Change),
+    /// What this console may do is not what it was.
+    Allowed(Access),
     /// An answer to a request of ours. One that nobody waits for any more is dropped.
     Answered {
         id: RequestId,
@@ -376,6 +378,11 @@ fn take(model: &mut Model, event: Event) -> Vec<Effect> {
         }
         Event::Attached { board, access, role } => attach(model, *board, access, role),
         Event::Changed(change) => changed(model, &change),
+        Event::Allowed(access) => {
+            model.access = access;
+            incidents::allowed(model);
+            settle(model)
+        }
         Event::Answered { id, answer } => answered(model, id, answer),
         Event::Unanswered { id, reason } => unanswered(model, id, reason),
         Event::Detached { reason } => {

@@ -112,7 +112,7 @@ impl Client {
         match &message {
             FromServer::Snapshot { board } => self.board = (**board).clone(),
             FromServer::Changed { change } => self.board.apply(change),
-            FromServer::Hello { you, .. } => self.access = you.clone(),
+            FromServer::Hello { you, .. } | FromServer::Access { you } => self.access = you.clone(),
             _ => {}
         }
         Ok(message)

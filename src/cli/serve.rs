@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use tokio::{
     net::UnixListener,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     time::{Instant, sleep},
 };
 
@@ -52,20 +52,23 @@ pub(super) async fn run(places: &Places, args: &Args) -> Outcome {
         server.let_in(socket);
         shared
     });
-    let mut report = Box::pin(service::report(&server));
-    loop {
-        tokio::select! {
-            () = report.as_mut() => break,
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-            // What came of it stands in the log.
-            Some(()) = hang_up.recv() => drop(server.reload().await),
-        }
+    tokio::select! {
+        () = service::report(&server) => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        () = reload_at_each(&mut hang_up, &server) => {}
     }
-    drop(report);
     service::stopping();
     server.stop().await;
     Ok(Exit::Done)
+}
+
+/// What came of it stands in the log.
+async fn reload_at_each(hang_up: &mut Signal, server: &Server) {
+    while hang_up.recv().await.is_some() {
+        drop(server.reload().await);
+    }
+    std::future::pending().await
 }
 
 /// The configured socket for other users, if there is one.

@@ -236,7 +236,7 @@ fn advise_on_senders(account: &AccountSettings, receiver: &ReceiverSettings, out
     if scheme.is_signed() {
         return;
     }
-    if !receiver.listen.ip().is_loopback() {
+    if !receiver.listen.ip().is_loopback() && receiver.tls.is_none() {
         out.push(format!("account {name}: with scheme {} the secret itself comes over plain http", scheme.word()));
     }
     if account.token.is_none() {

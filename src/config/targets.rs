@@ -248,11 +248,16 @@ pub fn advice(target: &TargetSettings) -> Vec<String> {
     out
 }
 
+/// Whether what was typed says where a secret is, and is not the secret itself.
+pub fn is_reference(text: &str) -> bool {
+    text.starts_with('{')
+}
+
 /// Reads a secret as it was typed: itself, or where it is, as in `{ env = "CHAT_URL" }`; relative paths start beside
 /// `path`.
 pub fn typed(text: &str, path: &Path) -> Result<SecretRef, String> {
     let form = "is no reference, as in { env = \"NAME\" }; a secret that begins with { has to be in a file";
-    if !text.starts_with('{') {
+    if !is_reference(text) {
         return secret::from_toml(&DeValue::String(text.into()), |text| places::resolve(text, path));
     }
     let line = format!("secret = {text}");

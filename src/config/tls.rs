@@ -5,7 +5,6 @@ use std::{
     io::{self, Read as _},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    time::SystemTime,
 };
 
 use secrecy::SecretSlice;
@@ -23,9 +22,18 @@ pub struct TlsSettings {
     pub key: PathBuf,
 }
 
-/// How both files look from outside: different when one was written or replaced.
+/// How both files look from outside: different when one was written or replaced, or somebody else may read it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Looks([Option<(u64, u64, SystemTime)>; 2]);
+pub struct Looks([Option<Look>; 2]);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Look {
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    /// What `chmod` and `chown` change too.
+    changed: (i64, i64),
+}
 
 impl TlsSettings {
     /// Both files' content. The error names the file and what to do.
@@ -42,7 +50,13 @@ impl TlsSettings {
     pub fn looks(&self) -> Looks {
         Looks([&self.certificate, &self.key].map(|path| {
             let about = fs::metadata(path).ok()?;
-            Some((about.ino(), about.size(), about.modified().ok()?))
+            let modified = (about.mtime(), about.mtime_nsec());
+            Some(Look {
+                inode: about.ino(),
+                size: about.size(),
+                modified,
+                changed: (about.ctime(), about.ctime_nsec()),
+            })
         }))
     }
 }
@@ -104,10 +118,12 @@ mod tests {
         }
         fs::write(&tls.key, "k").expect("write");
         seen.push(tls.looks());
+        fs::set_permissions(&tls.key, fs::Permissions::from_mode(0o600)).expect("mode");
+        seen.push(tls.looks());
 
         seen.dedup();
 
-        assert_eq!(seen.len(), 4);
+        assert_eq!(seen.len(), 5);
         assert_eq!(tls.looks(), tls.looks());
     }
 }

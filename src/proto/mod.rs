@@ -33,7 +33,7 @@ use crate::core::{
 };
 
 /// Raised when a message changes its meaning. Server and console must be equal in it.
-pub const PROTOCOL: u16 = 7;
+pub const PROTOCOL: u16 = 8;
 
 /// The number of a request, chosen by the console, unique while it is open.
 pub type RequestId = u64;
@@ -67,6 +67,10 @@ pub enum FromServer {
     Answer {
         id: RequestId,
         answer: Box<Result<Answer, String>>,
+    },
+    /// What the console may do from now on, where that is not what the hello said any more.
+    Access {
+        you: Access,
     },
     /// Nothing new, still here. Sent every [`HEARTBEAT_SECONDS`].
     Heartbeat,

@@ -95,7 +95,7 @@ impl<C: Connect> Link<C> {
         let connection = self.refusing(Connect::connect).await?.map_err(|why| End::Lost(clean(&why)))?;
         let mut line = wire::line(connection.io);
         let greeted = self.refusing(|_| timeout(SILENCE, greet(&mut line))).await?;
-        let access = greeted.map_err(|_| silent())??;
+        let mut access = greeted.map_err(|_| silent())??;
         let mut heard = Instant::now();
         loop {
             let overdue = self.open.front().map_or(heard + SILENCE, |(_, until)| *until);
@@ -104,7 +104,7 @@ impl<C: Connect> Link<C> {
                 biased;
                 asked = self.requests.recv() => self.ask(&mut line, asked.ok_or(End::Unwanted)?).await?,
                 message = wire::receive(&mut line) => {
-                    self.take(message?, &access, &connection.role).await?;
+                    self.take(message?, &mut access, &connection.role).await?;
                     // Counted after the screen took it: its being slow is not the server's silence.
                     heard = Instant::now();
                 }
@@ -114,7 +114,7 @@ impl<C: Connect> Link<C> {
         }
     }
 
-    async fn take(&mut self, message: FromServer, access: &Access, role: &Role) -> Result<(), End> {
+    async fn take(&mut self, message: FromServer, access: &mut Access, role: &Role) -> Result<(), End> {
         match message {
             FromServer::Snapshot { board } => {
                 self.told = None;
@@ -124,6 +124,10 @@ impl<C: Connect> Link<C> {
             FromServer::Answer { id, answer } => {
                 self.open.retain(|(open, _)| *open != id);
                 self.send(Event::Answered { id, answer: answer.map_err(|why| clean(&why)) }).await
+            }
+            FromServer::Access { you } => {
+                *access = cleaned(you);
+                self.send(Event::Allowed(access.clone())).await
             }
             FromServer::Heartbeat => Ok(()),
             // A server that takes its leave: the next one may be there already.

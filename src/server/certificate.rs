@@ -25,10 +25,22 @@ pub fn load(files: &TlsSettings) -> Result<Pair, String> {
     pair.map_err(|error| format!("{} and {}: {error}", files.certificate.display(), files.key.display()))
 }
 
-/// The same where waiting for a disk disturbs nobody.
-pub(super) async fn load_aside(files: TlsSettings) -> Result<Pair, String> {
-    let read = tokio::task::spawn_blocking(move || load(&files)).await;
-    read.unwrap_or_else(|_| Err("reading the certificate was broken off".to_owned()))
+/// A pair as it was read from these files.
+pub(super) struct Loaded {
+    files: TlsSettings,
+    /// How the files looked before.
+    looks: Looks,
+    pub(super) pair: Result<Pair, String>,
+}
+
+impl Loaded {
+    /// Reads the pair where waiting for a disk disturbs nobody.
+    pub(super) async fn from(files: TlsSettings) -> Self {
+        let (looks, aside) = (files.looks(), files.clone());
+        let read = tokio::task::spawn_blocking(move || load(&aside)).await;
+        let pair = read.unwrap_or_else(|_| Err("reading the certificate was broken off".to_owned()));
+        Self { files, looks, pair }
+    }
 }
 
 /// What is to be said of a certificate that ends at `ends`; `None` when that is far off.
@@ -69,18 +81,16 @@ impl Certificate {
         self.entrance.subscribe()
     }
 
-    /// Goes over to these files, which were just read, or to plain HTTP.
-    pub(super) fn set(&mut self, files: Option<TlsSettings>, pair: Option<Result<Pair, String>>) {
-        self.read = files.as_ref().map(TlsSettings::looks).unwrap_or_default();
-        self.files = files;
+    /// Goes over to these files, or to plain HTTP.
+    pub(super) fn set(&mut self, loaded: Option<Loaded>) {
         self.changing = None;
-        match pair {
-            None => {
-                (self.ends, self.broken) = (None, None);
-                self.entrance.send_replace(Entrance::Plain);
-            }
-            Some(pair) => self.take(pair),
-        }
+        let Some(Loaded { files, looks, pair }) = loaded else {
+            (self.files, self.ends, self.broken) = (None, None, None);
+            self.entrance.send_replace(Entrance::Plain);
+            return;
+        };
+        (self.files, self.read) = (Some(files), looks);
+        self.take(pair);
     }
 
     fn take(&mut self, pair: Result<Pair, String>) {
@@ -104,8 +114,7 @@ impl Certificate {
         if now == self.read {
             self.changing = None;
         } else if self.changing.replace(now) == Some(now) {
-            (self.read, self.changing) = (now, None);
-            self.take(load_aside(files).await);
+            self.set(Some(Loaded::from(files).await));
         }
     }
 

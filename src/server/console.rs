@@ -54,7 +54,9 @@ where
     Io: AsyncRead + AsyncWrite + Unpin,
 {
     let mut line = wire::line_of_at_most(REQUEST, io);
-    if !greet(&mut line, &desk.access(&guest.caller)).await? {
+    let mut people = desk.people.watch();
+    let mut access = desk.access(&guest.caller);
+    if !greet(&mut line, &access).await? {
         return Ok(());
     }
     let _attached = desk.metrics.attached();
@@ -72,6 +74,14 @@ where
                     Err(RecvError::Closed) => return Ok(()),
                 },
                 Some((id, answer)) = answered.recv() => wire::text(&FromServer::Answer { id, answer: Box::new(answer) })?,
+                Ok(()) = people.changed() => {
+                    let now = desk.access(&guest.caller);
+                    if now == access {
+                        continue;
+                    }
+                    access = now;
+                    wire::text(&FromServer::Access { you: access.clone() })?
+                }
                 _ = beat.tick() => wire::text(&FromServer::Heartbeat)?,
                 // With all places taken the console's next request waits in its socket.
                 said = wire::receive::<Io, FromConsole>(&mut line), if answers.capacity() > 0 => {
@@ -171,6 +181,7 @@ fn ask(desk: &Arc<Desk>, guest: &Guest, id: RequestId, request: Request, answers
 mod tests {
     use super::*;
     use crate::{
+        config::{Acts, PersonSettings, User},
         core::{
             board::{Board, Change},
             incident::Status,
@@ -292,6 +303,30 @@ mod tests {
         };
 
         assert_eq!(answer, Err(format!("you may look, not act: {reason}")));
+    }
+
+    #[tokio::test]
+    async fn who_becomes_a_person_while_attached_is_told_so() {
+        let Setup { desk, _dir, .. } = setup();
+        let (ours, theirs) = duplex(1 << 16);
+        let caller = Caller { uid: Some(4_000_001), login: "alice".into() };
+        tokio::spawn(serve(theirs, Arc::clone(&desk), Guest { caller, seat: Seat::own() }));
+        let mut line = wire::line(ours);
+        hello(&mut line).await;
+
+        desk.people.set(&[]);
+        let alice = Acts::As { email: "alice@example.com".into() };
+        desk.people.set(&[PersonSettings { user: User::Uid(4_000_001), account: None, acts: alice }]);
+
+        let told = timeout(STALL, async {
+            loop {
+                if let FromServer::Access { you } = wire::receive(&mut line).await.expect("message") {
+                    return you;
+                }
+            }
+        });
+        let you = told.await.expect("told");
+        assert!(matches!(&you, Access::ActAs { actor, names } if actor == "alice" && names.len() == 1), "{you:?}");
     }
 
     #[tokio::test]

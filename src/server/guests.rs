@@ -62,10 +62,15 @@ impl Budget {
     }
 
     fn take(&mut self) -> bool {
-        let gained = self.at.elapsed().as_millis() / self.rate.every.as_millis().max(1);
-        let gained = u32::try_from(gained).unwrap_or(u32::MAX);
-        self.at += self.rate.every.saturating_mul(gained.min(self.rate.burst));
-        self.left = self.left.saturating_add(gained).min(self.rate.burst);
+        if self.is_full() {
+            (self.left, self.at) = (self.rate.burst, Instant::now());
+        } else {
+            let gained = self.at.elapsed().as_millis() / self.rate.every.as_millis().max(1);
+            // Fewer than are missing.
+            let gained = u32::try_from(gained).unwrap_or_default();
+            self.at += self.rate.every.saturating_mul(gained);
+            self.left += gained;
+        }
         let Some(left) = self.left.checked_sub(1) else { return false };
         self.left = left;
         true
@@ -248,6 +253,20 @@ mod tests {
 
         assert_eq!(attach(), Ok(()));
         assert!(attach().is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_asked_nothing_for_long_may_ask_no_more_at_once_than_others() {
+        let questions = Rate { burst: 3, every: Duration::from_secs(1) };
+        let guests = guests(Limits { questions, ..Limits::default() });
+        let seat = Guests::admit(&guests, &caller(ALICE)).expect("a seat");
+        let passed = || (0..20).filter(|_| seat.question().is_ok()).count();
+
+        tokio::time::advance(Duration::from_hours(24)).await;
+
+        assert_eq!(passed(), 3);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!(passed(), 2);
     }
 
     #[tokio::test(start_paused = true)]

@@ -13,7 +13,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     account::Account,
-    certificate::{self, Certificate},
+    certificate::{self, Certificate, Loaded},
     desk::Desk,
     door, first_look,
     hooks::{self, Hooks},
@@ -33,7 +33,6 @@ use crate::{
     receiver::{
         Networks, Receiver,
         http::{self, Front},
-        tls::Pair,
     },
 };
 
@@ -80,7 +79,7 @@ struct Checked {
     settings: Settings,
     accounts: Vec<Arc<Account>>,
     hooks: Hooks,
-    pair: Option<Pair>,
+    tls: Option<Loaded>,
     door: Option<TcpListener>,
     metrics: Option<TcpListener>,
 }
@@ -118,12 +117,11 @@ impl Keeper {
         whole: bool,
         given: Option<TcpListener>,
     ) {
-        let tls = self.settings.receiver.tls.clone();
-        let pair = match tls.clone() {
-            Some(files) => Some(certificate::load_aside(files).await),
+        let tls = match self.settings.receiver.tls.clone() {
+            Some(files) => Some(Loaded::from(files).await),
             None => None,
         };
-        self.certificate.set(tls, pair);
+        self.certificate.set(tls);
         let listening = self.stop.child_token();
         let (hub, listen) = (self.desk.hub.clone(), self.settings.receiver.listen);
         let (front, stop, is_given) = (self.front(), listening.clone(), given.is_some());
@@ -275,16 +273,23 @@ impl Keeper {
         if let Some((account, wrong)) = hooks.wrong.first() {
             return Err(format!("account {account}: {wrong}"));
         }
-        let pair = match settings.receiver.tls.clone().filter(|_| receives) {
-            Some(files) => Some(certificate::load_aside(files).await?),
+        let tls = match settings.receiver.tls.clone().filter(|_| receives) {
+            Some(files) => Some(Loaded::from(files).await),
             None => None,
         };
+        if let Some(Err(problem)) = tls.as_ref().map(|tls| &tls.pair) {
+            return Err(problem.clone());
+        }
         let door = if receives { self.new_door(settings.receiver.listen)? } else { None };
-        let metrics = match settings.server.metrics.filter(|new| self.settings.server.metrics != Some(*new)) {
+        let metrics = match settings
+            .server
+            .metrics
+            .filter(|new| self.settings.server.metrics != Some(*new) || self.metrics.is_none())
+        {
             Some(address) => Some(metrics::bind(address).await?),
             None => None,
         };
-        Ok(Checked { settings, accounts, hooks, pair, door, metrics })
+        Ok(Checked { settings, accounts, hooks, tls, door, metrics })
     }
 
     /// The port of a door that moves.
@@ -299,7 +304,7 @@ impl Keeper {
 
     /// Puts the new configuration into force; says what is different.
     async fn apply(&mut self, new: Checked) -> Vec<String> {
-        let Checked { settings, accounts, hooks, pair, door, metrics } = new;
+        let Checked { settings, accounts, hooks, tls, door, metrics } = new;
         let mut changes = self.apply_accounts(accounts, hooks).await;
         let former = std::mem::replace(&mut self.settings, settings);
         let now = &self.settings;
@@ -314,8 +319,9 @@ impl Keeper {
             self.networks.set(now.receiver.allow.clone(), now.receiver.trusted_proxies.clone());
             changes.push("who may deliver, or whose word on it is taken, is another".to_owned());
         }
+        // Also the same ones: what their references lead to may have been replaced, and an account may be new to them.
+        self.desk.people.set(&now.people);
         if former.people != now.people {
-            self.desk.people.set(&now.people);
             changes.push("who acts as whom is another".to_owned());
         }
         if former.runbooks != now.runbooks {
@@ -352,7 +358,7 @@ impl Keeper {
             self.look_after_the_store();
         }
         if self.door.is_some() {
-            self.certificate.set(self.settings.receiver.tls.clone(), pair.map(Ok));
+            self.certificate.set(tls);
         }
         if let Some(listener) = door {
             changes.push(format!("the door is on {} now", self.settings.receiver.listen));

@@ -6,6 +6,8 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
+use tokio::sync::watch;
+
 use super::door;
 use crate::{
     config::{Acts, PersonSettings, User},
@@ -67,7 +69,11 @@ const OWN_TOKEN: &str = "a token of their own";
 
 /// The people of the settings.
 #[derive(Debug, Default)]
-pub struct People(RwLock<Arc<Vec<Arc<PersonSettings>>>>);
+pub struct People {
+    all: RwLock<Arc<Vec<Arc<PersonSettings>>>>,
+    /// Told when they were set.
+    set: watch::Sender<()>,
+}
 
 impl People {
     pub fn new(people: &[PersonSettings]) -> Self {
@@ -79,11 +85,17 @@ impl People {
     /// Takes other settings; they hold from the next request on, also for consoles that are attached.
     pub fn set(&self, people: &[PersonSettings]) {
         let people = people.iter().cloned().map(Arc::new).collect();
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(people);
+        *self.all.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(people);
+        self.set.send_replace(());
+    }
+
+    /// Told each time they were set: who may do what can be another then.
+    pub fn watch(&self) -> watch::Receiver<()> {
+        self.set.subscribe()
     }
 
     fn entries(&self, caller: &Caller) -> Vec<Arc<PersonSettings>> {
-        let all = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner));
+        let all = Arc::clone(&self.all.read().unwrap_or_else(PoisonError::into_inner));
         let theirs = all.iter().filter(|person| match (&person.user, caller.uid) {
             (User::Uid(uid), Some(theirs)) => *uid == theirs,
             (User::Login(login), Some(_)) => caller.login.as_str() == login,

@@ -331,6 +331,12 @@ pub(super) fn attached(model: &mut Model) -> Vec<Effect> {
     effects
 }
 
+/// What this console may do, and as whom, is another.
+pub(super) fn allowed(model: &mut Model) {
+    model.incidents.me = looking::me(model);
+    rebuild(model);
+}
+
 /// The providers are being asked; so is the server about the opened incident.
 pub(super) fn refresh(model: &mut Model) -> Vec<Effect> {
     detail::ask_anew(model)

@@ -38,7 +38,7 @@ impl Desk {
             let _one_after_the_other = self.targets.saving.lock().await;
             let former = self.targets.former(&name, making)?;
             let settings = made(&form, making, former.as_ref(), &self.targets.path)?;
-            may_say(caller, &settings, former.as_ref())?;
+            may_say(caller, &form, former.as_ref())?;
             keeps_secrets_at_home(&form, &settings, former.as_ref()).await?;
             let objections = file::objections(&settings);
             if !objections.is_empty() {
@@ -273,19 +273,21 @@ fn made(
 
 /// What a reference leads to is read as the server's user, and may be run as that user; and what a metadata service
 /// tells is the server's. So these are only for that user to say.
-fn may_say(caller: &Caller, settings: &TargetSettings, former: Option<&TargetSettings>) -> Result<(), String> {
+///
+/// One that is there already may be kept in its place, but not typed again: in another place, or beside another address,
+/// it would lead somewhere else.
+fn may_say(caller: &Caller, form: &TargetForm, former: Option<&TargetSettings>) -> Result<(), String> {
     if caller.is_ours() {
         return Ok(());
     }
-    let before: Vec<&SecretRef> =
-        former.iter().flat_map(|former| former.secrets()).map(|(_, reference)| reference).collect();
-    let all = settings.secrets();
-    let is_new = |reference: &SecretRef| !matches!(reference, SecretRef::Inline(_)) && !before.contains(&reference);
-    if let Some((place, _)) = all.iter().find(|(_, reference)| is_new(reference)) {
+    let alone = [("url", &form.url), ("password", &form.password), ("secret", &form.secret)];
+    let headers = form.headers.iter().map(|(name, value)| (name.as_str(), value));
+    let is_reference = |secret: &Secret| matches!(secret, Secret::Typed(text) if file::is_reference(text.expose()));
+    if let Some((place, _)) = alone.into_iter().chain(headers).find(|(_, secret)| is_reference(secret)) {
         return Err(format!("{place}: a reference is read as the server's user, so only that user can set one"));
     }
     let had_it = former.is_some_and(|former| former.allow_link_local);
-    if settings.allow_link_local && !had_it {
+    if form.allow_link_local && !had_it {
         return Err("only the server's user can allow link-local addresses".to_owned());
     }
     Ok(())

@@ -259,6 +259,15 @@ async fn a_guest_cannot_have_the_server_read_or_run_anything() {
     save_as_guest(&setup.desk, kept, Making::Changed).await.expect("what was there may stay");
     let away = TargetForm { user: Some("x".into()), ..form("https://evil.example/") };
     assert!(save_as_guest(&setup.desk, away, Making::Changed).await.is_err());
+    let again = typed("{ env = \"CHAT\" }");
+    let elsewhere = [
+        TargetForm { user: Some("x".into()), password: again.clone(), ..form("https://evil.example/") },
+        TargetForm { headers: vec![("x-it".into(), again)], ..form("https://evil.example/") },
+    ];
+    for typed_again in elsewhere {
+        let refused = save_as_guest(&setup.desk, typed_again, Making::Changed).await.expect_err("refused");
+        assert!(refused.contains("only that user can set one"), "{refused}");
+    }
 }
 
 #[tokio::test]
