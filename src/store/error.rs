@@ -42,7 +42,10 @@ pub enum StoreError {
     Corrupt { path: String, cause: String },
     #[error("the disk or its file system fails, see the system's log ({path}: {cause})")]
     Disk { path: String, cause: String },
-    #[error("{path} was moved or deleted while in use: put it back, or restart to begin a new one")]
+    #[error(
+        "{path} was moved or deleted while in use: put it back, or, to begin a new one, move its -wal and -shm away too and \
+         restart"
+    )]
     Gone { path: String },
     #[error("{path}: {cause}")]
     Other { path: String, cause: String },

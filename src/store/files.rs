@@ -32,6 +32,11 @@ pub(super) fn prepare(dir: &Path) -> Result<PathBuf, StoreError> {
     let dir = dir.canonicalize().map_err(failed)?;
     guard_dir(&dir)?;
     let path = path_in(&dir);
+    if is_half_gone(&path) {
+        let wal = with_suffix(&path, "-wal").display().to_string();
+        let reason = format!("is there without {}: put that back, or move both -wal and -shm away too", path.display());
+        return Err(StoreError::Unsafe { path: wal, reason });
+    }
     let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
     match made {
         Ok(_) => sync_dir(&dir).map_err(failed)?,
@@ -42,6 +47,12 @@ pub(super) fn prepare(dir: &Path) -> Result<PathBuf, StoreError> {
         guard_file(&with_suffix(&path, suffix))?;
     }
     Ok(path)
+}
+
+/// Whether only the write-ahead log of a database is there. `SQLite` would delete it where it makes a new database, and
+/// with it what is committed only there.
+fn is_half_gone(path: &Path) -> bool {
+    !path.exists() && fs::metadata(with_suffix(path, "-wal")).is_ok_and(|wal| wal.len() > 0)
 }
 
 /// Which file this is: device and inode.

@@ -276,7 +276,8 @@ impl Store {
         self.ask(move |db| writes::new_action(db, at, &by, &verb, &targets)).await
     }
 
-    /// Whether deliveries can be stored: a commit worked lately, or one tried now works, and what was taken can be entered.
+    /// Whether deliveries can be stored: a commit worked lately, or one tried now works; what was taken can be entered; and
+    /// the last one that came could be taken, or one could now.
     pub async fn ready(&self) -> Result<(), StoreError> {
         self.commits().await?;
         // Where commits work again, entering is tried again within moments too.
@@ -287,7 +288,8 @@ impl Store {
             }
             sleep(LOOK).await;
         }
-        Ok(())
+        let within = self.waits.commit;
+        timeout(within, self.progress.takes()).await.unwrap_or(Err(StoreError::Late { within }))
     }
 
     async fn commits(&self) -> Result<(), StoreError> {

@@ -278,7 +278,7 @@ impl Reader {
         }
         let unknown: Vec<i64> = self
             .rows(
-                "SELECT id FROM delivery WHERE verdict = 'accepted' AND NOT EXISTS (SELECT 1 FROM known_event
+                "SELECT id FROM delivery WHERE verdict = 'accepted' AND event_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM known_event
                  WHERE account = delivery.account AND known_event.event_id = delivery.event_id)",
                 [],
                 |row| row.get(0),

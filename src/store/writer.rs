@@ -184,13 +184,29 @@ impl Writer {
         }
     }
 
+    fn gone(&self) -> StoreError {
+        StoreError::Gone { path: self.path.display().to_string() }
+    }
+
+    /// A sound database that was taken away may be put back, so no other one is begun in its place.
+    fn open_anew(&mut self) -> Result<Open, StoreError> {
+        if self.sound.is_some() && !self.path.exists() {
+            return Err(self.gone());
+        }
+        Open::new(&self.dir, self.lock_wait, self.sound).map(|(open, _)| open).inspect_err(|error| {
+            if matches!(error, StoreError::Corrupt { .. }) {
+                self.sound = None;
+            }
+        })
+    }
+
     fn transact(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
         let mut open = match self.open.take() {
             Some(open) => open,
-            None => Open::new(&self.dir, self.lock_wait, self.sound)?.0,
+            None => self.open_anew()?,
         };
         if files::identity(&self.path).ok() != Some(open.file) {
-            return Err(StoreError::Gone { path: self.path.display().to_string() });
+            return Err(self.gone());
         }
         self.sound = Some(open.file);
         let synced = jobs.iter().any(|job| job.transaction() == Transaction::Shared);

@@ -116,10 +116,11 @@ pub(super) fn enter(db: &Connection, taken: &[Arc<Prepared>], last: u64, pause: 
     lines
 }
 
-/// Writes without a change, so that all that was written before is synced too; gives how far the log goes.
+/// Writes something, so that all that was written before is synced too; gives how far the log goes.
 pub(super) fn sync_entered(db: &Connection) -> Result<u64> {
-    let entered: i64 =
-        db.prepare_cached("UPDATE log SET entered = entered RETURNING entered")?.query_row([], |row| row.get(0))?;
+    // Of what changes nothing, no page would be written, and then nothing synced.
+    probe(db)?;
+    let entered: i64 = db.prepare_cached("SELECT entered FROM log")?.query_row([], |row| row.get(0))?;
     Ok(u64::try_from(entered).unwrap_or_default())
 }
 

@@ -94,6 +94,10 @@ pub(super) struct Progress {
     took: Arc<Notify>,
     /// Why what was taken cannot be entered, as far as the last attempt shows.
     failure: Mutex<Option<StoreError>>,
+    /// The same of what comes and cannot be taken.
+    refusal: Mutex<Option<StoreError>>,
+    /// Where to ask whether it can again.
+    queue: Mutex<Option<mpsc::WeakSender<Job>>>,
     running: AtomicBool,
     closing: AtomicBool,
 }
@@ -157,6 +161,23 @@ impl Progress {
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
     }
 
+    fn appended(&self, refusal: Option<StoreError>) {
+        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = refusal;
+    }
+
+    /// Whether what comes can be taken; where the last one could not, that is tried.
+    pub(super) async fn takes(&self) -> Result<(), StoreError> {
+        if self.refusal.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
+            return Ok(());
+        }
+        let queue =
+            self.queue.lock().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(mpsc::WeakSender::upgrade);
+        let Some(queue) = queue else { return Ok(()) };
+        let (answer, tried) = oneshot::channel();
+        queue.try_send(Job::Try(answer)).map_err(|_| StoreError::Busy)?;
+        tried.await.unwrap_or(Err(StoreError::Closed))
+    }
+
     /// Waits until what was taken up to now can be read in the log. Blocking.
     pub(super) fn settle(&self) {
         if self.running.load(Ordering::Acquire) {
@@ -164,6 +185,13 @@ impl Progress {
             self.wait_until(LOOK, |entered| entered >= taken);
         }
     }
+}
+
+/// What the thread that answers is asked for.
+enum Job {
+    Take(Box<Waiting>),
+    /// To say whether it could take something.
+    Try(oneshot::Sender<Result<(), StoreError>>),
 }
 
 /// One that waits to be appended.
@@ -202,7 +230,7 @@ impl Entry {
 pub struct Intake {
     store: Store,
     // The sender stands before the threads: dropped first, it ends those that are then waited for.
-    queue: mpsc::Sender<Waiting>,
+    queue: mpsc::Sender<Job>,
     _threads: Threads,
 }
 
@@ -241,6 +269,8 @@ impl Intake {
         }
         let room = segments.whole_room();
         let (queue, jobs) = mpsc::channel(QUEUE);
+        progress.appended(None);
+        *progress.queue.lock().unwrap_or_else(PoisonError::into_inner) = Some(queue.downgrade());
         let appending = Appending { segments, marker, progress, entries: Some(entries) };
         let entering = Entering { store: store.clone(), clerk, unsynced: 0, restful: room / RESTFUL };
         let run = |name: &str, work: Box<dyn FnOnce() + Send>| {
@@ -267,7 +297,7 @@ impl Intake {
         })?;
         let head = record::head(&new).map_err(|error| StoreError::Unstorable { cause: error.to_string() })?;
         let (answer, waiting) = oneshot::channel();
-        room.send(Waiting { new, head, since: Instant::now(), call: self.store.call(), answer });
+        room.send(Job::Take(Box::new(Waiting { new, head, since: Instant::now(), call: self.store.call(), answer })));
         let within = self.store.waits.commit;
         match timeout(within, waiting).await {
             Ok(answer) => answer.unwrap_or(Err(StoreError::Closed)),
@@ -287,11 +317,19 @@ struct Appending {
 
 impl Appending {
     /// Until the handle is gone and everything queued is answered.
-    fn run(mut self, mut queue: mpsc::Receiver<Waiting>) {
-        let mut batch = Vec::with_capacity(APPENDED);
-        while queue.blocking_recv_many(&mut batch, APPENDED) > 0 {
+    fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+        let (mut jobs, mut batch) = (Vec::with_capacity(APPENDED), Vec::with_capacity(APPENDED));
+        while queue.blocking_recv_many(&mut jobs, APPENDED) > 0 {
+            for job in jobs.drain(..) {
+                match job {
+                    Job::Take(waiting) => batch.push(waiting),
+                    Job::Try(answer) => drop(answer.send(self.try_out())),
+                }
+            }
             while !batch.is_empty() {
-                match self.append(&batch) {
+                let appended = self.append(&batch);
+                self.progress.appended(appended.as_ref().err().cloned());
+                match appended {
                     Ok(count) => self.taken(batch.drain(..count)),
                     Err(error) => refuse(batch.drain(..), &error),
                 }
@@ -299,7 +337,13 @@ impl Appending {
         }
     }
 
-    fn append(&mut self, batch: &[Waiting]) -> Result<usize, StoreError> {
+    fn try_out(&mut self) -> Result<(), StoreError> {
+        let tried = self.segments.try_out(self.progress.safe.load(Ordering::Acquire));
+        self.progress.appended(tried.as_ref().err().cloned());
+        tried
+    }
+
+    fn append(&mut self, batch: &[Box<Waiting>]) -> Result<usize, StoreError> {
         if self.entries.is_none() {
             return Err(StoreError::Stopped);
         }
@@ -317,12 +361,13 @@ impl Appending {
         }
     }
 
-    fn taken(&mut self, batch: impl ExactSizeIterator<Item = Waiting>) {
+    fn taken(&mut self, batch: impl ExactSizeIterator<Item = Box<Waiting>>) {
         let last = self.segments.last();
         let first = last + 1 - u64::try_from(batch.len()).unwrap_or_default();
         self.progress.taken.store(last, Ordering::Release);
         self.marker.set(last);
-        for (number, Waiting { mut new, head, since, call, answer }) in (first..).zip(batch) {
+        for (number, waiting) in (first..).zip(batch) {
+            let Waiting { mut new, head, since, call, answer } = *waiting;
             new.timings.commit_us = u64::try_from(since.elapsed().as_micros()).ok();
             // Whoever hung up meanwhile sends it again.
             let _ = answer.send(Ok(()));
@@ -339,7 +384,7 @@ impl Appending {
     }
 }
 
-fn refuse(batch: impl Iterator<Item = Waiting>, error: &StoreError) {
+fn refuse(batch: impl Iterator<Item = Box<Waiting>>, error: &StoreError) {
     tracing::error!(%error, "not taken: {error}");
     for waiting in batch {
         let _ = waiting.answer.send(Err(error.clone()));

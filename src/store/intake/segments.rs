@@ -77,9 +77,16 @@ impl Segments {
                 all.push(segment);
             }
         }
+        if !all.is_empty() {
+            files::sync_dir(dir).map_err(|error| StoreError::io(dir, &error))?;
+        }
         all.sort_by_key(|segment| segment.last);
         found.sort_by_key(|record| record.number);
         let last = all.last().map_or(0, |segment| segment.last);
+        if let Some(current) = all.last_mut().filter(|_| entered > last) {
+            // The next number does not follow the last one there, so nobody would find what came behind it.
+            current.end = current.size;
+        }
         Ok((Self { dir: dir.to_owned(), all, next: entered.max(last) + 1, making: None }, found))
     }
 
@@ -100,6 +107,17 @@ impl Segments {
         {
             tracing::warn!(%error, "no room for deliveries could be made ready: {error}");
         }
+    }
+
+    /// Tries whether a record could be appended: makes room if there is none, and writes where the next one goes what is
+    /// none.
+    pub(super) fn try_out(&mut self, safe: u64) -> Result<(), StoreError> {
+        if self.all.last().is_none_or(|segment| segment.room() < HEAD_BYTES) && !self.turn_over(HEAD_BYTES, safe)? {
+            return Err(StoreError::Busy);
+        }
+        self.all
+            .last()
+            .map_or(Ok(()), |segment| segment.try_out().map_err(|error| StoreError::io(&segment.path, &error)))
     }
 
     /// Has another file made where the one being filled is half full and none is free. Whether that works shows when it is
@@ -178,8 +196,10 @@ impl Segments {
                 .map_err(|error| unusable(&path, &error))?,
             (None, None) => return Err(StoreError::Busy),
         };
+        // Before it counts: a file without a name is not there after a loss of power.
+        files::sync_dir(&self.dir).map_err(|error| StoreError::io(&self.dir, &error))?;
         self.all.push(made);
-        files::sync_dir(&self.dir).map_err(|error| StoreError::io(&self.dir, &error))
+        Ok(())
     }
 
     fn free_path(&self) -> Option<PathBuf> {
@@ -234,7 +254,13 @@ impl Segment {
         Ok(())
     }
 
+    fn try_out(&self) -> io::Result<()> {
+        self.file.write_all_at(&[0; HEAD], self.end)?;
+        self.file.sync_data()
+    }
+
     /// Finds its end. The records behind `entered` are read and checked, for those before that they follow each other.
+    /// What is found is synced: a run that was killed may not have come to that.
     fn read(&mut self, entered: u64) -> io::Result<Vec<Found>> {
         let mut found = vec![];
         while let Some((size, number, sum)) = self.head()? {
@@ -247,6 +273,9 @@ impl Segment {
             if number > entered {
                 found.push(Found { number, bytes });
             }
+        }
+        if !found.is_empty() {
+            self.file.sync_data()?;
         }
         Ok(found)
     }

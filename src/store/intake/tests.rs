@@ -302,6 +302,40 @@ async fn no_file_is_used_again_before_what_is_in_it_is_known_to_be_synced() {
     assert_eq!(store.progress.safe.load(Ordering::Acquire), 1);
 }
 
+#[tokio::test]
+async fn while_nothing_can_be_appended_that_is_known_and_it_is_tried_until_it_can() {
+    let (_dir, store) = store();
+    let small = tempfile::tempdir().expect("tempdir");
+    let (segments, _) = Segments::open(small.path(), 0).expect("open");
+    let in_the_way = || (1..=8).map(|n| small.path().join(format!("intake-{n}")));
+    in_the_way().for_each(|path| fs::create_dir(path).expect("dir"));
+    let progress = Arc::<Progress>::default();
+    let (queue, jobs) = mpsc::channel(4);
+    *progress.queue.lock().expect("lock") = Some(queue.downgrade());
+    let (entries, _waiting) = threads::channel();
+    let appending =
+        Appending { segments, marker: Marker(None), progress: Arc::clone(&progress), entries: Some(entries) };
+    let thread = thread::spawn(move || appending.run(jobs));
+    let take = async |id: &str| {
+        let (answer, answered) = oneshot::channel();
+        let (new, since) = (raw(id), Instant::now());
+        let head = record::head(&new).expect("head");
+        let waiting = Waiting { new, head, since, call: store.call(), answer };
+        queue.send(Job::Take(Box::new(waiting))).await.expect("sent");
+        answered.await.expect("answered")
+    };
+    assert_eq!(progress.takes().await, Ok(()), "nothing is known against it");
+
+    let refused = take("E1").await.expect_err("refused");
+
+    assert_eq!(progress.takes().await, Err(refused));
+    in_the_way().for_each(|path| fs::remove_dir(path).expect("removed"));
+    assert_eq!(progress.takes().await, Ok(()));
+    assert_eq!(take("E2").await, Ok(()));
+    drop(queue);
+    thread.join().expect("ended");
+}
+
 fn append(segments: &mut Segments, records: &[&str], safe: u64) -> Option<usize> {
     let records: Vec<Record<'_>> = records.iter().map(|record| [&b""[..], record.as_bytes()]).collect();
     segments.append(&records, safe).expect("written")
@@ -325,8 +359,40 @@ fn records_are_found_again_behind_those_that_are_entered() {
     assert_eq!(append(&mut segments, &["four"], 0), Some(1));
     assert_eq!(texts(&Segments::open(dir.path(), 3).expect("open").1), [(4, "four")]);
 
-    let (ahead, found) = Segments::open(dir.path(), 90).expect("open");
+    let (mut ahead, found) = Segments::open(dir.path(), 90).expect("open");
     assert_eq!((texts(&found), ahead.last()), (vec![], 90), "numbers never go back");
+    assert_eq!(append(&mut ahead, &["91", "92"], 90), Some(2));
+    drop(ahead);
+
+    let (mut later, found) = Segments::open(dir.path(), 91).expect("open");
+    assert_eq!(texts(&found), [(92, "92")], "and what follows a gap is found again");
+    assert_eq!(append(&mut later, &["93"], 91), Some(1));
+    assert_eq!(texts(&Segments::open(dir.path(), 91).expect("open").1), [(92, "92"), (93, "93")]);
+}
+
+#[test]
+fn a_gap_in_the_numbers_costs_nothing_while_nothing_is_safe_either() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let (mut segments, _) = Segments::open(dir.path(), 0).expect("open");
+    append(&mut segments, &["one"], 0);
+    drop(segments);
+
+    let (mut ahead, _) = Segments::open(dir.path(), 90).expect("open");
+    assert_eq!(append(&mut ahead, &["91"], 0), Some(1));
+
+    assert_eq!(texts(&Segments::open(dir.path(), 0).expect("open").1), [(1, "one"), (91, "91")]);
+}
+
+#[test]
+fn trying_out_whether_records_can_be_appended_makes_none() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let (mut segments, _) = Segments::open(dir.path(), 0).expect("open");
+    segments.try_out(0).expect("room");
+    append(&mut segments, &["one"], 0);
+    segments.try_out(0).expect("room");
+    append(&mut segments, &["two"], 0);
+
+    assert_eq!(texts(&Segments::open(dir.path(), 0).expect("open").1), [(1, "one"), (2, "two")]);
 }
 
 #[test]
