@@ -332,7 +332,7 @@ async fn sent_as(template: &str, linked: bool) -> (usize, Verdict, String, Strin
     let (forwarder, store) = with_template(dir.path(), sink.at, template, linked);
     let new = NewEvent { event: happened(), at: jiff::Timestamp::now(), targets: vec![chat()], full: vec![] };
     let events = vec![Arc::new(new)];
-    store.save(events.iter().cloned().map(Write::Event).collect()).await.expect("saved");
+    store.save(events.iter().cloned().map(Write::Event).collect::<Vec<_>>()).await.expect("saved");
     forwarder.written(events, Ok(()));
     let reader = store.reader().expect("reader");
     let began = Instant::now();

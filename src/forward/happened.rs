@@ -64,7 +64,7 @@ impl Forwarder {
         self.0.tasks.spawn(async move {
             loop {
                 sleep(AGAIN).await;
-                if this.0.store.save(events.iter().cloned().map(Write::Event).collect()).await.is_ok() {
+                if this.0.store.save(events.iter().cloned().map(Write::Event).collect::<Vec<_>>()).await.is_ok() {
                     this.queued(&events);
                     return;
                 }

@@ -20,6 +20,7 @@ use super::{
     outbox::Integrations,
     people::{Caller, People},
     targets::Targets,
+    unsaved::Unsaved,
 };
 use crate::{
     core::{
@@ -147,6 +148,8 @@ pub struct Desk {
     pub integrations: Integrations,
     /// Held from a change on the board until the store has it, so that both end with the same.
     pub order: Mutex<()>,
+    /// What of that the store did not take.
+    pub unsaved: Unsaved,
     /// Incidents that only another look at the provider can tell of.
     pub looks: Looks,
     /// What time it is.
@@ -314,9 +317,11 @@ impl Desk {
         if writes.is_empty() {
             return moved;
         }
-        let saved = self.store.save(writes).await;
+        let writes = Arc::new(writes);
+        let saved = self.store.save(Arc::clone(&writes)).await;
         if let Err(error) = &saved {
-            tracing::warn!(%error, "incidents could not be kept; they are asked for again at the next start");
+            tracing::warn!(%error, "incidents could not be kept; they are when the store works again");
+            self.unsaved.add(&writes);
         }
         self.forwarder.written(events, saved.as_ref().map(drop));
         moved
@@ -326,8 +331,10 @@ impl Desk {
     pub async fn forget(&self, key: &IncidentKey) {
         let _order = self.order.lock().await;
         self.hub.publish(Change::Forgotten(key.clone()));
-        if let Err(error) = self.store.save(vec![Write::Forget(key.clone())]).await {
-            tracing::warn!(%error, "a forgotten incident could not be removed");
+        let writes = Arc::new(vec![Write::Forget(key.clone())]);
+        if let Err(error) = self.store.save(Arc::clone(&writes)).await {
+            tracing::warn!(%error, "a forgotten incident could not be removed; it is when the store works again");
+            self.unsaved.add(&writes);
         }
     }
 }

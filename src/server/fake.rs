@@ -671,6 +671,7 @@ pub(super) fn parts(hub: Hub, store: Store, accounts: Accounts, dir: &std::path:
         ending: tokio_util::sync::CancellationToken::new(),
         integrations: super::outbox::Integrations::default(),
         order: tokio::sync::Mutex::default(),
+        unsaved: super::unsaved::Unsaved::default(),
         looks: super::look::Looks::default(),
         now: Timestamp::now,
         read_back: READ_BACK,

@@ -82,9 +82,14 @@ pub(super) async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
     writes.extend(done.events.iter().cloned().map(Write::Event));
     // What targets are told of must not happen a second time. The rest is worked out again from the deliveries.
     let is_told = !done.events.is_empty();
-    let saved = if is_told { desk.store.save(writes).await } else { desk.store.save_eased(writes).await };
+    let writes = Arc::new(writes);
+    let saved = match is_told {
+        true => desk.store.save(Arc::clone(&writes)).await,
+        false => desk.store.save_eased(Arc::clone(&writes)).await,
+    };
     if let Err(error) = &saved {
-        tracing::error!(%error, "applied deliveries could not be marked; they are applied again at the next start");
+        tracing::error!(%error, "applied deliveries could not be marked; they are when the store works again");
+        desk.unsaved.add(&writes);
     }
     crash::passing(Point::AfterMark);
     desk.forwarder.written(done.events, saved.as_ref().map(drop));

@@ -35,6 +35,7 @@ pub mod shared;
 pub mod snapshot;
 pub mod targets;
 mod templates;
+pub mod unsaved;
 pub mod upkeep;
 pub mod wake;
 
@@ -75,6 +76,7 @@ use metrics::Metrics;
 use outbox::Integrations;
 use people::{Caller, People};
 use targets::Targets;
+use unsaved::Unsaved;
 
 use crate::{
     config::{AccountSettings, ProviderKind, Settings},
@@ -136,7 +138,8 @@ pub struct Server {
     tasks: TaskTracker,
     stop: CancellationToken,
     guests: Arc<Guests>,
-    _lease: Lease,
+    /// Held until all that it writes has ended.
+    lease: Option<Lease>,
 }
 
 /// Sockets that a service manager listens on for us, before we run and while we are restarted.
@@ -193,6 +196,7 @@ impl Server {
             ending: CancellationToken::new(),
             integrations: Integrations::new(&options.settings.integrations),
             order: Mutex::default(),
+            unsaved: Unsaved::default(),
             looks: Looks::default(),
             now: Timestamp::now,
             read_back: actions::READ_BACK,
@@ -207,7 +211,8 @@ impl Server {
             targets: Targets::open(&options.state_dir, options.settings.targets.clone()),
         });
         let guests = Guests::new(guests::Limits::default());
-        let server = Self { desk, tasks: TaskTracker::new(), stop: CancellationToken::new(), guests, _lease: lease };
+        let server =
+            Self { desk, tasks: TaskTracker::new(), stop: CancellationToken::new(), guests, lease: Some(lease) };
         let (tasks, stop) = (server.tasks.clone(), server.stop.clone());
         for (account, since) in &watched {
             server.desk.forwarder.watches(account, *since);
@@ -226,6 +231,7 @@ impl Server {
         }
         server.tasks.spawn(keeper.run(orders));
         server.tasks.spawn(look::run(Arc::clone(&server.desk), server.stop.clone()));
+        server.tasks.spawn(unsaved::run(Arc::clone(&server.desk), server.stop.clone()));
         server.tasks.spawn(wake::watch(Arc::clone(&server.desk), server.desk.now, server.stop.clone()));
         let outbox = Outbox::in_state_dir(&options.state_dir);
         server.tasks.spawn(outbox::run(Arc::clone(&server.desk), outbox, server.stop.clone()));
@@ -303,12 +309,15 @@ impl Server {
 
     /// Stops everything, and waits until what was begun is done: actions for at most half a minute, what waits for
     /// targets for five seconds, the rest for three.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         self.stop.cancel();
         self.finish_actions(ACTIONS).await;
         self.desk.forwarder.finish(FORWARDS).await;
         self.tasks.close();
-        let _ = timeout(DRAIN, self.tasks.wait()).await;
+        if timeout(DRAIN, self.tasks.wait()).await.is_err() {
+            // Somebody still writes, a disk that hangs perhaps: nobody else may begin before this process has ended.
+            std::mem::forget(self.lease.take());
+        }
     }
 }
 

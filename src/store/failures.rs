@@ -21,7 +21,7 @@ async fn filled(events: usize) -> TempDir {
     let (dir, store) = store();
     join_all((0..events).map(|n| verdict(&store, event(&format!("E{n}"))))).await;
     let incidents = (0..events / 4).map(|n| Write::Incident(Box::new(incident(&format!("P{n}"), Status::Triggered))));
-    store.save(incidents.collect()).await.expect("saved");
+    store.save(incidents.collect::<Vec<_>>()).await.expect("saved");
     dir
 }
 

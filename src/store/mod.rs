@@ -256,12 +256,14 @@ impl Store {
     }
 
     /// Writes all of it, or nothing. Calls are carried out in the order in which they were made.
-    pub async fn save(&self, writes: Vec<Write>) -> Result<(), StoreError> {
+    pub async fn save(&self, writes: impl Into<Arc<Vec<Write>>>) -> Result<(), StoreError> {
+        let writes = writes.into();
         self.ask(move |db| writes::save(db, &writes)).await
     }
 
     /// The same for what is worked out again from the deliveries after a loss of power: it is not waited for the disk.
-    pub async fn save_eased(&self, writes: Vec<Write>) -> Result<(), StoreError> {
+    pub async fn save_eased(&self, writes: impl Into<Arc<Vec<Write>>>) -> Result<(), StoreError> {
+        let writes = writes.into();
         self.ask_for(move |db| writes::save(db, &writes), Transaction::Eased).await
     }
 

@@ -210,7 +210,7 @@ impl Post {
         let line = delivery(self.deliveries, event_type.unwrap_or_default(), key);
         let how = if event_type.is_some() { Seen::Delivered(&line, seen) } else { Seen::Looked };
         let events = self.forwarder.happened(&self.board, &before, key, how);
-        let saved = self.store.save(events.iter().cloned().map(Write::Event).collect()).await;
+        let saved = self.store.save(events.iter().cloned().map(Write::Event).collect::<Vec<_>>()).await;
         self.forwarder.written(events, saved.as_ref().map(drop));
     }
 

@@ -141,7 +141,7 @@ async fn an_attempt_leaves_the_queue_with_the_line_that_tells_of_it() {
 async fn a_queue_that_is_dropped_leaves_one_line_and_no_events() {
     let (_dir, store) = store();
     let events = [1, 2, 3].map(|n| happened(&format!("evt_{n}"), "P1", "incident.handoff"));
-    store.save(events.iter().map(|event| new(event.clone(), &["chat"])).collect()).await.expect("saved");
+    store.save(events.iter().map(|event| new(event.clone(), &["chat"])).collect::<Vec<_>>()).await.expect("saved");
 
     let (dropped, line) = store.drop_waiting(target("chat"), at(5), "it is off").await.expect("dropped");
 
