@@ -18,7 +18,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(places: &Places, args: &Args) -> Outcome {
-    let made = Reader::open(&places.state_dir()?)?.backup(&args.to).map_err(|error| match error {
+    let reader = Reader::open(&places.state_dir()?)?;
+    let made = reader.backup(&args.to).map_err(|error| match error {
         BackupError::Exists(_) => Failure::new(Exit::Usage, error),
         BackupError::Target { .. } | BackupError::Store(_) | BackupError::NotWhole(_) => {
             Failure::new(Exit::Failed, error)
@@ -26,5 +27,12 @@ pub(super) fn run(places: &Places, args: &Args) -> Outcome {
     })?;
     let deliveries = words::count(usize::try_from(made.deliveries).unwrap_or(usize::MAX), "delivery", "deliveries");
     output::line(&format!("{}: {deliveries}, {} bytes, checked", args.to.display(), made.bytes));
+    let waiting = usize::try_from(reader.unentered()?).unwrap_or(usize::MAX);
+    if waiting > 0 {
+        let waiting = words::count(waiting, "delivery is", "deliveries are");
+        output::complain(&format!(
+            "{waiting} not in the copy: taken, and not in the log yet. They are in the intake files of the state directory"
+        ));
+    }
     Ok(Exit::Done)
 }

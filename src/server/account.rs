@@ -211,3 +211,34 @@ pub fn pause_after(error: &ProviderError, poll: Duration) -> Duration {
         _ => poll.min(Duration::from_mins(1)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::User,
+        server::{
+            fake,
+            people::{Caller, People},
+        },
+    };
+
+    #[tokio::test]
+    async fn a_person_s_own_token_is_read_again_with_the_settings() {
+        let token = SecretRef::Inline("y_NbAkKc66ryYTWUXYEu".into());
+        let alice = PersonSettings { user: User::Uid(4_000_001), account: None, acts: Acts::With { token } };
+        let caller = Caller { uid: Some(4_000_001), login: "alice".into() };
+        let account = Account::new(fake::settings(), &Calls::default());
+        let people = People::new(std::slice::from_ref(&alice));
+        let way = async || {
+            let acting = people.acting(&caller, &fake::account_name()).expect("a person");
+            account.named(&acting).await.unwrap_or_else(|no| panic!("{no}"))
+        };
+
+        let first = way().await;
+        assert!(Arc::ptr_eq(&first, &way().await));
+        people.set(&[alice]);
+
+        assert!(!Arc::ptr_eq(&first, &way().await));
+    }
+}
