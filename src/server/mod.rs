@@ -35,6 +35,7 @@ pub mod shared;
 pub mod snapshot;
 pub mod targets;
 mod templates;
+pub mod tidy;
 pub mod unsaved;
 pub mod upkeep;
 pub mod wake;
@@ -83,7 +84,7 @@ use crate::{
     core::{
         board::{AccountBoard, Board, Change},
         freshness::{self, Door, Freshness, Push},
-        id::{AccountName, IncidentKey, TargetName},
+        id::{AccountName, TargetName},
         text::Shown,
     },
     forward::{self, Forwarder},
@@ -95,10 +96,6 @@ use crate::{
 
 /// Arrivals that wait to be applied; more stay in the store until there is room.
 const ARRIVALS: usize = 4096;
-/// Between two looks for what is too old to keep.
-const TIDY: Duration = Duration::from_hours(1);
-/// Resolved incidents older than this are not kept.
-const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How long the end waits for actions; what is not settled by then is settled at the next start.
 const ACTIONS: Duration = Duration::from_secs(30);
 /// How long the end sends what waits for targets; the rest waits for the next start.
@@ -236,7 +233,7 @@ impl Server {
         let outbox = Outbox::in_state_dir(&options.state_dir);
         server.tasks.spawn(outbox::run(Arc::clone(&server.desk), outbox, server.stop.clone()));
         server.tasks.spawn(targets::run(Arc::clone(&server.desk), server.stop.clone()));
-        server.tasks.spawn(tidy(Arc::clone(&server.desk), server.stop.clone()));
+        server.tasks.spawn(tidy::run(Arc::clone(&server.desk), server.stop.clone()));
         server.tasks.spawn(actions::settle(Arc::clone(&server.desk), unsettled));
         for socket in given.control.into_iter().chain([socket]) {
             server.let_in(socket);
@@ -317,25 +314,6 @@ impl Server {
         if timeout(DRAIN, self.tasks.wait()).await.is_err() {
             // Somebody still writes, a disk that hangs perhaps: nobody else may begin before this process has ended.
             std::mem::forget(self.lease.take());
-        }
-    }
-}
-
-/// Lets go of what was resolved long ago, so that a server that runs for months does not grow with them. Their
-/// deliveries stay in the log.
-async fn tidy(desk: Arc<Desk>, stop: CancellationToken) {
-    loop {
-        let oldest = (desk.now)().checked_sub(KEPT).unwrap_or(Timestamp::UNIX_EPOCH);
-        let old: Vec<IncidentKey> = desk.hub.look(|board| {
-            let over = board.incidents.values().filter(|i| !i.state.status.is_open() && i.stamp.at < oldest);
-            over.map(|incident| incident.key.clone()).collect()
-        });
-        for key in old {
-            desk.forget(&key).await;
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(TIDY) => {}
         }
     }
 }

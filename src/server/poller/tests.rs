@@ -217,23 +217,6 @@ async fn a_look_up_of_who_is_on_call_that_hangs_holds_up_no_incident() {
 }
 
 #[tokio::test]
-async fn what_was_resolved_long_ago_is_let_go() {
-    let setup = setup();
-    let desk = &setup.round.asker.desk;
-    desk.observe(&setup.fake.put("P1", Status::Resolved, 0)).await;
-    desk.observe(&setup.fake.put("P2", Status::Triggered, 0)).await;
-    let (_, mut feed) = desk.hub.subscribe();
-    let stop = CancellationToken::new();
-    let tidying = tokio::spawn(crate::server::tidy(Arc::clone(desk), stop.clone()));
-
-    while !matches!(&*feed.recv().await.expect("change"), Change::Forgotten(gone) if *gone == key("P1")) {}
-
-    assert_eq!((setup.status("P1"), setup.status("P2")), (None, Some(Status::Triggered)));
-    stop.cancel();
-    tidying.await.expect("ends");
-}
-
-#[tokio::test]
 async fn refused_credentials_and_rate_limits_are_waited_out() {
     let mut setup = setup();
     setup.fake.fail_reads(ProviderError::Unauthorised { advice: "key".into() }, 1);
