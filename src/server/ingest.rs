@@ -109,8 +109,11 @@ impl Done {
     fn take(&mut self, desk: &Desk, board: &mut Board, Arrival { mut summary, observation, commit_us }: Arrival) {
         // Those of an account that left the board meanwhile wait in the store until it is configured again.
         let known = summary.account.as_ref().is_some_and(|name| board.accounts.contains_key(name));
+        // What was read back from the store while it waited here is on the board already.
+        let (told, waited) = board.delivery(summary.id).map(noted).unwrap_or_default();
+        summary.latency_us = waited.or(summary.latency_us);
         if known && summary.verdict == Verdict::Accepted {
-            let told = self.merge(desk, board, &summary, observation.as_ref());
+            let told = told.unwrap_or_else(|| self.merge(desk, board, &summary, observation.as_ref()));
             summary.changed = Some(told.clone());
             self.applied.push(Applied { id: summary.id, changed: Some(told), commit_us });
         } else {
@@ -182,9 +185,12 @@ pub(super) fn merge(board: &mut Board, told: Option<&Observation>) -> (Option<Ch
     }
 }
 
-/// Notes a delivery on the push side of its account, which it names.
+/// Notes a delivery on the push side of its account, which it names. What the board shows, or showed, is noted.
 fn note_push(board: &mut Board, summary: &DeliverySummary) -> Option<AccountName> {
     let account = summary.account.as_ref()?;
+    if board.delivery(summary.id).is_some() || board.is_too_old(summary.id) {
+        return None;
+    }
     tell_push(&mut board.accounts.get_mut(account)?.account.push, summary);
     Some(account.clone())
 }
@@ -211,15 +217,17 @@ pub async fn catch_up(desk: &Desk) -> Result<(), StoreError> {
     let (done, applied) = desk.hub.change(|board| {
         let (mut done, mut applied) = (Done::default(), BTreeMap::new());
         for (line, told) in &seen {
-            applied.insert(line.id, done.merge(desk, board, line, told.as_ref()));
+            // What was noted of a line since the store was read is on the board already.
+            let words = board.delivery(line.id).and_then(|shown| shown.changed.clone());
+            applied.insert(line.id, words.unwrap_or_else(|| done.merge(desk, board, line, told.as_ref())));
         }
-        // What was noted of a line since the store was read is on the board already.
-        let shown: BTreeMap<_, _> = board.deliveries.iter().map(|line| (line.id, noted(line))).collect();
         for mut summary in newest {
-            let (told, waited) = shown.get(&summary.id).cloned().unwrap_or_default();
+            let (told, waited) = board.delivery(summary.id).map(noted).unwrap_or_default();
             summary.changed = told.or_else(|| applied.get(&summary.id).cloned()).or(summary.changed);
             summary.latency_us = waited.or(summary.latency_us);
-            done.show(board, summary);
+            if board.delivery(summary.id) != Some(&summary) {
+                done.show(board, summary);
+            }
         }
         last_push(board);
         let accounts = board.accounts.values().map(|known| Change::Account(Box::new(known.account.clone())));
@@ -277,10 +285,11 @@ mod tests {
     use super::*;
     use crate::{
         core::{
-            delivery::{Direction, Timings},
+            delivery::{Decode as _, Direction, Timings},
             id::DeliveryId,
             incident::{Stamp, Status},
         },
+        provider::pagerduty::Webhooks,
         server::fake::{self, Fake, key},
         store::NewDelivery,
     };
@@ -431,20 +440,7 @@ mod tests {
         let fake = Fake::default();
         let desk = fake::desk(&fake, dir.path());
         let seen = pushed(&fake.put("P1", Status::Triggered, 0), Status::Triggered, 1);
-        let new = NewDelivery {
-            at: Timestamp::now(),
-            account: Some(fake::account_name()),
-            proof: None,
-            timings: Timings::default(),
-            verdict: Verdict::Rejected,
-            reason: "wrong signature".into(),
-            status: 401,
-            decoded: None,
-            peer: "peer".into(),
-            headers: vec![],
-            body: b"x".to_vec(),
-        };
-        let stored = desk.store.record(new).await.expect("stored").summary;
+        let stored = desk.store.record(new(Verdict::Rejected, b"x")).await.expect("stored").summary;
         assert_eq!(stored.latency_us, None, "not noted yet");
         let shown = DeliverySummary { id: stored.id, ..arrival(1, seen).summary };
         desk.hub.publish(Change::Delivery(Box::new(shown.clone())));
@@ -452,6 +448,73 @@ mod tests {
         catch_up(&desk).await.expect("caught up");
 
         desk.hub.look(|board| assert_eq!(board.deliveries[0].latency_us, shown.latency_us));
+    }
+
+    fn new(verdict: Verdict, body: &[u8]) -> NewDelivery {
+        let decoded = Webhooks.decode(&fake::account_name(), body).ok();
+        NewDelivery {
+            at: Timestamp::now(),
+            account: Some(fake::account_name()),
+            proof: None,
+            timings: Timings::default(),
+            verdict,
+            reason: "x".into(),
+            status: if verdict == Verdict::Accepted { 202 } else { 401 },
+            decoded: decoded.filter(|_| verdict == Verdict::Accepted),
+            peer: "peer".into(),
+            headers: vec![],
+            body: body.to_vec(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_delivery_that_is_read_back_while_its_arrival_waits_says_what_it_changed_on_the_screen_as_in_the_store() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let desk = fake::desk(&Fake::default(), dir.path());
+        let body = include_bytes!("../../tests/fixtures/pagerduty/webhook_real.triggered.json");
+        let new = new(Verdict::Accepted, body);
+        let observation = new.decoded.as_ref().and_then(|decoded| decoded.observation.clone());
+        let summary = desk.store.record(new).await.expect("stored").summary;
+        let (mut console, mut feed) = desk.hub.subscribe();
+
+        catch_up(&desk).await.expect("caught up");
+        apply(&desk, &mut vec![Arrival { summary, observation, commit_us: None }]).await;
+        catch_up(&desk).await.expect("caught up");
+
+        while let Ok(change) = feed.try_recv() {
+            console.apply(&change);
+        }
+        let stored = desk.store.read(|reader| reader.recent(None, 1)).await.expect("read").remove(0);
+        assert_eq!(stored.changed.as_ref().map(Shown::as_str), Some("new incident, triggered"));
+        assert_eq!(console.deliveries[0].changed, stored.changed);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_that_is_read_back_while_its_arrival_waits_counts_once() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let desk = fake::desk(&Fake::default(), dir.path());
+        let summary = desk.store.record(new(Verdict::Rejected, b"x")).await.expect("stored").summary;
+        let waiting = Arrival { summary, observation: None, commit_us: Some(1300) };
+
+        catch_up(&desk).await.expect("caught up");
+        apply(&desk, &mut vec![waiting]).await;
+
+        assert_eq!((push_of(&desk).rejected, push_of(&desk).unproved), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn what_is_read_back_as_it_is_shown_is_not_told_again() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let desk = fake::desk(&Fake::default(), dir.path());
+        desk.store.record(new(Verdict::Rejected, b"x")).await.expect("stored");
+        catch_up(&desk).await.expect("caught up");
+        let (_, mut feed) = desk.hub.subscribe();
+
+        catch_up(&desk).await.expect("caught up");
+
+        while let Ok(change) = feed.try_recv() {
+            assert!(!matches!(*change, Change::Delivery(_)), "{change:?}");
+        }
     }
 
     fn refusal(id: i64, status: u16) -> Arrival {
