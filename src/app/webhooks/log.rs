@@ -34,33 +34,44 @@ impl Log {
         self.lines.partition_point(|line| line.id > id)
     }
 
+    /// Whether there is room for no older line.
+    pub fn is_full(&self) -> bool {
+        self.lines.len() >= LIMIT
+    }
+
     /// Takes over what the board holds: always the newest lines. Says whether older ones were dropped.
     pub(super) fn follow(&mut self, board: &VecDeque<DeliverySummary>) -> bool {
         let newest = board.front().map(|line| line.id);
-        while self.lines.front().is_some_and(|line| Some(line.id) > newest) {
-            self.lines.pop_front();
-        }
-        let hole = match (self.lines.front(), board.back()) {
-            (Some(known), Some(oldest)) => known.id < oldest.id,
+        let is_another = self.newest() > newest;
+        // Single lines may be known of a stretch that is not: what counts is where the board ends.
+        let hole = match (self.oldest(), board.back().map(|line| line.id)) {
+            (Some(known), Some(oldest)) => known < oldest && self.get(oldest).is_none(),
             _ => false,
         };
-        if hole {
+        if is_another || hole {
             self.lines.clear();
         }
         for line in board {
             self.put(line);
         }
-        self.lines.truncate(LIMIT);
-        hole
+        self.cut() || is_another || hole
     }
 
-    /// Takes over a line that has just reached the board, of which this followed all before.
-    pub(super) fn take(&mut self, line: &DeliverySummary, board: &VecDeque<DeliverySummary>) {
-        // One that is too old for the board would stand behind a hole.
-        if board.iter().any(|held| held.id == line.id) {
+    /// Takes over a line that has just been told. Says whether older ones were dropped.
+    pub(super) fn take(&mut self, line: &DeliverySummary, board: &VecDeque<DeliverySummary>) -> bool {
+        let held = board.binary_search_by(|held| line.id.cmp(&held.id)).is_ok();
+        // One that is too old for the board may be missing here, or stand behind a hole; what is known of it is newer.
+        let missing = self.oldest().is_some_and(|oldest| oldest < line.id) && self.get(line.id).is_none();
+        if held || missing {
             self.put(line);
-            self.lines.truncate(LIMIT);
         }
+        self.cut()
+    }
+
+    fn cut(&mut self) -> bool {
+        let too_long = self.lines.len() > LIMIT;
+        self.lines.truncate(LIMIT);
+        too_long
     }
 
     /// Adds an older page, as far as it joins what is known: `before` is what was asked.
@@ -162,6 +173,24 @@ mod tests {
         log.follow(&board([3, 2].into_iter()));
         assert!(log.follow(&board([900, 899].into_iter())));
         assert_eq!(ids(&log), [900, 899]);
+    }
+
+    #[test]
+    fn a_single_line_that_is_known_does_not_hide_the_hole_behind_it() {
+        let mut log = Log::default();
+        log.follow(&board([950, 3, 2].into_iter()));
+        assert!(log.follow(&board((900..=960).rev())));
+        assert_eq!(ids(&log), (900..=960).rev().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_line_that_was_missing_is_put_in_its_place_however_old() {
+        let held = board([900, 899].into_iter());
+        let mut log = Log::default();
+        log.follow(&board([899, 5].into_iter()));
+        log.follow(&held);
+        log.take(&board([7].into_iter())[0], &held);
+        assert_eq!(ids(&log), [900, 899, 7, 5]);
     }
 
     #[test]
