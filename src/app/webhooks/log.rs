@@ -147,6 +147,57 @@ mod tests {
         }
     }
 
+    /// How deliveries come to a console.
+    #[derive(Debug, Clone, Copy)]
+    enum Way {
+        OneByOne,
+        /// In a fresh snapshot.
+        Together,
+        /// The newest before all others, which come in a fresh snapshot.
+        NewestFirst,
+        /// The same, but those come one by one.
+        NewestBefore,
+        /// As a page of older ones.
+        Older,
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn the_log_is_one_stretch_without_holes(
+            steps in prop::collection::vec((
+                prop::sample::select(vec![Way::OneByOne, Way::Together, Way::NewestFirst, Way::NewestBefore, Way::Older]),
+                1..800_i64,
+            ), 1..10),
+        ) {
+            let (mut held, mut log, mut last) = (Board::default(), Log::default(), 0);
+            for (way, lines) in steps {
+                let (first, new) = (last + 1, last + lines);
+                let mut arrive = |id: i64, log: Option<&mut Log>| {
+                    let line = delivery(id, 10, Verdict::Accepted, "incident.triggered");
+                    held.apply(&Change::Delivery(Box::new(line.clone())));
+                    log.map(|log| log.take(&line, &held.deliveries));
+                };
+                if matches!(way, Way::NewestFirst | Way::NewestBefore) {
+                    arrive(new, Some(&mut log));
+                }
+                match way {
+                    Way::OneByOne | Way::NewestBefore => (first..=new).for_each(|id| arrive(id, Some(&mut log))),
+                    Way::Together | Way::NewestFirst => (first..=new).for_each(|id| arrive(id, None)),
+                    Way::Older => {
+                        let before = log.oldest().unwrap_or(DeliveryId(1));
+                        log.append(before, board((1.max(before.0 - lines)..before.0).rev()).make_contiguous());
+                    }
+                }
+                last = if matches!(way, Way::Older) { last } else { new };
+                log.follow(&held.deliveries);
+
+                prop_assert_eq!(log.newest().map_or(0, |id| id.0), last);
+                prop_assert!(ids(&log).windows(2).all(|two| two[0] == two[1] + 1), "{:?}", ids(&log));
+            }
+        }
+    }
+
     #[test]
     fn a_line_that_is_too_old_for_the_board_is_not_put_behind_a_hole() {
         let held = board([900, 899].into_iter());
