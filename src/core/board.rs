@@ -12,7 +12,7 @@ use super::{
     escalation::Policy,
     forward::TargetSummary,
     freshness::{Account, Door, Push, Upkeep},
-    id::{AccountName, IncidentKey, PolicyId, TeamId},
+    id::{AccountName, DeliveryId, IncidentKey, PolicyId, TeamId},
     incident::{Incident, Named, Observation, Source, Status},
     oncall::{OnCall, Person, Schedule},
     service::Services,
@@ -147,6 +147,17 @@ impl Board {
     pub fn unshown_words(&self) -> Option<String> {
         let deliveries = usize::try_from(self.unshown).unwrap_or(usize::MAX);
         (deliveries > 0).then(|| format!("{} taken, not shown yet", count(deliveries, "webhook", "webhooks")))
+    }
+
+    /// The line of a delivery, while it is among the newest.
+    pub fn delivery(&self, id: DeliveryId) -> Option<&DeliverySummary> {
+        let at = self.deliveries.partition_point(|line| line.id > id);
+        self.deliveries.get(at).filter(|line| line.id == id)
+    }
+
+    /// Whether so many newer deliveries are shown that this one has no place among them.
+    pub fn is_too_old(&self, id: DeliveryId) -> bool {
+        self.deliveries.len() >= LOG_LENGTH && self.deliveries.back().is_some_and(|oldest| id < oldest.id)
     }
 
     /// Merges an observation; `None` when it is older than what is known, or a repetition.

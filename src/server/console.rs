@@ -142,12 +142,13 @@ async fn part<Io: AsyncWrite + Unpin>(line: &mut Line<Io>, broken: WireError) ->
     Err(broken)
 }
 
-/// The lines of `first` and of what is ready after it; `None` when the console has fallen behind.
+/// The lines of `first` and of what is ready after it; `None` when the console has fallen behind, or for another reason
+/// needs a fresh snapshot.
 fn batch(first: &News, news: &mut Receiver<Arc<News>>) -> Option<String> {
-    let mut text = first.text().to_owned();
+    let mut text = first.text()?.to_owned();
     while text.len() < BATCH {
         match news.try_recv() {
-            Ok(next) => text.push_str(next.text()),
+            Ok(next) => text.push_str(next.text()?),
             Err(TryRecvError::Lagged(_)) => return None,
             Err(TryRecvError::Empty | TryRecvError::Closed) => break,
         }
@@ -187,7 +188,10 @@ mod tests {
             incident::Status,
         },
         proto::Request,
-        server::fake::{self, Fake, key},
+        server::{
+            fake::{self, Fake, key},
+            hub::Telling,
+        },
     };
     use tokio::io::{DuplexStream, duplex};
 
@@ -257,6 +261,29 @@ mod tests {
 
         assert!(snapshots > 0);
         assert_eq!(mine, desk.hub.look(Board::clone));
+    }
+
+    #[tokio::test]
+    async fn a_console_that_changes_do_not_tell_all_gets_a_fresh_snapshot_and_goes_on_from_there() {
+        let Setup { fake, desk, _dir } = setup();
+        let mut line = attach(&desk, 1 << 16);
+        hello(&mut line).await;
+
+        desk.hub.tell(|board| {
+            let change = board.observe(&fake.put("P1", Status::Triggered, 0));
+            (change.into_iter().collect(), Telling::Snapshot, ())
+        });
+        desk.observe(&fake.put("P2", Status::Triggered, 0)).await;
+
+        let mut mine = None::<Board>;
+        while mine.as_ref().is_none_or(|board| !board.incidents.contains_key(&key("P2"))) {
+            match wire::receive(&mut line).await.expect("message") {
+                FromServer::Snapshot { board } => mine = Some(*board),
+                FromServer::Changed { change } => mine.as_mut().expect("a snapshot first").apply(&change),
+                _ => {}
+            }
+        }
+        assert_eq!(mine, Some(desk.hub.look(Board::clone)));
     }
 
     #[tokio::test]

@@ -27,19 +27,33 @@ pub struct Hub {
     news: broadcast::Sender<Arc<News>>,
 }
 
-/// A change as consoles are told it: put into words once, however many there are.
+/// How consoles learn what is different on the board.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Telling {
+    EachChange,
+    /// The changes alone do not tell all: every console gets a fresh snapshot.
+    Snapshot,
+}
+
+/// What consoles are told: put into words once, however many there are.
 pub struct News {
-    change: Arc<Change>,
+    /// `None`: that they need a fresh snapshot.
+    change: Option<Arc<Change>>,
     text: OnceLock<String>,
 }
 
 impl News {
-    /// The message, as a line. Empty for what cannot be told.
-    pub fn text(&self) -> &str {
-        self.text.get_or_init(|| {
-            let message = FromServer::Changed { change: Change::clone(&self.change) };
+    fn new(change: Option<Arc<Change>>) -> Arc<Self> {
+        Arc::new(Self { change, text: OnceLock::new() })
+    }
+
+    /// The message, as a line. Empty for what cannot be told; `None` where only a fresh snapshot tells it.
+    pub fn text(&self) -> Option<&str> {
+        let change = self.change.as_ref()?;
+        Some(self.text.get_or_init(|| {
+            let message = FromServer::Changed { change: Change::clone(change) };
             wire::text(&message).unwrap_or_default()
-        })
+        }))
     }
 }
 
@@ -74,13 +88,26 @@ impl Hub {
 
     /// Changes the board by `make` and tells every console what it returned as changed.
     pub fn change<T>(&self, make: impl FnOnce(&mut Board) -> (Vec<Change>, T)) -> T {
+        self.tell(|board| {
+            let (changes, result) = make(board);
+            (changes, Telling::EachChange, result)
+        })
+    }
+
+    /// The same, where `make` also says how consoles are told.
+    pub fn tell<T>(&self, make: impl FnOnce(&mut Board) -> (Vec<Change>, Telling, T)) -> T {
         let mut board = self.lock();
-        let (changes, result) = make(&mut board);
+        let (changes, telling, result) = make(&mut board);
+        // Sent under the lock, so that a snapshot and the feed never miss or repeat a change.
         for change in changes {
-            // Sent under the lock, so that a snapshot and the feed never miss or repeat a change.
             let change = Arc::new(change);
             let _ = self.feed.send(Arc::clone(&change));
-            let _ = self.news.send(Arc::new(News { change, text: OnceLock::new() }));
+            if telling == Telling::EachChange {
+                let _ = self.news.send(News::new(Some(change)));
+            }
+        }
+        if telling == Telling::Snapshot {
+            let _ = self.news.send(News::new(None));
         }
         result
     }

@@ -13,10 +13,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::desk::Desk;
+use super::{desk::Desk, hub::Telling};
 use crate::{
     core::{
-        board::{Board, Change},
+        board::{Board, Change, LOG_LENGTH},
         delivery::{DeliverySummary, NOTHING, Verdict},
         forward::happening::{Before, Seen},
         freshness::Push,
@@ -114,8 +114,11 @@ impl Done {
     fn take(&mut self, desk: &Desk, board: &mut Board, Arrival { mut summary, observation, commit_us }: Arrival) {
         // Those of an account that left the board meanwhile wait in the store until it is configured again.
         let known = summary.account.as_ref().is_some_and(|name| board.accounts.contains_key(name));
+        // What was read back from the store while it waited here is on the board already.
+        let (told, waited) = board.delivery(summary.id).map(noted).unwrap_or_default();
+        summary.latency_us = waited.or(summary.latency_us);
         if known && summary.verdict == Verdict::Accepted {
-            let told = self.merge(desk, board, &summary, observation.as_ref());
+            let told = told.unwrap_or_else(|| self.merge(desk, board, &summary, observation.as_ref()));
             summary.changed = Some(told.clone());
             self.applied.push(Applied { id: summary.id, changed: Some(told), commit_us });
         } else {
@@ -187,9 +190,12 @@ pub(super) fn merge(board: &mut Board, told: Option<&Observation>) -> (Option<Ch
     }
 }
 
-/// Notes a delivery on the push side of its account, which it names.
+/// Notes a delivery on the push side of its account, which it names. What the board shows, or showed, is noted.
 fn note_push(board: &mut Board, summary: &DeliverySummary) -> Option<AccountName> {
     let account = summary.account.as_ref()?;
+    if board.delivery(summary.id).is_some() || board.is_too_old(summary.id) {
+        return None;
+    }
     tell_push(&mut board.accounts.get_mut(account)?.account.push, summary);
     Some(account.clone())
 }
@@ -201,7 +207,8 @@ fn push_now(board: &Board, account: AccountName) -> Option<Change> {
 
 /// Applies everything that is committed and not applied yet.
 pub async fn catch_up(desk: &Desk) -> Result<(), StoreError> {
-    let waiting = desk.store.read(|reader| Ok((reader.unapplied()?, reader.recent(None, 500)?))).await?;
+    let page = u32::try_from(LOG_LENGTH).unwrap_or(u32::MAX);
+    let waiting = desk.store.read(move |reader| Ok((reader.unapplied()?, reader.recent(None, page)?))).await?;
     let (unapplied, newest) = waiting;
     let mut seen: Vec<(DeliverySummary, Option<Observation>)> = vec![];
     for Unapplied { summary, account, body } in unapplied {
@@ -213,24 +220,27 @@ pub async fn catch_up(desk: &Desk) -> Result<(), StoreError> {
     }
     crash::passing(Point::BeforeApply);
     let _order = desk.order.lock().await;
-    let (done, applied) = desk.hub.change(|board| {
+    let (done, applied) = desk.hub.tell(|board| {
+        let telling = if leaves_a_hole(board, &newest, &seen) { Telling::Snapshot } else { Telling::EachChange };
         let (mut done, mut applied) = (Done::default(), BTreeMap::new());
         for (line, told) in &seen {
-            applied.insert(line.id, done.merge(desk, board, line, told.as_ref()));
+            // What was noted of a line since the store was read is on the board already.
+            let words = board.delivery(line.id).and_then(|shown| shown.changed.clone());
+            applied.insert(line.id, words.unwrap_or_else(|| done.merge(desk, board, line, told.as_ref())));
         }
-        // What was noted of a line since the store was read is on the board already.
-        let shown: BTreeMap<_, _> = board.deliveries.iter().map(|line| (line.id, noted(line))).collect();
         for mut summary in newest {
-            let (told, waited) = shown.get(&summary.id).cloned().unwrap_or_default();
+            let (told, waited) = board.delivery(summary.id).map(noted).unwrap_or_default();
             summary.changed = told.or_else(|| applied.get(&summary.id).cloned()).or(summary.changed);
             summary.latency_us = waited.or(summary.latency_us);
-            done.show(board, summary);
+            if board.delivery(summary.id) != Some(&summary) {
+                done.show(board, summary);
+            }
         }
         last_push(board);
         let accounts = board.accounts.values().map(|known| Change::Account(Box::new(known.account.clone())));
         done.changes.extend(accounts);
         crash::passing(Point::BeforePublish);
-        (std::mem::take(&mut done.changes), (done, applied))
+        (std::mem::take(&mut done.changes), telling, (done, applied))
     });
     crash::passing(Point::AfterPublish);
     desk.looks.ask(done.doubted);
@@ -242,6 +252,19 @@ pub async fn catch_up(desk: &Desk) -> Result<(), StoreError> {
     crash::passing(Point::AfterMark);
     desk.forwarder.written(done.events, saved.as_ref().map(drop));
     saved
+}
+
+/// Whether there may be lines between those that are shown and the page of the newest: a console that is told of the
+/// newest alone would take these for all. `applied` were waiting.
+fn leaves_a_hole(
+    board: &Board,
+    newest: &[DeliverySummary],
+    applied: &[(DeliverySummary, Option<Observation>)],
+) -> bool {
+    let Some(oldest) = newest.last().filter(|_| newest.len() >= LOG_LENGTH) else { return false };
+    let is_newer_than_some = |id: DeliveryId| board.deliveries.back().is_some_and(|shown| shown.id < id);
+    let unshown = |line: &DeliverySummary| is_newer_than_some(line.id) && board.delivery(line.id).is_none();
+    unshown(oldest) || applied.iter().any(|(line, _)| line.id < oldest.id && unshown(line))
 }
 
 /// What is known of a line only after it was committed.
@@ -278,244 +301,4 @@ pub fn last_push(board: &mut Board) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        core::{
-            delivery::{Direction, Timings},
-            id::DeliveryId,
-            incident::{Stamp, Status},
-        },
-        server::fake::{self, Fake, key},
-        store::NewDelivery,
-    };
-    use jiff::{SignedDuration, Timestamp};
-
-    fn arrival(id: i64, seen: Observation) -> Arrival {
-        let summary = DeliverySummary {
-            id: DeliveryId(id),
-            at: Timestamp::now(),
-            direction: Direction::Incoming,
-            account: Some(fake::account_name()),
-            verdict: Verdict::Accepted,
-            reason: "signed".into(),
-            status: 202,
-            event_id: None,
-            event_type: None,
-            incident: Some(seen.key.clone()),
-            subject: None,
-            latency_us: Some(1),
-            size: 1,
-            proof: None,
-            altered: false,
-            changed: None,
-            target: None,
-        };
-        Arrival { summary, observation: Some(seen), commit_us: Some(1300) }
-    }
-
-    /// The incident as a webhook tells of it, some milliseconds into the second of REST's answer.
-    fn pushed(rest: &Observation, status: Status, milliseconds: i64) -> Observation {
-        let second = Timestamp::from_second(rest.stamp.at.as_second()).expect("second");
-        let at = second.checked_add(SignedDuration::from_millis(milliseconds)).expect("small");
-        let mut seen = Observation { stamp: Stamp::push(at), extra: None, ..rest.clone() };
-        seen.state.status = status;
-        seen
-    }
-
-    #[tokio::test]
-    async fn a_change_within_the_second_of_a_rest_answer_is_asked_for_at_once() {
-        let dir = tempfile::tempdir().expect("tempdir");
-        let fake = Fake::default();
-        let desk = fake::desk(&fake, dir.path());
-        let acknowledged = fake.put("P1", Status::Acknowledged, 0);
-        desk.observe(&acknowledged).await;
-        let (_, mut feed) = desk.hub.subscribe();
-        fake.put_again("P1", Status::Resolved);
-        tokio::spawn(super::super::look::run(Arc::clone(&desk), CancellationToken::new()));
-
-        apply(&desk, &mut vec![arrival(1, pushed(&acknowledged, Status::Resolved, 800))]).await;
-
-        loop {
-            if let Change::Incident(incident) = &*feed.recv().await.expect("change") {
-                assert_eq!(incident.state.status, Status::Resolved);
-                return;
-            }
-        }
-    }
-
-    #[tokio::test]
-    async fn what_nobody_signed_is_asked_about_at_once() {
-        let dir = tempfile::tempdir().expect("tempdir");
-        let fake = Fake::default();
-        let desk = fake::desk(&fake, dir.path());
-        let real = fake.put("P1", Status::Acknowledged, 0);
-        let received = real.stamp.asked.checked_sub(SignedDuration::from_millis(1)).expect("small");
-        let lie = pushed(&real, Status::Resolved, 3_600_000).unsigned(received);
-        let (_, mut feed) = desk.hub.subscribe();
-        tokio::spawn(super::super::look::run(Arc::clone(&desk), CancellationToken::new()));
-
-        apply(&desk, &mut vec![arrival(1, lie)]).await;
-
-        let mut shown = vec![];
-        while shown.last() != Some(&(Status::Acknowledged, false)) {
-            let change = tokio::time::timeout(Duration::from_secs(10), feed.recv()).await.expect("asked at once");
-            if let Change::Incident(incident) = &*change.expect("change") {
-                shown.push((incident.state.status, incident.is_unconfirmed()));
-            }
-        }
-        assert_eq!(shown, [(Status::Resolved, true), (Status::Acknowledged, false)]);
-    }
-
-    #[tokio::test]
-    async fn a_delivery_shows_in_the_log_on_the_incident_and_in_the_age_of_push() {
-        let dir = tempfile::tempdir().expect("tempdir");
-        let desk = fake::desk(&Fake::default(), dir.path());
-        let seen = pushed(&Fake::default().put("P1", Status::Triggered, 0), Status::Triggered, 1);
-
-        apply(&desk, &mut vec![arrival(7, seen)]).await;
-
-        desk.hub.look(|board| {
-            assert_eq!(board.deliveries[0].id, DeliveryId(7));
-            assert!(board.incidents.contains_key(&key("P1")));
-            assert!(board.accounts[&fake::account_name()].account.push.last_delivery.is_some());
-        });
-        let kept = desk.store.read(crate::store::Reader::incidents).await.expect("incidents");
-        assert_eq!(kept.len(), 1);
-    }
-
-    #[tokio::test]
-    async fn deliveries_applied_together_tell_the_push_side_once_and_a_console_knows_what_the_server_knows() {
-        let dir = tempfile::tempdir().expect("tempdir");
-        let desk = fake::desk(&Fake::default(), dir.path());
-        let seen = pushed(&Fake::default().put("P1", Status::Triggered, 0), Status::Triggered, 1);
-        let (mut console, mut feed) = desk.hub.subscribe();
-
-        apply(&desk, &mut vec![arrival(1, seen.clone()), refusal(2, 401), arrival(3, seen), refusal(4, 401)]).await;
-
-        let mut told = 0;
-        while let Ok(change) = feed.try_recv() {
-            told += usize::from(matches!(*change, Change::Push { .. }));
-            console.apply(&change);
-        }
-        assert_eq!(told, 1);
-        desk.hub.look(|board| assert_eq!(console, *board));
-        assert_eq!(push_of(&desk).rejected, 1);
-    }
-
-    #[tokio::test]
-    async fn a_delivery_says_in_the_log_what_it_changed() {
-        let dir = tempfile::tempdir().expect("tempdir");
-        let fake = Fake::default();
-        let desk = fake::desk(&fake, dir.path());
-        let rest = fake.put("P1", Status::Triggered, 0);
-        let triggered = pushed(&rest, Status::Triggered, 100);
-        let acknowledged = pushed(&rest, Status::Acknowledged, 5000);
-        let mut ping = arrival(4, triggered.clone());
-        ping.observation = None;
-        let order = [arrival(1, triggered.clone()), arrival(2, acknowledged), arrival(3, triggered), ping];
-
-        apply(&desk, &mut order.into()).await;
-
-        let said: Vec<_> = desk.hub.look(|board| board.deliveries.iter().rev().map(|d| d.changed.clone()).collect());
-        let said: Vec<_> = said.iter().flatten().map(Shown::as_str).collect();
-        assert_eq!(
-            said,
-            [
-                "new incident, triggered",
-                "triggered -> acknowledged",
-                "nothing: a newer state was known",
-                "nothing: it does not tell how an incident stands"
-            ]
-        );
-    }
-
-    #[tokio::test]
-    async fn what_a_line_says_is_not_forgotten_when_the_log_is_read_again_before_that_is_stored() {
-        let dir = tempfile::tempdir().expect("tempdir");
-        let fake = Fake::default();
-        let desk = fake::desk(&fake, dir.path());
-        let seen = pushed(&fake.put("P1", Status::Triggered, 0), Status::Triggered, 1);
-        let new = NewDelivery {
-            at: Timestamp::now(),
-            account: Some(fake::account_name()),
-            proof: None,
-            timings: Timings::default(),
-            verdict: Verdict::Rejected,
-            reason: "wrong signature".into(),
-            status: 401,
-            decoded: None,
-            peer: "peer".into(),
-            headers: vec![],
-            body: b"x".to_vec(),
-        };
-        let stored = desk.store.record(new).await.expect("stored").summary;
-        assert_eq!(stored.latency_us, None, "not noted yet");
-        let shown = DeliverySummary { id: stored.id, ..arrival(1, seen).summary };
-        desk.hub.publish(Change::Delivery(Box::new(shown.clone())));
-
-        catch_up(&desk).await.expect("caught up");
-
-        desk.hub.look(|board| assert_eq!(board.deliveries[0].latency_us, shown.latency_us));
-    }
-
-    fn refusal(id: i64, status: u16) -> Arrival {
-        let seen = Fake::default().put("P1", Status::Triggered, 0);
-        let mut refused = Arrival { observation: None, ..arrival(id, seen) };
-        refused.summary.verdict = Verdict::Rejected;
-        refused.summary.status = status;
-        refused
-    }
-
-    fn push_of(desk: &Desk) -> Push {
-        desk.hub.look(|board| board.accounts[&fake::account_name()].account.push.clone())
-    }
-
-    #[tokio::test]
-    async fn the_first_refusal_at_the_right_path_says_wrong_secret_until_a_genuine_delivery_comes() {
-        let dir = tempfile::tempdir().expect("tempdir");
-        let desk = fake::desk(&Fake::default(), dir.path());
-        apply(&desk, &mut vec![refusal(1, 404)]).await;
-        assert!(!push_of(&desk).has_wrong_secret(), "a stranger tried a path");
-
-        apply(&desk, &mut vec![refusal(2, 401)]).await;
-        assert!(push_of(&desk).has_wrong_secret());
-        let seen = pushed(&Fake::default().put("P1", Status::Triggered, 0), Status::Triggered, 1);
-        apply(&desk, &mut vec![arrival(3, seen)]).await;
-
-        assert_eq!((push_of(&desk).has_wrong_secret(), push_of(&desk).rejected), (false, 0));
-    }
-
-    #[tokio::test]
-    async fn what_was_refused_since_the_last_genuine_delivery_is_known_after_a_restart_too() {
-        let dir = tempfile::tempdir().expect("tempdir");
-        let desk = fake::desk(&Fake::default(), dir.path());
-        let seen = pushed(&Fake::default().put("P1", Status::Triggered, 0), Status::Triggered, 1);
-        apply(&desk, &mut vec![refusal(1, 401), arrival(2, seen), refusal(3, 401), refusal(4, 404)]).await;
-        let before = push_of(&desk);
-
-        desk.hub.change(|board| {
-            board.accounts.get_mut(&fake::account_name()).expect("account").account.push = Push::default();
-            last_push(board);
-            (vec![], ())
-        });
-
-        assert_eq!((before.rejected, before.unproved), (2, 1));
-        assert_eq!(push_of(&desk), before);
-    }
-
-    #[tokio::test]
-    async fn three_refusals_in_a_row_have_the_subscription_looked_at() {
-        let dir = tempfile::tempdir().expect("tempdir");
-        let desk = fake::desk(&Fake::default(), dir.path());
-        desk.hub.account(&fake::account_name(), |account| account.push.subscribed = Subscribed::Active);
-        let account = desk.accounts.get(&fake::account_name()).expect("known");
-        let doubt = &account.doubt;
-
-        apply(&desk, &mut vec![refusal(1, 401), refusal(2, 401)]).await;
-        assert!(tokio::time::timeout(Duration::ZERO, doubt.notified()).await.is_err());
-        apply(&desk, &mut vec![refusal(3, 401)]).await;
-
-        tokio::time::timeout(Duration::from_secs(5), doubt.notified()).await.expect("looked at");
-    }
-}
+mod tests;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::{State, log::Log};
 use crate::{
     app::{Effect, Model, wait::Wait},
     core::{
@@ -22,8 +23,10 @@ use crate::{
 
 /// Found deliveries asked for at a time.
 const PAGE: u32 = 200;
-/// Found deliveries kept; the oldest are dropped, and the search ends there.
+/// Found deliveries kept; older ones are dropped, and the search ends there.
 const KEPT: usize = 5000;
+/// Older than any line.
+const NONE: DeliveryId = DeliveryId(0);
 /// The shortest time between two questions about what came in.
 const PAUSE: SignedDuration = SignedDuration::from_secs(2);
 
@@ -40,10 +43,22 @@ pub struct Hunt {
     pub reach: Reach,
     /// From where the search goes on; `None`: from the newest.
     pub next: Option<DeliveryId>,
-    /// The newest line that the server was asked about, and when.
+    /// The newest line up to which all is judged that only the server can judge, and when it was asked last.
     asked: Option<(DeliveryId, Timestamp)>,
-    /// The open question about what came in since.
-    news: Option<Wait>,
+    news: News,
+}
+
+/// What becomes of lines that came in since the server was asked.
+#[derive(Debug, Clone, Copy, Default)]
+enum News {
+    #[default]
+    Nothing,
+    /// The server did not judge them; it is asked again after a while.
+    Refused(Wait),
+    /// The server judges those up to `newest`.
+    Asked { wait: Wait, newest: DeliveryId },
+    /// It found so many that there are more to come, older than `before`.
+    Part { before: DeliveryId, newest: DeliveryId },
 }
 
 /// How far back the server has searched.
@@ -57,6 +72,8 @@ pub enum Reach {
     Part,
     /// To the beginning of the log.
     Whole,
+    /// So many were found that older ones are not kept.
+    Full,
     Failed(Shown),
 }
 
@@ -95,6 +112,11 @@ impl Hunt {
         }
     }
 
+    /// Whether lines came in that the server would not judge.
+    pub fn lacks_news(&self) -> bool {
+        matches!(self.news, News::Refused(_))
+    }
+
     pub(super) fn found(&self, id: DeliveryId) -> Option<&DeliverySummary> {
         self.found.get(&id)
     }
@@ -122,12 +144,42 @@ impl Hunt {
         self.found.extend(lines.iter().map(|line| (line.id, line.clone())));
         while self.found.len() > KEPT {
             self.found.pop_first();
+            self.reach = Reach::Full;
         }
+    }
+
+    /// Takes in what the server found among the lines up to `newest`; from `next` on it did not look yet.
+    fn judged(&mut self, lines: &[DeliverySummary], next: Option<DeliveryId>, newest: DeliveryId) {
+        self.take(lines);
+        let Some((asked, at)) = self.asked else { return };
+        self.news = match next.filter(|next| *next > asked) {
+            Some(before) => News::Part { before, newest },
+            None => News::Nothing,
+        };
+        if matches!(self.news, News::Nothing) {
+            self.asked = Some((newest, at));
+        }
+    }
+
+    /// Whether lines may have come and gone between those the server was asked about and those that are loaded; or it is
+    /// another log.
+    fn is_cut_off(&self, log: &Log) -> bool {
+        let Some((asked, _)) = self.asked else { return false };
+        let newest = log.newest().unwrap_or(NONE);
+        newest < asked || log.oldest().is_some_and(|oldest| asked < oldest)
+    }
+
+    /// Forgets what was found.
+    fn start_over(&mut self) {
+        let Self { text, wanted, wrong, .. } = std::mem::take(self);
+        *self = Self { text, wanted, wrong, ..Self::default() };
     }
 
     /// The link broke: what was asked will not be answered.
     pub(super) fn detached(&mut self) {
-        self.news = None;
+        if matches!(self.news, News::Asked { .. }) {
+            self.news = News::Nothing;
+        }
         if matches!(self.reach, Reach::Asked(_)) {
             self.reach = Reach::Failed(Shown::line("the link to the server broke"));
         }
@@ -136,23 +188,33 @@ impl Hunt {
 
 /// Asks the server to search, or to search further back; nothing while that is being done or is done.
 pub(super) fn further(model: &mut Model) -> Vec<Effect> {
-    let hunt = &model.webhooks.hunt;
-    let waiting = match &hunt.reach {
+    let waiting = match &model.webhooks.hunt.reach {
         Reach::Asked(wait) => !wait.overdue(model.now),
-        Reach::Whole => true,
+        Reach::Whole | Reach::Full => true,
         Reach::Nowhere | Reach::Part | Reach::Failed(_) => false,
     };
-    if waiting || hunt.is_empty() {
+    if waiting { vec![] } else { search(model, Wait::ask_aloud) }
+}
+
+/// Where what was found does not join what is loaded any more, the search begins again.
+pub(super) fn rejoin(model: &mut Model) -> Vec<Effect> {
+    let webhooks = &mut model.webhooks;
+    if !webhooks.hunt.is_cut_off(&webhooks.log) {
         return vec![];
     }
-    let before = hunt.next;
-    let Some(request) = request(model, before) else { return vec![] };
-    let newest = model.webhooks.log.newest();
-    let Some((wait, effect)) = Wait::ask_aloud(model, request) else { return vec![] };
+    webhooks.hunt.start_over();
+    search(model, Wait::ask)
+}
+
+fn search(model: &mut Model, ask: fn(&mut Model, Request) -> Option<(Wait, Effect)>) -> Vec<Effect> {
+    let before = model.webhooks.hunt.next;
+    let Some(request) = request(model, before).filter(|_| !model.webhooks.hunt.is_empty()) else { return vec![] };
+    let Some((wait, effect)) = ask(model, request) else { return vec![] };
+    let newest = model.webhooks.log.newest().unwrap_or(NONE);
     let (hunt, now) = (&mut model.webhooks.hunt, model.now);
     hunt.reach = Reach::Asked(wait);
     if before.is_none() {
-        hunt.asked = newest.map(|id| (id, now));
+        hunt.asked = Some((newest, now));
     }
     vec![effect]
 }
@@ -160,22 +222,29 @@ pub(super) fn further(model: &mut Model) -> Vec<Effect> {
 /// Asks about lines that came in since the server was asked, and that only it can judge.
 pub(super) fn news(model: &mut Model) -> Vec<Effect> {
     let hunt = &model.webhooks.hunt;
-    let Some((asked, at)) = hunt.asked else { return vec![] };
-    let waiting = hunt.news.is_some_and(|wait| !wait.overdue(model.now));
-    if waiting || model.now.duration_since(at).abs() < PAUSE || hunt.is_empty() {
-        return vec![];
-    }
-    let mut new = model.webhooks.log.lines().iter().take_while(|line| line.id > asked);
-    if !new.any(|line| hunt.judge(line, super::number(model, line)) == Truth::Perhaps) {
-        return vec![];
-    }
-    let Some(request) = request(model, None) else { return vec![] };
-    let newest = model.webhooks.log.newest();
+    let Some((asked, at)) = hunt.asked.filter(|_| !hunt.is_empty()) else { return vec![] };
+    let (before, newest) = match hunt.news {
+        News::Part { before, newest } => (Some(before), newest),
+        News::Asked { wait, .. } | News::Refused(wait) if !wait.overdue(model.now) => return vec![],
+        News::Asked { .. } | News::Refused(_) | News::Nothing => match unjudged(model, asked) {
+            Some(newest) if model.now.duration_since(at).abs() >= PAUSE => (None, newest),
+            _ => return vec![],
+        },
+    };
+    let Some(request) = request(model, before) else { return vec![] };
     let Some((wait, effect)) = Wait::ask(model, request) else { return vec![] };
     let (hunt, now) = (&mut model.webhooks.hunt, model.now);
-    hunt.news = Some(wait);
-    hunt.asked = newest.map(|id| (id, now));
+    hunt.news = News::Asked { wait, newest };
+    hunt.asked = Some((asked, now));
     vec![effect]
+}
+
+/// The newest line, if only the server can judge some that came in after `asked`.
+fn unjudged(model: &Model, asked: DeliveryId) -> Option<DeliveryId> {
+    let State { hunt, log, .. } = &model.webhooks;
+    let mut new = log.lines().iter().take_while(|line| line.id > asked);
+    let any = new.any(|line| hunt.judge(line, super::number(model, line)) == Truth::Perhaps);
+    log.newest().filter(|_| any)
 }
 
 /// The query as the server gets it: with moments in place of times ago, as they are told here.
@@ -191,9 +260,12 @@ pub(crate) fn clock(model: &Model) -> Clock<'_> {
 
 /// An answer; `false`: not one that is waited for here.
 pub(super) fn answered(hunt: &mut Hunt, id: RequestId, answer: &Result<Answer, String>) -> bool {
-    if hunt.news.take_if(|wait| wait.is(id)).is_some() {
-        if let Ok(Answer::Found { deliveries, .. }) = answer {
-            hunt.take(deliveries);
+    if let News::Asked { wait, newest } = hunt.news
+        && wait.is(id)
+    {
+        match answer {
+            Ok(Answer::Found { deliveries, next }) => hunt.judged(deliveries, *next, newest),
+            _ => hunt.news = News::Refused(wait),
         }
         return true;
     }
@@ -201,13 +273,13 @@ pub(super) fn answered(hunt: &mut Hunt, id: RequestId, answer: &Result<Answer, S
         return false;
     }
     hunt.reach = match answer {
-        Ok(Answer::Found { deliveries, next }) => {
-            hunt.take(deliveries);
-            hunt.next = next.or(hunt.next);
-            let full = hunt.found.len() >= KEPT;
-            if next.is_none() || full { Reach::Whole } else { Reach::Part }
-        }
+        Ok(Answer::Found { next: None, .. }) => Reach::Whole,
+        Ok(Answer::Found { .. }) => Reach::Part,
         other => Reach::Failed(super::why(other)),
     };
+    if let Ok(Answer::Found { deliveries, next }) = answer {
+        hunt.next = next.or(hunt.next);
+        hunt.take(deliveries);
+    }
     true
 }

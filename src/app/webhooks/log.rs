@@ -34,33 +34,44 @@ impl Log {
         self.lines.partition_point(|line| line.id > id)
     }
 
+    /// Whether there is room for no older line.
+    pub fn is_full(&self) -> bool {
+        self.lines.len() >= LIMIT
+    }
+
     /// Takes over what the board holds: always the newest lines. Says whether older ones were dropped.
     pub(super) fn follow(&mut self, board: &VecDeque<DeliverySummary>) -> bool {
         let newest = board.front().map(|line| line.id);
-        while self.lines.front().is_some_and(|line| Some(line.id) > newest) {
-            self.lines.pop_front();
-        }
-        let hole = match (self.lines.front(), board.back()) {
-            (Some(known), Some(oldest)) => known.id < oldest.id,
+        let is_another = self.newest() > newest;
+        // Single lines may be known of a stretch that is not: what counts is where the board ends.
+        let hole = match (self.oldest(), board.back().map(|line| line.id)) {
+            (Some(known), Some(oldest)) => known < oldest && self.get(oldest).is_none(),
             _ => false,
         };
-        if hole {
+        if is_another || hole {
             self.lines.clear();
         }
         for line in board {
             self.put(line);
         }
-        self.lines.truncate(LIMIT);
-        hole
+        self.cut() || is_another || hole
     }
 
-    /// Takes over a line that has just reached the board, of which this followed all before.
-    pub(super) fn take(&mut self, line: &DeliverySummary, board: &VecDeque<DeliverySummary>) {
-        // One that is too old for the board would stand behind a hole.
-        if board.iter().any(|held| held.id == line.id) {
+    /// Takes over a line that has just been told. Says whether older ones were dropped.
+    pub(super) fn take(&mut self, line: &DeliverySummary, board: &VecDeque<DeliverySummary>) -> bool {
+        let held = board.binary_search_by(|held| line.id.cmp(&held.id)).is_ok();
+        // One that is too old for the board may be missing here, or stand behind a hole; what is known of it is newer.
+        let missing = self.oldest().is_some_and(|oldest| oldest < line.id) && self.get(line.id).is_none();
+        if held || missing {
             self.put(line);
-            self.lines.truncate(LIMIT);
         }
+        self.cut()
+    }
+
+    fn cut(&mut self) -> bool {
+        let too_long = self.lines.len() > LIMIT;
+        self.lines.truncate(LIMIT);
+        too_long
     }
 
     /// Adds an older page, as far as it joins what is known: `before` is what was asked.
@@ -136,6 +147,57 @@ mod tests {
         }
     }
 
+    /// How deliveries come to a console.
+    #[derive(Debug, Clone, Copy)]
+    enum Way {
+        OneByOne,
+        /// In a fresh snapshot.
+        Together,
+        /// The newest before all others, which come in a fresh snapshot.
+        NewestFirst,
+        /// The same, but those come one by one.
+        NewestBefore,
+        /// As a page of older ones.
+        Older,
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn the_log_is_one_stretch_without_holes(
+            steps in prop::collection::vec((
+                prop::sample::select(vec![Way::OneByOne, Way::Together, Way::NewestFirst, Way::NewestBefore, Way::Older]),
+                1..800_i64,
+            ), 1..10),
+        ) {
+            let (mut held, mut log, mut last) = (Board::default(), Log::default(), 0);
+            for (way, lines) in steps {
+                let (first, new) = (last + 1, last + lines);
+                let mut arrive = |id: i64, log: Option<&mut Log>| {
+                    let line = delivery(id, 10, Verdict::Accepted, "incident.triggered");
+                    held.apply(&Change::Delivery(Box::new(line.clone())));
+                    log.map(|log| log.take(&line, &held.deliveries));
+                };
+                if matches!(way, Way::NewestFirst | Way::NewestBefore) {
+                    arrive(new, Some(&mut log));
+                }
+                match way {
+                    Way::OneByOne | Way::NewestBefore => (first..=new).for_each(|id| arrive(id, Some(&mut log))),
+                    Way::Together | Way::NewestFirst => (first..=new).for_each(|id| arrive(id, None)),
+                    Way::Older => {
+                        let before = log.oldest().unwrap_or(DeliveryId(1));
+                        log.append(before, board((1.max(before.0 - lines)..before.0).rev()).make_contiguous());
+                    }
+                }
+                last = if matches!(way, Way::Older) { last } else { new };
+                log.follow(&held.deliveries);
+
+                prop_assert_eq!(log.newest().map_or(0, |id| id.0), last);
+                prop_assert!(ids(&log).windows(2).all(|two| two[0] == two[1] + 1), "{:?}", ids(&log));
+            }
+        }
+    }
+
     #[test]
     fn a_line_that_is_too_old_for_the_board_is_not_put_behind_a_hole() {
         let held = board([900, 899].into_iter());
@@ -162,6 +224,24 @@ mod tests {
         log.follow(&board([3, 2].into_iter()));
         assert!(log.follow(&board([900, 899].into_iter())));
         assert_eq!(ids(&log), [900, 899]);
+    }
+
+    #[test]
+    fn a_single_line_that_is_known_does_not_hide_the_hole_behind_it() {
+        let mut log = Log::default();
+        log.follow(&board([950, 3, 2].into_iter()));
+        assert!(log.follow(&board((900..=960).rev())));
+        assert_eq!(ids(&log), (900..=960).rev().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_line_that_was_missing_is_put_in_its_place_however_old() {
+        let held = board([900, 899].into_iter());
+        let mut log = Log::default();
+        log.follow(&board([899, 5].into_iter()));
+        log.follow(&held);
+        log.take(&board([7].into_iter())[0], &held);
+        assert_eq!(ids(&log), [900, 899, 7, 5]);
     }
 
     #[test]

@@ -275,14 +275,17 @@ pub(super) fn settle(model: &mut Model) -> Vec<Effect> {
 
 /// After a single change, of which there may be thousands a second: the log takes one line, not all that the board holds.
 pub(super) fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
-    if let Change::Delivery(line) = change {
-        model.webhooks.log.take(line, &model.board.deliveries);
+    if let Change::Delivery(line) = change
+        && model.webhooks.log.take(line, &model.board.deliveries)
+    {
+        model.webhooks.older = Older::Perhaps;
     }
     find_place(model)
 }
 
 fn find_place(model: &mut Model) -> Vec<Effect> {
     read_query(model);
+    let mut effects = hunt::rejoin(model);
     let (rows, height) = (ids(model), height(model));
     let state = &mut model.webhooks;
     let held = state.cursor.selected().is_some();
@@ -295,7 +298,8 @@ fn find_place(model: &mut Model) -> Vec<Effect> {
     }
     opened::refresh(model);
     opened::scroll(model, None);
-    hunt::news(model)
+    effects.extend(hunt::news(model));
+    effects
 }
 
 fn read_query(model: &mut Model) {
@@ -329,6 +333,7 @@ fn ask_older(model: &mut Model) -> Vec<Effect> {
     let waiting = match &model.webhooks.older {
         Older::Asked { wait, .. } => !wait.overdue(model.now),
         Older::None { .. } => true,
+        Older::Perhaps | Older::Failed(_) if model.webhooks.log.is_full() => true,
         Older::Perhaps | Older::Failed(_) => false,
     };
     let Some(before) = model.webhooks.log.oldest().filter(|_| !waiting) else { return vec![] };

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     app::{
-        Event, View,
+        Event, Role, View,
         fixtures::{answer, attached, board, change, delivery, key, model, press, requests, type_text},
         update,
     },
@@ -234,6 +234,129 @@ fn what_only_the_server_can_judge_shows_once_it_has() {
     assert_eq!(update(&mut model, Event::Ticked(later)), vec![], "asked once");
     answer(&mut model, &effects, Ok(found([7, 5].into_iter(), None)));
     assert_eq!(shown(&model), [7, 5]);
+}
+
+/// Attached again, to a server whose newest deliveries are `ids`.
+fn attaches_again(model: &mut Model, ids: impl Iterator<Item = i64>) -> Vec<Effect> {
+    update(model, Event::Detached { reason: "gone".into() });
+    let mut board = board();
+    board.deliveries = ids.map(|id| delivery(id, 1, Verdict::Accepted, "incident.triggered")).collect();
+    update(model, Event::Attached { board: Box::new(board), access: model.access.clone(), role: Role::Attached })
+}
+
+#[test]
+fn after_an_absence_a_search_begins_again_and_shows_nothing_across_the_hole() {
+    let mut model = webhooks();
+    let effects = look_for(&mut model, "verdict:accepted");
+    answer(&mut model, &effects, Ok(found([-4].into_iter(), None)));
+    assert_eq!(model.webhooks.hunt.reach, Reach::Whole);
+
+    let effects = attaches_again(&mut model, (9_501..=10_000).rev());
+
+    assert_eq!(asked(&effects), [("verdict:accepted".into(), None)]);
+    assert_eq!(shown(&model), (9_501..=10_000).rev().collect::<Vec<_>>());
+    assert!(matches!(model.webhooks.hunt.reach, Reach::Asked(_)));
+    let deliveries = [9_501, 7_000, -4].map(|id| delivery(id, 9999, Verdict::Accepted, "")).to_vec();
+    answer(&mut model, &effects, Ok(Answer::Found { deliveries, next: None }));
+    assert_eq!(shown(&model)[499..], [9_501, 7_000, -4]);
+}
+
+#[test]
+fn a_search_begins_again_once_lines_are_gone_that_came_in_after_it() {
+    let mut model = webhooks();
+    let effects = look_for(&mut model, "verdict:rejected");
+    answer(&mut model, &effects, Ok(found([5, -4].into_iter(), None)));
+
+    assert_eq!(asked(&attaches_again(&mut model, (6..=5_005).rev())), []);
+    assert_eq!(shown(&model), [5, -4]);
+    assert_eq!(asked(&attaches_again(&mut model, (6..=5_006).rev())), [("verdict:rejected".into(), None)]);
+    assert_eq!(shown(&model), Vec::<i64>::new());
+}
+
+#[test]
+fn a_flood_that_only_the_server_can_judge_is_asked_about_to_its_end() {
+    let mut model = webhooks();
+    let effects = look_for(&mut model, "from:203.0.113.7");
+    answer(&mut model, &effects, Ok(found([5].into_iter(), None)));
+    (7..=12).for_each(|id| arrives(&mut model, id));
+    let later = model.now + jiff::SignedDuration::from_secs(3);
+
+    let effects = update(&mut model, Event::Ticked(later));
+    let on = answer(&mut model, &effects, Ok(found([12, 11].into_iter(), Some(10))));
+    assert_eq!(asked(&on), [("from:203.0.113.7".into(), Some(10))]);
+    let on = answer(&mut model, &on, Ok(found([8, 5].into_iter(), Some(5))));
+
+    assert_eq!(asked(&on), []);
+    assert_eq!(shown(&model), [12, 11, 8, 5]);
+    let later = later + jiff::SignedDuration::from_secs(30);
+    assert_eq!(update(&mut model, Event::Ticked(later)), vec![], "all are judged");
+}
+
+#[test]
+fn what_the_server_could_not_judge_is_asked_about_again() {
+    let mut model = webhooks();
+    let effects = look_for(&mut model, "from:203.0.113.7");
+    answer(&mut model, &effects, Ok(found([5].into_iter(), None)));
+    arrives(&mut model, 7);
+    let at = |model: &Model, seconds| model.now + jiff::SignedDuration::from_secs(seconds);
+
+    let later = at(&model, 3);
+    let effects = update(&mut model, Event::Ticked(later));
+    assert_eq!(answer(&mut model, &effects, Err("the store is busy".into())), vec![]);
+    assert!(model.webhooks.hunt.lacks_news());
+    let later = at(&model, 11);
+    let effects = update(&mut model, Event::Ticked(later));
+    assert_eq!(asked(&effects), [("from:203.0.113.7".into(), None)]);
+    update(&mut model, Event::Detached { reason: "gone".into() });
+    let later = at(&model, 3);
+    update(&mut model, Event::Ticked(later));
+
+    let effects = attaches_again(&mut model, (1..=7).rev());
+    assert_eq!(asked(&effects), [("from:203.0.113.7".into(), None)]);
+    answer(&mut model, &effects, Ok(found([7].into_iter(), None)));
+    assert!(!model.webhooks.hunt.lacks_news());
+    assert_eq!(shown(&model), [7, 5]);
+}
+
+#[test]
+fn what_came_into_an_empty_log_is_judged_too() {
+    let mut board = board();
+    board.deliveries.clear();
+    let mut model = attached(board, 80, 24);
+    model.view = View::Webhooks;
+    let effects = look_for(&mut model, "from:203.0.113.7");
+    answer(&mut model, &effects, Ok(found([].into_iter(), None)));
+
+    let line = Box::new(delivery(1, 1, Verdict::Accepted, "incident.triggered"));
+    let effects = update(&mut model, Event::Changed(Change::Delivery(line)));
+
+    assert_eq!(asked(&effects), [("from:203.0.113.7".into(), None)]);
+}
+
+#[test]
+fn so_many_found_that_older_ones_are_not_kept_are_not_called_all() {
+    let mut model = webhooks();
+    let effects = look_for(&mut model, "verdict:rejected");
+    answer(&mut model, &effects, Ok(found(-4_999..=0, Some(-5_000))));
+    assert_eq!(model.webhooks.hunt.reach, Reach::Part, "there is room for all so far");
+
+    let effects = press(&mut model, "G");
+    answer(&mut model, &effects, Ok(found(-5_001..=-5_000, None)));
+
+    assert_eq!(model.webhooks.hunt.reach, Reach::Full);
+    assert_eq!(press(&mut model, "G j"), vec![]);
+}
+
+#[test]
+fn a_log_that_let_go_of_its_oldest_lines_does_not_begin_here() {
+    let mut model = webhooks();
+    attaches_again(&mut model, (1..=5_000).rev());
+    model.webhooks.older = Older::None { let_go: None };
+
+    arrives(&mut model, 5_001);
+
+    assert_eq!(model.webhooks.older, Older::Perhaps);
+    assert_eq!(press(&mut model, "G j"), vec![], "there is no room for older ones");
 }
 
 #[test]

@@ -130,8 +130,10 @@ fn reach(model: &Model, found: usize) -> String {
         Reach::Nowhere => format!("{found} of {} read", log.lines().len()),
         Reach::Asked(wait) if wait.overdue(model.now) => format!("{found}; ! no answer, down asks again"),
         Reach::Asked(_) => format!("{found}, searching{}…", oldest_seen(model)),
+        Reach::Part | Reach::Whole | Reach::Full if hunt.lacks_news() => format!("{found}; ! newest not searched yet"),
         Reach::Part => format!("{found}, searched{}; down goes on", oldest_seen(model)),
         Reach::Whole => format!("{found} in the whole log"),
+        Reach::Full => format!("newest {found} only: narrow it"),
         Reach::Failed(why) => format!("{found}; ! not searched: {why}"),
     }
 }
@@ -203,6 +205,9 @@ fn title(model: &Model, frame: &mut Frame<'_>, area: Rect, rows: &[&DeliverySumm
         Older::Asked { .. } => Some((Tone::Caution, "! no answer about older ones".into())),
         Older::Failed(why) => Some((Tone::Caution, format!("! older ones not read: {why}"))),
         Older::None { let_go } if at_end => Some((Tone::Faint, beginning(let_go.as_ref(), area.width))),
+        Older::Perhaps if at_end && state.hunt.is_empty() && state.log.is_full() => {
+            Some((Tone::Faint, full(rows.len(), area.width)))
+        }
         Older::None { .. } | Older::Perhaps => None,
     };
     let mut spans = vec![span(model, Tone::Strong, "Webhooks")];
@@ -228,6 +233,11 @@ fn title(model: &Model, frame: &mut Frame<'_>, area: Rect, rows: &[&DeliverySumm
     }
     let line = if rows.is_empty() { Line::from(spans) } else { with_zone(model, spans, area.width.into()) };
     parts::line(frame, area, line);
+}
+
+/// That older lines find no room, and how they are found nevertheless.
+fn full(read: usize, width: u16) -> String {
+    if width < ROOMY { format!("{read} read: narrow with /") } else { format!("{read} read: narrow it with /") }
 }
 
 /// That the log begins here, and why it does not begin earlier.
@@ -339,6 +349,7 @@ fn nothing(model: &Model) -> Vec<(Tone, String)> {
         return match model.webhooks.hunt.reach {
             Reach::Whole => vec![(Tone::Plain, "No delivery in the whole log is like this.".into())],
             Reach::Asked(_) => vec![(Tone::Plain, "None so far; searching further back…".into())],
+            Reach::Full => vec![(Tone::Plain, "None of those found is like this any more: narrow the query.".into())],
             Reach::Nowhere | Reach::Part | Reach::Failed(_) => vec![
                 (Tone::Plain, "None of the deliveries read so far is like this.".into()),
                 (Tone::Faint, "The enter or down key searches the log further back.".into()),

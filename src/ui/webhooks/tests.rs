@@ -266,6 +266,34 @@ fn how_far_was_searched() {
 }
 
 #[test]
+fn what_came_in_and_was_not_searched_is_not_part_of_the_whole() {
+    both("log_news_not_searched", &board(), |model| {
+        press(model, "/");
+        type_text(model, "from:203.0.113.7");
+        let effects = press(model, "enter");
+        let deliveries = vec![delivery(5, 190, Verdict::Rejected, "")];
+        answer(model, &effects, Ok(Answer::Found { deliveries, next: None }));
+        change(model, Change::Delivery(Box::new(delivery(7, 1, Verdict::Accepted, "incident.triggered"))));
+        let effects = update(model, Event::Ticked(now() + jiff::SignedDuration::from_secs(3)));
+        answer(model, &effects, Err("the store is busy".into()));
+    });
+}
+
+#[test]
+fn more_than_is_kept() {
+    let mut long = board();
+    long.deliveries = (1..=5_001).rev().map(|id| delivery(id, 5, Verdict::Accepted, "incident.annotated")).collect();
+    keys("log_full", &long, "G");
+    both("log_searched_full", &board(), |model| {
+        press(model, "/");
+        type_text(model, "verdict:rejected");
+        let effects = press(model, "enter");
+        let deliveries = (-5_000..=0).map(|id| delivery(id, 90_000, Verdict::Rejected, "")).collect();
+        answer(model, &effects, Ok(Answer::Found { deliveries, next: None }));
+    });
+}
+
+#[test]
 fn what_was_refused_or_not_understood_is_shown_as_it_is() {
     let mut rejected = view(Verdict::Rejected, "POST me\u{1b}[2J\u{202e}!", false);
     rejected.summary.account = None;
