@@ -83,9 +83,10 @@ pub(super) async fn apply(desk: &Arc<Desk>, batch: &mut Vec<Arrival>) {
     // What targets are told of must not happen a second time. The rest is worked out again from the deliveries.
     let is_told = !done.events.is_empty();
     let writes = Arc::new(writes);
-    let saved = match is_told {
-        true => desk.store.save(Arc::clone(&writes)).await,
-        false => desk.store.save_eased(Arc::clone(&writes)).await,
+    let saved = if is_told {
+        desk.store.save(Arc::clone(&writes)).await
+    } else {
+        desk.store.save_eased(Arc::clone(&writes)).await
     };
     if let Err(error) = &saved {
         tracing::error!(%error, "applied deliveries could not be marked; they are when the store works again");
@@ -248,7 +249,11 @@ pub async fn catch_up(desk: &Desk) -> Result<(), StoreError> {
     let applied = applied.into_iter().map(|(id, changed)| Applied { id, changed: Some(changed), commit_us: None });
     writes.push(Write::Applied(applied.collect()));
     writes.extend(done.events.iter().cloned().map(Write::Event));
-    let saved = desk.store.save(writes).await;
+    let writes = Arc::new(writes);
+    let saved = desk.store.save(Arc::clone(&writes)).await;
+    if saved.is_err() {
+        desk.unsaved.add(&writes);
+    }
     crash::passing(Point::AfterMark);
     desk.forwarder.written(done.events, saved.as_ref().map(drop));
     saved
