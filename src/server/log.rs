@@ -149,7 +149,7 @@ mod tests {
         stored(&desk, Verdict::Accepted, long.as_bytes()).await;
         let cut = stored(&desk, Verdict::Accepted, long.as_bytes()).await;
         let altered = stored(&desk, Verdict::Accepted, TRIGGERED.as_bytes()).await;
-        let watch = Caller::of(None);
+        let watch = Caller::find(None).await;
 
         for (caller, id, word) in [
             (act(), rejected, "rejected"),
