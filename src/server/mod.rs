@@ -14,7 +14,7 @@ pub mod details;
 pub mod door;
 pub mod guests;
 mod handoff;
-mod hooks;
+pub mod hooks;
 pub mod hub;
 pub mod ingest;
 pub mod keeper;
