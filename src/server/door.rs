@@ -44,11 +44,13 @@ pub async fn open(hub: Hub, listener: TcpListener, router: axum::Router, front: 
     http::serve(listener, router, limits(open_files()), front, stop).await;
 }
 
-/// Connections leave a quarter of the open files to the store, consoles and render workers.
+/// Connections leave a quarter of the open files to the store, consoles and render workers; those that wait take a
+/// quarter of that at most.
 fn limits(open_files: usize) -> Limits {
     let most = Limits::default();
     let connections = most.connections.min(three_quarters(open_files)).max(2);
-    Limits { connections, per_peer: most.per_peer.min(three_quarters(connections)), ..most }
+    let per_peer = most.per_peer.min(three_quarters(connections));
+    Limits { connections, per_peer, waiting: per_peer.min(open_files.saturating_sub(connections) / 4), ..most }
 }
 
 fn three_quarters(of: usize) -> usize {
@@ -222,6 +224,7 @@ mod tests {
             let limits = limits(open_files);
             assert_eq!((limits.connections, limits.per_peer), (connections, per_peer), "{open_files}");
         }
+        assert_eq!([limits(64).waiting, limits(1024).waiting, limits(65_536).waiting], [4, 128, 256]);
         assert_eq!(limits(usize::MAX).connections, Limits::default().connections);
         assert_eq!(limits(0).connections, 2);
     }
