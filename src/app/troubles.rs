@@ -51,9 +51,10 @@ pub fn page(model: &Model, width: usize) -> Vec<Vec<Piece>> {
     }
     if troubles.is_empty() {
         page.blank();
-        let (tone, text) = match is_zero_true(model) {
-            true => (Tone::Calm, "Nothing: every source has answered lately."),
-            false => (Tone::Caution, "Nothing that is known, but not every source has answered yet."),
+        let (tone, text) = if is_zero_true(model) {
+            (Tone::Calm, "Nothing: every source has answered lately.")
+        } else {
+            (Tone::Caution, "Nothing that is known, but not every source has answered yet.")
         };
         page.text(0, tone, text);
     }

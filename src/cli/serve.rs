@@ -68,7 +68,7 @@ async fn reload_at_each(hang_up: &mut Signal, server: &Server) {
     while hang_up.recv().await.is_some() {
         drop(server.reload().await);
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// The configured socket for other users, if there is one.

@@ -135,11 +135,10 @@ async fn bind(hub: &Hub, address: SocketAddr) -> TcpListener {
         };
         let door = not_had(address, &error, &mut holder).await;
         if hub.look(|board| board.door != door) {
-            match &door {
-                Door::Taken { by, .. } => {
-                    tracing::warn!(%address, %error, "the port for webhooks cannot be had, it is taken by {by}");
-                }
-                _ => tracing::error!(%address, %error, "the port for webhooks cannot be had: {error}"),
+            if let Door::Taken { by, .. } = &door {
+                tracing::warn!(%address, %error, "the port for webhooks cannot be had, it is taken by {by}");
+            } else {
+                tracing::error!(%address, %error, "the port for webhooks cannot be had: {error}");
             }
             hub.publish(Change::Door(door));
         }
