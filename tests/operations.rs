@@ -243,6 +243,20 @@ fn a_broken_file_keeps_the_former_settings_and_everybody_is_told_until_it_is_men
 }
 
 #[test]
+fn a_reload_says_that_credentials_are_as_old_as_the_service_unless_systemd_refreshes_them() {
+    let service = service(0, "text");
+    let of_file = String::from_utf8(service.reload().stdout).expect("UTF-8");
+    let config = fs::read_to_string(service.config_path()).expect("config");
+    let integration = "[[integration]]\nname = \"jobs\"\nrouting_key = { credential = \"events\" }\n";
+    write_config(&service.config_path(), &format!("{config}{integration}"));
+
+    let of_systemd = String::from_utf8(service.reload().stdout).expect("UTF-8");
+
+    assert!(of_systemd.contains("where events go is another") && of_systemd.contains("`systemctl restart dogwatch`"));
+    assert!(!of_file.contains("systemctl"), "{of_file}");
+}
+
+#[test]
 fn accounts_come_and_go_and_the_door_moves_without_a_restart() {
     let service = service(2, "text");
     let (provider, door) = (service.provider, reserve_port());

@@ -79,6 +79,13 @@ impl Setup {
         std::io::Write::write_all(&mut file, text.as_bytes()).expect("written");
     }
 
+    /// Puts something else into the configuration.
+    fn alter(&self, from: &str, to: &str) {
+        let text = fs::read_to_string(self.path("config.toml")).expect("config");
+        assert!(text.contains(from), "{text}");
+        self.write("config.toml", &text.replace(from, to));
+    }
+
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(night::BIN);
         command.args(args).env_clear().env("PD_TOKEN", TOKEN);
@@ -151,6 +158,41 @@ async fn a_wrong_secret_disables_the_subscription_and_doctor_mends_it_once_the_s
         let (state, says) = setup.link(link);
         assert_eq!(state, "ok", "{link}: {says}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_that_only_the_service_has_are_not_called_broken() {
+    let setup = setup(true).await;
+    setup.alter("secrets = [{ file = \"secret\" }]", "secrets = [{ credential = \"secret\" }]");
+
+    let (state, says) = setup.link("2 secrets");
+    let (subscription, _) = setup.link("5 subscription");
+
+    assert_eq!((state.as_str(), says.as_str()), ("note", "credential secret: only the service can read it"));
+    assert_eq!(subscription, "ok");
+    setup.alter("{ file = \"key\" }", "{ credential = \"key\" }");
+    setup.alter("{ env = \"PD_TOKEN\" }", "{ credential = \"token\" }");
+    let doctor = setup.run(&["doctor"]);
+    assert!(doctor.status.code() == Some(0) && !said(&doctor).contains("WRONG"), "{}", said(&doctor));
+    assert!(setup.link("5 subscription").1.contains("credential token: only the service can read it"));
+    let check = setup.run(&["config", "check", "--secrets"]);
+    assert!(check.status.code() == Some(0) && said(&check).contains("credential key: only"), "{}", said(&check));
+    let of_service = setup.command(&["doctor"]).env("CREDENTIALS_DIRECTORY", setup.dir.path()).output().expect("runs");
+    assert!(said(&of_service).contains("credential token: no such file"), "{}", said(&of_service));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_of_the_wrong_form_is_named_as_the_server_takes_it() {
+    let setup = setup(true).await;
+    setup.write("secret", "no secret of Standard Webhooks");
+    setup.alter("[account.webhook]", "[account.webhook]\nscheme = \"standard-webhooks\"");
+
+    let (state, says) = setup.link("2 secrets");
+    let check = setup.run(&["config", "check", "--secrets"]);
+
+    assert!(state == "wrong" && says.contains("is no secret of Standard Webhooks"), "{state}: {says}");
+    assert!(check.status.code() == Some(2) && said(&check).contains("is no secret of Standard"), "{}", said(&check));
+    assert!(setup.link("result").1.ends_with("2 secrets"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

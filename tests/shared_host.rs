@@ -73,6 +73,11 @@ fn mode(path: &Path, mode: u32) {
 /// A server that is ready. `people` goes into its configuration, with the address of the provider's third user in
 /// the place of `{email}`.
 fn host(people: &str) -> Host {
+    host_with(people, None)
+}
+
+/// The same, with a library that is loaded before the system's.
+fn host_with(people: &str, library: Option<&Path>) -> Host {
     let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("runtime");
     let simulator = runtime.block_on(simulated::start(([127, 0, 0, 1], 0).into(), 6, None));
     let dir = tempfile::tempdir().expect("tempdir");
@@ -90,7 +95,7 @@ fn host(people: &str) -> Host {
     manager.set_read_timeout(Some(PATIENCE)).expect("timeout");
     let people = people.replace("{email}", &simulator.users()[2].email);
     fs::write(dir.path().join("config.toml"), config(&simulator, &people)).expect("config");
-    let server = serve(dir.path(), consoles.into(), door.into());
+    let server = serve(dir.path(), consoles.into(), door.into(), library);
     let told = RefCell::default();
     let host = Host { server, door: address, control, manager, told, simulator: Some(simulator), runtime, dir };
     host.hears("READY=1");
@@ -108,13 +113,14 @@ fn config(simulator: &Simulator, people: &str) -> String {
 
 /// Starts it as systemd does: the sockets are the files from 3 on, and their number and whom they are for stand in
 /// the environment.
-fn serve(dir: &Path, consoles: OwnedFd, door: OwnedFd) -> Child {
+fn serve(dir: &Path, consoles: OwnedFd, door: OwnedFd, library: Option<&Path>) -> Child {
     let script = "exec 3<&0 4<&1 0</dev/null 1>/dev/null; LISTEN_FDS=2 LISTEN_PID=$$ exec \"$@\"";
     let mut command = Command::new("sh");
     command.args(["-c", script, "sh", BIN, "--config"]).arg(dir.join("config.toml"));
     command.arg("--state-dir").arg(dir.join("state")).arg("serve");
     command.env_clear().env("NOTIFY_SOCKET", dir.join("notify"));
     command.env("PD_TOKEN", KEY).env("PD_URL_KEY", URL_KEY).env("PD_SECRET", SECRET);
+    command.envs(library.map(|library| ("LD_PRELOAD", library)));
     command.stdin(Stdio::from(consoles)).stdout(Stdio::from(door));
     command.stderr(fs::File::create(dir.join("log")).expect("log"));
     command.spawn().expect("sh")
@@ -273,6 +279,35 @@ fn another_user_acts_in_their_own_name_and_in_no_other() {
     assert!(!host.log().contains(&email) && host.log().contains("uid=65534"), "{}", host.log());
 }
 
+/// A library that stands for a directory of users: to it, everybody is `alice`.
+fn directory_of_users(dir: &Path) -> PathBuf {
+    const SOURCE: &str = "#include <pwd.h>\n\
+        int getpwuid_r(uid_t uid, struct passwd *user, char *text, size_t size, struct passwd **found) {\n\
+        (void)text; (void)size;\n\
+        *user = (struct passwd){.pw_name = \"alice\", .pw_passwd = \"\", .pw_uid = uid, .pw_dir = \"/\", .pw_shell = \"\"};\n\
+        user->pw_gecos = \"\"; *found = user; return 0; }\n";
+    let (source, library) = (dir.join("users.c"), dir.join("users.so"));
+    fs::write(&source, SOURCE).expect("source");
+    let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&library, &source]).output().expect("cc");
+    assert!(built.status.success(), "{}", said(&built));
+    library
+}
+
+#[test]
+fn a_user_whom_only_a_directory_knows_acts_by_the_name_it_gives() {
+    if !second_user() {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("tempdir");
+    let library = directory_of_users(dir.path());
+    let host = host_with("[[person]]\nuser = \"alice\"\nemail = \"{email}\"\n", Some(&library));
+
+    let done = host.run_as_nobody(&[BIN, "incident", "ack", &host.open_incident()]);
+
+    assert!(done.status.success(), "{}", said(&done));
+    assert_eq!(host.writes().len(), 1);
+}
+
 #[test]
 fn a_user_who_is_not_named_may_look_and_not_act() {
     if !second_user() {
@@ -350,7 +385,7 @@ fn more_consoles_than_a_user_may_have_and_a_request_without_end_are_refused_in_w
         reads_until(line, "\"snapshot\"");
     }
 
-    reads_until(&mut host.attach(), "has 24 consoles attached already");
+    reads_until(&mut host.attach(), "have 24 consoles attached already");
     let mut endless = held.pop().expect("one of them");
     // Written until the server has heard enough.
     while endless.get_mut().write_all(&vec![b'x'; 65536]).is_ok() {}

@@ -173,9 +173,14 @@ fn targets(out: &mut Vec<Trouble>, model: &Model) {
 }
 
 fn door(out: &mut Vec<Trouble>, door: &Door) {
-    if let Door::Taken { address, by } = door {
-        out.push(trouble(Tone::Caution, format!("{address} is taken by {by}: polling only")));
-    }
+    let text = match door {
+        Door::Taken { address, by } => format!("{address} is taken by {by}: polling only"),
+        Door::Refused { address, cause } => {
+            format!("cannot listen on {address}: {cause}; polling only until `receiver.listen` is another")
+        }
+        Door::Closed | Door::Open { .. } | Door::Failing { .. } => return,
+    };
+    out.push(trouble(Tone::Caution, text));
 }
 
 #[cfg(test)]

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 
 use super::{Exit, Failure, Outcome, Places, client::Client, output};
 use crate::{
-    config::{self as settings, Settings, TlsSettings},
-    core::words::count,
+    config::{self as settings, SecretRef, Settings, TlsSettings},
+    core::{sender::Demand, words::count},
     proto::{Answer, Request},
-    server::certificate,
+    server::{certificate, hooks},
     template::Library,
 };
 
@@ -81,6 +81,23 @@ fn check_certificate(tls: &TlsSettings) -> usize {
     }
 }
 
+/// Says why a secret of `place` cannot be used, for the scheme that a door demands if it is one of a door's: how much
+/// is wrong.
+async fn check_secret(place: &str, demand: Option<&Demand>, secret: &SecretRef) -> usize {
+    if secret.is_out_of_reach() {
+        output::line(&format!("not read: {place}: {}: only the service can read it", secret.name()));
+        return 0;
+    }
+    let why = match demand {
+        Some(demand) => hooks::usable(demand, secret).await.err().map(|why| why.to_string()),
+        None => secret.read().await.err().map(|error| error.to_string()),
+    };
+    if let Some(why) = &why {
+        output::complain(&format!("{place}: {why}"));
+    }
+    usize::from(why.is_some())
+}
+
 /// Says which templates are not there, and which secrets cannot be read: how many of these.
 async fn check_targets(places: &Places, loaded: &Settings, secrets: bool) -> Result<usize, Failure> {
     let library = Library::open(&places.state_dir()?.join("templates"));
@@ -90,10 +107,7 @@ async fn check_targets(places: &Places, loaded: &Settings, secrets: bool) -> Res
             output::line(&format!("advice: target {}: {error}, so nothing is sent until it is", target.name));
         }
         for (place, secret) in target.secrets().into_iter().filter(|_| secrets) {
-            if let Err(error) = secret.read().await {
-                wrong += 1;
-                output::complain(&format!("{place}: {error}"));
-            }
+            wrong += check_secret(&place, None, secret).await;
         }
     }
     Ok(wrong)
@@ -105,15 +119,11 @@ async fn check(places: &Places, secrets: bool) -> Outcome {
         output::line(&format!("advice: {advice}"));
     }
     let mut wrong = 0;
-    if secrets {
-        for account in &loaded.accounts {
-            let webhook = account.webhook.iter().flat_map(|w| std::iter::once(&w.url_key).chain(&w.secrets));
-            for secret in account.token.iter().chain(webhook) {
-                if let Err(error) = secret.read().await {
-                    wrong += 1;
-                    output::complain(&format!("account `{}`: {error}", account.name));
-                }
-            }
+    for account in loaded.accounts.iter().filter(|_| secrets) {
+        let token = account.token.iter().map(|token| (None, token));
+        let webhook = account.webhook.iter().flat_map(hooks::secrets).map(|(demand, secret)| (Some(demand), secret));
+        for (demand, secret) in token.chain(webhook) {
+            wrong += check_secret(&format!("account `{}`", account.name), demand.as_ref(), secret).await;
         }
     }
     wrong += check_targets(places, &loaded, secrets).await?;

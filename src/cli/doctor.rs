@@ -18,7 +18,7 @@ use tokio_rustls::TlsConnector;
 use self::push::Consent;
 use super::{Exit, Failure, Outcome, Places, output};
 use crate::{
-    config::{AccountSettings, Settings, TlsSettings},
+    config::{AccountSettings, SecretRef, Settings, TlsSettings},
     core::{freshness::SKEW, text::Shown},
     provider::{Check, ProviderError},
     receiver::pinned,
@@ -209,10 +209,18 @@ async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<(Str
     Ok((head.lines().next().unwrap_or_default().to_owned(), body.trim().to_owned()))
 }
 
+/// Why a secret that cannot be read from here may be in order all the same.
+fn out_of_reach(secret: &SecretRef) -> String {
+    format!("{}: only the service can read it", secret.name())
+}
+
 async fn provider(settings: &AccountSettings) -> Vec<Finding> {
     let what = format!("account {}", settings.name);
-    if settings.token.is_none() {
+    let Some(token) = &settings.token else {
         return vec![Finding::note(what, "no token: webhooks only, nothing can be done from here")];
+    };
+    if token.is_out_of_reach() {
+        return vec![Finding::note(what, format!("not asked: {}", out_of_reach(token)))];
     }
     let way = match Account::new(settings.clone(), &Calls::default()).provider().await {
         Ok(way) => way,

@@ -11,6 +11,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use rustix::fs::OFlags;
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
 /// A log that has grown beyond this, in bytes, is started anew, the former one kept beside it.
@@ -117,7 +118,7 @@ struct Bounded {
 impl Bounded {
     fn open(dir: &Path, limit: u64, reserve: u64) -> io::Result<Self> {
         let path = dir.join("dogwatch.log");
-        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
+        let file = opened(&path)?;
         let length = file.metadata()?.len();
         Ok(Self { path, file, length, limit, reserve, look_in: 0, left_out: 0 })
     }
@@ -136,7 +137,7 @@ impl Bounded {
 
     fn start_anew(&mut self) -> io::Result<()> {
         fs::rename(&self.path, self.path.with_extension("log.1"))?;
-        self.file = OpenOptions::new().create(true).append(true).mode(0o600).open(&self.path)?;
+        self.file = opened(&self.path)?;
         self.length = 0;
         Ok(())
     }
@@ -159,6 +160,13 @@ impl Bounded {
         self.length += bytes;
         Ok(())
     }
+}
+
+/// The file at its very place: a link there could lead into another's file.
+fn opened(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true).mode(0o600);
+    options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(path)
 }
 
 struct Shared(&'static Mutex<Bounded>);
@@ -205,6 +213,16 @@ mod tests {
         assert_eq!(fs::read_dir(dir.path()).expect("dir").count(), 2);
         let newest = fs::read_to_string(dir.path().join("dogwatch.log")).expect("text");
         assert!(newest.ends_with("line 000499\n"), "{newest}");
+    }
+
+    #[test]
+    fn nothing_is_logged_through_a_link() {
+        let dir = tempfile::tempdir().expect("dir");
+        let elsewhere = dir.path().join("elsewhere");
+        fs::write(&elsewhere, "").expect("written");
+        std::os::unix::fs::symlink(&elsewhere, dir.path().join("dogwatch.log")).expect("link");
+
+        assert!(Bounded::open(dir.path(), 1000, 0).is_err());
     }
 
     #[test]

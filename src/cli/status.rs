@@ -77,7 +77,7 @@ enum Known {
 fn webhook_troubles(board: &Board) -> Vec<String> {
     let door = match &board.door {
         Door::Failing { cause, .. } => Some(format!("webhooks get 503: {cause}")),
-        Door::Open { .. } | Door::Closed | Door::Taken { .. } => None,
+        Door::Open { .. } | Door::Closed | Door::Taken { .. } | Door::Refused { .. } => None,
     };
     let of_account = |account: &Account| {
         let (name, push) = (&account.name, &account.push);

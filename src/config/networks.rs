@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 /// Where `PagerDuty` sends webhooks from, by service region: its page "Webhook IPs" as of August 2026. It changes now
 /// and then, and a delivery from an address that is missing here is lost.
@@ -73,5 +73,33 @@ pub(super) fn proxy(text: &str) -> Result<Vec<IpNet>, String> {
 }
 
 fn network(text: &str) -> Option<IpNet> {
-    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from)).map(canonical)
+}
+
+/// A network of version 4 that is written as one of version 6, as itself: the addresses that it is compared with are.
+fn canonical(network: IpNet) -> IpNet {
+    let (IpAddr::V4(address), IpNet::V6(_)) = (network.addr().to_canonical(), network) else { return network };
+    let length = network.prefix_len().checked_sub(96).and_then(|length| Ipv4Net::new(address, length).ok());
+    length.map_or(network, IpNet::V4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_of_version_4_is_one_however_it_is_written() {
+        for (written, meant) in [
+            ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+            ("::ffff:10.0.0.7", "10.0.0.7/32"),
+            ("10.0.0.0/8", "10.0.0.0/8"),
+            ("2001:db8::/32", "2001:db8::/32"),
+            ("::ffff:0:0/90", "::ffff:0:0/90"),
+        ] {
+            let meant = vec![meant.parse::<IpNet>().expect("network")];
+            assert_eq!(allowed(written).as_ref(), Ok(&meant), "{written}");
+            assert_eq!(proxy(written).as_ref(), Ok(&meant), "{written}");
+        }
+        assert!(proxy("::ffff:0:0/96").expect_err("everybody").contains("claim any address"));
+    }
 }

@@ -30,6 +30,8 @@ use super::fields::{kind, nearest};
 const COMMAND_LIMIT: Duration = Duration::from_secs(10);
 /// No secret is longer, in bytes.
 const LONGEST: usize = 64 * 1024;
+/// Where systemd says that a service's credentials are.
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 const WAYS: &[&str] = &["env", "file", "command", "credential"];
 
 /// What a command gets to see of our environment: what password managers and their agents need. Not
@@ -107,13 +109,18 @@ impl SecretRef {
         }
     }
 
+    /// Whether only a service can read it, and this process is none: systemd gives credentials to nobody else.
+    pub fn is_out_of_reach(&self) -> bool {
+        matches!(self, Self::Credential { .. }) && std::env::var_os(CREDENTIALS).is_none()
+    }
+
     /// Fetches the secret: one line of text. Runs the command, reads the file … anew each time.
     pub async fn read(&self) -> Result<SecretString, SecretError> {
         let read = match self {
             Self::Env { variable } => from_environment(variable),
             Self::File { path } => in_background(path.clone(), Guard::OwnerOnly).await,
             Self::Command { argv } => from_command(argv, COMMAND_LIMIT).await,
-            Self::Credential { name } => match std::env::var_os("CREDENTIALS_DIRECTORY") {
+            Self::Credential { name } => match std::env::var_os(CREDENTIALS) {
                 Some(dir) => in_background(Path::new(&dir).join(name), Guard::None).await,
                 None => Err("CREDENTIALS_DIRECTORY is not set: only a systemd service has credentials".to_owned()),
             },

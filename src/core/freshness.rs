@@ -173,6 +173,8 @@ pub enum Door {
     Open { address: String },
     /// The port belongs to somebody else: polling only.
     Taken { address: String, by: Shown },
+    /// The system does not give us the port, though nobody has it: polling only.
+    Refused { address: String, cause: Shown },
     /// The store cannot commit: webhooks are answered 503.
     Failing { address: String, cause: Shown },
 }
@@ -182,7 +184,10 @@ impl Door {
     pub fn address(&self) -> Option<&str> {
         match self {
             Self::Closed => None,
-            Self::Open { address } | Self::Taken { address, .. } | Self::Failing { address, .. } => Some(address),
+            Self::Open { address }
+            | Self::Taken { address, .. }
+            | Self::Refused { address, .. }
+            | Self::Failing { address, .. } => Some(address),
         }
     }
 }

@@ -208,7 +208,7 @@ async fn hook(
     let place = inner.place(&doors, &account, &key).or_barred(&networks, &client);
     let keep = place.door().map_or(STRAY_BODY, |_| usize::try_from(request::LIMIT).unwrap_or(usize::MAX));
     let Ok(taken) = request::take(body, keep).await else {
-        return (StatusCode::SERVICE_UNAVAILABLE, "the body broke off\n").into_response();
+        return unavailable(&"the body broke off");
     };
     let read = Instant::now();
     let at = (inner.now)();

@@ -5,15 +5,17 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::{FileExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use jiff::Timestamp;
+use rustix::fs::OFlags;
 use serde::Serialize;
+use serde_json::{Value, json};
 
-use super::desk::Desk;
+use super::{desk::Desk, people::Caller};
 use crate::core::{
     action::{Action, Edit, Outcome, Verb},
     id::{ActionId, IncidentKey},
@@ -77,12 +79,16 @@ impl Audit {
             self.make_room()?;
             file = self.open()?;
         }
-        file.write_all(lines.as_bytes())?;
+        // A disk that was full has cut a line off, perhaps in an earlier run.
+        let cut = if is_cut(&file)? { "\n" } else { "" };
+        file.write_all(format!("{cut}{lines}").as_bytes())?;
         file.sync_data()
     }
 
     fn open(&self) -> io::Result<File> {
-        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(&self.path)?;
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true).mode(0o600);
+        let file = options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(&self.path)?;
         if file.metadata()?.permissions().mode() & 0o077 != 0 {
             file.set_permissions(fs::Permissions::from_mode(0o600))?;
         }
@@ -101,6 +107,14 @@ impl Audit {
     }
 }
 
+/// Whether the last line has no end.
+fn is_cut(file: &File) -> io::Result<bool> {
+    let Some(last) = file.metadata()?.len().checked_sub(1) else { return Ok(false) };
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, last)?;
+    Ok(byte != *b"\n")
+}
+
 impl Desk {
     /// Puts outcomes of an action into the file. That they cannot be written keeps nobody from acting, but is said.
     pub(super) async fn audit(&self, id: ActionId, outcomes: &[(IncidentKey, Outcome)]) {
@@ -113,8 +127,17 @@ impl Desk {
         self.audit_line(lines).await;
     }
 
+    /// Puts into the file that somebody did what is no action on an incident, and more about it.
+    pub(super) async fn audit_deed(&self, caller: &Caller, what: &'static str, more: &[(&str, Value)]) {
+        let mut line = json!({ "at": (self.now)(), "who": caller.login, "uid": caller.uid, "what": what });
+        if let Value::Object(line) = &mut line {
+            line.extend(more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        }
+        self.audit_line(format!("{line}\n")).await;
+    }
+
     /// Puts lines into the file as they are.
-    pub(super) async fn audit_line(&self, lines: String) {
+    async fn audit_line(&self, lines: String) {
         let (audit, _waits) = (self.audit.clone(), self.audit.clone());
         if let Ok(Err(error)) = tokio::task::spawn_blocking(move || audit.write(&lines)).await {
             let file = self.audit.path.display();
@@ -180,9 +203,10 @@ fn because(outcome: &Outcome) -> Option<&Shown> {
 
 #[cfg(test)]
 mod tests {
-    use std::{os::unix::fs::MetadataExt as _, sync::Arc};
-
-    use serde_json::Value;
+    use std::{
+        os::unix::fs::{MetadataExt as _, symlink},
+        sync::Arc,
+    };
 
     use super::*;
     use crate::{
@@ -192,10 +216,7 @@ mod tests {
         },
         proto::{Answer, Request},
         provider::ProviderError,
-        server::{
-            fake::{self, Fake, Spoil, key},
-            people::Caller,
-        },
+        server::fake::{self, Fake, Spoil, key},
     };
 
     fn lines(dir: &Path) -> Vec<Value> {
@@ -242,6 +263,49 @@ mod tests {
         let file = dir.path().join(NAME);
         assert!(!fs::read_to_string(&file).expect("text").contains("hunter2"));
         assert_eq!(fs::metadata(&file).expect("file").mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_line_that_a_full_disk_cut_off_spoils_none_of_the_next() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        fs::write(dir.path().join(NAME), "{\"n\":0}\n{\"n\":1,\"cut").expect("written");
+
+        for n in 2..4 {
+            Audit::in_dir(dir.path()).write(&format!("{{\"n\":{n}}}\n")).expect("written");
+        }
+
+        let text = fs::read_to_string(dir.path().join(NAME)).expect("text");
+        assert_eq!(text, "{\"n\":0}\n{\"n\":1,\"cut\n{\"n\":2}\n{\"n\":3}\n");
+    }
+
+    #[test]
+    fn nothing_is_written_through_a_link() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let elsewhere = dir.path().join("elsewhere");
+        fs::write(&elsewhere, "").expect("written");
+        symlink(&elsewhere, dir.path().join(NAME)).expect("link");
+
+        assert!(Audit::in_dir(dir.path()).write("{}\n").is_err());
+
+        assert_eq!(fs::read(&elsewhere).expect("there"), b"");
+    }
+
+    #[tokio::test]
+    async fn who_has_a_delivery_applied_again_or_failed_ones_sent_again_or_reloads_is_written_down() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let desk = Arc::new(fake::desk(&Fake::default(), dir.path()));
+        let ours = Caller::ourselves();
+
+        desk.answer(&ours, Request::ResendFailed { target: None }).await.expect("none");
+        // Nobody reads settings here.
+        desk.answer(&ours, Request::Reload).await.expect_err("refused");
+
+        let lines = lines(dir.path());
+        let told: Vec<_> = lines.iter().map(|line| (line["what"].as_str(), line["who"].as_str())).collect();
+        let who = Some(ours.login.as_str());
+        assert_eq!(told, [(Some("failed webhooks sent again"), who), (Some("settings read again"), who)]);
+        assert_eq!(lines[0]["count"], 0);
+        assert!(lines[1]["because"].as_str().expect("why").contains("about to end"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use serde_json::json;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -189,7 +190,7 @@ impl Desk {
             Request::Delivery { id } => self.delivery(id).await,
             Request::Deliveries { before, limit } => self.deliveries(before, limit).await,
             Request::SearchDeliveries { query, before, limit } => self.search(&query, before, limit).await,
-            Request::Replay { id } => self.replay(id).await,
+            Request::Replay { id } => self.replay(caller, id).await,
             Request::Actions { limit } => self.actions(limit).await,
             Request::Template { name } => self.template(name),
             Request::SaveTemplate { name, text, base } => self.save_template(caller, name, &text, base.as_deref()),
@@ -200,7 +201,7 @@ impl Desk {
             Request::Overrides { account, schedule, span } => self.overrides(&account, &schedule, span).await,
             Request::Pages { account, span } => self.pages(&account, span).await,
             Request::Arrange { account, what } => self.arrange(caller, account, *what).await,
-            Request::Reload => Ok(Answer::Reloaded { changes: self.reload().await? }),
+            Request::Reload => self.reload_for(caller).await,
             Request::Refresh => {
                 for account in self.accounts.all().values() {
                     account.look.notify_one();
@@ -215,8 +216,8 @@ impl Desk {
             Request::RemoveTarget { name } => self.remove_target(caller, name).await,
             Request::SwitchTarget { name, on } => self.switch_target(caller, name, on).await,
             Request::TestTarget { name, on } => self.test_target(caller, name, on).await,
-            Request::ResendDelivery { id } => self.resend_delivery(id).await,
-            Request::ResendFailed { target } => self.resend_failed(target.as_ref()).await,
+            Request::ResendDelivery { id } => self.resend_delivery(caller, id).await,
+            Request::ResendFailed { target } => self.resend_failed(caller, target.as_ref()).await,
             Request::SendHandoff { target, template, from, zone } => {
                 self.send_handoff(caller, target, template, from, &zone).await
             }
@@ -264,6 +265,18 @@ impl Desk {
 }
 
 impl Desk {
+    /// The same for somebody who asked for it, which is written down.
+    async fn reload_for(&self, caller: &Caller) -> Result<Answer, String> {
+        tracing::info!(uid = caller.uid, "the settings are read again, as was asked for");
+        let outcome = self.reload().await;
+        let more = match &outcome {
+            Ok(changes) => ("changes", json!(changes)),
+            Err(problem) => ("because", json!(Shown::line(problem))),
+        };
+        self.audit_deed(caller, "settings read again", &[more]).await;
+        Ok(Answer::Reloaded { changes: outcome? })
+    }
+
     /// Reads settings and secrets again. `Ok`: what is different now; `Err`: why nothing is.
     pub async fn reload(&self) -> Result<Vec<String>, String> {
         const GONE: &str = "nothing changed: this dogwatch is about to end";

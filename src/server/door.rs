@@ -3,10 +3,14 @@
 use std::{fs, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::{net::TcpListener, sync::Notify, time::sleep};
+use tokio::{
+    net::TcpListener,
+    sync::Notify,
+    time::{sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
-use super::hub::Hub;
+use super::{hub::Hub, users};
 use crate::{
     core::{board::Change, freshness::Door, text::Shown},
     receiver::http::{self, Front, Limits},
@@ -40,11 +44,13 @@ pub async fn open(hub: Hub, listener: TcpListener, router: axum::Router, front: 
     http::serve(listener, router, limits(open_files()), front, stop).await;
 }
 
-/// Connections leave a quarter of the open files to the store, consoles and render workers.
+/// Connections leave a quarter of the open files to the store, consoles and render workers; those that wait take a
+/// quarter of that at most.
 fn limits(open_files: usize) -> Limits {
     let most = Limits::default();
     let connections = most.connections.min(three_quarters(open_files)).max(2);
-    Limits { connections, per_peer: most.per_peer.min(three_quarters(connections)), ..most }
+    let per_peer = most.per_peer.min(three_quarters(connections));
+    Limits { connections, per_peer, waiting: per_peer.min(open_files.saturating_sub(connections) / 4), ..most }
 }
 
 fn three_quarters(of: usize) -> usize {
@@ -121,31 +127,52 @@ fn show(hub: &Hub, failure: Option<&StoreError>) {
 }
 
 async fn bind(hub: &Hub, address: SocketAddr) -> TcpListener {
+    let mut holder = Holder::default();
     loop {
-        match http::listen(address) {
+        let error = match http::listen(address) {
             Ok(listener) => return listener,
-            Err(error) => {
-                let by = whose(address, &error);
-                let door = Door::Taken { address: address.to_string(), by: by.clone() };
-                if hub.look(|board| board.door != door) {
-                    tracing::warn!(%address, %error, "the port for webhooks cannot be had, it is taken by {by}");
-                    hub.publish(Change::Door(door));
-                }
-                sleep(RETRY).await;
+            Err(error) => error,
+        };
+        let door = not_had(address, &error, &mut holder).await;
+        if hub.look(|board| board.door != door) {
+            if let Door::Taken { by, .. } = &door {
+                tracing::warn!(%address, %error, "the port for webhooks cannot be had, it is taken by {by}");
+            } else {
+                tracing::error!(%address, %error, "the port for webhooks cannot be had: {error}");
             }
+            hub.publish(Change::Door(door));
         }
+        sleep(RETRY).await;
     }
 }
 
-fn whose(address: SocketAddr, error: &io::Error) -> Shown {
-    if error.kind() != io::ErrorKind::AddrInUse {
-        return Shown::line(&error.to_string());
+async fn not_had(address: SocketAddr, error: &io::Error, holder: &mut Holder) -> Door {
+    let (port, address) = (address.port(), address.to_string());
+    match error.kind() {
+        io::ErrorKind::AddrInUse => Door::Taken { address, by: holder.of(port).await },
+        _ => Door::Refused { address, cause: Shown::line(&error.to_string()) },
     }
-    let ours = rustix::process::geteuid().as_raw();
-    match listening_uid(address.port()) {
-        Some(uid) if uid == ours => "another program of yours".into(),
-        Some(uid) => Shown::line(&format!("a program of {}", user_name(uid))),
-        None => "another program".into(),
+}
+
+/// Another user who had the port when it was last tried, and what they are called: nobody is asked for a name at each
+/// try.
+#[derive(Default)]
+struct Holder(Option<(u32, Shown)>);
+
+impl Holder {
+    async fn of(&mut self, port: u16) -> Shown {
+        let Some(uid) = listening_uid(port) else { return "another program".into() };
+        if uid == users::own_uid() {
+            return "another program of yours".into();
+        }
+        if let Some((_, by)) = self.0.as_ref().filter(|(known, _)| *known == uid) {
+            return by.clone();
+        }
+        // The port may be free again before a directory of users has answered.
+        let name = timeout(LOOK, users::find_name(uid)).await.unwrap_or_else(|_| users::number(uid));
+        let by = Shown::line(&format!("a program of {name}"));
+        self.0 = Some((uid, by.clone()));
+        by
     }
 }
 
@@ -159,22 +186,6 @@ fn listening_uid(port: u16) -> Option<u32> {
         let here = u16::from_str_radix(local.rsplit(':').next()?, 16).ok()?;
         (here == port && *state == LISTEN).then(|| uid.parse().ok())?
     })
-}
-
-/// The login name of `uid` in the local user table, else the number itself.
-pub fn user_name(uid: u32) -> String {
-    let table = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let name = table.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
-    });
-    name.unwrap_or_else(|| format!("uid {uid}"))
-}
-
-/// The user this process runs as.
-pub fn own_name() -> String {
-    user_name(rustix::process::geteuid().as_raw())
 }
 
 #[cfg(test)]
@@ -212,6 +223,7 @@ mod tests {
             let limits = limits(open_files);
             assert_eq!((limits.connections, limits.per_peer), (connections, per_peer), "{open_files}");
         }
+        assert_eq!([limits(64).waiting, limits(1024).waiting, limits(65_536).waiting], [4, 128, 256]);
         assert_eq!(limits(usize::MAX).connections, Limits::default().connections);
         assert_eq!(limits(0).connections, 2);
     }
@@ -240,6 +252,22 @@ mod tests {
         let Change::Door(Door::Open { address: open }) = &*feed.recv().await.expect("change") else { panic!("shut") };
         assert_eq!(open, &address.to_string());
 
+        stop.cancel();
+        kept.await.expect("ends");
+    }
+
+    #[tokio::test]
+    async fn a_port_that_nobody_has_but_we_may_not_have_is_not_called_taken() {
+        // Set aside for documentation: no host has it.
+        let address: SocketAddr = "192.0.2.1:8484".parse().expect("address");
+        let (hub, stop) = (Hub::new(Board::default()), CancellationToken::new());
+        let (_, mut feed) = hub.subscribe();
+        let front = Front::plain(crate::receiver::Networks::default());
+        let kept = tokio::spawn(keep(hub.clone(), address, axum::Router::new(), front, stop.clone()));
+
+        let Change::Door(Door::Refused { cause, .. }) = told(&mut feed).await else { panic!("not refused") };
+
+        assert!(cause.as_str().to_lowercase().contains("assign requested address"), "{cause}");
         stop.cancel();
         kept.await.expect("ends");
     }

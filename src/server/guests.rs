@@ -12,7 +12,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::people::Caller;
+use super::users;
 
 /// What one user, and all together, may take.
 #[derive(Debug, Clone, Copy)]
@@ -128,7 +128,7 @@ enum Kind {
     /// In the server's own process, and not counted.
     Own,
     /// Counted; the server's own user is not held to the rates.
-    Counted { caller: Caller, guests: Arc<Guests> },
+    Counted { uid: Option<u32>, guests: Arc<Guests> },
 }
 
 impl Guests {
@@ -140,24 +140,24 @@ impl Guests {
         self.users.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for a console of `caller`; else why there is none.
-    pub fn admit(this: &Arc<Self>, caller: &Caller) -> Result<Seat, String> {
+    /// A place for a console of this user; else why there is none. Their name is not asked for before they have one.
+    pub fn admit(this: &Arc<Self>, uid: Option<u32>) -> Result<Seat, String> {
         let mut users = this.lock();
         users.retain(|_, user| !user.is_idle());
         let all: usize = users.values().map(|user| user.consoles).sum();
         let (each, most) = (this.limits.consoles_each, this.limits.consoles);
-        let user = users.entry(caller.uid).or_insert_with(|| User::new(&this.limits));
+        let user = users.entry(uid).or_insert_with(|| User::new(&this.limits));
         if user.consoles >= each {
-            return Err(format!("{} has {each} consoles attached already: end one first", caller.login));
+            return Err(format!("you have {each} consoles attached already: end one first"));
         }
         if all >= most {
             return Err(format!("the server has {most} consoles attached, which is all it takes"));
         }
-        if !caller.is_ours() && !user.hellos.take() {
-            return Err(format!("{} attached too often in a short time: wait a moment", caller.login));
+        if !is_ours(uid) && !user.hellos.take() {
+            return Err("you attached too often in a short time: wait a moment".to_owned());
         }
         user.consoles += 1;
-        let kind = Kind::Counted { caller: caller.clone(), guests: Arc::clone(this) };
+        let kind = Kind::Counted { uid, guests: Arc::clone(this) };
         Ok(Seat { requests: Arc::clone(&user.requests), kind })
     }
 
@@ -182,12 +182,12 @@ impl Seat {
 
     /// One question to a provider; else why not now.
     pub fn question(&self) -> Result<(), String> {
-        let Kind::Counted { caller, guests } = &self.kind else { return Ok(()) };
-        if caller.is_ours() {
+        let Kind::Counted { uid, guests } = &self.kind else { return Ok(()) };
+        if is_ours(*uid) {
             return Ok(());
         }
         let mut users = guests.lock();
-        if users.get_mut(&caller.uid).is_none_or(|user| user.questions.take()) {
+        if users.get_mut(uid).is_none_or(|user| user.questions.take()) {
             return Ok(());
         }
         Err("you asked the provider too often in a short time: wait a moment".to_owned())
@@ -196,20 +196,21 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let Kind::Counted { caller, guests } = &self.kind else { return };
-        if let Some(user) = guests.lock().get_mut(&caller.uid) {
+        let Kind::Counted { uid, guests } = &self.kind else { return };
+        if let Some(user) = guests.lock().get_mut(uid) {
             user.consoles = user.consoles.saturating_sub(1);
         }
     }
 }
 
+/// Whether it is the server's own user.
+fn is_ours(uid: Option<u32>) -> bool {
+    uid == Some(users::own_uid())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn caller(uid: u32) -> Caller {
-        Caller { uid: Some(uid), login: "alice".into() }
-    }
 
     fn guests(limits: Limits) -> Arc<Guests> {
         Guests::new(limits)
@@ -222,30 +223,30 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn one_users_consoles_take_no_place_of_anothers() {
         let guests = guests(Limits { consoles: 5, consoles_each: 3, ..Limits::default() });
-        let held: Vec<_> = (0..3).map(|_| Guests::admit(&guests, &caller(ALICE)).expect("a seat")).collect();
+        let held: Vec<_> = (0..3).map(|_| Guests::admit(&guests, Some(ALICE)).expect("a seat")).collect();
 
-        let refused = Guests::admit(&guests, &caller(ALICE)).expect_err("too many");
-        let other = Guests::admit(&guests, &caller(BOB));
+        let refused = Guests::admit(&guests, Some(ALICE)).expect_err("too many");
+        let other = Guests::admit(&guests, Some(BOB));
 
-        assert!(refused.contains("has 3 consoles attached already"), "{refused}");
+        assert!(refused.contains("have 3 consoles attached already"), "{refused}");
         assert!(other.is_ok());
         drop(held);
-        assert!(Guests::admit(&guests, &caller(ALICE)).is_ok(), "a place given back is a place");
+        assert!(Guests::admit(&guests, Some(ALICE)).is_ok(), "a place given back is a place");
     }
 
     #[tokio::test(start_paused = true)]
     async fn all_together_have_a_bound_too() {
         let guests = guests(Limits { consoles: 2, consoles_each: 2, ..Limits::default() });
-        let _held = [ALICE, BOB].map(|uid| Guests::admit(&guests, &caller(uid)).expect("a seat"));
+        let _held = [ALICE, BOB].map(|uid| Guests::admit(&guests, Some(uid)).expect("a seat"));
 
-        assert!(Guests::admit(&guests, &caller(BOB)).expect_err("full").contains("has 2 consoles"));
+        assert!(Guests::admit(&guests, Some(BOB)).expect_err("full").contains("has 2 consoles"));
     }
 
     #[tokio::test(start_paused = true)]
     async fn attaching_again_and_again_is_slowed_down() {
         let hellos = Rate { burst: 2, every: Duration::from_secs(1) };
         let guests = guests(Limits { hellos, ..Limits::default() });
-        let attach = || Guests::admit(&guests, &caller(ALICE)).map(drop);
+        let attach = || Guests::admit(&guests, Some(ALICE)).map(drop);
 
         assert_eq!([attach(), attach()], [Ok(()), Ok(())]);
         assert!(attach().expect_err("too often").contains("too often"));
@@ -259,7 +260,7 @@ mod tests {
     async fn who_asked_nothing_for_long_may_ask_no_more_at_once_than_others() {
         let questions = Rate { burst: 3, every: Duration::from_secs(1) };
         let guests = guests(Limits { questions, ..Limits::default() });
-        let seat = Guests::admit(&guests, &caller(ALICE)).expect("a seat");
+        let seat = Guests::admit(&guests, Some(ALICE)).expect("a seat");
         let passed = || (0..20).filter(|_| seat.question().is_ok()).count();
 
         tokio::time::advance(Duration::from_hours(24)).await;
@@ -273,17 +274,17 @@ mod tests {
     async fn requests_and_questions_are_counted_over_all_consoles_of_a_user_also_of_one_that_left() {
         let questions = Rate { burst: 2, every: Duration::from_mins(1) };
         let guests = guests(Limits { requests_each: 2, questions, ..Limits::default() });
-        let first = Guests::admit(&guests, &caller(ALICE)).expect("a seat");
+        let first = Guests::admit(&guests, Some(ALICE)).expect("a seat");
         let open = [first.request().expect("free"), first.request().expect("free")];
         assert_eq!([first.question(), first.question()], [Ok(()), Ok(())]);
         drop(first);
 
-        let second = Guests::admit(&guests, &caller(ALICE)).expect("a seat");
+        let second = Guests::admit(&guests, Some(ALICE)).expect("a seat");
 
         assert!(second.request().is_err() && second.question().is_err());
         drop(open);
         assert!(second.request().is_ok());
-        let other = Guests::admit(&guests, &caller(BOB)).expect("a seat");
+        let other = Guests::admit(&guests, Some(BOB)).expect("a seat");
         assert!(other.request().is_ok() && other.question().is_ok());
     }
 
@@ -291,11 +292,11 @@ mod tests {
     async fn who_is_gone_is_forgotten() {
         let guests = guests(Limits::default());
         for uid in 0..1000 {
-            drop(Guests::admit(&guests, &caller(ALICE + uid)));
+            drop(Guests::admit(&guests, Some(ALICE + uid)));
         }
 
         tokio::time::advance(Duration::from_mins(2)).await;
-        let _seat = Guests::admit(&guests, &caller(BOB)).expect("a seat");
+        let _seat = Guests::admit(&guests, Some(BOB)).expect("a seat");
 
         assert_eq!(guests.lock().len(), 1);
     }

@@ -75,11 +75,9 @@ async fn read_one(account: &Account, webhook: &WebhookSettings) -> (Hook, Option
             }
         }
     }
-    let alone = webhook.demand == Demand::SecretUrl;
-    let of_key = if alone { &webhook.demand } else { &Demand::Bearer };
-    let url_key = match usable(of_key, &webhook.url_key).await {
+    let url_key = match usable(&of_key(webhook), &webhook.url_key).await {
         Ok(key) => {
-            secrets.extend(alone.then(|| key.clone()));
+            secrets.extend((webhook.demand == Demand::SecretUrl).then(|| key.clone()));
             Some(key.value)
         }
         Err(why) => {
@@ -91,8 +89,19 @@ async fn read_one(account: &Account, webhook: &WebhookSettings) -> (Hook, Option
     (Hook { account: name, url_key, demand, secrets, unread, allow, decode: account.decode() }, wrong)
 }
 
+/// What the key of the path has to be: more where it is the only secret.
+fn of_key(webhook: &WebhookSettings) -> Demand {
+    if webhook.demand == Demand::SecretUrl { Demand::SecretUrl } else { Demand::Bearer }
+}
+
+/// Every secret of an account's door, the key of its path first, and for what it has to serve.
+pub fn secrets(webhook: &WebhookSettings) -> impl Iterator<Item = (Demand, &SecretRef)> {
+    let signing = webhook.secrets.iter().map(|secret| (webhook.demand.clone(), secret));
+    std::iter::once((of_key(webhook), &webhook.url_key)).chain(signing)
+}
+
 /// A secret that is there and of the right form. One that is not is as good as unread: senders are asked to retry.
-async fn usable(demand: &Demand, secret: &SecretRef) -> Result<NamedSecret, Shown> {
+pub async fn usable(demand: &Demand, secret: &SecretRef) -> Result<NamedSecret, Shown> {
     let value = secret.read().await.map_err(|error| Shown::line(&error.to_string()))?;
     let secret = NamedSecret { name: secret.name(), value };
     match receiver::unusable(demand, &secret) {

@@ -22,7 +22,7 @@ use super::{
     upkeep,
 };
 use crate::{
-    config::{Acts, Settings},
+    config::{Acts, SecretRef, Settings},
     core::{
         board::{AccountBoard, Board, Change},
         freshness::Upkeep,
@@ -43,6 +43,9 @@ pub type Order = oneshot::Sender<Result<Vec<String>, String>>;
 
 /// Between two tries to read secrets that could not be read.
 const RETRY: Duration = Duration::from_secs(15);
+/// What reading credentials again comes to.
+const CREDENTIALS: &str = "secrets behind `credential` are new only after `systemctl reload dogwatch` with systemd 260 \
+                           or newer; with an older one after `systemctl restart dogwatch`";
 
 /// The owner of what may change.
 pub(super) struct Keeper {
@@ -369,6 +372,9 @@ impl Keeper {
         }
         if changes.is_empty() {
             changes.push("nothing is different; the secrets were read again".to_owned());
+        }
+        if self.settings.secrets().iter().any(|(_, secret)| matches!(secret, SecretRef::Credential { .. })) {
+            changes.push(CREDENTIALS.to_owned());
         }
         changes
     }

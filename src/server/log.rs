@@ -1,10 +1,13 @@
 //! The log of deliveries: searched, and one of it applied again.
 
 use jiff::{Timestamp, tz::TimeZone};
+use serde_json::json;
 
 use super::{
     desk::{Desk, PAGE},
-    ingest, search,
+    ingest,
+    people::Caller,
+    search,
 };
 use crate::{
     core::{
@@ -32,7 +35,7 @@ impl Desk {
     }
 
     /// Applies a delivery once more, by the ordinary rules: doing so twice changes nothing more than doing it once.
-    pub(super) async fn replay(&self, id: DeliveryId) -> Result<Answer, String> {
+    pub(super) async fn replay(&self, caller: &Caller, id: DeliveryId) -> Result<Answer, String> {
         let found = self.store.read(move |reader| reader.delivery(id)).await.map_err(|error| error.to_string())?;
         let stored = found.ok_or_else(|| format!("delivery {id} is not kept any more"))?;
         let whole = whole(&stored).map_err(|reason| format!("delivery {id} cannot be replayed: {reason}"))?;
@@ -54,7 +57,9 @@ impl Desk {
             }
             changed
         };
-        tracing::info!(delivery = %id, "replayed delivery {id}: {changed}");
+        self.audit_deed(caller, "delivery applied again", &[("delivery", json!(id)), ("changed", json!(changed))])
+            .await;
+        tracing::info!(uid = caller.uid, delivery = %id, "replayed delivery {id}: {changed}");
         Ok(Answer::Replayed { id, changed })
     }
 }
@@ -79,6 +84,7 @@ pub fn all_bytes(stored: &StoredDelivery) -> Result<&[u8], Shown> {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
+    use serde_json::{Value, json};
 
     use crate::{
         core::{
@@ -136,6 +142,13 @@ mod tests {
         }
 
         assert_eq!(said, ["new incident, triggered", "nothing: this was known already"]);
+        let audit = std::fs::read_to_string(dir.path().join("audit.jsonl")).expect("audit");
+        let lines: Vec<Value> = audit.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        assert_eq!(
+            (lines.len(), &lines[0]["what"], &lines[0]["delivery"]),
+            (2, &json!("delivery applied again"), &json!(id))
+        );
+        assert_eq!(lines[0]["who"], json!(act().login));
         let kept = desk.store.read(crate::store::Reader::incidents).await.expect("incidents");
         assert_eq!(kept.iter().map(|incident| incident.state.status).collect::<Vec<_>>(), [Status::Triggered]);
     }
@@ -149,7 +162,7 @@ mod tests {
         stored(&desk, Verdict::Accepted, long.as_bytes()).await;
         let cut = stored(&desk, Verdict::Accepted, long.as_bytes()).await;
         let altered = stored(&desk, Verdict::Accepted, TRIGGERED.as_bytes()).await;
-        let watch = Caller::of(None);
+        let watch = Caller::find(None).await;
 
         for (caller, id, word) in [
             (act(), rejected, "rejected"),

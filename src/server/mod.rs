@@ -14,7 +14,7 @@ pub mod details;
 pub mod door;
 pub mod guests;
 mod handoff;
-mod hooks;
+pub mod hooks;
 pub mod hub;
 pub mod ingest;
 pub mod keeper;
@@ -38,6 +38,7 @@ mod templates;
 pub mod tidy;
 pub mod unsaved;
 pub mod upkeep;
+pub mod users;
 pub mod wake;
 
 #[cfg(test)]
@@ -167,6 +168,8 @@ impl Server {
         socket: UnixListener,
         given: Given,
     ) -> Result<Self, ServerError> {
+        // Known by the time that a refusal names it, and nothing waits for it.
+        drop(tokio::task::spawn_blocking(users::own_name));
         let store = Store::open(&options.state_dir)?;
         let library = Library::open(&options.state_dir.join("templates"));
         let mut board = Board { templates: library.list().map_err(ServerError::Templates)?, ..Board::default() };
@@ -253,6 +256,7 @@ impl Server {
             Door::Closed => "not listening for webhooks".to_owned(),
             Door::Open { address } => format!("listening for webhooks on {address}"),
             Door::Taken { address, by } => format!("{address} for webhooks is taken by {by}"),
+            Door::Refused { address, cause } => format!("cannot listen for webhooks on {address}: {cause}"),
             Door::Failing { cause, .. } => format!("webhooks are answered 503: {cause}"),
         });
         let consoles = self.guests.consoles();
@@ -287,8 +291,8 @@ impl Server {
     where
         Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let guest = Guest { caller: Caller::ourselves(), seat: Seat::own() };
-        self.tasks.spawn(talk(console::serve(io, Arc::clone(&self.desk), guest), self.stop.clone()));
+        let seated = serve(io, Arc::clone(&self.desk), Some(users::own_uid()), Seat::own());
+        self.tasks.spawn(talk(seated, self.stop.clone()));
     }
 
     /// The board, for commands in the same process.
@@ -405,14 +409,13 @@ impl Entrance {
     }
 
     fn receive(&self, stream: UnixStream, turned_away: &Arc<Semaphore>, stop: &CancellationToken) {
-        let caller = Caller::of(stream.peer_cred().ok().map(|peer| peer.uid()));
-        match Guests::admit(&self.guests, &caller) {
+        let uid = stream.peer_cred().ok().map(|peer| peer.uid());
+        match Guests::admit(&self.guests, uid) {
             Ok(seat) => {
-                let serving = console::serve(stream, Arc::clone(&self.desk), Guest { caller, seat });
-                tokio::spawn(talk(serving, stop.clone()));
+                tokio::spawn(talk(serve(stream, Arc::clone(&self.desk), uid, seat), stop.clone()));
             }
             Err(reason) => {
-                tracing::warn!(uid = caller.uid, "a console was turned away: {reason}");
+                tracing::warn!(uid, "a console was turned away: {reason}");
                 // With too many of them, the next one sees the line close.
                 let Ok(permit) = Arc::clone(turned_away).try_acquire_owned() else { return };
                 let stop = stop.clone();
@@ -423,6 +426,15 @@ impl Entrance {
             }
         }
     }
+}
+
+/// Asks who is there, and serves them.
+async fn serve<Io>(io: Io, desk: Arc<Desk>, uid: Option<u32>, seat: Seat) -> Result<(), WireError>
+where
+    Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let caller = Caller::find(uid).await;
+    console::serve(io, desk, Guest { caller, seat }).await
 }
 
 async fn talk(conversation: impl Future<Output = Result<(), WireError>>, stop: CancellationToken) {

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::door;
+use super::users;
 use crate::{
     config::{Acts, PersonSettings, User},
     core::{id::AccountName, text::Shown},
@@ -24,19 +24,23 @@ pub struct Caller {
 }
 
 impl Caller {
-    pub fn of(uid: Option<u32>) -> Self {
-        let login = uid.map_or_else(|| "somebody".to_owned(), door::user_name);
+    /// Asks who that is, which may take as long as a directory of users takes.
+    pub async fn find(uid: Option<u32>) -> Self {
+        let login = match uid {
+            Some(uid) => users::find_name(uid).await,
+            None => "somebody".to_owned(),
+        };
         Self { uid, login: Shown::line(&login) }
     }
 
     /// The user this process runs as.
     pub fn ourselves() -> Self {
-        Self::of(Some(rustix::process::geteuid().as_raw()))
+        Self { uid: Some(users::own_uid()), login: Shown::line(users::own_name()) }
     }
 
     /// Whether it is the server's own user.
     pub fn is_ours(&self) -> bool {
-        self.uid == Some(rustix::process::geteuid().as_raw())
+        self.uid == Some(users::own_uid())
     }
 }
 
@@ -133,7 +137,7 @@ impl People {
 
 fn who(caller: &Caller) -> String {
     match caller.uid {
-        Some(uid) if caller.login.as_str() == format!("uid {uid}") => caller.login.to_string(),
+        Some(uid) if caller.login.as_str() == users::number(uid) => caller.login.to_string(),
         Some(uid) => format!("{} (uid {uid})", caller.login),
         None => caller.login.to_string(),
     }

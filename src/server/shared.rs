@@ -13,9 +13,12 @@ use std::{
 };
 
 use rustix::process::Gid;
-use tokio::net::{UnixListener, UnixStream};
+use tokio::{
+    net::{UnixListener, UnixStream},
+    task::spawn_blocking,
+};
 
-use super::door;
+use super::users;
 
 /// The socket of a server that runs as a system service.
 pub const SHARED_SOCKET: &str = "/run/dogwatch/control.sock";
@@ -51,12 +54,12 @@ impl Drop for Shared {
 pub fn bind(path: &Path, group: Option<&str>) -> Result<(UnixListener, Shared), SharedError> {
     let unusable = |reason: String| SharedError::Unusable { path: path.to_owned(), reason };
     let failed = |error: io::Error| unusable(error.to_string());
-    let gid =
-        group.map(|name| gid_of(name).ok_or_else(|| unusable(format!("there is no group {name}")))).transpose()?;
+    // Nothing runs yet that would have to wait for a directory of groups.
+    let gid = group.map(users::group).transpose().map_err(&unusable)?;
     let dir = path.parent().ok_or_else(|| unusable("it needs a directory".to_owned()))?;
     if !dir.exists() {
         fs::DirBuilder::new().mode(0o755).create(dir).map_err(|e| {
-            unusable(format!("its directory cannot be made ({e}): let root make one for {}", own_name()))
+            unusable(format!("its directory cannot be made ({e}): let root make one for {}", users::own_name()))
         })?;
     }
     keeper(dir).map_err(&unusable)?;
@@ -67,18 +70,15 @@ pub fn bind(path: &Path, group: Option<&str>) -> Result<(UnixListener, Shared), 
     let listener = UnixListener::bind(&first).map_err(failed)?;
     if let (Some(gid), Some(name)) = (gid, group) {
         let gid = Some(Gid::from_raw(gid));
-        rustix::fs::chown(&first, None, gid)
-            .map_err(|e| unusable(format!("it cannot be given to the group {name} ({e}): is {} in it?", own_name())))?;
+        rustix::fs::chown(&first, None, gid).map_err(|e| {
+            unusable(format!("it cannot be given to the group {name} ({e}): is {} in it?", users::own_name()))
+        })?;
     }
     let mode = if group.is_some() { 0o660 } else { 0o600 };
     fs::set_permissions(&first, fs::Permissions::from_mode(mode)).map_err(failed)?;
     let meta = fs::symlink_metadata(&first).map_err(failed)?;
     fs::rename(&first, path).map_err(failed)?;
     Ok((listener, Shared { path: path.to_owned(), file: (meta.dev(), meta.ino()) }))
-}
-
-fn own_name() -> String {
-    door::own_name()
 }
 
 /// A socket that nobody answers at may be replaced; nothing else is.
@@ -95,41 +95,33 @@ fn make_way(path: &Path) -> Result<(), String> {
     }
 }
 
-fn gid_of(group: &str) -> Option<u32> {
-    let table = fs::read_to_string("/etc/group").unwrap_or_default();
-    table.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        (fields.next()? == group).then(|| fields.nth(1)?.parse().ok())?
-    })
-}
-
 /// Connects to the shared server at `path`; `None` when there is none.
 pub async fn dial(path: &Path) -> Result<Option<UnixStream>, SharedError> {
     let untrusted = |reason: String| SharedError::Untrusted { path: path.to_owned(), reason };
     let unusable = |error: String| SharedError::Unusable { path: path.to_owned(), reason: error };
-    let Some(dir) = path.parent().filter(|dir| dir.exists()) else { return Ok(None) };
-    let keeper = keeper(dir).map_err(untrusted)?;
+    let Some(dir) = path.parent().filter(|dir| dir.exists()).map(Path::to_owned) else { return Ok(None) };
+    // It names users, who may have to be asked for.
+    let keeper = spawn_blocking(move || keeper(&dir)).await.map_err(|e| unusable(e.to_string()))?.map_err(untrusted)?;
     let stream = match UnixStream::connect(path).await {
         Ok(stream) => stream,
         Err(e) => match e.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => return Ok(None),
             io::ErrorKind::PermissionDenied => {
-                return Err(SharedError::NoMember { path: path.to_owned(), user: own_name() });
+                return Err(SharedError::NoMember {
+                    path: path.to_owned(),
+                    user: users::find_name(users::own_uid()).await,
+                });
             }
             _ => return Err(unusable(e.to_string())),
         },
     };
     // Whoever called `listen`: the server's user, or root's service manager.
     let listens = stream.peer_cred().map_err(|e| unusable(e.to_string()))?.uid();
-    if ![0, own_uid(), keeper].contains(&listens) {
-        let (who, whose) = (door::user_name(listens), door::user_name(keeper));
+    if ![0, users::own_uid(), keeper].contains(&listens) {
+        let (who, whose) = (users::find_name(listens).await, users::find_name(keeper).await);
         return Err(untrusted(format!("{who} listens there, in a directory of {whose}")));
     }
     Ok(Some(stream))
-}
-
-fn own_uid() -> u32 {
-    rustix::process::geteuid().as_raw()
 }
 
 /// The user in whose directory `dir` a socket is as good as root's or ours: root or ourselves, or whomever root gave
@@ -143,7 +135,7 @@ fn keeper(dir: &Path) -> Result<u32, String> {
         let meta = fs::symlink_metadata(&path).map_err(|e| format!("{}: {e}", path.display()))?;
         let here = Place { owner: meta.uid(), mode: meta.mode() };
         let last = path == dir;
-        if let Some(reason) = here.doubt(above, last, own_uid()) {
+        if let Some(reason) = here.doubt(above, last, users::own_uid()) {
             return Err(format!("{} {reason}", path.display()));
         }
         above = Some(here);
@@ -173,7 +165,7 @@ impl Place {
     fn doubt(self, above: Option<Self>, last: bool, us: u32) -> Option<String> {
         let given_by_root = last && above.is_some_and(|above| above.owner == 0 && above.is_closed());
         if ![0, us].contains(&self.owner) && !given_by_root {
-            return Some(format!("belongs to {}", door::user_name(self.owner)));
+            return Some(format!("belongs to {}", users::name(self.owner)));
         }
         let open = !self.is_closed() && (last || !self.is_sticky());
         open.then(|| format!("can be changed by others (mode {:03o})", self.mode & 0o7777))
@@ -309,11 +301,5 @@ mod tests {
         let refused = dial(&path).await.expect_err("a trap").to_string();
 
         assert!(refused.contains("is not to be trusted") && refused.contains("belongs to"), "{refused}");
-    }
-
-    #[test]
-    fn groups_are_found_by_name() {
-        assert_eq!(gid_of("root"), Some(0));
-        assert_eq!(gid_of("no-such-group-here"), None);
     }
 }

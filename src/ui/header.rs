@@ -353,6 +353,9 @@ fn door(model: &Model) -> Part {
             let long = format!("{role}, door taken by {by}");
             Part::of(5, Tone::Caution, &[long, "door taken".into(), "no door".into()])
         }
+        Door::Refused { cause, .. } => {
+            Part::of(5, Tone::Caution, &[format!("{role}, no door: {cause}"), "no door".into()])
+        }
         Door::Failing { cause, .. } => {
             Part::of(8, Tone::Alarm, &[format!("door FAILING: {cause}"), "door FAILING".into()])
         }

@@ -4,7 +4,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Finding, State};
+use super::{Finding, State, out_of_reach};
 use crate::{
     cli::{
         Exit, Outcome, Places,
@@ -18,6 +18,7 @@ use crate::{
         text::Shown,
         words,
     },
+    server::hooks,
     store::Reader,
 };
 
@@ -46,20 +47,20 @@ pub(super) async fn chain(
     let secrets = words::count(configured.secrets.len(), "secret", "secrets");
     let mut links = vec![Finding::ok(what("1 webhook"), format!("configured with url_key and {secrets}"))];
     let readable = secrets_readable(what("2 secrets"), configured).await;
-    let readable_all = readable.iter().all(|finding| finding.state == State::Ok);
+    let has_all = readable.iter().all(|finding| finding.state != State::Wrong);
     links.extend(readable);
     links.push(Finding { what: what("3 door"), state: door.state, says: door.says.clone(), exit: Exit::Done });
     links.push(match &configured.public_url {
         Some(url) => Finding::ok(what("4 public address"), format!("{url}/hooks/{}/…", settings.name)),
         None => Finding::note(what("4 public address"), "`public_url` is not set: a host is not compared"),
     });
-    let remedy = if readable_all {
+    let remedy = if has_all {
         let (finding, remedy) = subscribed(what("5 subscription"), settings, configured, places).await;
         links.extend(finding);
         // With nobody to receive it, a test would only be waited for.
         remedy.filter(|_| door.state == State::Ok)
     } else {
-        links.push(Finding::note(what("5 subscription"), "not looked for: a secret is missing"));
+        links.push(Finding::note(what("5 subscription"), "not looked for: a secret is missing or of no use"));
         None
     };
     links.extend(arrivals(&what, settings, places));
@@ -82,9 +83,11 @@ pub(super) fn is_of(finding: &Finding, account: &AccountName) -> bool {
 
 async fn secrets_readable(what: String, configured: &WebhookSettings) -> Vec<Finding> {
     let mut findings = vec![];
-    for secret in std::iter::once(&configured.url_key).chain(&configured.secrets) {
-        if let Err(error) = secret.read().await {
-            findings.push(Finding::wrong(what.clone(), error.to_string(), Exit::Usage));
+    for (demand, secret) in hooks::secrets(configured) {
+        if secret.is_out_of_reach() {
+            findings.push(Finding::note(what.clone(), out_of_reach(secret)));
+        } else if let Err(why) = hooks::usable(&demand, secret).await {
+            findings.push(Finding::wrong(what.clone(), why.as_str(), Exit::Usage));
         }
     }
     if findings.is_empty() {
@@ -99,8 +102,11 @@ async fn subscribed(
     configured: &WebhookSettings,
     places: &Places,
 ) -> (Vec<Finding>, Option<Remedy>) {
-    if settings.token.is_none() {
+    let Some(token) = &settings.token else {
         return (vec![Finding::note(what, "no token: it cannot be looked at from here")], None);
+    };
+    if let Some(secret) = [token, &configured.url_key].into_iter().find(|secret| secret.is_out_of_reach()) {
+        return (vec![Finding::note(what, format!("not looked for: {}", out_of_reach(secret)))], None);
     }
     let way = match Way::open(places, settings.clone()).await {
         Ok(way) => way,

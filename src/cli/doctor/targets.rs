@@ -4,7 +4,7 @@ use std::path::Path;
 
 use futures_util::future::join_all;
 
-use super::Finding;
+use super::{Finding, out_of_reach};
 use crate::{
     cli::{Exit, Failure, Places},
     config::Settings,
@@ -34,6 +34,10 @@ async fn looked_at(settings: &Settings, places: &Places) -> Result<Vec<Finding>,
     let unread = kept.unread.map(|why| Finding::wrong("targets made here", why.as_str(), Exit::Usage));
     let looked = join_all(kept.all.iter().map(|target| obstacle(target, &dir))).await;
     let each = kept.all.iter().zip(looked).map(|(target, obstacle)| {
+        let unseen = target.secrets().find(|secret| secret.is_out_of_reach());
+        if let (Some(secret), Some(Obstacle::Secret(_))) = (unseen, &obstacle) {
+            return Finding::note(format!("target {}", target.summary.name), out_of_reach(secret));
+        }
         let failure = reader.as_ref().and_then(|reader| reader.last_failure(&target.summary.name).ok()?);
         finding(&target.summary, obstacle.as_ref(), failure.map(|line| line.reason).as_ref())
     });

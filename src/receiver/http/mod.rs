@@ -2,7 +2,8 @@
 //!
 //! `axum::serve` has no deadline for a request's head (axum#2741) and no cap on connections. Here, when all places are
 //! taken, the connection that has been silent longest makes room for the new one; those that brought a genuine
-//! delivery go last. Nobody who has just come, or is owed an answer, makes room: then the new one waits.
+//! delivery go last. Nobody who has just come, or is owed an answer, makes room: then the new one waits. Who waits because
+//! its own address keeps all of its share busy does so beside the door, so that others get in meanwhile.
 
 mod places;
 #[cfg(test)]
@@ -14,7 +15,7 @@ use axum::{
     Router,
     body::Body,
     extract::{ConnectInfo, Request},
-    http::{HeaderValue, StatusCode, header},
+    http::{StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -24,7 +25,7 @@ use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpSocket, TcpStream},
-    sync::watch,
+    sync::{OwnedSemaphorePermit, watch},
     time::{sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
@@ -32,7 +33,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
 use self::places::{Place, Places};
-use super::{Networks, tls::Entrance};
+use super::{Networks, RETRY_AFTER, tls::Entrance};
 
 /// Before another try when no connection can be taken.
 const WITHOUT_FILES: Duration = Duration::from_millis(50);
@@ -47,6 +48,8 @@ pub struct Limits {
     pub connections: usize,
     /// Of these, from one address. A trusted proxy stands for many, and may have all.
     pub per_peer: usize,
+    /// Connections that may wait until there is room in the share of their address, all together; more are closed.
+    pub waiting: usize,
     /// Nobody makes room for another one before it has been silent for so long.
     pub grace: Duration,
     /// Until a request's head is complete; also for the first byte of the next one, and for the handshake of TLS
@@ -67,6 +70,7 @@ impl Default for Limits {
         Self {
             connections: 512,
             per_peer: 256,
+            waiting: 256,
             grace: Duration::from_millis(100),
             head: Duration::from_secs(5),
             request: Duration::from_secs(10),
@@ -116,13 +120,14 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, front: Fr
             () = stop.cancelled() => break,
             place = Places::take(&places, peer.ip().to_canonical()) => place,
         };
-        // Answers are one small packet; when this fails they only come a little later.
-        let _ = tcp.set_nodelay(true);
-        let talk = Talk { peer, app: app.clone(), limits, place, stop: stop.clone() };
-        match front.entrance.borrow().clone() {
-            Entrance::Plain => drop(open.spawn(talk.converse(tcp))),
-            Entrance::Tls(config) => drop(open.spawn(talk.converse_in_tls(tcp, config))),
-            Entrance::Shut => {}
+        let entrance = front.entrance.clone();
+        let comer = Comer { tcp, peer, app: app.clone(), limits, entrance, stop: stop.clone() };
+        if let Some(place) = place {
+            open.spawn(comer.enter(place));
+        } else if let Some(turn) = places.queue() {
+            open.spawn(comer.wait(Arc::clone(&places), turn));
+        } else {
+            tracing::debug!(%peer, "a connection is closed: too many wait for the share of their address");
         }
     }
     drop(listener);
@@ -153,6 +158,40 @@ async fn accept(listener: &TcpListener, places: &Places) -> (TcpStream, SocketAd
     }
 }
 
+/// A connection that was taken and has no place yet.
+struct Comer {
+    tcp: TcpStream,
+    peer: SocketAddr,
+    app: Router,
+    limits: Limits,
+    entrance: watch::Receiver<Entrance>,
+    stop: CancellationToken,
+}
+
+impl Comer {
+    /// Waits for a place beside the door.
+    async fn wait(self, places: Arc<Places>, turn: OwnedSemaphorePermit) {
+        let place = tokio::select! {
+            () = self.stop.cancelled() => return,
+            place = Places::take_in_turn(&places, self.peer.ip().to_canonical(), turn) => place,
+        };
+        self.enter(place).await;
+    }
+
+    async fn enter(self, place: Place) {
+        let Self { tcp, peer, app, limits, entrance, stop } = self;
+        // Answers are one small packet; when this fails they only come a little later.
+        let _ = tcp.set_nodelay(true);
+        let talk = Talk { peer, app, limits, place, stop };
+        let entrance = entrance.borrow().clone();
+        match entrance {
+            Entrance::Plain => talk.converse(tcp).await,
+            Entrance::Tls(config) => talk.converse_in_tls(tcp, config).await,
+            Entrance::Shut => {}
+        }
+    }
+}
+
 /// One connection, from its first byte to its end.
 struct Talk {
     peer: SocketAddr,
@@ -167,7 +206,7 @@ impl Talk {
     async fn converse_in_tls(self, tcp: TcpStream, config: Arc<ServerConfig>) {
         let shaken = tokio::select! {
             shaken = timeout(self.limits.head, TlsAcceptor::from(config).accept(tcp)) => shaken,
-            () = self.place.lost.cancelled() => return,
+            () = self.place.lost() => return,
             () = self.stop.cancelled() => return,
         };
         match shaken {
@@ -188,12 +227,12 @@ impl Talk {
         let mut connection = pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
-            () = place.lost.cancelled() => return,
+            () = place.lost() => return,
             () = async { tokio::select! { () = stop.cancelled() => {}, () = sleep(limits.lifetime) => {} } } => {
                 connection.as_mut().graceful_shutdown();
                 tokio::select! {
                     ended = connection.as_mut() => ended,
-                    () = place.lost.cancelled() => return,
+                    () = place.lost() => return,
                     () = sleep(limits.request) => return,
                 }
             }
@@ -220,6 +259,6 @@ async fn answer(
 }
 
 fn too_slow() -> Response {
-    let close = (header::CONNECTION, HeaderValue::from_static("close"));
-    (StatusCode::SERVICE_UNAVAILABLE, [close], "not complete in time\n").into_response()
+    let headers = [(header::CONNECTION, "close"), (header::RETRY_AFTER, RETRY_AFTER)];
+    (StatusCode::SERVICE_UNAVAILABLE, headers, "not complete in time\n").into_response()
 }

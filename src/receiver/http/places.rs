@@ -15,7 +15,7 @@ use axum::{body::Bytes, http::StatusCode};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::{
-    sync::Notify,
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
     time::{Instant, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -29,24 +29,31 @@ pub(super) struct Places {
     networks: Networks,
     since: Instant,
     seated: Mutex<Seated>,
-    /// A place was given back, or could be taken from somebody who was answered.
+    /// A place was given back, or could be taken from somebody who was answered: for the one at the door, and for those
+    /// whose address has its share.
     freed: Notify,
+    freed_for_queue: Notify,
+    /// Of those whose address has its share, as many as may wait.
+    queue: Arc<Semaphore>,
 }
 
 #[derive(Default)]
 struct Seated {
     next: u64,
-    places: HashMap<u64, Entry>,
+    places: HashMap<u64, Arc<Seat>>,
 }
 
-struct Entry {
+/// What is known of a connection.
+struct Seat {
     peer: IpAddr,
     /// When it was last answered, or opened: milliseconds since the start.
-    spoke: Arc<AtomicU64>,
+    spoke: AtomicU64,
+    answered: AtomicBool,
     /// It brought a genuine delivery: only those get a 202.
-    proven: Arc<AtomicBool>,
+    proven: AtomicBool,
     /// It sent a whole request that is not answered yet.
-    owed: Arc<AtomicBool>,
+    owed: AtomicBool,
+    /// Cancelled when another one gets the place.
     lost: CancellationToken,
 }
 
@@ -54,17 +61,30 @@ struct Entry {
 pub(super) struct Place {
     number: u64,
     places: Arc<Places>,
-    spoke: Arc<AtomicU64>,
-    proven: Arc<AtomicBool>,
-    owed: Arc<AtomicBool>,
-    /// Cancelled when another one gets the place.
-    pub(super) lost: CancellationToken,
+    seat: Arc<Seat>,
+}
+
+/// Why there is no place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Full {
+    /// There will be one in a moment.
+    Now,
+    /// The newcomer's address has its share, and is busy with all of it, perhaps for long.
+    Share,
 }
 
 impl Places {
     pub(super) fn new(limits: Limits, front: &Front) -> Self {
-        let (connections, networks) = (front.connections.clone(), front.networks.clone());
-        Self { limits, connections, networks, since: Instant::now(), seated: Mutex::default(), freed: Notify::new() }
+        Self {
+            limits,
+            connections: front.connections.clone(),
+            networks: front.networks.clone(),
+            since: Instant::now(),
+            seated: Mutex::default(),
+            freed: Notify::new(),
+            freed_for_queue: Notify::new(),
+            queue: Arc::new(Semaphore::new(limits.waiting)),
+        }
     }
 
     fn now(&self) -> u64 {
@@ -76,34 +96,59 @@ impl Places {
     }
 
     /// A place for a newcomer; if need be, that of the longest silent one. Waits while all who could make room have just
-    /// come, or are owed an answer: those come within seconds.
-    pub(super) async fn take(this: &Arc<Self>, peer: IpAddr) -> Place {
+    /// come, or are owed an answer: those come within seconds. `None`: its address keeps all of its share busy, so it has
+    /// to [`Self::queue`], and holds up nobody else.
+    pub(super) async fn take(this: &Arc<Self>, peer: IpAddr) -> Option<Place> {
         loop {
-            if let Some(place) = Self::take_now(this, peer) {
-                return place;
+            match Self::take_now(this, peer) {
+                Ok(place) => return Some(place),
+                Err(Full::Share) => return None,
+                Err(Full::Now) => drop(timeout(this.limits.grace / 4, this.freed.notified()).await),
             }
-            let _ = timeout(this.limits.grace / 4, this.freed.notified()).await;
         }
     }
 
-    fn take_now(this: &Arc<Self>, peer: IpAddr) -> Option<Place> {
+    /// Leave to wait until there is room in the share of one's address; `None` when too many do.
+    pub(super) fn queue(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.queue).try_acquire_owned().ok()
+    }
+
+    /// A place for one of the queue.
+    pub(super) async fn take_in_turn(this: &Arc<Self>, peer: IpAddr, turn: OwnedSemaphorePermit) -> Place {
+        loop {
+            if let Ok(place) = Self::take_now(this, peer) {
+                drop(turn);
+                return place;
+            }
+            drop(timeout(this.limits.grace, this.freed_for_queue.notified()).await);
+        }
+    }
+
+    fn take_now(this: &Arc<Self>, peer: IpAddr) -> Result<Place, Full> {
         let grace = u64::try_from(this.limits.grace.as_millis()).unwrap_or(u64::MAX);
-        let silent = |entry: &Entry| entry.spoke.load(Ordering::Relaxed) + grace <= this.now();
+        let silent = |seat: &Seat| seat.spoke.load(Ordering::Relaxed) + grace <= this.now();
         let alone = !this.networks.is_proxy(peer);
         let mut seated = this.lock();
-        let of_peer = seated.places.values().filter(|entry| entry.peer == peer).count();
-        let has_room = if alone && of_peer >= this.limits.per_peer {
-            seated.drop_longest_silent(|entry| entry.peer == peer, silent)
-        } else {
-            seated.places.len() < this.limits.connections || seated.drop_longest_silent(|_| true, silent)
-        };
-        has_room.then(|| {
-            let place = Place::new(this, seated.next);
-            seated.next += 1;
-            seated.places.insert(place.number, place.entry(peer));
-            this.connections.inc();
-            place
-        })
+        let of_peer = seated.places.values().filter(|seat| seat.peer == peer).count();
+        if alone && of_peer >= this.limits.per_peer {
+            if !seated.drop_longest_silent(|seat| seat.peer == peer, silent) {
+                let mut theirs = seated.places.values().filter(|seat| seat.peer == peer);
+                return Err(if theirs.all(|seat| seat.is_busy()) { Full::Share } else { Full::Now });
+            }
+        } else if seated.places.len() >= this.limits.connections && !seated.drop_longest_silent(|_| true, silent) {
+            return Err(Full::Now);
+        }
+        let seat = Arc::new(Seat::new(peer, this.now()));
+        let place = Place { number: seated.next, places: Arc::clone(this), seat: Arc::clone(&seat) };
+        seated.next += 1;
+        seated.places.insert(place.number, seat);
+        this.connections.inc();
+        Ok(place)
+    }
+
+    fn freed(&self) {
+        self.freed.notify_one();
+        self.freed_for_queue.notify_one();
     }
 
     /// Lets the longest silent one go, if there is one.
@@ -112,61 +157,67 @@ impl Places {
     }
 
     pub(super) fn clear(&self) {
-        for (_, entry) in self.lock().places.drain() {
-            entry.lost.cancel();
+        for (_, seat) in self.lock().places.drain() {
+            seat.lost.cancel();
         }
     }
 }
 
 impl Seated {
     /// Of those that are not owed an answer, the first to go does, if it is `silent`. Says whether it went.
-    fn drop_longest_silent(&mut self, of: impl Fn(&Entry) -> bool, silent: impl Fn(&Entry) -> bool) -> bool {
-        let all = self.places.iter().filter(|(_, entry)| of(entry) && !entry.owed.load(Ordering::Relaxed));
-        let first = all.min_by_key(|(number, entry)| (entry.rank(), **number)).filter(|(_, entry)| silent(entry));
+    fn drop_longest_silent(&mut self, of: impl Fn(&Seat) -> bool, silent: impl Fn(&Seat) -> bool) -> bool {
+        let all = self.places.iter().filter(|(_, seat)| of(seat) && !seat.owed.load(Ordering::Relaxed));
+        let first = all.min_by_key(|(number, seat)| (seat.rank(), **number)).filter(|(_, seat)| silent(seat));
         let number = first.map(|(number, _)| *number);
-        let Some(entry) = number.and_then(|number| self.places.remove(&number)) else { return false };
-        entry.lost.cancel();
+        let Some(seat) = number.and_then(|number| self.places.remove(&number)) else { return false };
+        seat.lost.cancel();
         true
     }
 }
 
-impl Entry {
-    /// The least makes room first.
-    fn rank(&self) -> (bool, u64) {
-        (self.proven.load(Ordering::Relaxed), self.spoke.load(Ordering::Relaxed))
-    }
-}
-
-impl Place {
-    fn new(places: &Arc<Places>, number: u64) -> Self {
+impl Seat {
+    fn new(peer: IpAddr, now: u64) -> Self {
         Self {
-            number,
-            places: Arc::clone(places),
-            spoke: Arc::new(AtomicU64::new(places.now())),
-            proven: Arc::default(),
-            owed: Arc::default(),
+            peer,
+            spoke: AtomicU64::new(now),
+            answered: AtomicBool::default(),
+            proven: AtomicBool::default(),
+            owed: AtomicBool::default(),
             lost: CancellationToken::new(),
         }
     }
 
-    fn entry(&self, peer: IpAddr) -> Entry {
-        let (spoke, proven, owed) = (Arc::clone(&self.spoke), Arc::clone(&self.proven), Arc::clone(&self.owed));
-        Entry { peer, spoke, proven, owed, lost: self.lost.clone() }
+    /// The least makes room first.
+    fn rank(&self) -> (bool, u64) {
+        (self.proven.load(Ordering::Relaxed), self.spoke.load(Ordering::Relaxed))
+    }
+
+    /// It has not only just come, from which it would show soon whether it is silent.
+    fn is_busy(&self) -> bool {
+        self.answered.load(Ordering::Relaxed) || self.owed.load(Ordering::Relaxed)
+    }
+}
+
+impl Place {
+    /// Until another one gets the place.
+    pub(super) async fn lost(&self) {
+        self.seat.lost.cancelled().await;
     }
 
     /// The body of a request of this connection. Once it has come to its end, an answer is owed.
     pub(super) fn watch(&self, body: Incoming) -> Watched {
-        let watched = Watched { body, owed: Arc::clone(&self.owed) };
+        let watched = Watched { body, seat: Arc::clone(&self.seat) };
         watched.note();
         watched
     }
 
     /// A request was answered.
     pub(super) fn spoke(&self, status: StatusCode) {
-        self.spoke.store(self.places.now(), Ordering::Relaxed);
-        self.proven.fetch_or(status == StatusCode::ACCEPTED, Ordering::Relaxed);
-        self.owed.store(false, Ordering::Relaxed);
-        self.places.freed.notify_one();
+        self.seat.spoke.store(self.places.now(), Ordering::Relaxed);
+        self.seat.answered.store(true, Ordering::Relaxed);
+        self.seat.proven.fetch_or(status == StatusCode::ACCEPTED, Ordering::Relaxed);
+        self.seat.owed.store(false, Ordering::Relaxed);
+        self.places.freed();
     }
 }
 
@@ -174,20 +225,20 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.places.connections.dec();
         self.places.lock().places.remove(&self.number);
-        self.places.freed.notify_one();
+        self.places.freed();
     }
 }
 
 /// A body that says when all of it is there.
 pub(super) struct Watched {
     body: Incoming,
-    owed: Arc<AtomicBool>,
+    seat: Arc<Seat>,
 }
 
 impl Watched {
     fn note(&self) {
         if self.body.is_end_stream() {
-            self.owed.store(true, Ordering::Relaxed);
+            self.seat.owed.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -199,7 +250,7 @@ impl Body for Watched {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         match &polled {
-            Poll::Ready(None) => self.owed.store(true, Ordering::Relaxed),
+            Poll::Ready(None) => self.seat.owed.store(true, Ordering::Relaxed),
             Poll::Ready(Some(_)) => self.note(),
             Poll::Pending => {}
         }

@@ -9,6 +9,7 @@ use super::*;
 
 const DEADLINE: Duration = Duration::from_secs(10);
 const GRACE: Duration = Duration::from_millis(20);
+const ONCE: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 
 fn short() -> Limits {
@@ -90,7 +91,8 @@ async fn a_client_that_is_slow_with_its_body_is_dropped_and_may_try_again() {
 
     let slow = connected(server.at, b"POST /body HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf").await;
 
-    assert!(rest(slow).await.starts_with("HTTP/1.1 503 "));
+    let answer = rest(slow).await;
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("retry-after: 5\r\n"), "{answer}");
 }
 
 #[tokio::test]
@@ -128,9 +130,81 @@ async fn who_is_owed_an_answer_makes_no_room_and_the_newcomer_gets_its_turn() {
     }
 }
 
+/// From an address that no other connection comes from.
+async fn hello_from_elsewhere(at: SocketAddr) {
+    let socket = TcpSocket::new_v4().expect("socket");
+    socket.bind("127.0.0.2:0".parse().expect("address")).expect("bind");
+    let mut tcp = socket.connect(at).await.expect("connect");
+    tcp.write_all(ONCE).await.expect("write");
+    assert!(rest(tcp).await.ends_with("hello"));
+}
+
+#[tokio::test]
+async fn an_address_that_is_owed_answers_for_all_of_its_share_holds_up_no_other() {
+    let server = served(Limits { per_peer: 2, ..Limits::default() }).await;
+    let mut held = vec![];
+    for _ in 0..2 {
+        held.push(connected(server.at, b"GET /held HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await);
+        timeout(DEADLINE, server.reached.notified()).await.expect("reached");
+    }
+    let newcomer = connected(server.at, ONCE).await;
+
+    hello_from_elsewhere(server.at).await;
+
+    server.release.notify_one();
+    assert!(rest(newcomer).await.ends_with("hello"), "its turn comes");
+    server.release.notify_one();
+    for held in held {
+        assert!(rest(held).await.ends_with("released"));
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_keeps_speaking_holds_up_no_other_also_if_it_has_only_just_begun() {
+    let limits = Limits { per_peer: 2, grace: DEADLINE * 2, head: DEADLINE * 2, ..Limits::default() };
+    let server = served(limits).await;
+    let _speaking = hello(server.at).await;
+    let mut just_come = connected(server.at, b"").await;
+    let newcomer = connected(server.at, ONCE).await;
+
+    just_come.write_all(REQUEST).await.expect("write");
+
+    hello_from_elsewhere(server.at).await;
+    drop(just_come);
+    assert!(rest(newcomer).await.ends_with("hello"), "its turn comes");
+}
+
+#[tokio::test]
+async fn who_waits_at_the_door_steps_aside_once_their_address_is_busy_with_its_share() {
+    let limits = Limits { per_peer: 1, grace: DEADLINE * 8, ..Limits::default() };
+    let places = Arc::new(Places::new(limits, &Front::plain(Networks::default())));
+    let address = [127, 0, 0, 1].into();
+    let just_come = Places::take(&places, address).await.expect("free");
+    let mut newcomer = pin!(Places::take(&places, address));
+    assert!(timeout(Duration::ZERO, newcomer.as_mut()).await.is_err(), "waits for who may turn out silent");
+
+    just_come.spoke(StatusCode::OK);
+
+    assert!(timeout(DEADLINE, newcomer).await.expect("in time").is_none());
+}
+
+#[tokio::test]
+async fn only_so_many_wait_for_the_share_of_their_address_and_the_end_does_not_wait_for_them() {
+    let limits = Limits { per_peer: 1, waiting: 1, grace: DEADLINE * 2, head: DEADLINE * 2, ..Limits::default() };
+    let server = served(limits).await;
+    let _speaking = hello(server.at).await;
+    let waits = connected(server.at, REQUEST).await;
+
+    let one_too_many = connected(server.at, REQUEST).await;
+
+    assert_eq!(rest(one_too_many).await, "");
+    server.stop.cancel();
+    assert_eq!(rest(waits).await, "");
+    timeout(Duration::from_secs(2), server.ended).await.expect("ended before the drain is over").expect("join");
+}
+
 #[tokio::test]
 async fn in_a_rush_nobody_is_cut_off_for_the_next_one() {
-    const ONCE: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
     let server = served(Limits { connections: 4, grace: DEADLINE, ..Limits::default() }).await;
     let mut all = tokio::task::JoinSet::new();
 

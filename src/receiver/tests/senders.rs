@@ -215,3 +215,15 @@ async fn the_replay_of_an_event_whose_delivery_was_pruned_is_still_a_duplicate()
 
     assert_eq!(house.last().0, Verdict::Duplicate);
 }
+
+#[tokio::test]
+async fn whose_body_breaks_off_is_asked_to_retry() {
+    let broken = Body::from_stream(stream::iter([Err::<&str, _>(std::io::Error::other("gone"))]));
+
+    let answer = house().ask(request("/hooks/prod/url-key", &[], broken)).await;
+
+    assert_eq!(
+        (answer.status(), &answer.headers()["retry-after"].as_bytes()),
+        (StatusCode::SERVICE_UNAVAILABLE, &b"5".as_slice())
+    );
+}

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use super::{Targets, ready};
 use crate::{
-    config::TargetSettings,
+    config::{SecretRef, TargetSettings},
     core::{
         forward::{Kept, TargetSummary, standing::Standing},
         id::TargetName,
@@ -90,6 +90,10 @@ impl Left {
 }
 
 impl KeptTarget {
+    pub fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
+        self.settings.iter().flat_map(|settings| settings.secrets()).map(|(_, secret)| secret)
+    }
+
     /// What is in the way, its secrets read as whoever asks.
     pub async fn obstacle(&self, library: &Library) -> Option<Obstacle> {
         let settings = self.settings.as_ref()?;

@@ -161,15 +161,24 @@ impl Desk {
             .ok_or_else(|| "it is about no incident, and targets are told of nothing else".to_owned())
     }
 
-    pub(in crate::server) async fn resend_delivery(&self, id: DeliveryId) -> Result<Answer, String> {
+    pub(in crate::server) async fn resend_delivery(&self, caller: &Caller, id: DeliveryId) -> Result<Answer, String> {
         self.put_targets(Reread::Nobodys).await;
         self.forwarder.resend(id).await?;
+        tracing::info!(uid = caller.uid, delivery = %id, "webhook {id} is sent again");
+        self.audit_deed(caller, "webhook sent again", &[("delivery", json!(id))]).await;
         Ok(Answer::Resent { count: 1 })
     }
 
-    pub(in crate::server) async fn resend_failed(&self, target: Option<&TargetName>) -> Result<Answer, String> {
+    pub(in crate::server) async fn resend_failed(
+        &self,
+        caller: &Caller,
+        target: Option<&TargetName>,
+    ) -> Result<Answer, String> {
         self.put_targets(Reread::Nobodys).await;
         let count = self.forwarder.resend_failed(target).await?;
+        tracing::info!(uid = caller.uid, "failed webhooks are sent again: {count}");
+        let more = [("target", json!(target)), ("count", json!(count))];
+        self.audit_deed(caller, "failed webhooks sent again", &more).await;
         Ok(Answer::Resent { count })
     }
 
@@ -182,17 +191,9 @@ impl Desk {
         changed: &[&'static str],
     ) {
         tracing::info!(uid = caller.uid, target = %name, "{what}: {name}");
-        let mut line = json!({
-            "at": (self.now)(),
-            "who": caller.login,
-            "uid": caller.uid,
-            "what": what,
-            "target": name,
-        });
-        if let (Value::Object(line), false) = (&mut line, changed.is_empty()) {
-            line.insert("changed".to_owned(), json!(changed));
-        }
-        self.audit_line(format!("{line}\n")).await;
+        let changed = (!changed.is_empty()).then(|| ("changed", json!(changed)));
+        let more: Vec<_> = [("target", json!(name))].into_iter().chain(changed).collect();
+        self.audit_deed(caller, what, &more).await;
     }
 }
 

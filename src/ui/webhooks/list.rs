@@ -272,6 +272,7 @@ fn door(model: &Model) -> Option<(Tone, String)> {
         (Door::Open { .. } | Door::Failing { .. }, _) | (_, Link::Connecting) => None,
         (Door::Closed, _) => Some((Tone::Caution, "! the door is closed".into())),
         (Door::Taken { by, .. }, _) => Some((Tone::Caution, format!("! the port belongs to {by}"))),
+        (Door::Refused { cause, .. }, _) => Some((Tone::Caution, format!("! the port cannot be had: {cause}"))),
     }
 }
 
@@ -367,6 +368,13 @@ fn nothing(model: &Model) -> Vec<(Tone, String)> {
             Tone::Caution,
             format!(
                 "! The port {address} belongs to {by}: webhooks do not come here. What changes is found by polling only."
+            ),
+        )],
+        (Door::Refused { address, cause }, _) => vec![(
+            Tone::Caution,
+            format!(
+                "! dogwatch cannot listen on {address} ({cause}): no webhook comes in. Set `receiver.listen` to an \
+                 address and port that it may have. What changes is found by polling only."
             ),
         )],
         (Door::Failing { address, cause }, _) => vec![(

@@ -152,6 +152,8 @@ fn an_empty_log_says_where_to_point_webhooks_or_why_none_can_come() {
     keys("log_empty", &empty(Door::Open { address: address() }), "");
     keys("log_closed", &empty(Door::Closed), "");
     keys("log_taken", &empty(Door::Taken { address: address(), by: shown("dogwatch of bob (pid 4711)") }), "");
+    let cause = shown("Permission denied (os error 13)");
+    keys("log_refused", &empty(Door::Refused { address: "127.0.0.1:443".into(), cause }), "");
     keys("log_failing", &empty(Door::Failing { address: address(), cause: shown("the disk is full") }), "");
     let mut off = empty(Door::Open { address: address() });
     off.accounts.get_mut(&account_name()).expect("account").account.push.off =
