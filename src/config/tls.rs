@@ -31,8 +31,8 @@ struct Look {
     inode: u64,
     size: u64,
     modified: (i64, i64),
-    /// What `chmod` and `chown` change too.
-    changed: (i64, i64),
+    /// Mode, user and group: who may read it.
+    access: (u32, u32, u32),
 }
 
 impl TlsSettings {
@@ -51,12 +51,8 @@ impl TlsSettings {
         Looks([&self.certificate, &self.key].map(|path| {
             let about = fs::metadata(path).ok()?;
             let modified = (about.mtime(), about.mtime_nsec());
-            Some(Look {
-                inode: about.ino(),
-                size: about.size(),
-                modified,
-                changed: (about.ctime(), about.ctime_nsec()),
-            })
+            let access = (about.mode(), about.uid(), about.gid());
+            Some(Look { inode: about.ino(), size: about.size(), modified, access })
         }))
     }
 }
@@ -118,7 +114,7 @@ mod tests {
         }
         fs::write(&tls.key, "k").expect("write");
         seen.push(tls.looks());
-        fs::set_permissions(&tls.key, fs::Permissions::from_mode(0o600)).expect("mode");
+        fs::set_permissions(&tls.key, fs::Permissions::from_mode(0o640)).expect("mode");
         seen.push(tls.looks());
 
         seen.dedup();

@@ -12,7 +12,7 @@ use super::{
     escalation::Policy,
     forward::TargetSummary,
     freshness::{Account, Door, Push, Upkeep},
-    id::{AccountName, DeliveryId, IncidentKey, PolicyId, TeamId},
+    id::{AccountName, IncidentKey, PolicyId, TeamId},
     incident::{Incident, Named, Observation, Source, Status},
     oncall::{OnCall, Person, Schedule},
     service::Services,
@@ -149,15 +149,19 @@ impl Board {
         (deliveries > 0).then(|| format!("{} taken, not shown yet", count(deliveries, "webhook", "webhooks")))
     }
 
-    /// The line of a delivery, while it is among the newest.
-    pub fn delivery(&self, id: DeliveryId) -> Option<&DeliverySummary> {
-        let at = self.deliveries.partition_point(|line| line.id > id);
-        self.deliveries.get(at).filter(|line| line.id == id)
+    /// What is shown of this delivery, while it is among the newest. A number alone is not enough: a store that was exchanged
+    /// for another one counts anew.
+    pub fn shown(&self, line: &DeliverySummary) -> Option<&DeliverySummary> {
+        let at = self.deliveries.partition_point(|shown| shown.id > line.id);
+        let is_same =
+            |shown: &&DeliverySummary| (shown.id, shown.at, &shown.event_id) == (line.id, line.at, &line.event_id);
+        self.deliveries.get(at).filter(is_same)
     }
 
     /// Whether so many newer deliveries are shown that this one has no place among them.
-    pub fn is_too_old(&self, id: DeliveryId) -> bool {
-        self.deliveries.len() >= LOG_LENGTH && self.deliveries.back().is_some_and(|oldest| id < oldest.id)
+    pub fn is_too_old(&self, line: &DeliverySummary) -> bool {
+        let is_older = |oldest: &DeliverySummary| line.id < oldest.id && line.at <= oldest.at;
+        self.deliveries.len() >= LOG_LENGTH && self.deliveries.back().is_some_and(is_older)
     }
 
     /// Merges an observation; `None` when it is older than what is known, or a repetition.

@@ -342,11 +342,22 @@ impl Desk {
 
     /// The provider does not know this incident any more.
     pub async fn forget(&self, key: &IncidentKey) {
+        self.forget_all(std::slice::from_ref(key)).await;
+    }
+
+    /// Lets go of these.
+    pub async fn forget_all(&self, keys: &[IncidentKey]) {
         let _order = self.order.lock().await;
-        self.hub.publish(Change::Forgotten(key.clone()));
-        let writes = Arc::new(vec![Write::Forget(key.clone())]);
+        self.hub.change(|board| {
+            let changes: Vec<_> = keys.iter().cloned().map(Change::Forgotten).collect();
+            for change in &changes {
+                board.apply(change);
+            }
+            (changes, ())
+        });
+        let writes = Arc::new(keys.iter().cloned().map(Write::Forget).collect::<Vec<_>>());
         if let Err(error) = self.store.save(Arc::clone(&writes)).await {
-            tracing::warn!(%error, "a forgotten incident could not be removed; it is when the store works again");
+            tracing::warn!(%error, "forgotten incidents could not be removed; they are when the store works again");
             self.unsaved.add(&writes);
         }
     }

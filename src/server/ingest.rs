@@ -116,7 +116,7 @@ impl Done {
         // Those of an account that left the board meanwhile wait in the store until it is configured again.
         let known = summary.account.as_ref().is_some_and(|name| board.accounts.contains_key(name));
         // What was read back from the store while it waited here is on the board already.
-        let (told, waited) = board.delivery(summary.id).map(noted).unwrap_or_default();
+        let (told, waited) = board.shown(&summary).map(noted).unwrap_or_default();
         summary.latency_us = waited.or(summary.latency_us);
         if known && summary.verdict == Verdict::Accepted {
             let told = told.unwrap_or_else(|| self.merge(desk, board, &summary, observation.as_ref()));
@@ -194,7 +194,7 @@ pub(super) fn merge(board: &mut Board, told: Option<&Observation>) -> (Option<Ch
 /// Notes a delivery on the push side of its account, which it names. What the board shows, or showed, is noted.
 fn note_push(board: &mut Board, summary: &DeliverySummary) -> Option<AccountName> {
     let account = summary.account.as_ref()?;
-    if board.delivery(summary.id).is_some() || board.is_too_old(summary.id) {
+    if board.shown(summary).is_some() || board.is_too_old(summary) {
         return None;
     }
     tell_push(&mut board.accounts.get_mut(account)?.account.push, summary);
@@ -206,7 +206,7 @@ fn push_now(board: &Board, account: AccountName) -> Option<Change> {
     Some(Change::Push { account, push })
 }
 
-/// Applies everything that is committed and not applied yet.
+/// Applies everything that is committed and not applied yet. Fails when that cannot be read.
 pub async fn catch_up(desk: &Desk) -> Result<(), StoreError> {
     let page = u32::try_from(LOG_LENGTH).unwrap_or(u32::MAX);
     let waiting = desk.store.read(move |reader| Ok((reader.unapplied()?, reader.recent(None, page)?))).await?;
@@ -226,14 +226,14 @@ pub async fn catch_up(desk: &Desk) -> Result<(), StoreError> {
         let (mut done, mut applied) = (Done::default(), BTreeMap::new());
         for (line, told) in &seen {
             // What was noted of a line since the store was read is on the board already.
-            let words = board.delivery(line.id).and_then(|shown| shown.changed.clone());
+            let words = board.shown(line).and_then(|shown| shown.changed.clone());
             applied.insert(line.id, words.unwrap_or_else(|| done.merge(desk, board, line, told.as_ref())));
         }
         for mut summary in newest {
-            let (told, waited) = board.delivery(summary.id).map(noted).unwrap_or_default();
+            let (told, waited) = board.shown(&summary).map(noted).unwrap_or_default();
             summary.changed = told.or_else(|| applied.get(&summary.id).cloned()).or(summary.changed);
             summary.latency_us = waited.or(summary.latency_us);
-            if board.delivery(summary.id) != Some(&summary) {
+            if board.shown(&summary) != Some(&summary) {
                 done.show(board, summary);
             }
         }
@@ -251,12 +251,13 @@ pub async fn catch_up(desk: &Desk) -> Result<(), StoreError> {
     writes.extend(done.events.iter().cloned().map(Write::Event));
     let writes = Arc::new(writes);
     let saved = desk.store.save(Arc::clone(&writes)).await;
-    if saved.is_err() {
+    if let Err(error) = &saved {
+        tracing::error!(%error, "applied deliveries could not be marked; they are when the store works again");
         desk.unsaved.add(&writes);
     }
     crash::passing(Point::AfterMark);
     desk.forwarder.written(done.events, saved.as_ref().map(drop));
-    saved
+    Ok(())
 }
 
 /// Whether there may be lines between those that are shown and the page of the newest: a console that is told of the
@@ -268,7 +269,7 @@ fn leaves_a_hole(
 ) -> bool {
     let Some(oldest) = newest.last().filter(|_| newest.len() >= LOG_LENGTH) else { return false };
     let is_newer_than_some = |id: DeliveryId| board.deliveries.back().is_some_and(|shown| shown.id < id);
-    let unshown = |line: &DeliverySummary| is_newer_than_some(line.id) && board.delivery(line.id).is_none();
+    let unshown = |line: &DeliverySummary| is_newer_than_some(line.id) && board.shown(line).is_none();
     unshown(oldest) || applied.iter().any(|(line, _)| line.id < oldest.id && unshown(line))
 }
 

@@ -1,5 +1,7 @@
 //! The log of deliveries: searched, and one of it applied again.
 
+use std::sync::Arc;
+
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::json;
 
@@ -52,8 +54,11 @@ impl Desk {
                 (change.clone().into_iter().collect(), (change, changed))
             });
             if let Some(Change::Incident(incident)) = change {
-                let kept = self.store.save(vec![Write::Incident(incident)]).await;
-                kept.map_err(|error| format!("{changed}; this could not be kept: {error}"))?;
+                let writes = Arc::new(vec![Write::Incident(incident)]);
+                if let Err(error) = self.store.save(Arc::clone(&writes)).await {
+                    tracing::warn!(%error, "what a replay changed could not be kept; it is when the store works again");
+                    self.unsaved.add(&writes);
+                }
             }
             changed
         };

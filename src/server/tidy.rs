@@ -15,13 +15,18 @@ const TIDY: Duration = Duration::from_mins(10);
 const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Nor more of them than so many, some 2 KB each.
 const MOST: usize = 10_000;
+/// Let go together: others wait for it.
+const TOGETHER: usize = 256;
 
 /// Tidies the board now and then until `stop`.
 pub async fn run(desk: Arc<Desk>, stop: CancellationToken) {
     loop {
         let oldest = (desk.now)().checked_sub(KEPT).unwrap_or(Timestamp::UNIX_EPOCH);
-        for key in desk.hub.look(|board| over(board, oldest, MOST)) {
-            desk.forget(&key).await;
+        for some in desk.hub.look(|board| over(board, oldest, MOST)).chunks(TOGETHER) {
+            if stop.is_cancelled() {
+                return;
+            }
+            desk.forget_all(some).await;
         }
         tokio::select! {
             () = stop.cancelled() => return,

@@ -2,7 +2,7 @@
 //! was shown.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -12,14 +12,20 @@ use tokio_util::sync::CancellationToken;
 
 use super::desk::Desk;
 use crate::{
-    core::{board::Board, id::IncidentKey},
-    store::Write,
+    core::{
+        board::Board,
+        id::{DeliveryId, IncidentKey},
+    },
+    store::{Applied, StoreError, Write},
 };
 
 /// Before another try.
 const AGAIN: Duration = Duration::from_secs(1);
+/// Written together: others wait for it.
+const TOGETHER: usize = 256;
 
-/// What waits to be written down. It grows by what is polled alone: while the store fails, no webhook is taken.
+/// What waits to be written down. It grows with the incidents that change and the deliveries that are not noted yet, and
+/// while the store fails no webhook is taken.
 #[derive(Debug, Default)]
 pub struct Unsaved {
     waiting: Mutex<Waiting>,
@@ -31,7 +37,8 @@ struct Waiting {
     /// As they stand on the board by then.
     incidents: BTreeSet<IncidentKey>,
     /// What was noted of deliveries, which changes no more.
-    notes: Vec<Write>,
+    applied: BTreeMap<DeliveryId, Applied>,
+    committed: BTreeMap<DeliveryId, u64>,
 }
 
 impl Unsaved {
@@ -42,22 +49,38 @@ impl Unsaved {
             match write {
                 Write::Incident(incident) => drop(waiting.incidents.insert(incident.key.clone())),
                 Write::Forget(key) => drop(waiting.incidents.insert(key.clone())),
-                Write::Applied(_) | Write::Committed(_) => waiting.notes.push(write.clone()),
+                Write::Applied(all) => waiting.applied.extend(all.iter().map(|one| (one.id, one.clone()))),
+                Write::Committed(all) => waiting.committed.extend(all.iter().copied()),
                 Write::Action(_) | Write::Snapshot { .. } | Write::Event(_) | Write::Standing { .. } => {}
             }
         }
         self.added.notify_one();
     }
 
-    /// All of it, to be written now.
+    /// Some of it, to be written now; nothing when no more waits.
     fn take(&self, board: &Board) -> Vec<Write> {
-        let Waiting { incidents, notes } =
-            std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
-        let now = |key: IncidentKey| match board.incidents.get(&key) {
-            Some(incident) => Write::Incident(Box::new(incident.clone())),
-            None => Write::Forget(key),
-        };
-        incidents.into_iter().map(now).chain(notes).collect()
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let Waiting { incidents, applied, committed } = &mut *waiting;
+        let keys = std::iter::from_fn(|| incidents.pop_first()).take(TOGETHER);
+        let mut writes: Vec<Write> = keys.filter_map(|key| now(board, key)).collect();
+        let marks: Vec<_> = std::iter::from_fn(|| applied.pop_first()).take(TOGETHER).map(|(_, mark)| mark).collect();
+        let times: Vec<_> = std::iter::from_fn(|| committed.pop_first()).take(TOGETHER).collect();
+        writes.extend((!marks.is_empty()).then_some(Write::Applied(marks)));
+        writes.extend((!times.is_empty()).then_some(Write::Committed(times)));
+        writes
+    }
+
+    fn is_empty(&self) -> bool {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.incidents.is_empty() && waiting.applied.is_empty() && waiting.committed.is_empty()
+    }
+}
+
+/// What to write of an incident. Those of an account that left the settings stay in the store as they are.
+fn now(board: &Board, key: IncidentKey) -> Option<Write> {
+    match board.incidents.get(&key) {
+        Some(incident) => Some(Write::Incident(Box::new(incident.clone()))),
+        None => board.accounts.contains_key(&key.account).then_some(Write::Forget(key)),
     }
 }
 
@@ -66,8 +89,10 @@ pub async fn run(desk: Arc<Desk>, stop: CancellationToken) {
     let work = async {
         loop {
             desk.unsaved.added.notified().await;
-            while !save(&desk).await {
-                sleep(AGAIN).await;
+            while !desk.unsaved.is_empty() {
+                if !save_some(&desk).await {
+                    sleep(AGAIN).await;
+                }
             }
         }
     };
@@ -77,19 +102,36 @@ pub async fn run(desk: Arc<Desk>, stop: CancellationToken) {
     }
 }
 
-/// Says whether nothing waits any more.
-async fn save(desk: &Desk) -> bool {
+/// Says whether it worked.
+async fn save_some(desk: &Desk) -> bool {
     // Nobody is to wait for the order while the store fails.
-    if desk.store.ready().await.is_err() {
+    if desk.store.commits().await.is_err() {
         return false;
     }
     let _order = desk.order.lock().await;
     let writes = Arc::new(desk.hub.look(|board| desk.unsaved.take(board)));
-    let saved = writes.is_empty() || desk.store.save(Arc::clone(&writes)).await.is_ok();
-    if !saved {
-        desk.unsaved.add(&writes);
+    match desk.store.save(Arc::clone(&writes)).await {
+        Ok(()) => true,
+        Err(StoreError::Unstorable { .. }) => {
+            one_by_one(desk, &writes).await;
+            true
+        }
+        Err(_) => {
+            desk.unsaved.add(&writes);
+            false
+        }
     }
-    saved
+}
+
+/// What cannot be stored at all is let go; it keeps nothing else from being written.
+async fn one_by_one(desk: &Desk, writes: &[Write]) {
+    for write in writes {
+        match desk.store.save(vec![write.clone()]).await {
+            Ok(()) => {}
+            Err(error @ StoreError::Unstorable { .. }) => tracing::error!(%error, "not written down: {error}"),
+            Err(_) => desk.unsaved.add(std::slice::from_ref(write)),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -98,7 +140,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        core::incident::Status,
+        core::{id::AccountName, incident::Status},
         server::fake::{self, Fake, key},
         store::Reader,
     };
@@ -110,11 +152,17 @@ mod tests {
         let desk = fake::desk(&fake, dir.path());
         desk.observe(&fake.put("P1", Status::Triggered, 0)).await;
         desk.observe(&fake.put("P3", Status::Triggered, 0)).await;
+        // Of an account that is not configured now.
+        let elsewhere = IncidentKey { account: AccountName::new("other").expect("name"), ..key("P9") };
+        let mut kept_there = desk.hub.look(|board| board.incidents[&key("P1")].clone());
+        kept_there.key = elsewhere.clone();
+        desk.store.save(vec![Write::Incident(Box::new(kept_there))]).await.expect("saved");
         let (database, aside) = (dir.path().join("dogwatch.db"), dir.path().join("aside"));
         fs::rename(&database, &aside).expect("moved away");
         desk.observe(&fake.put("P1", Status::Acknowledged, 1)).await;
         desk.observe(&fake.put("P2", Status::Triggered, 1)).await;
         desk.forget(&key("P3")).await;
+        desk.unsaved.add(&[Write::Forget(elsewhere.clone())]);
         fs::rename(&aside, &database).expect("put back");
 
         tokio::spawn(run(Arc::clone(&desk), CancellationToken::new()));
@@ -123,7 +171,11 @@ mod tests {
             let kept = Reader::open(dir.path()).expect("reader").incidents().expect("incidents");
             kept.into_iter().map(|incident| (incident.key.id.to_string(), incident.state.status)).collect::<Vec<_>>()
         };
-        let wanted = [("P1".to_owned(), Status::Acknowledged), ("P2".to_owned(), Status::Triggered)];
+        let wanted = [
+            ("P9".to_owned(), Status::Triggered),
+            ("P1".to_owned(), Status::Acknowledged),
+            ("P2".to_owned(), Status::Triggered),
+        ];
         let there = async {
             while kept() != wanted {
                 tokio::task::yield_now().await;

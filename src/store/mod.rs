@@ -294,7 +294,8 @@ impl Store {
         timeout(within, self.progress.takes()).await.unwrap_or(Err(StoreError::Late { within }))
     }
 
-    async fn commits(&self) -> Result<(), StoreError> {
+    /// Whether a commit worked lately, or one tried now works.
+    pub async fn commits(&self) -> Result<(), StoreError> {
         let probe = match self.last() {
             Last::Worked(at) if at.elapsed() < LATELY => return Ok(()),
             Last::Worked(_) | Last::None => writes::probe,

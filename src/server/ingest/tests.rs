@@ -155,12 +155,10 @@ async fn a_delivery_says_in_the_log_what_it_changed() {
 #[tokio::test]
 async fn what_a_line_says_is_not_forgotten_when_the_log_is_read_again_before_that_is_stored() {
     let dir = tempfile::tempdir().expect("tempdir");
-    let fake = Fake::default();
-    let desk = fake::desk(&fake, dir.path());
-    let seen = pushed(&fake.put("P1", Status::Triggered, 0), Status::Triggered, 1);
+    let desk = fake::desk(&Fake::default(), dir.path());
     let stored = desk.store.record(new(Verdict::Rejected, b"x")).await.expect("stored").summary;
     assert_eq!(stored.latency_us, None, "not noted yet");
-    let shown = DeliverySummary { id: stored.id, ..arrival(1, seen).summary };
+    let shown = DeliverySummary { latency_us: Some(1), ..stored };
     desk.hub.publish(Change::Delivery(Box::new(shown.clone())));
 
     catch_up(&desk).await.expect("caught up");
@@ -284,6 +282,20 @@ fn refusal(id: i64, status: u16) -> Arrival {
 
 fn push_of(desk: &Desk) -> Push {
     desk.hub.look(|board| board.accounts[&fake::account_name()].account.push.clone())
+}
+
+#[tokio::test]
+async fn a_number_that_another_store_gives_once_more_is_another_delivery_s() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let fake = Fake::default();
+    let desk = fake::desk(&fake, dir.path());
+    apply(&desk, &mut vec![arrival(7, pushed(&fake.put("P1", Status::Triggered, 0), Status::Triggered, 1))]).await;
+    let mut other = arrival(7, pushed(&fake.put("P2", Status::Triggered, 0), Status::Triggered, 1));
+    other.summary.at = other.summary.at.checked_add(SignedDuration::from_secs(1)).expect("small");
+
+    apply(&desk, &mut vec![other]).await;
+
+    desk.hub.look(|board| assert!(board.incidents.keys().eq([&key("P1"), &key("P2")])));
 }
 
 #[tokio::test]

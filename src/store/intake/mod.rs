@@ -175,6 +175,8 @@ impl Progress {
         let Some(queue) = queue else { return Ok(()) };
         let (answer, tried) = oneshot::channel();
         queue.try_send(Job::Try(answer)).map_err(|_| StoreError::Busy)?;
+        // The intake may end meanwhile: it waits for all who can still ask.
+        drop(queue);
         tried.await.unwrap_or(Err(StoreError::Closed))
     }
 
