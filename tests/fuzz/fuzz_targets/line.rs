@@ -47,6 +47,7 @@ fuzz_target!(|bytes: &[u8]| {
             FromServer::Hello { .. }
             | FromServer::Refused { .. }
             | FromServer::Answer { .. }
+            | FromServer::Access { .. }
             | FromServer::Heartbeat => {}
         }
     }
