@@ -230,18 +230,23 @@ impl Server {
             keeper.poll(account).await;
         }
         server.tasks.spawn(keeper.run(orders));
-        server.tasks.spawn(look::run(Arc::clone(&server.desk), server.stop.clone()));
-        server.tasks.spawn(unsaved::run(Arc::clone(&server.desk), server.stop.clone()));
-        server.tasks.spawn(wake::watch(Arc::clone(&server.desk), server.desk.now, server.stop.clone()));
-        let outbox = Outbox::in_state_dir(&options.state_dir);
-        server.tasks.spawn(outbox::run(Arc::clone(&server.desk), outbox, server.stop.clone()));
-        server.tasks.spawn(targets::run(Arc::clone(&server.desk), server.stop.clone()));
-        server.tasks.spawn(tidy::run(Arc::clone(&server.desk), server.stop.clone()));
+        server.work(Outbox::in_state_dir(&options.state_dir));
         server.tasks.spawn(actions::settle(Arc::clone(&server.desk), unsettled));
         for socket in given.control.into_iter().chain([socket]) {
             server.let_in(socket);
         }
         Ok(server)
+    }
+
+    /// Begins what goes on by itself for as long as the server runs.
+    fn work(&self, outbox: Outbox) {
+        let (desk, stop) = (|| Arc::clone(&self.desk), || self.stop.clone());
+        self.tasks.spawn(look::run(desk(), stop()));
+        self.tasks.spawn(unsaved::run(desk(), stop()));
+        self.tasks.spawn(wake::watch(desk(), self.desk.now, stop()));
+        self.tasks.spawn(outbox::run(desk(), outbox, stop()));
+        self.tasks.spawn(targets::run(desk(), stop()));
+        self.tasks.spawn(tidy::run(desk(), stop()));
     }
 
     /// Serves the consoles that come through `socket`.

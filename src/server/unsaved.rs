@@ -145,6 +145,24 @@ mod tests {
         store::Reader,
     };
 
+    #[test]
+    fn much_is_written_in_parts_and_each_mark_once() {
+        let unsaved = Unsaved::default();
+        let mark = |id| Applied { id: DeliveryId(id), changed: None, commit_us: None };
+        for _ in 0..2 {
+            unsaved.add(&[Write::Applied((0..300).map(mark).collect())]);
+        }
+        let part = || unsaved.take(&Board::default());
+
+        let sizes = [part(), part()].map(|part| match part.as_slice() {
+            [Write::Applied(marks)] => marks.len(),
+            other => panic!("{other:?}"),
+        });
+
+        assert_eq!(sizes, [TOGETHER, 300 - TOGETHER]);
+        assert!(unsaved.is_empty() && part().is_empty());
+    }
+
     #[tokio::test]
     async fn what_the_store_did_not_take_is_there_after_a_restart_all_the_same() {
         let dir = tempfile::tempdir().expect("tempdir");

@@ -463,63 +463,6 @@ async fn a_full_queue_refuses_at_once() {
     recorded_at_last(&store, "later").await;
 }
 
-#[tokio::test]
-async fn a_database_taken_away_under_it_is_noticed_before_anything_is_promised() {
-    let (dir, store) = store();
-    store.record(event("E1")).await.expect("recorded");
-    let path = files::path_in(dir.path());
-    for suffix in ["", "-wal", "-shm"] {
-        fs::remove_file(format!("{}{suffix}", path.display())).expect("remove");
-    }
-
-    for _ in 0..2 {
-        let refused = store.record(event("E2")).await.expect_err("gone");
-        assert!(matches!(refused, StoreError::Gone { .. }), "{refused}");
-    }
-    drop(store);
-    let store = Store::open(dir.path()).expect("a new database");
-    store.record(event("E3")).await.expect("recorded");
-    assert_eq!(event_ids(&Reader::open(dir.path()).expect("reader")), ["E3"]);
-}
-
-#[tokio::test]
-async fn a_database_that_was_moved_away_is_whole_when_it_is_put_back() {
-    let (dir, store) = store();
-    let path = files::path_in(dir.path());
-    store.record(event("E1")).await.expect("recorded");
-    let aside = dir.path().join("aside");
-    fs::rename(&path, &aside).expect("moved");
-    for _ in 0..2 {
-        store.record(event("E2")).await.expect_err("gone");
-    }
-    assert!(!path.exists(), "no other one is begun");
-    fs::rename(&aside, &path).expect("put back");
-    store.record(event("E3")).await.expect("recorded");
-    assert_eq!(event_ids(&Reader::open(dir.path()).expect("reader")), ["E1", "E3"]);
-}
-
-#[tokio::test]
-async fn no_new_database_is_begun_beside_the_log_of_one_that_is_not_there() {
-    let (dir, store) = store();
-    let path = files::path_in(dir.path());
-    store.record(event("E1")).await.expect("recorded");
-    // The way a machine that lost power leaves it, with the database moved away.
-    let saved = dir.path().join("saved");
-    fs::create_dir(&saved).expect("dir");
-    for suffix in ["", "-wal"] {
-        fs::copy(format!("{}{suffix}", path.display()), saved.join(format!("dogwatch.db{suffix}"))).expect("copied");
-    }
-    let elsewhere = tempfile::tempdir().expect("tempdir");
-    fs::copy(saved.join("dogwatch.db-wal"), elsewhere.path().join("dogwatch.db-wal")).expect("copied");
-
-    let refused = Store::open(elsewhere.path()).err().expect("refused").to_string();
-
-    assert!(refused.contains("dogwatch.db-wal: is there without"), "{refused}");
-    fs::copy(saved.join("dogwatch.db"), elsewhere.path().join("dogwatch.db")).expect("put back");
-    drop(Store::open(elsewhere.path()).expect("open"));
-    assert_eq!(event_ids(&Reader::open(elsewhere.path()).expect("reader")), ["E1"]);
-}
-
 #[test]
 fn a_store_of_another_version_is_refused_in_plain_words() {
     let (dir, store) = store();
