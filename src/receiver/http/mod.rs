@@ -172,6 +172,8 @@ impl Comer {
     /// Waits for a place beside the door.
     async fn wait(self, places: Arc<Places>, turn: OwnedSemaphorePermit) {
         let place = tokio::select! {
+            // The end frees places: it comes before them.
+            biased;
             () = self.stop.cancelled() => return,
             place = Places::take_in_turn(&places, self.peer.ip().to_canonical(), turn) => place,
         };
