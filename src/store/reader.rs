@@ -137,9 +137,18 @@ impl Reader {
 
     /// The number of the last record of the intake that stands in the log.
     pub(super) fn entered(&self) -> Result<u64, StoreError> {
-        let entered = self.db.prepare_cached("SELECT entered FROM log");
-        let entered = entered.and_then(|mut sql| sql.query_row([], |row| unsigned(row, "entered")));
-        entered.map_err(|error| self.failed(&error))
+        self.of_the_log("entered")
+    }
+
+    /// Of which intake that is.
+    pub(super) fn intake(&self) -> Result<u64, StoreError> {
+        self.of_the_log("intake")
+    }
+
+    fn of_the_log(&self, column: &str) -> Result<u64, StoreError> {
+        let number = self.db.prepare_cached(&format!("SELECT {column} FROM log"));
+        let number = number.and_then(|mut sql| sql.query_row([], |row| unsigned(row, column)));
+        number.map_err(|error| self.failed(&error))
     }
 
     /// How many deliveries are kept.

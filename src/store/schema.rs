@@ -33,7 +33,8 @@ use super::{StoreError, files};
 ///   to; its `delivery` told of it. `forward` is what waits, an event for a target each, in the order of its numbers, which
 ///   are never used again: `attempt` counts those begun, `begun` is when the one under way was, `due` when the next may
 ///   be. `told` are the events that happen once to an incident. `target` is how those stand that were tried.
-/// - `log.entered` is the number of the last record of the intake that stands in the log.
+/// - `log.entered` is the number of the last record of the intake that stands in the log, `log.intake` which intake that is;
+///   0 where neither of them was ever told.
 /// - Times are nanoseconds since 1970, UTC.
 const MIGRATIONS: &[&str] = &[
     "
@@ -236,6 +237,9 @@ const MIGRATIONS: &[&str] = &[
 ",
     "
     ALTER TABLE log ADD COLUMN entered INTEGER NOT NULL DEFAULT 0;
+",
+    "
+    ALTER TABLE log ADD COLUMN intake INTEGER NOT NULL DEFAULT 0;
 ",
 ];
 

@@ -470,7 +470,7 @@ fn a_store_of_another_version_is_refused_in_plain_words() {
     other(&dir).pragma_update(None, "user_version", 1_000).expect("version");
 
     let refused = Store::open(dir.path()).err().expect("refused");
-    assert!(refused.to_string().contains("newer dogwatch (schema 1000, this one knows 5)"), "{refused}");
+    assert!(refused.to_string().contains("newer dogwatch (schema 1000, this one knows 6)"), "{refused}");
     assert_eq!(Reader::open(dir.path()).err(), Some(refused));
 
     other(&dir).pragma_update(None, "user_version", 0).expect("version");

@@ -116,6 +116,11 @@ pub(super) fn enter(db: &Connection, taken: &[Arc<Prepared>], last: u64, pause: 
     lines
 }
 
+/// Notes which intake the log follows from now on, and how far that is entered.
+pub(super) fn follow(db: &Connection, intake: u64, entered: u64) -> Result<()> {
+    db.execute("UPDATE log SET intake = ?1, entered = ?2", [signed(intake), signed(entered)]).map(drop)
+}
+
 /// Writes something, so that all that was written before is synced too; gives how far the log goes.
 pub(super) fn sync_entered(db: &Connection) -> Result<u64> {
     // Of what changes nothing, no page would be written, and then nothing synced.

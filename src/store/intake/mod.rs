@@ -17,7 +17,7 @@ use std::{
     fs::{self, File},
     ops::ControlFlow,
     os::unix::fs::FileExt as _,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -27,6 +27,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rusqlite::Connection;
 use tokio::{
     sync::{Notify, mpsc, oneshot},
     time::timeout,
@@ -38,6 +39,8 @@ use crate::core::delivery::DeliverySummary;
 
 /// What its files are called.
 const NAME: &str = "intake";
+/// Where in its marker its own number stands.
+const OWN: u64 = 8;
 /// Deliveries that may wait to be appended; more are refused.
 const QUEUE: usize = 1024;
 /// Deliveries that are appended together at most.
@@ -256,10 +259,11 @@ impl Drop for Threads {
 impl Intake {
     /// Starts it on what an earlier run left, which is entered first. Blocking, for a moment.
     pub(super) fn start(store: &Store, clerk: Arc<dyn Clerk>) -> Result<Self, StoreError> {
-        let entered = store.reader()?.entered()?;
-        let (mut segments, left) = Segments::open(&store.dir, entered)?;
+        let marker = Marker::open(&store.dir)?;
+        let followed = marker.followed_by(store)?;
+        let (mut segments, left) = Segments::open(&store.dir, followed.entered)?;
         segments.prepare();
-        let (marker, last) = (Marker::open(&store.dir), segments.last());
+        let last = segments.last();
         marker.set(last);
         let progress = Arc::clone(&store.progress);
         progress.begin(last, left.first().map_or(last, |first| first.number - 1));
@@ -274,7 +278,7 @@ impl Intake {
         progress.appended(None);
         *progress.queue.lock().unwrap_or_else(PoisonError::into_inner) = Some(queue.downgrade());
         let appending = Appending { segments, marker, progress, entries: Some(entries) };
-        let entering = Entering { store: store.clone(), clerk, unsynced: 0, restful: room / RESTFUL };
+        let entering = Entering { store: store.clone(), clerk, followed, unsynced: 0, restful: room / RESTFUL };
         let run = |name: &str, work: Box<dyn FnOnce() + Send>| {
             let named = thread::Builder::new().name(name.to_owned());
             named.spawn(work).map_err(|error| StoreError::io(&store.dir, &error))
@@ -397,6 +401,8 @@ fn refuse(batch: impl Iterator<Item = Box<Waiting>>, error: &StoreError) {
 struct Entering {
     store: Store,
     clerk: Arc<dyn Clerk>,
+    /// As it began.
+    followed: Followed,
     /// Bytes entered that are not known to be synced.
     unsynced: u64,
     /// Bytes that may wait while it rests and gives way.
@@ -474,7 +480,9 @@ impl Entering {
 
     /// Syncs what an earlier run entered: if that was killed, it may be nowhere but in memory.
     fn make_safe(&mut self) -> Result<(), StoreError> {
-        let entered = self.store.ask_blocking(0, Transaction::Shared, writes::sync_entered)?;
+        let Followed { intake, entered } = self.followed;
+        let begin = move |db: &Connection| writes::follow(db, intake, entered).and_then(|()| writes::sync_entered(db));
+        let entered = self.store.ask_blocking(0, Transaction::Shared, begin)?;
         self.store.progress.safe.store(entered, Ordering::Release);
         Ok(())
     }
@@ -516,22 +524,67 @@ fn has_content(some: &[Numbered]) -> bool {
     some.iter().any(|(_, one)| one.has_content())
 }
 
-/// Says to other processes how far it is, so that whoever looks at the log there can wait for what was answered before.
-struct Marker(Option<File>);
+/// Which intake a log follows, 0 where it has no number, and how far.
+#[derive(Clone, Copy)]
+struct Followed {
+    intake: u64,
+    entered: u64,
+}
+
+/// Which intake it is, and to other processes how far it is, so that whoever looks at the log there can wait for what was
+/// answered before: the number of its last record, then its own, by which a log knows it.
+struct Marker {
+    path: PathBuf,
+    file: File,
+}
 
 impl Marker {
-    fn open(dir: &Path) -> Self {
-        Self(segments::plain().write(true).create(true).open(dir.join(NAME)).ok())
+    fn open(dir: &Path) -> Result<Self, StoreError> {
+        let path = dir.join(NAME);
+        let file = segments::plain().read(true).write(true).create(true).truncate(false).open(&path);
+        let file = file.map_err(|error| segments::unusable(&path, &error))?;
+        Ok(Self { path, file })
     }
 
     /// When this fails, they do not wait.
     fn set(&self, taken: u64) {
-        let _ = self.0.as_ref().map(|file| file.write_all_at(&taken.to_le_bytes(), 0));
+        let _ = self.file.write_all_at(&taken.to_le_bytes(), 0);
+    }
+
+    /// How far it is in the log of `store`: nowhere, if that followed another one, whose numbers say nothing of this. Then
+    /// what is here is entered again, as nothing shows whether it was, and what is known makes a duplicate.
+    fn followed_by(&self, store: &Store) -> Result<Followed, StoreError> {
+        let log = store.reader()?;
+        let (own, known, entered) = (self.own(), log.intake()?, log.entered()?);
+        if own != known && known > 0 {
+            tracing::warn!("the log followed another one than {}, which is entered again", self.path.display());
+        }
+        let intake = self.own_or_new(own).unwrap_or_else(|error| {
+            // The next start tries it again.
+            tracing::warn!(%error, "{error}");
+            0
+        });
+        Ok(Followed { intake, entered: if own == known { entered } else { 0 } })
+    }
+
+    /// 0: it has none.
+    fn own(&self) -> u64 {
+        let mut own = [0; 8];
+        self.file.read_exact_at(&mut own, OWN).map_or(0, |()| u64::from_le_bytes(own))
+    }
+
+    fn own_or_new(&self, own: u64) -> Result<u64, StoreError> {
+        if own > 0 {
+            return Ok(own);
+        }
+        let own = fastrand::u64(1..=i64::MAX.unsigned_abs());
+        let written = self.file.write_all_at(&own.to_le_bytes(), OWN).and_then(|()| self.file.sync_all());
+        written.map(|()| own).map_err(|error| StoreError::io(&self.path, &error))
     }
 }
 
 /// The number of the last record that was taken in a state directory, by whichever process; 0: none, or not known.
 pub(super) fn taken_in(dir: &Path) -> u64 {
     let bytes = fs::read(dir.join(NAME)).unwrap_or_default();
-    bytes.try_into().map_or(0, u64::from_le_bytes)
+    bytes.first_chunk().map_or(0, |taken| u64::from_le_bytes(*taken))
 }

@@ -307,7 +307,7 @@ fn names() -> impl Iterator<Item = String> {
 }
 
 /// Why a file cannot be opened or made.
-fn unusable(path: &Path, error: &io::Error) -> StoreError {
+pub(super) fn unusable(path: &Path, error: &io::Error) -> StoreError {
     if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) {
         return StoreError::Unsafe { path: path.display().to_string(), reason: "is a link: move it away".to_owned() };
     }
