@@ -28,6 +28,8 @@ pub struct Left {
 pub enum Fate {
     /// It is about to be asked for alone; until then it is shown as it was.
     Asked,
+    /// The provider does not show it to this key, but its webhooks say that it is open.
+    Unseen,
     /// The provider does not show it: deleted, or moved to where this key may not look.
     Unknown,
 }
@@ -43,6 +45,11 @@ impl Left {
         let when = ago(super::words::since(self.at, now));
         match self.fate {
             Fate::Asked => format!("left the view {when}: it is in no list any more, and is being asked for"),
+            Fate::Unseen => {
+                format!(
+                    "left the lists {when}: its webhooks say that it is open, the provider does not show it to this key"
+                )
+            }
             Fate::Unknown => format!("left the view {when}: what became of it is not known"),
         }
     }

@@ -75,6 +75,8 @@ struct Inside {
     failing_reads: usize,
     /// Reads that work before those fail.
     spared_reads: usize,
+    /// Those that cannot be had alone, and why.
+    hidden: BTreeMap<IncidentId, ProviderError>,
     on_calls: Option<ProviderError>,
     subscriptions: Result<Vec<Subscription>, ProviderError>,
     pings: usize,
@@ -107,6 +109,7 @@ impl Default for Inside {
             reads: None,
             failing_reads: 0,
             spared_reads: 0,
+            hidden: BTreeMap::new(),
             on_calls: None,
             subscriptions: Ok(vec![]),
             pings: 0,
@@ -278,6 +281,11 @@ impl Fake {
         self.inside().incidents.remove(id);
     }
 
+    /// It cannot be had alone any more.
+    pub(super) fn hide(&self, id: &str, error: ProviderError) {
+        self.inside().hidden.insert(IncidentId::new(id).expect("id"), error);
+    }
+
     pub(super) fn set_clock_apart(&self, seconds: i64) {
         self.inside().skew = Some(SignedDuration::from_secs(seconds));
     }
@@ -426,6 +434,9 @@ impl Provider for Fake {
 
     async fn incident(&self, id: &IncidentId) -> Result<Observation, ProviderError> {
         self.inside().singles += 1;
+        if let Some(error) = self.inside().hidden.get(id) {
+            return Err(error.clone());
+        }
         self.read(|i| i.incidents.get(id).cloned().ok_or_else(|| ProviderError::NotFound { what: id.to_string() }))
     }
 

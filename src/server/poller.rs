@@ -3,6 +3,7 @@
 //! A failed poll changes nothing but the freshness: the last list stays, with its age and the cause. Where the list is
 //! long, most rounds ask what happened and then only for that; and no round spends what actions may need.
 
+mod left;
 mod on_call;
 mod pace;
 
@@ -19,6 +20,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use self::left::{Answer, LeftOnes};
 use super::{
     account::{self, Account, NoProvider},
     desk::Desk,
@@ -26,12 +28,10 @@ use super::{
 };
 use crate::{
     core::{
-        board::Board,
         call::Purpose,
         freshness::{self, Failure, Freshness},
         id::{AccountName, IncidentId, IncidentKey},
-        incident::{Incident, Observation},
-        left::{self, Fate, Left},
+        incident::Observation,
     },
     provider::{Provider, ProviderError},
 };
@@ -40,8 +40,6 @@ use crate::{
 const RESOLVED_SINCE: SignedDuration = SignedDuration::from_hours(24);
 /// A change this old at the provider should have been pushed by now.
 const PUSH_GRACE: SignedDuration = SignedDuration::from_mins(1);
-/// Incidents that left the open list and are asked for one by one in a round; the rest follows in the next.
-const LEFT_AT_ONCE: usize = 50;
 /// Lists that take no more requests than this are asked for in each round: that is hardly more than to ask what changed.
 const FEW: u64 = 4;
 /// Longer ones at least so often, as a log may lack something.
@@ -54,8 +52,6 @@ const LOG_OVERLAP: SignedDuration = SignedDuration::from_mins(1);
 const TAKEN_TOGETHER: usize = 500;
 /// More than this that left are looked for among the resolved ones first, which takes a few requests for all.
 const MANY_LEFT: usize = 10;
-/// How far back resolved incidents are looked through for those that left.
-const LEFT_SINCE: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// A pause between two rounds is at least this long before it counts as a gap.
 const GAP: SignedDuration = SignedDuration::from_mins(2);
 /// Asked for once more at the beginning of a round: how far the provider's clock is another is known roughly.
@@ -175,10 +171,7 @@ struct Round {
     all_due: Instant,
     /// Up to where the provider's log is read.
     log: Option<Log>,
-    /// Open on the board, and in no list of the provider's any more.
-    left: Vec<IncidentKey>,
-    /// Those that it did not show when asked for alone.
-    unknown: Vec<Left>,
+    left: LeftOnes,
     /// Requests that a round takes which asks for everything, and one which asks for changes.
     cost: Cost,
     /// Changes that REST told first, and when: push has until the end of its grace to tell them too.
@@ -210,8 +203,7 @@ impl Round {
             all_at: None,
             all_due: Instant::now(),
             log: None,
-            left: vec![],
-            unknown: vec![],
+            left: LeftOnes::default(),
             cost: Cost::default(),
             unpushed: BTreeMap::new(),
             push_grace: PUSH_GRACE,
@@ -323,11 +315,11 @@ impl Round {
         let open = provider.open_incidents().await?;
         let listed: BTreeSet<IncidentKey> = open.iter().map(|seen| seen.key.clone()).collect();
         self.take(open, asked_at).await;
-        let left = self.left(&listed);
+        let left = self.missing(&listed);
         if left.len() > MANY_LEFT {
             self.look_among_the_resolved(provider, &left).await?;
         }
-        self.left = self.left(&listed).into_iter().map(|(key, _)| key).collect();
+        self.note_those_that_left(&listed);
         let resolved = provider.resolved_incidents(self.resolved_wanted(theirs(provider, asked_at))).await?;
         self.take(resolved, asked_at).await;
         self.log = Some(Log { since: log_since(provider, asked_at), seen: BTreeSet::new() });
@@ -345,7 +337,11 @@ impl Round {
             return Ok(false);
         }
         for id in changed {
-            self.ask_for(provider, &IncidentKey { account: self.asker.name.clone(), id }).await?;
+            let key = IncidentKey { account: self.asker.name.clone(), id };
+            if matches!(self.ask_for(provider, &key).await?, Answer::None { .. }) {
+                // The list may show it all the same.
+                return Ok(false);
+            }
         }
         let since = log_since(provider, asked_at);
         let seen = touches.into_iter().filter(|touch| touch.at >= since).map(|touch| touch.entry).collect();
@@ -367,100 +363,6 @@ impl Round {
         let usual = self.pause.max(self.asker.account.settings.poll);
         let usual = SignedDuration::try_from(usual).unwrap_or(SignedDuration::MAX);
         now.duration_since(last) > usual.saturating_mul(3).max(GAP)
-    }
-
-    /// Incidents that were open and are not in the list any more: each is asked for, because gone from a list
-    /// is not the same as resolved.
-    async fn look_after_those_that_left(&mut self, provider: &dyn Provider) -> Result<(), ProviderError> {
-        for _ in 0..LEFT_AT_ONCE {
-            let Some(key) = self.left.last().cloned() else { return Ok(()) };
-            let is_open = |board: &Board| board.incidents.get(&key).is_some_and(|known| known.state.status.is_open());
-            if self.asker.desk.hub.look(is_open) {
-                self.ask_for(provider, &key).await?;
-            }
-            self.left.pop();
-        }
-        Ok(())
-    }
-
-    /// Says which incidents left the view and are not asked for yet, and which are not shown any more.
-    fn tell_which_left(&mut self, asked_at: Timestamp) {
-        let board = |board: &Board| {
-            let known =
-                board.accounts.get(&self.asker.name).map(|known| known.account.left.clone()).unwrap_or_default();
-            let since = |id: &IncidentId| known.iter().find(|left| left.id == *id).map_or(asked_at, |left| left.at);
-            let waiting = self.left.iter().filter_map(|key| board.incidents.get(key));
-            let waiting = waiting.filter(|incident| incident.state.status.is_open());
-            let waiting: Vec<_> = waiting.map(|one| Left::of(one, since(&one.key.id), Fate::Asked)).collect();
-            let back =
-                |left: &Left| board.incidents.keys().any(|key| key.account == self.asker.name && key.id == left.id);
-            let back: BTreeSet<_> = self.unknown.iter().filter(|left| back(left)).map(|left| left.id.clone()).collect();
-            (known, waiting, back)
-        };
-        let (known, mut waiting, back) = self.asker.desk.hub.look(board);
-        self.unknown.retain(|left| asked_at.duration_since(left.at) < left::TOLD && !back.contains(&left.id));
-        self.unknown.drain(..self.unknown.len().saturating_sub(left::MOST));
-        waiting.extend(self.unknown.iter().cloned());
-        if waiting != known {
-            self.asker.note(|account| account.left = waiting);
-        }
-    }
-
-    /// Asks for one incident.
-    async fn ask_for(&mut self, provider: &dyn Provider, key: &IncidentKey) -> Result<(), ProviderError> {
-        let asked_at = (self.asker.desk.now)();
-        match provider.incident(&key.id).await {
-            Ok(seen) => self.take(vec![seen], asked_at).await,
-            // Gone, or moved to where this key may not look: nothing more can be said of it.
-            Err(ProviderError::NotFound { .. } | ProviderError::Forbidden { .. }) => {
-                let open = |known: &&Incident| known.state.status.is_open();
-                let left = |board: &Board| {
-                    let known = board.incidents.get(key).filter(open);
-                    known.map(|known| Left::of(known, asked_at, Fate::Unknown))
-                };
-                self.unknown.extend(self.asker.desk.hub.look(left));
-                self.asker.desk.forget(key).await;
-            }
-            // One that cannot be read does not keep the others from being shown.
-            Err(error @ (ProviderError::Unreadable { .. } | ProviderError::Refused { .. })) => {
-                tracing::warn!(incident.id = %key.id, %error, "an incident cannot be read");
-            }
-            Err(error) => return Err(error),
-        }
-        Ok(())
-    }
-
-    /// What is open on the board and not in the list, and since when there is such an incident.
-    fn left(&self, listed: &BTreeSet<IncidentKey>) -> Vec<(IncidentKey, Timestamp)> {
-        self.asker.desk.hub.look(|board| {
-            let open =
-                board.incidents.values().filter(|i| i.key.account == self.asker.name && i.state.status.is_open());
-            open.filter(|i| !listed.contains(&i.key)).map(|i| (i.key.clone(), i.state.created_at)).collect()
-        })
-    }
-
-    async fn look_among_the_resolved(
-        &mut self,
-        provider: &dyn Provider,
-        left: &[(IncidentKey, Timestamp)],
-    ) -> Result<(), ProviderError> {
-        let asked_at = (self.asker.desk.now)();
-        let earliest = theirs(provider, asked_at).checked_sub(LEFT_SINCE).unwrap_or(Timestamp::UNIX_EPOCH);
-        let since = left.iter().map(|(_, created_at)| *created_at).min().unwrap_or(earliest).max(earliest);
-        match provider.resolved_incidents(since).await {
-            Ok(mut seen) => {
-                let wanted: BTreeSet<&IncidentKey> = left.iter().map(|(key, _)| key).collect();
-                seen.retain(|one| wanted.contains(&one.key));
-                self.take(seen, asked_at).await;
-                Ok(())
-            }
-            // One by one it may be had all the same.
-            Err(error @ (ProviderError::Unreadable { .. } | ProviderError::Refused { .. })) => {
-                tracing::warn!(account = %self.asker.name, %error, "the resolved incidents cannot be listed");
-                Ok(())
-            }
-            Err(error) => Err(error),
-        }
     }
 
     async fn take(&mut self, seen: Vec<Observation>, asked_at: Timestamp) {

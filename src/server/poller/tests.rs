@@ -4,7 +4,13 @@ mod simulated;
 
 use super::*;
 use crate::{
-    core::{board::Change, call::Budget, freshness::Standing, incident::Status},
+    core::{
+        board::Change,
+        call::Budget,
+        freshness::Standing,
+        incident::{Source, Stamp, Status},
+        left::Fate,
+    },
     server::fake::{self, Fake, key},
 };
 
@@ -166,6 +172,117 @@ async fn what_left_the_view_and_could_not_be_asked_for_yet_is_shown_as_such_unti
     assert_eq!((setup.status("P1"), setup.account().left), (Some(Status::Resolved), vec![]));
 }
 
+impl Setup {
+    /// Those that left the view, and what is known of each.
+    fn left(&self) -> Vec<(String, Fate)> {
+        self.account().left.into_iter().map(|left| (left.id.to_string(), left.fate)).collect()
+    }
+
+    /// A webhook told, at this time by the provider's clock, that this one is open.
+    async fn push(&self, id: &str, at: Timestamp) {
+        let seen = self.fake.put(id, Status::Triggered, 0);
+        self.fake.remove(id);
+        let pushed = Observation { stamp: Stamp::push(at), ..seen };
+        assert_eq!(pushed.stamp.source, Source::Push);
+        self.round.asker.desk.observe(&pushed).await;
+    }
+}
+
+fn ago(time: SignedDuration) -> Timestamp {
+    Timestamp::now() - time
+}
+
+#[tokio::test]
+async fn one_that_cannot_be_had_holds_up_none_of_the_others_and_is_in_doubt_until_it_can() {
+    for error in [broken(), ProviderError::Refused { status: 400, reason: "no".into() }] {
+        let mut setup = setup();
+        for id in ["P1", "P8", "P9"] {
+            setup.fake.put(id, Status::Triggered, 0);
+        }
+        setup.round.poll().await;
+        for id in ["P1", "P8", "P9"] {
+            setup.fake.put_created(id, Status::Resolved, Timestamp::UNIX_EPOCH);
+        }
+        setup.fake.hide("P9", error);
+
+        for _ in 0..2 {
+            let before = setup.account().rest.last_success;
+            setup.round.poll().await;
+            assert_eq!((setup.status("P1"), setup.status("P8")), (Some(Status::Resolved), Some(Status::Resolved)));
+            assert_eq!(setup.left(), [("P9".into(), Fate::Asked)]);
+            assert!(setup.account().rest.last_success > before, "the list is as fresh as it was asked for");
+        }
+    }
+}
+
+#[tokio::test]
+async fn those_that_could_not_be_had_are_asked_for_behind_the_others() {
+    let mut setup = setup();
+    for n in 1..=9 {
+        setup.fake.put(&format!("P{n}"), Status::Triggered, 0);
+    }
+    setup.round.poll().await;
+    for n in 1..=9 {
+        setup.fake.put_created(&format!("P{n}"), Status::Resolved, Timestamp::UNIX_EPOCH);
+    }
+    for n in 5..=9 {
+        setup.fake.hide(&format!("P{n}"), broken());
+    }
+
+    setup.round.poll().await;
+    assert_eq!(setup.status("P4"), Some(Status::Triggered), "the provider seems to be in trouble");
+    setup.round.poll().await;
+
+    let open: Vec<_> = (1..=9).filter(|n| setup.status(&format!("P{n}")) == Some(Status::Triggered)).collect();
+    assert_eq!(open, [5, 6, 7, 8, 9]);
+}
+
+#[tokio::test]
+async fn one_that_its_webhook_just_told_of_and_nobody_else_shows_yet_stays_and_is_asked_for_again() {
+    let mut setup = setup();
+    setup.round.poll().await;
+    setup.push("P1", ago(SignedDuration::from_secs(1))).await;
+
+    setup.round.poll().await;
+
+    assert_eq!((setup.status("P1"), setup.left()), (Some(Status::Triggered), vec![("P1".into(), Fate::Asked)]));
+    setup.fake.put("P1", Status::Triggered, 0);
+    setup.round.poll().await;
+    assert_eq!((setup.status("P1"), setup.left()), (Some(Status::Triggered), vec![]));
+}
+
+#[tokio::test]
+async fn what_webhooks_tell_of_and_this_key_may_not_see_stays_with_a_word_and_is_not_asked_for_each_time() {
+    let mut setup = setup();
+    setup.round.poll().await;
+    setup.push("P1", ago(SignedDuration::from_hours(1))).await;
+    setup.fake.hide("P1", ProviderError::Forbidden { reason: "not yours".into() });
+
+    for _ in 0..3 {
+        setup.round.poll().await;
+        assert_eq!((setup.status("P1"), setup.left()), (Some(Status::Triggered), vec![("P1".into(), Fate::Unseen)]));
+    }
+    assert_eq!(setup.fake.asked().1, 1);
+
+    setup.push("P2", ago(SignedDuration::from_hours(8 * 24))).await;
+    setup.round.poll().await;
+    assert_eq!((setup.status("P2"), setup.left().len()), (None, 2), "told of as gone");
+}
+
+#[tokio::test]
+async fn a_change_that_cannot_be_asked_for_alone_is_found_in_the_list() {
+    let mut setup = setup();
+    setup.fake.keep_a_log();
+    setup.round.poll().await;
+    with_a_long_list(&mut setup.round);
+    setup.fake.put("P1", Status::Triggered, 0);
+    setup.fake.hide("P1", broken());
+
+    setup.round.poll().await;
+
+    assert_eq!(setup.status("P1"), Some(Status::Triggered));
+}
+
 #[tokio::test]
 async fn changes_that_push_should_have_told_are_counted_but_not_those_of_the_first_poll() {
     let mut setup = setup();
@@ -320,7 +437,8 @@ async fn a_round_of_changes_that_fails_is_no_success_and_the_next_one_misses_not
     with_a_long_list(&mut setup.round);
     let success = setup.account().rest.last_success;
     setup.fake.put("P1", Status::Triggered, 0);
-    setup.fake.fail_reads_after(1, broken(), 1);
+    // Alone, and in the list.
+    setup.fake.fail_reads_after(1, broken(), 2);
 
     setup.round.poll().await;
     assert_eq!((setup.status("P1"), setup.account().rest.last_success), (None, success));
