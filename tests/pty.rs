@@ -362,6 +362,7 @@ fn account() -> Account {
         rest_off: None,
         skew: None,
         left: vec![],
+        barred: std::collections::BTreeMap::new(),
         rest: fresh.clone(),
         on_call: fresh,
         poll_seconds: 30,

@@ -19,7 +19,7 @@ use crate::{
         action::{Action, NewIncident, Target, Verb},
         arrangement::Arrangement,
         board::{AccountBoard, Board, Change},
-        freshness::{Account, Freshness, Standing},
+        freshness::{Account, Freshness, Sight, Standing},
         id::{AccountName, ActionId, UserId},
         incident::Named,
         words,
@@ -202,6 +202,13 @@ impl Client {
     pub(super) fn on_call_doubts(&self) -> Vec<String> {
         let off = Some("who is on call is not asked for");
         doubts_of(&self.board, Account::on_call_standing, off, Timestamp::now())
+    }
+
+    /// The same where this has to be seen too.
+    pub(super) fn doubts_about(&self, sight: Sight) -> Vec<String> {
+        let accounts = self.board.accounts.values().map(|known| &known.account);
+        let barred = accounts.filter_map(|known| Some(format!("{}: {}", known.name, known.barred_words(sight)?)));
+        self.on_call_doubts().into_iter().chain(barred).collect()
     }
 
     /// Whom the server takes this for.

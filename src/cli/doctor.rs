@@ -244,6 +244,10 @@ fn checked(what: &str, settings: &AccountSettings, check: &Check) -> Vec<Finding
     let mut findings = vec![Finding::ok(what, format!("{}: {kind} {}", settings.base_url, identity.name))];
     findings.push(match (&identity.user, &settings.from) {
         (Some(user), _) => Finding::ok(format!("{what}: acts as"), user.name.to_string()),
+        (None, Some(from)) if identity.may_not_look => Finding::ok(
+            format!("{what}: acts as"),
+            format!("`from` {from}, as far as is known: the key may not look whom that names"),
+        ),
         (None, Some(from)) => Finding::wrong(
             format!("{what}: acts as"),
             format!("`from` {from} is nobody in this account: correct it"),

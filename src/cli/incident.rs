@@ -12,15 +12,16 @@ use clap::{Subcommand, ValueEnum};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Exit, Failure, Outcome as CommandOutcome, Places, client::Client, output};
+use super::{Exit, Failure, Outcome as CommandOutcome, Places, client::Client, oncall::missing, output};
 use crate::core::{
     action::{Action, Assignee, Outcome, Target, Verb},
+    freshness::Sight,
     id::{IncidentKey, PolicyId, UserId},
     incident::{Incident, Named, Urgency},
     text::Shown,
     words,
 };
-use find::{find, target, unknown};
+use find::{find, target};
 use looking::{Found, Looking};
 use which::{Chosen, Which};
 
@@ -280,7 +281,7 @@ fn exactly_one<T>(client: &Client, mut found: Vec<T>, what: &str, text: &str) ->
         (Some(_), more) => {
             Err(Failure::new(Exit::Usage, format!("`{text}` names {} of the kind {what}: use the id", more + 1)))
         }
-        (None, _) => Err(unknown(client, &format!("no {what} is called `{text}`"))),
+        (None, _) => Err(missing(client, Sight::People, &format!("no {what} is called `{text}`"))),
     }
 }
 

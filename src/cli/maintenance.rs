@@ -13,6 +13,7 @@ use super::{
 use crate::core::{
     action::{self, Action},
     arrangement::Arrangement,
+    freshness::Sight,
     id::{AccountName, ServiceId},
     incident::Named,
     service::Window,
@@ -77,7 +78,7 @@ fn all(client: &Client) -> Vec<(AccountName, Window)> {
 
 fn list(client: &Client, json: bool) -> Outcome {
     let windows = all(client);
-    let doubts = client.on_call_doubts();
+    let doubts = client.doubts_about(Sight::Services);
     if json {
         let rows: Vec<_> =
             windows.iter().map(|(account, window)| json!({ "account": account, "window": window })).collect();
@@ -118,7 +119,7 @@ fn find_service(client: &Client, text: &str) -> Result<(AccountName, Named<Servi
     match (found.next(), found.next()) {
         (Some(one), None) => Ok(one),
         (Some(_), Some(_)) => Err(Failure::new(Exit::Usage, format!("`{text}` names several services: use the id"))),
-        (None, _) => Err(missing(client, &format!("no service is called `{text}`"))),
+        (None, _) => Err(missing(client, Sight::Services, &format!("no service is called `{text}`"))),
     }
 }
 
@@ -145,7 +146,9 @@ async fn end(client: &mut Client, ids: &[String], json: bool) -> Outcome {
     let mut found = vec![];
     for id in ids {
         let window = known.iter().find(|(_, window)| window.id.as_str() == id);
-        let lack = || missing(client, &format!("there is no window `{id}` that is not over; nothing was sent"));
+        let lack = || {
+            missing(client, Sight::Services, &format!("there is no window `{id}` that is not over; nothing was sent"))
+        };
         found.push(window.cloned().ok_or_else(lack)?);
     }
     let Some((account, _)) = found.first().cloned() else { return Err(Failure::new(Exit::Usage, "name a window")) };

@@ -1,5 +1,7 @@
 //! How far what is shown can be trusted: each source's last success, last failure, and their ages.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -84,6 +86,9 @@ pub struct Identity {
     pub user: Option<Named<UserId>>,
     /// A key of the whole account: acts as the `from` address.
     pub account_key: bool,
+    /// It may not look whom that address names.
+    #[serde(default)]
+    pub may_not_look: bool,
 }
 
 /// An account on the board.
@@ -110,6 +115,30 @@ pub struct Account {
     /// In the order in which they were missed.
     #[serde(default)]
     pub left: Vec<Left>,
+    /// What the key may not see, and what the provider says to that: it is as it was, or not known.
+    #[serde(default)]
+    pub barred: BTreeMap<Sight, Shown>,
+}
+
+/// Something of an account that a key may not see though it sees the incidents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sight {
+    Schedules,
+    /// With the escalation policies.
+    People,
+    /// With their maintenance windows.
+    Services,
+}
+
+impl Sight {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Schedules => "schedules",
+            Self::People => "people and escalation policies",
+            Self::Services => "services and maintenance windows",
+        }
+    }
 }
 
 /// Clocks that differ by less are taken for the same.
@@ -122,6 +151,11 @@ impl Account {
         let way = if skew.is_negative() { "ahead of" } else { "behind" };
         let by = about(skew);
         Some(format!("server's clock is {by} {way} {}'s: set it, its times are off", self.provider))
+    }
+
+    /// Why this cannot be seen, if so, in words.
+    pub fn barred_words(&self, sight: Sight) -> Option<String> {
+        self.barred.get(&sight).map(|cause| format!("{} cannot be seen with this key: {cause}", sight.words()))
     }
 
     /// Which incidents left the view, as far as nothing more can be found out about them, in words.
@@ -220,6 +254,7 @@ pub(super) mod tests {
             poll_seconds: 30,
             skew: None,
             left: vec![],
+            barred: BTreeMap::new(),
             push: Push::default(),
         }
     }

@@ -28,7 +28,8 @@ use crate::{
         board::{Board, Change},
         delivery::{Bytes, DeliveryView, RAW_LIMIT},
         forward::happening::{Before, Seen},
-        id::{DeliveryId, IncidentKey},
+        freshness::Failure,
+        id::{AccountName, DeliveryId, IncidentKey},
         incident::Observation,
         text::{Shown, ShownBody},
     },
@@ -343,6 +344,22 @@ impl Desk {
     /// The provider does not know this incident any more.
     pub async fn forget(&self, key: &IncidentKey) {
         self.forget_all(std::slice::from_ref(key)).await;
+    }
+
+    /// The provider of an account is asked at another address from now on: nothing here is known from there yet, and what
+    /// was over at the former one says nothing of it. What was open is asked for like anything else that is in no list.
+    pub async fn moved(&self, name: &AccountName, address: &str) {
+        let cause = Shown::line(&format!("what is shown is from another address: {address} was not asked yet"));
+        let failure = Failure { at: (self.now)(), cause, unauthorised: false };
+        self.hub.account(name, |known| {
+            known.rest.failed(failure.clone());
+            known.on_call.failed(failure);
+        });
+        let over = self.hub.look(|board| {
+            let of_this = board.incidents.values().filter(|one| one.key.account == *name);
+            of_this.filter(|one| !one.state.status.is_open()).map(|one| one.key.clone()).collect::<Vec<_>>()
+        });
+        self.forget_all(&over).await;
     }
 
     /// Lets go of these.

@@ -412,7 +412,13 @@ impl Provider for Fake {
 
     async fn identity(&self) -> Result<Identity, ProviderError> {
         self.read(|_| {
-            Ok(Identity { name: "alice".into(), email: None, user: Some(person("alice")), account_key: false })
+            Ok(Identity {
+                name: "alice".into(),
+                email: None,
+                user: Some(person("alice")),
+                account_key: false,
+                may_not_look: false,
+            })
         })
     }
 
@@ -593,6 +599,7 @@ pub(super) fn desk_of(settings: AccountSettings, provider: Arc<dyn Provider>, di
         rest_off: None,
         skew: None,
         left: vec![],
+        barred: std::collections::BTreeMap::new(),
         rest: Freshness::default(),
         on_call: Freshness::default(),
         poll_seconds: 30,

@@ -407,6 +407,10 @@ impl Keeper {
                 }
             }
             self.show(account).await;
+            let address = &account.settings.base_url;
+            if former.get(name).is_some_and(|known| known.settings.base_url != *address) {
+                self.desk.moved(name, address).await;
+            }
             self.poll(account).await;
         }
         if let Some(door) = &mut self.door {

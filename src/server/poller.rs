@@ -280,7 +280,8 @@ impl Round {
             Err(ProviderError::Forbidden { .. }) => return Ok(()),
             answer => answer?,
         };
-        let cannot_act = (identity.account_key && identity.user.is_none()).then(|| {
+        let is_nobody = identity.user.is_none() && !identity.may_not_look;
+        let cannot_act = (identity.account_key && is_nobody).then(|| {
             "the key belongs to the account and `from` names none of its users: set `from` to your e-mail address"
                 .into()
         });
@@ -416,17 +417,6 @@ fn log_since(provider: &dyn Provider, asked_at: Timestamp) -> Timestamp {
 }
 
 const REST: Part = |account| &mut account.rest;
-
-/// What this key may not see is nothing to it, and no failure of the rest.
-fn permitted<T: Default>(answer: Result<T, ProviderError>) -> Result<T, ProviderError> {
-    match answer {
-        Err(error @ ProviderError::Forbidden { .. }) => {
-            tracing::info!(%error, "left out");
-            Ok(T::default())
-        }
-        answer => answer,
-    }
-}
 
 #[cfg(test)]
 mod tests;

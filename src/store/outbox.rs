@@ -52,13 +52,15 @@ impl Outbox {
     /// Writes an event down so that it is there after a power loss; gives its file.
     pub fn put(&self, waiting: &Outgoing) -> Result<PathBuf, StoreError> {
         files::make_dir(&self.dir).map_err(|error| StoreError::io(&self.dir, &error))?;
-        let count = self.names()?.len();
+        let names = self.names()?;
+        let count = names.len();
         if count >= MOST {
             let reason = format!("{count} events wait already: see `dogwatch event queue`");
             return Err(StoreError::Unsafe { path: self.dir.display().to_string(), reason });
         }
-        // Sorts by time; two of the same nanosecond differ in the rest.
-        let name = format!("{:020}-{:08x}", waiting.since.as_nanosecond(), fastrand::u32(..));
+        // Behind those that wait, also where the clock was set back; two of the same nanosecond differ in the rest.
+        let behind = names.iter().filter_map(|path| at(path)).max().map_or(0, |last| last + 1);
+        let name = format!("{:020}-{:08x}", waiting.since.as_nanosecond().max(behind), fastrand::u32(..));
         let (path, new) = (self.dir.join(format!("{name}.{ENDING}")), self.dir.join(format!("{name}.new")));
         write(&new, waiting).and_then(|()| fs::rename(&new, &path)).map_err(|e| StoreError::io(&new, &e))?;
         files::sync_dir(&self.dir).map_err(|error| StoreError::io(&self.dir, &error))?;
@@ -123,6 +125,11 @@ fn read(path: &Path) -> Result<Outgoing, String> {
     serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
+/// The time in the name of a file that waits.
+fn at(path: &Path) -> Option<i128> {
+    path.file_name()?.to_str()?.split_once('-')?.0.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
@@ -147,7 +154,7 @@ mod tests {
 
         let all = outbox.all().expect("list");
         let order: Vec<_> = all.iter().map(|(_, one)| one.as_ref().expect("read").since.as_second()).collect();
-        assert_eq!(order, [1_700_000_001, 1_700_000_002, 1_700_000_003]);
+        assert_eq!(order, [1_700_000_002, 1_700_000_001, 1_700_000_003], "also where the clock was set back");
 
         outbox.done(&all[0].0).expect("done");
         outbox.refused(&all[1].0).expect("refused");

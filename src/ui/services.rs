@@ -14,7 +14,7 @@ use crate::{
         services::{Row, TITLE, rows},
     },
     core::{
-        freshness::Standing,
+        freshness::{Sight, Standing},
         service::Condition,
         text::{Shown, fit},
         words::{self, moment},
@@ -88,6 +88,10 @@ fn nothing(model: &Model) -> Vec<(Tone, String)> {
             (Tone::Caution, "! no token, so services are not asked for".to_owned())
         }
         Standing::Waiting => (Tone::Faint, "waiting for the first answer…".to_owned()),
+        Standing::Fresh { .. } if board.account.barred.contains_key(&Sight::Services) => {
+            let cause = board.account.barred_words(Sight::Services).unwrap_or_default();
+            (Tone::Caution, format!("! not known: {cause}"))
+        }
         Standing::Fresh { .. } => (Tone::Plain, "no services, says the provider".to_owned()),
         Standing::Stale { cause, .. } | Standing::Down { cause } => (Tone::Alarm, format!("! not known: {cause}")),
     };

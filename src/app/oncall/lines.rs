@@ -7,7 +7,7 @@ use crate::{
     app::{Model, filter::Words, page::Tone},
     core::{
         board::AccountBoard,
-        freshness::{Account, Standing},
+        freshness::{Account, Sight, Standing},
         id::{AccountName, PolicyId, ScheduleId, UserId},
         oncall::{OnCall, Schedule},
         rota::{self, EmptyLevel, Relief, empty_levels, relief},
@@ -243,7 +243,9 @@ fn heading<'a>(model: &Model, account: &'a Account, place: Place) -> Vec<Line<'a
     let (as_of, trouble) = match (&account.rest_off, account.on_call_standing(model.now)) {
         (Some(why), _) => (None, Some((Tone::Caution, format!("! not asked: {why}")))),
         (None, Standing::Waiting) => (None, Some((Tone::Faint, "waiting for the first answer…".into()))),
-        (None, Standing::Fresh { age }) => (Some(age), None),
+        (None, Standing::Fresh { age }) => {
+            (Some(age), account.barred_words(Sight::Schedules).map(|words| (Tone::Caution, format!("! {words}"))))
+        }
         (None, Standing::Stale { age, cause }) => {
             (None, Some((Tone::Caution, format!("! stale, as of {}: {cause}", words::ago(age)))))
         }

@@ -14,6 +14,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::{Exit, Failure, Outcome, Places, client::Client, output};
 use crate::core::{
     board::AccountBoard,
+    freshness::Sight,
     id::{AccountName, ScheduleId, UserId},
     incident::Named,
     query::{Clock, oncall::Wanted},
@@ -122,8 +123,11 @@ async fn with(client: &mut Client, args: Args, asked: &Wanted) -> Outcome {
 
 /// Complains of what keeps the answer from being trusted, and chooses the exit code by it.
 fn trusted(client: &Client) -> Exit {
-    let doubts = client.on_call_doubts();
-    for doubt in &doubts {
+    told(&client.on_call_doubts())
+}
+
+fn told(doubts: &[String]) -> Exit {
+    for doubt in doubts {
         output::complain(doubt);
     }
     if doubts.is_empty() { Exit::Done } else { Exit::Stale }
@@ -149,13 +153,13 @@ pub(super) fn find_schedule(client: &Client, text: &str) -> Result<(AccountName,
     match (found.pop(), found.len()) {
         (Some(one), 0) => Ok(one),
         (Some(_), more) => Err(Failure::new(Exit::Usage, format!("`{text}` names {} schedules: use the id", more + 1))),
-        (None, _) => Err(missing(client, &format!("no schedule is called `{text}`"))),
+        (None, _) => Err(missing(client, Sight::Schedules, &format!("no schedule is called `{text}`"))),
     }
 }
 
 /// Something that is not there; when not all is known it may be there all the same.
-pub(super) fn missing(client: &Client, what: &str) -> Failure {
-    match client.on_call_doubts().first() {
+pub(super) fn missing(client: &Client, sight: Sight, what: &str) -> Failure {
+    match client.doubts_about(sight).first() {
         None => Failure::new(Exit::Failed, what),
         Some(doubt) => Failure::new(Exit::Stale, format!("{what}, but not all is known: {doubt}")),
     }

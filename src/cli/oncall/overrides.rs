@@ -9,6 +9,7 @@ use crate::{
     cli::maintenance::report,
     core::{
         arrangement::{Arrangement, Cover},
+        freshness::Sight,
         id::{AccountName, ScheduleId, UserId},
         incident::Named,
         rota::{Override, replaced},
@@ -70,7 +71,7 @@ pub(super) async fn take(client: &mut Client, schedule: &str, when: &When, json:
     let myself = client.board.accounts.get(&account).and_then(|board| me(client, board)).cloned();
     let unknown = || {
         let why = format!("at {account} it is not known who you are: `oncall override add --user` names somebody");
-        missing(client, &why)
+        missing(client, Sight::People, &why)
     };
     let user = myself.ok_or_else(unknown)?;
     cover(client, account, schedule, user, when, json).await
@@ -115,7 +116,7 @@ fn person(client: &Client, account: &AccountName, text: &str) -> Result<Named<Us
     match (found.next(), found.next()) {
         (Some(one), None) => Ok(one),
         (Some(_), Some(_)) => Err(Failure::new(Exit::Usage, format!("`{text}` names several people: use the id"))),
-        (None, _) => Err(missing(client, &format!("nobody at {account} is called `{text}`"))),
+        (None, _) => Err(missing(client, Sight::People, &format!("nobody at {account} is called `{text}`"))),
     }
 }
 

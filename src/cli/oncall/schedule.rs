@@ -3,9 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::{Client, Exit, Failure, Outcome, find_schedule, local, output, trusted};
+use super::{Client, Exit, Failure, Outcome, find_schedule, local, output, told};
 use crate::{
     core::{
+        freshness::Sight,
         id::{AccountName, ScheduleId},
         incident::Named,
         oncall::Schedule,
@@ -30,11 +31,11 @@ pub(super) async fn show(client: &mut Client, schedule: Option<&str>, days: u16,
             print(&account, &known, now);
         }
     }
+    let doubts = client.doubts_about(Sight::Schedules);
     if json {
-        let doubts = client.on_call_doubts();
         output::json(&json!({ "schedules": rows, "trusted": doubts.is_empty(), "doubts": doubts }))?;
     }
-    Ok(trusted(client))
+    Ok(told(&doubts))
 }
 
 fn all(client: &Client) -> Vec<(AccountName, Named<ScheduleId>)> {

@@ -156,6 +156,7 @@ fn account() -> Account {
         rest_off: None,
         skew: None,
         left: vec![],
+        barred: std::collections::BTreeMap::new(),
         rest: Freshness::default(),
         on_call: Freshness::default(),
         poll_seconds: 30,

@@ -116,14 +116,10 @@ impl PagerDuty {
         Ok(Self { account: self.account.clone(), api: self.api.acting_as(email)? })
     }
 
-    /// The person whom the configured address names, if the key may look.
+    /// The person whom the configured address names.
     async fn acting_person(&self, from: &str) -> Result<Option<Person>, ProviderError> {
         let query = [("query", from.to_owned())];
-        let rows = match self.api.list(&List::all(&["users"], "users", &query)).await {
-            Ok(rows) => rows.rows,
-            Err(ProviderError::Forbidden { .. }) => return Ok(None),
-            Err(error) => return Err(error),
-        };
+        let rows = self.api.list(&List::all(&["users"], "users", &query)).await?.rows;
         let is_meant = |row: &&Value| {
             row.get("email").and_then(Value::as_str).is_some_and(|email| email.eq_ignore_ascii_case(from))
         };
@@ -132,13 +128,16 @@ impl PagerDuty {
 
     async fn account_identity(&self) -> Result<Identity, ProviderError> {
         let from = self.api.from();
-        let person = match from {
-            Some(from) => self.acting_person(from).await?,
-            None => None,
+        let (person, may_not_look) = match from {
+            Some(from) => match self.acting_person(from).await {
+                Err(ProviderError::Forbidden { .. }) => (None, true),
+                person => (person?, false),
+            },
+            None => (None, false),
         };
         let user = person.map(|person| person.user);
         let name = user.as_ref().map_or_else(|| Shown::line(from.unwrap_or("account key")), |user| user.name.clone());
-        Ok(Identity { name, email: from.map(Shown::line), user, account_key: true })
+        Ok(Identity { name, email: from.map(Shown::line), user, account_key: true, may_not_look })
     }
 
     /// Names of what the account can do, and the provider's clock. A key that may not ask gets an empty list.
@@ -177,7 +176,7 @@ impl Provider for PagerDuty {
                 let email = person.email.as_deref().map(Shown::line);
                 let user = named(Some(person));
                 let name = user.as_ref().map(|user| user.name.clone()).unwrap_or_default();
-                Ok(Identity { name, email, user, account_key: false })
+                Ok(Identity { name, email, user, account_key: false, may_not_look: false })
             }
             Owner::Account => self.account_identity().await,
         }

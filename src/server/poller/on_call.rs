@@ -1,6 +1,6 @@
 //! Who is on call, the schedules, and to whom can be handed off: asked for beside the incidents, which never wait for it.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use tokio::{
@@ -8,9 +8,9 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{Asker, Part, pace, permitted, theirs};
+use super::{Asker, Part, pace, theirs};
 use crate::{
-    core::board::Change,
+    core::{board::Change, freshness::Sight, text::Shown},
     provider::{Directory, Provider, ProviderError},
     server::snapshot,
 };
@@ -60,29 +60,54 @@ impl OnCall {
         }
     }
 
+    /// A round in which nothing is taken for known.
+    #[cfg(test)]
+    pub(super) async fn ask_for_all(&mut self) {
+        self.schedules_due = Instant::now();
+        self.poll().await;
+    }
+
     async fn ask(&mut self, provider: &dyn Provider, asked_at: Timestamp) -> Result<(), ProviderError> {
         let oncalls = provider.on_calls().await?;
         self.asker.desk.hub.publish(Change::OnCalls { account: self.asker.name.clone(), oncalls });
         if Instant::now() < self.schedules_due {
             return Ok(());
         }
-        let schedules = permitted(provider.schedules(theirs(provider, asked_at)).await)?;
-        self.asker.desk.hub.publish(Change::Schedules { account: self.asker.name.clone(), schedules });
-        let directory = permitted(provider.directory().await)?;
-        let Directory { people, policies, policy_teams, escalation } = directory;
-        self.asker.desk.hub.publish(Change::Directory {
-            account: self.asker.name.clone(),
-            people,
-            policies,
-            policy_teams,
-        });
-        let account = self.asker.name.clone();
-        self.asker.desk.hub.publish(Change::Escalation { account: account.clone(), policies: escalation });
-        if let Some(rota) = provider.rota() {
-            let services = permitted(rota.services(asked_at).await)?;
-            self.asker.desk.hub.publish(Change::Services { account, services });
+        let (name, hub) = (|| self.asker.name.clone(), &self.asker.desk.hub);
+        let mut barred = BTreeMap::new();
+        let schedules = provider.schedules(theirs(provider, asked_at)).await;
+        if let Some(schedules) = permitted(schedules, Sight::Schedules, &mut barred)? {
+            hub.publish(Change::Schedules { account: name(), schedules });
+        }
+        if let Some(directory) = permitted(provider.directory().await, Sight::People, &mut barred)? {
+            let Directory { people, policies, policy_teams, escalation } = directory;
+            hub.publish(Change::Directory { account: name(), people, policies, policy_teams });
+            hub.publish(Change::Escalation { account: name(), policies: escalation });
+        }
+        if let Some(rota) = provider.rota()
+            && let Some(services) = permitted(rota.services(asked_at).await, Sight::Services, &mut barred)?
+        {
+            hub.publish(Change::Services { account: name(), services });
+        }
+        if hub.look(|board| board.accounts.get(&name()).is_some_and(|known| known.account.barred != barred)) {
+            self.asker.note(|account| account.barred = barred);
         }
         self.schedules_due = Instant::now() + SCHEDULES_EVERY;
         Ok(())
+    }
+}
+
+/// What this key may not see is noted, and is no failure of the rest: what was known of it stays.
+fn permitted<T>(
+    answer: Result<T, ProviderError>,
+    sight: Sight,
+    barred: &mut BTreeMap<Sight, Shown>,
+) -> Result<Option<T>, ProviderError> {
+    match answer {
+        Err(error @ ProviderError::Forbidden { .. }) => {
+            barred.insert(sight, error.shown());
+            Ok(None)
+        }
+        answer => answer.map(Some),
     }
 }

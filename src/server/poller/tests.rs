@@ -7,9 +7,10 @@ use crate::{
     core::{
         board::Change,
         call::Budget,
-        freshness::Standing,
+        freshness::{Sight, Standing},
         incident::{Source, Stamp, Status},
         left::Fate,
+        span::Span,
     },
     server::fake::{self, Fake, key},
 };
@@ -270,6 +271,26 @@ async fn what_webhooks_tell_of_and_this_key_may_not_see_stays_with_a_word_and_is
 }
 
 #[tokio::test]
+async fn what_is_known_from_another_address_is_not_called_fresh_and_goes_where_this_one_does_not_know_it() {
+    let mut setup = setup();
+    setup.fake.put("P1", Status::Triggered, 0);
+    setup.round.asker.desk.observe(&setup.fake.put("P2", Status::Resolved, 0)).await;
+    setup.round.poll().await;
+    let desk = Arc::clone(&setup.round.asker.desk);
+    setup.fake.remove("P1");
+    setup.fake.remove("P2");
+
+    desk.moved(&fake::account_name(), "https://elsewhere.example").await;
+
+    let Standing::Stale { cause, .. } = setup.account().rest_standing(Timestamp::now()) else { panic!("not stale") };
+    assert!(cause.as_str().ends_with("https://elsewhere.example was not asked yet"), "{cause}");
+    assert_eq!((setup.status("P1"), setup.status("P2")), (Some(Status::Triggered), None));
+    setup.round.poll().await;
+    assert_eq!((setup.status("P1"), setup.left()), (None, vec![("P1".into(), Fate::Unknown)]));
+    assert!(matches!(setup.account().rest_standing(Timestamp::now()), Standing::Fresh { .. }));
+}
+
+#[tokio::test]
 async fn a_change_that_cannot_be_asked_for_alone_is_found_in_the_list() {
     let mut setup = setup();
     setup.fake.keep_a_log();
@@ -299,6 +320,32 @@ async fn changes_that_push_should_have_told_are_counted_but_not_those_of_the_fir
     setup.round.poll().await;
 
     assert_eq!(setup.account().push.missed, 2);
+}
+
+#[tokio::test]
+async fn what_the_key_may_not_see_is_told_as_that_and_what_was_known_of_it_stays() {
+    let mut setup = setup();
+    let (from, to) = (Timestamp::now(), Timestamp::now() + SignedDuration::from_hours(1));
+    let rota = setup.fake.rota().expect("rota");
+    let window = rota.start_maintenance(&[], Span { from, to }, "new disks").await.expect("made");
+    setup.on_call.poll().await;
+    let windows = |setup: &Setup| {
+        setup.round.asker.desk.hub.look(|board| board.accounts[&fake::account_name()].services.windows.clone())
+    };
+    assert_eq!(windows(&setup), [window.clone()]);
+    // Who is on call, the schedules and people are shown.
+    setup.fake.fail_reads_after(3, ProviderError::Forbidden { reason: "no services".into() }, 1);
+
+    setup.on_call.ask_for_all().await;
+
+    assert_eq!(windows(&setup), [window]);
+    let account = setup.account();
+    let words = account.barred_words(Sight::Services).expect("barred");
+    assert_eq!(words, "services and maintenance windows cannot be seen with this key: not permitted: no services");
+    assert_eq!(account.barred_words(Sight::People), None);
+    assert!(matches!(account.on_call_standing(Timestamp::now()), Standing::Fresh { .. }));
+    setup.on_call.ask_for_all().await;
+    assert!(setup.account().barred.is_empty());
 }
 
 #[tokio::test]

@@ -304,7 +304,13 @@ impl Provider for Simulated {
 
     async fn identity(&self) -> Result<Identity, ProviderError> {
         let user = person(PEOPLE[0]);
-        let identity = Identity { name: user.name.clone(), email: None, user: Some(user), account_key: false };
+        let identity = Identity {
+            name: user.name.clone(),
+            email: None,
+            user: Some(user),
+            account_key: false,
+            may_not_look: false,
+        };
         self.read(|_, _| Ok(identity)).await
     }
 

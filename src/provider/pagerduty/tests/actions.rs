@@ -227,6 +227,17 @@ async fn an_accounts_key_is_whoever_from_names_exactly() {
 }
 
 #[tokio::test]
+async fn whom_from_names_is_not_known_where_the_key_may_not_look() {
+    let server = MockServer::start().await;
+    on(&server, "GET", "/users/me", account_key()).await;
+    on(&server, "GET", "/users", ResponseTemplate::new(403)).await;
+
+    let known = acting_as(&server, "bob@example.com").identity().await.expect("identity");
+
+    assert_eq!((known.name.as_str(), known.user, known.may_not_look), ("bob@example.com", None, true));
+}
+
+#[tokio::test]
 async fn the_check_tells_abilities_and_how_far_the_clocks_are_apart() {
     let server = MockServer::start().await;
     on(&server, "GET", "/users/me", ok(person())).await;
