@@ -9,7 +9,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     account::Accounts,
-    actions::undo::Waiting,
+    actions::{Turns, undo::Waiting},
     audit::Audit,
     calls::Calls,
     contexts::{Contexts, Runbooks},
@@ -144,6 +144,8 @@ pub struct Desk {
     pub under_way: TaskTracker,
     /// Actions that can still be taken back.
     pub waiting: Waiting,
+    /// Whose turn it is on each incident.
+    pub turns: Turns,
     /// The end has come: what waits is sent.
     pub ending: CancellationToken,
     /// Where events go that wait on disk.

@@ -10,6 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 use super::{
@@ -94,6 +95,8 @@ struct Inside {
     /// In whose name each write was made; `None`: the account's own.
     names: Vec<Option<String>>,
     rota: rota::Kept,
+    /// The next look at this one waits until it is let go on, for seconds, and the other is resolved by somebody meanwhile.
+    slow: Option<(IncidentId, Arc<Notify>, IncidentId)>,
 }
 
 impl Default for Inside {
@@ -124,6 +127,7 @@ impl Default for Inside {
             hangs: false,
             names: vec![],
             rota: rota::Kept::default(),
+            slow: None,
         }
     }
 }
@@ -173,7 +177,11 @@ impl Inside {
     fn take(&mut self, id: &IncidentId, step: &Step) -> Option<Observation> {
         let known = self.incidents.get_mut(id).expect("incident");
         match step {
-            Step::Acknowledge => known.state.status = Status::Acknowledged,
+            Step::Acknowledge => {
+                known.state.status = Status::Acknowledged;
+                let acknowledged = (known.stamp.at, Shown::line("alice"));
+                known.extra.get_or_insert_default().acknowledged.push(acknowledged);
+            }
             Step::Resolve => known.state.status = Status::Resolved,
             Step::Assign(Assignee::User(user)) => known.state.assignees = vec![user.clone()],
             Step::Assign(Assignee::EscalationPolicy(policy)) => known.state.escalation_policy = Some(policy.clone()),
@@ -181,7 +189,8 @@ impl Inside {
             Step::Edit(Edit::Urgency(urgency)) => known.state.urgency = *urgency,
             Step::Edit(Edit::Priority(one)) => known.state.priority = one.as_ref().map(|one| one.name.clone()),
             Step::Snooze(until) => {
-                let pending = Pending { what: "unacknowledge".into(), at: *until };
+                let at = until.checked_add(self.skew.unwrap_or_default()).expect("small");
+                let pending = Pending { what: "unacknowledge".into(), at };
                 known.extra.get_or_insert_default().pending = vec![pending];
             }
             Step::MergeInto(into) => {
@@ -210,6 +219,29 @@ impl Fake {
         }
         drop(inside);
         seen
+    }
+
+    /// The same, of what `by` acknowledged at `at`.
+    pub(super) fn put_acknowledged(&self, id: &str, by: &str, at: Timestamp) {
+        let mut seen = self.put(id, Status::Acknowledged, 0);
+        seen.stamp.at = at;
+        seen.extra.get_or_insert_default().acknowledged = vec![(at, Shown::line(by))];
+        self.inside().incidents.insert(seen.key.id.clone(), seen);
+    }
+
+    /// Gives an incident to these, as somebody else would.
+    pub(super) fn assign(&self, id: &str, to: &[&str]) {
+        let mut inside = self.inside();
+        let known = inside.incidents.get_mut(&key(id).id).expect("incident");
+        known.state.assignees = to.iter().map(|name| person(name)).collect();
+        known.extra.get_or_insert_default().assigned_at = Some(known.stamp.at);
+    }
+
+    /// The next look at `id` waits until it is let go on; it then took 8 s, in which somebody resolved `other`.
+    pub(super) fn slow(&self, id: &str, other: &str) -> Arc<Notify> {
+        let go_on = Arc::new(Notify::new());
+        self.inside().slow = Some((key(id).id, Arc::clone(&go_on), key(other).id));
+        go_on
     }
 
     /// Every incident as a look at it tells.
@@ -442,6 +474,17 @@ impl Provider for Fake {
         self.inside().singles += 1;
         if let Some(error) = self.inside().hidden.get(id) {
             return Err(error.clone());
+        }
+        let slow = self.inside().slow.take_if(|(slow, ..)| slow == id);
+        if let Some((_, go_on, other)) = slow {
+            go_on.notified().await;
+            tokio::time::pause();
+            tokio::time::advance(Duration::from_secs(8)).await;
+            tokio::time::resume();
+            let mut inside = self.inside();
+            let known = inside.incidents.get_mut(&other).expect("incident");
+            known.state.status = Status::Resolved;
+            known.stamp.at = known.stamp.at.checked_add(SignedDuration::from_secs(1)).expect("small");
         }
         self.read(|i| i.incidents.get(id).cloned().ok_or_else(|| ProviderError::NotFound { what: id.to_string() }))
     }
@@ -686,6 +729,7 @@ pub(super) fn parts(hub: Hub, store: Store, accounts: Accounts, dir: &std::path:
         library: Library::open(&dir.join("templates")),
         under_way: TaskTracker::new(),
         waiting: super::actions::undo::Waiting::default(),
+        turns: super::actions::Turns::default(),
         ending: tokio_util::sync::CancellationToken::new(),
         integrations: super::outbox::Integrations::default(),
         order: tokio::sync::Mutex::default(),

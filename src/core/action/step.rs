@@ -66,13 +66,17 @@ impl Step {
         }
     }
 
-    /// Whether the incident itself, as `seen`, is what this step makes of it; `None`: it does not tell.
-    pub fn is_done_in(&self, seen: &Observation) -> Option<bool> {
+    /// Whether the incident itself, as `seen`, is what this step makes of it; `None`: it does not tell. `skew`: the
+    /// provider's clock minus ours.
+    pub fn is_done_in(&self, seen: &Observation, skew: SignedDuration) -> Option<bool> {
         let state = &seen.state;
         Some(match self {
             Self::Acknowledge => state.status == Status::Acknowledged,
             Self::Resolve => state.status == Status::Resolved,
-            Self::Assign(Assignee::User(user)) => state.assignees.iter().any(|assignee| assignee.id == user.id),
+            // With nobody else beside: whom it is taken from has it no more.
+            Self::Assign(Assignee::User(user)) => {
+                !state.assignees.is_empty() && state.assignees.iter().all(|assignee| assignee.id == user.id)
+            }
             Self::Assign(Assignee::EscalationPolicy(policy)) => {
                 state.escalation_policy.as_ref().is_some_and(|known| known.id == policy.id)
             }
@@ -82,7 +86,7 @@ impl Step {
                 state.priority.as_ref() == priority.as_ref().map(|priority| &priority.name)
             }
             Self::Snooze(until) => seen.extra.as_ref()?.pending.iter().any(|pending| {
-                let apart = pending.at.duration_since(*until).abs();
+                let apart = pending.at.duration_since(*until).saturating_sub(skew).abs();
                 pending.what.as_str() == "unacknowledge" && apart <= SNOOZE_SLACK
             }),
             Self::MergeInto(into) => seen.extra.as_ref()?.merged_into.as_ref() == Some(into),

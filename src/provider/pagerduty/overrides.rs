@@ -139,6 +139,7 @@ pub(super) async fn add(api: &Api, id: &ScheduleId, covers: &[Cover]) -> Result<
                 // Each takes several requests, so each ends for itself.
                 out.push(match add_to_shifts(api, id, cover).await {
                     Ok(added) => added,
+                    Err(error @ ProviderError::RateLimited { .. }) if out.is_empty() => return Err(error),
                     Err(error) if covers.len() > 1 && !error.leaves_doubt() => Added::Refused { reason: error.shown() },
                     Err(error) => return Err(error),
                 });
@@ -256,7 +257,9 @@ async fn add_to_shifts(api: &Api, id: &ScheduleId, cover: &Cover) -> Result<Adde
                     failed.push(format!("the answer shows {made} of {asked} {} as made", kind.replace('_', " ")));
                 }
             }
-            Err(error) if done == 0 && failed.is_empty() && error.leaves_doubt() => return Err(error),
+            Err(error) if error.leaves_doubt() => return Err(in_doubt(error, done, wanted)),
+            // Nothing was done of it, and nothing of the rest will be: asked again, all of it is.
+            Err(error @ ProviderError::RateLimited { .. }) if done == 0 && failed.is_empty() => return Err(error),
             Err(error) => failed.push(error.to_string()),
         }
     }
@@ -266,6 +269,18 @@ async fn add_to_shifts(api: &Api, id: &ScheduleId, cover: &Cover) -> Result<Adde
         0 => Added::Refused { reason },
         _ => Added::Partly { failed: reason },
     })
+}
+
+/// The same error, which says what was made before it.
+fn in_doubt(error: ProviderError, done: usize, wanted: usize) -> ProviderError {
+    if done == 0 {
+        return error;
+    }
+    ProviderError::Unreachable {
+        address: "the rest of the schedule".to_owned(),
+        cause: format!("{done} of {wanted} parts of the time were given, then {error}"),
+        maybe_sent: true,
+    }
 }
 
 fn pieces(assignments: &[Assignment], cover: &Cover) -> Pieces {

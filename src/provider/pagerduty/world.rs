@@ -110,7 +110,9 @@ pub(crate) struct Incident {
     assignees: Vec<usize>,
     created: Timestamp,
     updated: Timestamp,
-    acknowledged: Option<(Timestamp, usize)>,
+    acknowledged: Vec<(Timestamp, usize)>,
+    /// When it last came to somebody.
+    assigned: Timestamp,
     changed_by: usize,
     pub(crate) notes: Vec<String>,
     events: u64,
@@ -131,7 +133,8 @@ impl Incident {
             assignees: vec![0],
             created: at,
             updated: at,
-            acknowledged: None,
+            acknowledged: vec![],
+            assigned: at,
             changed_by: 0,
             notes: vec![],
             events: 0,
@@ -147,14 +150,14 @@ impl Incident {
         }
         self.updated = at;
         match step {
-            Step::Acknowledge => (self.status, self.acknowledged) = (Status::Acknowledged, Some((at, who))),
-            Step::Unacknowledge => (self.status, self.acknowledged) = (Status::Triggered, None),
+            Step::Acknowledge => (self.status, self.acknowledged) = (Status::Acknowledged, vec![(at, who)]),
+            Step::Unacknowledge => (self.status, self.acknowledged) = (Status::Triggered, vec![]),
             Step::Resolve => {
-                (self.status, self.acknowledged) = (Status::Resolved, None);
+                (self.status, self.acknowledged) = (Status::Resolved, vec![]);
                 self.assignees.clear();
             }
             Step::Reopen => (self.status, self.assignees) = (Status::Triggered, vec![who]),
-            Step::Escalate => (self.status, self.assignees, self.acknowledged) = (Status::Triggered, vec![who], None),
+            Step::Escalate => (self.status, self.assignees, self.acknowledged) = (Status::Triggered, vec![who], vec![]),
             Step::Delegate => self.policy = format!("PPOLICY{who}"),
             Step::Reassign => self.assignees = if who == 0 { vec![0] } else { vec![who, who - 1] },
             Step::Reprioritise => self.priority = Some(self.priority.map_or(1, |known| known % 5 + 1)),
@@ -168,6 +171,9 @@ impl Incident {
             | Step::ChangeFields
             | Step::AssignRole
             | Step::StartWorkflow => {}
+        }
+        if matches!(step, Step::Reopen | Step::Escalate | Step::Reassign) {
+            self.assigned = at;
         }
         if matches!(step, Step::Acknowledge | Step::Unacknowledge | Step::Resolve | Step::Reopen) {
             self.changed_by = who;
@@ -193,15 +199,38 @@ impl Incident {
         self.push("incident.annotated", "incident_note", at)
     }
 
-    /// Whether it is assigned to this person.
-    pub(crate) fn is_with(&self, user: &UserId) -> bool {
-        self.assignees.iter().any(|who| person(PEOPLE[*who]).id == *user)
+    /// An acknowledge by the owner of the key over REST, which adds a name to those that are there and opens what is
+    /// resolved.
+    pub(crate) fn acknowledge(&mut self, at: Timestamp) -> Push {
+        if self.status == Status::Resolved {
+            (self.assignees, self.assigned) = (vec![0], at);
+        }
+        (self.status, self.updated, self.changed_by) = (Status::Acknowledged, at, 0);
+        self.acknowledged.retain(|(_, who)| *who != 0);
+        self.acknowledged.push((at, 0));
+        self.push("incident.acknowledged", "incident", at)
+    }
+
+    /// Whether the owner of the key acknowledged it at `since` or later.
+    pub(crate) fn is_acknowledged_since(&self, since: Timestamp) -> bool {
+        self.acknowledged.iter().any(|(at, who)| *who == 0 && *at >= since)
+    }
+
+    /// Whether it was given to this person, and to nobody else, at `since` or later.
+    pub(crate) fn is_with_since(&self, user: &UserId, since: Timestamp) -> bool {
+        self.is_with(user) && self.assigned >= since
+    }
+
+    /// Whether it is assigned to this person, and to nobody else.
+    fn is_with(&self, user: &UserId) -> bool {
+        let is_theirs = |who: &usize| person(PEOPLE[*who]).id == *user;
+        !self.assignees.is_empty() && self.assignees.iter().all(is_theirs)
     }
 
     /// A hand-over to one person over REST.
     pub(crate) fn hand_to(&mut self, user: &UserId, at: Timestamp) -> Option<Push> {
         let who = PEOPLE.iter().position(|name| person(name).id == *user)?;
-        self.assignees = vec![who];
+        (self.assignees, self.assigned) = (vec![who], at);
         self.updated = at;
         Some(self.push("incident.reassigned", "incident", at))
     }
@@ -260,7 +289,8 @@ impl Incident {
         let acknowledger = |who: usize| reference(person(PEOPLE[who]).id.as_str(), "user_reference", PEOPLE[who]);
         row["incident_number"] = json!(self.number);
         row["updated_at"] = json!(seconds(self.updated));
-        row["assignments"] = self.people().map(|who| json!({ "at": seconds(self.updated), "assignee": who })).collect();
+        row["assignments"] =
+            self.people().map(|who| json!({ "at": seconds(self.assigned), "assignee": who })).collect();
         row["acknowledgements"] = self
             .acknowledged
             .iter()

@@ -2,9 +2,11 @@
 //! whenever the answer leaves doubt. What is shown as confirmed was seen to be so.
 
 mod create;
+mod evidence;
 mod look;
 mod read_back;
 mod send;
+mod turns;
 pub mod undo;
 
 #[cfg(test)]
@@ -20,16 +22,21 @@ pub(super) use self::read_back::not_seen_done;
 pub use self::{
     create::{create, placeholder},
     read_back::READ_BACK,
+    turns::Turns,
     undo::Wait,
 };
-use self::{look::Ready, send::Work};
+use self::{
+    look::Ready,
+    send::Work,
+    turns::{Reading, Turn},
+};
 use super::{arrange, desk::Desk, people::Acting};
 use crate::{
     core::{
         action::{Action, Outcome, Step, Target, Verb},
         board::Change,
         id::{ActionId, IncidentKey},
-        incident::Status,
+        incident::{Observation, Status},
         text::Shown,
     },
     provider::{MANY, Provider, ProviderError},
@@ -44,11 +51,14 @@ const READ_AT_ONCE: usize = 32;
 /// How often a provider that asks for patience (429) is waited for.
 const PATIENCE: usize = 5;
 
-/// How an incident stood before something was sent, to tell "not done" from "done, and changed again since".
-#[derive(Debug, Clone, Copy, Default)]
+/// How an incident stood before something was sent, to tell "not done" from "done, and changed again since", and both
+/// from "so already".
+#[derive(Debug, Clone, Default)]
 struct Before {
-    /// Its last change.
+    /// Its last change; after a crash, when the action was asked for.
     changed: Timestamp,
+    /// As it was last looked at; not known after a crash.
+    seen: Option<Observation>,
     /// [Signs](Provider::signs) of the step that has such, counted from `since`.
     signs: usize,
     since: Option<Timestamp>,
@@ -64,7 +74,10 @@ pub async fn carry_out(desk: Arc<Desk>, action: Action, targets: Vec<(Target, Ac
     }
     for (acting, targets) in parties(targets) {
         match provider_of(&desk, &targets[0].key, &acting).await {
-            Ok(provider) => party(&Work { desk: &desk, provider, id, verb: &verb, acting: &acting }, targets).await,
+            Ok(provider) => {
+                let (desk, verb, acting, name) = (&*desk, &verb, &acting, send::Name::Asked);
+                party(&Work { desk, provider, id, verb, acting, name }, targets).await;
+            }
             Err(reason) => {
                 let failed = |target: Target| (target.key, Outcome::Failed { reason: reason.clone() });
                 record_last(&desk, id, &verb, targets.into_iter().map(failed).collect()).await;
@@ -87,20 +100,11 @@ fn parties(targets: Vec<(Target, Acting)>) -> Vec<(Acting, Vec<Target>)> {
 
 /// One account's incidents: those that stand as the person saw them are sent for, the others are told of.
 async fn party(work: &Work<'_>, targets: Vec<Target>) {
-    let seen = look::at_all(work, targets).await;
-    let judged = seen.into_iter().map(|(target, seen)| async move {
-        let key = target.key.clone();
-        look::ready(work, target, seen).await.map_err(|outcome| (key, outcome))
-    });
-    let (mut ready, mut over) = (vec![], vec![]);
-    for one in each(judged.collect()).await {
-        match one {
-            Ok(one) => ready.push(one),
-            Err(outcome) => over.push(outcome),
-        }
-    }
-    record_last(work.desk, work.id, work.verb, over).await;
-    each(batches(ready).into_iter().map(|batch| send::batch(work, batch)).collect()).await;
+    let turns = work.desk.turns.take(targets.iter().map(|target| target.key.clone()).collect()).await;
+    let ready = look::at(work, targets, turns).await;
+    let jobs = batches(ready).into_iter().map(|batch| send::batch(work, batch));
+    let alone: Vec<Ready> = each(jobs.collect()).await.into_iter().flatten().collect();
+    each(alone.into_iter().map(|one| send::batch(work, vec![one])).collect()).await;
 }
 
 /// What goes out by one request stands together; everything else stands alone.
@@ -122,11 +126,19 @@ fn batches(ready: Vec<Ready>) -> Vec<Vec<Ready>> {
 pub async fn settle(desk: Arc<Desk>, open: Vec<Action>) {
     let desk = &*desk;
     let parts = open.iter().flat_map(|action| (0..action.outcomes.len()).map(move |at| (action, at)));
-    let jobs: Vec<_> = parts.map(|(action, at)| settle_part(desk, action, at)).collect();
+    // All before the first is settled: a new action on one of these waits until it is known what became of the old one.
+    let sent = open.iter().flat_map(|action| &action.outcomes).filter(|(_, outcome)| *outcome == Outcome::Sent);
+    let mut readings = desk.turns.read(sent.map(|(key, _)| key.clone()).collect()).await;
+    let mut jobs: Vec<_> = vec![];
+    for (action, at) in parts {
+        let reading = action.outcomes.get(at).and_then(|(key, _)| readings.get(key).cloned());
+        jobs.push(settle_part(desk, action, at, reading));
+    }
+    readings.clear();
     stream::iter(jobs).buffer_unordered(READ_AT_ONCE).collect::<()>().await;
 }
 
-async fn settle_part(desk: &Desk, action: &Action, at: usize) {
+async fn settle_part(desk: &Desk, action: &Action, at: usize, _reading: Option<Reading>) {
     let Some((key, outcome)) = action.outcomes.get(at) else { return };
     let (known_as, settled) = match (outcome, &action.verb) {
         (Outcome::Pending, _) => {
@@ -157,20 +169,36 @@ async fn settle_sent(
         return create::settle(desk, &*provider, new, key, CAUSE).await;
     }
     let asked = read_back::asked_at(&*provider, action, key).await;
-    let before = Before { changed: asked, signs: 0, since: Some(asked) };
-    let work = Work { desk, provider, id: action.id, verb: &action.verb, acting: &Acting::Owner };
+    let before = Before { changed: asked, seen: None, signs: 0, since: Some(asked) };
+    let name = by_name(&*provider, action).await;
+    let work = Work { desk, provider, id: action.id, verb: &action.verb, acting: &Acting::Owner, name };
     let steps = action.verb.steps(Status::Acknowledged);
     let mut outcome = Outcome::Confirmed { notice: None };
     let mut done: Option<&Step> = None;
     for step in &steps {
-        let one = read_back::until_seen(&work, step, key, before, CAUSE).await;
-        outcome = send::together(outcome, done, step, one);
+        let one = read_back::until_seen(&work, step, key, &before, CAUSE).await.outcome;
+        let first = if read_back::was_acknowledged_for(&work, step, key, &before, &one).await {
+            Some(&Step::Acknowledge)
+        } else {
+            done
+        };
+        outcome = send::together(outcome, first, step, one);
         if !matches!(outcome, Outcome::Confirmed { .. }) {
             break;
         }
         done = Some(step);
     }
     (key.clone(), outcome)
+}
+
+/// In whose name the provider knows what was sent, as far as that can be told now.
+async fn by_name(provider: &dyn Provider, action: &Action) -> send::Name {
+    let Some(name) = &action.by.name else { return send::Name::Asked };
+    let named = provider.acting_as(name.as_str()).ok();
+    send::Name::Known(match named {
+        Some(named) => named.identity().await.ok().and_then(|identity| identity.user).map(|user| user.name),
+        None => None,
+    })
 }
 
 pub(super) async fn provider_of(desk: &Desk, key: &IncidentKey, acting: &Acting) -> Result<Arc<dyn Provider>, Shown> {
@@ -208,6 +236,17 @@ pub(super) async fn record(desk: &Desk, id: ActionId, outcomes: &[(IncidentKey, 
             let known = action.outcomes.iter_mut().filter(|(known, was)| known == key && !was.is_final());
             known.for_each(|(_, was)| *was = outcome.clone());
         }
+    })
+    .await
+}
+
+/// Shows and writes down that these are not under way after all: the provider asks for patience, and did nothing of it.
+async fn record_held(desk: &Desk, id: ActionId, keys: &[IncidentKey]) -> Result<(), StoreError> {
+    change(desk, id, |action| {
+        // The time in which it could be taken back is over.
+        action.due = None;
+        let sent = action.outcomes.iter_mut().filter(|(key, was)| *was == Outcome::Sent && keys.contains(key));
+        sent.for_each(|(_, was)| *was = Outcome::Pending);
     })
     .await
 }

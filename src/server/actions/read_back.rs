@@ -7,13 +7,15 @@ use tokio::time::sleep;
 
 use super::{
     Before,
+    evidence::{Unclear, weigh},
     look::knows_better,
-    send::{Work, judge},
+    send::{Taken, Work, judge},
 };
 use crate::{
     core::{
         action::{Action, Outcome, Step},
         id::IncidentKey,
+        incident::{Observation, Status},
         text::Shown,
     },
     provider::Provider,
@@ -46,17 +48,12 @@ pub(super) async fn asked_at(provider: &dyn Provider, action: &Action, key: &Inc
 }
 
 /// Finds out by reading what became of a step that was sent.
-pub(super) async fn until_seen(
-    work: &Work<'_>,
-    step: &Step,
-    key: &IncidentKey,
-    before: Before,
-    cause: &str,
-) -> Outcome {
+pub(super) async fn until_seen(work: &Work<'_>, step: &Step, key: &IncidentKey, before: &Before, cause: &str) -> Taken {
     match step {
-        Step::StatusUpdate(_) | Step::RunWorkflow(_) => Outcome::Unknown {
-            reason: Shown::line(&format!("{cause}; whether it was done cannot be read back: look before asking again")),
-        },
+        Step::StatusUpdate(_) | Step::RunWorkflow(_) => {
+            let reason = format!("{cause}; whether it was done cannot be read back: look before asking again");
+            Taken::of(Outcome::Unknown { reason: Shown::line(&reason) }, None)
+        }
         Step::Acknowledge
         | Step::Resolve
         | Step::Assign(_)
@@ -71,40 +68,66 @@ pub(super) async fn until_seen(
         | Step::Edit(crate::core::action::Edit::Field { .. })
         | Step::Note(_)
         | Step::AddResponders { .. }
-        | Step::ResolveAlert(_) => by_its_signs(work, step, key, before, cause).await,
+        | Step::ResolveAlert(_) => Taken::of(by_its_signs(work, step, key, before, cause).await, None),
     }
 }
 
-async fn in_the_incident(party: &Work<'_>, step: &Step, key: &IncidentKey, before: Before, cause: &str) -> Outcome {
+async fn in_the_incident(work: &Work<'_>, step: &Step, key: &IncidentKey, before: &Before, cause: &str) -> Taken {
     let mut stands = None;
-    for wait in party.desk.read_back {
+    for wait in work.desk.read_back {
         sleep(*wait).await;
-        let Ok(seen) = party.provider.incident(&key.id).await else {
+        let Some(seen) = newest(work, key).await else {
             stands = None;
             continue;
         };
-        party.desk.observe(&seen).await;
-        if knows_better(party.desk, &seen) {
-            stands = None;
-            continue;
-        }
-        if let Outcome::Confirmed { .. } = judge(step, &seen) {
-            return Outcome::Confirmed { notice: Some("the answer was lost; read back and found done".into()) };
-        }
-        stands = Some((seen.state.status.word(), seen.stamp.at > before.changed));
+        stands = Some(match judge(work, step, &seen) {
+            Outcome::Confirmed { .. } => match weigh(work, step, before, &seen).await {
+                Ok(notice) => return Taken::of(Outcome::Confirmed { notice: Some(notice.into()) }, Some(seen)),
+                Err(Unclear(how)) => Err(format!("{how}, so it cannot be told")),
+            },
+            // It may have been done, and then undone by whoever changed it.
+            _ if seen.stamp.at > before.changed => {
+                Err(format!("{}, and changed meanwhile, so it cannot be told", seen.state.status.word()))
+            }
+            _ => Ok(seen.state.status.word()),
+        });
     }
-    match stands {
+    let outcome = match stands {
         None => not_seen_done(false, cause),
-        Some((status, false)) => not_seen_done(true, &format!("{cause}; read back: not done, still {status}")),
-        // It may have been done, and then undone by whoever changed it.
-        Some((status, true)) => Outcome::Unknown {
-            reason: Shown::line(&format!("{cause}; read back: {status}, and changed meanwhile, so it cannot be told")),
-        },
+        Some(Ok(status)) => not_seen_done(true, &format!("{cause}; read back: not done, still {status}")),
+        Some(Err(how)) => Outcome::Unknown { reason: Shown::line(&format!("{cause}; read back: {how}")) },
+    };
+    Taken::of(outcome, None)
+}
+
+/// The incident as it is now, where the provider's answer is no older than what is known.
+async fn newest(work: &Work<'_>, key: &IncidentKey) -> Option<Observation> {
+    let seen = work.provider.incident(&key.id).await.ok()?;
+    work.desk.observe(&seen).await;
+    (!knows_better(work.desk, &seen)).then_some(seen)
+}
+
+/// After a crash: whether the incident was acknowledged to be snoozed, where the snooze itself did not turn out well.
+pub(super) async fn was_acknowledged_for(
+    work: &Work<'_>,
+    step: &Step,
+    key: &IncidentKey,
+    before: &Before,
+    outcome: &Outcome,
+) -> bool {
+    if !matches!(step, Step::Snooze(_)) || matches!(outcome, Outcome::Confirmed { .. }) {
+        return false;
+    }
+    match newest(work, key).await {
+        Some(seen) if seen.state.status == Status::Acknowledged => {
+            weigh(work, &Step::Acknowledge, before, &seen).await.is_ok()
+        }
+        _ => false,
     }
 }
 
 /// Looks until the step's signs say that it was taken.
-async fn by_its_signs(work: &Work<'_>, step: &Step, key: &IncidentKey, before: Before, cause: &str) -> Outcome {
+async fn by_its_signs(work: &Work<'_>, step: &Step, key: &IncidentKey, before: &Before, cause: &str) -> Outcome {
     let mut looked = false;
     for wait in work.desk.read_back {
         sleep(*wait).await;
@@ -131,7 +154,7 @@ async fn by_its_signs(work: &Work<'_>, step: &Step, key: &IncidentKey, before: B
 
 /// Whether so many signs mean that the step was taken: one more than before, or where the sign is how something stands,
 /// that it stands so.
-fn tells(step: &Step, signs: usize, before: Before) -> bool {
+fn tells(step: &Step, signs: usize, before: &Before) -> bool {
     match step {
         Step::Edit(_) | Step::ResolveAlert(_) => signs > 0,
         _ => signs > before.signs,

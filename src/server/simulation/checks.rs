@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
+    APART,
     owner::Owner,
-    provider::{Deed, Done, Simulated, Version},
+    provider::{Deed, Done, Inside, Simulated, Version},
 };
 use crate::{
     core::{
@@ -171,48 +172,101 @@ pub(super) fn freshness_is_no_newer_than_the_last_success(owner: &Owner, provide
     assert!(shown <= listed, "fresh as of {shown:?}, but the last list was asked for at {listed:?}");
 }
 
+/// One incident of an action.
+struct Part<'a> {
+    action: &'a Action,
+    key: &'a IncidentKey,
+    outcome: &'a Outcome,
+}
+
 /// Each action is settled, was done at most once, and is said to have been done only if it was, and not to have
 /// been done only if it was not.
 pub(super) fn actions_end_truthfully(owner: &Owner, provider: &Simulated) {
     let mut actions = owner.kept(|reader: &Reader| reader.actions(1_000).expect("readable"));
     actions.sort_by_key(|action| action.id);
+    let parts: Vec<Part<'_>> = actions
+        .iter()
+        .flat_map(|action| action.outcomes.iter().map(move |(key, outcome)| Part { action, key, outcome }))
+        .collect();
     let inside = provider.inside();
-    for (place, action) in actions.iter().enumerate() {
-        let (key, outcome) = &action.outcomes[0];
-        let next = actions.iter().skip(place + 1).find(|later| later.outcomes[0].0 == *key).map(|later| later.at);
-        let ours = |done: &&Done| done.id == key.id && done.at >= action.at && next.is_none_or(|next| done.at < next);
-        let done: Vec<&Deed> = inside.ledger.iter().filter(ours).map(|done| &done.deed).collect();
-        let (changed, noted) = wanted(&action.verb, &done);
-        assert!(changed <= 1 && noted <= 1, "done twice: {action:?}, {done:?}");
-        let stood = |wish: &dyn Fn(&Version) -> bool| {
-            stood(provider_versions(&inside.incidents, &key.id), wish, action.at, next)
+    for part in &parts {
+        is_truthful(part, &parts, &inside);
+    }
+    nothing_was_done_more_often_than_asked_for(&parts, &inside);
+    nothing_was_opened_that_was_long_over(&inside);
+}
+
+/// How long an answer may be on its way and how far it may lag behind, with the age that a look may have: somebody who
+/// resolves an incident in that time cannot be known of.
+const UNSEEN: SignedDuration = SignedDuration::from_secs(10);
+
+/// Nobody in here acknowledges what is shown as resolved.
+fn nothing_was_opened_that_was_long_over(inside: &Inside) {
+    let opened = |done: &&Done| {
+        done.deed == Deed::Status(Status::Acknowledged) && done.over_for.is_some_and(|over| over > UNSEEN)
+    };
+    let opened: Vec<_> = inside.ledger.iter().filter(opened).collect();
+    assert!(opened.is_empty(), "opened again: {opened:?}");
+}
+
+fn nothing_was_done_more_often_than_asked_for(parts: &[Part<'_>], inside: &Inside) {
+    for one in &inside.ledger {
+        let of_it: Vec<_> = parts.iter().filter(|part| part.key.id == one.id).collect();
+        let wants = |part: &&&Part<'_>| wanted(&part.action.verb, &[&one.deed]) != (0, 0);
+        let wanting: Vec<_> = of_it.iter().filter(wants).map(|part| part.outcome).collect();
+        let done = inside.ledger.iter().filter(|done| done.id == one.id && done.deed == one.deed).count();
+        let not_done = |outcome: &&&Outcome| {
+            matches!(outcome, Outcome::Failed { .. } | Outcome::Conflict { .. } | Outcome::TakenBack)
         };
-        let stood_as = |status| stood(&|version| version.incident.status == status);
-        let truthful = match outcome {
-            Outcome::Pending | Outcome::Sent => false,
-            Outcome::Unknown { .. } => true,
-            Outcome::Failed { .. } | Outcome::Conflict { .. } | Outcome::TakenBack => changed + noted == 0,
-            Outcome::Partly { done, .. } if done.as_str() == "handed off" => changed == 1 && noted == 0,
-            Outcome::Partly { .. } => stood(&|version| is_with(&action.verb, version)) && noted == 0,
-            Outcome::Confirmed { .. } => match &action.verb {
-                Verb::Note { .. } => noted == 1,
-                Verb::Acknowledge => changed == 1 || stood_as(Status::Acknowledged),
-                Verb::Resolve { .. } => changed == 1 || stood_as(Status::Resolved),
-                verb @ Verb::HandOff { note, .. } => {
-                    stood(&|version| is_with(verb, version)) && noted == usize::from(note.is_some())
-                }
-                _ => false,
-            },
-        };
-        let stood: Vec<_> = provider_versions(&inside.incidents, &key.id).iter().map(Version::words).collect();
-        assert!(truthful, "{} is said to be {outcome:?}; done: {done:?}; it stood: {stood:?}", describe(action));
+        let most = wanting.len() - wanting.iter().filter(not_done).count();
+        assert!(done <= most, "{}: {:?} was done {done} times: {wanting:?}", one.id, one.deed);
+        // One that was found after a crash may be that of another action of the last half minute.
+        let said = wanting.iter().filter(|outcome| matches!(outcome, Outcome::Confirmed { notice: None })).count();
+        let is_note = matches!(one.deed, Deed::Note(_));
+        assert!(!is_note || done >= said, "{}: {:?} was done {done} times: {wanting:?}", one.id, one.deed);
     }
 }
 
-/// Whether the incident is with the person that it was to be handed to.
-fn is_with(verb: &Verb, version: &Version) -> bool {
+fn is_truthful(part: &Part<'_>, parts: &[Part<'_>], inside: &Inside) {
+    let Part { action, key, outcome } = part;
+    let others = parts.iter().filter(|other| other.key == *key && other.action.id != action.id);
+    let near = |other: &Part<'_>| other.action.at.duration_since(action.at).abs().as_secs() < APART;
+    let next = others.clone().map(|other| other.action.at).filter(|at| *at > action.at).min();
+    // What others wanted of it at the same time cannot be told apart here.
+    let crowded = others.clone().any(near);
+    let next = next.filter(|_| !crowded);
+    // After a crash what happened since is looked for from somewhat earlier.
+    let since = action.at.checked_sub(SignedDuration::from_secs(31)).expect("in range");
+    let from = if crowded { since } else { action.at };
+    let ours = |done: &&Done| done.id == key.id && done.at >= from && next.is_none_or(|next| done.at < next);
+    let done: Vec<&Deed> = inside.ledger.iter().filter(ours).map(|done| &done.deed).collect();
+    let (changed, noted) = wanted(&action.verb, &done);
+    assert!(crowded || (changed <= 1 && noted <= 1), "done twice: {action:?}, {done:?}");
+    let versions = provider_versions(&inside.incidents, &key.id);
+    let stood = |wish: &dyn Fn(&Version) -> bool| stood(versions, wish, action.at, next);
+    let is_with = || stood(&|version| is_with(&action.verb, version, since));
+    let truthful = match outcome {
+        Outcome::Pending | Outcome::Sent => false,
+        Outcome::Unknown { .. } => true,
+        Outcome::Failed { .. } | Outcome::Conflict { .. } | Outcome::TakenBack => crowded || changed + noted == 0,
+        Outcome::Partly { done, .. } if done.as_str() == "handed off" => changed > 0 && (crowded || noted == 0),
+        Outcome::Partly { .. } => is_with() && (crowded || noted == 0),
+        Outcome::Confirmed { .. } => match &action.verb {
+            Verb::Note { .. } => noted > 0,
+            Verb::Acknowledge => changed > 0 || stood(&|version| version.incident.is_acknowledged_since(since)),
+            Verb::Resolve { .. } => changed > 0 || stood(&|version| version.incident.status == Status::Resolved),
+            Verb::HandOff { note, .. } => (changed > 0 || is_with()) && noted >= usize::from(note.is_some()),
+            _ => false,
+        },
+    };
+    let stood: Vec<_> = versions.iter().map(Version::words).collect();
+    assert!(truthful, "{} is said to be {outcome:?}; done: {done:?}; it stood: {stood:?}", describe(part));
+}
+
+/// Whether the incident was given since to the person that it was to be handed to.
+fn is_with(verb: &Verb, version: &Version, since: Timestamp) -> bool {
     match verb {
-        Verb::HandOff { to: Assignee::User(user), .. } => version.incident.is_with(&user.id),
+        Verb::HandOff { to: Assignee::User(user), .. } => version.incident.is_with_since(&user.id, since),
         _ => false,
     }
 }
@@ -246,6 +300,7 @@ fn stood(versions: &Versions, wish: &dyn Fn(&Version) -> bool, from: Timestamp, 
     within.any(|(version, _)| wish(version))
 }
 
-fn describe(action: &Action) -> String {
-    format!("action {} ({}) of {} on {}", action.id, action.verb.word(), action.at, action.outcomes[0].0)
+fn describe(part: &Part<'_>) -> String {
+    let Part { action, key, .. } = part;
+    format!("action {} ({}) of {} on {key}", action.id, action.verb.word(), action.at)
 }

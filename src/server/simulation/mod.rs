@@ -27,7 +27,7 @@ use crate::{
     core::{
         action::{Assignee, Target, Verb},
         id::IncidentId,
-        incident::{Incident, Status},
+        incident::Incident,
     },
     provider::pagerduty::world::{PEOPLE, Push, Step, person},
 };
@@ -39,8 +39,9 @@ const THREADS: usize = 2;
 const STEPS: usize = 140;
 /// Incidents at most.
 const INCIDENTS: usize = 10;
-/// Between two actions on one incident: what the provider does late is over by then.
-const APART: i64 = 90;
+/// Between two actions on one incident in a life that is not crowded: what came of the first is over by then, the rate
+/// limit's pauses and what the provider does late with it.
+pub(super) const APART: i64 = 120;
 
 /// A webhook on its way.
 struct Letter {
@@ -63,6 +64,8 @@ struct Simulation {
     silent_until: Timestamp,
     deaths: usize,
     actions: usize,
+    /// Several act on one incident at the same time.
+    crowded: bool,
 }
 
 fn later(milliseconds: u64) -> Timestamp {
@@ -87,6 +90,7 @@ impl Simulation {
             silent_until: now(),
             deaths: 0,
             actions: 0,
+            crowded: seed % 2 == 1,
         }
     }
 
@@ -229,38 +233,39 @@ impl Simulation {
         inside.happen(&id, step.expect("some"), self.rng.usize(..PEOPLE.len()));
     }
 
-    /// Somebody acts on what the board shows.
+    /// Somebody acts on what the board shows, at times on several incidents at once.
     fn act(&mut self) {
         let Some(owner) = &self.owner else { return };
-        let shown: Vec<Incident> = owner.desk.hub.look(|board| {
-            let busy = |i: &Incident| {
-                board.actions.iter().any(|a| !a.is_final() && a.outcomes.iter().any(|(k, _)| *k == i.key))
-            };
-            board.incidents.values().filter(|incident| !busy(incident)).cloned().collect()
-        });
-        let Some(incident) = self.rng.choice(shown) else { return };
-        let lately =
-            |(id, at): &(IncidentId, Timestamp)| *id == incident.key.id && now().duration_since(*at).as_secs() < APART;
-        if self.acted.iter().any(lately) {
-            return;
-        }
+        let shown: Vec<Incident> = owner.desk.hub.look(|board| board.incidents.values().cloned().collect());
+        let free: Vec<Incident> = shown.into_iter().filter(|incident| self.is_free(&incident.key.id)).collect();
+        let Some(incident) = self.rng.choice(&free).cloned() else { return };
         self.actions += 1;
-        let to = Assignee::User(person(PEOPLE[self.rng.usize(1..PEOPLE.len())]));
+        let to = Assignee::User(person(PEOPLE[self.rng.usize(..PEOPLE.len())]));
         // The same words again and again: a note must not be taken for an older one.
         let text = "on it".to_owned();
-        let verb = match self.rng.u8(..5) {
-            0 | 1 if incident.state.status == Status::Triggered => Verb::Acknowledge,
-            2 if incident.state.status.is_open() => Verb::Resolve { note: None },
-            3 if incident.state.status.is_open() => Verb::HandOff { to, note: self.rng.bool().then_some(text) },
+        let verb = match self.rng.u8(..6) {
+            0..=2 if incident.state.status.is_open() => Verb::Acknowledge,
+            3 if incident.state.status.is_open() => Verb::Resolve { note: None },
+            4 if incident.state.status.is_open() => Verb::HandOff { to, note: self.rng.bool().then_some(text) },
             _ => Verb::Note { text },
         };
-        owner.act(Target::at(&incident), verb);
-        self.acted.push((incident.key.id, now()));
+        let most = if self.rng.u8(..3) == 0 { 4 } else { 1 };
+        let others = free.iter().filter(|other| other.key != incident.key);
+        let alike = others.filter(|other| other.state.status == incident.state.status);
+        let targets: Vec<Target> = [&incident].into_iter().chain(alike).take(most).map(Target::at).collect();
+        self.acted.extend(targets.iter().map(|target| (target.key.id.clone(), now())));
+        owner.act(targets, verb);
         if self.rng.u8(..4) == 0 {
             let moment = Duration::from_millis(self.rng.u64(..2_000));
             self.pass(moment);
             self.die();
         }
+    }
+
+    /// In every other life people act on what others work on too.
+    fn is_free(&self, id: &IncidentId) -> bool {
+        let lately = |(acted, at): &(IncidentId, Timestamp)| acted == id && now().duration_since(*at).as_secs() < APART;
+        self.crowded || !self.acted.iter().any(lately)
     }
 
     /// The faults stop, everything on its way arrives, a poll passes, and what was sent is read back: all at the same

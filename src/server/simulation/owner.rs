@@ -175,10 +175,10 @@ impl Owner {
     }
 
     /// Asks for an action as a console would; whether it is accepted shows on the board.
-    pub(super) fn act(&self, target: Target, verb: Verb) {
+    pub(super) fn act(&self, targets: Vec<Target>, verb: Verb) {
         let desk = Arc::clone(&self.desk);
         self.runtime.spawn(async move {
-            let request = Request::Act { targets: vec![target], verb, undoable: false };
+            let request = Request::Act { targets, verb, undoable: false };
             let _ = desk.answer(&Caller::ourselves(), request).await;
         });
     }

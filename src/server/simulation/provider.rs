@@ -9,7 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 use fastrand::Rng;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::sleep;
 
 use super::clock::now;
@@ -48,6 +48,8 @@ pub(super) struct Done {
     pub(super) at: Timestamp,
     pub(super) id: IncidentId,
     pub(super) deed: Deed,
+    /// For how long the incident had been resolved as the request came, where it was.
+    pub(super) over_for: Option<SignedDuration>,
 }
 
 /// How an incident stood from a moment on.
@@ -72,7 +74,7 @@ pub(super) struct Inside {
     /// Webhooks that nobody has carried yet.
     pub(super) outbox: Vec<Push>,
     /// Deeds that are carried out though nobody waits for them any more.
-    late: Vec<(Timestamp, IncidentId, Deed)>,
+    late: Vec<(Timestamp, Done)>,
     /// When the newest list of open incidents that was answered well was asked for.
     pub(super) listed: Option<Timestamp>,
     /// Of each list of open incidents.
@@ -148,39 +150,47 @@ impl Simulated {
         answer
     }
 
-    /// Carries out a deed, perhaps; the answer may be lost whether or not it was.
     async fn write(&self, id: &IncidentId, deed: Deed) -> Result<Observation, ProviderError> {
+        let mut seen = self.write_all(std::slice::from_ref(id), &deed).await?;
+        seen.pop().ok_or_else(|| ProviderError::NotFound { what: id.to_string() })
+    }
+
+    /// Carries out a deed on all or none of these, perhaps; the answer may be lost whether or not it was.
+    async fn write_all(&self, ids: &[IncidentId], deed: &Deed) -> Result<Vec<Observation>, ProviderError> {
         let (asked, fate) = (now(), self.fate(3));
         sleep(fate.before).await;
-        if !self.inside().allows(id, &deed) {
+        let Some(asked_for) = self.inside().accepted(ids, deed) else {
             return Err(ProviderError::Refused { status: 400, reason: "it is resolved already".into() });
-        }
+        };
         match fate.spoil {
             // Done, but who asked never hears of it.
             Some(0) => {
-                self.inside().carry_out(id, &deed);
+                self.inside().carry_out_all(&asked_for);
                 sleep(PATIENCE).await;
                 return Err(timed_out());
             }
             Some(1) => {
-                self.inside().carry_out(id, &deed);
+                self.inside().carry_out_all(&asked_for);
                 return Err(ProviderError::Broken { status: 502, reason: "bad gateway".into() });
             }
             // Not done.
             Some(2) => return Err(ProviderError::Broken { status: 500, reason: "oops".into() }),
             Some(3) => return Err(ProviderError::Refused { status: 400, reason: "no".into() }),
-            Some(4) => return Err(ProviderError::RateLimited { wait: Duration::from_secs(2) }),
+            Some(4) => {
+                let wait = Duration::from_secs(self.inside().rng.u64(1..15));
+                return Err(ProviderError::RateLimited { wait });
+            }
             // Done later than anybody waits.
             Some(_) => {
                 let due = now().checked_add(Duration::from_secs(20)).expect("in range");
-                self.inside().late.push((due, id.clone(), deed));
+                self.inside().late.extend(asked_for.into_iter().map(|done| (due, done)));
                 sleep(PATIENCE).await;
                 return Err(timed_out());
             }
             None => {}
         }
-        self.inside().carry_out(id, &deed);
-        let answer = self.inside().observed(id, asked, now());
+        self.inside().carry_out_all(&asked_for);
+        let answer = ids.iter().map(|id| self.inside().observed(id, asked, now())).collect();
         sleep(fate.after).await;
         answer
     }
@@ -214,21 +224,40 @@ impl Inside {
 
     fn allows(&self, id: &IncidentId, deed: &Deed) -> bool {
         let step = match deed {
-            Deed::Status(Status::Acknowledged) => Step::Acknowledge,
+            // It opens what is resolved.
+            Deed::Status(Status::Acknowledged) | Deed::Note(_) => return self.incidents.contains_key(id),
             Deed::Status(_) => Step::Resolve,
             Deed::HandOff(_) => Step::Reassign,
-            Deed::Note(_) => return true,
         };
         self.at(id, now()).is_some_and(|incident| incident.can(step))
     }
 
-    fn carry_out(&mut self, id: &IncidentId, deed: &Deed) {
-        if !self.allows(id, deed) {
+    /// What is asked for now, on all of these or on none.
+    fn accepted(&self, ids: &[IncidentId], deed: &Deed) -> Option<Vec<Done>> {
+        let done =
+            |id: &IncidentId| Done { at: now(), id: id.clone(), deed: deed.clone(), over_for: self.over_for(id) };
+        ids.iter().all(|id| self.allows(id, deed)).then(|| ids.iter().map(done).collect())
+    }
+
+    /// For how long it has been resolved.
+    fn over_for(&self, id: &IncidentId) -> Option<SignedDuration> {
+        let versions = self.incidents.get(id)?.iter().rev();
+        let first = versions.take_while(|version| !version.incident.status.is_open()).last()?;
+        Some(now().duration_since(first.at))
+    }
+
+    fn carry_out_all(&mut self, asked_for: &[Done]) {
+        asked_for.iter().for_each(|done| self.carry_out(done.clone()));
+    }
+
+    fn carry_out(&mut self, done: Done) {
+        if !self.allows(&done.id, &done.deed) {
             return;
         }
-        self.ledger.push(Done { at: now(), id: id.clone(), deed: deed.clone() });
-        self.change(id, |incident| match deed {
-            Deed::Status(Status::Acknowledged) => incident.take(Step::Acknowledge, 0, now()),
+        let done = Done { at: now(), ..done };
+        self.ledger.push(done.clone());
+        self.change(&done.id, |incident| match &done.deed {
+            Deed::Status(Status::Acknowledged) => Some(incident.acknowledge(now())),
             Deed::Status(_) => incident.take(Step::Resolve, 0, now()),
             Deed::HandOff(user) => incident.hand_to(user, now()),
             Deed::Note(text) => Some(incident.note(text, now())),
@@ -237,8 +266,8 @@ impl Inside {
 
     /// Carries out what is late.
     pub(super) fn tick(&mut self) {
-        for (_, id, deed) in self.late.extract_if(.., |(due, ..)| *due <= now()).collect::<Vec<_>>() {
-            self.carry_out(&id, &deed);
+        for (_, done) in self.late.extract_if(.., |(due, _)| *due <= now()).collect::<Vec<_>>() {
+            self.carry_out(done);
         }
     }
 
@@ -282,6 +311,16 @@ impl Inside {
 
 fn timed_out() -> ProviderError {
     ProviderError::TimedOut { address: "simulated".into(), within: PATIENCE }
+}
+
+fn deed(step: &Asked) -> Result<Deed, ProviderError> {
+    Ok(match step {
+        Asked::Acknowledge => Deed::Status(Status::Acknowledged),
+        Asked::Resolve => Deed::Status(Status::Resolved),
+        Asked::Assign(Assignee::User(user)) => Deed::HandOff(user.id.clone()),
+        Asked::Note(text) => Deed::Note(text.clone()),
+        other => return Err(ProviderError::Forbidden { reason: format!("{other:?} is not simulated") }),
+    })
 }
 
 #[async_trait]
@@ -364,18 +403,12 @@ impl Provider for Simulated {
     }
 
     async fn take(&self, id: &IncidentId, step: &Asked) -> Result<Option<Observation>, ProviderError> {
-        let deed = match step {
-            Asked::Acknowledge => Deed::Status(Status::Acknowledged),
-            Asked::Resolve => Deed::Status(Status::Resolved),
-            Asked::Assign(Assignee::User(user)) => Deed::HandOff(user.id.clone()),
-            Asked::Note(text) => return self.write(id, Deed::Note(text.clone())).await.map(|_| None),
-            other => return Err(ProviderError::Forbidden { reason: format!("{other:?} is not simulated") }),
-        };
-        self.write(id, deed).await.map(Some)
+        let seen = self.write(id, deed(step)?).await?;
+        Ok((!matches!(step, Asked::Note(_))).then_some(seen))
     }
 
-    async fn take_many(&self, _ids: &[IncidentId], _step: &Asked) -> Result<Vec<Observation>, ProviderError> {
-        Err(ProviderError::Forbidden { reason: "one at a time here".to_owned() })
+    async fn take_many(&self, ids: &[IncidentId], step: &Asked) -> Result<Vec<Observation>, ProviderError> {
+        self.write_all(ids, &deed(step)?).await
     }
 
     async fn signs(

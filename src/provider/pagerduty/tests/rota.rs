@@ -153,6 +153,31 @@ async fn half_of_a_cover_is_called_half() {
 }
 
 #[tokio::test]
+async fn a_cover_whose_second_half_got_no_answer_is_in_doubt_and_says_what_was_made() {
+    let server = with_shifts().await;
+    on(&server, "POST", "/v3/schedules/S1/overrides", created(&json!({ "overrides": [{ "id": "Q1" }] }))).await;
+    on(&server, "POST", "/v3/schedules/S1/custom_shifts", ResponseTemplate::new(504)).await;
+
+    let added = client_of(&server).add_overrides(&schedule().id, &[cover("08:00", "10:00")]).await;
+
+    let Err(error) = added else { panic!("{added:?}") };
+    assert!(error.leaves_doubt() && error.to_string().contains("1 of 2 parts of the time were given"), "{error}");
+}
+
+#[tokio::test]
+async fn a_cover_that_meets_the_rate_limit_at_once_sends_nothing_more() {
+    let server = with_shifts().await;
+    let limited = ResponseTemplate::new(429).insert_header("ratelimit-reset", "7");
+    on(&server, "POST", "/v3/schedules/S1/overrides", limited).await;
+    let extra = json!({ "custom_shifts": [{ "id": "C1" }] });
+    on(&server, "POST", "/v3/schedules/S1/custom_shifts", created(&extra)).await;
+
+    let added = client_of(&server).add_overrides(&schedule().id, &[cover("08:00", "10:00")]).await;
+
+    assert!(matches!(added, Err(ProviderError::RateLimited { .. })), "{added:?}");
+}
+
+#[tokio::test]
 async fn shifts_of_either_system_have_names_and_leave_gaps_out() {
     let server = with_shifts().await;
 

@@ -1,7 +1,9 @@
 //! What becomes of actions on a provider whose answers are spoiled.
 
 mod create;
+mod lost;
 mod many;
+mod meanwhile;
 mod simulated;
 mod steps;
 mod undo;

@@ -1,0 +1,146 @@
+//! Answers that are lost: what stood so before is not taken for what was done.
+
+use super::*;
+
+fn hand_to(name: &str) -> Verb {
+    Verb::HandOff { to: Assignee::User(person(name)), note: None }
+}
+
+fn unknown(outcomes: &[Outcome]) -> &str {
+    let [Outcome::Unknown { reason }] = outcomes else { panic!("{outcomes:?}") };
+    reason.as_str()
+}
+
+#[tokio::test]
+async fn a_lost_hand_off_to_one_of_two_is_not_done_while_both_have_it() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put("P5", Status::Triggered, 0);
+    fake.assign("P5", &["alice", "bob"]);
+    fake.spoil_next_write(Spoil::Silence);
+    let seen = Target { assignees: vec![person("alice").id, person("bob").id], ..target("P5", Status::Triggered) };
+
+    let outcomes = act(&desk, vec![seen], hand_to("alice")).await;
+
+    let [Outcome::Failed { reason }] = outcomes.as_slice() else { panic!("{outcomes:?}") };
+    assert!(reason.as_str().contains("not done"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_lost_hand_off_to_whoever_has_it_already_is_not_known_to_be_done() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put("P5", Status::Triggered, 0);
+    fake.assign("P5", &["alice"]);
+    fake.spoil_next_write(Spoil::Silence);
+
+    let outcomes = act(&desk, vec![target("P5", Status::Triggered)], hand_to("alice")).await;
+
+    assert!(unknown(&outcomes).contains("with alice, as it was before"), "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn a_lost_acknowledge_of_what_somebody_else_acknowledged_is_not_known_to_be_done() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put_acknowledged("P6", "bob", jiff::Timestamp::now());
+    fake.spoil_next_write(Spoil::Silence);
+
+    let outcomes = act(&desk, vec![target("P6", Status::Acknowledged)], Verb::Acknowledge).await;
+
+    assert!(unknown(&outcomes).contains("acknowledged by bob, and no new acknowledgement by alice"), "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn a_lost_acknowledge_that_put_our_name_beside_anothers_is_found() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put_acknowledged("P6", "bob", jiff::Timestamp::now());
+    fake.spoil_next_write(Spoil::AnswerLost);
+
+    let outcomes = act(&desk, vec![target("P6", Status::Acknowledged)], Verb::Acknowledge).await;
+
+    assert!(matches!(outcomes.as_slice(), [Outcome::Confirmed { notice: Some(_) }]), "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn what_the_provider_does_not_tell_the_acknowledgers_of_was_acknowledged_if_it_was_not_so_before() {
+    for (before, known) in [(Status::Triggered, true), (Status::Acknowledged, false)] {
+        let Setup { fake, desk, _dir } = setup();
+        fake.put("P6", before, 0);
+        let lost = ProviderError::TimedOut { address: "fake".into(), within: Duration::from_secs(15) };
+        fake.spoil_next_write(Spoil::Overtaken(Status::Acknowledged, lost));
+
+        let outcomes = act(&desk, vec![target("P6", before)], Verb::Acknowledge).await;
+
+        assert_eq!(matches!(outcomes.as_slice(), [Outcome::Confirmed { .. }]), known, "{outcomes:?}");
+        assert_eq!(matches!(outcomes.as_slice(), [Outcome::Unknown { .. }]), !known, "{outcomes:?}");
+    }
+}
+
+#[tokio::test]
+async fn after_a_crash_the_acknowledge_before_a_snooze_that_did_not_come_is_told() {
+    let until = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
+    for (name, word) in [("alice", "partly done"), ("bob", "unknown")] {
+        let Setup { fake, desk, _dir } = setup();
+        let by = By { actor: "alice".into(), uid: None, name: None };
+        let verb = Verb::Snooze { until };
+        let mut action = desk.store.new_action(jiff::Timestamp::now(), by, verb, vec![key("P1")]).await.expect("row");
+        action.outcomes[0].1 = Outcome::Sent;
+        desk.hub.publish(Change::Action(Box::new(action.clone())));
+        fake.put_acknowledged("P1", name, action.at);
+
+        settle(Arc::clone(&desk), vec![action]).await;
+
+        let outcome = desk.hub.look(|board| board.actions[0].outcomes[0].1.clone());
+        assert_eq!(outcome.word(), word, "{outcome:?}");
+        if let Outcome::Partly { done, failed } = &outcome {
+            assert_eq!(done.as_str(), "acknowledged");
+            assert!(failed.as_str().starts_with("the snooze: "), "{failed}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn after_a_crash_what_somebody_else_acknowledged_is_not_taken_for_ours() {
+    for (name, word) in [("alice", "confirmed"), ("bob", "unknown")] {
+        let Setup { fake, desk, _dir } = setup();
+        let by = By { actor: "alice".into(), uid: None, name: None };
+        let at = jiff::Timestamp::now();
+        let mut action = desk.store.new_action(at, by, Verb::Acknowledge, vec![key("P1")]).await.expect("row");
+        action.outcomes[0].1 = Outcome::Sent;
+        desk.hub.publish(Change::Action(Box::new(action.clone())));
+        fake.put_acknowledged("P1", name, action.at);
+
+        settle(Arc::clone(&desk), vec![action]).await;
+
+        assert_eq!(desk.hub.look(|board| board.actions[0].outcomes[0].1.word()), word);
+    }
+}
+
+#[tokio::test]
+async fn a_snooze_is_confirmed_though_the_clocks_are_far_apart() {
+    let until = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
+    for apart in [-600, 600] {
+        for spoil in [Spoil::Not, Spoil::AnswerLost] {
+            let Setup { fake, desk, _dir } = setup();
+            fake.set_clock_apart(apart);
+            fake.put("P1", Status::Acknowledged, 0);
+            fake.spoil_next_write(spoil);
+
+            let outcomes = act(&desk, vec![target("P1", Status::Acknowledged)], Verb::Snooze { until }).await;
+
+            assert!(matches!(outcomes.as_slice(), [Outcome::Confirmed { .. }]), "{apart}: {outcomes:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lost_snooze_until_when_it_was_snoozed_already_is_not_known_to_be_done() {
+    let until = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
+    let Setup { fake, desk, _dir } = setup();
+    fake.put("P1", Status::Acknowledged, 0);
+    let snooze = || act(&desk, vec![target("P1", Status::Acknowledged)], Verb::Snooze { until });
+    assert_eq!(snooze().await, [NONE]);
+    fake.spoil_next_write(Spoil::Silence);
+
+    let outcomes = snooze().await;
+
+    assert!(unknown(&outcomes).contains("snoozed until then, as it was before"), "{outcomes:?}");
+}
