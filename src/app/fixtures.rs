@@ -17,7 +17,7 @@ use crate::{
         freshness::{Account, Door, Freshness, Identity, Push},
         id::{
             AccountName, ActionId, DeliveryId, EventId, IncidentId, IncidentKey, PolicyId, ScheduleId, ServiceId,
-            UserId, WindowId,
+            StoreId, UserId, WindowId,
         },
         incident::{Extra, Incident, Named, Observation, Pending, Stamp, State, Status, Urgency},
         oncall::{OnCall, Person, Schedule, Shift},
@@ -344,6 +344,7 @@ pub(crate) fn board() -> Board {
     };
     let done = Outcome::Confirmed { notice: None };
     Board {
+        store: StoreId(1),
         upkeep: crate::core::freshness::Upkeep::default(),
         unshown: 0,
         targets: vec![],

@@ -15,6 +15,7 @@ pub mod keys;
 pub mod list;
 pub mod oncall;
 pub mod page;
+mod parting;
 pub mod person;
 pub mod prompt;
 pub mod services;
@@ -41,6 +42,7 @@ use sheet::Subject;
 use crate::{
     core::{
         board::{Board, Change},
+        id::StoreId,
         keys::{Chord, Key},
         text::Shown,
         words,
@@ -408,9 +410,12 @@ fn take(model: &mut Model, event: Event) -> Vec<Effect> {
 
 fn attach(model: &mut Model, board: Board, access: Access, role: Role) -> Vec<Effect> {
     let mut effects = attention::hear_all(model, &board);
-    model.board = board;
+    let store = std::mem::replace(&mut model.board, board).store;
     model.access = access;
     model.link = Link::Up(role);
+    if ![StoreId::default(), model.board.store].contains(&store) {
+        effects.extend(parting::parted(model));
+    }
     effects.extend(incidents::attached(model));
     effects.extend(handoff::attached(model));
     templates::attached(model);

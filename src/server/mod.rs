@@ -332,6 +332,7 @@ type Restored = (Board, Vec<crate::core::action::Action>, Vec<(TargetName, Strin
 
 /// Everything that earlier runs left.
 fn restore(reader: &Reader, mut board: Board) -> Result<Restored, StoreError> {
+    board.store = reader.store_id()?;
     for incident in reader.incidents()? {
         // An account that is not configured any more has nobody to tell what became of its incidents.
         if board.accounts.contains_key(&incident.key.account) {

@@ -163,6 +163,24 @@ pub(super) fn attached(model: &mut Model) -> Vec<Effect> {
     if model.handoff.as_ref().is_some_and(|state| state.waiting.is_some()) { ask(model) } else { vec![] }
 }
 
+/// Another server answers, with another store: what is asked about its incidents and targets is closed. `true`: it was.
+pub(super) fn parted(model: &mut Model) -> bool {
+    let Some(state) = &mut model.handoff else { return false };
+    let is_theirs = matches!(state.stage, Stage::Posting(_) | Stage::Passing(_) | Stage::Sending(_));
+    if is_theirs {
+        state.stage = Stage::Reading;
+    }
+    is_theirs
+}
+
+/// What it tells of is asked for anew.
+pub(super) fn ask_anew(model: &mut Model) -> Vec<Effect> {
+    if let Some(state) = &mut model.handoff {
+        state.answer = None;
+    }
+    ask(model)
+}
+
 /// A file was written, or not.
 pub(super) fn written(model: &mut Model, written: Written) {
     match written {

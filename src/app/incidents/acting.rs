@@ -1,13 +1,14 @@
 //! Acting on incidents: on which ones, whether one may, and what became of it. Nothing is called done
 //! before the server says `confirmed`, and nothing is asked for twice.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use jiff::SignedDuration;
 
 use crate::{
     app::{
         Effect, Link, Model, NoticeKind,
+        parting::ANOTHER,
         prompt::{Aim, Preset, Prompt, Wish},
     },
     core::{
@@ -31,7 +32,7 @@ pub(super) struct Tracking {
     /// Sent to the server, not yet written down there.
     asked: BTreeMap<RequestId, Asked>,
     /// Written down, not final.
-    ours: BTreeSet<ActionId>,
+    ours: BTreeMap<ActionId, (RequestId, Asked)>,
     /// Met another status than was seen; waiting to be asked about.
     conflicts: VecDeque<Action>,
     /// Sent to the server, and not known whether it was written down there.
@@ -128,7 +129,7 @@ fn aim(model: &Model, wish: Wish, key: &IncidentKey) -> Result<Aim, String> {
 fn under_way(model: &Model, wish: Wish, key: &IncidentKey) -> Option<&'static str> {
     let tracking = &model.incidents.tracking;
     let asked = tracking.asked.values().any(|asked| wish.is(&asked.verb) && asked.keys.contains(key));
-    let open = |action: &&Action| wish.is(&action.verb) && tracking.ours.contains(&action.id);
+    let open = |action: &&Action| wish.is(&action.verb) && tracking.ours.contains_key(&action.id);
     let waits = |action: &Action| action.outcomes.iter().any(|(known, o)| known == key && !o.is_final());
     let running = !wish.repeats() && (asked || model.board.actions.iter().filter(open).any(waits));
     running.then(|| wish.word())
@@ -173,14 +174,14 @@ pub(in crate::app) fn send(model: &mut Model, account: Option<AccountName>, aims
     }
     super::marks_changed(model);
     let after = model.board.actions.front().map(|action| action.id);
-    let asked = Asked { verb, subject, keys, at: model.now, after };
+    let asked = Asked { verb, subject, keys, at: model.now, store: model.board.store, after };
     model.incidents.tracking.asked.insert(id, asked);
     vec![effect]
 }
 
 /// The newest of our actions that can still be taken back, and for how much longer.
 pub fn undoable(model: &Model) -> Option<(&Action, SignedDuration)> {
-    let ours = |action: &&Action| model.incidents.tracking.ours.contains(&action.id) && action.waits();
+    let ours = |action: &&Action| model.incidents.tracking.ours.contains_key(&action.id) && action.waits();
     let action = model.board.actions.iter().find(ours)?;
     let left = action.due?.duration_since(model.now);
     (left > SignedDuration::ZERO).then_some((action, left))
@@ -209,7 +210,7 @@ pub(super) fn answered(model: &mut Model, id: RequestId, answer: &Result<Answer,
     let asked = take(model, id)?;
     match answer {
         Ok(Answer::Accepted { action }) => {
-            own(model, *action, &asked);
+            own(model, *action, id, asked);
             report(model, *action);
         }
         Ok(_) => leave_in_doubt(model, id, asked, "the server answered something else"),
@@ -243,22 +244,23 @@ fn leave_in_doubt(model: &mut Model, id: RequestId, asked: Asked, why: &str) {
     }
 }
 
-/// The action is what came of `asked`.
-fn own(model: &mut Model, action: ActionId, asked: &Asked) {
+/// The action is what came of `asked`, which was request `id`.
+fn own(model: &mut Model, action: ActionId, id: RequestId, asked: Asked) {
     doubts::unsay(model);
     if let Verb::Note { text } = &asked.verb {
         super::drop_draft(model, &asked.keys, text);
     }
-    model.incidents.tracking.ours.insert(action);
+    model.incidents.tracking.ours.insert(action, (id, asked));
 }
 
 /// Makes the actions ours of which it was not known whether they were written down, and which now show.
 fn settle_doubts(model: &mut Model) -> Vec<ActionId> {
-    let found = doubts::settle(model);
-    for (action, asked) in &found {
-        own(model, *action, asked);
+    let mut found = vec![];
+    for (action, (id, asked)) in doubts::settle(model) {
+        own(model, action, id, asked);
+        found.push(action);
     }
-    found.into_iter().map(|(action, _)| action).collect()
+    found
 }
 
 /// A note that may not have arrived can be sent again; says how.
@@ -276,14 +278,26 @@ pub(super) fn detached(model: &mut Model) {
     }
 }
 
-/// A whole new board: hears what became of our actions meanwhile.
+/// A whole new board: hears what became of our actions meanwhile. One that is not there any more is in doubt.
 pub(super) fn attached(model: &mut Model) {
     settle_doubts(model);
-    for id in std::mem::take(&mut model.incidents.tracking.ours) {
-        if model.board.actions.iter().any(|action| action.id == id) {
-            model.incidents.tracking.ours.insert(id);
-            report(model, id);
+    for (action, (id, asked)) in std::mem::take(&mut model.incidents.tracking.ours) {
+        if model.board.actions.iter().any(|known| known.id == action) {
+            model.incidents.tracking.ours.insert(action, (id, asked));
+            report(model, action);
+        } else {
+            leave_in_doubt(model, id, asked, "the server does not tell of it any more");
         }
+    }
+}
+
+/// Another server answers, with another store: its actions are not ours, whatever their numbers.
+pub(in crate::app) fn parted(model: &mut Model) {
+    let tracking = &mut model.incidents.tracking;
+    tracking.conflicts.clear();
+    tracking.taking_back = None;
+    for (_, (id, asked)) in std::mem::take(&mut tracking.ours) {
+        leave_in_doubt(model, id, asked, ANOTHER);
     }
 }
 
@@ -301,7 +315,7 @@ pub(super) fn changed(model: &mut Model, action: &Action) -> Vec<Effect> {
 
 /// Says how one of our actions stands; lets go of it once it is final.
 fn report(model: &mut Model, id: ActionId) {
-    if !model.incidents.tracking.ours.contains(&id) {
+    if !model.incidents.tracking.ours.contains_key(&id) {
         return;
     }
     let Some(action) = model.board.actions.iter().find(|action| action.id == id).cloned() else { return };

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use ratatui::layout::Rect;
 
-pub(super) use acting::{begin_with, may_act, open_conflict, send};
+pub(super) use acting::{begin_with, may_act, open_conflict, parted, send};
 pub use acting::{last_action, undoable};
 pub use detail::{Opened, acknowledged_at, judged, page, status_mark, status_tone, urgency_word};
 pub use doubts::doubt;

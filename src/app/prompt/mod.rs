@@ -343,6 +343,13 @@ pub(super) fn answered(model: &mut Model, id: RequestId, answer: &Result<Answer,
     ours.then(Vec::new)
 }
 
+/// Another server answers, with another store: a question about what the earlier one knew by its number or name is closed.
+/// What is typed stays. `true`: it was closed.
+pub(super) fn parted(model: &mut Model) -> bool {
+    let is_theirs = |prompt: &mut Prompt| matches!(prompt.ask, Ask::Conflict { .. } | Ask::Replay(_) | Ask::Forward(_));
+    model.prompt.take_if(is_theirs).is_some()
+}
+
 /// The screen has another size.
 pub(super) fn settle(model: &mut Model) {
     arrange::settle(model);

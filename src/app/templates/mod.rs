@@ -279,6 +279,18 @@ pub(super) fn unanswered(model: &mut Model, id: RequestId, why: &str) -> Option<
     Some(vec![])
 }
 
+/// Another server answers, with another log: the preview is on none of the earlier one's deliveries.
+pub(super) fn parted(model: &mut Model) {
+    let state = &mut model.templates;
+    if matches!(state.source, Source::Delivery(_)) {
+        state.source = Source::default();
+    }
+    state.context = Context::default();
+    if let Some(pick) = state.editor.as_mut().and_then(|editor| editor.pick.as_mut()) {
+        *pick = Pick::at(&state.source);
+    }
+}
+
 /// The link stands anew: what could not be asked is asked now.
 pub(super) fn attached(model: &mut Model) {
     if let Some(editor) = &mut model.templates.editor {
