@@ -141,11 +141,11 @@ impl Prompt {
     pub(super) fn open_conflict(model: &mut Model, action: &Action) -> bool {
         let (mut aims, mut reasons) = (vec![], vec![]);
         for (key, outcome) in &action.outcomes {
-            let Outcome::Conflict { now, reason } = outcome else { continue };
+            let Outcome::Conflict { now, assignees, reason } = outcome else { continue };
             let Some(incident) = model.board.incidents.get(key) else { continue };
-            let mut aim = Aim::at(incident);
-            aim.target.seen = *now;
-            aims.push(aim);
+            // What is told here, and not what came after it: whoever agrees agrees to no more than that.
+            let target = Target { key: key.clone(), seen: *now, assignees: assignees.clone() };
+            aims.push(Aim { target, ..Aim::at(incident) });
             reasons.push(reason.clone());
         }
         if aims.is_empty() {

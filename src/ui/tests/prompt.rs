@@ -98,8 +98,29 @@ fn a_conflict() {
         let effects = press(&mut model, "a enter");
         fixtures::answer(&mut model, &effects, Ok(Answer::Accepted { action: crate::core::id::ActionId(9) }));
         let reason = shown("Bob Okafor resolved it at 04:17:12");
-        let outcomes = [("Q1DISK", Outcome::Conflict { now: Status::Resolved, reason })];
+        let assignees = fixtures::target("Q1DISK").assignees;
+        let outcomes = [("Q1DISK", Outcome::Conflict { now: Status::Resolved, assignees, reason })];
         change(&mut model, Change::Action(Box::new(fixtures::action(9, Verb::Acknowledge, &outcomes))));
+        let mut resolved = model.board.incidents[&fixtures::key("Q1DISK")].clone();
+        resolved.state.status = Status::Resolved;
+        change(&mut model, Change::Incident(Box::new(resolved)));
+        model
+    });
+}
+
+#[test]
+fn a_conflict_that_is_an_old_story_by_now() {
+    both("prompt_conflict_and_more", |width, height| {
+        let mut model = model(width, height);
+        let effects = press(&mut model, "R enter");
+        fixtures::answer(&mut model, &effects, Ok(Answer::Accepted { action: crate::core::id::ActionId(9) }));
+        let reason = shown("it was assigned to Bob Okafor meanwhile");
+        let conflict = Outcome::Conflict { now: Status::Triggered, assignees: vec![fixtures::bob().id], reason };
+        let verb = Verb::Resolve { note: None };
+        change(&mut model, Change::Action(Box::new(fixtures::action(9, verb, &[("Q1DISK", conflict)]))));
+        let mut taken = model.board.incidents[&fixtures::key("Q1DISK")].clone();
+        taken.state.assignees = vec![fixtures::carol()];
+        change(&mut model, Change::Incident(Box::new(taken)));
         model
     });
 }

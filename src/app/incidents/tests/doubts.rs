@@ -164,7 +164,8 @@ fn an_action_of_another_server_with_the_same_number_is_not_taken_for_ours() {
     accepted(&mut model, "a enter", 9);
     update(&mut model, Event::Detached { reason: "closed".into() });
     let mut theirs = of_another_store();
-    let conflict = Outcome::Conflict { now: Status::Resolved, reason: shown("it was resolved meanwhile") };
+    let conflict =
+        Outcome::Conflict { now: Status::Resolved, assignees: vec![], reason: shown("it was resolved meanwhile") };
     theirs.actions = [action(9, Verb::Resolve { note: None }, &[("Q2LATE", conflict)])].into();
 
     attach(&mut model, theirs);
