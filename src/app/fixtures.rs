@@ -330,6 +330,12 @@ pub(crate) fn action(id: i64, verb: Verb, outcomes: &[(&str, Outcome)]) -> Actio
     Action { id: ActionId(id), at: ago(60), by: by("alice"), verb, outcomes, due: None }
 }
 
+/// The same while it can be taken back, for four seconds more.
+pub(crate) fn waiting(id: i64, verb: Verb, incidents: &[&str]) -> Action {
+    let outcomes: Vec<_> = incidents.iter().map(|id| (*id, Outcome::Pending)).collect();
+    Action { due: Some(ago(-4)), ..action(id, verb, &outcomes) }
+}
+
 pub(crate) fn board() -> Board {
     let people = [alice(), bob(), carol()].map(|user| Person { user, email: None });
     let account_board = AccountBoard {

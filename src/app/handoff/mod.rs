@@ -113,6 +113,11 @@ pub struct State {
 }
 
 impl State {
+    /// Whether a key is text now.
+    pub(super) fn is_typing(&self) -> bool {
+        matches!(self.stage, Stage::Since(_) | Stage::Path(_))
+    }
+
     /// The text, once it is there.
     fn text(&self) -> Option<&ShownBody> {
         self.answer.as_ref()?.as_ref().ok()?.text.as_ref().ok()
@@ -220,7 +225,11 @@ pub(super) fn pasted(model: &mut Model, text: &str) -> bool {
 
 /// A key while it is open.
 pub(super) fn press(model: &mut Model, chord: Chord) -> Vec<Effect> {
+    let takes_back = keys::resolve(chord, model.view) == Some(Action::TakeBack);
     let Some(state) = &mut model.handoff else { return vec![] };
+    if takes_back && !state.is_typing() {
+        return incidents::take_back(model);
+    }
     match std::mem::replace(&mut state.stage, Stage::Reading) {
         Stage::Reading => read(model, chord),
         Stage::Since(line) => typed(model, chord, line, Stage::Since, since_typed),

@@ -1,13 +1,13 @@
 //! Acting on incidents: on which ones, whether one may, and what became of it. Nothing is called done
 //! before the server says `confirmed`, and nothing is asked for twice.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::SignedDuration;
 
 use crate::{
     app::{
-        Effect, Link, Model, NoticeKind,
+        Effect, Link, Model, Notice, NoticeKind,
         parting::ANOTHER,
         prompt::{Aim, Preset, Prompt, Wish},
     },
@@ -37,8 +37,8 @@ pub(super) struct Tracking {
     conflicts: VecDeque<Action>,
     /// Sent to the server, and not known whether it was written down there.
     pub(super) doubts: Doubts,
-    /// The open request to take something back.
-    taking_back: Option<RequestId>,
+    /// The open requests to take something back.
+    taking_back: BTreeSet<RequestId>,
 }
 
 /// Opens the prompt for `wish` on the open incident, else the marked ones, else the selected one; or says
@@ -160,6 +160,23 @@ pub(in crate::app) fn may_act(
 
 /// Sends the action to the server, once. `account`: where something new is made.
 pub(in crate::app) fn send(model: &mut Model, account: Option<AccountName>, aims: &[Aim], verb: Verb) -> Vec<Effect> {
+    let (_, effect) = send_one(model, account, aims, verb);
+    vec![effect]
+}
+
+/// Sends several that one key asked for, and that one key takes back.
+pub(in crate::app) fn send_together(model: &mut Model, parts: Vec<(Vec<Aim>, Verb)>) -> Vec<Effect> {
+    let sent = parts.into_iter().map(|(aims, verb)| send_one(model, None, &aims, verb));
+    let (ids, effects): (Vec<_>, Vec<_>) = sent.unzip();
+    for id in &ids {
+        if let Some(asked) = model.incidents.tracking.asked.get_mut(id) {
+            asked.with = ids[0];
+        }
+    }
+    effects
+}
+
+fn send_one(model: &mut Model, account: Option<AccountName>, aims: &[Aim], verb: Verb) -> (RequestId, Effect) {
     let targets: Vec<_> = aims.iter().map(|aim| aim.target.clone()).collect();
     let keys: Vec<_> = targets.iter().map(|target| target.key.clone()).collect();
     let subject = words::subject(aims, &verb);
@@ -174,34 +191,48 @@ pub(in crate::app) fn send(model: &mut Model, account: Option<AccountName>, aims
     }
     super::marks_changed(model);
     let after = model.board.actions.front().map(|action| action.id);
-    let asked = Asked { verb, subject, keys, at: model.now, store: model.board.store, after };
+    let asked = Asked { verb, subject, keys, with: id, at: model.now, store: model.board.store, after };
     model.incidents.tracking.asked.insert(id, asked);
-    vec![effect]
+    (id, effect)
 }
 
-/// The newest of our actions that can still be taken back, and for how much longer.
-pub fn undoable(model: &Model) -> Option<(&Action, SignedDuration)> {
-    let ours = |action: &&Action| model.incidents.tracking.ours.contains_key(&action.id) && action.waits();
-    let action = model.board.actions.iter().find(ours)?;
-    let left = action.due?.duration_since(model.now);
-    (left > SignedDuration::ZERO).then_some((action, left))
+/// The newest of our actions that can still be taken back, with all that was asked for by the same key, and for how much
+/// longer that goes.
+fn undoable(model: &Model) -> Vec<(ActionId, SignedDuration)> {
+    let ours = &model.incidents.tracking.ours;
+    let waiting = model.board.actions.iter().filter(|action| action.waits()).filter_map(|action| {
+        let (_, asked) = ours.get(&action.id)?;
+        let left = action.due?.duration_since(model.now);
+        (left > SignedDuration::ZERO).then_some((action.id, asked.with, left))
+    });
+    let mut waiting = waiting.peekable();
+    let newest = waiting.peek().map(|(_, with, _)| *with);
+    waiting.filter(|(_, with, _)| Some(*with) == newest).map(|(action, _, left)| (action, left)).collect()
 }
 
-/// Asks for the newest of our actions that waits to be taken back.
-pub(super) fn take_back(model: &mut Model) -> Vec<Effect> {
-    if let Some((action, _)) = undoable(model) {
-        let action = action.id;
+/// For how much longer the action of which the notice tells is the one that is taken back next.
+pub fn can_be_taken_back(model: &Model, notice: &Notice) -> Option<SignedDuration> {
+    let mut undoable = undoable(model).into_iter();
+    undoable.find(|(action, _)| Some(*action) == notice.about).map(|(_, left)| left)
+}
+
+/// Asks for the newest of our actions that waits to be taken back, with all that was asked for by the same key.
+pub(in crate::app) fn take_back(model: &mut Model) -> Vec<Effect> {
+    let mut effects = vec![];
+    for (action, _) in undoable(model) {
         let (id, effect) = model.ask(Request::TakeBack { action });
-        model.incidents.tracking.taking_back = Some(id);
-        return vec![effect];
+        model.incidents.tracking.taking_back.insert(id);
+        effects.push(effect);
     }
-    model.say(NoticeKind::Bad, "nothing can be taken back: what was sent stays sent");
-    vec![]
+    if effects.is_empty() {
+        model.say(NoticeKind::Bad, "nothing can be taken back: what was sent stays sent");
+    }
+    effects
 }
 
 /// The server's answer to an action; `None`: not one of ours.
 pub(super) fn answered(model: &mut Model, id: RequestId, answer: &Result<Answer, String>) -> Option<Vec<Effect>> {
-    if model.incidents.tracking.taking_back.take_if(|asked| *asked == id).is_some() {
+    if model.incidents.tracking.taking_back.remove(&id) {
         if let Err(reason) = answer {
             model.say(NoticeKind::Bad, reason);
         }
@@ -295,7 +326,7 @@ pub(super) fn attached(model: &mut Model) {
 pub(in crate::app) fn parted(model: &mut Model) {
     let tracking = &mut model.incidents.tracking;
     tracking.conflicts.clear();
-    tracking.taking_back = None;
+    tracking.taking_back.clear();
     for (_, (id, asked)) in std::mem::take(&mut tracking.ours) {
         leave_in_doubt(model, id, asked, ANOTHER);
     }
@@ -323,7 +354,7 @@ fn report(model: &mut Model, id: ActionId) {
     let text = words::summary(&model.board, &action);
     // Bad news stays until it was seen; good news of another action must not paint it over.
     if kind == NoticeKind::Bad || model.notice.as_ref().is_none_or(|notice| notice.kind != NoticeKind::Bad) {
-        model.say(kind, &text);
+        model.say_of(id, kind, &text);
     }
     if action.is_final() {
         model.incidents.tracking.ours.remove(&id);

@@ -23,6 +23,8 @@ pub(super) struct Asked {
     pub(super) verb: Verb,
     pub(super) subject: String,
     pub(super) keys: Vec<IncidentKey>,
+    /// The first of those that were asked for by the same key: they are taken back together.
+    pub(super) with: RequestId,
     pub(super) at: Timestamp,
     /// Where it was to be written down.
     pub(super) store: StoreId,

@@ -90,6 +90,11 @@ pub struct Row<'a> {
 }
 
 impl State {
+    /// Whether something is typed or asked in this view.
+    pub(super) fn takes_keys(&self) -> bool {
+        self.naming.is_some() || self.differs.is_some() || self.editor.is_some() || self.filter.is_typing()
+    }
+
     /// The templates with text that is not saved, by name.
     pub fn unsaved(&self) -> Vec<&str> {
         let open = self.editor.as_ref().filter(|editor| editor.is_unsaved()).map(|editor| editor.name.as_str());

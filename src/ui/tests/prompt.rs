@@ -2,13 +2,17 @@
 
 use super::{both, keys};
 use crate::{
-    app::fixtures::{self, change, model, press, shown, type_text},
+    app::{
+        Model, NoticeKind,
+        fixtures::{self, change, model, press, shown, type_text},
+    },
     core::{
         action::{Outcome, Verb},
         board::Change,
         incident::Status,
     },
     proto::Answer,
+    ui::snapshot::screen,
 };
 
 #[test]
@@ -191,9 +195,30 @@ fn an_action_that_can_be_taken_back() {
         let mut model = model(width, height);
         let effects = press(&mut model, "a enter");
         fixtures::answer(&mut model, &effects, Ok(Answer::Accepted { action: crate::core::id::ActionId(9) }));
-        let mut action = fixtures::action(9, Verb::Acknowledge, &[("Q1DISK", Outcome::Pending)]);
-        action.due = Some(fixtures::now() + jiff::SignedDuration::from_secs(4));
-        change(&mut model, Change::Action(Box::new(action)));
+        change(&mut model, Change::Action(Box::new(fixtures::waiting(9, Verb::Acknowledge, &["Q1DISK"]))));
         model
     });
+}
+
+#[test]
+fn how_an_action_is_taken_back_is_told_where_the_key_does_it_and_of_that_action_alone() {
+    let last_lines = |keys: &str, more: fn(&mut Model)| {
+        let mut model = model(80, 24);
+        let effects = press(&mut model, "a enter");
+        fixtures::answer(&mut model, &effects, Ok(Answer::Accepted { action: crate::core::id::ActionId(9) }));
+        change(&mut model, Change::Action(Box::new(fixtures::waiting(9, Verb::Acknowledge, &["Q1DISK"]))));
+        press(&mut model, keys);
+        more(&mut model);
+        screen(&model, 80, 24).lines().take(24).skip(22).map(str::trim).collect::<Vec<_>>().join(" ")
+    };
+    for keys in ["", "2", "3", "4", "5", "6", "L", "H"] {
+        let told = last_lines(keys, |_| {});
+        assert!(told.ends_with("sent in 5 s, u takes it back"), "{keys}: {told}");
+    }
+    for keys in ["n", "/", "?", "H s", "2 /", "4 n", "V"] {
+        let told = last_lines(keys, |_| {});
+        assert!(told.ends_with("esc then u takes it back"), "{keys}: {told}");
+    }
+    let told = last_lines("", |model| model.say(NoticeKind::Working, "override Primary: Bob Okafor …"));
+    assert!(!told.contains("takes it back"), "it is not the override that is taken back: {told}");
 }
