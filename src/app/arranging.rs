@@ -1,9 +1,9 @@
 //! Overrides and maintenance windows that this console asked for, and what became of them. Nothing is called done
 //! before the server says `confirmed`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::{Effect, Link, Model, NoticeKind, incidents};
+use super::{Effect, Link, Model, NoticeKind, incidents, parting::ANOTHER};
 use crate::{
     core::{
         action::{Action, Outcome, Verb},
@@ -19,7 +19,7 @@ pub struct State {
     /// Sent to the server, not yet written down there.
     asked: BTreeMap<RequestId, Arrangement>,
     /// Written down, not final.
-    ours: BTreeSet<ActionId>,
+    ours: BTreeMap<ActionId, Arrangement>,
 }
 
 /// Whether this console can arrange anything at `account`; else why not.
@@ -57,7 +57,7 @@ pub(super) fn answered(model: &mut Model, id: RequestId, answer: &Result<Answer,
     let what = model.arranging.asked.remove(&id)?;
     match answer {
         Ok(Answer::Accepted { action }) => {
-            model.arranging.ours.insert(*action);
+            model.arranging.ours.insert(*action, what);
             report(model, *action);
         }
         Ok(_) => doubt(model, &what, "the server answered something else"),
@@ -85,16 +85,28 @@ pub(super) fn detached(model: &mut Model) {
     }
 }
 
-/// A whole new board: hears what became of ours meanwhile.
+/// A whole new board: hears what became of ours meanwhile. One that is not there any more is in doubt.
 pub(super) fn attached(model: &mut Model) {
-    for id in model.arranging.ours.clone() {
-        report(model, id);
+    for (id, what) in std::mem::take(&mut model.arranging.ours) {
+        if model.board.actions.iter().any(|action| action.id == id) {
+            model.arranging.ours.insert(id, what);
+            report(model, id);
+        } else {
+            doubt(model, &what, "the server does not tell of it any more");
+        }
+    }
+}
+
+/// Another server answers, with another store: its actions are not ours, whatever their numbers.
+pub(super) fn parted(model: &mut Model) {
+    for what in std::mem::take(&mut model.arranging.ours).into_values() {
+        doubt(model, &what, ANOTHER);
     }
 }
 
 /// An action on the board changed.
 pub(super) fn changed(model: &mut Model, action: &Action) {
-    if model.arranging.ours.contains(&action.id) {
+    if model.arranging.ours.contains_key(&action.id) {
         report(model, action.id);
     }
 }

@@ -17,7 +17,7 @@ use crate::{
         freshness::{Account, Door, Freshness, Identity, Push},
         id::{
             AccountName, ActionId, DeliveryId, EventId, IncidentId, IncidentKey, PolicyId, ScheduleId, ServiceId,
-            UserId, WindowId,
+            StoreId, UserId, WindowId,
         },
         incident::{Extra, Incident, Named, Observation, Pending, Stamp, State, Status, Urgency},
         oncall::{OnCall, Person, Schedule, Shift},
@@ -332,6 +332,12 @@ pub(crate) fn action(id: i64, verb: Verb, outcomes: &[(&str, Outcome)]) -> Actio
     Action { id: ActionId(id), at: ago(60), by: by("alice"), verb, outcomes, due: None }
 }
 
+/// The same while it can be taken back, for four seconds more.
+pub(crate) fn waiting(id: i64, verb: Verb, incidents: &[&str]) -> Action {
+    let outcomes: Vec<_> = incidents.iter().map(|id| (*id, Outcome::Pending)).collect();
+    Action { due: Some(ago(-4)), ..action(id, verb, &outcomes) }
+}
+
 pub(crate) fn board() -> Board {
     let people = [alice(), bob(), carol()].map(|user| Person { user, email: None });
     let account_board = AccountBoard {
@@ -346,6 +352,7 @@ pub(crate) fn board() -> Board {
     };
     let done = Outcome::Confirmed { notice: None };
     Board {
+        store: StoreId(1),
         upkeep: crate::core::freshness::Upkeep::default(),
         unshown: 0,
         targets: vec![],

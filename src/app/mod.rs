@@ -15,6 +15,7 @@ pub mod keys;
 pub mod list;
 pub mod oncall;
 pub mod page;
+mod parting;
 pub mod person;
 pub mod prompt;
 pub mod services;
@@ -41,6 +42,7 @@ use sheet::Subject;
 use crate::{
     core::{
         board::{Board, Change},
+        id::{ActionId, StoreId},
         keys::{Chord, Key},
         text::Shown,
         words,
@@ -214,6 +216,8 @@ pub enum Link {
 pub struct Notice {
     pub text: Shown,
     pub kind: NoticeKind,
+    /// The action of which it tells how it stands.
+    pub about: Option<ActionId>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -307,7 +311,12 @@ impl Model {
     }
 
     pub fn say(&mut self, kind: NoticeKind, text: &str) {
-        self.notice = Some(Notice { text: Shown::line(text), kind });
+        self.notice = Some(Notice { text: Shown::line(text), kind, about: None });
+    }
+
+    /// The same of how an action stands.
+    fn say_of(&mut self, action: ActionId, kind: NoticeKind, text: &str) {
+        self.notice = Some(Notice { text: Shown::line(text), kind, about: Some(action) });
     }
 
     /// Why this console may only look, if so.
@@ -408,9 +417,12 @@ fn take(model: &mut Model, event: Event) -> Vec<Effect> {
 
 fn attach(model: &mut Model, board: Board, access: Access, role: Role) -> Vec<Effect> {
     let mut effects = attention::hear_all(model, &board);
-    model.board = board;
+    let store = std::mem::replace(&mut model.board, board).store;
     model.access = access;
     model.link = Link::Up(role);
+    if ![StoreId::default(), model.board.store].contains(&store) {
+        effects.extend(parting::parted(model));
+    }
     effects.extend(incidents::attached(model));
     effects.extend(handoff::attached(model));
     templates::attached(model);
@@ -646,6 +658,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::ApiLog => return calls::open(model),
         Action::CommandLine => command::open(model),
         Action::HandOffShift => return handoff::open(model),
+        Action::TakeBack => return incidents::take_back(model),
         Action::Back if had_news && model.notice.is_none() => {}
         Action::Back if webhooks::returns(model) => {}
         _ => {
@@ -682,7 +695,7 @@ fn refresh(model: &mut Model) -> Vec<Effect> {
 fn press_calls(model: &mut Model, chord: Chord) -> Vec<Effect> {
     match keys::resolve(chord, model.view) {
         Some(Action::Back | Action::ApiLog | Action::Quit) => model.calls = None,
-        Some(action @ (Action::Help | Action::ShowTroubles | Action::Refresh | Action::Suspend)) => {
+        Some(action @ (Action::Help | Action::ShowTroubles | Action::Refresh | Action::TakeBack | Action::Suspend)) => {
             return act(model, action);
         }
         Some(

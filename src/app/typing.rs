@@ -2,7 +2,31 @@
 
 use tui_textarea::{Input, Key as EditorKey};
 
+use super::{Model, View};
 use crate::core::keys::{Chord, Key};
+
+/// Whether the next key is text, or belongs to what is open over the view: it means none of the actions of the table.
+pub fn takes_keys(model: &Model) -> bool {
+    if model.prompt.is_some() || model.sheet.is_some() {
+        return true;
+    }
+    match &model.handoff {
+        Some(handoff) => handoff.is_typing(),
+        None => model.calls.is_none() && (model.command.line.is_some() || is_typed_in(model)),
+    }
+}
+
+fn is_typed_in(model: &Model) -> bool {
+    let Model { incidents, oncall, webhooks, templates, services, targets, .. } = model;
+    match model.view {
+        View::Incidents => incidents.typing.is_some() || incidents.picking.is_some(),
+        View::OnCall => oncall.filter.is_typing(),
+        View::Webhooks => webhooks.filter.is_typing(),
+        View::Templates => templates.takes_keys(),
+        View::Services => services.filter.is_typing(),
+        View::Targets => targets.form.is_some() || targets.trial.is_some() || targets.filter.is_typing(),
+    }
+}
 
 /// The longest line that can usually be typed, in bytes.
 const LIMIT: usize = 256;

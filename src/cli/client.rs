@@ -225,7 +225,8 @@ impl Client {
     pub(super) async fn ask(&mut self, request: Request) -> Result<Answer, Failure> {
         self.last_request += 1;
         let id = self.last_request;
-        wire::send(&mut self.line, &FromConsole::Request { id, request }).await.map_err(broken)?;
+        let text = wire::request_text(&FromConsole::Request { id, request }).map_err(broken)?;
+        wire::send_text(&mut self.line, &text).await.map_err(broken)?;
         let give_up = Instant::now() + ANSWER;
         loop {
             if let FromServer::Answer { id: answered, answer } = self.hear(give_up).await?

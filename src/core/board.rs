@@ -12,7 +12,7 @@ use super::{
     escalation::Policy,
     forward::TargetSummary,
     freshness::{Account, Door, Push, Upkeep},
-    id::{AccountName, IncidentKey, PolicyId, TeamId},
+    id::{AccountName, IncidentKey, PolicyId, StoreId, TeamId},
     incident::{Incident, Named, Observation, Source, Status},
     oncall::{OnCall, Person, Schedule},
     service::Services,
@@ -122,6 +122,9 @@ pub struct Counts {
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Board {
+    /// Where the numbers of deliveries and actions below come from.
+    #[serde(default)]
+    pub store: StoreId,
     #[serde(with = "as_list")]
     pub incidents: BTreeMap<IncidentKey, Incident>,
     pub accounts: BTreeMap<AccountName, AccountBoard>,

@@ -111,6 +111,11 @@ pub struct DeliveryId(pub i64);
 #[serde(transparent)]
 pub struct ActionId(pub i64);
 
+/// Which store numbers of actions and deliveries belong to: in another one they name other things. 0: not told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StoreId(pub u64);
+
 impl fmt::Display for DeliveryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

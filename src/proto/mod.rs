@@ -33,7 +33,7 @@ use crate::core::{
 };
 
 /// Raised when a message changes its meaning. Server and console must be equal in it.
-pub const PROTOCOL: u16 = 9;
+pub const PROTOCOL: u16 = 10;
 
 /// The number of a request, chosen by the console, unique while it is open.
 pub type RequestId = u64;

@@ -2,11 +2,15 @@
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
-use tokio_util::codec::{Framed, LinesCodec, LinesCodecError};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf, split};
+use tokio_util::codec::{Framed, FramedRead, LinesCodec, LinesCodecError};
+
+use super::FromConsole;
 
 /// The longest line: a snapshot of tens of thousands of incidents.
 const LINE_LIMIT: usize = 64 * 1024 * 1024;
+/// The longest request that a server takes, in bytes: a template, or an action on a thousand incidents.
+pub const REQUEST_LIMIT: usize = 1024 * 1024;
 
 #[derive(Debug, thiserror::Error)]
 pub enum WireError {
@@ -16,6 +20,8 @@ pub enum WireError {
     Json(#[from] serde_json::Error),
     #[error("the other side closed the connection")]
     Closed,
+    #[error("too long for a request: {} KiB, where the server takes {} KiB; in parts it goes", .bytes.div_ceil(1024), REQUEST_LIMIT / 1024)]
+    TooLong { bytes: usize },
 }
 
 /// One end of the conversation.
@@ -28,6 +34,21 @@ pub fn line<Io: AsyncRead + AsyncWrite>(io: Io) -> Line<Io> {
 /// The same for an end that takes no line longer than `limit` bytes.
 pub fn line_of_at_most<Io: AsyncRead + AsyncWrite>(limit: usize, io: Io) -> Line<Io> {
     Framed::new(io, LinesCodec::new_with_max_length(limit))
+}
+
+/// What comes in over one half of a stream.
+pub type Incoming<Io> = FramedRead<ReadHalf<Io>, LinesCodec>;
+
+/// The two directions apart: neither waits for the other.
+pub fn halves<Io: AsyncRead + AsyncWrite>(io: Io) -> (Incoming<Io>, WriteHalf<Io>) {
+    let (incoming, outgoing) = split(io);
+    (FramedRead::new(incoming, LinesCodec::new_with_max_length(LINE_LIMIT)), outgoing)
+}
+
+/// A console's message as it stands on the line, unless it is too long for a server.
+pub fn request_text(message: &FromConsole) -> Result<String, WireError> {
+    let text = text(message)?;
+    if text.len() > REQUEST_LIMIT { Err(WireError::TooLong { bytes: text.len() }) } else { Ok(text) }
 }
 
 /// A message as it stands on the line, its end included.
@@ -52,6 +73,12 @@ pub async fn send<Io: AsyncWrite + Unpin>(line: &mut Line<Io>, message: &impl Se
 
 /// The next message. Safe to drop half-way: a part of a line stays in the buffer.
 pub async fn receive<Io: AsyncRead + Unpin, M: DeserializeOwned>(line: &mut Line<Io>) -> Result<M, WireError> {
+    let text = line.next().await.ok_or(WireError::Closed)??;
+    Ok(serde_json::from_str(&text)?)
+}
+
+/// The same of one half of a stream.
+pub async fn receive_half<Io: AsyncRead, M: DeserializeOwned>(line: &mut Incoming<Io>) -> Result<M, WireError> {
     let text = line.next().await.ok_or(WireError::Closed)??;
     Ok(serde_json::from_str(&text)?)
 }

@@ -1,13 +1,17 @@
 //! The link to the server: found, greeted, kept, and found again. Every request gets exactly one answer,
-//! from the server or from here.
+//! from the server or from here. Reading goes on while something is written: a server that writes just then waits to be
+//! read.
 
 use std::{collections::VecDeque, future::Future, panic::AssertUnwindSafe, pin::pin, time::Duration};
 
 use futures_util::FutureExt as _;
 use tokio::{
+    io::{AsyncWriteExt as _, WriteHalf},
     sync::mpsc,
     time::{Instant, sleep, sleep_until, timeout},
 };
+
+use tokio_util::codec::LinesCodecError;
 
 use super::{Connect, Io};
 use crate::{
@@ -15,7 +19,7 @@ use crate::{
     core::text::Shown,
     proto::{
         Access, FromConsole, FromServer, HEARTBEAT_SECONDS, PROTOCOL, Request, RequestId,
-        wire::{self, Line, WireError},
+        wire::{self, Incoming, WireError},
     },
 };
 
@@ -29,6 +33,9 @@ const RETRY: std::ops::Range<u64> = 100..250;
 const RETRY_REFUSED: Duration = Duration::from_secs(1);
 /// A link that held for so long is looked for again at once.
 const HELD: Duration = Duration::from_secs(1);
+
+/// With so many bytes on their way to the server, the next request waits for those before it.
+const UNSENT: usize = 64 * 1024;
 
 const NOT_CONNECTED: &str = "not connected to the server; nothing was sent";
 const UNANSWERED: &str = "the connection broke before the answer came";
@@ -93,17 +100,25 @@ impl<C: Connect> Link<C> {
 
     async fn converse(&mut self) -> Result<std::convert::Infallible, End> {
         let connection = self.refusing(Connect::connect).await?.map_err(|why| End::Lost(clean(&why)))?;
-        let mut line = wire::line(connection.io);
-        let greeted = self.refusing(|_| timeout(SILENCE, greet(&mut line))).await?;
+        let (mut incoming, mut outgoing) = wire::halves(connection.io);
+        let greeted = self.refusing(|_| timeout(SILENCE, greet(&mut incoming, &mut outgoing))).await?;
         let mut access = greeted.map_err(|_| silent())??;
-        let mut heard = Instant::now();
+        let (mut heard, mut unsent) = (Instant::now(), VecDeque::new());
         loop {
             let overdue = self.open.front().map_or(heard + SILENCE, |(_, until)| *until);
             tokio::select! {
                 // Requests are few, messages may be many; and what has been said counts before any deadline.
                 biased;
-                asked = self.requests.recv() => self.ask(&mut line, asked.ok_or(End::Unwanted)?).await?,
-                message = wire::receive(&mut line) => {
+                asked = self.requests.recv(), if unsent.len() < UNSENT => {
+                    self.ask(&mut unsent, asked.ok_or(End::Unwanted)?).await?;
+                }
+                // Dropped half-way, it has written nothing.
+                written = outgoing.write_buf(&mut unsent), if !unsent.is_empty() => {
+                    if written.map_err(LinesCodecError::Io).map_err(WireError::from)? == 0 {
+                        return Err(WireError::Closed.into());
+                    }
+                }
+                message = wire::receive_half(&mut incoming) => {
                     self.take(message?, &mut access, &connection.role).await?;
                     // Counted after the screen took it: its being slow is not the server's silence.
                     heard = Instant::now();
@@ -136,10 +151,17 @@ impl<C: Connect> Link<C> {
         }
     }
 
-    async fn ask(&mut self, line: &mut Line<Box<dyn Io>>, (id, request): (RequestId, Request)) -> Result<(), End> {
+    /// Puts a request among what is to be written; one that no server takes is refused here.
+    async fn ask(&mut self, unsent: &mut VecDeque<u8>, (id, request): (RequestId, Request)) -> Result<(), End> {
+        match wire::request_text(&FromConsole::Request { id, request }) {
+            Ok(text) => unsent.extend(text.into_bytes()),
+            Err(error @ WireError::TooLong { .. }) => {
+                return self.send(Event::Answered { id, answer: Err(error.to_string()) }).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
         self.open.push_back((id, Instant::now() + ANSWER));
-        let sent = timeout(SILENCE, wire::send(line, &FromConsole::Request { id, request })).await;
-        Ok(sent.map_err(|_| silent())??)
+        Ok(())
     }
 
     /// Tells that there is no server, and gives up what was left open.
@@ -185,10 +207,11 @@ impl<C: Connect> Link<C> {
 }
 
 /// Says hello and hears it.
-async fn greet(line: &mut Line<Box<dyn Io>>) -> Result<Access, End> {
+async fn greet(incoming: &mut Incoming<Box<dyn Io>>, outgoing: &mut WriteHalf<Box<dyn Io>>) -> Result<Access, End> {
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    wire::send(line, &FromConsole::Hello { protocol: PROTOCOL, version }).await?;
-    match wire::receive(line).await? {
+    let hello = wire::text(&FromConsole::Hello { protocol: PROTOCOL, version })?;
+    outgoing.write_all(hello.as_bytes()).await.map_err(LinesCodecError::Io).map_err(WireError::from)?;
+    match wire::receive_half(incoming).await? {
         FromServer::Hello { protocol: PROTOCOL, you, .. } => Ok(cleaned(you)),
         FromServer::Hello { protocol, version, .. } => Err(End::Refused(clean(&format!(
             "the server is dogwatch {version} and speaks protocol {protocol}, this one {PROTOCOL}; restart the older one"

@@ -34,8 +34,8 @@ const OPEN_REQUESTS: usize = 16;
 const HELLO: Duration = Duration::from_secs(5);
 /// How long one message may take to be read by the other side.
 const STALL: Duration = Duration::from_secs(30);
-/// The longest request, in bytes: a template, or an action on a thousand incidents.
-const REQUEST: usize = 1024 * 1024;
+/// The longest request, in bytes.
+const REQUEST: usize = wire::REQUEST_LIMIT;
 /// Changes that are ready together go out together, up to this many bytes.
 const BATCH: usize = 64 * 1024;
 

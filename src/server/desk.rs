@@ -42,6 +42,9 @@ use crate::{
 /// The most lines of the log that one request gets.
 pub(super) const PAGE: u32 = 500;
 
+/// Why nothing new is begun any more.
+const ENDING: &str = "this dogwatch is about to end and finishes what was asked for before; nothing was done, try again in half a minute";
+
 /// What a request needs. Everything that changes something, here or at a provider, needs [`Need::Act`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
@@ -89,6 +92,11 @@ pub fn need(request: &Request) -> Need {
         | Request::RestoreTemplate { .. }
         | Request::Reload => Need::Act,
     }
+}
+
+/// Whether it begins an action, for which the end would have to wait.
+fn begins_an_action(request: &Request) -> bool {
+    matches!(request, Request::Act { .. } | Request::Create { .. } | Request::Arrange { .. })
 }
 
 /// Whether answering takes requests to a provider, of which there are so many a minute for all.
@@ -183,6 +191,11 @@ impl Desk {
     pub async fn answer(self: &Arc<Self>, caller: &Caller, request: Request) -> Result<Answer, String> {
         if need(&request) == Need::Act {
             may_act(&self.access(caller))?;
+        }
+        // Held before it is asked whether the end has come: the end waits for whoever was told that it has not.
+        let _begun = begins_an_action(&request).then(|| self.under_way.token());
+        if begins_an_action(&request) && self.ending.is_cancelled() {
+            return Err(ENDING.to_owned());
         }
         match request {
             Request::Act { targets, verb, undoable } => self.act(caller, targets, verb, undoable).await,

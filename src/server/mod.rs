@@ -42,6 +42,8 @@ pub mod users;
 pub mod wake;
 
 #[cfg(test)]
+mod ending_tests;
+#[cfg(test)]
 mod fake;
 #[cfg(test)]
 mod forwards_tests;
@@ -315,11 +317,12 @@ impl Server {
     }
 
     /// Stops everything, and waits until what was begun is done: actions for at most half a minute, what waits for
-    /// targets for five seconds, the rest for three.
+    /// targets for five seconds, the rest for three. Nobody can take over before that, so until the actions and the
+    /// targets have their end, webhooks are taken and consoles served as ever; only new actions are refused.
     pub async fn stop(mut self) {
-        self.stop.cancel();
         self.finish_actions(ACTIONS).await;
         self.desk.forwarder.finish(FORWARDS).await;
+        self.stop.cancel();
         self.tasks.close();
         if timeout(DRAIN, self.tasks.wait()).await.is_err() {
             // Somebody still writes, a disk that hangs perhaps: nobody else may begin before this process has ended.
@@ -333,6 +336,7 @@ type Restored = (Board, Vec<crate::core::action::Action>, Vec<(TargetName, Strin
 
 /// Everything that earlier runs left.
 fn restore(reader: &Reader, mut board: Board) -> Result<Restored, StoreError> {
+    board.store = reader.store_id()?;
     for incident in reader.incidents()? {
         // An account that is not configured any more has nobody to tell what became of its incidents.
         if board.accounts.contains_key(&incident.key.account) {

@@ -30,7 +30,10 @@ pub enum Role {
 
 #[derive(Debug, thiserror::Error)]
 pub enum OwnershipError {
-    #[error("another dogwatch holds {} but does not answer; end it, then try again", .0.display())]
+    #[error(
+        "another dogwatch holds {} and does not answer: it is starting, or ending and not done yet; end it only if that \
+         lasts for a minute", .0.display()
+    )]
     Silent(PathBuf),
     #[error("the state directory {}: {reason}", .path.display())]
     Directory { path: PathBuf, reason: String },

@@ -20,7 +20,7 @@ use super::{PrunedFor, StoreError, files, intake, pack, schema};
 use crate::core::{
     action::{Action, By, Verb},
     delivery::{DeliverySummary, Direction, Format, Proof, Scheme, Timings, Verdict},
-    id::{AccountName, ActionId, DeliveryId, EventId, IncidentId, IncidentKey, TargetName},
+    id::{AccountName, ActionId, DeliveryId, EventId, IncidentId, IncidentKey, StoreId, TargetName},
     incident::Incident,
     push::PING,
     text::Shown,
@@ -143,6 +143,11 @@ impl Reader {
     /// Of which intake that is.
     pub(super) fn intake(&self) -> Result<u64, StoreError> {
         self.of_the_log("intake")
+    }
+
+    /// Which store this is.
+    pub fn store_id(&self) -> Result<StoreId, StoreError> {
+        self.of_the_log("store").map(StoreId)
     }
 
     fn of_the_log(&self, column: &str) -> Result<u64, StoreError> {

@@ -35,6 +35,7 @@ use super::{StoreError, files};
 ///   be. `told` are the events that happen once to an incident. `target` is how those stand that were tried.
 /// - `log.entered` is the number of the last record of the intake that stands in the log, `log.intake` which intake that is;
 ///   0 where neither of them was ever told.
+/// - `log.store` is a random number, by which one store is told from another.
 /// - Times are nanoseconds since 1970, UTC.
 const MIGRATIONS: &[&str] = &[
     "
@@ -240,6 +241,10 @@ const MIGRATIONS: &[&str] = &[
 ",
     "
     ALTER TABLE log ADD COLUMN intake INTEGER NOT NULL DEFAULT 0;
+",
+    "
+    ALTER TABLE log ADD COLUMN store INTEGER NOT NULL DEFAULT 0;
+    UPDATE log SET store = (random() & 0x7fffffffffffffff) | 1;
 ",
 ];
 

@@ -21,7 +21,7 @@ use super::*;
 use crate::core::{
     action::{By, Outcome},
     delivery::Scheme,
-    id::{EventId, IncidentId},
+    id::{EventId, IncidentId, StoreId},
     incident::{Observation, Stamp, State, Status, Urgency},
 };
 
@@ -464,13 +464,26 @@ async fn a_full_queue_refuses_at_once() {
 }
 
 #[test]
+fn a_store_is_told_from_another_and_stays_the_one_that_it_is() {
+    let ((dir, store), (_other, other)) = (store(), store());
+    let id = |store: &Store| store.reader().expect("reader").store_id().expect("an id");
+    let was = id(&store);
+    assert_ne!(was, StoreId::default());
+    assert_ne!(was, id(&other));
+
+    drop(store);
+
+    assert_eq!(id(&Store::open(dir.path()).expect("opened again")), was);
+}
+
+#[test]
 fn a_store_of_another_version_is_refused_in_plain_words() {
     let (dir, store) = store();
     drop(store);
     other(&dir).pragma_update(None, "user_version", 1_000).expect("version");
 
     let refused = Store::open(dir.path()).err().expect("refused");
-    assert!(refused.to_string().contains("newer dogwatch (schema 1000, this one knows 6)"), "{refused}");
+    assert!(refused.to_string().contains("newer dogwatch (schema 1000, this one knows 7)"), "{refused}");
     assert_eq!(Reader::open(dir.path()).err(), Some(refused));
 
     other(&dir).pragma_update(None, "user_version", 0).expect("version");

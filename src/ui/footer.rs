@@ -24,6 +24,7 @@ use crate::{
         incidents::{self, Typing},
         keys::{Action, BINDINGS, Scope},
         oncall::{self, grid::Extent},
+        typing::takes_keys,
     },
     core::text::{Shown, columns, fit},
 };
@@ -68,14 +69,11 @@ fn command(model: &Model, text: &str, frame: &mut Frame<'_>, area: Rect) {
     frame.set_cursor_position(Position::new(area.x.saturating_add(column), area.y));
 }
 
-/// What the notice says; with how long it can still be taken back, where it can.
-fn told(model: &Model, notice: &Notice) -> String {
-    match incidents::undoable(model) {
-        Some((_, left)) if notice.kind == NoticeKind::Working => {
-            format!("{} sent in {} s, u takes it back", notice.text, left.as_secs() + 1)
-        }
-        _ => notice.text.to_string(),
-    }
+/// For how long the action that the notice tells of can still be taken back, and how; empty where it cannot.
+fn way_back(model: &Model, notice: &Notice) -> String {
+    let Some(left) = incidents::can_be_taken_back(model, notice) else { return String::new() };
+    let keys = if takes_keys(model) { "esc then u" } else { "u" };
+    format!(" sent in {} s, {keys} takes it back", left.as_secs() + 1)
 }
 
 fn news(model: &Model, notice: &Notice, frame: &mut Frame<'_>, area: Rect) {
@@ -85,12 +83,15 @@ fn news(model: &Model, notice: &Notice, frame: &mut Frame<'_>, area: Rect) {
         NoticeKind::Bad => ("! ", Tone::Alarm),
     };
     let width = usize::from(area.width).saturating_sub(mark.len().min(2));
-    let mut lines = wrap(&told(model, notice), width);
+    let way_back = way_back(model, notice);
+    let mut lines = wrap(&format!("{}{way_back}", notice.text), width);
     // An open prompt must be seen whole: the keys that answer it may stand in its last line.
     let most = if model.prompt.is_some() { 1 } else { NEWS_LINES };
     if lines.len() > most {
-        let rest = lines.split_off(most - 1).join(" ");
-        lines.push(fit(&rest, width));
+        // What is done is known; how it is taken back is not, so that is not cut off.
+        lines = wrap(notice.text.as_str(), width);
+        let rest = lines.split_off((most - 1).min(lines.len())).join(" ");
+        lines.push(format!("{}{way_back}", fit(&rest, width.saturating_sub(columns(&way_back)))));
     }
     let height = u16::try_from(lines.len()).unwrap_or(1);
     let area = Rect { y: (area.y + 1).saturating_sub(height), height, ..area };

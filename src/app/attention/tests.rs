@@ -342,6 +342,24 @@ fn grouping_ends_with_the_storm_or_with_a_key() {
     assert!(model.incidents.groups.is_some());
 }
 
+#[test]
+fn when_the_clock_ends_a_storm_a_key_meant_for_a_group_means_nothing() {
+    let mut model = model(80, 24);
+    storm(&mut model, 11);
+    press(&mut model, "g");
+    assert!(model.incidents.groups.as_ref().is_some_and(|groups| groups.at_hand().is_some()));
+
+    later(&mut model, 300);
+
+    assert!(model.incidents.groups.is_none());
+    assert_eq!(press(&mut model, "a enter"), []);
+    assert!(model.prompt.is_none() && model.incidents.cursor.selected().is_none());
+
+    storm_again(&mut model);
+    later(&mut model, 0);
+    assert_eq!(press(&mut model, "a enter"), [], "nor when the next one begins");
+}
+
 fn storm_again(model: &mut Model) {
     for n in 0..11 {
         told(model, arrival(&format!("QAGAIN{n:02}"), "Edge"));

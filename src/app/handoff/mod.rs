@@ -113,6 +113,11 @@ pub struct State {
 }
 
 impl State {
+    /// Whether a key is text now.
+    pub(super) fn is_typing(&self) -> bool {
+        matches!(self.stage, Stage::Since(_) | Stage::Path(_))
+    }
+
     /// The text, once it is there.
     fn text(&self) -> Option<&ShownBody> {
         self.answer.as_ref()?.as_ref().ok()?.text.as_ref().ok()
@@ -163,6 +168,24 @@ pub(super) fn attached(model: &mut Model) -> Vec<Effect> {
     if model.handoff.as_ref().is_some_and(|state| state.waiting.is_some()) { ask(model) } else { vec![] }
 }
 
+/// Another server answers, with another store: what is asked about its incidents and targets is closed. `true`: it was.
+pub(super) fn parted(model: &mut Model) -> bool {
+    let Some(state) = &mut model.handoff else { return false };
+    let is_theirs = matches!(state.stage, Stage::Posting(_) | Stage::Passing(_) | Stage::Sending(_));
+    if is_theirs {
+        state.stage = Stage::Reading;
+    }
+    is_theirs
+}
+
+/// What it tells of is asked for anew.
+pub(super) fn ask_anew(model: &mut Model) -> Vec<Effect> {
+    if let Some(state) = &mut model.handoff {
+        state.answer = None;
+    }
+    ask(model)
+}
+
 /// A file was written, or not.
 pub(super) fn written(model: &mut Model, written: Written) {
     match written {
@@ -202,7 +225,11 @@ pub(super) fn pasted(model: &mut Model, text: &str) -> bool {
 
 /// A key while it is open.
 pub(super) fn press(model: &mut Model, chord: Chord) -> Vec<Effect> {
+    let takes_back = keys::resolve(chord, model.view) == Some(Action::TakeBack);
     let Some(state) = &mut model.handoff else { return vec![] };
+    if takes_back && !state.is_typing() {
+        return incidents::take_back(model);
+    }
     match std::mem::replace(&mut state.stage, Stage::Reading) {
         Stage::Reading => read(model, chord),
         Stage::Since(line) => typed(model, chord, line, Stage::Since, since_typed),

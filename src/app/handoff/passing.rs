@@ -127,10 +127,9 @@ fn pass(model: &mut Model, passing: Passing) -> Vec<Effect> {
     }
     let text = model.handoff.as_deref().and_then(State::text).map(|text| text.as_str().trim_end().to_owned());
     let note = text.filter(|text| passing.note == Note::With && !text.is_empty());
-    let mut effects = vec![];
-    for hand in passing.hands {
+    let hand_over = |hand: Hand| {
         let verb = Verb::HandOff { to: Assignee::User(hand.to.user), note: note.clone() };
-        effects.extend(incidents::send(model, None, &hand.aims, verb));
-    }
-    effects
+        (hand.aims, verb)
+    };
+    incidents::send_together(model, passing.hands.into_iter().map(hand_over).collect())
 }

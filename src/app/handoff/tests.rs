@@ -2,20 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use super::{Note, Replace, Stage, Written};
+use super::{Hand, Note, Passing, Replace, Stage, Written};
 use crate::{
     app::{
         Effect, Event, Model,
         fixtures::{
-            account_name, alice, answer, board, bob, carol, change, key, model, now, press, requests, type_text, zone,
+            account_name, alice, answer, board, bob, carol, change, key, model, now, press, requests, type_text,
+            waiting, zone,
         },
+        prompt::Aim,
         update,
     },
     core::{
         action::{Assignee, Verb},
         board::Change,
-        handoff::{At, Handoff, gather},
-        id::UserId,
+        handoff::{At, Handoff, Next, gather},
+        id::{ActionId, UserId},
         template::{Fault, TemplateSummary},
         text::ShownBody,
     },
@@ -195,6 +197,29 @@ fn each_person_gets_their_own_and_what_nobody_takes_is_named() {
         passing.hands.iter().map(|hand| (hand.to.user.id.clone(), hand.aims.len())).collect();
     assert_eq!(hands, [(carol().id, 1), (bob().id, 2)]);
     assert_eq!(passing.left_out.len(), 1);
+}
+
+#[test]
+fn u_takes_back_what_was_handed_to_each_person_while_the_hand_off_is_open() {
+    let mut model = opened();
+    let hand = |to, id| {
+        let aim = Aim::at(&board().incidents[&key(id)]);
+        Hand { to: Next { user: to, from: None }, aims: vec![aim] }
+    };
+    let hands = vec![hand(bob(), "Q1DISK"), hand(carol(), "Q2LATE")];
+    let passing = Passing { hands, left_out: vec![], note: Note::Without };
+    model.handoff.as_mut().expect("open").stage = Stage::Passing(passing);
+    let asked = requests(&press(&mut model, "enter"));
+    for (action, ((id, request), incident)) in (9..).zip(asked.into_iter().zip(["Q1DISK", "Q2LATE"])) {
+        let Request::Act { verb, .. } = request else { panic!("not handed over") };
+        change(&mut model, Change::Action(Box::new(waiting(action, verb, &[incident]))));
+        update(&mut model, Event::Answered { id, answer: Ok(Answer::Accepted { action: ActionId(action) }) });
+    }
+
+    let taken = requests(&press(&mut model, "u"));
+
+    let taken: Vec<_> = taken.into_iter().map(|(_, request)| request).collect();
+    assert_eq!(taken, [10, 9].map(|action| Request::TakeBack { action: ActionId(action) }));
 }
 
 #[test]

@@ -7,7 +7,8 @@ use jiff::SignedDuration;
 
 use crate::{
     app::{
-        Effect, Link, Model, NoticeKind,
+        Effect, Link, Model, Notice, NoticeKind,
+        parting::ANOTHER,
         prompt::{Aim, Preset, Prompt, Wish},
     },
     core::{
@@ -31,13 +32,13 @@ pub(super) struct Tracking {
     /// Sent to the server, not yet written down there.
     asked: BTreeMap<RequestId, Asked>,
     /// Written down, not final.
-    ours: BTreeSet<ActionId>,
+    ours: BTreeMap<ActionId, (RequestId, Asked)>,
     /// Met another status than was seen; waiting to be asked about.
     conflicts: VecDeque<Action>,
     /// Sent to the server, and not known whether it was written down there.
     pub(super) doubts: Doubts,
-    /// The open request to take something back.
-    taking_back: Option<RequestId>,
+    /// The open requests to take something back.
+    taking_back: BTreeSet<RequestId>,
 }
 
 /// Opens the prompt for `wish` on the open incident, else the marked ones, else the selected one; or says
@@ -128,7 +129,7 @@ fn aim(model: &Model, wish: Wish, key: &IncidentKey) -> Result<Aim, String> {
 fn under_way(model: &Model, wish: Wish, key: &IncidentKey) -> Option<&'static str> {
     let tracking = &model.incidents.tracking;
     let asked = tracking.asked.values().any(|asked| wish.is(&asked.verb) && asked.keys.contains(key));
-    let open = |action: &&Action| wish.is(&action.verb) && tracking.ours.contains(&action.id);
+    let open = |action: &&Action| wish.is(&action.verb) && tracking.ours.contains_key(&action.id);
     let waits = |action: &Action| action.outcomes.iter().any(|(known, o)| known == key && !o.is_final());
     let running = !wish.repeats() && (asked || model.board.actions.iter().filter(open).any(waits));
     running.then(|| wish.word())
@@ -159,6 +160,23 @@ pub(in crate::app) fn may_act(
 
 /// Sends the action to the server, once. `account`: where something new is made.
 pub(in crate::app) fn send(model: &mut Model, account: Option<AccountName>, aims: &[Aim], verb: Verb) -> Vec<Effect> {
+    let (_, effect) = send_one(model, account, aims, verb);
+    vec![effect]
+}
+
+/// Sends several that one key asked for, and that one key takes back.
+pub(in crate::app) fn send_together(model: &mut Model, parts: Vec<(Vec<Aim>, Verb)>) -> Vec<Effect> {
+    let sent = parts.into_iter().map(|(aims, verb)| send_one(model, None, &aims, verb));
+    let (ids, effects): (Vec<_>, Vec<_>) = sent.unzip();
+    for id in &ids {
+        if let Some(asked) = model.incidents.tracking.asked.get_mut(id) {
+            asked.with = ids[0];
+        }
+    }
+    effects
+}
+
+fn send_one(model: &mut Model, account: Option<AccountName>, aims: &[Aim], verb: Verb) -> (RequestId, Effect) {
     let targets: Vec<_> = aims.iter().map(|aim| aim.target.clone()).collect();
     let keys: Vec<_> = targets.iter().map(|target| target.key.clone()).collect();
     let subject = words::subject(aims, &verb);
@@ -173,34 +191,48 @@ pub(in crate::app) fn send(model: &mut Model, account: Option<AccountName>, aims
     }
     super::marks_changed(model);
     let after = model.board.actions.front().map(|action| action.id);
-    let asked = Asked { verb, subject, keys, at: model.now, after };
+    let asked = Asked { verb, subject, keys, with: id, at: model.now, store: model.board.store, after };
     model.incidents.tracking.asked.insert(id, asked);
-    vec![effect]
+    (id, effect)
 }
 
-/// The newest of our actions that can still be taken back, and for how much longer.
-pub fn undoable(model: &Model) -> Option<(&Action, SignedDuration)> {
-    let ours = |action: &&Action| model.incidents.tracking.ours.contains(&action.id) && action.waits();
-    let action = model.board.actions.iter().find(ours)?;
-    let left = action.due?.duration_since(model.now);
-    (left > SignedDuration::ZERO).then_some((action, left))
+/// The newest of our actions that can still be taken back, with all that was asked for by the same key, and for how much
+/// longer that goes.
+fn undoable(model: &Model) -> Vec<(ActionId, SignedDuration)> {
+    let ours = &model.incidents.tracking.ours;
+    let waiting = model.board.actions.iter().filter(|action| action.waits()).filter_map(|action| {
+        let (_, asked) = ours.get(&action.id)?;
+        let left = action.due?.duration_since(model.now);
+        (left > SignedDuration::ZERO).then_some((action.id, asked.with, left))
+    });
+    let mut waiting = waiting.peekable();
+    let newest = waiting.peek().map(|(_, with, _)| *with);
+    waiting.filter(|(_, with, _)| Some(*with) == newest).map(|(action, _, left)| (action, left)).collect()
 }
 
-/// Asks for the newest of our actions that waits to be taken back.
-pub(super) fn take_back(model: &mut Model) -> Vec<Effect> {
-    if let Some((action, _)) = undoable(model) {
-        let action = action.id;
+/// For how much longer the action of which the notice tells is the one that is taken back next.
+pub fn can_be_taken_back(model: &Model, notice: &Notice) -> Option<SignedDuration> {
+    let mut undoable = undoable(model).into_iter();
+    undoable.find(|(action, _)| Some(*action) == notice.about).map(|(_, left)| left)
+}
+
+/// Asks for the newest of our actions that waits to be taken back, with all that was asked for by the same key.
+pub(in crate::app) fn take_back(model: &mut Model) -> Vec<Effect> {
+    let mut effects = vec![];
+    for (action, _) in undoable(model) {
         let (id, effect) = model.ask(Request::TakeBack { action });
-        model.incidents.tracking.taking_back = Some(id);
-        return vec![effect];
+        model.incidents.tracking.taking_back.insert(id);
+        effects.push(effect);
     }
-    model.say(NoticeKind::Bad, "nothing can be taken back: what was sent stays sent");
-    vec![]
+    if effects.is_empty() {
+        model.say(NoticeKind::Bad, "nothing can be taken back: what was sent stays sent");
+    }
+    effects
 }
 
 /// The server's answer to an action; `None`: not one of ours.
 pub(super) fn answered(model: &mut Model, id: RequestId, answer: &Result<Answer, String>) -> Option<Vec<Effect>> {
-    if model.incidents.tracking.taking_back.take_if(|asked| *asked == id).is_some() {
+    if model.incidents.tracking.taking_back.remove(&id) {
         if let Err(reason) = answer {
             model.say(NoticeKind::Bad, reason);
         }
@@ -209,7 +241,7 @@ pub(super) fn answered(model: &mut Model, id: RequestId, answer: &Result<Answer,
     let asked = take(model, id)?;
     match answer {
         Ok(Answer::Accepted { action }) => {
-            own(model, *action, &asked);
+            own(model, *action, id, asked);
             report(model, *action);
         }
         Ok(_) => leave_in_doubt(model, id, asked, "the server answered something else"),
@@ -243,22 +275,23 @@ fn leave_in_doubt(model: &mut Model, id: RequestId, asked: Asked, why: &str) {
     }
 }
 
-/// The action is what came of `asked`.
-fn own(model: &mut Model, action: ActionId, asked: &Asked) {
+/// The action is what came of `asked`, which was request `id`.
+fn own(model: &mut Model, action: ActionId, id: RequestId, asked: Asked) {
     doubts::unsay(model);
     if let Verb::Note { text } = &asked.verb {
         super::drop_draft(model, &asked.keys, text);
     }
-    model.incidents.tracking.ours.insert(action);
+    model.incidents.tracking.ours.insert(action, (id, asked));
 }
 
 /// Makes the actions ours of which it was not known whether they were written down, and which now show.
 fn settle_doubts(model: &mut Model) -> Vec<ActionId> {
-    let found = doubts::settle(model);
-    for (action, asked) in &found {
-        own(model, *action, asked);
+    let mut found = vec![];
+    for (action, (id, asked)) in doubts::settle(model) {
+        own(model, action, id, asked);
+        found.push(action);
     }
-    found.into_iter().map(|(action, _)| action).collect()
+    found
 }
 
 /// A note that may not have arrived can be sent again; says how.
@@ -276,14 +309,26 @@ pub(super) fn detached(model: &mut Model) {
     }
 }
 
-/// A whole new board: hears what became of our actions meanwhile.
+/// A whole new board: hears what became of our actions meanwhile. One that is not there any more is in doubt.
 pub(super) fn attached(model: &mut Model) {
     settle_doubts(model);
-    for id in std::mem::take(&mut model.incidents.tracking.ours) {
-        if model.board.actions.iter().any(|action| action.id == id) {
-            model.incidents.tracking.ours.insert(id);
-            report(model, id);
+    for (action, (id, asked)) in std::mem::take(&mut model.incidents.tracking.ours) {
+        if model.board.actions.iter().any(|known| known.id == action) {
+            model.incidents.tracking.ours.insert(action, (id, asked));
+            report(model, action);
+        } else {
+            leave_in_doubt(model, id, asked, "the server does not tell of it any more");
         }
+    }
+}
+
+/// Another server answers, with another store: its actions are not ours, whatever their numbers.
+pub(in crate::app) fn parted(model: &mut Model) {
+    let tracking = &mut model.incidents.tracking;
+    tracking.conflicts.clear();
+    tracking.taking_back.clear();
+    for (_, (id, asked)) in std::mem::take(&mut tracking.ours) {
+        leave_in_doubt(model, id, asked, ANOTHER);
     }
 }
 
@@ -301,7 +346,7 @@ pub(super) fn changed(model: &mut Model, action: &Action) -> Vec<Effect> {
 
 /// Says how one of our actions stands; lets go of it once it is final.
 fn report(model: &mut Model, id: ActionId) {
-    if !model.incidents.tracking.ours.contains(&id) {
+    if !model.incidents.tracking.ours.contains_key(&id) {
         return;
     }
     let Some(action) = model.board.actions.iter().find(|action| action.id == id).cloned() else { return };
@@ -309,7 +354,7 @@ fn report(model: &mut Model, id: ActionId) {
     let text = words::summary(&model.board, &action);
     // Bad news stays until it was seen; good news of another action must not paint it over.
     if kind == NoticeKind::Bad || model.notice.as_ref().is_none_or(|notice| notice.kind != NoticeKind::Bad) {
-        model.say(kind, &text);
+        model.say_of(id, kind, &text);
     }
     if action.is_final() {
         model.incidents.tracking.ours.remove(&id);

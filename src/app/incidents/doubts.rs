@@ -9,7 +9,7 @@ use crate::{
     app::{Model, NoticeKind, prompt::Wish},
     core::{
         action::{Action, Verb},
-        id::{ActionId, IncidentKey},
+        id::{ActionId, IncidentKey, StoreId},
         incident::Status,
         text::Shown,
         words::clock,
@@ -23,8 +23,12 @@ pub(super) struct Asked {
     pub(super) verb: Verb,
     pub(super) subject: String,
     pub(super) keys: Vec<IncidentKey>,
+    /// The first of those that were asked for by the same key: they are taken back together.
+    pub(super) with: RequestId,
     pub(super) at: Timestamp,
-    /// The newest action known by then: what came of this one has a higher number.
+    /// Where it was to be written down.
+    pub(super) store: StoreId,
+    /// The newest action known there by then: what came of this one has a higher number.
     pub(super) after: Option<ActionId>,
 }
 
@@ -63,16 +67,22 @@ pub(super) fn unsay(model: &mut Model) -> usize {
 }
 
 /// Takes out the doubts that the board has resolved; gives those of which it shows the action.
-pub(super) fn settle(model: &mut Model) -> Vec<(ActionId, Asked)> {
+pub(super) fn settle(model: &mut Model) -> Vec<(ActionId, (RequestId, Asked))> {
     let mut found = vec![];
     for (id, asked) in std::mem::take(&mut model.incidents.tracking.doubts.asked) {
         if let Some(action) = shown(model, &asked) {
-            found.push((action, asked));
-        } else if asked.keys.iter().any(|key| model.board.incidents.contains_key(key) && !is_over(model, &asked, key)) {
+            found.push((action, (id, asked)));
+        } else if asked.keys.iter().any(|key| is_standing(model, &asked, key)) {
             model.incidents.tracking.doubts.asked.insert(id, asked);
         }
     }
     found
+}
+
+/// Whether the doubt says something about this incident. What another server does not know of, its own may still tell.
+fn is_standing(model: &Model, asked: &Asked, key: &IncidentKey) -> bool {
+    let is_kept = model.board.incidents.contains_key(key) || asked.store != model.board.store;
+    is_kept && !is_over(model, asked, key)
 }
 
 /// The action on the board that came of `asked`.
@@ -84,11 +94,13 @@ fn shown(model: &Model, asked: &Asked) -> Option<ActionId> {
     ours_since(model, asked).filter(same).last().map(|action| action.id)
 }
 
-/// What this console's user asked for since, here or elsewhere, newest first.
+/// What this console's user asked for since, here or elsewhere, newest first. The numbers of another store tell nothing:
+/// what it holds is compared by the clock.
 fn ours_since<'a>(model: &'a Model, asked: &Asked) -> impl Iterator<Item = &'a Action> {
     let me = model.access.actor();
-    let after = asked.after;
-    let since = model.board.actions.iter().take_while(move |action| Some(action.id) > after);
+    let (after, at, is_same_store) = (asked.after, asked.at, asked.store == model.board.store);
+    let is_later = move |action: &&Action| if is_same_store { Some(action.id) > after } else { action.at > at };
+    let since = model.board.actions.iter().take_while(is_later);
     since.filter(move |action| Some(action.by.actor.as_str()) == me)
 }
 

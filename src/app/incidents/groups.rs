@@ -219,20 +219,26 @@ pub(super) fn toggle(model: &mut Model) {
     } else {
         let storm = model.attention.storm.is_on();
         group(model, if storm { Cause::Storm } else { Cause::Hand });
+        select_first_if_none(&mut model.incidents, &model.board);
     }
 }
 
-/// More came than can be read one by one.
+/// More came than can be read one by one. No key did this: a hand that is on nothing is put on nothing, except at the start.
 pub(in crate::app) fn storm_began(model: &mut Model) {
     if model.incidents.groups.is_none() {
+        let started = model.incidents.started;
         group(model, Cause::Storm);
+        if !started {
+            select_first_if_none(&mut model.incidents, &model.board);
+        }
     }
 }
 
-/// It is over: what it grouped is listed one by one again.
+/// It is over: what it grouped is listed one by one again. No key did this: a hand that was on a group is on nothing, as
+/// the next key means the whole group or nothing.
 pub(in crate::app) fn storm_ended(model: &mut Model) {
-    if model.incidents.groups.as_ref().is_some_and(|groups| groups.cause == Cause::Storm) {
-        ungroup(model);
+    if model.incidents.groups.take_if(|groups| groups.cause == Cause::Storm).is_some() {
+        find_place(model);
     }
 }
 
@@ -241,7 +247,7 @@ fn group(model: &mut Model, cause: Cause) {
     model.incidents.started = true;
     model.incidents.groups = Some(Groups::new(cause, selected));
     find_place(model);
-    select_first_if_none(&mut model.incidents, &model.board);
+    settle(&mut model.incidents, &model.board);
 }
 
 /// The hand stays on its incident; from a group it goes to the first of it.

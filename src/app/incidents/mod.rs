@@ -17,8 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use ratatui::layout::Rect;
 
-pub(super) use acting::{begin_with, may_act, open_conflict, send};
-pub use acting::{last_action, undoable};
+pub(super) use acting::{begin_with, may_act, open_conflict, parted, send, send_together, take_back};
+pub use acting::{can_be_taken_back, last_action};
 pub use detail::{Opened, acknowledged_at, judged, page, status_mark, status_tone, urgency_word};
 pub use doubts::doubt;
 pub use groups::{Cause, Group, GroupKey, Groups, Line};
@@ -124,7 +124,6 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::RunWorkflow => return acting::begin(model, Wish::RunWorkflow),
         Action::ResolveAlert => return acting::begin(model, Wish::ResolveAlert),
         Action::CreateIncident => return acting::begin(model, Wish::Create),
-        Action::TakeBack => return acting::take_back(model),
         Action::Link => return link(model),
         Action::Runbook => return runbook(model),
         Action::GoToDeliveries => return deliveries(model),

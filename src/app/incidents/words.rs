@@ -134,7 +134,7 @@ pub(in crate::app) fn outcome_words(outcome: &Outcome) -> String {
         Outcome::Confirmed { notice: Some(notice) } => format!("{word} ({notice})"),
         Outcome::Partly { done, failed } => format!("{word}: {done}, but {failed}"),
         Outcome::Failed { reason } => format!("{word}: {reason}"),
-        Outcome::Conflict { now, reason } => format!("not sent, it is {} now: {reason}", now.word()),
+        Outcome::Conflict { now, reason, .. } => format!("not sent, it is {} now: {reason}", now.word()),
         Outcome::Unknown { reason } => format!("not known whether it is done: {reason}"),
     }
 }

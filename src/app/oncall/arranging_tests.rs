@@ -2,21 +2,23 @@
 
 use crate::{
     app::{
-        Effect, Model, NoticeKind,
+        Effect, Event, Model, NoticeKind, Role,
         fixtures::{
-            account_name, ago, alice, answer, bob, change, model, now, press, requests, schedule_name, time, type_text,
+            account_name, action, ago, alice, answer, board, bob, change, model, now, press, requests, schedule_name,
+            time, type_text,
         },
         prompt::{Ask, Prompt},
+        update,
     },
     core::{
         action::{Action, By, Outcome, Verb},
         arrangement::Arrangement,
-        board::Change,
-        id::{ActionId, OverrideId},
+        board::{Board, Change},
+        id::{ActionId, OverrideId, StoreId},
         oncall::{OnCall, Schedule, Shift},
         rota::Override,
     },
-    proto::{Answer, Request},
+    proto::{Access, Answer, Request},
 };
 
 /// The on-call view with the hand on the first schedule.
@@ -259,4 +261,23 @@ fn the_grid_asks_for_a_week_that_the_board_does_not_hold() {
 
     press(&mut model, "esc");
     assert!(model.oncall.grid.is_none());
+}
+
+#[test]
+fn what_another_server_or_nobody_knows_of_is_in_doubt_once_and_for_all() {
+    let numbered_alike = action(7, Verb::Note { text: "x".into() }, &[("Q1DISK", Outcome::Confirmed { notice: None })]);
+    for (store, actions) in [(StoreId(2), vec![numbered_alike]), (StoreId(1), vec![])] {
+        let mut model = on_schedule();
+        press(&mut model, "t 1 h enter");
+        let effects = press(&mut model, "enter");
+        answer(&mut model, &effects, Ok(Answer::Accepted { action: ActionId(7) }));
+
+        let board = Box::new(Board { store, actions: actions.into(), ..board() });
+        let access = Access::Act { actor: "alice".into() };
+        update(&mut model, Event::Attached { board, access, role: Role::Attached });
+
+        let notice = model.notice.take().expect("a notice");
+        assert_eq!(notice.kind, NoticeKind::Bad);
+        assert!(notice.text.as_str().contains("not known whether it is done"), "{}", notice.text);
+    }
 }

@@ -141,11 +141,11 @@ impl Prompt {
     pub(super) fn open_conflict(model: &mut Model, action: &Action) -> bool {
         let (mut aims, mut reasons) = (vec![], vec![]);
         for (key, outcome) in &action.outcomes {
-            let Outcome::Conflict { now, reason } = outcome else { continue };
+            let Outcome::Conflict { now, assignees, reason } = outcome else { continue };
             let Some(incident) = model.board.incidents.get(key) else { continue };
-            let mut aim = Aim::at(incident);
-            aim.target.seen = *now;
-            aims.push(aim);
+            // What is told here, and not what came after it: whoever agrees agrees to no more than that.
+            let target = Target { key: key.clone(), seen: *now, assignees: assignees.clone() };
+            aims.push(Aim { target, ..Aim::at(incident) });
             reasons.push(reason.clone());
         }
         if aims.is_empty() {
@@ -341,6 +341,13 @@ pub(super) fn answered(model: &mut Model, id: RequestId, answer: &Result<Answer,
     let ours = if let Ask::Pick(pick) = &mut prompt.ask { pick.told(model, id, choices) } else { false };
     model.prompt = Some(prompt);
     ours.then(Vec::new)
+}
+
+/// Another server answers, with another store: a question about what the earlier one knew by its number or name is closed.
+/// What is typed stays. `true`: it was closed.
+pub(super) fn parted(model: &mut Model) -> bool {
+    let is_theirs = |prompt: &mut Prompt| matches!(prompt.ask, Ask::Conflict { .. } | Ask::Replay(_) | Ask::Forward(_));
+    model.prompt.take_if(is_theirs).is_some()
 }
 
 /// The screen has another size.

@@ -296,8 +296,7 @@ fn what_waits_is_taken_back_with_u_and_what_was_sent_is_not() {
     let mut model = model(80, 24);
     let effects = press(&mut model, "a enter");
     answer(&mut model, &effects, Ok(Answer::Accepted { action: ActionId(9) }));
-    let mut action = fixtures::action(9, Verb::Acknowledge, &[("Q1DISK", crate::core::action::Outcome::Pending)]);
-    action.due = Some(fixtures::now() + jiff::SignedDuration::from_secs(4));
+    let mut action = fixtures::waiting(9, Verb::Acknowledge, &["Q1DISK"]);
     change(&mut model, Change::Action(Box::new(action.clone())));
 
     let asked: Vec<_> = requests(&press(&mut model, "u")).into_iter().map(|(_, request)| request).collect();
@@ -308,4 +307,19 @@ fn what_waits_is_taken_back_with_u_and_what_was_sent_is_not() {
 
     assert_eq!(press(&mut model, "u"), vec![]);
     assert!(model.notice.as_ref().expect("notice").text.as_str().contains("nothing can be taken back"));
+}
+
+#[test]
+fn u_takes_back_in_every_view_and_over_the_api_log() {
+    for keys in ["1", "2", "3", "4", "5", "6", "L", "3 enter", "enter"] {
+        let mut model = model(80, 24);
+        let effects = press(&mut model, "a enter");
+        answer(&mut model, &effects, Ok(Answer::Accepted { action: ActionId(9) }));
+        change(&mut model, Change::Action(Box::new(fixtures::waiting(9, Verb::Acknowledge, &["Q1DISK"]))));
+        press(&mut model, keys);
+
+        let asked: Vec<_> = requests(&press(&mut model, "u")).into_iter().map(|(_, request)| request).collect();
+
+        assert_eq!(asked, [Request::TakeBack { action: ActionId(9) }], "{keys}");
+    }
 }

@@ -29,6 +29,7 @@ use super::{
     keys::Action,
     list::{self, Cursor, Step},
     prompt::{Ask, Prompt},
+    source::Pick,
     wait::Wait,
     webhooks,
 };
@@ -291,6 +292,11 @@ pub(super) fn answered(model: &mut Model, id: RequestId, answer: &Result<Answer,
 /// A request went out and no answer came; `None`: not one of these. What only reads is told like a refusal, elsewhere.
 pub(super) fn unanswered(model: &mut Model, id: RequestId, why: &str) -> Option<Vec<Effect>> {
     forms::unanswered(model, id, why).or_else(|| asking::unanswered(model, id, why))
+}
+
+/// Another server answers, with another log: a test is chosen among its deliveries.
+pub(super) fn parted(model: &mut Model) {
+    model.targets.trial.iter_mut().for_each(|trial| trial.pick = Pick::for_a_test());
 }
 
 /// The link broke: what was asked will not be answered.

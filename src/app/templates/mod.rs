@@ -90,6 +90,11 @@ pub struct Row<'a> {
 }
 
 impl State {
+    /// Whether something is typed or asked in this view.
+    pub(super) fn takes_keys(&self) -> bool {
+        self.naming.is_some() || self.differs.is_some() || self.editor.is_some() || self.filter.is_typing()
+    }
+
     /// The templates with text that is not saved, by name.
     pub fn unsaved(&self) -> Vec<&str> {
         let open = self.editor.as_ref().filter(|editor| editor.is_unsaved()).map(|editor| editor.name.as_str());
@@ -277,6 +282,18 @@ pub(super) fn unanswered(model: &mut Model, id: RequestId, why: &str) -> Option<
     preview.last = Some(Err(Shown::line(why)));
     preview.wanted = true;
     Some(vec![])
+}
+
+/// Another server answers, with another log: the preview is on none of the earlier one's deliveries.
+pub(super) fn parted(model: &mut Model) {
+    let state = &mut model.templates;
+    if matches!(state.source, Source::Delivery(_)) {
+        state.source = Source::default();
+    }
+    state.context = Context::default();
+    if let Some(pick) = state.editor.as_mut().and_then(|editor| editor.pick.as_mut()) {
+        *pick = Pick::at(&state.source);
+    }
 }
 
 /// The link stands anew: what could not be asked is asked now.

@@ -170,7 +170,7 @@ impl Hunt {
     }
 
     /// Forgets what was found.
-    fn start_over(&mut self) {
+    pub(super) fn start_over(&mut self) {
         let Self { text, wanted, wrong, .. } = std::mem::take(self);
         *self = Self { text, wanted, wrong, ..Self::default() };
     }

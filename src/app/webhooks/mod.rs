@@ -260,6 +260,14 @@ pub(super) fn detached(model: &mut Model) {
     opened::detached(model);
 }
 
+/// Another server answers, with another log. `true`: a delivery was open, and is not any more.
+pub(super) fn parted(model: &mut Model) -> bool {
+    let State { filter, mut hunt, open, .. } = std::mem::take(&mut model.webhooks);
+    hunt.start_over();
+    model.webhooks = State { filter, hunt, ..State::default() };
+    open.is_some()
+}
+
 /// Time has passed: what is meant by `since:1h` is something else now.
 pub(super) fn ticked(model: &mut Model) -> Vec<Effect> {
     if model.webhooks.hunt.is_empty() { vec![] } else { settle(model) }

@@ -66,9 +66,14 @@ pub enum Outcome {
     Partly { done: Shown, failed: Shown },
     /// Not done, and why.
     Failed { reason: Shown },
-    /// Not sent: the incident stood elsewhere than the person had seen. Asking again with `now` as the
-    /// seen status does it.
-    Conflict { now: Status, reason: Shown },
+    /// Not sent: the incident stood elsewhere than the person had seen. Asking again with `now` as the seen status and
+    /// these assignees does it.
+    Conflict {
+        now: Status,
+        #[serde(default)]
+        assignees: Vec<UserId>,
+        reason: Shown,
+    },
     /// Sent, and no answer came that tells whether it was done.
     Unknown { reason: Shown },
 }

@@ -8,7 +8,10 @@ use tokio::{
 };
 
 use super::{super::Connection, *};
-use crate::{core::board::Board, proto::Answer};
+use crate::{
+    core::{board::Board, freshness::Door},
+    proto::{Answer, wire::Line},
+};
 
 /// Where the ends of pipes wait for whoever connects; empty: there is no server.
 struct Pipes(mpsc::UnboundedReceiver<DuplexStream>);
@@ -276,4 +279,52 @@ async fn the_link_ends_with_the_screen() {
     drop((fixture.requests, fixture.events));
 
     timeout(Duration::from_secs(1), fixture.link).await.expect("ended").expect("no panic");
+}
+
+/// A request of so many bytes and a few.
+fn long(bytes: usize) -> Request {
+    Request::SaveTemplate { name: "long".into(), text: "x".repeat(bytes), base: None }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_writes_while_the_link_does_is_read_meanwhile() {
+    const PIPE: usize = 4096;
+    let mut fixture = link();
+    let (ours, theirs) = duplex(PIPE);
+    fixture.pipes.send(theirs).expect("the link lives");
+    let mut server = Server(wire::line(ours));
+    server.greet(PROTOCOL).await;
+    server.say(FromServer::Snapshot { board: Box::default() }).await;
+    fixture.attached().await;
+    fixture.requests.send((1, long(10 * PIPE))).await.expect("sent");
+
+    // It reads nothing before all of this is written.
+    let board = Board {
+        unshown: 7,
+        door: Door::Refused { address: "y".repeat(10 * PIPE), cause: "x".into() },
+        ..Board::default()
+    };
+    let said = tokio::spawn(async move {
+        server.say(FromServer::Snapshot { board: Box::new(board) }).await;
+        server
+    });
+
+    assert_eq!(fixture.attached().await.0.unshown, 7);
+    let mut server = said.await.expect("said");
+    assert_eq!(server.hear().await, FromConsole::Request { id: 1, request: long(10 * PIPE) });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_too_long_for_the_server_is_refused_in_words_and_the_link_holds() {
+    let mut fixture = link();
+    let mut server = Server::welcome(&fixture).await;
+    fixture.attached().await;
+
+    fixture.requests.send((1, long(wire::REQUEST_LIMIT))).await.expect("sent");
+    fixture.requests.send((2, Request::Refresh)).await.expect("sent");
+
+    let (id, answer) = fixture.answer().await;
+    assert_eq!(id, 1);
+    assert!(answer.expect_err("refused").contains("1025 KiB, where the server takes 1024 KiB"));
+    assert_eq!(server.hear().await, FromConsole::Request { id: 2, request: Request::Refresh });
 }

@@ -252,7 +252,9 @@ pub(super) fn meanwhile(verb: &Verb, target: &Target, now: &Observation) -> Opti
     let status = now.state.status;
     let by = now.extra.as_ref().and_then(|extra| extra.changed_by.as_ref());
     let by = by.map(|name| format!(" by {name}")).unwrap_or_default();
-    let conflict = |reason: String| Some(Outcome::Conflict { now: status, reason: Shown::line(&reason) });
+    let assignees = || now.state.assignees.iter().map(|user| user.id.clone()).collect();
+    let conflict =
+        |reason: String| Some(Outcome::Conflict { now: status, assignees: assignees(), reason: Shown::line(&reason) });
     match (minds(verb), status) {
         (Minds::Nothing, _) => None,
         (_, Status::Resolved) if matches!(verb, Verb::Resolve { note: None }) => {

@@ -26,6 +26,7 @@ use crate::{
     },
     core::{
         action::Verb,
+        incident::Incident,
         text::{Shown, fit},
     },
 };
@@ -77,7 +78,7 @@ fn lines(model: &Model, prompt: &Prompt, width: usize, named: usize) -> Vec<Vec<
     for (at, aim) in prompt.aims.iter().enumerate().take(named) {
         name(&mut page, aim, width);
         if let Ask::Conflict { verb, reasons } = &prompt.ask {
-            conflict(&mut page, aim, verb, reasons.get(at));
+            conflict(&mut page, model, aim, verb, reasons.get(at));
         } else {
             news(&mut page, model, aim);
         }
@@ -120,14 +121,30 @@ fn name(page: &mut Page, aim: &Aim, width: usize) {
     page.line(line);
 }
 
-/// What has changed since the box opened.
+/// What is another than the box says: it changed since it opened, or since the server looked.
 fn news(page: &mut Page, model: &Model, aim: &Aim) {
-    let now = model.board.incidents.get(&aim.target.key).map(|incident| incident.state.status);
-    match now {
-        Some(now) if now != aim.target.seen => page.text(2, Tone::Alarm, &format!("it is {} by now", now.word())),
-        Some(_) => {}
-        None => page.text(2, Tone::Alarm, "it is no longer known"),
+    let Some(incident) = model.board.incidents.get(&aim.target.key) else {
+        return page.text(2, Tone::Alarm, "it is no longer known");
+    };
+    let status = incident.state.status;
+    if status != aim.target.seen {
+        page.text(2, Tone::Alarm, &format!("it is {} by now", status.word()));
     }
+    if is_others(aim, incident) {
+        page.text(2, Tone::Alarm, &format!("it is assigned to {} by now", whose(incident)));
+    }
+}
+
+/// Whether it is assigned to others than the box says, while that means something.
+fn is_others(aim: &Aim, incident: &Incident) -> bool {
+    let (seen, now) = (&aim.target.assignees, &incident.state.assignees);
+    let is_same = seen.len() == now.len() && now.iter().all(|user| seen.contains(&user.id));
+    incident.state.status.is_open() && !is_same
+}
+
+fn whose(incident: &Incident) -> String {
+    let names: Vec<_> = incident.state.assignees.iter().map(|user| user.name.as_str()).collect();
+    if names.is_empty() { "nobody".to_owned() } else { names.join(", ") }
 }
 
 /// What was asked for before, and may be done.
@@ -137,10 +154,18 @@ fn doubts(page: &mut Page, model: &Model, aim: &Aim) {
     }
 }
 
-fn conflict(page: &mut Page, aim: &Aim, verb: &Verb, reason: Option<&Shown>) {
-    let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
-    let now = aim.target.seen;
-    page.text(2, Tone::Alarm, &format!("is {} now{reason}: {}", now.word(), consequence(verb, now)));
+/// Why nothing was sent; where the incident stands otherwise again by now, how that is.
+fn conflict(page: &mut Page, model: &Model, aim: &Aim, verb: &Verb, reason: Option<&Shown>) {
+    let Some(incident) = model.board.incidents.get(&aim.target.key) else { return news(page, model, aim) };
+    let now = incident.state.status;
+    let text = if is_others(aim, incident) || now != aim.target.seen {
+        let assigned = if now.is_open() { format!(", assigned to {}", whose(incident)) } else { String::new() };
+        format!("is {} by now{assigned}: {}", now.word(), consequence(verb, now))
+    } else {
+        let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+        format!("is {} now{reason}: {}", now.word(), consequence(verb, now))
+    };
+    page.text(2, Tone::Alarm, &text);
 }
 
 /// The note that goes with a resolve, with its end in sight while it is typed.

@@ -2,13 +2,17 @@
 
 use super::{both, keys};
 use crate::{
-    app::fixtures::{self, change, model, press, shown, type_text},
+    app::{
+        Model, NoticeKind,
+        fixtures::{self, change, model, press, shown, type_text},
+    },
     core::{
         action::{Outcome, Verb},
         board::Change,
         incident::Status,
     },
     proto::Answer,
+    ui::snapshot::screen,
 };
 
 #[test]
@@ -98,8 +102,29 @@ fn a_conflict() {
         let effects = press(&mut model, "a enter");
         fixtures::answer(&mut model, &effects, Ok(Answer::Accepted { action: crate::core::id::ActionId(9) }));
         let reason = shown("Bob Okafor resolved it at 04:17:12");
-        let outcomes = [("Q1DISK", Outcome::Conflict { now: Status::Resolved, reason })];
+        let assignees = fixtures::target("Q1DISK").assignees;
+        let outcomes = [("Q1DISK", Outcome::Conflict { now: Status::Resolved, assignees, reason })];
         change(&mut model, Change::Action(Box::new(fixtures::action(9, Verb::Acknowledge, &outcomes))));
+        let mut resolved = model.board.incidents[&fixtures::key("Q1DISK")].clone();
+        resolved.state.status = Status::Resolved;
+        change(&mut model, Change::Incident(Box::new(resolved)));
+        model
+    });
+}
+
+#[test]
+fn a_conflict_that_is_an_old_story_by_now() {
+    both("prompt_conflict_and_more", |width, height| {
+        let mut model = model(width, height);
+        let effects = press(&mut model, "R enter");
+        fixtures::answer(&mut model, &effects, Ok(Answer::Accepted { action: crate::core::id::ActionId(9) }));
+        let reason = shown("it was assigned to Bob Okafor meanwhile");
+        let conflict = Outcome::Conflict { now: Status::Triggered, assignees: vec![fixtures::bob().id], reason };
+        let verb = Verb::Resolve { note: None };
+        change(&mut model, Change::Action(Box::new(fixtures::action(9, verb, &[("Q1DISK", conflict)]))));
+        let mut taken = model.board.incidents[&fixtures::key("Q1DISK")].clone();
+        taken.state.assignees = vec![fixtures::carol()];
+        change(&mut model, Change::Incident(Box::new(taken)));
         model
     });
 }
@@ -170,9 +195,30 @@ fn an_action_that_can_be_taken_back() {
         let mut model = model(width, height);
         let effects = press(&mut model, "a enter");
         fixtures::answer(&mut model, &effects, Ok(Answer::Accepted { action: crate::core::id::ActionId(9) }));
-        let mut action = fixtures::action(9, Verb::Acknowledge, &[("Q1DISK", Outcome::Pending)]);
-        action.due = Some(fixtures::now() + jiff::SignedDuration::from_secs(4));
-        change(&mut model, Change::Action(Box::new(action)));
+        change(&mut model, Change::Action(Box::new(fixtures::waiting(9, Verb::Acknowledge, &["Q1DISK"]))));
         model
     });
+}
+
+#[test]
+fn how_an_action_is_taken_back_is_told_where_the_key_does_it_and_of_that_action_alone() {
+    let last_lines = |keys: &str, more: fn(&mut Model)| {
+        let mut model = model(80, 24);
+        let effects = press(&mut model, "a enter");
+        fixtures::answer(&mut model, &effects, Ok(Answer::Accepted { action: crate::core::id::ActionId(9) }));
+        change(&mut model, Change::Action(Box::new(fixtures::waiting(9, Verb::Acknowledge, &["Q1DISK"]))));
+        press(&mut model, keys);
+        more(&mut model);
+        screen(&model, 80, 24).lines().take(24).skip(22).map(str::trim).collect::<Vec<_>>().join(" ")
+    };
+    for keys in ["", "2", "3", "4", "5", "6", "L", "H"] {
+        let told = last_lines(keys, |_| {});
+        assert!(told.ends_with("sent in 5 s, u takes it back"), "{keys}: {told}");
+    }
+    for keys in ["n", "/", "?", "H s", "2 /", "4 n", "V"] {
+        let told = last_lines(keys, |_| {});
+        assert!(told.ends_with("esc then u takes it back"), "{keys}: {told}");
+    }
+    let told = last_lines("", |model| model.say(NoticeKind::Working, "override Primary: Bob Okafor …"));
+    assert!(!told.contains("takes it back"), "it is not the override that is taken back: {told}");
 }

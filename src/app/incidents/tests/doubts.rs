@@ -1,6 +1,6 @@
 //! Actions that were not answered: nothing is called done or not done that is not known.
 
-use super::{DONE, act, acts, notice, outcome};
+use super::{DONE, accepted, act, acts, notice, outcome};
 use crate::{
     app::{
         Event, Model, NoticeKind, Role,
@@ -11,10 +11,10 @@ use crate::{
     core::{
         action::{Outcome, Verb},
         board::{Board, Change},
-        id::ActionId,
+        id::{ActionId, StoreId},
         incident::Status,
     },
-    proto::{Access, Answer},
+    proto::{Access, Answer, Request},
 };
 
 #[test]
@@ -151,4 +151,84 @@ fn a_note_that_was_refused_or_not_answered_comes_back_until_it_is_known_to_have_
 
     update(&mut model, Event::Answered { id, answer: Ok(Answer::Accepted { action: ActionId(9) }) });
     assert_eq!(press(&mut model, "n ctrl-s"), [], "it arrived");
+}
+
+/// The board of another server, which has a store of its own.
+fn of_another_store() -> Board {
+    Board { store: StoreId(2), ..board() }
+}
+
+#[test]
+fn an_action_of_another_server_with_the_same_number_is_not_taken_for_ours() {
+    let mut model = model(80, 24);
+    accepted(&mut model, "a enter", 9);
+    update(&mut model, Event::Detached { reason: "closed".into() });
+    let mut theirs = of_another_store();
+    let conflict =
+        Outcome::Conflict { now: Status::Resolved, assignees: vec![], reason: shown("it was resolved meanwhile") };
+    theirs.actions = [action(9, Verb::Resolve { note: None }, &[("Q2LATE", conflict)])].into();
+
+    attach(&mut model, theirs);
+
+    assert!(model.prompt.is_none(), "nothing was asked for on Q2LATE here");
+    let told = "acknowledge #1201 Disk 97 % full on db-3: not known whether it is done: another server answers now, which \
+                knows nothing of it";
+    assert_eq!(notice(&model), told);
+    assert!(doubt(&model, &key("Q1DISK")).is_some());
+}
+
+#[test]
+fn an_action_that_another_server_took_has_its_end_told_when_that_one_is_back() {
+    let mut model = model(80, 24);
+    accepted(&mut model, "a enter", 9);
+    update(&mut model, Event::Detached { reason: "closed".into() });
+    attach(&mut model, Board { incidents: [].into(), ..of_another_store() });
+    update(&mut model, Event::Detached { reason: "closed".into() });
+    let mut back = board();
+    back.actions.push_front(action(9, Verb::Acknowledge, &[("Q1DISK", DONE)]));
+
+    attach(&mut model, back);
+
+    assert!(notice(&model).starts_with("acknowledged #1201"), "{}", notice(&model));
+}
+
+#[test]
+fn an_action_that_the_server_does_not_know_any_more_is_in_doubt() {
+    let mut model = model(80, 24);
+    accepted(&mut model, "a enter", 9);
+    update(&mut model, Event::Detached { reason: "closed".into() });
+
+    attach(&mut model, board());
+
+    assert!(notice(&model).contains("not known whether it is done"), "{}", notice(&model));
+    assert!(doubt(&model, &key("Q1DISK")).is_some());
+}
+
+#[test]
+fn a_question_about_a_delivery_is_not_put_to_another_server() {
+    for keys in ["3 j R", "3 j enter R"] {
+        let mut model = model(80, 24);
+        press(&mut model, keys);
+        assert!(model.prompt.is_some(), "{keys}");
+
+        attach(&mut model, of_another_store());
+
+        assert!(model.prompt.is_none(), "{keys}");
+        assert!(notice(&model).contains("another server answers now"), "{}", notice(&model));
+        assert!(
+            requests(&press(&mut model, "enter")).iter().all(|(_, asked)| !matches!(asked, Request::Replay { .. }))
+        );
+    }
+}
+
+#[test]
+fn what_is_typed_stays_when_another_server_answers() {
+    let mut model = model(80, 24);
+    press(&mut model, "n");
+    type_text(&mut model, "looking");
+
+    attach(&mut model, of_another_store());
+
+    let effects = press(&mut model, "ctrl-s");
+    assert_eq!(acts(&effects), [act(&[("Q1DISK", Status::Triggered)], Verb::Note { text: "looking".into() })]);
 }

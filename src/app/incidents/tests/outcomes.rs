@@ -4,7 +4,7 @@ use super::{DONE, accepted, act, acts, notice, outcome};
 use crate::{
     app::{
         Event, Model, NoticeKind, Role,
-        fixtures::{action, answer, board, bob, carol, change, incident, key, model, press, shown},
+        fixtures::{action, answer, board, bob, carol, change, incident, key, model, press, shown, target},
         prompt::Ask,
         update,
     },
@@ -87,7 +87,11 @@ fn the_end_of_an_action_is_told_after_the_link_came_back() {
 }
 
 fn conflict() -> Outcome {
-    Outcome::Conflict { now: Status::Resolved, reason: shown("resolved by Bob Okafor") }
+    Outcome::Conflict {
+        now: Status::Resolved,
+        assignees: target("Q1DISK").assignees,
+        reason: shown("resolved by Bob Okafor"),
+    }
 }
 
 #[test]
@@ -104,15 +108,21 @@ fn a_conflict_asks_again_and_goes_on_with_the_status_that_is_now() {
 }
 
 #[test]
-fn a_hand_off_that_met_a_conflict_goes_on_with_those_who_are_assigned_now() {
+fn a_hand_off_that_met_a_conflict_goes_on_with_those_of_whom_it_told_and_not_with_later_ones() {
     let mut model = model(80, 24);
     accepted(&mut model, "h down enter enter", 9);
     let mut taken = incident("Q1DISK", 1201, Status::Triggered, "Disk", 100);
     taken.state.assignees = vec![carol()];
     change(&mut model, Change::Incident(Box::new(taken)));
     let verb = Verb::HandOff { to: Assignee::User(bob()), note: None };
-    let outcome = Outcome::Conflict { now: Status::Acknowledged, reason: shown("assigned to Carol Lindqvist") };
+    let reason = shown("it was assigned to Carol Lindqvist meanwhile");
+    let outcome = Outcome::Conflict { now: Status::Acknowledged, assignees: vec![carol().id], reason };
+    press(&mut model, "3");
     change(&mut model, Change::Action(Box::new(action(9, verb.clone(), &[("Q1DISK", outcome)]))));
+    let mut taken = incident("Q1DISK", 1201, Status::Triggered, "Disk", 101);
+    taken.state.assignees = vec![bob()];
+    change(&mut model, Change::Incident(Box::new(taken)));
+    press(&mut model, "1");
 
     let effects = press(&mut model, "y");
 

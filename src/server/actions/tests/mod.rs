@@ -92,7 +92,7 @@ async fn an_acknowledge_never_reopens_what_was_resolved_meanwhile() {
 
     let outcomes = act(&desk, vec![target("P1", Status::Triggered)], Verb::Acknowledge).await;
 
-    let [Outcome::Conflict { now: Status::Resolved, reason }] = outcomes.as_slice() else { panic!("{outcomes:?}") };
+    let [Outcome::Conflict { now: Status::Resolved, reason, .. }] = outcomes.as_slice() else { panic!("{outcomes:?}") };
     assert!(reason.as_str().contains("by Bob"), "{reason}");
     assert_eq!(fake.writes(), 0);
 
@@ -119,8 +119,11 @@ async fn a_hand_off_of_what_was_handed_to_somebody_else_meanwhile_asks_again() {
 
     let outcomes = act(&desk, vec![seen], hand_off(None)).await;
 
-    let [Outcome::Conflict { reason, .. }] = outcomes.as_slice() else { panic!("{outcomes:?}") };
-    assert_eq!(reason.as_str(), "it was assigned to alice meanwhile");
+    let [Outcome::Conflict { reason, assignees, .. }] = outcomes.as_slice() else { panic!("{outcomes:?}") };
+    assert_eq!(
+        (reason.as_str(), assignees.as_slice()),
+        ("it was assigned to alice meanwhile", &[person("alice").id][..])
+    );
     assert_eq!(fake.writes(), 0);
 }
 
@@ -146,7 +149,7 @@ async fn refused_because_somebody_was_faster_is_a_conflict_that_says_so() {
 
     let outcomes = act(&desk, vec![target("P1", Status::Triggered)], hand_off(None)).await;
 
-    let [Outcome::Conflict { now: Status::Resolved, reason }] = outcomes.as_slice() else { panic!("{outcomes:?}") };
+    let [Outcome::Conflict { now: Status::Resolved, reason, .. }] = outcomes.as_slice() else { panic!("{outcomes:?}") };
     assert!(reason.as_str().contains("resolved by Bob"), "{reason}");
 }
 
