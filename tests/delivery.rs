@@ -138,7 +138,7 @@ async fn what_is_shown_and_exported_is_what_came() {
     assert_eq!(lines[1]["body_base64"], "/xtbMkoA");
     assert_eq!(setup.said(&["delivery", "export", "type:nothing"]), "");
     let curl = setup.said(&["delivery", "export", "1", "--curl"]);
-    assert!(curl.contains("x-pagerduty-signature: v1=old") && curl.contains("not kept: authorization"), "{curl}");
+    assert!(curl.contains("x-pagerduty-signature: v1=old") && curl.contains("not kept: authorization."), "{curl}");
     let signed = setup.said(&["delivery", "export", "1", "--curl", "--sign"]);
     let fresh = signature(TRIGGERED.as_bytes());
     assert!(signed.contains(&fresh) && !signed.contains("v1=old") && !signed.contains("it is a secret"), "{signed}");
