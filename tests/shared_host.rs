@@ -528,3 +528,20 @@ fn a_log_that_is_read_is_of_the_server_that_is_acted_on() {
     let doctor = said(&run(&["doctor"]));
     assert!(doctor.contains("a server that is not one's own keeps it") && !doctor.contains("6 deliveries"), "{doctor}");
 }
+
+#[test]
+fn a_check_of_the_configuration_reads_the_tokens_of_people() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let config = dir.path().join("config.toml");
+    fs::write(&config, "[[person]]\nuser = \"alice\"\ntoken = { env = \"ALICE\" }\n").expect("config");
+    let check = |token: Option<&str>| {
+        let mut command = Command::new(BIN);
+        command.env_clear().env("HOME", dir.path()).envs(token.map(|token| ("ALICE", token)));
+        command.arg("--config").arg(&config).args(["config", "check", "--secrets"]).output().expect("runs")
+    };
+
+    let (with, without) = (check(Some("token-of-alice")), check(None));
+
+    assert_eq!((with.status.code(), without.status.code()), (Some(0), Some(2)), "{}", said(&with));
+    assert!(said(&without).contains("token of person alice: env ALICE"), "{}", said(&without));
+}
