@@ -15,6 +15,7 @@ use dogwatch::{
     core::{
         delivery::{Decode as _, Proof, Scheme, Timings, Verdict},
         id::{AccountName, DeliveryId},
+        incident::Incident,
     },
     provider::pagerduty::Webhooks,
     store::{Applied, Keep, NewDelivery, Store, Write},
@@ -138,7 +139,7 @@ async fn what_is_shown_and_exported_is_what_came() {
     assert_eq!(lines[1]["body_base64"], "/xtbMkoA");
     assert_eq!(setup.said(&["delivery", "export", "type:nothing"]), "");
     let curl = setup.said(&["delivery", "export", "1", "--curl"]);
-    assert!(curl.contains("x-pagerduty-signature: v1=old") && curl.contains("not kept: authorization"), "{curl}");
+    assert!(curl.contains("x-pagerduty-signature: v1=old") && curl.contains("not kept: authorization."), "{curl}");
     let signed = setup.said(&["delivery", "export", "1", "--curl", "--sign"]);
     let fresh = signature(TRIGGERED.as_bytes());
     assert!(signed.contains(&fresh) && !signed.contains("v1=old") && !signed.contains("it is a secret"), "{signed}");
@@ -284,4 +285,106 @@ async fn a_tail_tells_each_delivery_once_and_ends_when_nobody_reads() {
     drop(next);
     support::eventually("the tail ends", || tail.0.try_wait().expect("wait").is_some());
     assert!(tail.0.wait().expect("ended").success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_could_not_be_written_is_said_and_ends_with_1() {
+    let setup = setup();
+    setup.put(Verdict::Accepted, TRIGGERED.as_bytes()).await;
+    for args in [
+        "delivery list",
+        "delivery list --json",
+        "delivery list --format ids",
+        "delivery list --format ids verdict:accepted",
+        "delivery show 1 --raw",
+        "delivery export",
+        "delivery export verdict:accepted",
+        "delivery export 1",
+        "delivery export 1 --curl",
+        "delivery tail",
+        "status --format json",
+        "incident list --json",
+        "action list --json",
+        "template show plain",
+        "config path",
+        "--help",
+    ] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has one");
+        let args: Vec<&str> = args.split(' ').collect();
+        let ended = command(setup.dir.path(), &args).stdout(full).output().expect("the binary runs");
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code(), Some(1), "{args:?}: {said}");
+        assert!(said.contains("No space left on device"), "{args:?}: {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_leaves_is_no_failure() {
+    let setup = setup();
+    for _ in 0..40 {
+        setup.put(Verdict::Undecodable, &[b'x'; 10_000]).await;
+    }
+    for args in ["delivery list --json", "delivery export", "delivery export verdict:undecodable"] {
+        let args: Vec<&str> = args.split(' ').collect();
+        let mut child = command(setup.dir.path(), &args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        drop(child.stdout.take());
+        let ended = child.wait_with_output().expect("it ends");
+        assert!(ended.status.success() && ended.stderr.is_empty(), "{args:?}: {ended:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_is_exported_from_the_oldest_to_the_newest() {
+    let setup = setup();
+    for n in 0..1010 {
+        let verdict = if n % 2 == 0 { Verdict::Rejected } else { Verdict::Undecodable };
+        setup.put(verdict, b"x").await;
+    }
+    let exported = |args: &[&str]| -> Vec<i64> {
+        let id = |line: &str| serde_json::from_str::<Value>(line).expect("json")["id"].as_i64().expect("id");
+        setup.said(args).lines().map(id).collect()
+    };
+
+    assert_eq!(exported(&["delivery", "export"]), (1..=1010).collect::<Vec<_>>());
+    assert_eq!(exported(&["delivery", "export", "verdict:rejected"]), (1..=1010).step_by(2).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tail_tells_of_an_incident_that_gets_its_number_later_and_an_unknown_number_is_said() {
+    let setup = setup();
+    let unknown = "no incident #37 is known";
+    setup.put(Verdict::Rejected, b"x").await;
+    let listed = setup.run(&["delivery", "list", "incident:#37", "--json"]);
+    let said = String::from_utf8_lossy(&listed.stderr).into_owned();
+    assert!(listed.status.code() == Some(1) && said.contains(unknown), "{said}");
+    let exported = setup.run(&["delivery", "export", "#37"]);
+    assert!(exported.status.code() == Some(1) && exported.stdout.is_empty(), "{exported:?}");
+    assert_eq!(setup.ids(&["delivery", "list", "#37 or verdict:rejected", "--json"]), [1]);
+    let child = command(setup.dir.path(), &["delivery", "tail", "incident:#37", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut tail = Running(child);
+    let mut said = String::new();
+    BufReader::new(tail.0.stderr.take().expect("stderr")).read_line(&mut said).expect("a line");
+    assert!(said.contains(unknown), "{said}");
+
+    let account: AccountName = "prod".parse().expect("id");
+    let decoded = Webhooks.decode(&account, TRIGGERED.as_bytes()).expect("a webhook");
+    let incident = Incident::first(decoded.observation.expect("an incident"));
+    assert_eq!(incident.state.number, Some(37));
+    setup.store.save(vec![Write::Incident(Box::new(incident))]).await.expect("saved");
+    let id = setup.put(Verdict::Accepted, TRIGGERED.as_bytes()).await;
+    let applied = Applied { id, changed: Some("new incident".into()), commit_us: Some(100) };
+    setup.store.save(vec![Write::Applied(vec![applied])]).await.expect("saved");
+
+    let mut line = String::new();
+    BufReader::new(tail.0.stdout.take().expect("stdout")).read_line(&mut line).expect("a line");
+    assert_eq!(serde_json::from_str::<Value>(&line).expect("json")["id"], id.0);
+    assert_eq!(setup.ids(&["delivery", "list", "incident:#37", "--json"]), [id.0]);
 }

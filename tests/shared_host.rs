@@ -18,7 +18,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use dogwatch::simulator::Simulator;
+use dogwatch::{
+    core::delivery::{Timings, Verdict},
+    simulator::Simulator,
+    store::{NewDelivery, Store},
+};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use portable_pty::CommandBuilder;
 use rustix::process::{Pid, Signal};
@@ -463,4 +467,81 @@ fn a_socket_that_was_named_and_is_not_there_is_no_reason_to_serve_oneself() {
     let output = output.expect("runs");
     assert_eq!(output.status.code(), Some(1));
     assert!(said(&output).contains("no server listens there"), "{}", said(&output));
+}
+
+/// A log of one's own, from the time before there was a shared server: one delivery, with number 1.
+fn private_log(host: &Host, home: &Path) {
+    let new = NewDelivery {
+        at: jiff::Timestamp::now(),
+        proof: None,
+        timings: Timings::default(),
+        verdict: Verdict::Rejected,
+        reason: "a private one".into(),
+        status: 401,
+        decoded: None,
+        account: None,
+        peer: "203.0.113.7:50112".into(),
+        headers: vec![],
+        body: b"a private one".to_vec(),
+    };
+    let store = Store::open(&home.join(".local/state/dogwatch")).expect("store");
+    host.runtime.block_on(store.record(new)).expect("stored");
+}
+
+#[test]
+fn a_log_that_is_read_is_of_the_server_that_is_acted_on() {
+    let host = host("");
+    let home = tempfile::tempdir().expect("tempdir");
+    private_log(&host, home.path());
+    let run = |args: &[&str]| {
+        let mut command = Command::new(BIN);
+        command.env_clear().env("HOME", home.path()).arg("--config").arg(host.dir.path().join("config.toml"));
+        command.env("PD_TOKEN", KEY).env("PD_URL_KEY", URL_KEY).env("PD_SECRET", SECRET);
+        command.arg("--socket").arg(&host.control).args(args).output().expect("runs")
+    };
+    assert_eq!(host.post(1).0, Some(202));
+
+    eventually("the server's log is listed", || {
+        let listed = run(&["delivery", "list", "--json"]);
+        let lines: Value = serde_json::from_slice(&listed.stdout).unwrap_or_else(|_| panic!("{}", said(&listed)));
+        lines[0]["id"] == 1 && lines[0]["verdict"] == "accepted" && lines.as_array().is_some_and(|all| all.len() == 1)
+    });
+    assert!(said(&run(&["delivery", "show", "1"])).contains("QSHARED1"));
+    let raw = run(&["delivery", "show", "1", "--raw"]).stdout;
+    assert!(serde_json::from_slice::<Value>(&raw).is_ok_and(|body| body["event"]["data"]["id"] == "QSHARED1"));
+    let found = run(&["delivery", "search", "since:1h", "incident:QSHARED1"]);
+    assert!(said(&found).contains("Alarm 1"), "{}", said(&found));
+    assert_eq!(run(&["delivery", "search", "verdict:rejected", "--json"]).stdout, b"[]\n");
+    assert_eq!(said(&run(&["delivery", "list", "--format", "ids"])), "01SHARED000000000000000001\n");
+    for args in [
+        "delivery tail",
+        "delivery export",
+        "delivery export 1 --curl",
+        "delivery replay 1 --to http://127.0.0.1:1/",
+        "backup copy.db",
+        "doctor --store",
+    ] {
+        let refused = run(&args.split(' ').collect::<Vec<_>>());
+        assert_eq!(refused.status.code(), Some(2), "{args}: {}", said(&refused));
+        assert!(said(&refused).contains("with --state-dir, and no socket"), "{args}: {}", said(&refused));
+    }
+    let doctor = said(&run(&["doctor"]));
+    assert!(doctor.contains("a server that is not one's own keeps it") && !doctor.contains("6 deliveries"), "{doctor}");
+}
+
+#[test]
+fn a_check_of_the_configuration_reads_the_tokens_of_people() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let config = dir.path().join("config.toml");
+    fs::write(&config, "[[person]]\nuser = \"alice\"\ntoken = { env = \"ALICE\" }\n").expect("config");
+    let check = |token: Option<&str>| {
+        let mut command = Command::new(BIN);
+        command.env_clear().env("HOME", dir.path()).envs(token.map(|token| ("ALICE", token)));
+        command.arg("--config").arg(&config).args(["config", "check", "--secrets"]).output().expect("runs")
+    };
+
+    let (with, without) = (check(Some("token-of-alice")), check(None));
+
+    assert_eq!((with.status.code(), without.status.code()), (Some(0), Some(2)), "{}", said(&with));
+    assert!(said(&without).contains("token of person alice: env ALICE"), "{}", said(&without));
 }

@@ -17,8 +17,8 @@ pub(super) struct Args {
     to: PathBuf,
 }
 
-pub(super) fn run(places: &Places, args: &Args) -> Outcome {
-    let reader = Reader::open(&places.state_dir()?)?;
+pub(super) async fn run(places: &Places, args: &Args) -> Outcome {
+    let reader = Reader::open(&places.own_store("a copy is made").await?)?;
     let made = reader.backup(&args.to).map_err(|error| match error {
         BackupError::Exists(_) => Failure::new(Exit::Usage, error),
         BackupError::Target { .. } | BackupError::Store(_) | BackupError::NotWhole(_) => {

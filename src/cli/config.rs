@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{Exit, Failure, Outcome, Places, client::Client, output};
 use crate::{
-    config::{self as settings, SecretRef, Settings, TlsSettings},
+    config::{self as settings, PersonSettings, SecretRef, Settings, TlsSettings},
     core::{sender::Demand, words::count},
     proto::{Answer, Request},
     server::{certificate, hooks},
@@ -125,6 +125,9 @@ async fn check(places: &Places, secrets: bool) -> Outcome {
         for (demand, secret) in token.chain(webhook) {
             wrong += check_secret(&format!("account `{}`", account.name), demand.as_ref(), secret).await;
         }
+    }
+    for (place, token) in loaded.people.iter().filter_map(PersonSettings::token).filter(|_| secrets) {
+        wrong += check_secret(&place, None, token).await;
     }
     wrong += check_targets(places, &loaded, secrets).await?;
     if let Some(tls) = &loaded.receiver.tls {

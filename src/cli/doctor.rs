@@ -73,22 +73,25 @@ impl Finding {
 
 pub(super) async fn run(places: &Places, args: Args) -> Outcome {
     if args.store {
-        return check_store_only(places);
+        return check_store_only(places).await;
     }
     let path = places.config_path()?;
     let settings = places.settings()?;
-    let mut findings = vec![Finding::ok("configuration", path.display().to_string()), store(places)];
+    let (kept, standing) = store(places).await;
+    let mut findings = vec![Finding::ok("configuration", path.display().to_string()), standing];
     let door = receiver(&settings).await;
     findings.extend(settings.receiver.tls.as_ref().and_then(certificate_end));
     findings.push(door.clone());
     let mut remedies = vec![];
     for account in &settings.accounts {
         findings.extend(provider(account).await);
-        let (links, remedy) = push::chain(account, places, &door).await;
+        let (links, remedy) = push::chain(account, places, kept, &door).await;
         findings.extend(links);
         remedies.extend(remedy);
     }
-    findings.extend(targets::findings(&settings, places).await);
+    if kept == Kept::Here {
+        findings.extend(targets::findings(&settings, places).await);
+    }
     report(&findings, args.json)?;
     let consent = Consent::of(args.fix, args.json);
     for remedy in remedies {
@@ -100,8 +103,8 @@ pub(super) async fn run(places: &Places, args: Args) -> Outcome {
     Ok(worst.unwrap_or(Exit::Done))
 }
 
-fn check_store_only(places: &Places) -> Outcome {
-    let reader = Reader::open(&places.state_dir()?)?;
+async fn check_store_only(places: &Places) -> Outcome {
+    let reader = Reader::open(&places.own_store("the store is checked").await?)?;
     match reader.check() {
         Ok(()) => {
             output::line("ok");
@@ -126,7 +129,26 @@ fn report(findings: &[Finding], json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn store(places: &Places) -> Finding {
+/// Who keeps the store that commands act on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Here,
+    ByAServer,
+}
+
+async fn store(places: &Places) -> (Kept, Finding) {
+    match places.server_before_own().await {
+        Ok(None) => (Kept::Here, own_store(places)),
+        Ok(Some(_)) => {
+            let says = "a server that is not one's own keeps it, with the log and the targets: not looked at; as its user, \
+                        name its directory with --state-dir, and no socket";
+            (Kept::ByAServer, Finding::note("store", says))
+        }
+        Err(failure) => (Kept::ByAServer, Finding::wrong("store", failure.to_string(), failure.exit)),
+    }
+}
+
+fn own_store(places: &Places) -> Finding {
     let dir = match places.state_dir() {
         Ok(dir) => dir,
         Err(failure) => return Finding::wrong("store", failure.to_string(), Exit::Usage),

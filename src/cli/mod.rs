@@ -31,10 +31,11 @@ use std::{ffi::OsString, fmt::Display, io, path::PathBuf, process::ExitCode, syn
 use clap::{Parser, Subcommand};
 
 use connect::Shared;
+use tokio::net::UnixStream;
 
 use crate::{
     config::{self as settings, ConfigError, Settings},
-    server::keeper::Load,
+    server::{keeper::Load, shared::SHARED_SOCKET},
 };
 
 /// How a command ended, as scripts see it.
@@ -132,6 +133,34 @@ impl Places {
         Arc::new(move || places.settings().map_err(|failure| failure.message))
     }
 
+    /// A line to the server that goes before one's own: the one that was named, or the shared one. `None`: one's own
+    /// store is the one that commands act on.
+    async fn server_before_own(&self) -> Result<Option<UnixStream>, Failure> {
+        let shared = self.shared();
+        match (shared.dial().await, shared) {
+            (Ok(found), _) => Ok(found),
+            (Err(refused), Shared::Only(_)) => Err(Failure::new(Exit::Failed, refused)),
+            (Err(refused), Shared::First | Shared::Never) => {
+                output::complain(&format!("{refused}: what follows is from {}", self.state_dir()?.display()));
+                Ok(None)
+            }
+        }
+    }
+
+    /// The directory of one's own store, for what is read from its files alone. Refused where commands act on another
+    /// one: `what` begins the sentence.
+    async fn own_store(&self, what: &str) -> Result<PathBuf, Failure> {
+        if self.server_before_own().await?.is_none() {
+            return self.state_dir();
+        }
+        let server = self.socket.as_deref().unwrap_or(SHARED_SOCKET.as_ref()).display();
+        let why = format!(
+            "{what} from the files of a store, and the server at {server} keeps its own: as its user, name its directory \
+             with --state-dir, and no socket"
+        );
+        Err(Failure::new(Exit::Usage, why))
+    }
+
     fn state_dir(&self) -> Result<PathBuf, Failure> {
         match &self.state_dir {
             Some(dir) => Ok(dir.clone()),
@@ -219,6 +248,7 @@ pub fn main() -> ExitCode {
         Ok(code) => exit_code(code),
         Err(failure) => {
             output::complain(&failure.message);
+            output::finish(failure.exit);
             exit_code(failure.exit as i32)
         }
     }
@@ -231,9 +261,12 @@ fn told_off(told: &clap::Error) -> ExitCode {
         let text = told.to_string();
         output::complain(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
     } else {
-        let _ = told.print();
+        output::is_written(told.print());
     }
-    exit_code(told.exit_code())
+    match output::finish(Exit::Done) {
+        Exit::Done => exit_code(told.exit_code()),
+        lost => exit_code(lost as i32),
+    }
 }
 
 fn exit_code(code: i32) -> ExitCode {
@@ -259,13 +292,13 @@ async fn run(args: Args) -> Result<i32, Failure> {
         Some(Command::Target(command)) => target::run(&places, command).await?,
         Some(Command::Config(command)) => config::run(&places, command).await?,
         Some(Command::Doctor(args)) => doctor::run(&places, args).await?,
-        Some(Command::Backup(args)) => backup::run(&places, &args)?,
+        Some(Command::Backup(args)) => backup::run(&places, &args).await?,
         Some(Command::Simulate(args)) => simulate::run(args).await?,
         Some(Command::Status(args)) => status::run(&places, &args).await?,
         Some(Command::Handoff(args)) => handoff::run(&places, args).await?,
         Some(Command::RenderWorker) => Exit::Failed,
     };
-    Ok(exit as i32)
+    Ok(output::finish(exit) as i32)
 }
 
 /// The command line that starts a render worker: this program again.

@@ -3,17 +3,59 @@
 
 use std::{
     fmt::Write as _,
-    io::{self, IsTerminal as _, Write as _},
+    io::{self, BufWriter, IsTerminal as _, StdoutLock, Write as _},
+    sync::OnceLock,
 };
 
 use serde::Serialize;
 
-use super::Failure;
+use super::{Exit, Failure};
 use crate::core::text::{Shown, ShownBody, columns};
 
-/// One line to standard output. A reader that has left (`| head`) is no error.
+/// Why standard output does not hold all that was to stand there: the first cause.
+static LOST: OnceLock<String> = OnceLock::new();
+
+/// Whether it was written. A reader that has left (`| head`) wants no more, which is no error; what else keeps it from
+/// being written is said at the end, by [`finish`].
+pub(super) fn is_written(written: io::Result<()>) -> bool {
+    if let Err(error) = &written
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        let _ = LOST.set(error.to_string());
+    }
+    written.is_ok()
+}
+
+/// How a command ends that would end with `exit`: an answer of which some is missing is none.
+pub(super) fn finish(exit: Exit) -> Exit {
+    is_written(io::stdout().flush());
+    let Some(cause) = LOST.get() else { return exit };
+    complain(&format!("standard output: {cause}: not all of the answer was written"));
+    Exit::Failed
+}
+
+/// One line to standard output.
 pub(super) fn line(text: &str) {
-    let _ = writeln!(io::stdout().lock(), "{text}");
+    is_written(writeln!(io::stdout().lock(), "{text}"));
+}
+
+/// Many lines to standard output, in few writes.
+pub(super) struct Lines(BufWriter<StdoutLock<'static>>);
+
+impl Lines {
+    pub(super) fn new() -> Self {
+        Self(BufWriter::new(io::stdout().lock()))
+    }
+
+    /// `false`: no more can be written, or nobody reads it.
+    pub(super) fn add(&mut self, text: &str) -> bool {
+        is_written(writeln!(self.0, "{text}"))
+    }
+
+    /// Writes what waits, with the same answer.
+    pub(super) fn flush(&mut self) -> bool {
+        is_written(self.0.flush())
+    }
 }
 
 /// One line to standard error.
@@ -32,14 +74,14 @@ pub(super) fn verbatim(text: &str) {
 
 /// A value as indented JSON, whole; what could act on a terminal is escaped as JSON escapes it.
 pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(value).map_err(|e| Failure::new(super::Exit::Failed, e))?;
+    let text = serde_json::to_string_pretty(value).map_err(|e| Failure::new(Exit::Failed, e))?;
     line(&escaped(&text));
     Ok(())
 }
 
 /// A value as one line of JSON, likewise.
 pub(super) fn json_line(value: &impl Serialize) -> Result<String, Failure> {
-    let text = serde_json::to_string(value).map_err(|e| Failure::new(super::Exit::Failed, e))?;
+    let text = serde_json::to_string(value).map_err(|e| Failure::new(Exit::Failed, e))?;
     Ok(escaped(&text))
 }
 

@@ -22,8 +22,10 @@ pub enum ConfigError {
     Invalid { path: PathBuf, findings: Vec<Finding> },
     #[error("{} holds a secret and others can open it (mode {mode:03o}): run `chmod 600 {}`", path.display(), path.display())]
     Exposed { path: PathBuf, mode: u32 },
-    #[error("{} names a command to run and others can change it (mode {mode:03o}): run `chmod go-w {}`", path.display(), path.display())]
+    #[error("{} says where secrets are and whose name is used, and others can change it (mode {mode:03o}): run `chmod go-w {}`", path.display(), path.display())]
     Changeable { path: PathBuf, mode: u32 },
+    #[error("{} says where secrets are and whose name is used, and belongs to another user (uid {owner}), who can change it: run `chown` so that it is yours or root's", path.display())]
+    Foreign { path: PathBuf, owner: u32 },
     #[error("{} exists already and is left as it is", path.display())]
     Exists { path: PathBuf },
     #[error("{} cannot be written: {cause}", path.display())]

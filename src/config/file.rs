@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{ErrorKind, Read as _},
-    os::unix::fs::PermissionsExt as _,
+    os::unix::fs::MetadataExt as _,
     path::Path,
 };
 
@@ -23,23 +23,30 @@ pub fn load(path: &Path) -> Result<Settings, ConfigError> {
         ErrorKind::NotFound => ConfigError::Missing { path: path.to_owned() },
         _ => unreadable(cause),
     })?;
-    let mode = file.metadata().map_err(unreadable)?.permissions().mode() & 0o777;
+    let meta = file.metadata().map_err(unreadable)?;
     let mut bytes = vec![];
     file.read_to_end(&mut bytes).map_err(unreadable)?;
     let text = String::from_utf8(bytes).map_err(|_| ConfigError::NotText { path: path.to_owned() })?;
     let settings = parse(&text, path)?;
-    check_mode(&settings, path, mode)?;
+    check_keeper(&settings, path, meta.mode() & 0o777, meta.uid())?;
     Ok(settings)
 }
 
-/// Who may read a secret may act with it; who may change a command may run anything.
-fn check_mode(settings: &Settings, path: &Path, mode: u32) -> Result<(), ConfigError> {
+/// Who may read a secret may act with it. Who may change the file may have a key sent to an address of theirs, act in
+/// anybody's name, or run anything.
+fn check_keeper(settings: &Settings, path: &Path, mode: u32, owner: u32) -> Result<(), ConfigError> {
     let secrets = settings.secrets();
     if mode & 0o077 != 0 && secrets.iter().any(|(_, secret)| matches!(secret, SecretRef::Inline(_))) {
         return Err(ConfigError::Exposed { path: path.to_owned(), mode });
     }
-    if mode & 0o022 != 0 && secrets.iter().any(|(_, secret)| matches!(secret, SecretRef::Command { .. })) {
+    if secrets.is_empty() && settings.people.is_empty() {
+        return Ok(());
+    }
+    if mode & 0o022 != 0 {
         return Err(ConfigError::Changeable { path: path.to_owned(), mode });
+    }
+    if ![0, rustix::process::geteuid().as_raw()].contains(&owner) {
+        return Err(ConfigError::Foreign { path: path.to_owned(), owner });
     }
     Ok(())
 }

@@ -177,14 +177,7 @@ impl Settings {
         }
         let integrations = self.integrations.iter();
         out.extend(integrations.map(|one| (format!("routing_key of {}", one.name), &one.routing_key)));
-        for person in &self.people {
-            let Acts::With { token } = &person.acts else { continue };
-            let name = match &person.user {
-                User::Login(name) => name.clone(),
-                User::Uid(uid) => format!("uid {uid}"),
-            };
-            out.push((format!("token of person {name}"), token));
-        }
+        out.extend(self.people.iter().filter_map(PersonSettings::token));
         out.extend(self.targets.iter().flat_map(TargetSettings::secrets));
         out
     }

@@ -58,6 +58,16 @@ pub enum Acts {
 }
 
 impl PersonSettings {
+    /// Their own token, if they have one, and whose it is in words.
+    pub fn token(&self) -> Option<(String, &SecretRef)> {
+        let Acts::With { token } = &self.acts else { return None };
+        let name = match &self.user {
+            User::Login(name) => name.clone(),
+            User::Uid(uid) => format!("uid {uid}"),
+        };
+        Some((format!("token of person {name}"), token))
+    }
+
     fn same_place(&self, other: &Self) -> bool {
         self.user == other.user && self.account == other.account
     }

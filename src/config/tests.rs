@@ -261,7 +261,30 @@ fn a_file_that_others_can_open_must_not_hold_a_secret() {
     load(&written(dir.path(), FULL, 0o644)).expect("references only");
     let command = account("token = { command = [\"pass\", \"show\", \"pd\"] }");
     load(&written(dir.path(), &command, 0o644)).expect("readable is no harm");
-    assert!(load(&written(dir.path(), &command, 0o664)).expect_err("refused").to_string().contains("chmod go-w"));
+}
+
+#[test]
+fn a_file_that_others_can_change_must_not_say_where_secrets_are_or_who_acts() {
+    let dir = tempfile::tempdir().expect("dir");
+    let accounts = ["{ env = \"PD\" }", "{ file = \"pd\" }", "{ credential = \"pd\" }", "{ command = [\"pass\"] }"];
+    let accounts = accounts.map(|token| account(&format!("token = {token}")));
+    let person = "[[person]]\nuser = \"alice\"\nemail = \"alice@example.com\"\n".to_owned();
+    for text in accounts.into_iter().chain([person, FULL.to_owned()]) {
+        for mode in [0o664, 0o646, 0o620] {
+            let said = load(&written(dir.path(), &text, mode)).expect_err("refused").to_string();
+            assert!(said.contains(&format!("(mode {mode:03o}): run `chmod go-w ")), "{said}");
+        }
+        let path = written(dir.path(), &text, 0o640);
+        load(&path).expect("its owner's to change");
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&path, Some(65534), Some(0)).expect("chown");
+            let said = load(&path).expect_err("refused").to_string();
+            assert!(said.contains("belongs to another user (uid 65534)"), "{said}");
+            fs::remove_file(&path).expect("removed");
+        }
+    }
+
+    load(&written(dir.path(), "[store]\nkeep = \"30d\"\n", 0o666)).expect("nothing to gain");
 }
 
 #[test]

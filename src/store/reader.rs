@@ -169,6 +169,12 @@ impl Reader {
         self.rows(&sql, params![before, limit], summary)
     }
 
+    /// Up to `limit` deliveries newer than `after`, oldest first.
+    pub fn following(&self, after: DeliveryId, limit: u32) -> Result<Vec<DeliveryId>, StoreError> {
+        let sql = "SELECT id FROM delivery WHERE id > ?1 ORDER BY id LIMIT ?2";
+        self.rows(sql, params![after.0, limit], |row| row.get("id").map(DeliveryId))
+    }
+
     pub fn delivery(&self, id: DeliveryId) -> Result<Option<StoredDelivery>, StoreError> {
         let sql = format!(
             "SELECT {SUMMARY}, peer, headers, body, packed, response, format, read_us, check_us, commit_us FROM delivery

@@ -1,9 +1,6 @@
 //! Deliveries for elsewhere: lines of JSON, or a curl command.
 
-use std::{
-    borrow::Cow,
-    io::{self, BufWriter, Write as _},
-};
+use std::borrow::Cow;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde::Serialize;
@@ -18,7 +15,7 @@ use crate::{
     },
     receiver::Showing,
     server::log,
-    store::{Reader, StoredDelivery},
+    store::{Reader, Search, StoredDelivery},
 };
 
 #[derive(clap::Args)]
@@ -72,25 +69,53 @@ pub(super) async fn run(places: &Places, reader: &Reader, args: Args) -> Outcome
             return Err(Failure::new(Exit::Usage, "a curl command is made of one delivery: give its number"));
         }
         Some(id) => output::line(&output::json_line(&line(&super::stored(reader, id)?))?),
-        None => export(reader, &args.query)?,
+        None => {
+            let number = args.query.unknown_number(&reader.incidents()?)?;
+            let written = export(reader, &args.query.search(reader)?)?;
+            return Ok(super::unless_unknown(number, written));
+        }
     }
     Ok(Exit::Done)
 }
 
-fn export(reader: &Reader, query: &Query) -> Result<(), Failure> {
-    let ids: Vec<DeliveryId> = list::all(reader, &query.search(reader)?)?.iter().map(|line| line.id).collect();
-    let mut out = BufWriter::new(io::stdout().lock());
-    for id in ids.into_iter().rev() {
-        // One that was pruned since is no more.
-        let Some(stored) = reader.delivery(id)? else { continue };
-        let text = output::json_line(&line(&stored))?;
-        // A reader that has left (`| head`) wants no more.
-        if writeln!(out, "{text}").is_err() {
-            return Ok(());
+/// Writes as it reads, oldest first: the log may be longer than memory. Returns how many.
+fn export(reader: &Reader, search: &Search) -> Result<usize, Failure> {
+    let mut out = Writing { reader, out: output::Lines::new(), written: 0 };
+    if *search != Search::default() {
+        let mut found = list::all(reader, search, |line| Some(line.id))?;
+        found.reverse();
+        out.write(&found)?;
+    } else {
+        let mut ids = reader.following(DeliveryId(0), list::PAGE)?;
+        while let Some(last) = ids.last().copied()
+            && out.write(&ids)?
+        {
+            ids = reader.following(last, list::PAGE)?;
         }
     }
-    let _ = out.flush();
-    Ok(())
+    out.out.flush();
+    Ok(out.written)
+}
+
+struct Writing<'r> {
+    reader: &'r Reader,
+    out: output::Lines,
+    written: usize,
+}
+
+impl Writing<'_> {
+    /// `false`: nobody reads on.
+    fn write(&mut self, ids: &[DeliveryId]) -> Result<bool, Failure> {
+        for id in ids {
+            // One that was pruned since is no more.
+            let Some(stored) = self.reader.delivery(*id)? else { continue };
+            self.written += 1;
+            if !self.out.add(&output::json_line(&line(&stored))?) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
 }
 
 fn line(stored: &StoredDelivery) -> Line<'_> {

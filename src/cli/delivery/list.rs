@@ -1,89 +1,111 @@
 //! Lines of the log, all or those that a query finds.
 
-use std::{
-    io::{self, BufWriter, Write as _},
-    ops::ControlFlow,
-};
+use std::ops::ControlFlow;
 
-use super::{Format, Output, Query};
+use super::{Format, Log, Output, Query};
 use crate::{
-    cli::{Exit, Outcome, output},
+    cli::{Failure, Outcome, output},
     core::{
         delivery::{DeliverySummary, Verdict},
-        id::DeliveryId,
+        id::{DeliveryId, EventId},
         text::Shown,
     },
     store::{Reader, Search, StoreError},
 };
 
 /// Deliveries read at a time.
-const PAGE: u32 = 500;
+pub(super) const PAGE: u32 = 500;
 
 const HEADINGS: [&str; 9] =
     ["NUMBER", "TIME (UTC)", "VERDICT", "ANSWER", "ACCOUNT", "EVENT", "INCIDENT", "TARGET", "SUBJECT OR REASON"];
 /// The place of the target in a row: left out where nothing went out.
 const TARGET: usize = 7;
 
-pub(super) fn run(reader: &Reader, query: &Query, shape: &Output) -> Outcome {
+pub(super) async fn run(log: &mut Log, query: &Query, shape: &Output) -> Outcome {
     let format = if shape.json { Format::Json } else { shape.format };
-    let search = query.search(reader)?;
-    match format {
-        Format::Ids if search == Search::default() => ids(reader)?,
-        Format::Ids => {
-            let mut found = all(reader, &search)?;
-            found.reverse();
-            for id in found.iter().filter_map(|line| line.event_id.as_ref()) {
-                output::line(id.as_str());
-            }
+    let unknown = log.unknown_number(query)?;
+    let found = match format {
+        Format::Ids => ids(log, query).await?,
+        Format::Json => {
+            let found = log.newest(query, shape.limit).await?;
+            output::json(&found)?;
+            found.len()
         }
-        Format::Json => output::json(&newest(reader, &search, shape.limit)?)?,
         Format::Table => {
-            let mut rows: Vec<Vec<String>> = newest(reader, &search, shape.limit)?.iter().map(row).collect();
-            let mut headings = HEADINGS.to_vec();
-            if rows.iter().all(|row| row[TARGET].is_empty()) {
-                headings.remove(TARGET);
-                for row in &mut rows {
-                    row.remove(TARGET);
-                }
-            }
-            output::table(&headings, &rows);
-            let is_all = u32::try_from(rows.len()).is_ok_and(|rows| rows < shape.limit);
-            if let Some(let_go) = reader.beginning()?.let_go().filter(|_| is_all) {
+            let found = log.newest(query, shape.limit).await?;
+            table(&found);
+            let is_all = u32::try_from(found.len()).is_ok_and(|rows| rows < shape.limit);
+            if is_all && let Some(let_go) = log.let_go().await? {
                 output::complain(&format!("the log begins here; {let_go}"));
             }
+            found.len()
         }
-    }
-    Ok(Exit::Done)
+    };
+    Ok(super::unless_unknown(unknown, found))
 }
 
-fn ids(reader: &Reader) -> Result<(), StoreError> {
-    let mut out = BufWriter::new(io::stdout().lock());
-    // A reader that has left (`| head`) wants no more.
-    reader.event_ids(|id| match writeln!(out, "{id}") {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(_) => ControlFlow::Break(()),
-    })
+fn table(found: &[DeliverySummary]) {
+    let mut rows: Vec<Vec<String>> = found.iter().map(row).collect();
+    let mut headings = HEADINGS.to_vec();
+    if rows.iter().all(|row| row[TARGET].is_empty()) {
+        headings.remove(TARGET);
+        for row in &mut rows {
+            row.remove(TARGET);
+        }
+    }
+    output::table(&headings, &rows);
+}
+
+/// The ids of what was found, oldest first; returns how many.
+async fn ids(log: &mut Log, query: &Query) -> Result<usize, Failure> {
+    let mut out = output::Lines::new();
+    let mut written = 0;
+    let mut tell = |id: &EventId| {
+        written += 1;
+        if out.add(id.as_str()) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    };
+    match log {
+        Log::Store(reader) if query.search(reader)? == Search::default() => reader.event_ids(tell)?,
+        _ => {
+            let found = log.event_ids(query).await?;
+            let _ = found.iter().rev().try_for_each(&mut tell);
+        }
+    }
+    out.flush();
+    Ok(written)
 }
 
 /// Up to `limit` that fit, newest first, from anywhere in the log.
 pub(super) fn newest(reader: &Reader, search: &Search, limit: u32) -> Result<Vec<DeliverySummary>, StoreError> {
-    let (mut lines, mut before) = (vec![], None);
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    while lines.len() < limit {
-        let left = u32::try_from(limit - lines.len()).unwrap_or(PAGE).min(PAGE);
-        let found = reader.search(search, before, left)?;
-        lines.extend(found.deliveries);
+    gather(reader, search, limit, Some)
+}
+
+/// What `pick` takes of each that fits, newest first.
+pub(super) fn all<T>(
+    reader: &Reader,
+    search: &Search,
+    pick: impl Fn(DeliverySummary) -> Option<T>,
+) -> Result<Vec<T>, StoreError> {
+    gather(reader, search, u32::MAX, pick)
+}
+
+fn gather<T>(
+    reader: &Reader,
+    search: &Search,
+    limit: u32,
+    pick: impl Fn(DeliverySummary) -> Option<T>,
+) -> Result<Vec<T>, StoreError> {
+    let (mut picked, mut before, mut left) = (vec![], None, limit);
+    while left > 0 {
+        let found = reader.search(search, before, left.min(PAGE))?;
+        left = left.saturating_sub(u32::try_from(found.deliveries.len()).unwrap_or(u32::MAX));
+        picked.extend(found.deliveries.into_iter().filter_map(&pick));
         before = found.next;
         if before.is_none() {
             break;
         }
     }
-    Ok(lines)
-}
-
-/// All that fit, newest first.
-pub(super) fn all(reader: &Reader, search: &Search) -> Result<Vec<DeliverySummary>, StoreError> {
-    newest(reader, search, u32::MAX)
+    Ok(picked)
 }
 
 /// Those that came in after `after`, oldest first.

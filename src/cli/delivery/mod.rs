@@ -1,22 +1,28 @@
-//! `dogwatch delivery`: the webhook log. Read straight from the store, also beside a running server; only what changes
-//! the board goes through the server.
+//! `dogwatch delivery`: the webhook log. Read straight from the store, also beside a running server of one's own; only
+//! what changes the board goes through that server. Where a server was named, or one is shared, its log is the one that is
+//! read and acted on: never one's own beside it.
 
 mod export;
 mod list;
+mod log;
 mod replay;
 mod resend;
 mod show;
 mod sign;
 mod tail;
 
+use std::{collections::HashSet, path::Path};
+
 use clap::{Subcommand, ValueEnum};
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{Exit, Failure, Outcome, Places};
+use self::log::Log;
+use super::{Exit, Failure, Outcome, Places, output};
 use crate::{
     core::{
         id::DeliveryId,
-        query::{self, Clock},
+        incident::Incident,
+        query::{self, BadQuery, Clock, delivery::Condition},
     },
     server::search,
     store::{Reader, Search, StoreError, StoredDelivery},
@@ -84,28 +90,36 @@ impl From<StoreError> for Failure {
 }
 
 pub(super) async fn run(places: &Places, command: Command) -> Outcome {
-    let open = || {
-        let reader = Reader::open(&places.state_dir()?)?;
-        tell_waiting(reader.unentered()?);
-        Ok::<_, Failure>(reader)
-    };
     match command {
         Command::Search { query, .. } if query.query.is_empty() => {
             Err(Failure::new(Exit::Usage, "what to search for? As `verdict:rejected since:1h`"))
         }
-        Command::List { query, output } | Command::Search { query, output } => list::run(&open()?, &query, &output),
-        Command::Show(args) => show::run(&open()?, &args),
-        Command::Tail(args) => tail::run(open()?, args).await,
-        Command::Export(args) => export::run(places, &open()?, args).await,
+        Command::List { query, output } | Command::Search { query, output } => {
+            list::run(&mut Log::open(places).await?, &query, &output).await
+        }
+        Command::Show(args) => show::run(&mut Log::open(places).await?, &args).await,
+        Command::Tail(args) => tail::run(own(places, "the log is followed").await?, args).await,
+        Command::Export(args) => export::run(places, &own(places, "deliveries are exported").await?, args).await,
         Command::Replay(args) => replay::run(places, args).await,
         Command::Resend(args) => resend::run(places, args).await,
     }
 }
 
+/// One's own store, where that is the one which is acted on.
+async fn own(places: &Places, what: &str) -> Result<Reader, Failure> {
+    read(&places.own_store(what).await?)
+}
+
+fn read(state_dir: &Path) -> Result<Reader, Failure> {
+    let reader = Reader::open(state_dir)?;
+    tell_waiting(reader.unentered()?);
+    Ok(reader)
+}
+
 /// What was answered with 2xx is not here only because nobody has written it to the log yet.
 fn tell_waiting(waiting: u64) {
     if waiting > 0 {
-        super::output::complain(&format!(
+        output::complain(&format!(
             "{waiting} more were taken and are not in the log yet: a running dogwatch writes them there, else the next start"
         ));
     }
@@ -116,18 +130,56 @@ impl Query {
         self.query.join(" ")
     }
 
+    fn made<T>(&self, make: impl FnOnce(&str, Clock<'_>) -> Result<T, BadQuery>) -> Result<T, Failure> {
+        let clock = Clock { now: Timestamp::now(), zone: &TimeZone::system() };
+        make(&self.text(), clock).map_err(|wrong| Failure::new(Exit::Usage, format!("the query, {wrong}")))
+    }
+
     /// What it asks the store for, as of now and in this machine's zone.
     fn search(&self, reader: &Reader) -> Result<Search, Failure> {
-        let text = self.text();
-        let clock = Clock { now: Timestamp::now(), zone: &TimeZone::system() };
-        let wanted = query::delivery::read(&text, clock)
-            .map_err(|wrong| Failure::new(Exit::Usage, format!("the query, {wrong}")))?;
+        let wanted = self.made(query::delivery::read)?;
         if wanted.is_empty() {
             return Ok(Search::default());
         }
         let incidents = reader.incidents()?;
         Ok(search::of(&wanted, |number| search::among(&incidents, number)))
     }
+
+    /// The same as a text that means it anywhere.
+    fn fixed(&self) -> Result<String, Failure> {
+        let fixed = self.made(|text, clock| query::delivery::fixed(&query::parse(text)?, clock))?;
+        Ok(fixed.to_string())
+    }
+
+    /// The first incident it asks for by `#` and number that is none of `known`.
+    fn unknown_number<'a>(&self, known: impl IntoIterator<Item = &'a Incident>) -> Result<Option<u64>, Failure> {
+        let wanted = self.made(query::delivery::read)?;
+        let number = |condition: &Condition| match condition {
+            Condition::Number(number) => Some(*number),
+            Condition::Word(word) => word.strip_prefix('#')?.parse().ok(),
+            _ => None,
+        };
+        let mut numbers: Vec<u64> = wanted.terms().flatten().filter_map(number).collect();
+        if !numbers.is_empty() {
+            let known: HashSet<u64> = known.into_iter().filter_map(|incident| incident.state.number).collect();
+            numbers.retain(|number| !known.contains(number));
+        }
+        Ok(numbers.first().copied())
+    }
+}
+
+fn not_known(number: u64) -> String {
+    format!(
+        "no incident #{number} is known (any more), so what came about it is found by its id only, as `incident:Q1ABC`: \
+         numbers are kept for as long as resolved incidents are"
+    )
+}
+
+/// How a command ends that found so many: nothing, where it could not look for all, is no answer.
+fn unless_unknown(number: Option<u64>, found: usize) -> Exit {
+    let Some(number) = number else { return Exit::Done };
+    output::complain(&not_known(number));
+    if found == 0 { Exit::Failed } else { Exit::Done }
 }
 
 fn stored(reader: &Reader, id: DeliveryId) -> Result<StoredDelivery, Failure> {

@@ -50,7 +50,8 @@ pub(super) async fn run(places: &Places, args: Args) -> Outcome {
         None => apply(places, id).await,
         Some(url) => {
             let showing = if args.show_secret { may_learn_it(&url)? } else { Showing::Withheld };
-            let stored = super::stored(&Reader::open(&places.state_dir()?)?, id)?;
+            let store = Reader::open(&places.own_store("what is sent elsewhere is read").await?)?;
+            let stored = super::stored(&store, id)?;
             send(places, &stored, url, showing).await
         }
     }

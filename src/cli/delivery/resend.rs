@@ -40,15 +40,33 @@ async fn failed(client: &mut Client, target: Option<TargetName>) -> Outcome {
 
 /// What cannot be sent again keeps none of the others from it.
 async fn each(client: &mut Client, ids: &[i64]) -> Outcome {
-    let mut exit = Exit::Done;
+    let mut resent = 0;
     for id in ids.iter().copied().map(DeliveryId) {
         match client.ask(Request::ResendDelivery { id }).await {
-            Ok(_) => output::line(&format!("delivery {id} waits to be sent again")),
-            Err(failure) => {
-                exit = Exit::Failed;
-                output::complain(&failure.message);
+            Ok(_) => {
+                resent += 1;
+                output::line(&format!("delivery {id} waits to be sent again"));
             }
+            Err(failure) => output::complain(&failure.message),
         }
     }
-    Ok(exit)
+    Ok(exit(resent, ids.len()))
+}
+
+fn exit(resent: usize, all: usize) -> Exit {
+    match resent {
+        _ if resent == all => Exit::Done,
+        0 => Exit::Failed,
+        _ => Exit::Partly,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn some_of_several_that_cannot_be_sent_again_end_with_3() {
+        assert_eq!([exit(2, 2), exit(1, 2), exit(0, 2), exit(0, 1)].map(|exit| exit as i32), [0, 3, 1, 1]);
+    }
 }

@@ -2,11 +2,10 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
+use super::Log;
 use crate::{
     cli::{Exit, Outcome, output},
     core::{delivery::DeliveryView, id::DeliveryId, text::ShownBody},
-    server::desk,
-    store::Reader,
 };
 
 #[derive(clap::Args)]
@@ -27,13 +26,13 @@ pub(crate) struct Args {
     json: bool,
 }
 
-pub(super) fn run(reader: &Reader, args: &Args) -> Outcome {
-    let stored = super::stored(reader, DeliveryId(args.id))?;
+pub(super) async fn run(log: &mut Log, args: &Args) -> Outcome {
+    let id = DeliveryId(args.id);
     if args.raw {
-        raw(&stored.body)?;
+        raw(&log.body(id).await?)?;
         return Ok(Exit::Done);
     }
-    let view = desk::view(stored);
+    let view = log.view(id).await?;
     if args.json {
         output::json(&view)?;
     } else if args.headers {

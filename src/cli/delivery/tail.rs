@@ -1,10 +1,7 @@
 //! The log as it grows. Each delivery is told once and none is left out: what is new is read by its number, which only
 //! rises.
 
-use std::{
-    io::{self, Write as _},
-    time::Duration,
-};
+use std::{io, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -39,8 +36,11 @@ pub(crate) struct Args {
 
 /// Ends with ctrl-c, or when nobody reads any more.
 pub(super) async fn run(reader: Reader, args: Args) -> Outcome {
-    let mut tail = Tail { search: args.query.search(&reader)?, json: args.json, told: newest(&reader)? };
-    let mut first: Vec<DeliverySummary> = list::newest(&reader, &tail.search, args.lines)?;
+    let mut tail = Tail { query: args.query, json: args.json, told: newest(&reader)? };
+    let mut first: Vec<DeliverySummary> = list::newest(&reader, &tail.query.search(&reader)?, args.lines)?;
+    if let Some(number) = tail.query.unknown_number(&reader.incidents()?)? {
+        output::complain(&super::not_known(number));
+    }
     first.retain(|line| line.id <= tail.told);
     first.reverse();
     if !tail.print(&first)? {
@@ -64,9 +64,11 @@ async fn follow(reader: &Reader, tail: &mut Tail) -> Outcome {
         }
         let new = settled(list::since(reader, tail.told)?, Timestamp::now());
         let Some(last) = new.last().map(|line| line.id) else { continue };
+        // Made anew: an incident may have come to the number that was asked for.
+        let search = tail.query.search(reader)?;
         let mut wanted = vec![];
         for line in new {
-            if tail.search == Search::default() || reader.fits(&tail.search, line.id)? {
+            if search == Search::default() || reader.fits(&search, line.id)? {
                 wanted.push(line);
             }
         }
@@ -96,7 +98,7 @@ fn nobody_reads() -> bool {
 }
 
 struct Tail {
-    search: Search,
+    query: Query,
     json: bool,
     /// The newest delivery that was looked at.
     told: DeliveryId,
@@ -105,14 +107,14 @@ struct Tail {
 impl Tail {
     /// `false`: nobody reads any more.
     fn print(&self, lines: &[DeliverySummary]) -> Result<bool, Failure> {
-        let mut out = io::stdout().lock();
+        let mut out = output::Lines::new();
         for line in lines {
             let text = if self.json { output::json_line(line)? } else { list::sentence(line) };
-            if writeln!(out, "{text}").is_err() {
+            if !out.add(&text) {
                 return Ok(false);
             }
         }
-        Ok(out.flush().is_ok())
+        Ok(out.flush())
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Finding, State, out_of_reach};
+use super::{Finding, Kept, State, out_of_reach};
 use crate::{
     cli::{
         Exit, Outcome, Places,
@@ -37,6 +37,7 @@ pub(super) enum Remedy {
 pub(super) async fn chain(
     settings: &AccountSettings,
     places: &Places,
+    kept: Kept,
     door: &Finding,
 ) -> (Vec<Finding>, Option<Remedy>) {
     let what = |link: &str| format!("{}{link}", prefix(&settings.name));
@@ -63,7 +64,9 @@ pub(super) async fn chain(
         links.push(Finding::note(what("5 subscription"), "not looked for: a secret is missing or of no use"));
         None
     };
-    links.extend(arrivals(&what, settings, places));
+    if kept == Kept::Here {
+        links.extend(arrivals(&what, settings, places));
+    }
     let broken = links.iter().find(|link| link.state == State::Wrong).map(|link| link.what.clone());
     if let Some(broken) = broken {
         links.push(Finding::wrong(what("result"), format!("the first broken link is {broken}"), Exit::Failed));

@@ -135,7 +135,7 @@ impl Way {
 
     /// Asks for a test delivery, and looks into the log until it is there.
     pub(super) async fn ping(&self, id: &SubscriptionId) -> Result<Arrival, Failure> {
-        let reader = Reader::open(&self.places.state_dir()?)?;
+        let reader = Reader::open(&self.places.own_store("whether a test arrives is read").await?)?;
         let newest = reader.recent(None, 1)?.first().map_or(DeliveryId(0), |delivery| delivery.id);
         let (asked, give_up) = (Timestamp::now(), Instant::now() + PATIENCE);
         self.subscriptions()?.ping(id).await?;
