@@ -35,6 +35,7 @@ use super::{StoreError, files};
 ///   be. `told` are the events that happen once to an incident. `target` is how those stand that were tried.
 /// - `log.entered` is the number of the last record of the intake that stands in the log, `log.intake` which intake that is;
 ///   0 where neither of them was ever told.
+/// - `fallen` counts what fell out of each ring: how many, the newest of them, and when the latest came.
 /// - Times are nanoseconds since 1970, UTC.
 const MIGRATIONS: &[&str] = &[
     "
@@ -240,6 +241,18 @@ const MIGRATIONS: &[&str] = &[
 ",
     "
     ALTER TABLE log ADD COLUMN intake INTEGER NOT NULL DEFAULT 0;
+",
+    "
+    CREATE INDEX delivery_rejected_of ON delivery (account, id) WHERE verdict = 'rejected';
+    CREATE INDEX delivery_duplicate_of ON delivery (account, id) WHERE verdict = 'duplicate';
+    CREATE TABLE fallen (
+        account TEXT NOT NULL,
+        verdict TEXT NOT NULL,
+        deliveries INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        PRIMARY KEY (account, verdict)
+    ) STRICT, WITHOUT ROWID;
 ",
 ];
 

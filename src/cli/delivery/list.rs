@@ -13,7 +13,7 @@ use crate::{
         id::DeliveryId,
         text::Shown,
     },
-    store::{Reader, Search, StoreError},
+    store::{Fallen, Reader, Search, StoreError},
 };
 
 /// Deliveries read at a time.
@@ -36,9 +36,14 @@ pub(super) fn run(reader: &Reader, query: &Query, shape: &Output) -> Outcome {
                 output::line(id.as_str());
             }
         }
-        Format::Json => output::json(&newest(reader, &search, shape.limit)?)?,
+        Format::Json => {
+            let lines = newest(reader, &search, shape.limit)?;
+            output::json(&lines)?;
+            tell_fallen(reader, &search, &lines, shape.limit)?;
+        }
         Format::Table => {
-            let mut rows: Vec<Vec<String>> = newest(reader, &search, shape.limit)?.iter().map(row).collect();
+            let lines = newest(reader, &search, shape.limit)?;
+            let mut rows: Vec<Vec<String>> = lines.iter().map(row).collect();
             let mut headings = HEADINGS.to_vec();
             if rows.iter().all(|row| row[TARGET].is_empty()) {
                 headings.remove(TARGET);
@@ -51,9 +56,27 @@ pub(super) fn run(reader: &Reader, query: &Query, shape: &Output) -> Outcome {
             if let Some(let_go) = reader.beginning()?.let_go().filter(|_| is_all) {
                 output::complain(&format!("the log begins here; {let_go}"));
             }
+            tell_fallen(reader, &search, &lines, shape.limit)?;
         }
     }
     Ok(Exit::Done)
+}
+
+/// Says what would stand among these lines, or before them when there are fewer than `limit`, and is not kept any more.
+pub(super) fn tell_fallen(
+    reader: &Reader,
+    search: &Search,
+    lines: &[DeliverySummary],
+    limit: u32,
+) -> Result<(), StoreError> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let oldest = lines.last().map_or(DeliveryId(0), |line| line.id);
+    let mut fallen = reader.fallen(search)?;
+    fallen.retain(|fallen| lines.len() < limit || fallen.last > oldest);
+    if let Some(words) = Fallen::words(&fallen) {
+        output::complain(&words);
+    }
+    Ok(())
 }
 
 fn ids(reader: &Reader) -> Result<(), StoreError> {
