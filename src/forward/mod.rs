@@ -73,6 +73,7 @@ struct Inner {
     /// How targets stood in earlier runs.
     kept: Mutex<BTreeMap<TargetName, Standing>>,
     lanes: RwLock<Arc<BTreeMap<TargetName, Arc<Lane>>>>,
+    backlog: happened::Backlog,
     sender: Sender,
     changed: Notify,
     tasks: TaskTracker,
@@ -114,6 +115,7 @@ impl Forwarder {
             since: Mutex::default(),
             kept: Mutex::new(kept.collect()),
             lanes: RwLock::default(),
+            backlog: happened::Backlog::default(),
             sender: Sender::default(),
             changed: Notify::new(),
             tasks: TaskTracker::new(),

@@ -13,7 +13,14 @@ use super::{
     summary, target, until,
 };
 use crate::{
-    core::{delivery::Verdict, forward::TargetState, id::DeliveryId},
+    core::{
+        delivery::Verdict,
+        forward::{
+            TargetState,
+            happening::{Before, Seen},
+        },
+        id::DeliveryId,
+    },
     forward::{Target, happened::ROOM},
     store::{Begun, ForwardId},
 };
@@ -250,6 +257,29 @@ async fn what_waits_for_a_target_that_is_taken_away_is_dropped_and_that_is_said(
     let last = post.log().pop().expect("a line").summary;
     assert_eq!((last.target, last.verdict), (Some(name("old")), Verdict::Failed));
     assert_eq!(last.reason.as_str(), "this target is not configured any more; 6 events that waited will not be sent");
+}
+
+#[tokio::test]
+async fn what_could_not_be_written_down_goes_before_what_happened_later() {
+    let (mut post, sink) = (Post::new(), Sink::with_status(200).await);
+    post.set([target("chat", &sink.url())]);
+    let full = crate::store::StoreError::Other { path: "the store".into(), cause: "no space left".into() };
+    let seen = super::observation("P1", crate::core::incident::Status::Triggered, 0);
+    let before = Before::of(None);
+    post.board.observe(&seen);
+    let line = super::delivery(1, "incident.triggered", &seen.key);
+    let lost = post.forwarder.happened(&post.board, &before, &seen.key, Seen::Delivered(&line, Some(&seen)));
+    post.deliveries = 1;
+
+    post.forwarder.written(lost, Err(&full));
+    post.acknowledged("P1").await;
+    post.resolved("P1").await;
+    until("all of it", || sink.count() == 3).await;
+
+    assert_eq!(kinds(&sink), ["incident.created", "incident.acknowledged", "incident.resolved"]);
+    post.idle("chat").await;
+    post.happens("incident.reassigned", &super::observation("P1", crate::core::incident::Status::Resolved, 30)).await;
+    until("what happened after that", || sink.count() == 4).await;
 }
 
 #[tokio::test]
