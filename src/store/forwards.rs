@@ -146,7 +146,7 @@ impl Store {
         recorded
     }
 
-    /// Empties the queue of a target; says how many waited, and the line of the log that tells of it.
+    /// Empties the queue of a target but for what is under way; says how many waited, and the line of the log that tells of it.
     pub async fn drop_waiting(
         &self,
         target: TargetName,
@@ -273,8 +273,9 @@ fn events(count: usize) -> String {
     crate::core::words::count(count, "event", "events")
 }
 
+/// What is under way leaves the queue with the line that tells what came of it.
 fn empty(db: &Connection, target: &TargetName) -> Result<usize> {
-    db.prepare_cached("DELETE FROM forward WHERE target = ?1")?.execute([target.as_str()])
+    db.prepare_cached("DELETE FROM forward WHERE target = ?1 AND begun IS NULL")?.execute([target.as_str()])
 }
 
 fn drop_waiting(

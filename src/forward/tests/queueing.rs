@@ -240,7 +240,7 @@ async fn an_attempt_that_was_begun_when_it_ended_is_told_as_unknown_and_made_aga
 }
 
 #[tokio::test]
-async fn what_waits_for_a_target_that_is_taken_away_is_dropped_and_that_is_said() {
+async fn what_waits_for_a_target_that_is_taken_away_is_dropped_and_what_is_under_way_is_told() {
     let mut post = Post::new();
     let hanging = Sink::new(|_, _| Reply::Hang(String::new())).await;
     let sink = Sink::with_status(200).await;
@@ -249,14 +249,64 @@ async fn what_waits_for_a_target_that_is_taken_away_is_dropped_and_that_is_said(
         post.triggered(&format!("P{n}")).await;
     }
     post.idle("new").await;
+    until("under way", || hanging.count() == 4).await;
 
     post.set([target("new", &sink.url())]);
     post.idle("old").await;
-    post.logged(7).await;
 
-    let last = post.log().pop().expect("a line").summary;
-    assert_eq!((last.target, last.verdict), (Some(name("old")), Verdict::Failed));
-    assert_eq!(last.reason.as_str(), "this target is not configured any more; 6 events that waited will not be sent");
+    let old = post.log().into_iter().map(|line| line.summary).filter(|line| line.target == Some(name("old")));
+    let (dropped, tried): (Vec<_>, Vec<_>) = old.partition(|line| line.event_id.is_none());
+    let reasons: Vec<_> = dropped.iter().map(|line| line.reason.as_str()).collect();
+    assert_eq!(reasons, ["this target is not configured any more; 2 events that waited will not be sent"]);
+    assert_eq!((tried.len(), hanging.count()), (4, 4), "each attempt stands in the log");
+}
+
+#[tokio::test]
+async fn a_target_that_comes_back_waits_for_what_it_had_under_way() {
+    let (mut post, works) = (Post::new(), std::sync::Arc::new(AtomicBool::new(false)));
+    let told = std::sync::Arc::clone(&works);
+    let fine = || Reply::status(200);
+    let sink =
+        Sink::new(move |_, _| if told.load(Ordering::Relaxed) { fine() } else { Reply::Hang(String::new()) }).await;
+    post.set([target("chat", &sink.url())]);
+    post.triggered("P1").await;
+    until("under way", || sink.count() == 1).await;
+    works.store(true, Ordering::Relaxed);
+
+    post.set([]);
+    post.set([target("chat", &sink.url())]);
+    post.acknowledged("P1").await;
+    post.idle("chat").await;
+
+    assert_eq!(kinds(&sink), ["incident.created", "incident.acknowledged"], "nothing is sent twice");
+    let verdicts: Vec<Verdict> = post.log().iter().map(|line| line.summary.verdict).collect();
+    assert_eq!(verdicts, [Verdict::Failed, Verdict::Sent]);
+}
+
+#[tokio::test]
+async fn what_an_earlier_run_had_under_way_to_a_target_that_is_gone_is_told_and_not_sent() {
+    let (mut post, sink) = (Post::new(), Sink::with_status(200).await);
+    let chat = target("chat", &sink.url());
+    let mut broken = summary(&chat);
+    broken.state = TargetState::Broken { reason: "later".into() };
+    post.forwarder.set(vec![(chat, broken)]);
+    post.triggered("P1").await;
+    post.acknowledged("P1").await;
+    let queued = post.reader().waiting(&name("chat"), ForwardId(0)).expect("waiting").remove(0);
+    assert_eq!(post.store.begin(queued.id, super::now()).await, Ok(Begun::Yes));
+
+    let post = post.again();
+    post.set([]);
+    post.idle("chat").await;
+    post.logged(2).await;
+
+    let reasons = post.reasons();
+    assert!(
+        reasons[0]
+            .ends_with("not known whether it arrived; this target is not configured any more, so it is not sent again"),
+        "{reasons:?}"
+    );
+    assert_eq!(reasons[1], "this target is not configured any more; 1 event that waited will not be sent");
 }
 
 #[tokio::test]
