@@ -205,12 +205,14 @@ impl Forwarder {
     }
 
     /// Sends `event` to a target at once, past its queue, and also while it is off or disabled. `raw` is what a template
-    /// sees as such. The line of the log begins with `test`; it counts neither for nor against the target.
+    /// sees as such. The line of the log begins with `test`; it counts neither for nor against the target, nor for the
+    /// event: it goes out with an id of its own, which is no other's.
     pub async fn test(&self, name: &TargetName, event: Event, raw: Value) -> Result<DeliveryId, String> {
         let lane = self.lane(name)?;
         if let Some(reason) = lane.broken() {
             return Err(format!("target {name} cannot be sent to: {reason}"));
         }
+        let event = Event { id: format!("test_{:032x}", fastrand::u128(..)), ..event };
         let errand = Errand { kind: Kind::Test, event, raw };
         lane.run(&self.0, errand).await.map(|line| line.id).map_err(in_words)
     }

@@ -333,6 +333,31 @@ async fn what_could_not_be_written_down_goes_before_what_happened_later() {
 }
 
 #[tokio::test]
+async fn a_test_says_nothing_of_the_event_it_is_made_of() {
+    let works = std::sync::Arc::new(AtomicBool::new(true));
+    let told = std::sync::Arc::clone(&works);
+    let sink = Sink::new(move |_, _| Reply::status(if told.load(Ordering::Relaxed) { 200 } else { 500 })).await;
+    let mut post = Post::new();
+    post.set([target("chat", &sink.url())]);
+    post.triggered("P1").await;
+    post.idle("chat").await;
+    let id = ids(&sink)[0].clone();
+    let (event, _) = post.reader().event(&id).expect("readable").expect("kept");
+
+    works.store(false, Ordering::Relaxed);
+    let test = post.forwarder.test(&name("chat"), event.clone(), Value::Null).await.expect("tried");
+
+    assert_eq!(post.forwarder.resend_failed(None).await, Ok(0), "what arrived is not sent again");
+    assert!(post.forwarder.resend(test).await.is_err_and(|why| why.contains("a test, perhaps")));
+    assert_ne!(ids(&sink)[1], id);
+    post.acknowledged("P1").await;
+    post.idle("chat").await;
+    works.store(true, Ordering::Relaxed);
+    post.forwarder.test(&name("chat"), event, Value::Null).await.expect("tried");
+    assert_eq!(post.forwarder.resend_failed(None).await, Ok(1), "what failed still does");
+}
+
+#[tokio::test]
 async fn events_are_let_go_of_when_nothing_refers_to_them_any_more() {
     let (mut post, sink) = (Post::new(), Sink::with_status(200).await);
     post.set([target("chat", &sink.url()), target("mail", &sink.url())]);
