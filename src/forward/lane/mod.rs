@@ -105,6 +105,8 @@ impl Lane {
 
     /// Puts new settings into force.
     pub(super) fn set(self: &Arc<Self>, inner: &Arc<Inner>, setup: Setup) {
+        let configured = setup.target.enabled.into();
+        let overruled = self.look(|standing| standing.settings_say(configured));
         let moved = setup.reason().is_none() && self.look(|standing| standing.move_to(setup.address(standing)));
         *self.setup.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(setup);
         let (lane, inner) = (Arc::clone(self), Arc::clone(inner));
@@ -112,6 +114,8 @@ impl Lane {
         tasks.spawn(async move {
             if moved {
                 lane.forget_since();
+            }
+            if moved || overruled {
                 lane.save(&inner, |_| ()).await.unwrap_or_else(|error| lane.not_kept(&error));
             }
             if !lane.is_open() {

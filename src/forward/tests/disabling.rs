@@ -152,3 +152,22 @@ async fn switched_off_it_gets_nothing_more_what_waited_is_dropped_and_what_was_u
     post.set([target("chat", &hanging.url())]);
     assert_eq!(post.state("chat"), TargetState::Off, "also after a restart");
 }
+
+#[tokio::test]
+async fn an_old_switch_does_not_hold_against_settings_that_came_after_it() {
+    let (post, sink) = (Post::new(), Sink::with_status(200).await);
+    let configured = |enabled| post.set([Target { enabled, ..target("chat", &sink.url()) }]);
+    configured(false);
+    post.forwarder.switch(&name("chat"), true).await.expect("switched");
+    assert_eq!(post.state("chat"), TargetState::On);
+
+    configured(true);
+    configured(false);
+
+    assert_eq!(post.state("chat"), TargetState::Off);
+    let kept = || post.reader().standings().expect("standings").remove(0).1;
+    until("that is kept", || kept().contains("\"switched\":null")).await;
+    let post = post.again();
+    post.set([Target { enabled: false, ..target("chat", &sink.url()) }]);
+    assert_eq!(post.state("chat"), TargetState::Off, "also after a restart");
+}
