@@ -182,6 +182,23 @@ async fn a_list_that_reaches_the_beginning_says_why_the_log_does_not_begin_earli
     assert_eq!(noted(&["delivery", "list", "--limit", "1"]), "", "there may be more");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_reaches_what_fell_out_of_a_ring_says_how_many_there_were() {
+    let setup = setup();
+    setup.put(Verdict::Accepted, TRIGGERED.as_bytes()).await;
+    for _ in 0..21 {
+        futures_util::future::join_all((0..100).map(|_| setup.put(Verdict::Rejected, b"forged"))).await;
+    }
+    let noted = |args: &[&str]| String::from_utf8(setup.run(args).stderr).expect("UTF-8");
+
+    let gone = "dogwatch: 100 rejected ones before are not kept any more\n";
+    assert_eq!(noted(&["delivery", "list", "verdict:rejected", "--limit", "5000"]), gone);
+    assert_eq!(noted(&["delivery", "list", "--json", "--limit", "5000"]), gone);
+    assert_eq!(noted(&["delivery", "list", "verdict:rejected"]), "", "the newest are there");
+    assert_eq!(noted(&["delivery", "list", "verdict:accepted"]), "");
+    assert_eq!(noted(&["delivery", "list", "verdict:rejected", "account:other"]), "");
+}
+
 /// One request, as it came, answered with a redirect.
 fn one_request(listener: TcpListener) -> Receiver<String> {
     let (told, requests) = channel();

@@ -76,7 +76,7 @@ pub(super) fn check(url: &Url) -> Result<(), Forbidden> {
 
 /// Whether the host is this machine by name or number: no proxy is asked for it.
 pub(super) fn is_loopback(url: &Url) -> bool {
-    literal(url).map_or_else(|| url.host_str() == Some("localhost"), |ip| plain(ip).is_loopback())
+    literal(url).map_or_else(|| url.host_str() == Some("localhost"), |ip| reached(plain(ip)).is_loopback())
 }
 
 /// Whether the URL leads to `door`, where this dogwatch listens itself.
@@ -87,8 +87,18 @@ pub(super) async fn leads_to(url: &Url, door: SocketAddr) -> bool {
     let Some(host) = url.host_str() else { return false };
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let Ok(found) = lookup_host((host, door.port())).await else { return false };
-    let here = |ip: IpAddr| if door.ip().is_unspecified() { is_ours(ip) } else { ip == door.ip() };
-    found.into_iter().any(|address| here(plain(address.ip())))
+    let at = plain(door.ip());
+    let here = |ip: IpAddr| if at.is_unspecified() { is_ours(ip) } else { ip == at };
+    found.into_iter().any(|address| here(reached(plain(address.ip()))))
+}
+
+/// Where a connection to `ip` goes: one to no address in particular goes to this machine.
+fn reached(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        other => other,
+    }
 }
 
 /// Whether it is an address of this machine: only then can something be bound to it.
@@ -155,6 +165,13 @@ mod tests {
         assert!(leads_to(&url("http://127.0.0.1:8484/hooks/prod/x"), door).await);
         assert!(leads_to(&url("http://localhost:8484/"), everywhere).await);
         assert!(leads_to(&url("http://[::ffff:127.0.0.1]:8484/"), door).await);
+        for ours in ["http://0.0.0.0:8484/", "http://0:8484/", "http://[::ffff:0.0.0.0]:8484/"] {
+            assert!(leads_to(&url(ours), door).await, "{ours}");
+            assert!(is_loopback(&url(ours)), "{ours}");
+        }
+        assert!(leads_to(&url("http://[::]:8484/"), "[::1]:8484".parse().expect("address")).await);
+        assert!(leads_to(&url("http://0.0.0.0:8484/"), "[::ffff:127.0.0.1]:8484".parse().expect("address")).await);
+        assert!(!leads_to(&url("http://0.0.0.0:8485/"), door).await);
         assert!(!leads_to(&url("http://127.0.0.1:8485/"), door).await);
         assert!(!leads_to(&url("http://192.0.2.1:8484/"), everywhere).await);
     }

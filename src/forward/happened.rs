@@ -3,7 +3,10 @@
 //! Called within a change of the board, so nothing here waits. What it returns is written in the same transaction as the
 //! change, and [`Forwarder::written`] is told what came of that.
 
-use std::sync::{Arc, PoisonError, atomic::Ordering};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+};
 
 use jiff::Timestamp;
 use tokio::time::sleep;
@@ -27,6 +30,48 @@ use crate::{
     store::{NewEvent, StoreError, Write},
 };
 
+/// Events that could not be written down, written together: others wait for it.
+const TOGETHER: usize = 256;
+
+/// Events that could not be written down yet, in their order.
+#[derive(Debug, Default)]
+pub(super) struct Backlog(Mutex<VecDeque<Arc<NewEvent>>>);
+
+impl Backlog {
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<Arc<NewEvent>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes them in if others wait; gives back what need not wait.
+    fn behind(&self, events: Vec<Arc<NewEvent>>) -> Vec<Arc<NewEvent>> {
+        let mut waiting = self.waiting();
+        if waiting.is_empty() {
+            return events;
+        }
+        waiting.extend(events);
+        vec![]
+    }
+
+    /// Says whether none waited before.
+    fn add(&self, events: Vec<Arc<NewEvent>>) -> bool {
+        let mut waiting = self.waiting();
+        let first = waiting.is_empty();
+        waiting.extend(events);
+        first
+    }
+
+    fn first(&self, most: usize) -> Vec<Arc<NewEvent>> {
+        self.waiting().iter().take(most).cloned().collect()
+    }
+
+    /// The first of them are through; says whether no other waits.
+    fn is_empty_without(&self, through: usize) -> bool {
+        let mut waiting = self.waiting();
+        waiting.drain(..through);
+        waiting.is_empty()
+    }
+}
+
 /// Events that may wait for one target; of more the log says that they are not sent.
 pub(super) const ROOM: u32 = 50_000;
 
@@ -38,7 +83,8 @@ impl Forwarder {
     }
 
     /// What is to be written down of what happened to `key`, which stood as `before`. To be asked right after the change
-    /// of the board, and not at all where nobody [wants](Self::is_idle) to know.
+    /// of the board, and not at all where nobody [wants](Self::is_idle) to know. While earlier ones could not be written
+    /// down yet, these wait behind them, and nothing is left to write.
     pub fn happened(&self, board: &Board, before: &Before, key: &IncidentKey, seen: Seen<'_>) -> Vec<Arc<NewEvent>> {
         let now = (self.0.now)();
         let since = {
@@ -47,11 +93,12 @@ impl Forwarder {
         };
         let since = board.provider_time(&key.account, since);
         let all = happened(before, key, board.incidents.get(key), seen, since);
-        all.into_iter().filter_map(|happening| self.judge(board, key, happening, now)).collect()
+        let events = all.into_iter().filter_map(|happening| self.judge(board, key, happening, now)).collect();
+        self.0.backlog.behind(events)
     }
 
-    /// To be told what came of writing these down. What could not be written is tried again until it can: as what
-    /// happened is on the board already, nothing else would tell of it.
+    /// To be told what came of writing these down. What could not be written is tried again until it can, in its order:
+    /// as what happened is on the board already, nothing else would tell of it.
     pub fn written(&self, events: Vec<Arc<NewEvent>>, outcome: Result<(), &StoreError>) {
         if events.is_empty() {
             return;
@@ -60,16 +107,38 @@ impl Forwarder {
             self.queued(&events);
             return;
         }
-        let this = self.clone();
-        self.0.tasks.spawn(async move {
-            loop {
-                sleep(AGAIN).await;
-                if this.0.store.save(events.iter().cloned().map(Write::Event).collect::<Vec<_>>()).await.is_ok() {
-                    this.queued(&events);
-                    return;
+        if self.0.backlog.add(events) {
+            self.0.tasks.spawn(self.clone().write_backlog());
+        }
+    }
+
+    /// Until nothing waits any more.
+    async fn write_backlog(self) {
+        let mut together = TOGETHER;
+        sleep(AGAIN).await;
+        loop {
+            let some = self.0.backlog.first(together);
+            let outcome = self.0.store.save(some.iter().cloned().map(Write::Event).collect::<Vec<_>>()).await;
+            match outcome {
+                Ok(()) => self.queued(&some),
+                // What cannot be stored at all is let go; it keeps nothing else from being written.
+                Err(StoreError::Unstorable { .. }) if some.len() > 1 => {
+                    together = 1;
+                    continue;
+                }
+                Err(error @ StoreError::Unstorable { .. }) => {
+                    tracing::error!(%error, "an event is not sent, as it cannot be written down: {error}");
+                }
+                Err(_) => {
+                    sleep(AGAIN).await;
+                    continue;
                 }
             }
-        });
+            together = TOGETHER;
+            if self.0.backlog.is_empty_without(some.len()) {
+                return;
+            }
+        }
     }
 
     fn queued(&self, events: &[Arc<NewEvent>]) {

@@ -22,7 +22,7 @@ use std::{
     collections::BTreeMap,
     ffi::OsString,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -73,6 +73,9 @@ struct Inner {
     /// How targets stood in earlier runs.
     kept: Mutex<BTreeMap<TargetName, Standing>>,
     lanes: RwLock<Arc<BTreeMap<TargetName, Arc<Lane>>>>,
+    /// Lanes of targets that are configured no more, and that may still be at an attempt: told when they have ended.
+    leaving: Mutex<BTreeMap<TargetName, CancellationToken>>,
+    backlog: happened::Backlog,
     sender: Sender,
     changed: Notify,
     tasks: TaskTracker,
@@ -114,6 +117,8 @@ impl Forwarder {
             since: Mutex::default(),
             kept: Mutex::new(kept.collect()),
             lanes: RwLock::default(),
+            leaving: Mutex::default(),
+            backlog: happened::Backlog::default(),
             sender: Sender::default(),
             changed: Notify::new(),
             tasks: TaskTracker::new(),
@@ -143,8 +148,9 @@ impl Forwarder {
         let lanes = Arc::new(lanes);
         *self.0.lanes.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&lanes);
         for (name, gone) in former.iter().filter(|(name, _)| !lanes.contains_key(*name)) {
-            gone.stop.cancel();
-            self.keep(name, gone.standing());
+            self.0.keep(name, gone.standing());
+            self.0.leaving().insert(name.clone(), gone.ended.clone());
+            gone.leave.cancel();
         }
         self.clone().let_go_of_strangers();
         self.0.changed.notify_one();
@@ -199,12 +205,14 @@ impl Forwarder {
     }
 
     /// Sends `event` to a target at once, past its queue, and also while it is off or disabled. `raw` is what a template
-    /// sees as such. The line of the log begins with `test`; it counts neither for nor against the target.
+    /// sees as such. The line of the log begins with `test`; it counts neither for nor against the target, nor for the
+    /// event: it goes out with an id of its own, which is no other's.
     pub async fn test(&self, name: &TargetName, event: Event, raw: Value) -> Result<DeliveryId, String> {
         let lane = self.lane(name)?;
         if let Some(reason) = lane.broken() {
             return Err(format!("target {name} cannot be sent to: {reason}"));
         }
+        let event = Event { id: format!("test_{:032x}", fastrand::u128(..)), ..event };
         let errand = Errand { kind: Kind::Test, event, raw };
         lane.run(&self.0, errand).await.map(|line| line.id).map_err(in_words)
     }
@@ -255,17 +263,19 @@ impl Forwarder {
         }
     }
 
-    fn keep(&self, name: &TargetName, standing: Standing) {
-        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), standing);
-    }
-
-    /// What waits for targets that are not configured any more will not be sent; the log says so.
+    /// What waits for targets that are not configured any more will not be sent; the log says so. Attempts under way end,
+    /// and are told of like all others.
     fn let_go_of_strangers(self) {
         let inner = Arc::clone(&self.0);
         inner.tasks.clone().spawn(async move {
             let Ok(waited_for) = inner.store.read(crate::store::Reader::waited_for).await else { return };
             let strangers = waited_for.into_iter().filter(|name| !self.lanes().contains_key(name));
             for name in strangers.collect::<Vec<_>>() {
+                if !inner.is_leaving(&name)
+                    && let Err(error) = lane::tell_unknown(&inner, &name).await
+                {
+                    tracing::warn!(target = %name, %error, "an attempt could not be written down");
+                }
                 inner.drop_waiting(&name, "this target is not configured any more").await;
             }
         });
@@ -273,6 +283,19 @@ impl Forwarder {
 }
 
 impl Inner {
+    fn keep(&self, name: &TargetName, standing: Standing) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), standing);
+    }
+
+    fn leaving(&self) -> MutexGuard<'_, BTreeMap<TargetName, CancellationToken>> {
+        self.leaving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether an attempt at a target that is configured no more may still be under way.
+    fn is_leaving(&self, name: &TargetName) -> bool {
+        self.leaving().get(name).is_some_and(|ended| !ended.is_cancelled())
+    }
+
     /// Empties a queue, and tells of it.
     async fn drop_waiting(&self, name: &TargetName, why: &str) {
         match self.store.drop_waiting(name.clone(), (self.now)(), why).await {

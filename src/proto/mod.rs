@@ -212,10 +212,13 @@ pub enum Answer {
     Actions {
         actions: Vec<Action>,
     },
-    /// `next`: what to ask with as `before` to look further back; `None`: the log was searched to its beginning.
+    /// `next`: what to ask with as `before` to look further back; `None`: the log was searched to its beginning, and
+    /// `let_go` says in words what may have been found there and is not kept any more.
     Found {
         deliveries: Vec<DeliverySummary>,
         next: Option<DeliveryId>,
+        #[serde(default)]
+        let_go: Option<Shown>,
     },
     /// What applying it again changed, in words.
     Replayed {

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Mutex, Notify};
 
 use super::{calls::Calls, people::Acting, scope::Scope};
@@ -121,6 +121,11 @@ impl Account {
     /// What is left of the provider's rate limit, if it says so.
     pub fn budget(&self) -> Option<Budget> {
         self.provider.try_lock().ok()?.as_ref()?.budget()
+    }
+
+    /// The provider's clock minus this machine's, as far as its answers told.
+    pub fn clock_skew(&self) -> Option<SignedDuration> {
+        self.provider.try_lock().ok()?.as_ref()?.clock_skew()
     }
 
     /// Whether REST can be used at all.

@@ -35,7 +35,7 @@ use crate::{
     },
     forward::Forwarder,
     proto::{Access, Answer, Request},
-    store::{Store, StoredDelivery, Write},
+    store::{Fallen, Reader, Search, Store, StoreError, StoredDelivery, Write},
     template::{Library, Renderer},
 };
 
@@ -272,12 +272,19 @@ impl Desk {
         let limit = limit.min(PAGE);
         let read = self.store.read(move |reader| {
             let page = reader.recent(Some(before), limit)?;
-            let let_go = if page.is_empty() { reader.beginning()?.let_go() } else { None };
+            let let_go = if page.is_empty() { let_go(reader)? } else { None };
             Ok((page, let_go))
         });
         let (deliveries, let_go) = read.await.map_err(|error| error.to_string())?;
         Ok(Answer::Deliveries { deliveries, let_go: let_go.map(|words| Shown::line(&words)) })
     }
+}
+
+/// What was before the log begins, and what fell out of its rings.
+fn let_go(reader: &Reader) -> Result<Option<String>, StoreError> {
+    let fallen = Fallen::words(&reader.fallen(&Search::default())?);
+    let both: Vec<_> = reader.beginning()?.let_go().into_iter().chain(fallen).collect();
+    Ok((!both.is_empty()).then(|| both.join("; ")))
 }
 
 impl Desk {

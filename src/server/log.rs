@@ -21,7 +21,7 @@ use crate::{
     },
     proto::Answer,
     provider::pagerduty::Webhooks,
-    store::{StoredDelivery, Write},
+    store::{Fallen, Found, StoredDelivery, Write},
 };
 
 impl Desk {
@@ -31,9 +31,13 @@ impl Desk {
         let wanted = query::delivery::read(query, clock).map_err(|wrong| wrong.to_string())?;
         let search = self.hub.look(|board| search::of(&wanted, |number| search::numbered(board, number)));
         let limit = limit.min(PAGE);
-        let found = self.store.read(move |reader| reader.search(&search, before, limit)).await;
-        let found = found.map_err(|error| error.to_string())?;
-        Ok(Answer::Found { deliveries: found.deliveries, next: found.next })
+        let read = self.store.read(move |reader| {
+            let found = reader.search(&search, before, limit)?;
+            let fallen = if found.next.is_none() { Fallen::words(&reader.fallen(&search)?) } else { None };
+            Ok((found, fallen))
+        });
+        let (Found { deliveries, next }, fallen) = read.await.map_err(|error| error.to_string())?;
+        Ok(Answer::Found { deliveries, next, let_go: fallen.map(|words| Shown::line(&words)) })
     }
 
     /// Applies a delivery once more, by the ordinary rules: doing so twice changes nothing more than doing it once.
@@ -156,6 +160,30 @@ mod tests {
         assert_eq!(lines[0]["who"], json!(act().login));
         let kept = desk.store.read(crate::store::Reader::incidents).await.expect("incidents");
         assert_eq!(kept.iter().map(|incident| incident.state.status).collect::<Vec<_>>(), [Status::Triggered]);
+    }
+
+    #[tokio::test]
+    async fn who_has_looked_through_the_whole_log_is_told_what_is_not_kept_of_it() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let desk = fake::desk(&Fake::default(), dir.path());
+        for _ in 0..21 {
+            futures_util::future::join_all((0..100).map(|_| stored(&desk, Verdict::Rejected, b"forged"))).await;
+        }
+        let search = async |query: &str| {
+            let request = Request::SearchDeliveries { query: query.to_owned(), before: None, limit: 1 };
+            match desk.answer(&act(), request).await {
+                Ok(Answer::Found { next: None, let_go, .. }) => let_go.map(|words| words.to_string()),
+                other => panic!("{other:?}"),
+            }
+        };
+
+        let gone = "100 rejected ones before are not kept any more";
+        assert_eq!(search("verdict:rejected size:>1m").await.as_deref(), Some(gone));
+        assert_eq!(search("verdict:accepted").await, None);
+        match desk.answer(&act(), Request::Deliveries { before: DeliveryId(1), limit: 1 }).await {
+            Ok(Answer::Deliveries { let_go, .. }) => assert_eq!(let_go, Some(gone.into())),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[tokio::test]

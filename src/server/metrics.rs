@@ -4,7 +4,7 @@
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, http::header, response::IntoResponse as _, routing::get};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _, text},
@@ -25,6 +25,7 @@ use crate::{
         action::{Outcome, Verb},
         board::Board,
         forward::TargetState,
+        freshness,
         id::AccountName,
     },
     receiver::{
@@ -58,8 +59,20 @@ pub struct Metrics {
     poll_failures: Family<Of, Counter>,
     reloads: Family<Result, Counter>,
     consoles: Gauge,
+    /// When this server started.
+    began: Began,
     /// Connections of the door.
     pub connections: Gauge,
+}
+
+/// The moment at which it is made.
+#[derive(Debug, Clone, Copy)]
+struct Began(Timestamp);
+
+impl Default for Began {
+    fn default() -> Self {
+        Self(Timestamp::now())
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -107,8 +120,7 @@ impl Metrics {
         all.register("connections", "Open connections of the door for webhooks", self.connections.clone());
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         all.register("build", "What is running", version);
-        let started = Timestamp::now().as_second();
-        let start: ConstGauge<i64> = ConstGauge::new(started);
+        let start: ConstGauge<i64> = ConstGauge::new(self.began.0.as_second());
         all.register_with_unit("start_time", "When this server started, since 1970", Unit::Seconds, start);
         if let Some(door) = door {
             door.register(&mut all);
@@ -139,12 +151,14 @@ impl Collector for Shown {
         let help = "Deliveries that were answered with 2xx and do not stand in the log yet";
         waiting.encode(to.encode_descriptor("unentered", help, None, waiting.metric_type())?)?;
 
-        let ages = desk.hub.look(poll_ages);
-        let help = "Since the last poll that succeeded, by account";
+        let ages = desk.hub.look(|board| poll_ages(board, desk.metrics.began.0, Timestamp::now()));
+        let help = "Since the last poll that succeeded, or since the start where none did, by account";
         encode(&mut to, "poll_age", help, Some(&Unit::Seconds), ages)?;
 
-        let skews = desk.hub.look(skews);
-        let help = "The provider's clock minus this one, by account; 0 when they agree";
+        let accounts = desk.accounts.all();
+        let skews = accounts.iter().filter_map(|(name, account)| Some((name.to_string(), skew(account.clock_skew()?))));
+        let skews = skews.collect();
+        let help = "The provider's clock minus this one, by account, where it is known; 0 when they agree";
         encode(&mut to, "clock_skew", help, Some(&Unit::Seconds), skews)?;
 
         let open = desk.hub.look(open_incidents);
@@ -158,7 +172,6 @@ impl Collector for Shown {
             .map(|target| (target.name.to_string(), if target.state == TargetState::On { 1.0 } else { 0.0 }));
         encode_targets(&mut to, "target_on", "Whether events are sent to it, by target", open.collect())?;
 
-        let accounts = desk.accounts.all();
         let budget =
             accounts.iter().filter_map(|(name, account)| Some((name.to_string(), as_float(account.budget()?.left))));
         let help = "Requests the provider still takes in its present window, by account";
@@ -171,16 +184,18 @@ fn as_float(count: u64) -> f64 {
     count as f64
 }
 
-fn poll_ages(board: &Board) -> Vec<(String, f64)> {
-    let now = Timestamp::now();
+/// Of those that are polled. One that never answered is as old as the server, so that an alert on age fires for it too.
+fn poll_ages(board: &Board, began: Timestamp, now: Timestamp) -> Vec<(String, f64)> {
     let accounts = board.accounts.values().map(|known| &known.account);
-    let aged = accounts.filter_map(|a| Some((a.name.to_string(), now.duration_since(a.rest.last_success?))));
-    aged.map(|(name, age)| (name, age.as_secs_f64().max(0.0))).collect()
+    let aged = accounts.filter_map(|account| {
+        let since = account.rest.last_success.or_else(|| account.rest_off.is_none().then_some(began))?;
+        Some((account.name.to_string(), now.duration_since(since).as_secs_f64().max(0.0)))
+    });
+    aged.collect()
 }
 
-fn skews(board: &Board) -> Vec<(String, f64)> {
-    let accounts = board.accounts.values().map(|known| &known.account);
-    accounts.map(|a| (a.name.to_string(), a.skew.map_or(0.0, |skew| skew.as_secs_f64()))).collect()
+fn skew(known: SignedDuration) -> f64 {
+    if known.abs() > freshness::SKEW { known.as_secs_f64() } else { 0.0 }
 }
 
 fn open_incidents(board: &Board) -> Vec<(String, f64)> {
@@ -240,4 +255,65 @@ pub async fn serve(listener: TcpListener, desk: Arc<Desk>, door: Option<Meter>, 
     let limits = Limits { connections: 16, per_peer: 8, drain: Duration::ZERO, ..Limits::default() };
     http::serve(listener, Router::new().route("/metrics", get(show)), limits, Front::plain(Networks::default()), stop)
         .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::fake::{self, Fake};
+
+    fn encoded(desk: &Arc<Desk>) -> String {
+        let mut out = String::new();
+        text::encode(&mut out, &desk.metrics.registry(desk, None)).expect("text");
+        out
+    }
+
+    fn value(desk: &Arc<Desk>, series: &str) -> Option<f64> {
+        let text = encoded(desk);
+        let line = text.lines().find_map(|line| line.strip_prefix(series))?;
+        line.trim().parse().ok()
+    }
+
+    #[test]
+    fn the_start_is_that_of_the_server_also_where_the_figures_are_served_anew() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let mut desk = fake::desk(&Fake::default(), dir.path());
+        let began = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(1_700_000_000);
+        Arc::get_mut(&mut desk).expect("nobody else has it").metrics.began = Began(began);
+
+        for _ in 0..2 {
+            assert_eq!(value(&desk, "dogwatch_start_time_seconds "), Some(1_700_000_000.0));
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_not_known_has_no_skew_and_one_that_agrees_has_none_to_speak_of() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let fake = Fake::default();
+        let desk = fake::desk(&fake, dir.path());
+        let series = "dogwatch_clock_skew_seconds{account=\"prod\"} ";
+
+        assert_eq!(value(&desk, series), None);
+        fake.set_clock_apart(0);
+        assert_eq!(value(&desk, series), Some(0.0));
+        fake.set_clock_apart(-90);
+        assert_eq!(value(&desk, series), Some(-90.0));
+    }
+
+    #[test]
+    fn an_account_that_never_answered_is_as_old_as_the_server() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let desk = fake::desk(&Fake::default(), dir.path());
+        let second = |second| Timestamp::from_second(second).expect("small");
+        let mut board = desk.hub.look(Board::clone);
+        let ages = |board: &Board| poll_ages(board, second(100), second(160)).into_iter().map(|(_, age)| age).next();
+
+        assert_eq!(ages(&board), Some(60.0));
+        let known = board.accounts.get_mut(&fake::account_name()).expect("there");
+        known.account.rest_off = Some("no token".into());
+        assert_eq!(ages(&board), None, "it is not polled");
+        let known = board.accounts.get_mut(&fake::account_name()).expect("there");
+        known.account.rest.last_success = Some(second(150));
+        assert_eq!(ages(&board), Some(10.0));
+    }
 }

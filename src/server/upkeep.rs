@@ -2,9 +2,12 @@
 //!
 //! All of it in slices with pauses between them, so that deliveries always come first.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +20,12 @@ use crate::{
 const GATHER: Duration = Duration::from_millis(500);
 /// Between two looks for what is not to be kept any more.
 const PRUNE: Duration = Duration::from_mins(10);
+/// A clock that moved by more than that against one that nobody sets was set.
+const SET: SignedDuration = SignedDuration::from_hours(1);
+/// How long such a clock is not believed.
+const DOUBT: Duration = Duration::from_hours(1);
+/// Between two notes of both clocks.
+const NOTE: Duration = Duration::from_mins(1);
 /// Before something that failed is tried again.
 const AGAIN: Duration = Duration::from_mins(1);
 /// A pause lasts so many times as long as the slice before it took, from queue to commit: the busier the writer is,
@@ -46,9 +55,49 @@ async fn indexing(store: &Store) {
     }
 }
 
+/// The clock on the wall beside one that nobody sets: while it was set, nothing is too old by it.
+#[derive(Debug, Default)]
+struct Clocks {
+    /// How both stood, oldest first: those of the last hour, and the last one before.
+    noted: VecDeque<(Instant, Timestamp)>,
+    doubted: bool,
+}
+
+impl Clocks {
+    /// What is to be kept of the log at `wall`.
+    fn keep(&mut self, keep: Keep, steady: Instant, wall: Timestamp) -> Keep {
+        let doubted = self.was_set(steady, wall);
+        if doubted && !self.doubted {
+            tracing::warn!("the clock was set by more than an hour: for an hour no delivery is let go for its age");
+        }
+        self.doubted = doubted;
+        if doubted { Keep { age: Duration::MAX, ..keep } } else { keep }
+    }
+
+    /// Whether the clock on the wall was set within the last hour.
+    fn was_set(&mut self, steady: Instant, wall: Timestamp) -> bool {
+        let is_old = |noted: &(Instant, Timestamp)| steady.duration_since(noted.0) > DOUBT;
+        while self.noted.get(1).is_some_and(is_old) {
+            self.noted.pop_front();
+        }
+        if self.noted.back().is_none_or(|last| steady.duration_since(last.0) >= NOTE) {
+            self.noted.push_back((steady, wall));
+        }
+        self.noted.iter().any(|(then, stood)| {
+            let passed = SignedDuration::try_from(steady.duration_since(*then)).unwrap_or(SignedDuration::MAX);
+            wall.duration_since(*stood).saturating_sub(passed).abs() > SET
+        })
+    }
+}
+
 async fn pruning(store: &Store, keep: Keep) {
+    let mut clocks = Clocks::default();
     loop {
-        let done = match in_slices(|| store.prune_some(keep, Timestamp::now())).await {
+        let slice = || {
+            let now = Timestamp::now();
+            store.prune_some(clocks.keep(keep, Instant::now(), now), now)
+        };
+        let done = match in_slices(slice).await {
             Ok(()) => in_slices(|| store.shrink_some()).await,
             failed => failed,
         };
@@ -72,5 +121,55 @@ where
             return Ok(());
         }
         sleep(began.elapsed() * PAUSE).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEEP: Keep = Keep { age: Duration::from_hours(24), deliveries: 10, size: 1_000 };
+
+    /// Whether age counts after so many minutes, when the clock on the wall shows so many hours more than it should.
+    fn counts(clocks: &mut Clocks, began: Instant, minutes: u32, ahead: i64) -> bool {
+        let wall =
+            Timestamp::UNIX_EPOCH + SignedDuration::from_mins(i64::from(minutes)) + SignedDuration::from_hours(ahead);
+        let kept = clocks.keep(KEEP, began + Duration::from_mins(u64::from(minutes)), wall);
+        assert_eq!((kept.deliveries, kept.size), (KEEP.deliveries, KEEP.size), "these count always");
+        kept.age == KEEP.age
+    }
+
+    #[test]
+    fn while_the_clock_was_set_within_the_last_hour_nothing_is_too_old() {
+        let (mut clocks, began) = (Clocks::default(), Instant::now());
+        for minutes in (0..=120).step_by(10) {
+            assert!(counts(&mut clocks, began, minutes, 0), "after {minutes} minutes");
+        }
+
+        // Ahead by a year for one look, and right again.
+        assert!(!counts(&mut clocks, began, 130, 365 * 24));
+        for minutes in (140..=190).step_by(10) {
+            assert!(!counts(&mut clocks, began, minutes, 0), "after {minutes} minutes");
+        }
+        for minutes in (210..=300).step_by(10) {
+            assert!(counts(&mut clocks, began, minutes, 0), "after {minutes} minutes");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_stays_where_it_was_set_is_believed_after_an_hour() {
+        let (mut clocks, began) = (Clocks::default(), Instant::now());
+        assert!(counts(&mut clocks, began, 0, 0) && counts(&mut clocks, began, 50, 0));
+
+        assert!((60..=110).step_by(10).all(|minutes| !counts(&mut clocks, began, minutes, -48)));
+        assert!((130..=200).step_by(10).all(|minutes| counts(&mut clocks, began, minutes, -48)));
+    }
+
+    #[test]
+    fn a_clock_that_is_put_right_by_minutes_is_believed() {
+        let (mut clocks, began) = (Clocks::default(), Instant::now());
+        assert!(counts(&mut clocks, began, 0, 0));
+
+        assert!(counts(&mut clocks, began, 10, 1), "an hour is not more than an hour");
     }
 }

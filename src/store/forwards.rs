@@ -146,7 +146,7 @@ impl Store {
         recorded
     }
 
-    /// Empties the queue of a target; says how many waited, and the line of the log that tells of it.
+    /// Empties the queue of a target but for what is under way; says how many waited, and the line of the log that tells of it.
     pub async fn drop_waiting(
         &self,
         target: TargetName,
@@ -273,8 +273,9 @@ fn events(count: usize) -> String {
     crate::core::words::count(count, "event", "events")
 }
 
+/// What is under way leaves the queue with the line that tells what came of it.
 fn empty(db: &Connection, target: &TargetName) -> Result<usize> {
-    db.prepare_cached("DELETE FROM forward WHERE target = ?1")?.execute([target.as_str()])
+    db.prepare_cached("DELETE FROM forward WHERE target = ?1 AND begun IS NULL")?.execute([target.as_str()])
 }
 
 fn drop_waiting(
@@ -406,13 +407,14 @@ impl Reader {
     }
 
     /// The events whose last attempt failed and which do not wait for another, in the order of those attempts: of
-    /// `target`, or of all.
+    /// `target`, or of all. Tests are no attempts; they had the ids of real events once.
     pub fn unsent(&self, target: Option<&TargetName>) -> std::result::Result<Vec<(TargetName, String)>, StoreError> {
         let sql = "SELECT target, event_id FROM delivery AS tried
                    WHERE target IS NOT NULL AND (?1 IS NULL OR target = ?1) AND verdict = 'failed'
+                     AND reason NOT GLOB 'test: *'
                      AND EXISTS (SELECT 1 FROM event WHERE id = tried.event_id)
                      AND NOT EXISTS (SELECT 1 FROM delivery WHERE event_id = tried.event_id AND target = tried.target
-                                     AND target IS NOT NULL AND id > tried.id)
+                                     AND target IS NOT NULL AND id > tried.id AND reason NOT GLOB 'test: *')
                      AND NOT EXISTS (SELECT 1 FROM forward WHERE event = tried.event_id AND target = tried.target)
                    ORDER BY id";
         self.rows(sql, [target.map(TargetName::as_str)], |row| {

@@ -17,6 +17,7 @@ mod pack;
 mod reader;
 mod register;
 mod retention;
+mod rings;
 mod schema;
 mod search;
 mod words;
@@ -54,6 +55,7 @@ pub use self::{
     outbox::{Kept, Outbox, Outgoing},
     reader::{Beginning, Count, Reader, StoredDelivery, Unapplied},
     retention::{Keep, PrunedFor},
+    rings::Fallen,
     search::{Condition, Found, Pattern, Search},
 };
 use self::{

@@ -53,7 +53,7 @@ pub struct Count {
 }
 
 /// Where the log begins, and whether it began earlier once. Rejected ones and duplicates, of which only the newest
-/// are kept, do not count as pruned when a newer one takes their place.
+/// are kept, do not count as pruned when a newer one takes their place: they are [`Fallen`](super::Fallen).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Beginning {
     /// The oldest delivery that is kept, and when it came.
@@ -425,7 +425,7 @@ fn format(word: &str) -> Result<Format, String> {
     known.ok_or_else(|| format!("no format is called {word}"))
 }
 
-fn verdict(word: &str) -> Result<Verdict, String> {
+pub(super) fn verdict(word: &str) -> Result<Verdict, String> {
     Verdict::ALL
         .into_iter()
         .find(|verdict| verdict.word() == word)
@@ -457,7 +457,7 @@ where
     check(row.get(column)?).map_err(|error| unusable(column, error))
 }
 
-fn checked_if_any<T, E>(
+pub(super) fn checked_if_any<T, E>(
     row: &Row<'_>,
     column: &str,
     check: impl FnOnce(String) -> Result<T, E>,
@@ -477,6 +477,6 @@ pub(super) fn timestamp(row: &Row<'_>, column: &str) -> rusqlite::Result<Timesta
     Timestamp::from_nanosecond(i128::from(nanoseconds)).map_err(|error| unusable(column, error))
 }
 
-fn unsigned(row: &Row<'_>, column: &str) -> rusqlite::Result<u64> {
+pub(super) fn unsigned(row: &Row<'_>, column: &str) -> rusqlite::Result<u64> {
     u64::try_from(row.get::<_, i64>(column)?).map_err(|error| unusable(column, error))
 }

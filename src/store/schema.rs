@@ -25,7 +25,8 @@ use super::{StoreError, files};
 /// - `delivery_text` holds the words of the deliveries up to `log.indexed`, and still those of the ones in `gone`;
 ///   `word` those of its words that `words` calls common, to find them by their beginnings, and `log.looked_at` the
 ///   one up to which was looked whether they still stand anywhere. Merging is done in slices,
-///   so `SQLite` is kept from doing it at a commit.
+///   so `SQLite` is kept from doing it at a commit. Where the words of a text are others than before, the index is emptied
+///   and filled again: what it does not hold is looked at one by one.
 /// - `target` is where a delivery was sent to, NULL for those that came in; `response` the first of what was
 ///   answered, `format` what made its body.
 ///   The only way to let a CHECK know of more verdicts without writing the table anew is to edit its text.
@@ -36,6 +37,7 @@ use super::{StoreError, files};
 /// - `log.entered` is the number of the last record of the intake that stands in the log, `log.intake` which intake that is;
 ///   0 where neither of them was ever told.
 /// - `log.store` is a random number, by which one store is told from another.
+/// - `fallen` counts what fell out of each ring: how many, the newest of them, and when the latest came.
 /// - Times are nanoseconds since 1970, UTC.
 const MIGRATIONS: &[&str] = &[
     "
@@ -246,6 +248,22 @@ const MIGRATIONS: &[&str] = &[
     ALTER TABLE log ADD COLUMN store INTEGER NOT NULL DEFAULT 0;
     UPDATE log SET store = (random() & 0x7fffffffffffffff) | 1;
 ",
+    "
+    CREATE INDEX delivery_rejected_of ON delivery (account, id) WHERE verdict = 'rejected';
+    CREATE INDEX delivery_duplicate_of ON delivery (account, id) WHERE verdict = 'duplicate';
+    CREATE TABLE fallen (
+        account TEXT NOT NULL,
+        verdict TEXT NOT NULL,
+        deliveries INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        PRIMARY KEY (account, verdict)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO delivery_text (delivery_text) VALUES ('delete-all');
+    DELETE FROM word;
+    DELETE FROM gone;
+    UPDATE log SET indexed = 0, looked_at = '';
+",
 ];
 
 fn known() -> i64 {
@@ -414,6 +432,39 @@ mod tests {
         assert_eq!(store.record(event("E5")).await.expect("recorded").summary.verdict, Verdict::Accepted);
         drop(store);
         Store::open(dir.path()).expect("opened again");
+    }
+
+    /// What brings a store back to the sixth version, with an index as that filled it.
+    const SIXTH: &str = "
+        DROP INDEX delivery_rejected_of;
+        DROP INDEX delivery_duplicate_of;
+        DROP TABLE fallen;
+        INSERT INTO delivery_text (delivery_text) VALUES ('delete-all');
+        INSERT INTO delivery_text (rowid, words) VALUES (1, '夜間バッチ failed t');
+        PRAGMA user_version = 6;
+    ";
+
+    #[tokio::test]
+    async fn an_index_that_holds_other_words_misses_nothing_and_is_filled_again() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let body = r#"{"t":"夜間バッチ failed"}"#.as_bytes().to_vec();
+        let store = Store::open(dir.path()).expect("store");
+        store.record(crate::store::NewDelivery { body, ..event("E1") }).await.expect("recorded");
+        while store.index_some().await.expect("indexed") {}
+        drop(store);
+        Connection::open(files::path_in(dir.path())).expect("open").execute_batch(SIXTH).expect("as it was");
+
+        let store = Store::open(dir.path()).expect("migrated");
+
+        let reader = store.reader().expect("reader");
+        let find = |words: &str| {
+            let search = Search::Is(Condition::Text(words.to_owned()));
+            reader.search(&search, None, 10).expect("search").deliveries.len()
+        };
+        for _ in ["before it is filled", "and after"] {
+            assert_eq!((find("バッチ"), find("夜間 failed"), find("夜間バッチ fail"), find("夜バ")), (1, 0, 1, 0));
+            while store.index_some().await.expect("indexed") {}
+        }
     }
 
     #[tokio::test]

@@ -266,11 +266,11 @@ async fn rejected_ones_and_duplicates_are_kept_in_rings_and_their_bodies_cut() {
     let (_dir, store) = store();
     let first = store.record(event("E1")).await.expect("recorded").summary;
     let rejected = || delivery(Verdict::Rejected, None, b"forged");
-    for _ in 0..=writes::RING / 100 {
+    for _ in 0..=rings::RING / 100 {
         join_all((0..100).map(|_| verdict(&store, rejected()))).await;
         join_all((0..100).map(|_| verdict(&store, event("E1")))).await;
     }
-    let large = vec![b'x'; writes::RING_BODY + 1];
+    let large = vec![b'x'; rings::RING_BODY + 1];
     let last = store.record(delivery(Verdict::Rejected, None, &large)).await.expect("recorded").summary;
 
     let reader = store.reader().expect("reader");
@@ -483,7 +483,7 @@ fn a_store_of_another_version_is_refused_in_plain_words() {
     other(&dir).pragma_update(None, "user_version", 1_000).expect("version");
 
     let refused = Store::open(dir.path()).err().expect("refused");
-    assert!(refused.to_string().contains("newer dogwatch (schema 1000, this one knows 7)"), "{refused}");
+    assert!(refused.to_string().contains("newer dogwatch (schema 1000, this one knows 8)"), "{refused}");
     assert_eq!(Reader::open(dir.path()).err(), Some(refused));
 
     other(&dir).pragma_update(None, "user_version", 0).expect("version");

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::core::query::delivery::is_word_alone;
+
 /// Characters of a word that the index holds; longer ones are known by their beginning.
 const LONGEST: usize = 64;
 /// A last word of fewer characters is meant whole: too many begin so.
@@ -13,13 +15,14 @@ const RARE: char = '§';
 
 /// A text as its words in small letters, a blank before each and one at the end.
 ///
-/// Only letters and digits make words. In JSON, escapes are resolved.
+/// Only letters and digits make words; of scripts that put no blanks between them, each character is one. In JSON,
+/// escapes are resolved.
 pub(super) fn spoken(text: &str, syntax: Syntax) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     let mut within = false;
     let mut say = |c: char| {
         if c.is_alphanumeric() {
-            if !within {
+            if !within || is_word_alone(c) {
                 out.push(' ');
             }
             if c.is_ascii() {
@@ -28,7 +31,7 @@ pub(super) fn spoken(text: &str, syntax: Syntax) -> String {
                 out.extend(c.to_lowercase().filter(|c| c.is_alphanumeric()));
             }
         }
-        within = c.is_alphanumeric();
+        within = c.is_alphanumeric() && !is_word_alone(c);
     };
     let mut rest = text.chars();
     while let Some(c) = rest.next() {
@@ -180,6 +183,20 @@ mod tests {
         }
         assert!(finds("...", "anything"));
         assert!(finds("größe", "GRÖSSE oder Größe"));
+    }
+
+    #[test]
+    fn what_is_written_without_blanks_is_found_by_any_part_of_it() {
+        let text = "夜間バッチ failed on db障害2";
+        for needle in ["夜間", "バッチ", "間バ", "チ FAILED", "害", "db", "障害2", text] {
+            assert!(finds(needle, text), "{needle}");
+            let all = terms(&spoken(text, Syntax::Plain));
+            let words = spoken(needle, Syntax::Plain);
+            assert!(words.split_ascii_whitespace().all(|word| all.contains(&term(word))), "{needle} in {all:?}");
+        }
+        for needle in ["夜バ", "バッチ夜", "faile db", "db2", "on d"] {
+            assert!(!finds(needle, text), "{needle}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::{
     Applied, NewDelivery, Write, forwards,
     pack::{self, Packed},
+    rings::{self, RING_BODY},
 };
 use crate::core::{
     action::{Action, By, Outcome, Verb},
@@ -21,10 +22,6 @@ use crate::core::{
 
 /// Bytes written by a probe with weight.
 const PROBE: u32 = 64 * 1024;
-/// Rows kept of each kind that others can cause at will: rejected ones, and duplicates.
-pub(super) const RING: u32 = 2_000;
-/// Bytes kept of the body of such a row.
-pub(super) const RING_BODY: usize = 64 * 1024;
 
 /// Nanoseconds since 1970; the years 1677 to 2262.
 pub(super) fn nanoseconds(at: Timestamp) -> i64 {
@@ -105,7 +102,7 @@ pub(super) fn record(db: &Connection, prepared: &Prepared) -> Result<DeliverySum
         db.prepare_cached("INSERT INTO known_event (account, event_id, delivery, digest) VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![account.as_str(), id, summary.id.0, digest])?;
     }
-    prune(db, summary.verdict)?;
+    rings::prune(db, summary.verdict, summary.account.as_ref())?;
     Ok(summary)
 }
 
@@ -216,22 +213,6 @@ fn insert_delivery(db: &Connection, line: &DeliverySummary, prepared: &Prepared)
         new.timings.commit_us.map(signed),
     ])
     .map(drop)
-}
-
-/// Lets the oldest fall out of a ring that is full.
-fn prune(db: &Connection, verdict: Verdict) -> Result<()> {
-    let sql = match verdict {
-        Verdict::Accepted | Verdict::Undecodable | Verdict::Sent | Verdict::Failed => return Ok(()),
-        Verdict::Duplicate => {
-            "DELETE FROM delivery WHERE verdict = 'duplicate' AND id <=
-             (SELECT id FROM delivery WHERE verdict = 'duplicate' ORDER BY id DESC LIMIT 1 OFFSET ?1)"
-        }
-        Verdict::Rejected => {
-            "DELETE FROM delivery WHERE verdict = 'rejected' AND id <=
-             (SELECT id FROM delivery WHERE verdict = 'rejected' ORDER BY id DESC LIMIT 1 OFFSET ?1)"
-        }
-    };
-    db.prepare_cached(sql)?.execute([RING]).map(drop)
 }
 
 pub(super) fn save(db: &Connection, writes: &[Write]) -> Result<()> {

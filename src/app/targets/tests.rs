@@ -365,7 +365,7 @@ fn an_opened_target_reads_its_attempts_and_leads_to_them_in_the_log() {
     let Request::SearchDeliveries { query, .. } = &requests(&effects)[0].1 else { panic!("not asked") };
     assert_eq!(query, "target:chat");
     let old = delivery(3, 9_000, Verdict::Sent, "incident.created");
-    answer(&mut model, &effects, Ok(Answer::Found { deliveries: vec![old], next: None }));
+    answer(&mut model, &effects, Ok(Answer::Found { deliveries: vec![old], next: None, let_go: None }));
     let target = at_hand(&model).expect("target");
     assert_eq!(detail::attempts(&model, target).iter().map(|line| line.id.0).collect::<Vec<_>>(), [8, 7, 3]);
 

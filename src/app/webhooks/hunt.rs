@@ -41,6 +41,8 @@ pub struct Hunt {
     pub wrong: Option<BadQuery>,
     found: BTreeMap<DeliveryId, DeliverySummary>,
     pub reach: Reach,
+    /// What the whole log would hold besides, and does not keep any more.
+    pub let_go: Option<Shown>,
     /// From where the search goes on; `None`: from the newest.
     pub next: Option<DeliveryId>,
     /// The newest line up to which all is judged that only the server can judge, and when it was asked last.
@@ -264,7 +266,7 @@ pub(super) fn answered(hunt: &mut Hunt, id: RequestId, answer: &Result<Answer, S
         && wait.is(id)
     {
         match answer {
-            Ok(Answer::Found { deliveries, next }) => hunt.judged(deliveries, *next, newest),
+            Ok(Answer::Found { deliveries, next, .. }) => hunt.judged(deliveries, *next, newest),
             _ => hunt.news = News::Refused(wait),
         }
         return true;
@@ -277,7 +279,8 @@ pub(super) fn answered(hunt: &mut Hunt, id: RequestId, answer: &Result<Answer, S
         Ok(Answer::Found { .. }) => Reach::Part,
         other => Reach::Failed(super::why(other)),
     };
-    if let Ok(Answer::Found { deliveries, next }) = answer {
+    if let Ok(Answer::Found { deliveries, next, let_go }) = answer {
+        hunt.let_go.clone_from(let_go);
         hunt.next = next.or(hunt.next);
         hunt.take(deliveries);
     }

@@ -128,7 +128,7 @@ fn the_filter_is_live_over_verdict_type_incident_and_subject() {
 
 fn found(ids: impl Iterator<Item = i64>, next: Option<i64>) -> Answer {
     let deliveries = ids.map(|id| delivery(id, 9999, Verdict::Rejected, "")).collect();
-    Answer::Found { deliveries, next: next.map(DeliveryId) }
+    Answer::Found { deliveries, next: next.map(DeliveryId), let_go: None }
 }
 
 fn look_for(model: &mut Model, query: &str) -> Vec<Effect> {
@@ -257,7 +257,7 @@ fn after_an_absence_a_search_begins_again_and_shows_nothing_across_the_hole() {
     assert_eq!(shown(&model), (9_501..=10_000).rev().collect::<Vec<_>>());
     assert!(matches!(model.webhooks.hunt.reach, Reach::Asked(_)));
     let deliveries = [9_501, 7_000, -4].map(|id| delivery(id, 9999, Verdict::Accepted, "")).to_vec();
-    answer(&mut model, &effects, Ok(Answer::Found { deliveries, next: None }));
+    answer(&mut model, &effects, Ok(Answer::Found { deliveries, next: None, let_go: None }));
     assert_eq!(shown(&model)[499..], [9_501, 7_000, -4]);
 }
 

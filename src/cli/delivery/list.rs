@@ -10,7 +10,7 @@ use crate::{
         id::{DeliveryId, EventId},
         text::Shown,
     },
-    store::{Reader, Search, StoreError},
+    store::{Fallen, Reader, Search, StoreError},
 };
 
 /// Deliveries read at a time.
@@ -29,11 +29,13 @@ pub(super) async fn run(log: &mut Log, query: &Query, shape: &Output) -> Outcome
         Format::Json => {
             let found = log.newest(query, shape.limit).await?;
             output::json(&found)?;
+            log.tell_fallen(query, &found, shape.limit)?;
             found.len()
         }
         Format::Table => {
             let found = log.newest(query, shape.limit).await?;
             table(&found);
+            log.tell_fallen(query, &found, shape.limit)?;
             let is_all = u32::try_from(found.len()).is_ok_and(|rows| rows < shape.limit);
             if is_all && let Some(let_go) = log.let_go().await? {
                 output::complain(&format!("the log begins here; {let_go}"));
@@ -73,6 +75,23 @@ async fn ids(log: &mut Log, query: &Query) -> Result<usize, Failure> {
     }
     out.flush();
     Ok(written)
+}
+
+/// Says what would stand among these lines, or before them when there are fewer than `limit`, and is not kept any more.
+pub(super) fn tell_fallen(
+    reader: &Reader,
+    search: &Search,
+    lines: &[DeliverySummary],
+    limit: u32,
+) -> Result<(), StoreError> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let oldest = lines.last().map_or(DeliveryId(0), |line| line.id);
+    let mut fallen = reader.fallen(search)?;
+    fallen.retain(|fallen| lines.len() < limit || fallen.last > oldest);
+    if let Some(words) = Fallen::words(&fallen) {
+        output::complain(&words);
+    }
+    Ok(())
 }
 
 /// Up to `limit` that fit, newest first, from anywhere in the log.

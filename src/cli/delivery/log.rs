@@ -41,6 +41,15 @@ impl Log {
         }
     }
 
+    /// Says what would stand among these lines, or before them, and is not kept any more. A server says that with its
+    /// answer.
+    pub(super) fn tell_fallen(&self, query: &Query, found: &[DeliverySummary], limit: u32) -> Result<(), Failure> {
+        match self {
+            Self::Store(reader) => Ok(list::tell_fallen(reader, &query.search(reader)?, found, limit)?),
+            Self::Server(_) => Ok(()),
+        }
+    }
+
     /// The events of all that the query finds, newest first.
     pub(super) async fn event_ids(&mut self, query: &Query) -> Result<Vec<EventId>, Failure> {
         let event = |line: DeliverySummary| line.event_id;
@@ -106,7 +115,10 @@ async fn asked<T>(
     let (mut picked, mut before, mut left) = (vec![], None, limit);
     while left > 0 {
         let request = Request::SearchDeliveries { query: query.to_owned(), before, limit: left.min(list::PAGE) };
-        let Answer::Found { deliveries, next } = client.ask(request).await? else { return Err(other_answer()) };
+        let Answer::Found { deliveries, next, let_go } = client.ask(request).await? else { return Err(other_answer()) };
+        if let Some(let_go) = let_go {
+            output::complain(let_go.as_str());
+        }
         left = left.saturating_sub(u32::try_from(deliveries.len()).unwrap_or(u32::MAX));
         picked.extend(deliveries.into_iter().filter_map(&pick));
         before = next;

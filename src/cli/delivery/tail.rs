@@ -14,7 +14,7 @@ use crate::{
         delivery::{DeliverySummary, Verdict},
         id::DeliveryId,
     },
-    store::{Reader, Search, StoreError},
+    store::{Fallen, Reader, Search, StoreError},
 };
 
 /// Between two looks.
@@ -42,6 +42,7 @@ pub(super) async fn run(reader: Reader, args: Args) -> Outcome {
         output::complain(&super::not_known(number));
     }
     first.retain(|line| line.id <= tail.told);
+    list::tell_fallen(&reader, &tail.query.search(&reader)?, &first, args.lines)?;
     first.reverse();
     if !tail.print(&first)? {
         return Ok(Exit::Done);
@@ -66,6 +67,7 @@ async fn follow(reader: &Reader, tail: &mut Tail) -> Outcome {
         let Some(last) = new.last().map(|line| line.id) else { continue };
         // Made anew: an incident may have come to the number that was asked for.
         let search = tail.query.search(reader)?;
+        tail.tell_missed(&new, reader.fallen(&search)?);
         let mut wanted = vec![];
         for line in new {
             if search == Search::default() || reader.fits(&search, line.id)? {
@@ -89,6 +91,19 @@ fn settled(new: Vec<DeliverySummary>, now: Timestamp) -> Vec<DeliverySummary> {
     new.into_iter().take_while(|line| !noting(line)).collect()
 }
 
+/// What came in after `told` and fell out of its ring before it could be told, in words.
+fn missed(told: DeliveryId, new: &[DeliverySummary], fallen: Vec<Fallen>) -> Option<String> {
+    if fallen.iter().all(|fallen| fallen.last <= told) {
+        return None;
+    }
+    let came = new.last()?.id.0 - told.0;
+    let missing = usize::try_from(came).unwrap_or_default().saturating_sub(new.len());
+    (missing > 0).then(|| {
+        let deliveries = crate::core::words::count(missing, "delivery", "deliveries");
+        format!("{deliveries} came in meanwhile and went again: more rejected ones or duplicates than are kept")
+    })
+}
+
 /// Whether the other end of a pipe is closed: the next line may be long in coming.
 fn nobody_reads() -> bool {
     let out = io::stdout();
@@ -105,6 +120,13 @@ struct Tail {
 }
 
 impl Tail {
+    /// More may come in than is kept until the next look. Numbers have no gaps, so what is missing is what went.
+    fn tell_missed(&self, new: &[DeliverySummary], fallen: Vec<Fallen>) {
+        if let Some(words) = missed(self.told, new, fallen) {
+            output::complain(&words);
+        }
+    }
+
     /// `false`: nobody reads any more.
     fn print(&self, lines: &[DeliverySummary]) -> Result<bool, Failure> {
         let mut out = output::Lines::new();
@@ -122,6 +144,22 @@ impl Tail {
 mod tests {
     use super::*;
     use crate::app::fixtures::delivery;
+
+    #[test]
+    fn what_went_before_it_could_be_told_is_counted() {
+        let line = |id| delivery(id, 0, Verdict::Rejected, "");
+        let fallen = |last| {
+            let at = Timestamp::UNIX_EPOCH;
+            vec![Fallen { account: None, verdict: Verdict::Rejected, deliveries: 9, last: DeliveryId(last), at }]
+        };
+        let missed =
+            |new: &[i64], fallen| missed(DeliveryId(10), &new.iter().map(|id| line(*id)).collect::<Vec<_>>(), fallen);
+
+        let said = missed(&[14, 15], fallen(13)).expect("three are missing");
+        assert!(said.starts_with("3 deliveries came in meanwhile and went again"), "{said}");
+        assert_eq!(missed(&[11, 12], fallen(10)), None);
+        assert_eq!(missed(&[12], vec![]), None, "none of those that are looked for");
+    }
 
     #[test]
     fn a_line_is_told_once_all_is_noted_or_will_never_be() {

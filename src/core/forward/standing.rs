@@ -129,6 +129,12 @@ impl Standing {
         Consequence::Disabled
     }
 
+    /// Its settings say `configured`. Once that is something else than when it was switched, the switch is over, also if
+    /// they say the same again later. Says whether that is new.
+    pub fn settings_say(&mut self, configured: Switch) -> bool {
+        self.switched.take_if(|(_, then)| *then != configured).is_some()
+    }
+
     /// Somebody switched it; on, it begins anew.
     pub fn switch(&mut self, to: Switch, configured: Switch) {
         self.switched = Some((to, configured));
@@ -272,5 +278,12 @@ mod tests {
 
         standing.switch(Switch::On, Switch::Off);
         assert!(standing.is_on(Switch::Off) && standing.is_on(Switch::On));
+        assert!(!standing.settings_say(Switch::Off), "as they did before");
+        assert!(standing.is_on(Switch::Off));
+
+        assert!(standing.settings_say(Switch::On));
+        assert!(standing.is_on(Switch::On));
+        assert!(!standing.settings_say(Switch::Off), "there is no switch to forget any more");
+        assert!(!standing.is_on(Switch::Off), "the later settings hold, not the earlier switch");
     }
 }

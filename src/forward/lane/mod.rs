@@ -18,6 +18,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub(super) use self::work::tell_unknown;
 use super::{
     AGAIN, Inner, Target,
     attempt::{self, Errand, Kind, Made},
@@ -58,7 +59,12 @@ pub(super) struct Lane {
     began: Mutex<Option<Instant>>,
     pub(super) waiting: AtomicU32,
     pub(super) knock: Notify,
+    /// Its attempts end where they are.
     pub(super) stop: CancellationToken,
+    /// It is configured no more: attempts under way come to their end, and nothing else is begun.
+    pub(super) leave: CancellationToken,
+    /// Nothing is under way any more.
+    pub(super) ended: CancellationToken,
     pub(super) renderer: Renderer,
 }
 
@@ -76,9 +82,12 @@ impl Lane {
             waiting: AtomicU32::new(0),
             knock: Notify::new(),
             stop: inner.stop.child_token(),
+            leave: CancellationToken::new(),
+            ended: CancellationToken::new(),
             renderer: Renderer::new(inner.worker.clone(), limits),
         });
-        inner.tasks.spawn(work::run(Arc::downgrade(inner), inner.ending.clone(), Arc::clone(&lane)));
+        let former = inner.leaving().remove(name);
+        inner.tasks.spawn(work::run(Arc::downgrade(inner), inner.ending.clone(), Arc::clone(&lane), former));
         lane
     }
 
@@ -96,6 +105,8 @@ impl Lane {
 
     /// Puts new settings into force.
     pub(super) fn set(self: &Arc<Self>, inner: &Arc<Inner>, setup: Setup) {
+        let configured = setup.target.enabled.into();
+        let overruled = self.look(|standing| standing.settings_say(configured));
         let moved = setup.reason().is_none() && self.look(|standing| standing.move_to(setup.address(standing)));
         *self.setup.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(setup);
         let (lane, inner) = (Arc::clone(self), Arc::clone(inner));
@@ -103,6 +114,8 @@ impl Lane {
         tasks.spawn(async move {
             if moved {
                 lane.forget_since();
+            }
+            if moved || overruled {
                 lane.save(&inner, |_| ()).await.unwrap_or_else(|error| lane.not_kept(&error));
             }
             if !lane.is_open() {
@@ -137,6 +150,11 @@ impl Lane {
     pub(super) fn is_open(&self) -> bool {
         let configured = self.configured();
         self.look(|standing| standing.is_on(configured) && standing.disabled.is_none())
+    }
+
+    /// Whether attempts are begun, as far as nothing else is in the way.
+    fn goes_on(&self) -> bool {
+        self.is_open() && !self.leave.is_cancelled()
     }
 
     /// How it stands, as consoles are told.
@@ -196,8 +214,8 @@ impl Lane {
         let then = match (&errand.kind, consequence) {
             (Kind::Test, _) => Then::Nothing,
             (Kind::FromQueue(waiting), Consequence::Disabled) => Then::LeaveAll(waiting.id),
-            // Switched off meanwhile, or disabled: nothing waits any more.
-            (Kind::FromQueue(waiting), Consequence::None) if !self.is_open() => Then::Leave(waiting.id),
+            // Switched off meanwhile, disabled or taken away: nothing waits any more.
+            (Kind::FromQueue(waiting), Consequence::None) if !self.goes_on() => Then::Leave(waiting.id),
             (Kind::FromQueue(waiting), Consequence::None) => attempt::then(waiting, target.retries, &made, now),
         };
         let standing = made.counts().then(|| self.look(|standing| as_json(standing)));

@@ -21,6 +21,7 @@ use crate::{
         board::Change,
         delivery::{Timings, Verdict},
         forward::Event,
+        id::TargetName,
         text::Shown,
     },
     forward::{
@@ -29,7 +30,7 @@ use crate::{
         queue::Queue,
     },
     store::{
-        Attempt, Begun, Ended, Queued, StoreError, Then,
+        Attempt, Begun, Ended, ForwardId, Queued, StoreError, Then,
         crash::{self, Point},
     },
 };
@@ -38,6 +39,16 @@ use crate::{
 const SIDE_BY_SIDE: usize = 4;
 /// Longer than that no timer waits: clocks on the wall may be set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+/// What the log says of an attempt of a run that ended in the middle of it.
+const UNKNOWN: &str = "dogwatch ended while this was sent: not known whether it arrived";
+
+/// Whether such an attempt is made again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Again {
+    Yes,
+    No,
+}
 
 /// What is known of an errand from the queue once it is over.
 enum Over {
@@ -50,30 +61,48 @@ enum Over {
     All,
 }
 
-/// Sends what waits for a target until it is stopped, or until nothing more is due once the end has come.
-pub(super) async fn run(inner: Weak<Inner>, ending: CancellationToken, lane: Arc<Lane>) {
+/// Sends what waits for a target until it is stopped, or until nothing more is due once the end has come. When the target
+/// is taken away, what is under way comes to its end. `former` is told when an earlier lane of that name has ended.
+pub(super) async fn run(
+    inner: Weak<Inner>,
+    ending: CancellationToken,
+    lane: Arc<Lane>,
+    former: Option<CancellationToken>,
+) {
+    let _ended = lane.ended.clone().drop_guard();
+    if let Some(former) = former {
+        tokio::select! {
+            () = lane.stop.cancelled() => return,
+            () = former.cancelled() => {}
+        }
+    }
     let (mut queue, mut under_way) = (Queue::default(), JoinSet::new());
     let mut filled = Filled::Not;
     loop {
         let Some(inner) = inner.upgrade() else { return };
-        if filled != Filled::Whole {
+        let leaves = lane.leave.is_cancelled();
+        if filled != Filled::Whole && !leaves {
             filled = fill(&inner, &lane, &mut queue, filled).await;
         }
-        if !lane.is_open() {
+        if !lane.goes_on() {
             queue.clear();
         }
-        let may_send = lane.is_open() && lane.broken().is_none();
+        let may_send = lane.goes_on() && lane.broken().is_none();
         while may_send && under_way.len() < SIDE_BY_SIDE {
             let Some(next) = queue.next((inner.now)()) else { break };
             under_way.spawn(carry_safely(Arc::clone(&inner), Arc::clone(&lane), next));
         }
-        if ending.is_cancelled() && under_way.is_empty() {
+        if (ending.is_cancelled() || leaves) && under_way.is_empty() {
+            if leaves {
+                inner.keep(&lane.name, lane.standing());
+            }
             return;
         }
         let pause = pause(&inner, &queue, filled);
         drop(inner);
         tokio::select! {
             () = lane.stop.cancelled() => return,
+            () = lane.leave.cancelled(), if !leaves => {}
             Some(over) = under_way.join_next() => settled(&lane, &mut queue, over),
             () = lane.knock.notified() => filled = filled.partly(),
             () = ending.cancelled(), if !ending.is_cancelled() => {}
@@ -118,9 +147,13 @@ async fn fill(inner: &Inner, lane: &Lane, queue: &mut Queue, so_far: Filled) -> 
     for mut waiting in new {
         if so_far == Filled::Not && waiting.begun.is_some() {
             // Of a run that ended in the middle of it.
-            if let Err(error) = unknown(inner, lane, &waiting).await {
+            let again = if lane.is_open() { Again::Yes } else { Again::No };
+            if let Err(error) = unknown(inner, lane, &waiting, again).await {
                 tracing::warn!(target = %lane.name, %error, "an attempt could not be written down");
                 return so_far;
+            }
+            if again == Again::No {
+                continue;
             }
             (waiting.begun, waiting.attempts) = (None, waiting.attempts.saturating_sub(1));
         }
@@ -132,23 +165,49 @@ async fn fill(inner: &Inner, lane: &Lane, queue: &mut Queue, so_far: Filled) -> 
 }
 
 /// Says in the log that nobody knows what came of an attempt.
-async fn unknown(inner: &Inner, lane: &Lane, waiting: &Queued) -> Result<(), StoreError> {
-    let reason = "dogwatch ended while this was sent: not known whether it arrived; it is sent again with the same id";
-    told_of(inner, lane, waiting, reason, Then::Anew(waiting.id)).await
+async fn unknown(inner: &Inner, lane: &Lane, waiting: &Queued, again: Again) -> Result<(), StoreError> {
+    let peer = lane.setup().summary.address.to_string();
+    match again {
+        Again::Yes => {
+            let reason = format!("{UNKNOWN}; it is sent again with the same id");
+            told_of(inner, (&lane.name, peer), waiting, &reason, Then::Anew(waiting.id)).await
+        }
+        Again::No => {
+            let reason = format!("{UNKNOWN}; {}, so it is not sent again", lane.closed_words());
+            told_of(inner, (&lane.name, peer), waiting, &reason, Then::Leave(waiting.id)).await
+        }
+    }
 }
 
-/// Writes down an attempt of which nothing is known but that it was begun.
-async fn told_of(inner: &Inner, lane: &Lane, waiting: &Queued, reason: &str, then: Then) -> Result<(), StoreError> {
+/// The same of all that an earlier run had begun to send to a target that is not configured any more.
+pub(in crate::forward) async fn tell_unknown(inner: &Inner, name: &TargetName) -> Result<(), StoreError> {
+    let of = name.clone();
+    let all = inner.store.read(move |reader| reader.waiting(&of, ForwardId(0))).await?;
+    for waiting in all.iter().filter(|waiting| waiting.begun.is_some()) {
+        let reason = format!("{UNKNOWN}; this target is not configured any more, so it is not sent again");
+        told_of(inner, (name, String::new()), waiting, &reason, Then::Leave(waiting.id)).await?;
+    }
+    Ok(())
+}
+
+/// Writes down an attempt at a target, somewhere, of which nothing is known but that it was begun.
+async fn told_of(
+    inner: &Inner,
+    (target, peer): (&TargetName, String),
+    waiting: &Queued,
+    reason: &str,
+    then: Then,
+) -> Result<(), StoreError> {
     let id = waiting.event.clone();
     let Some((event, _)) = inner.store.read(move |reader| reader.event(&id)).await? else { return Ok(()) };
     let attempt = Attempt {
         at: waiting.begun.unwrap_or_else(inner.now),
-        target: lane.name.clone(),
+        target: target.clone(),
         about: Some((&event).into()),
         verdict: Verdict::Failed,
         reason: Shown::line(reason),
         status: 0,
-        peer: lane.setup().summary.address.to_string(),
+        peer,
         headers: vec![],
         body: vec![],
         response: vec![],
@@ -168,7 +227,8 @@ async fn carry_safely(inner: Arc<Inner>, lane: Arc<Lane>, waiting: Queued) -> Ov
     }
     tracing::error!(target = %lane.name, "sending event {} broke off", waiting.event);
     let reason = "dogwatch broke off on this event, which may or may not have been sent; its own log says where";
-    if let Err(error) = told_of(&inner, &lane, &waiting, reason, Then::Leave(waiting.id)).await {
+    let peer = lane.setup().summary.address.to_string();
+    if let Err(error) = told_of(&inner, (&lane.name, peer), &waiting, reason, Then::Leave(waiting.id)).await {
         tracing::error!(target = %lane.name, %error, "an attempt could not be written down");
     }
     Over::Through(waiting)

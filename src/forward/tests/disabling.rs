@@ -130,20 +130,44 @@ async fn t45_with_another_address_it_has_not_failed_yet_and_the_address_is_on_no
 }
 
 #[tokio::test]
-async fn switched_off_it_gets_nothing_and_what_waited_is_dropped_with_a_line() {
+async fn switched_off_it_gets_nothing_more_what_waited_is_dropped_and_what_was_under_way_is_told() {
     let mut post = Post::new();
     let hanging = Sink::new(|_, _| Reply::Hang(String::new())).await;
     post.set([Target { retries: 3, ..target("chat", &hanging.url()) }]);
     post.triggered("P1").await;
     until("under way", || hanging.count() == 1).await;
-
-    post.forwarder.switch(&name("chat"), false).await.expect("switched");
     post.acknowledged("P1").await;
 
+    post.forwarder.switch(&name("chat"), false).await.expect("switched");
+    post.resolved("P1").await;
+
     assert_eq!(post.state("chat"), TargetState::Off);
-    assert_eq!((post.waiting("chat"), post.reasons().len()), (0, 1));
-    assert_eq!(post.reasons()[0], "this target was switched off; 1 event that waited will not be sent");
+    assert_eq!(post.waiting("chat"), 1, "what is under way");
+    assert_eq!(post.reasons(), ["this target was switched off; 1 event that waited will not be sent"]);
+    post.idle("chat").await;
+    let last = post.log().pop().expect("a line").summary;
+    assert_eq!((post.log().len(), hanging.count(), last.status), (2, 1, 0));
+    assert!(last.reason.as_str().ends_with("attempt 1 of 4, given up"), "{}", last.reason);
     let post = post.again();
     post.set([target("chat", &hanging.url())]);
+    assert_eq!(post.state("chat"), TargetState::Off, "also after a restart");
+}
+
+#[tokio::test]
+async fn an_old_switch_does_not_hold_against_settings_that_came_after_it() {
+    let (post, sink) = (Post::new(), Sink::with_status(200).await);
+    let configured = |enabled| post.set([Target { enabled, ..target("chat", &sink.url()) }]);
+    configured(false);
+    post.forwarder.switch(&name("chat"), true).await.expect("switched");
+    assert_eq!(post.state("chat"), TargetState::On);
+
+    configured(true);
+    configured(false);
+
+    assert_eq!(post.state("chat"), TargetState::Off);
+    let kept = || post.reader().standings().expect("standings").remove(0).1;
+    until("that is kept", || kept().contains("\"switched\":null")).await;
+    let post = post.again();
+    post.set([Target { enabled: false, ..target("chat", &sink.url()) }]);
     assert_eq!(post.state("chat"), TargetState::Off, "also after a restart");
 }

@@ -13,7 +13,14 @@ use super::{
     summary, target, until,
 };
 use crate::{
-    core::{delivery::Verdict, forward::TargetState, id::DeliveryId},
+    core::{
+        delivery::Verdict,
+        forward::{
+            TargetState,
+            happening::{Before, Seen},
+        },
+        id::DeliveryId,
+    },
     forward::{Target, happened::ROOM},
     store::{Begun, ForwardId},
 };
@@ -233,7 +240,7 @@ async fn an_attempt_that_was_begun_when_it_ended_is_told_as_unknown_and_made_aga
 }
 
 #[tokio::test]
-async fn what_waits_for_a_target_that_is_taken_away_is_dropped_and_that_is_said() {
+async fn what_waits_for_a_target_that_is_taken_away_is_dropped_and_what_is_under_way_is_told() {
     let mut post = Post::new();
     let hanging = Sink::new(|_, _| Reply::Hang(String::new())).await;
     let sink = Sink::with_status(200).await;
@@ -242,14 +249,112 @@ async fn what_waits_for_a_target_that_is_taken_away_is_dropped_and_that_is_said(
         post.triggered(&format!("P{n}")).await;
     }
     post.idle("new").await;
+    until("under way", || hanging.count() == 4).await;
 
     post.set([target("new", &sink.url())]);
     post.idle("old").await;
-    post.logged(7).await;
 
-    let last = post.log().pop().expect("a line").summary;
-    assert_eq!((last.target, last.verdict), (Some(name("old")), Verdict::Failed));
-    assert_eq!(last.reason.as_str(), "this target is not configured any more; 6 events that waited will not be sent");
+    let old = post.log().into_iter().map(|line| line.summary).filter(|line| line.target == Some(name("old")));
+    let (dropped, tried): (Vec<_>, Vec<_>) = old.partition(|line| line.event_id.is_none());
+    let reasons: Vec<_> = dropped.iter().map(|line| line.reason.as_str()).collect();
+    assert_eq!(reasons, ["this target is not configured any more; 2 events that waited will not be sent"]);
+    assert_eq!((tried.len(), hanging.count()), (4, 4), "each attempt stands in the log");
+}
+
+#[tokio::test]
+async fn a_target_that_comes_back_waits_for_what_it_had_under_way() {
+    let (mut post, works) = (Post::new(), std::sync::Arc::new(AtomicBool::new(false)));
+    let told = std::sync::Arc::clone(&works);
+    let fine = || Reply::status(200);
+    let sink =
+        Sink::new(move |_, _| if told.load(Ordering::Relaxed) { fine() } else { Reply::Hang(String::new()) }).await;
+    post.set([target("chat", &sink.url())]);
+    post.triggered("P1").await;
+    until("under way", || sink.count() == 1).await;
+    works.store(true, Ordering::Relaxed);
+
+    post.set([]);
+    post.set([target("chat", &sink.url())]);
+    post.acknowledged("P1").await;
+    post.idle("chat").await;
+
+    assert_eq!(kinds(&sink), ["incident.created", "incident.acknowledged"], "nothing is sent twice");
+    let verdicts: Vec<Verdict> = post.log().iter().map(|line| line.summary.verdict).collect();
+    assert_eq!(verdicts, [Verdict::Failed, Verdict::Sent]);
+}
+
+#[tokio::test]
+async fn what_an_earlier_run_had_under_way_to_a_target_that_is_gone_is_told_and_not_sent() {
+    let (mut post, sink) = (Post::new(), Sink::with_status(200).await);
+    let chat = target("chat", &sink.url());
+    let mut broken = summary(&chat);
+    broken.state = TargetState::Broken { reason: "later".into() };
+    post.forwarder.set(vec![(chat, broken)]);
+    post.triggered("P1").await;
+    post.acknowledged("P1").await;
+    let queued = post.reader().waiting(&name("chat"), ForwardId(0)).expect("waiting").remove(0);
+    assert_eq!(post.store.begin(queued.id, super::now()).await, Ok(Begun::Yes));
+
+    let post = post.again();
+    post.set([]);
+    post.idle("chat").await;
+    post.logged(2).await;
+
+    let reasons = post.reasons();
+    assert!(
+        reasons[0]
+            .ends_with("not known whether it arrived; this target is not configured any more, so it is not sent again"),
+        "{reasons:?}"
+    );
+    assert_eq!(reasons[1], "this target is not configured any more; 1 event that waited will not be sent");
+}
+
+#[tokio::test]
+async fn what_could_not_be_written_down_goes_before_what_happened_later() {
+    let (mut post, sink) = (Post::new(), Sink::with_status(200).await);
+    post.set([target("chat", &sink.url())]);
+    let full = crate::store::StoreError::Other { path: "the store".into(), cause: "no space left".into() };
+    let seen = super::observation("P1", crate::core::incident::Status::Triggered, 0);
+    let before = Before::of(None);
+    post.board.observe(&seen);
+    let line = super::delivery(1, "incident.triggered", &seen.key);
+    let lost = post.forwarder.happened(&post.board, &before, &seen.key, Seen::Delivered(&line, Some(&seen)));
+    post.deliveries = 1;
+
+    post.forwarder.written(lost, Err(&full));
+    post.acknowledged("P1").await;
+    post.resolved("P1").await;
+    until("all of it", || sink.count() == 3).await;
+
+    assert_eq!(kinds(&sink), ["incident.created", "incident.acknowledged", "incident.resolved"]);
+    post.idle("chat").await;
+    post.happens("incident.reassigned", &super::observation("P1", crate::core::incident::Status::Resolved, 30)).await;
+    until("what happened after that", || sink.count() == 4).await;
+}
+
+#[tokio::test]
+async fn a_test_says_nothing_of_the_event_it_is_made_of() {
+    let works = std::sync::Arc::new(AtomicBool::new(true));
+    let told = std::sync::Arc::clone(&works);
+    let sink = Sink::new(move |_, _| Reply::status(if told.load(Ordering::Relaxed) { 200 } else { 500 })).await;
+    let mut post = Post::new();
+    post.set([target("chat", &sink.url())]);
+    post.triggered("P1").await;
+    post.idle("chat").await;
+    let id = ids(&sink)[0].clone();
+    let (event, _) = post.reader().event(&id).expect("readable").expect("kept");
+
+    works.store(false, Ordering::Relaxed);
+    let test = post.forwarder.test(&name("chat"), event.clone(), Value::Null).await.expect("tried");
+
+    assert_eq!(post.forwarder.resend_failed(None).await, Ok(0), "what arrived is not sent again");
+    assert!(post.forwarder.resend(test).await.is_err_and(|why| why.contains("a test, perhaps")));
+    assert_ne!(ids(&sink)[1], id);
+    post.acknowledged("P1").await;
+    post.idle("chat").await;
+    works.store(true, Ordering::Relaxed);
+    post.forwarder.test(&name("chat"), event, Value::Null).await.expect("tried");
+    assert_eq!(post.forwarder.resend_failed(None).await, Ok(1), "what failed still does");
 }
 
 #[tokio::test]

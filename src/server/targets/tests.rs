@@ -462,7 +462,10 @@ async fn a_test_sends_the_event_of_a_delivery_that_went_out_as_long_as_it_is_kep
     let on = Subject::Delivery(went_out);
     desk.test_target(&Caller::ourselves(), name("chat"), on).await.expect("tested");
 
-    let ids: Vec<_> =
-        sink.received_requests().await.expect("recorded").iter().map(|it| it.headers["webhook-id"].clone()).collect();
-    assert_eq!(ids, [id.as_str(), id.as_str()]);
+    let received = sink.received_requests().await.expect("recorded");
+    let [sent, tested] = received.as_slice() else { panic!("{} requests", received.len()) };
+    let body = |of: &wiremock::Request| of.body_json::<Value>().expect("JSON");
+    assert_eq!(body(sent), body(tested));
+    assert_eq!(sent.headers["webhook-id"], id.as_str());
+    assert!(tested.headers["webhook-id"].as_bytes().starts_with(b"test_"), "no repetition of that event");
 }

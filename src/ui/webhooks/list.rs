@@ -102,7 +102,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
 fn query(model: &Model, frame: &mut Frame<'_>, area: Rect, found: usize) {
     let (filter, hunt) = (&model.webhooks.filter, &model.webhooks.hunt);
     let Some(wrong) = &hunt.wrong else {
-        return parts::filter(model, frame, area, filter, &reach(model, found));
+        return parts::filter(model, frame, area, filter, &reach(model, found, area.width));
     };
     let right: String = filter.as_str().chars().take(wrong.column - 1).collect();
     let rest: String = filter.as_str().chars().skip(wrong.column - 1).collect();
@@ -117,8 +117,8 @@ fn query(model: &Model, frame: &mut Frame<'_>, area: Rect, found: usize) {
     }
 }
 
-/// How many are listed, and whether these are all there are.
-fn reach(model: &Model, found: usize) -> String {
+/// How many are listed, and whether these are all there are. `width` is that of the screen.
+fn reach(model: &Model, found: usize, width: u16) -> String {
     let (hunt, log) = (&model.webhooks.hunt, &model.webhooks.log);
     if hunt.is_empty() {
         return words::count(found, "delivery", "deliveries");
@@ -132,7 +132,11 @@ fn reach(model: &Model, found: usize) -> String {
         Reach::Asked(_) => format!("{found}, searching{}…", oldest_seen(model)),
         Reach::Part | Reach::Whole | Reach::Full if hunt.lacks_news() => format!("{found}; ! newest not searched yet"),
         Reach::Part => format!("{found}, searched{}; down goes on", oldest_seen(model)),
-        Reach::Whole => format!("{found} in the whole log"),
+        Reach::Whole => match &hunt.let_go {
+            Some(_) if width < ROOMY => format!("{found}; older not kept"),
+            Some(let_go) => format!("{found} found; {let_go}"),
+            None => format!("{found} in the whole log"),
+        },
         Reach::Full => format!("newest {found} only: narrow it"),
         Reach::Failed(why) => format!("{found}; ! not searched: {why}"),
     }
@@ -348,7 +352,13 @@ fn time(model: &Model, at: Timestamp) -> String {
 fn nothing(model: &Model) -> Vec<(Tone, String)> {
     if !model.webhooks.log.lines().is_empty() {
         return match model.webhooks.hunt.reach {
-            Reach::Whole => vec![(Tone::Plain, "No delivery in the whole log is like this.".into())],
+            Reach::Whole => vec![(
+                Tone::Plain,
+                match &model.webhooks.hunt.let_go {
+                    Some(let_go) => format!("No delivery that is kept is like this; {let_go}."),
+                    None => "No delivery in the whole log is like this.".into(),
+                },
+            )],
             Reach::Asked(_) => vec![(Tone::Plain, "None so far; searching further back…".into())],
             Reach::Full => vec![(Tone::Plain, "None of those found is like this any more: narrow the query.".into())],
             Reach::Nowhere | Reach::Part | Reach::Failed(_) => vec![

@@ -250,7 +250,7 @@ fn how_far_was_searched() {
     };
     let found = |next: Option<i64>| {
         let deliveries = vec![delivery(-7, 90_000, Verdict::Rejected, "")];
-        Ok(Answer::Found { deliveries, next: next.map(crate::core::id::DeliveryId) })
+        Ok(Answer::Found { deliveries, next: next.map(crate::core::id::DeliveryId), let_go: None })
     };
     both("log_searching", &board(), |model| drop(search(model)));
     both("log_searched_part", &board(), |model| {
@@ -260,6 +260,12 @@ fn how_far_was_searched() {
     both("log_searched_whole", &board(), |model| {
         let effects = search(model);
         answer(model, &effects, found(None));
+    });
+    both("log_searched_what_is_kept", &board(), |model| {
+        let effects = search(model);
+        let Ok(Answer::Found { deliveries, next, .. }) = found(None) else { unreachable!("as it was made") };
+        let let_go = Some("100 rejected ones before are not kept any more".into());
+        answer(model, &effects, Ok(Answer::Found { deliveries, next, let_go }));
     });
     both("log_search_failed", &board(), |model| {
         let effects = search(model);
@@ -274,7 +280,7 @@ fn what_came_in_and_was_not_searched_is_not_part_of_the_whole() {
         type_text(model, "from:203.0.113.7");
         let effects = press(model, "enter");
         let deliveries = vec![delivery(5, 190, Verdict::Rejected, "")];
-        answer(model, &effects, Ok(Answer::Found { deliveries, next: None }));
+        answer(model, &effects, Ok(Answer::Found { deliveries, next: None, let_go: None }));
         change(model, Change::Delivery(Box::new(delivery(7, 1, Verdict::Accepted, "incident.triggered"))));
         let effects = update(model, Event::Ticked(now() + jiff::SignedDuration::from_secs(3)));
         answer(model, &effects, Err("the store is busy".into()));
@@ -291,7 +297,7 @@ fn more_than_is_kept() {
         type_text(model, "verdict:rejected");
         let effects = press(model, "enter");
         let deliveries = (-5_000..=0).map(|id| delivery(id, 90_000, Verdict::Rejected, "")).collect();
-        answer(model, &effects, Ok(Answer::Found { deliveries, next: None }));
+        answer(model, &effects, Ok(Answer::Found { deliveries, next: None, let_go: None }));
     });
 }
 

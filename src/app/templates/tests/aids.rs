@@ -144,13 +144,13 @@ fn the_log_is_searched_for_a_delivery_by_the_server_too() {
     let effects = type_text(&mut model, "old");
     let search = |query: &str| Request::SearchDeliveries { query: query.into(), before: None, limit: 200 };
     assert_eq!(asked(&effects), [search("o")], "one question at a time");
-    let effects = answer(&mut model, &effects, Ok(Answer::Found { deliveries: vec![], next: None }));
+    let effects = answer(&mut model, &effects, Ok(Answer::Found { deliveries: vec![], next: None, let_go: None }));
     assert_eq!(asked(&effects), [search("old")]);
     let old = DeliverySummary {
         subject: Some(Shown::line("an old one")),
         ..crate::app::fixtures::delivery(-7, 90_000, Verdict::Accepted, "incident.triggered")
     };
-    answer(&mut model, &effects, Ok(Answer::Found { deliveries: vec![old], next: None }));
+    answer(&mut model, &effects, Ok(Answer::Found { deliveries: vec![old], next: None, let_go: None }));
     let effects = press(&mut model, "enter");
     assert_eq!(asked(&effects), [Request::Render { text: "t".into(), on: Subject::Delivery(DeliveryId(-7)) }]);
 

@@ -66,7 +66,14 @@ pub fn fixed(query: &Query, clock: Clock<'_>) -> Result<Query, BadQuery> {
 fn conditions(term: &Term, clock: Clock<'_>) -> Result<Vec<Condition>, BadQuery> {
     match &term.kind {
         Kind::Word(word) => Ok(vec![Condition::Word(word.to_lowercase())]),
-        Kind::Text(text) => Ok(vec![Condition::Text(Phrase::new(text))]),
+        Kind::Text(text) => {
+            let phrase = Phrase::new(text);
+            if phrase.has_words() {
+                return Ok(vec![Condition::Text(phrase)]);
+            }
+            let said = format!("\"{text}\" has no letter or digit; what stands in quotes is found by its words");
+            Err(BadQuery::new(term.column, said))
+        }
         Kind::Field { name, values } => {
             if !FIELDS.iter().any(|(known, _)| known == name) {
                 return Err(unknown_field(term.column, name, FIELDS));

@@ -36,7 +36,7 @@ impl Glob {
     }
 }
 
-/// A lone word of fewer characters is meant whole.
+/// A last word of fewer characters is meant whole.
 const BEGINNING: usize = 2;
 
 /// Words that follow each other. Case and what stands between them do not count, and the last one may go on.
@@ -56,26 +56,45 @@ impl Phrase {
         &self.text
     }
 
-    /// A phrase without a letter or digit stands everywhere.
+    /// Whether there is a letter or digit in it: without one it stands everywhere.
+    pub fn has_words(&self) -> bool {
+        !self.words.is_empty()
+    }
+
     pub fn stands_in(&self, text: &str) -> bool {
         let Some((last, before)) = self.words.split_last() else { return true };
         let there: Vec<String> = words(text).collect();
         there.windows(self.words.len()).any(|window| {
             let fits = |end: &String| {
-                if before.is_empty() && last.chars().count() < BEGINNING {
-                    end == last
-                } else {
-                    end.starts_with(last.as_str())
-                }
+                if last.chars().count() < BEGINNING { end == last } else { end.starts_with(last.as_str()) }
             };
             window.split_last().is_some_and(|(end, start)| fits(end) && start == before)
         })
     }
 }
 
+/// As the store splits texts too.
 fn words(text: &str) -> impl Iterator<Item = String> {
-    let small = |word: &str| word.chars().flat_map(char::to_lowercase).filter(|c| c.is_alphanumeric()).collect();
-    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(small)
+    let mut all: Vec<String> = vec![];
+    let mut within = false;
+    for c in text.chars().map(|c| if c.is_alphanumeric() { c } else { ' ' }) {
+        if c != ' ' && (!within || is_word_alone(c)) {
+            all.push(String::new());
+        }
+        if let Some(word) = all.last_mut().filter(|_| c != ' ') {
+            word.extend(c.to_lowercase().filter(|c| c.is_alphanumeric()));
+        }
+        within = c != ' ' && !is_word_alone(c);
+    }
+    all.into_iter()
+}
+
+/// Whether a character is a word by itself: those of Chinese and Japanese, which put no blanks between their words.
+pub fn is_word_alone(c: char) -> bool {
+    matches!(c,
+        '\u{3005}'..='\u{3007}' // marks that repeat, and zero
+        | '\u{3041}'..='\u{30ff}' | '\u{31f0}'..='\u{31ff}' | '\u{ff66}'..='\u{ff9f}' // kana
+        | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{323af}')
 }
 
 /// A line of the log. The sender's address and the body are not in it.

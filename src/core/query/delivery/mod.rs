@@ -12,7 +12,7 @@ use std::ops::RangeInclusive;
 use jiff::Timestamp;
 
 pub use fields::{FIELDS, check, fixed, read};
-pub use judge::{Glob, Phrase, Record, judge, stands_in_line};
+pub use judge::{Glob, Phrase, Record, is_word_alone, judge, stands_in_line};
 
 use super::{Query, Truth};
 use crate::core::{

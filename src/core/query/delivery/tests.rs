@@ -62,7 +62,7 @@ fn every_field_finds_what_it_says() {
         "is:altered is:unsigned is:changed",
         "since:1h until:1m since:2025-06-10 age:>10m age:<1d !since:10m",
         "size:2311 size:>2k !size:>3k took:<2ms took:1800us",
-        "\"disk 97 fu\" \"FULL on DB 3\" \"%\"",
+        "\"disk 97 fu\" \"FULL on DB 3\"",
         "nowhere or verdict:rejected or disk",
     ] {
         assert_eq!(truth(text), Truth::Yes, "{text}");
@@ -76,6 +76,20 @@ fn what_only_the_whole_delivery_tells_is_left_open() {
     }
     assert_eq!(truth("!\"disk 97\""), Truth::No, "the subject says it");
     assert_eq!(truth("from:1.2.3.4 verdict:rejected"), Truth::No);
+}
+
+#[test]
+fn what_is_written_without_blanks_is_found_by_any_part_of_it() {
+    let line = DeliverySummary { subject: Some("夜間バッチ failed on db障害2".into()), ..line() };
+    let truth = |text: &str| judge(&wanted(&format!("\"{text}\"")).expect(text), &Record { line: &line, number: None });
+
+    for text in ["夜間", "バッチ", "間バ", "チ FAILED", "害", "db", "障害2", "夜間バッチ failed on db障害2"]
+    {
+        assert_eq!(truth(text), Truth::Yes, "{text}");
+    }
+    for text in ["夜バ", "バッチ夜", "faile db", "db2", "on d"] {
+        assert_eq!(truth(text), Truth::Perhaps, "{text}");
+    }
 }
 
 #[test]
@@ -100,6 +114,7 @@ fn a_wrong_field_or_value_is_told_with_its_column_and_the_nearest_word() {
         ("age:2h", "column 5: age: `2h` is no age; as `>2h` or `<30m`"),
         ("since:1h,2h", "column 10: `since:` takes one value"),
         ("from:10.0.0.0/8", "column 6: from: `10.0.0.0/8`: networks are written with *, as `203.0.113.*`"),
+        ("disk !\"🔥\"", "column 7: \"🔥\" has no letter or digit; what stands in quotes is found by its words"),
         ("incident:#x", "column 10: incident: `#x` is no number; as `#1201`"),
     ] {
         assert_eq!(wanted(text), Err(said.to_owned()), "{text}");
