@@ -32,7 +32,7 @@ async fn what_is_resolved_while_an_acknowledge_waits_for_the_rate_limit_is_not_r
 
     let outcomes = act(&desk, vec![target("P1", Status::Triggered)], Verb::Acknowledge).await;
 
-    let [Outcome::Conflict { now: Status::Resolved, reason }] = outcomes.as_slice() else { panic!("{outcomes:?}") };
+    let [Outcome::Conflict { now: Status::Resolved, reason, .. }] = outcomes.as_slice() else { panic!("{outcomes:?}") };
     assert!(reason.as_str().contains("acknowledging would reopen it"), "{reason}");
     assert_eq!((fake.status("P1"), fake.writes()), (Status::Resolved, 1));
 }
