@@ -18,7 +18,7 @@ use tokio_rustls::TlsConnector;
 use self::push::Consent;
 use super::{Exit, Failure, Outcome, Places, output};
 use crate::{
-    config::{AccountSettings, SecretRef, Settings, TlsSettings},
+    config::{AS_ROOT, AccountSettings, SecretRef, Settings, TlsSettings},
     core::{freshness::SKEW, text::Shown},
     provider::{Check, ProviderError},
     receiver::pinned,
@@ -211,7 +211,7 @@ async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<(Str
 
 /// Why a secret that cannot be read from here may be in order all the same.
 fn out_of_reach(secret: &SecretRef) -> String {
-    format!("{}: only the service can read it", secret.name())
+    format!("{}: only the service can read it, {AS_ROOT}", secret.name())
 }
 
 async fn provider(settings: &AccountSettings) -> Vec<Finding> {

@@ -23,7 +23,7 @@ use std::{net::SocketAddr, time::Duration};
 pub use error::{ConfigError, Finding};
 pub use file::{load, parse};
 pub use places::{default_config_path, default_state_dir, init};
-pub use secret::{SecretError, SecretRef};
+pub use secret::{AS_ROOT, SecretError, SecretRef};
 pub use shared::{Acts, PersonSettings, ServerSettings, User};
 pub use targets::{BasicSettings, TargetSettings};
 pub use tls::{Looks, TlsSettings};
