@@ -127,7 +127,7 @@ impl Keeper {
         self.certificate.set(tls);
         let listening = self.stop.child_token();
         let (hub, listen) = (self.desk.hub.clone(), self.settings.receiver.listen);
-        let (front, stop, is_given) = (self.front(), listening.clone(), given.is_some());
+        let (front, stop, is_given) = (self.front(&receiver), listening.clone(), given.is_some());
         let address = given.as_ref().and_then(|given| given.local_addr().ok()).unwrap_or(listen);
         match given {
             Some(listener) => self.tasks.spawn(door::open(hub, listener, router.clone(), front, stop)),
@@ -139,11 +139,12 @@ impl Keeper {
         self.tell();
     }
 
-    fn front(&self) -> Front {
+    fn front(&self, receiver: &Receiver) -> Front {
         Front {
             entrance: self.certificate.entrance(),
             connections: self.desk.metrics.connections.clone(),
             networks: self.networks.clone(),
+            receiver: Some(receiver.clone()),
         }
     }
 
@@ -381,7 +382,8 @@ impl Keeper {
 
     /// The new port is open before the old one closes; requests in progress there are finished.
     fn move_the_door(&mut self, listener: TcpListener) {
-        let (front, listening) = (self.front(), self.stop.child_token());
+        let Some(front) = self.door.as_ref().map(|door| self.front(&door.receiver)) else { return };
+        let listening = self.stop.child_token();
         self.desk.forwarder.listens_on(listener.local_addr().ok());
         let Some(door) = &mut self.door else { return };
         let (hub, router) = (self.desk.hub.clone(), door.router.clone());
