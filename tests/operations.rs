@@ -221,6 +221,31 @@ fn a_rotated_secret_is_taken_at_a_hang_up_while_deliveries_stream_in_and_none_is
 }
 
 #[test]
+fn a_reload_names_the_secret_that_is_another_one_behind_its_reference_and_never_what_it_is() {
+    let service = service(0, "text");
+    let file = service.dir.path().join("signing");
+    write_config(&file, "first");
+    let config = fs::read_to_string(service.config_path()).expect("config");
+    write_config(&service.config_path(), &config.replace("\"first\"", "{ file = \"signing\" }"));
+    assert!(service.reload().status.success());
+    let said = || String::from_utf8(service.reload().stdout).expect("UTF-8");
+
+    let same = said();
+    write_config(&file, "second-hunter2");
+    let rotated = said();
+
+    assert!(same.contains("nothing is different\n") && same.contains("no secret of an account"), "{same}");
+    let other = format!("prod: secret 1 (file {}) is another one", file.display());
+    assert!(rotated.contains(&other) && !rotated.contains("nothing is different"), "{rotated}");
+    let audit = fs::read_to_string(service.dir.path().join("state/audit.jsonl")).expect("the audit file");
+    let log = service.log();
+    for told in [&audit, &log] {
+        assert!(told.contains(&other) && !told.contains("hunter2"), "{told}");
+    }
+    assert!(said().contains("nothing is different\n"));
+}
+
+#[test]
 fn a_broken_file_keeps_the_former_settings_and_everybody_is_told_until_it_is_mended() {
     let service = service(0, "text");
     let good = fs::read_to_string(service.config_path()).expect("config");

@@ -9,7 +9,7 @@ use std::{
     os::{
         fd::OwnedFd,
         unix::{
-            fs::PermissionsExt as _,
+            fs::{PermissionsExt as _, chown},
             net::{UnixDatagram, UnixListener, UnixStream},
         },
     },
@@ -455,6 +455,58 @@ fn commands_and_the_console_say_what_a_server_of_another_version_says() {
     assert_eq!(refused.status.code(), Some(1));
     assert_eq!(said(&refused), "dogwatch: the running dogwatch is version 9.9 (protocol 99): end the older one\n");
     console.shows("the running dogwatch is version 9.9 (protocol 99)");
+}
+
+/// Runs `program` as somebody who owns nothing. Needs root.
+fn as_nobody(program: &[&str]) -> Output {
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs", "--"]).args(program);
+    command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", "/nonexistent").output().expect("setpriv")
+}
+
+#[test]
+fn who_is_not_let_in_is_told_of_which_group_to_be() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    mode(dir.path(), 0o755);
+    let path = dir.path().join("control.sock");
+    let _server = UnixListener::bind(&path).expect("bind");
+    // Only root can give it to a group and become somebody else.
+    if chown(&path, None, Some(4_000_711)).is_err() {
+        return;
+    }
+    mode(&path, 0o660);
+    let (path, command) = (path.to_str().expect("UTF-8"), ["incident", "list"]);
+
+    let refused = as_nobody(&[BIN, "--socket", path, command[0], command[1]]);
+
+    let told =
+        "lets only the members of the group gid 4000711 in, and you (nobody) are none: have yourself put into it";
+    assert!(said(&refused).contains(told), "{}", said(&refused));
+}
+
+#[test]
+fn a_store_that_root_put_in_place_is_named_with_its_owner_to_whoever_cannot_open_it() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    mode(dir.path(), 0o755);
+    let state = dir.path().join("state");
+    fs::create_dir(&state).expect("state");
+    fs::write(state.join("dogwatch.db"), "").expect("a copy");
+    mode(&state.join("dogwatch.db"), 0o600);
+    // Only root can give it away.
+    if chown(&state, Some(NOBODY), None).is_err() {
+        return;
+    }
+    fs::write(dir.path().join("config.toml"), "").expect("config");
+    let (state, config) = (state.display().to_string(), dir.path().join("config.toml").display().to_string());
+
+    for command in [&["doctor", "--store"][..], &["serve"]] {
+        let refused = as_nobody(&[&[BIN, "--config", &config, "--state-dir", &state], command].concat());
+
+        let told =
+            format!("{state}/dogwatch.db: belongs to root, mode 600: as root, `chown nobody {state}/dogwatch.db`");
+        assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
+        assert!(said(&refused).contains(&told), "{command:?}: {}", said(&refused));
+    }
 }
 
 #[test]

@@ -32,6 +32,23 @@ pub fn me<'a>(access: &Access, board: &'a AccountBoard) -> Option<&'a Named<User
     }
 }
 
+/// Why [`me`] finds nobody.
+pub fn unknown(access: &Access, board: &AccountBoard) -> String {
+    let account = &board.account.name;
+    match access {
+        Access::Watch { reason } => reason.clone(),
+        Access::Act { .. } if board.account.identity.is_none() => {
+            "the provider has not said yet whose the key is".into()
+        }
+        Access::Act { .. } => "the key belongs to no person".to_owned(),
+        Access::ActAs { actor, names } => match names.get(account) {
+            None => format!("the server's settings have no [[person]] for {actor} at account {account}"),
+            Some(name) if name.contains('@') => format!("nobody there has the address {name}, as which you act"),
+            Some(name) => format!("you act with {name}, which does not tell who you are"),
+        },
+    }
+}
+
 impl Model {
     /// How the person at this console stands.
     pub fn who(&self) -> Who<'_> {
@@ -72,7 +89,7 @@ impl Model {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::fixtures;
+    use crate::{app::fixtures, core::id::AccountName};
 
     fn as_at(name: &str) -> Model {
         let mut model = fixtures::model(80, 24);
@@ -110,6 +127,25 @@ mod tests {
         model.access = Access::ActAs { actor: "carol".into(), names: [].into() };
 
         assert!(model.cannot_act(&board(&model).account).is_some_and(|why| why.contains("[[person]]")));
+    }
+
+    #[test]
+    fn why_it_is_not_known_who_one_is_names_what_is_missing() {
+        let model = as_at("x");
+        let why = |access: &Access| unknown(access, &board(&model));
+        let acting = |names: &[(&str, &str)]| {
+            let names =
+                names.iter().map(|(account, name)| (AccountName::new(*account).expect("name"), (*name).to_owned()));
+            Access::ActAs { actor: "carol".into(), names: names.collect() }
+        };
+        let here = board(&model).account.name.to_string();
+
+        let watch = Access::Watch { reason: "guest (uid 1005) is no [[person]]".into() };
+        assert_eq!(why(&watch), "guest (uid 1005) is no [[person]]");
+        assert!(why(&acting(&[])).contains("no [[person]] for carol at account"));
+        assert!(why(&acting(&[(&here, "x@example.com")])).contains("nobody there has the address x@example.com"));
+        assert!(why(&acting(&[(&here, "a token of their own")])).contains("a token of their own"));
+        assert_eq!(why(&Access::Act { actor: "root".into() }), "the key belongs to no person");
     }
 
     #[test]

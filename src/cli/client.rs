@@ -193,6 +193,11 @@ impl Client {
         person::me(&self.access, account)
     }
 
+    /// Why that is not known.
+    pub(super) fn unknown(&self, account: &AccountBoard) -> String {
+        person::unknown(&self.access, account)
+    }
+
     /// The same, by id.
     pub(super) fn me<'a>(&self, account: &'a AccountBoard) -> Option<&'a UserId> {
         person::me(&self.access, account).map(|me| &me.id)

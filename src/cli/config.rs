@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{Exit, Failure, Outcome, Places, client::Client, output};
 use crate::{
-    config::{self as settings, PersonSettings, SecretRef, Settings, TlsSettings},
+    config::{self as settings, AS_ROOT, PersonSettings, SecretRef, Settings, TlsSettings},
     core::{sender::Demand, words::count},
     proto::{Answer, Request},
     server::{certificate, hooks},
@@ -85,7 +85,7 @@ fn check_certificate(tls: &TlsSettings) -> usize {
 /// is wrong.
 async fn check_secret(place: &str, demand: Option<&Demand>, secret: &SecretRef) -> usize {
     if secret.is_out_of_reach() {
-        output::line(&format!("not read: {place}: {}: only the service can read it", secret.name()));
+        output::line(&format!("not read: {place}: {}: only the service can read it, {AS_ROOT}", secret.name()));
         return 0;
     }
     let why = match demand {

@@ -5,7 +5,7 @@ mod targets;
 
 use std::{io, sync::Arc, time::Duration};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rustls::pki_types::CertificateDer;
 use serde::Serialize;
 use tokio::{
@@ -18,13 +18,17 @@ use tokio_rustls::TlsConnector;
 use self::push::Consent;
 use super::{Exit, Failure, Outcome, Places, output};
 use crate::{
-    config::{AccountSettings, SecretRef, Settings, TlsSettings},
-    core::{freshness::SKEW, text::Shown},
+    config::{AS_ROOT, AccountSettings, SecretRef, Settings, TlsSettings},
+    core::{delivery::DeliverySummary, freshness::SKEW, text::Shown, words},
     provider::{Check, ProviderError},
     receiver::pinned,
     server::{account::Account, calls::Calls, certificate},
     store::{Reader, StoreError},
 };
+
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+/// What is answered to a request whose head is of no use.
+const UNREAD: [u16; 2] = [400, 431];
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -82,6 +86,7 @@ pub(super) async fn run(places: &Places, args: Args) -> Outcome {
     let door = receiver(&settings).await;
     findings.extend(settings.receiver.tls.as_ref().and_then(certificate_end));
     findings.push(door.clone());
+    findings.extend(no_requests(places));
     let mut remedies = vec![];
     for account in &settings.accounts {
         findings.extend(provider(account).await);
@@ -171,6 +176,22 @@ fn own_store(places: &Places) -> Finding {
     }
 }
 
+/// What came to the door lately and could not be read as a request: by the log, so that it is told whoever runs.
+fn no_requests(places: &Places) -> Option<Finding> {
+    let reader = Reader::open(&places.state_dir().ok()?).ok()?;
+    let (recent, now) = (reader.recent(None, 500).ok()?, Timestamp::now());
+    let of_day = |line: &&DeliverySummary| now.duration_since(line.at) < DAY;
+    let unread = |line: &&DeliverySummary| line.account.is_none() && UNREAD.contains(&line.status);
+    let unread: Vec<&DeliverySummary> = recent.iter().take_while(of_day).filter(unread).collect();
+    let last = unread.first()?;
+    let (requests, age) = (words::count(unread.len(), "request", "requests"), words::ago(words::since(last.at, now)));
+    let says = format!(
+        "{requests} of the last day could not be read, the last {age}: {} (`dogwatch delivery show {}`)",
+        last.reason, last.id
+    );
+    Some(Finding::note("requests", says))
+}
+
 /// That the door's certificate ends soon, or has.
 fn certificate_end(files: &TlsSettings) -> Option<Finding> {
     let ends = certificate::load(files).ok()?.ends;
@@ -233,7 +254,7 @@ async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<(Str
 
 /// Why a secret that cannot be read from here may be in order all the same.
 fn out_of_reach(secret: &SecretRef) -> String {
-    format!("{}: only the service can read it", secret.name())
+    format!("{}: only the service can read it, {AS_ROOT}", secret.name())
 }
 
 async fn provider(settings: &AccountSettings) -> Vec<Finding> {

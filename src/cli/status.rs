@@ -6,7 +6,7 @@ use std::{path::Path, time::Duration};
 use clap::ValueEnum;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde_json::{Value, json};
-use tokio::time::timeout;
+use tokio::{net::UnixStream, time::timeout};
 
 use super::{
     Exit, Failure, Outcome, Places,
@@ -27,7 +27,7 @@ use crate::{
         words::{self, age, ago, moment, since, zone_name},
     },
     proto::Access,
-    server::{kept, ownership, people::Caller},
+    server::{kept, ownership, people::Caller, shared::SharedError},
 };
 
 /// A status line does not wait longer.
@@ -137,7 +137,8 @@ struct Standing {
 }
 
 pub(super) async fn run(places: &Places, args: &Args) -> Outcome {
-    let (board, access, source) = match known(places).await {
+    let theirs = places.shared().dial().await;
+    let (board, access, source) = match known(places, theirs).await {
         Ok(known) => known,
         Err(failure) => {
             unknown(args.format, &failure)?;
@@ -162,18 +163,27 @@ fn unknown(format: Format, failure: &Failure) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn known(places: &Places) -> Result<(Board, Access, Source), Failure> {
+/// What can be known; `theirs` is the line to the shared server, or why there is none.
+async fn known(
+    places: &Places,
+    theirs: Result<Option<UnixStream>, SharedError>,
+) -> Result<(Board, Access, Source), Failure> {
     let state_dir = places.state_dir()?;
-    let shared = places.shared();
-    let stream = match (shared.dial().await, &shared) {
-        (Ok(Some(stream)), _) => Some(stream),
+    let (stream, refused) = match (theirs, places.shared()) {
+        (Ok(stream), _) => (stream, None),
         (Err(refused), Shared::Only(_)) => return Err(Failure::new(Exit::Failed, refused)),
-        (Ok(None) | Err(_), _) => {
+        (Err(refused), _) => (None, Some(refused)),
+    };
+    let stream = match stream {
+        Some(stream) => Some(stream),
+        None => {
             let own = ownership::dial(&ownership::socket_path(&state_dir)).await;
             own.map_err(|error| Failure::new(Exit::Failed, error))?
         }
     };
-    let Some(stream) = stream else { return stored(places, &state_dir) };
+    // Who was to use the shared server keeps nothing here: its refusal is the news.
+    let refused = |failure| refused.map_or(failure, |refused| Failure::new(Exit::Failed, refused));
+    let Some(stream) = stream else { return stored(places, &state_dir).map_err(refused) };
     let silent = || Failure::new(Exit::Stale, "the server did not answer in time");
     let client = timeout(PATIENCE, Client::attach(stream)).await.map_err(|_| silent())??;
     let (board, access) = client.into_known();
@@ -397,6 +407,19 @@ mod tests {
         assert!(standing.tmux(false).contains(" webhooks!"), "{}", standing.tmux(false));
         assert_eq!(standing.json()["trusted"], json!(false));
         assert_eq!(standing.json()["doubts"], json!(["3 webhooks taken, not shown yet"]));
+    }
+
+    #[tokio::test]
+    async fn who_is_not_let_in_by_the_shared_server_and_keeps_nothing_hears_of_that_one() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let (config, state) = (dir.path().join("none.toml"), dir.path().join("none"));
+        let places = Places { config: Some(config), state_dir: Some(state), socket: None };
+        let (path, user, group) = ("/run/dogwatch/control.sock".into(), "guest".to_owned(), "oncall".to_owned());
+
+        let refused = known(&places, Err(SharedError::NoMember { path, user, group })).await.expect_err("nothing");
+
+        let said = refused.to_string();
+        assert!(said.contains("only the members of the group oncall in, and you (guest) are none"), "{said}");
     }
 
     #[test]

@@ -23,7 +23,7 @@ use std::{net::SocketAddr, time::Duration};
 pub use error::{ConfigError, Finding};
 pub use file::{load, parse};
 pub use places::{default_config_path, default_state_dir, init};
-pub use secret::{SecretError, SecretRef};
+pub use secret::{AS_ROOT, SecretError, SecretRef};
 pub use shared::{Acts, PersonSettings, ServerSettings, User};
 pub use targets::{BasicSettings, TargetSettings};
 pub use tls::{Looks, TlsSettings};
@@ -199,7 +199,7 @@ pub fn advice(settings: &Settings) -> Vec<String> {
         out.push(format!("server.metrics {metrics} is open to the network: anybody there can read the figures"));
     }
     for account in &settings.accounts {
-        advise(account, &mut out);
+        advise(account, &settings.people, &mut out);
         advise_on_senders(account, &settings.receiver, &mut out);
     }
     shared::advise(&settings.server, &settings.people, &mut out);
@@ -207,7 +207,7 @@ pub fn advice(settings: &Settings) -> Vec<String> {
     out
 }
 
-fn advise(account: &AccountSettings, out: &mut Vec<String>) {
+fn advise(account: &AccountSettings, people: &[PersonSettings], out: &mut Vec<String>) {
     let name = &account.name;
     match (&account.token, &account.webhook) {
         (None, None) => out.push(format!("account {name} has neither token nor [account.webhook]: it shows nothing")),
@@ -218,8 +218,10 @@ fn advise(account: &AccountSettings, out: &mut Vec<String>) {
         }
         (Some(_), Some(_)) => {}
     }
-    if account.token.is_some() && account.from.is_none() {
-        out.push(format!("account {name} has no from: a token of the whole account can then look but not act"));
+    let acts = |person: &PersonSettings| person.account.as_ref().is_none_or(|account| account == name);
+    if account.token.is_some() && account.from.is_none() && !people.iter().any(acts) {
+        let what = "a token of the whole account can then look but not act, unless a [[person]] does";
+        out.push(format!("account {name} has no from: {what}"));
     }
 }
 

@@ -32,6 +32,9 @@ const COMMAND_LIMIT: Duration = Duration::from_secs(10);
 const LONGEST: usize = 64 * 1024;
 /// Where systemd says that a service's credentials are.
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+/// How a command gets to read what only the service can: with the places of the unit in `assets/systemd`.
+pub const AS_ROOT: &str = "or, as root, `CREDENTIALS_DIRECTORY=/run/credentials/dogwatch.service dogwatch --config \
+                           /etc/dogwatch/config.toml --state-dir /var/lib/dogwatch …`";
 const WAYS: &[&str] = &["env", "file", "command", "credential"];
 
 /// What a command gets to see of our environment: what password managers and their agents need. Not
@@ -122,7 +125,7 @@ impl SecretRef {
             Self::Command { argv } => from_command(argv, COMMAND_LIMIT).await,
             Self::Credential { name } => match std::env::var_os(CREDENTIALS) {
                 Some(dir) => in_background(Path::new(&dir).join(name), Guard::None).await,
-                None => Err("CREDENTIALS_DIRECTORY is not set: only a systemd service has credentials".to_owned()),
+                None => Err(format!("CREDENTIALS_DIRECTORY is not set: only the service can read it, {AS_ROOT}")),
             },
             Self::Inline(secret) => Ok(secret.clone()),
         };

@@ -334,6 +334,19 @@ fn an_account_without_its_half_is_pointed_out() {
     assert!(advice(&read(&open).expect("valid"))[0].contains("without TLS"));
 }
 
+#[test]
+fn where_people_act_in_their_own_names_no_from_is_missed() {
+    let shared = account("token = { env = \"X\" }\n[[person]]\nuser = \"alice\"\nemail = \"alice@example.com\"");
+    let elsewhere = format!(
+        "{}account = \"stage\"\n[[account]]\nname = \"stage\"\nprovider = \"pagerduty\"\n",
+        shared.clone() + "\n"
+    );
+    let missed = |text: &str| advice(&read(text).expect("valid")).iter().any(|said| said.contains("prod has no from"));
+
+    assert!(!missed(&shared));
+    assert!(missed(&elsewhere), "she acts at another account only");
+}
+
 #[tokio::test]
 async fn an_inline_secret_is_itself() {
     let settings = read(&account("token = \"hunter2\"")).expect("valid");

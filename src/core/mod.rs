@@ -27,6 +27,7 @@ pub mod notify;
 pub mod oncall;
 pub mod push;
 pub mod query;
+pub mod repeated;
 pub mod rota;
 pub mod runbook;
 pub mod sender;

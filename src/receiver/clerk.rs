@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, PoisonError},
+    time::Instant,
 };
 
 use tokio::sync::{Notify, mpsc};
@@ -13,6 +14,7 @@ use crate::{
     core::{
         delivery::{Decode, DeliverySummary, Verdict},
         id::AccountName,
+        repeated::Repeated,
     },
     store::{self, NewDelivery, StoreError},
 };
@@ -21,6 +23,7 @@ pub(super) struct Clerk {
     /// Of every account that had a door, so that what was taken then can still be read.
     readers: Mutex<HashMap<AccountName, Arc<dyn Decode>>>,
     arrivals: mpsc::Sender<Arrival>,
+    complaints: Mutex<Repeated>,
     pub missed: Arc<Notify>,
     pub trouble: Arc<Notify>,
     pub meter: Meter,
@@ -28,7 +31,8 @@ pub(super) struct Clerk {
 
 impl Clerk {
     pub(super) fn new(arrivals: mpsc::Sender<Arrival>, missed: Arc<Notify>) -> Self {
-        Self { readers: Mutex::default(), arrivals, missed, trouble: Arc::default(), meter: Meter::default() }
+        let (readers, complaints) = (Mutex::default(), Mutex::default());
+        Self { readers, arrivals, complaints, missed, trouble: Arc::default(), meter: Meter::default() }
     }
 
     pub(super) fn set_readers(&self, hooks: &[Hook]) {
@@ -75,7 +79,11 @@ impl store::Clerk for Clerk {
     }
 
     fn failed(&self, error: &StoreError) {
-        tracing::error!(%error, "deliveries that were taken cannot be written to the log yet: {error}");
+        let mut complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(more) = complaints.say(&error.to_string(), Instant::now()) {
+            tracing::error!(%error, "deliveries that were taken cannot be written to the log yet: {error}{more}");
+        }
+        drop(complaints);
         self.trouble.notify_one();
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{
@@ -25,17 +26,57 @@ struct Kind {
     verdict: &'static str,
 }
 
+/// Why a connection ended without a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NoRequest {
+    /// What came is no head of HTTP/1.
+    Malformed,
+    /// The head is longer than any that is read, or has too many headers.
+    TooLarge,
+    /// The head was not complete in time.
+    Late,
+    /// TLS was not agreed on.
+    Handshake,
+}
+
+impl NoRequest {
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed head",
+            Self::TooLarge => "head too large",
+            Self::Late => "head not complete in time",
+            Self::Handshake => "no handshake of TLS",
+        }
+    }
+
+    /// With what it was answered, if it was.
+    pub(super) fn answered(self) -> Option<StatusCode> {
+        match self {
+            Self::Malformed => Some(StatusCode::BAD_REQUEST),
+            Self::TooLarge => Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+            Self::Late | Self::Handshake => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
 /// Counters of one receiver; a clone counts into the same.
 #[derive(Debug, Clone)]
 pub struct Meter {
     deliveries: Family<Kind, Counter>,
+    no_requests: Family<Reason, Counter>,
     commits: Histogram,
 }
 
 impl Default for Meter {
     fn default() -> Self {
         // From a quarter of a millisecond to eight seconds: senders give up after five.
-        Self { deliveries: Family::default(), commits: Histogram::new(exponential_buckets(0.000_25, 2.0, 16)) }
+        let commits = Histogram::new(exponential_buckets(0.000_25, 2.0, 16));
+        Self { deliveries: Family::default(), no_requests: Family::default(), commits }
     }
 }
 
@@ -43,6 +84,8 @@ impl Meter {
     /// Lets `registry` show what is counted here.
     pub fn register(&self, registry: &mut Registry) {
         registry.register("deliveries", "Webhook deliveries by account and verdict", self.deliveries.clone());
+        let help = "Connections of the door that ended before there was a request, by reason";
+        registry.register("no_requests", help, self.no_requests.clone());
         let help = "From asking for a delivery's commit to having it";
         registry.register_with_unit("commit", help, Unit::Seconds, self.commits.clone());
     }
@@ -60,6 +103,10 @@ impl Meter {
     /// How long a sender waited until its delivery was safe.
     pub(super) fn committed(&self, took: Duration) {
         self.commits.observe(took.as_secs_f64());
+    }
+
+    pub(super) fn no_request(&self, why: NoRequest) {
+        self.no_requests.get_or_create(&Reason { reason: why.words() }).inc();
     }
 
     pub(super) fn turned_away(&self, account: Option<&AccountName>) {

@@ -4,6 +4,7 @@
 //! what is wrong with the delivery; trouble of our own is 503.
 
 mod clerk;
+mod coming;
 pub mod http;
 mod meter;
 mod network;
@@ -27,9 +28,9 @@ use std::{
 use axum::{
     Router,
     extract::{ConnectInfo, Path, Request, State, rejection::PathRejection},
-    http::{StatusCode, header},
+    http::{HeaderMap, Method, StatusCode, header, request::Parts},
     response::{IntoResponse as _, Response},
-    routing::{get, post},
+    routing::{any, get},
 };
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -39,12 +40,13 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use self::{
     clerk::Clerk,
+    coming::{Coming, Deadline},
     network::{Client, Known},
     request::Taken,
     scheme::{Gate, Presented, Refused, UrlKey},
 };
 pub use self::{
-    meter::Meter,
+    meter::{Meter, NoRequest},
     network::Networks,
     scheme::{Draft, NamedSecret, Showing, sign, unusable},
 };
@@ -178,7 +180,7 @@ fn doors(hooks: Vec<Hook>) -> Doors {
 /// The routes: the hooks, `GET /healthz` (it runs) and `GET /readyz` (it can store).
 pub fn router(receiver: Receiver) -> Router {
     Router::new()
-        .route("/hooks/{account}/{key}", post(hook))
+        .route("/hooks/{account}/{key}", any(hook))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .fallback(|| async { not_found() })
@@ -206,12 +208,21 @@ async fn hook(
     let (head, body) = request.into_parts();
     let client = networks.client(peer(&head.extensions), &head.headers);
     let place = inner.place(&doors, &account, &key).or_barred(&networks, &client);
+    let (peer, headers) = (client.words(), request::loggable(&head.headers, place.known().map(|door| &door.gate)));
+    let account = place.opened().map(|door| door.account.clone());
+    if let Some(refused) = refused_by_head(&head) {
+        let new = inner.of_head(&refused, account, peer, headers);
+        return inner.reject(new, refused.status).await;
+    }
     let keep = place.door().map_or(STRAY_BODY, |_| usize::try_from(request::LIMIT).unwrap_or(usize::MAX));
-    let Ok(taken) = request::take(body, keep).await else {
-        return unavailable(&"the body broke off");
-    };
+    let (receiver, deadline) = (receiver.clone(), head.extensions.get::<Deadline>().copied());
+    let mut coming = Coming { receiver, account, peer, headers, started, taken: Taken::default(), over: false };
+    if let Err(cut) = coming.read(body, keep, deadline).await {
+        return coming.reject(cut).await;
+    }
     let read = Instant::now();
     let at = (inner.now)();
+    let (taken, peer, headers) = coming.came();
     crash::passing(Point::BeforeVerify);
     let presented = Presented { method: &head.method, uri: &head.uri, headers: &head.headers, body: &taken.bytes };
     let judged = inner.judge(&place, &client, &presented, &taken, at);
@@ -228,8 +239,8 @@ async fn hook(
         proof: judged.proof,
         timings,
         decoded: None,
-        peer: client.words(),
-        headers: request::loggable(&head.headers, place.known().map(|door| &door.gate)),
+        peer,
+        headers,
         body: taken.bytes,
     };
     match judged.verdict {
@@ -275,29 +286,87 @@ impl Inner {
         status.into_response()
     }
 
+    /// A line about what is refused for its head alone, or for having none.
+    fn of_head(
+        &self,
+        refused: &Judged,
+        account: Option<AccountName>,
+        peer: String,
+        headers: Vec<(String, String)>,
+    ) -> NewDelivery {
+        NewDelivery {
+            at: (self.now)(),
+            account,
+            verdict: refused.verdict,
+            reason: Shown::line(&refused.reason),
+            status: refused.status.as_u16(),
+            proof: None,
+            timings: Timings { read_us: 0, check_us: 0, commit_us: None },
+            decoded: None,
+            peer,
+            headers,
+            body: vec![],
+        }
+    }
+
     /// The answer does not depend on whether it could be written down.
     async fn reject(&self, new: NewDelivery, status: StatusCode) -> Response {
-        let reason = new.reason.clone();
+        self.write_down(new).await;
+        match status {
+            StatusCode::NOT_FOUND => not_found(),
+            StatusCode::SERVICE_UNAVAILABLE => unavailable(&"it cannot be checked now"),
+            StatusCode::METHOD_NOT_ALLOWED => (status, [(header::ALLOW, "POST")]).into_response(),
+            // Why a signature is wrong is told to the owner in the log, not to the sender.
+            _ => status.into_response(),
+        }
+    }
+
+    async fn write_down(&self, new: NewDelivery) {
+        let (reason, status) = (new.reason.clone(), new.status);
         self.clerk.meter.counted(new.account.as_ref(), Verdict::Rejected);
         if let Ok(_turn) = self.rejections.try_acquire() {
             let (account, timings, handed) = (new.account.clone(), new.timings, Instant::now());
             // Between the commit and `tell` there is no await: it is told, or `missed` is notified.
             if let Ok(recorded) = self.store.record_or_notify(new, Some(Arc::clone(&self.clerk.missed))).await {
                 let account = account.as_ref().map_or("none", AccountName::as_str);
-                tracing::warn!(account, status = status.as_u16(), "refused a delivery: {reason}");
+                tracing::warn!(account, status, "refused a delivery: {reason}");
                 let commit_us = Some(microseconds(handed.elapsed()));
                 let latency_us = Timings { commit_us, ..timings }.answered_us();
                 let summary = DeliverySummary { latency_us, ..recorded.summary };
                 self.clerk.tell(Arrival { summary, observation: None, commit_us });
             }
         }
-        match status {
-            StatusCode::NOT_FOUND => not_found(),
-            StatusCode::SERVICE_UNAVAILABLE => unavailable(&"it cannot be checked now"),
-            // Why a signature is wrong is told to the owner in the log, not to the sender.
-            _ => status.into_response(),
-        }
     }
+}
+
+impl Receiver {
+    /// Counts a connection on which no request came to be; what was answered stands in the log too.
+    async fn no_request(&self, peer: SocketAddr, why: NoRequest) {
+        let inner = &*self.0;
+        inner.clerk.meter.no_request(why);
+        let Some(status) = why.answered() else { return };
+        let client = inner.networks.now().client(Some(peer), &HeaderMap::new());
+        let refused = rejected(status, format!("no request: {}", why.words()));
+        inner.write_down(inner.of_head(&refused, None, client.words(), vec![])).await;
+    }
+}
+
+/// What is refused before its body is read, if it is.
+fn refused_by_head(head: &Parts) -> Option<Judged> {
+    if head.method != Method::POST {
+        let method: String = head.method.as_str().chars().take(16).collect();
+        return Some(rejected(StatusCode::METHOD_NOT_ALLOWED, format!("{method}, and only POST delivers")));
+    }
+    let size = request::head_size(head);
+    (size > request::HEAD_LIMIT).then(|| {
+        let reason = format!("the head is larger than {} bytes: {size}", request::HEAD_LIMIT);
+        rejected(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, reason)
+    })
+}
+
+fn too_slow() -> Response {
+    let headers = [(header::CONNECTION, "close"), (header::RETRY_AFTER, RETRY_AFTER)];
+    (StatusCode::SERVICE_UNAVAILABLE, headers, "not complete in time\n").into_response()
 }
 
 fn not_found() -> Response {
@@ -331,6 +400,14 @@ impl<'a> Place<'a> {
         match self {
             Self::Door(door) => Some(door),
             Self::NotReady(_) | Self::WrongKey(_) | Self::Barred(_) | Self::Nowhere => None,
+        }
+    }
+
+    /// The door to which the path has the right key.
+    fn opened(&self) -> Option<&'a Door> {
+        match self {
+            Self::Door(door) | Self::Barred(door) => Some(door),
+            Self::NotReady(_) | Self::WrongKey(_) | Self::Nowhere => None,
         }
     }
 
@@ -404,7 +481,7 @@ impl Inner {
         }
         match door.gate.check(presented, now) {
             Ok(proof) => genuine(proof),
-            Err(Refused::Wrong(_)) if door.unread > 0 => {
+            Err(Refused::WrongSignature(_) | Refused::WrongSecret(_)) if door.unread > 0 => {
                 unchecked("no secret that is loaded fits, and not all that are configured are loaded")
             }
             // Genuine, so perhaps it is our clock: a sender that signs each try anew comes through once that is right.

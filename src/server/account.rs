@@ -8,9 +8,10 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
+use secrecy::SecretString;
 use tokio::sync::{Mutex, Notify};
 
-use super::{calls::Calls, people::Acting, scope::Scope};
+use super::{calls::Calls, people::Acting, scope::Scope, secrets::Print};
 use crate::{
     config::{AccountSettings, Acts, PersonSettings, ProviderKind, SecretRef},
     core::{
@@ -30,6 +31,8 @@ use crate::{
 pub struct Account {
     pub settings: AccountSettings,
     provider: Mutex<Option<Arc<dyn Provider>>>,
+    /// Of the token that was read last.
+    print: std::sync::Mutex<Option<Print>>,
     /// The ways to the provider of those with a token of their own.
     own: Mutex<Vec<Own>>,
     /// Where its calls are told.
@@ -103,6 +106,7 @@ impl Account {
         Self {
             settings,
             provider,
+            print: std::sync::Mutex::default(),
             own: Mutex::default(),
             calls,
             look: Notify::new(),
@@ -139,14 +143,19 @@ impl Account {
         if let Some(provider) = &*held {
             return Ok(Arc::clone(provider));
         }
-        let token = self.settings.token.as_ref().ok_or(NoProvider::NoToken)?;
-        let provider = self.made(token, self.settings.from.clone()).await?;
+        let token = read(self.settings.token.as_ref().ok_or(NoProvider::NoToken)?).await?;
+        *self.print.lock().unwrap_or_else(PoisonError::into_inner) = Some(Print::of(&token));
+        let provider = self.made(token, self.settings.from.clone())?;
         *held = Some(Arc::clone(&provider));
         Ok(provider)
     }
 
-    async fn made(&self, token: &SecretRef, from: Option<String>) -> Result<Arc<dyn Provider>, NoProvider> {
-        let token = token.read().await.map_err(|e| NoProvider::Token(e.to_string()))?;
+    /// What the token was told from others by, if it was read.
+    pub(super) fn print(&self) -> Option<Print> {
+        self.print.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn made(&self, token: SecretString, from: Option<String>) -> Result<Arc<dyn Provider>, NoProvider> {
         let (account, base_url) = (self.settings.name.clone(), self.settings.base_url.clone());
         match self.settings.provider {
             ProviderKind::PagerDuty => PagerDuty::new(Settings { account, base_url, token, from })
@@ -175,7 +184,7 @@ impl Account {
         if let Some((_, provider)) = own.iter().find(|(known, _)| Arc::ptr_eq(known, person)) {
             return Ok(Arc::clone(provider));
         }
-        let provider = self.made(token, None).await?;
+        let provider = self.made(read(token).await?, None)?;
         own.push((Arc::clone(person), Arc::clone(&provider)));
         Ok(provider)
     }
@@ -193,6 +202,10 @@ impl Account {
             *self.provider.lock().await = None;
         }
     }
+}
+
+async fn read(token: &SecretRef) -> Result<SecretString, NoProvider> {
+    token.read().await.map_err(|e| NoProvider::Token(e.to_string()))
 }
 
 impl NoProvider {

@@ -17,7 +17,9 @@ use super::{
     desk::Desk,
     door, first_look,
     hooks::{self, Hooks},
-    ingest, metrics, poller, push, snapshot,
+    ingest, metrics, poller, push,
+    secrets::{Print, Prints},
+    snapshot,
     targets::Reread,
     upkeep,
 };
@@ -31,7 +33,7 @@ use crate::{
         words,
     },
     receiver::{
-        Networks, Receiver,
+        Hook, Networks, Receiver,
         http::{self, Front},
     },
 };
@@ -63,6 +65,8 @@ pub(super) struct Keeper {
     store: Option<CancellationToken>,
     /// Why the settings that were last read are not in force.
     refused: Option<String>,
+    /// Of the secrets that are in use.
+    prints: Prints,
 }
 
 /// The door for webhooks, while there is one.
@@ -82,6 +86,7 @@ struct Checked {
     settings: Settings,
     accounts: Vec<Arc<Account>>,
     hooks: Hooks,
+    prints: Prints,
     tls: Option<Loaded>,
     door: Option<TcpListener>,
     metrics: Option<TcpListener>,
@@ -109,7 +114,13 @@ impl Keeper {
             metrics: None,
             store: None,
             refused: None,
+            prints: Prints::default(),
         }
+    }
+
+    /// These secrets of doors are in use from now on.
+    pub(super) fn has_read(&mut self, hooks: &[Hook]) {
+        self.prints.doors(&self.settings.accounts, hooks);
     }
 
     /// Lets webhooks in; not `whole`: some of their secrets are not read yet.
@@ -127,7 +138,7 @@ impl Keeper {
         self.certificate.set(tls);
         let listening = self.stop.child_token();
         let (hub, listen) = (self.desk.hub.clone(), self.settings.receiver.listen);
-        let (front, stop, is_given) = (self.front(), listening.clone(), given.is_some());
+        let (front, stop, is_given) = (self.front(&receiver), listening.clone(), given.is_some());
         let address = given.as_ref().and_then(|given| given.local_addr().ok()).unwrap_or(listen);
         match given {
             Some(listener) => self.tasks.spawn(door::open(hub, listener, router.clone(), front, stop)),
@@ -139,11 +150,12 @@ impl Keeper {
         self.tell();
     }
 
-    fn front(&self) -> Front {
+    fn front(&self, receiver: &Receiver) -> Front {
         Front {
             entrance: self.certificate.entrance(),
             connections: self.desk.metrics.connections.clone(),
             networks: self.networks.clone(),
+            receiver: Some(receiver.clone()),
         }
     }
 
@@ -214,6 +226,7 @@ impl Keeper {
         let accounts: Vec<Arc<Account>> = self.desk.accounts.all().values().cloned().collect();
         let read = Hooks::read(&accounts).await;
         read.tell(&self.desk);
+        self.has_read(&read.hooks);
         if let Some(door) = &mut self.door {
             door.retry = (!read.wrong.is_empty()).then(|| Instant::now() + RETRY);
             door.receiver.set_hooks(read.hooks);
@@ -261,14 +274,18 @@ impl Keeper {
                 known.unwrap_or_else(|| Arc::new(Account::new(new.clone(), &self.desk.calls)))
             })
             .collect();
+        let mut prints = Prints::default();
         for account in &accounts {
             if let Some(token) = &account.settings.token {
-                token.read().await.map_err(|error| format!("account {}: {error}", account.settings.name))?;
+                let read = token.read().await;
+                let read = read.map_err(|error| format!("account {}: {error}", account.settings.name))?;
+                prints.token(&account.settings, token, Print::of(&read));
             }
         }
         for person in &settings.people {
             if let Acts::With { token } = &person.acts {
-                token.read().await.map_err(|error| format!("a [[person]]: {error}"))?;
+                let read = token.read().await.map_err(|error| format!("a [[person]]: {error}"))?;
+                prints.token_of(person, token, Print::of(&read));
             }
         }
         let receives = self.door.is_some();
@@ -276,6 +293,7 @@ impl Keeper {
         if let Some((account, wrong)) = hooks.wrong.first() {
             return Err(format!("account {account}: {wrong}"));
         }
+        prints.doors(&settings.accounts, &hooks.hooks);
         let tls = match settings.receiver.tls.clone().filter(|_| receives) {
             Some(files) => Some(Loaded::from(files).await),
             None => None,
@@ -292,7 +310,7 @@ impl Keeper {
             Some(address) => Some(metrics::bind(address).await?),
             None => None,
         };
-        Ok(Checked { settings, accounts, hooks, tls, door, metrics })
+        Ok(Checked { settings, accounts, hooks, prints, tls, door, metrics })
     }
 
     /// The port of a door that moves.
@@ -307,7 +325,8 @@ impl Keeper {
 
     /// Puts the new configuration into force; says what is different.
     async fn apply(&mut self, new: Checked) -> Vec<String> {
-        let Checked { settings, accounts, hooks, tls, door, metrics } = new;
+        let Checked { settings, accounts, hooks, prints, tls, door, metrics } = new;
+        let (others, none_is) = self.compare(prints);
         let mut changes = self.apply_accounts(accounts, hooks).await;
         let former = std::mem::replace(&mut self.settings, settings);
         let now = &self.settings;
@@ -370,18 +389,33 @@ impl Keeper {
         if let Some(listener) = metrics {
             self.serve_metrics_on(listener);
         }
-        if changes.is_empty() {
-            changes.push("nothing is different; the secrets were read again".to_owned());
+        if changes.is_empty() && others.is_empty() {
+            changes.push("nothing is different".to_owned());
         }
+        changes.extend(if others.is_empty() { vec![none_is.to_owned()] } else { others });
         if self.settings.secrets().iter().any(|(_, secret)| matches!(secret, SecretRef::Credential { .. })) {
             changes.push(CREDENTIALS.to_owned());
         }
         changes
     }
 
+    /// Which secrets are others than those in use, and what there is to say if none is. From now on these are in use.
+    fn compare(&mut self, now: Prints) -> (Vec<String>, &'static str) {
+        let mut former = std::mem::take(&mut self.prints);
+        for account in self.desk.accounts.all().values() {
+            if let (Some(token), Some(print)) = (&account.settings.token, account.print()) {
+                former.token(&account.settings, token, print);
+            }
+        }
+        let told = (now.others(&former), now.none_is_other(&former));
+        self.prints = now;
+        told
+    }
+
     /// The new port is open before the old one closes; requests in progress there are finished.
     fn move_the_door(&mut self, listener: TcpListener) {
-        let (front, listening) = (self.front(), self.stop.child_token());
+        let Some(front) = self.door.as_ref().map(|door| self.front(&door.receiver)) else { return };
+        let listening = self.stop.child_token();
         self.desk.forwarder.listens_on(listener.local_addr().ok());
         let Some(door) = &mut self.door else { return };
         let (hub, router) = (self.desk.hub.clone(), door.router.clone());
@@ -494,7 +528,7 @@ fn account_changes(known: AccountBoard) -> [Change; 6] {
 }
 
 /// Reads the secrets for a moment; those that take longer are read while senders are asked to retry.
-pub(super) async fn first_hooks(desk: &Desk) -> (Vec<crate::receiver::Hook>, bool) {
+pub(super) async fn first_hooks(desk: &Desk) -> (Vec<Hook>, bool) {
     let accounts: Vec<Arc<Account>> = desk.accounts.all().values().cloned().collect();
     match hooks::read_for_a_moment(&accounts).await {
         Some(read) => {

@@ -31,6 +31,7 @@ pub mod push;
 mod rota;
 pub mod scope;
 pub mod search;
+mod secrets;
 pub mod shared;
 pub mod snapshot;
 pub mod targets;
@@ -278,6 +279,7 @@ impl Server {
         let missed = Arc::new(Notify::new());
         let networks = keeper.networks.clone();
         let (store, told) = (self.desk.store.clone(), Arc::clone(&missed));
+        keeper.has_read(&hooks);
         let receiver = Receiver::new(hooks, networks, store, arrived, told, self.desk.now)?;
         let router = receiver::router(receiver.clone());
         let (hub, store) = (self.desk.hub.clone(), self.desk.store.clone());

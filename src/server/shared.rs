@@ -27,8 +27,14 @@ pub const SHARED_SOCKET: &str = "/run/dogwatch/control.sock";
 pub enum SharedError {
     #[error("the shared socket {}: {reason}", .path.display())]
     Unusable { path: PathBuf, reason: String },
-    #[error("the shared server at {} lets only the members of its group in, and you ({user}) are none", .path.display())]
-    NoMember { path: PathBuf, user: String },
+    #[error(
+        "the shared server at {} lets only the members of the group {group} in, and you ({user}) are none: \
+         have yourself put into it, then log in anew",
+        .path.display()
+    )]
+    NoMember { path: PathBuf, user: String, group: String },
+    #[error("the server at {} lets nobody but its own user in", .path.display())]
+    Private { path: PathBuf },
     #[error("{} is not to be trusted: {reason}", .path.display())]
     Untrusted { path: PathBuf, reason: String },
 }
@@ -107,10 +113,7 @@ pub async fn dial(path: &Path) -> Result<Option<UnixStream>, SharedError> {
         Err(e) => match e.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => return Ok(None),
             io::ErrorKind::PermissionDenied => {
-                return Err(SharedError::NoMember {
-                    path: path.to_owned(),
-                    user: users::find_name(users::own_uid()).await,
-                });
+                return Err(closed(path).await);
             }
             _ => return Err(unusable(e.to_string())),
         },
@@ -124,8 +127,21 @@ pub async fn dial(path: &Path) -> Result<Option<UnixStream>, SharedError> {
     Ok(Some(stream))
 }
 
-/// The user in whose directory `dir` a socket is as good as root's or ours: root or ourselves, or whomever root gave
-/// the directory to. Nobody else can have put a file there.
+/// Why we may not connect to `path`.
+async fn closed(path: &Path) -> SharedError {
+    let group = fs::metadata(path).ok().filter(|socket| socket.mode() & 0o060 == 0o060).map(|socket| socket.gid());
+    let path = path.to_owned();
+    match group {
+        Some(gid) => {
+            let user = users::find_name(users::own_uid()).await;
+            SharedError::NoMember { path, user, group: users::find_group(gid).await }
+        }
+        None => SharedError::Private { path },
+    }
+}
+
+/// The user in whose directory `dir` a socket is as good as root's or ours: root or ourselves, or a user of the system to
+/// whom root gave the directory. Nobody else can have put a file there.
 fn keeper(dir: &Path) -> Result<u32, String> {
     let dir = fs::canonicalize(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
     let mut above = None;
@@ -142,6 +158,10 @@ fn keeper(dir: &Path) -> Result<u32, String> {
     }
     above.map(|place| place.owner).ok_or_else(|| "it needs a directory".to_owned())
 }
+
+/// Users below this are the system's: services run as them, and nobody logs in as one (`SYS_UID_MAX`). Whatever root made
+/// for another one, a home first of all, is theirs and no service's.
+const PEOPLE: u32 = 1000;
 
 /// A directory on the way to a socket.
 #[derive(Debug, Clone, Copy)]
@@ -164,8 +184,9 @@ impl Place {
     /// Why nothing below it is to be trusted, if so.
     fn doubt(self, above: Option<Self>, last: bool, us: u32) -> Option<String> {
         let given_by_root = last && above.is_some_and(|above| above.owner == 0 && above.is_closed());
-        if ![0, us].contains(&self.owner) && !given_by_root {
-            return Some(format!("belongs to {}", users::name(self.owner)));
+        if ![0, us].contains(&self.owner) && !(given_by_root && self.owner < PEOPLE) {
+            let owner = users::name(self.owner);
+            return Some(format!("belongs to {owner}, and not to root, to a user of the system or to you"));
         }
         let open = !self.is_closed() && (last || !self.is_sticky());
         open.then(|| format!("can be changed by others (mode {:03o})", self.mode & 0o7777))
@@ -204,6 +225,7 @@ mod tests {
         assert!(trusted(&[root, tmp, place(US, 0o700)]), "our own");
         for way in [
             [root, tmp, place(MALLORY, 0o755)],
+            [root, run, place(MALLORY, 0o755)],
             [root, run, place(SERVICE, 0o775)],
             [root, run, place(0, 0o1777)],
             [root, place(0, 0o777), place(0, 0o755)],

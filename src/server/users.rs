@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use nix::{
     errno::Errno,
-    unistd::{Group, Uid, User},
+    unistd::{Gid, Group, Uid, User},
 };
 use tokio::task::spawn_blocking;
 
@@ -33,6 +33,12 @@ pub fn own_name() -> &'static str {
 
 pub fn own_uid() -> u32 {
     rustix::process::geteuid().as_raw()
+}
+
+/// The name of the group `gid`, else the number itself, for where nobody may be held up.
+pub async fn find_group(gid: u32) -> String {
+    let known = spawn_blocking(move || Group::from_gid(Gid::from_raw(gid)).ok().flatten()).await.ok().flatten();
+    known.map_or_else(|| format!("gid {gid}"), |group| group.name)
 }
 
 /// The number of the group `name`; else why there is none to be had.

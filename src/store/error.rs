@@ -9,6 +9,9 @@ use std::{
 };
 
 use rusqlite::{Error as Sqlite, ErrorCode, ffi};
+use rustix::process::geteuid;
+
+use super::files;
 
 /// Bytes written to find out what is wrong with a disk: more than a commit usually takes.
 const TRIAL: usize = 256 * 1024;
@@ -64,6 +67,9 @@ pub enum StoreError {
 
 impl StoreError {
     pub(super) fn io(path: &Path, error: &io::Error) -> Self {
+        if let (io::ErrorKind::PermissionDenied, Some(theirs)) = (error.kind(), files::of_another(path, geteuid())) {
+            return theirs;
+        }
         let (path, cause) = (path.display().to_string(), error.to_string());
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { path },
@@ -81,7 +87,13 @@ impl StoreError {
             let cause = "its first start was broken off: start dogwatch once more, which takes back what was half done";
             return Self::Other { path, cause: cause.to_owned() };
         }
-        match error.sqlite_error_code() {
+        let code = error.sqlite_error_code();
+        if matches!(code, Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied))
+            && let Some(theirs) = files::database_of_another(Path::new(&path), geteuid())
+        {
+            return theirs;
+        }
+        match code {
             Some(ErrorCode::DiskFull) => Self::Full { path },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked { path },
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::ReadOnly { path, cause },

@@ -10,6 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use nix::unistd::User;
 use rustix::process::Uid;
 
 use super::StoreError;
@@ -105,6 +106,25 @@ fn guard_dir(dir: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// That a file belongs to another user than `me`, who cannot use it for that: root put a copy in its place, perhaps.
+pub(super) fn of_another(path: &Path, me: Uid) -> Option<StoreError> {
+    let about = fs::metadata(path).ok().filter(|about| is_of_another(about.uid(), me))?;
+    let (owner, me, path) = (login(about.uid()), login(me.as_raw()), path.display().to_string());
+    let reason = format!("belongs to {owner}, mode {:03o}: as root, `chown {me} {path}`", about.mode() & 0o777);
+    Some(StoreError::Unsafe { path, reason })
+}
+
+/// The same for a database and what lies beside it.
+pub(super) fn database_of_another(path: &Path, me: Uid) -> Option<StoreError> {
+    ["", "-wal", "-shm"].iter().find_map(|suffix| of_another(&with_suffix(path, suffix), me))
+}
+
+/// The login name of `uid`, else the number itself.
+fn login(uid: u32) -> String {
+    let known = User::from_uid(nix::unistd::Uid::from_raw(uid)).ok().flatten();
+    known.map_or_else(|| uid.to_string(), |user| user.name)
+}
+
 /// Root works for everybody.
 fn is_of_another(owner: u32, me: Uid) -> bool {
     owner != me.as_raw() && !me.is_root()
@@ -136,5 +156,27 @@ mod tests {
 
         assert!(is_of_another(1001, alice) && is_of_another(0, alice));
         assert!(!is_of_another(1000, alice) && !is_of_another(1000, root) && !is_of_another(0, root));
+    }
+
+    #[test]
+    fn a_copy_that_another_user_put_in_place_is_named_with_its_owner_and_what_to_do() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let path = path_in(dir.path());
+        let log = with_suffix(&path, "-wal");
+        for file in [&path, &log] {
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).expect("a file");
+        }
+        let (owner, other) = (rustix::process::geteuid(), Uid::from_raw(4_000_711));
+
+        let said = database_of_another(&path, other).expect("of another").to_string();
+
+        let (owner_name, path_text) = (login(owner.as_raw()), path.display());
+        let told = format!("{path_text}: belongs to {owner_name}, mode 600: as root, `chown 4000711 {path_text}`");
+        assert_eq!(said, told);
+        fs::remove_file(&path).expect("removed");
+        assert!(
+            database_of_another(&path, other).is_some_and(|theirs| theirs.to_string().contains("-wal: belongs to"))
+        );
+        assert_eq!(database_of_another(&path, owner), None);
     }
 }

@@ -17,6 +17,7 @@ use super::{
     crash::{self, Point},
     damage, files, schema,
 };
+use crate::core::repeated::Repeated;
 
 /// Jobs in one transaction at most: a bound on how long the first of them waits for the last.
 const BATCH: usize = 256;
@@ -97,6 +98,7 @@ pub(super) struct Writer {
     /// The file that was found undamaged: device and inode. `None` when damage was met since.
     sound: Option<(u64, u64)>,
     pulse: Pulse,
+    complaints: Repeated,
 }
 
 struct Open {
@@ -135,7 +137,8 @@ impl Writer {
     pub(super) fn open(dir: &Path, lock_wait: Duration, pulse: Pulse) -> Result<Self, StoreError> {
         let (open, path) = Open::new(dir, lock_wait, None)?;
         let sound = Some(open.file);
-        Ok(Self { dir: dir.to_owned(), path, lock_wait, open: Some(open), sound, pulse })
+        let (dir, complaints) = (dir.to_owned(), Repeated::default());
+        Ok(Self { dir, path, lock_wait, open: Some(open), sound, pulse, complaints })
     }
 
     /// Works until the last sender is gone and everything queued is settled.
@@ -176,8 +179,10 @@ impl Writer {
                 Err(error) => Last::Failed(error.clone()),
             };
         }
-        if let Err(error) = &outcome {
-            tracing::error!(%error, jobs = jobs.len(), "not committed: {error}");
+        if let Err(error) = &outcome
+            && let Some(more) = self.complaints.say(&error.to_string(), Instant::now())
+        {
+            tracing::error!(%error, jobs = jobs.len(), "not committed: {error}{more}");
         }
         for job in jobs {
             job.settle(outcome.clone());

@@ -19,13 +19,17 @@ use crate::{
 const AHEAD: SignedDuration = SignedDuration::from_hours(89 * 24);
 
 pub(super) async fn tell(client: &mut Client, json: bool) -> Outcome {
-    let accounts: Vec<(AccountName, Option<Named<UserId>>)> =
-        client.board.accounts.values().map(|board| (board.account.name.clone(), me(client, board).cloned())).collect();
+    let who = |board| me(client, board).cloned().ok_or_else(|| client.unknown(board));
+    let accounts: Vec<(AccountName, Result<Named<UserId>, String>)> =
+        client.board.accounts.values().map(|board| (board.account.name.clone(), who(board))).collect();
     let (mut rows, mut on, mut lacks) = (vec![], false, client.on_call_doubts());
     for (account, user) in accounts {
-        let Some(user) = user else {
-            lacks.push(format!("{account}: it is not known who you are there: the key belongs to no person"));
-            continue;
+        let user = match user {
+            Ok(user) => user,
+            Err(why) => {
+                lacks.push(format!("{account}: it is not known who you are there: {why}"));
+                continue;
+            }
         };
         let now = client.board.provider_time(&account, Timestamp::now());
         let span = Span { from: now, to: now.checked_add(AHEAD).unwrap_or(now) };

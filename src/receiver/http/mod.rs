@@ -15,8 +15,7 @@ use axum::{
     Router,
     body::Body,
     extract::{ConnectInfo, Request},
-    http::{StatusCode, header},
-    response::{IntoResponse as _, Response},
+    response::Response,
 };
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -26,14 +25,14 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpSocket, TcpStream},
     sync::{OwnedSemaphorePermit, watch},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
 use self::places::{Place, Places};
-use super::{Networks, RETRY_AFTER, tls::Entrance};
+use super::{Networks, NoRequest, Receiver, coming::Deadline, tls::Entrance, too_slow};
 
 /// Before another try when no connection can be taken.
 const WITHOUT_FILES: Duration = Duration::from_millis(50);
@@ -55,13 +54,15 @@ pub struct Limits {
     /// Until a request's head is complete; also for the first byte of the next one, and for the handshake of TLS
     /// before the first.
     pub head: Duration,
-    /// From the head to the answer, the body included.
+    /// From the head to the end of the body.
     pub request: Duration,
+    /// From there to the answer; longer than the store takes to say that it cannot commit.
+    pub answer: Duration,
     /// After this a connection takes no further request.
     pub lifetime: Duration,
     /// For the requests in progress, when the end comes.
     pub drain: Duration,
-    /// Bytes of a request's head; at least 8 KiB.
+    /// Bytes of a request's head, about; at least 8 KiB.
     pub head_size: usize,
 }
 
@@ -74,6 +75,7 @@ impl Default for Limits {
             grace: Duration::from_millis(100),
             head: Duration::from_secs(5),
             request: Duration::from_secs(10),
+            answer: Duration::from_secs(5),
             lifetime: Duration::from_mins(5),
             drain: Duration::from_secs(3),
             head_size: 32 * 1024,
@@ -88,12 +90,15 @@ pub struct Front {
     /// How many are connected.
     pub connections: Gauge,
     pub networks: Networks,
+    /// Told of connections on which no request came to be.
+    pub receiver: Option<Receiver>,
 }
 
 impl Front {
     /// Plain HTTP, and nobody counts.
     pub fn plain(networks: Networks) -> Self {
-        Self { entrance: watch::channel(Entrance::Plain).1, connections: Gauge::default(), networks }
+        let entrance = watch::channel(Entrance::Plain).1;
+        Self { entrance, connections: Gauge::default(), networks, receiver: None }
     }
 }
 
@@ -121,7 +126,8 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, front: Fr
             place = Places::take(&places, peer.ip().to_canonical()) => place,
         };
         let entrance = front.entrance.clone();
-        let comer = Comer { tcp, peer, app: app.clone(), limits, entrance, stop: stop.clone() };
+        let (app, receiver) = (app.clone(), front.receiver.clone());
+        let comer = Comer { tcp, peer, app, receiver, limits, entrance, stop: stop.clone() };
         if let Some(place) = place {
             open.spawn(comer.enter(place));
         } else if let Some(turn) = places.queue() {
@@ -163,6 +169,7 @@ struct Comer {
     tcp: TcpStream,
     peer: SocketAddr,
     app: Router,
+    receiver: Option<Receiver>,
     limits: Limits,
     entrance: watch::Receiver<Entrance>,
     stop: CancellationToken,
@@ -181,15 +188,18 @@ impl Comer {
     }
 
     async fn enter(self, place: Place) {
-        let Self { tcp, peer, app, limits, entrance, stop } = self;
+        let Self { tcp, peer, app, receiver, limits, entrance, stop } = self;
         // Answers are one small packet; when this fails they only come a little later.
         let _ = tcp.set_nodelay(true);
         let talk = Talk { peer, app, limits, place, stop };
         let entrance = entrance.borrow().clone();
-        match entrance {
+        let no_request = match entrance {
             Entrance::Plain => talk.converse(tcp).await,
             Entrance::Tls(config) => talk.converse_in_tls(tcp, config).await,
-            Entrance::Shut => {}
+            Entrance::Shut => None,
+        };
+        if let (Some(why), Some(receiver)) = (no_request, receiver) {
+            receiver.no_request(peer, why).await;
         }
     }
 }
@@ -204,23 +214,25 @@ struct Talk {
 }
 
 impl Talk {
-    /// A handshake that does not come to its end in time, or speaks something else, ends the connection.
-    async fn converse_in_tls(self, tcp: TcpStream, config: Arc<ServerConfig>) {
+    /// A handshake that does not come to its end in time, or speaks something else, ends the connection. Says why no
+    /// request came to be, if that was not the other end's will.
+    async fn converse_in_tls(self, tcp: TcpStream, config: Arc<ServerConfig>) -> Option<NoRequest> {
         let shaken = tokio::select! {
             shaken = timeout(self.limits.head, TlsAcceptor::from(config).accept(tcp)) => shaken,
-            () = self.place.lost() => return,
-            () = self.stop.cancelled() => return,
+            () = self.place.lost() => return None,
+            () = self.stop.cancelled() => return None,
         };
         match shaken {
-            Ok(Ok(tls)) => self.converse(tls).await,
+            Ok(Ok(tls)) => return self.converse(tls).await,
             Ok(Err(error)) => tracing::debug!(%error, "no handshake: {error}"),
             Err(_) => tracing::debug!("a handshake took too long"),
         }
+        Some(NoRequest::Handshake)
     }
 
-    async fn converse(self, io: impl AsyncRead + AsyncWrite + Unpin) {
+    async fn converse(self, io: impl AsyncRead + AsyncWrite + Unpin) -> Option<NoRequest> {
         let Self { peer, app, limits, place, stop } = self;
-        let service = service_fn(|request| answer(app.clone(), request, peer, limits.request, &place));
+        let service = service_fn(|request| answer(app.clone(), request, peer, limits, &place));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.head)
@@ -229,38 +241,45 @@ impl Talk {
         let mut connection = pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
-            () = place.lost() => return,
+            () = place.lost() => return None,
             () = async { tokio::select! { () = stop.cancelled() => {}, () = sleep(limits.lifetime) => {} } } => {
                 connection.as_mut().graceful_shutdown();
                 tokio::select! {
                     ended = connection.as_mut() => ended,
-                    () = place.lost() => return,
-                    () = sleep(limits.request) => return,
+                    () = place.lost() => return None,
+                    () = sleep(limits.request + limits.answer) => return None,
                 }
             }
         };
-        if let Err(error) = ended {
-            tracing::debug!(%error, "connection ended: {error}");
-        }
+        let error = ended.err()?;
+        tracing::debug!(%error, "connection ended: {error}");
+        no_request(&error, &place)
     }
+}
+
+/// What an end tells of heads. That none came after an answer is how a connection that is kept usually ends.
+fn no_request(error: &hyper::Error, place: &Place) -> Option<NoRequest> {
+    if error.is_parse_too_large() {
+        return Some(NoRequest::TooLarge);
+    }
+    if error.is_parse() {
+        return Some(NoRequest::Malformed);
+    }
+    (error.is_timeout() && !place.has_answered()).then_some(NoRequest::Late)
 }
 
 async fn answer(
     app: Router,
     request: Request<Incoming>,
     peer: SocketAddr,
-    within: Duration,
+    limits: Limits,
     place: &Place,
 ) -> Result<Response, Infallible> {
     let mut request = request.map(|body| Body::new(place.watch(body)));
     request.extensions_mut().insert(ConnectInfo(peer));
-    let answered = timeout(within, app.oneshot(request)).await;
+    request.extensions_mut().insert(Deadline { at: Instant::now() + limits.request, after: limits.request });
+    let answered = timeout(limits.request + limits.answer, app.oneshot(request)).await;
     let Ok(response) = answered.unwrap_or_else(|_| Ok(too_slow()));
     place.spoke(response.status());
     Ok(response)
-}
-
-fn too_slow() -> Response {
-    let headers = [(header::CONNECTION, "close"), (header::RETRY_AFTER, RETRY_AFTER)];
-    (StatusCode::SERVICE_UNAVAILABLE, headers, "not complete in time\n").into_response()
 }

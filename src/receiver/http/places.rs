@@ -204,6 +204,11 @@ impl Place {
         self.seat.lost.cancelled().await;
     }
 
+    /// Whether a request of this connection was answered.
+    pub(super) fn has_answered(&self) -> bool {
+        self.seat.answered.load(Ordering::Relaxed)
+    }
+
     /// The body of a request of this connection. Once it has come to its end, an answer is owed.
     pub(super) fn watch(&self, body: Incoming) -> Watched {
         let watched = Watched { body, seat: Arc::clone(&self.seat) };

@@ -1,4 +1,7 @@
-use axum::routing::{get, post};
+use axum::{
+    http::StatusCode,
+    routing::{get, post},
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     sync::Notify,
@@ -13,7 +16,8 @@ const ONCE: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 
 fn short() -> Limits {
-    Limits { head: Duration::from_millis(300), request: Duration::from_millis(300), ..Limits::default() }
+    let short = Duration::from_millis(300);
+    Limits { head: short, request: short, answer: short, ..Limits::default() }
 }
 
 struct Served {

@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret as _, SecretBox, SecretString, zeroize::Zeroize as _}
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 
-use super::{NamedSecret, Proof, Refused, Scheme, WRONG_SIGNATURE, proof};
+use super::{NamedSecret, Proof, Refused, Scheme, proof};
 use crate::core::sender::Algorithm;
 
 /// The secrets of a scheme that signs.
@@ -40,7 +40,7 @@ impl Keys {
         let fits = |key: &SecretBox<Vec<u8>>| fitting(self.algorithm, key.expose_secret(), parts, tags) > 0;
         let matched: Vec<&str> =
             self.named.iter().filter(|(_, key)| fits(key)).map(|(name, _)| name.as_str()).collect();
-        proof(self.scheme, &matched).ok_or(WRONG_SIGNATURE)
+        proof(self.scheme, &matched).ok_or(Refused::WrongSignature(self.named.len()))
     }
 }
 

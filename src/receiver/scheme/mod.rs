@@ -62,9 +62,11 @@ pub(super) enum Refused {
     Several(String),
     #[error("empty body")]
     Empty,
-    /// Nothing that is loaded fits.
-    #[error("{0}")]
-    Wrong(&'static str),
+    /// None of so many secrets fits.
+    #[error("the signature was {}", unfitting(*.0))]
+    WrongSignature(usize),
+    #[error("the secret is {}", unequal(*.0))]
+    WrongSecret(usize),
     /// Rightly signed, but long ago or in the future.
     #[error(
         "signed with {secret}, but {seconds} s {way} by our clock, and at most {} s are taken: a replay, or one of the clocks is wrong",
@@ -73,9 +75,19 @@ pub(super) enum Refused {
     Untimely { secret: String, seconds: u64, way: &'static str, tolerance: Duration },
 }
 
-pub(super) const WRONG_SIGNATURE: Refused =
-    Refused::Wrong("the signature was not made with the secret configured here");
-pub(super) const WRONG_SECRET: Refused = Refused::Wrong("the secret is not the one configured here");
+fn unfitting(secrets: usize) -> String {
+    match secrets {
+        0 | 1 => "not made with the secret configured here".to_owned(),
+        several => format!("made with none of the {several} secrets configured here"),
+    }
+}
+
+fn unequal(secrets: usize) -> String {
+    match secrets {
+        0 | 1 => "not the one configured here".to_owned(),
+        several => format!("none of the {several} configured here"),
+    }
+}
 
 /// One way of proving who sent a request.
 pub(super) trait Check: Send + Sync {

@@ -5,9 +5,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{
-    Check, NamedSecret, Presented, Proof, Refused, Scheme, UrlKey, WRONG_SECRET, one, proof, standard::BASE64,
-};
+use super::{Check, NamedSecret, Presented, Proof, Refused, Scheme, UrlKey, one, proof, standard::BASE64};
 
 /// Where user and password stand, and a bearer token.
 pub(super) const AUTHORIZATION: &str = "authorization";
@@ -91,7 +89,7 @@ impl Check for Token {
         let shown = shown.ok_or_else(|| Refused::Unusable { what, header: self.header.clone() })?;
         let matched: Vec<&str> =
             self.secrets.iter().filter(|(_, secret)| secret.is(&shown)).map(|(name, _)| name.as_str()).collect();
-        proof(self.scheme, &matched).ok_or(WRONG_SECRET)
+        proof(self.scheme, &matched).ok_or(Refused::WrongSecret(self.secrets.len()))
     }
 }
 
@@ -107,6 +105,6 @@ impl Known {
 impl Check for Known {
     fn check(&self, _: &Presented<'_>, _: Timestamp) -> Result<Proof, Refused> {
         let names: Vec<&str> = self.0.iter().map(String::as_str).collect();
-        proof(Scheme::SecretUrl, &names).ok_or(WRONG_SECRET)
+        proof(Scheme::SecretUrl, &names).ok_or(Refused::WrongSecret(names.len()))
     }
 }

@@ -35,7 +35,7 @@ use tokio::{
 
 use self::segments::{Found, Record, Segments};
 use super::{Call, NewDelivery, Store, StoreError, Transaction, writer::Last, writes, writes::Prepared};
-use crate::core::delivery::DeliverySummary;
+use crate::core::{delivery::DeliverySummary, repeated::Repeated};
 
 /// What its files are called.
 const NAME: &str = "intake";
@@ -277,7 +277,8 @@ impl Intake {
         let (queue, jobs) = mpsc::channel(QUEUE);
         progress.appended(None);
         *progress.queue.lock().unwrap_or_else(PoisonError::into_inner) = Some(queue.downgrade());
-        let appending = Appending { segments, marker, progress, entries: Some(entries) };
+        let appending =
+            Appending { segments, marker, progress, entries: Some(entries), complaints: Repeated::default() };
         let entering = Entering { store: store.clone(), clerk, followed, unsynced: 0, restful: room / RESTFUL };
         let run = |name: &str, work: Box<dyn FnOnce() + Send>| {
             let named = thread::Builder::new().name(name.to_owned());
@@ -319,6 +320,7 @@ struct Appending {
     progress: Arc<Progress>,
     /// `None` once nobody enters what is sent there.
     entries: Option<threads::Sender<Entry>>,
+    complaints: Repeated,
 }
 
 impl Appending {
@@ -337,7 +339,7 @@ impl Appending {
                 self.progress.appended(appended.as_ref().err().cloned());
                 match appended {
                     Ok(count) => self.taken(batch.drain(..count)),
-                    Err(error) => refuse(batch.drain(..), &error),
+                    Err(error) => self.refuse(batch.drain(..), &error),
                 }
             }
         }
@@ -388,12 +390,14 @@ impl Appending {
         self.progress.took.notify_one();
         self.segments.make_ready(self.progress.safe.load(Ordering::Acquire));
     }
-}
 
-fn refuse(batch: impl Iterator<Item = Box<Waiting>>, error: &StoreError) {
-    tracing::error!(%error, "not taken: {error}");
-    for waiting in batch {
-        let _ = waiting.answer.send(Err(error.clone()));
+    fn refuse(&mut self, batch: impl Iterator<Item = Box<Waiting>>, error: &StoreError) {
+        if let Some(more) = self.complaints.say(&error.to_string(), Instant::now()) {
+            tracing::error!(%error, "not taken: {error}{more}");
+        }
+        for waiting in batch {
+            let _ = waiting.answer.send(Err(error.clone()));
+        }
     }
 }
 

@@ -365,7 +365,8 @@ async fn while_nothing_can_be_appended_that_is_known_and_it_is_tried_until_it_ca
     *progress.queue.lock().expect("lock") = Some(queue.downgrade());
     let (entries, _waiting) = threads::channel();
     let marker = Marker::open(small.path()).expect("marker");
-    let appending = Appending { segments, marker, progress: Arc::clone(&progress), entries: Some(entries) };
+    let (shared, complaints) = (Arc::clone(&progress), Repeated::default());
+    let appending = Appending { segments, marker, progress: shared, entries: Some(entries), complaints };
     let thread = thread::spawn(move || appending.run(jobs));
     let take = async |id: &str| {
         let (answer, answered) = oneshot::channel();
