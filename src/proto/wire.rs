@@ -2,11 +2,11 @@
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
-use tokio_util::codec::{Framed, LinesCodec, LinesCodecError};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf};
+use tokio_util::codec::{Framed, FramedRead, LinesCodec, LinesCodecError};
 
 /// The longest line: a snapshot of tens of thousands of incidents.
-const LINE_LIMIT: usize = 64 * 1024 * 1024;
+pub const LINE_LIMIT: usize = 64 * 1024 * 1024;
 
 #[derive(Debug, thiserror::Error)]
 pub enum WireError {
@@ -16,6 +16,8 @@ pub enum WireError {
     Json(#[from] serde_json::Error),
     #[error("the other side closed the connection")]
     Closed,
+    #[error("a message of {bytes} bytes, and a line takes {LINE_LIMIT}")]
+    TooLong { bytes: usize },
 }
 
 /// One end of the conversation.
@@ -30,6 +32,17 @@ pub fn line_of_at_most<Io: AsyncRead + AsyncWrite>(limit: usize, io: Io) -> Line
     Framed::new(io, LinesCodec::new_with_max_length(limit))
 }
 
+/// The half of an end that hears the other side.
+pub type Ear<Io> = FramedRead<ReadHalf<Io>, LinesCodec>;
+/// The half that speaks to it.
+pub type Mouth<Io> = WriteHalf<Io>;
+
+/// The same in two halves, so that one goes on while the other waits.
+pub fn halves_of_at_most<Io: AsyncRead + AsyncWrite>(limit: usize, io: Io) -> (Ear<Io>, Mouth<Io>) {
+    let (ear, mouth) = tokio::io::split(io);
+    (FramedRead::new(ear, LinesCodec::new_with_max_length(limit)), mouth)
+}
+
 /// A message as it stands on the line, its end included.
 pub fn text(message: &impl Serialize) -> Result<String, WireError> {
     let mut text = serde_json::to_string(message)?;
@@ -40,9 +53,13 @@ pub fn text(message: &impl Serialize) -> Result<String, WireError> {
 /// Sends lines as they are. Not safe to drop half-way.
 pub async fn send_text<Io: AsyncWrite + Unpin>(line: &mut Line<Io>, text: &str) -> Result<(), WireError> {
     // Past the codec, whose buffer would keep the size of the largest message for good. It is empty: `send` flushes.
-    let io = line.get_mut();
-    io.write_all(text.as_bytes()).await.map_err(LinesCodecError::Io)?;
-    io.flush().await.map_err(LinesCodecError::Io)?;
+    say_text(line.get_mut(), text).await
+}
+
+/// The same with one half.
+pub async fn say_text(mouth: &mut (impl AsyncWrite + Unpin), text: &str) -> Result<(), WireError> {
+    mouth.write_all(text.as_bytes()).await.map_err(LinesCodecError::Io)?;
+    mouth.flush().await.map_err(LinesCodecError::Io)?;
     Ok(())
 }
 
@@ -53,5 +70,11 @@ pub async fn send<Io: AsyncWrite + Unpin>(line: &mut Line<Io>, message: &impl Se
 /// The next message. Safe to drop half-way: a part of a line stays in the buffer.
 pub async fn receive<Io: AsyncRead + Unpin, M: DeserializeOwned>(line: &mut Line<Io>) -> Result<M, WireError> {
     let text = line.next().await.ok_or(WireError::Closed)??;
+    Ok(serde_json::from_str(&text)?)
+}
+
+/// The same with one half.
+pub async fn hear<Io: AsyncRead, M: DeserializeOwned>(ear: &mut Ear<Io>) -> Result<M, WireError> {
+    let text = ear.next().await.ok_or(WireError::Closed)??;
     Ok(serde_json::from_str(&text)?)
 }

@@ -28,6 +28,7 @@ pub mod ownership;
 pub mod people;
 pub mod poller;
 pub mod push;
+pub mod rate;
 mod rota;
 pub mod scope;
 pub mod search;
@@ -36,10 +37,12 @@ pub mod snapshot;
 pub mod targets;
 mod templates;
 pub mod tidy;
+pub mod turns;
 pub mod unsaved;
 pub mod upkeep;
 pub mod users;
 pub mod wake;
+mod whole;
 
 #[cfg(test)]
 mod fake;
@@ -190,6 +193,7 @@ impl Server {
             store,
             accounts,
             renderer,
+            rendering: desk::rendering(),
             library,
             under_way: TaskTracker::new(),
             waiting: Waiting::new(options.settings.actions.undo_window),
