@@ -118,6 +118,7 @@ impl Desk {
         keys: Vec<IncidentKey>,
         undoable: bool,
     ) -> Result<(Action, Option<Wait>), String> {
+        let verb = self.with_known_names(verb, &keys);
         let bytes = serde_json::to_string(&verb).map_or(usize::MAX, |text| text.len());
         if bytes > WORDS {
             let what = verb.word();

@@ -23,6 +23,7 @@ pub mod lease;
 pub mod log;
 pub mod look;
 pub mod metrics;
+mod names;
 pub mod outbox;
 pub mod ownership;
 pub mod people;
