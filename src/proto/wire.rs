@@ -2,13 +2,13 @@
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf, split};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf};
 use tokio_util::codec::{Framed, FramedRead, LinesCodec, LinesCodecError};
 
 use super::FromConsole;
 
 /// The longest line: a snapshot of tens of thousands of incidents.
-const LINE_LIMIT: usize = 64 * 1024 * 1024;
+pub const LINE_LIMIT: usize = 64 * 1024 * 1024;
 /// The longest request that a server takes, in bytes: a template, or an action on a thousand incidents.
 pub const REQUEST_LIMIT: usize = 1024 * 1024;
 
@@ -22,6 +22,8 @@ pub enum WireError {
     Closed,
     #[error("too long for a request: {} KiB, where the server takes {} KiB; in parts it goes", .bytes.div_ceil(1024), REQUEST_LIMIT / 1024)]
     TooLong { bytes: usize },
+    #[error("a message of {bytes} bytes, and a line takes {LINE_LIMIT}")]
+    NoLine { bytes: usize },
 }
 
 /// One end of the conversation.
@@ -36,13 +38,20 @@ pub fn line_of_at_most<Io: AsyncRead + AsyncWrite>(limit: usize, io: Io) -> Line
     Framed::new(io, LinesCodec::new_with_max_length(limit))
 }
 
-/// What comes in over one half of a stream.
-pub type Incoming<Io> = FramedRead<ReadHalf<Io>, LinesCodec>;
+/// The half of an end that hears the other side.
+pub type Ear<Io> = FramedRead<ReadHalf<Io>, LinesCodec>;
+/// The half that speaks to it.
+pub type Mouth<Io> = WriteHalf<Io>;
 
-/// The two directions apart: neither waits for the other.
-pub fn halves<Io: AsyncRead + AsyncWrite>(io: Io) -> (Incoming<Io>, WriteHalf<Io>) {
-    let (incoming, outgoing) = split(io);
-    (FramedRead::new(incoming, LinesCodec::new_with_max_length(LINE_LIMIT)), outgoing)
+/// An end in two halves, so that one goes on while the other waits.
+pub fn halves<Io: AsyncRead + AsyncWrite>(io: Io) -> (Ear<Io>, Mouth<Io>) {
+    halves_of_at_most(LINE_LIMIT, io)
+}
+
+/// The same for an end that takes no line longer than `limit` bytes.
+pub fn halves_of_at_most<Io: AsyncRead + AsyncWrite>(limit: usize, io: Io) -> (Ear<Io>, Mouth<Io>) {
+    let (ear, mouth) = tokio::io::split(io);
+    (FramedRead::new(ear, LinesCodec::new_with_max_length(limit)), mouth)
 }
 
 /// A console's message as it stands on the line, unless it is too long for a server.
@@ -61,9 +70,13 @@ pub fn text(message: &impl Serialize) -> Result<String, WireError> {
 /// Sends lines as they are. Not safe to drop half-way.
 pub async fn send_text<Io: AsyncWrite + Unpin>(line: &mut Line<Io>, text: &str) -> Result<(), WireError> {
     // Past the codec, whose buffer would keep the size of the largest message for good. It is empty: `send` flushes.
-    let io = line.get_mut();
-    io.write_all(text.as_bytes()).await.map_err(LinesCodecError::Io)?;
-    io.flush().await.map_err(LinesCodecError::Io)?;
+    say_text(line.get_mut(), text).await
+}
+
+/// The same with one half.
+pub async fn say_text(mouth: &mut (impl AsyncWrite + Unpin), text: &str) -> Result<(), WireError> {
+    mouth.write_all(text.as_bytes()).await.map_err(LinesCodecError::Io)?;
+    mouth.flush().await.map_err(LinesCodecError::Io)?;
     Ok(())
 }
 
@@ -77,8 +90,8 @@ pub async fn receive<Io: AsyncRead + Unpin, M: DeserializeOwned>(line: &mut Line
     Ok(serde_json::from_str(&text)?)
 }
 
-/// The same of one half of a stream.
-pub async fn receive_half<Io: AsyncRead, M: DeserializeOwned>(line: &mut Incoming<Io>) -> Result<M, WireError> {
-    let text = line.next().await.ok_or(WireError::Closed)??;
+/// The same with one half.
+pub async fn hear<Io: AsyncRead, M: DeserializeOwned>(ear: &mut Ear<Io>) -> Result<M, WireError> {
+    let text = ear.next().await.ok_or(WireError::Closed)??;
     Ok(serde_json::from_str(&text)?)
 }

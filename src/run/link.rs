@@ -19,7 +19,7 @@ use crate::{
     core::text::Shown,
     proto::{
         Access, FromConsole, FromServer, HEARTBEAT_SECONDS, PROTOCOL, Request, RequestId,
-        wire::{self, Incoming, WireError},
+        wire::{self, Ear, WireError},
     },
 };
 
@@ -118,7 +118,7 @@ impl<C: Connect> Link<C> {
                         return Err(WireError::Closed.into());
                     }
                 }
-                message = wire::receive_half(&mut incoming) => {
+                message = wire::hear(&mut incoming) => {
                     self.take(message?, &mut access, &connection.role).await?;
                     // Counted after the screen took it: its being slow is not the server's silence.
                     heard = Instant::now();
@@ -207,11 +207,11 @@ impl<C: Connect> Link<C> {
 }
 
 /// Says hello and hears it.
-async fn greet(incoming: &mut Incoming<Box<dyn Io>>, outgoing: &mut WriteHalf<Box<dyn Io>>) -> Result<Access, End> {
+async fn greet(incoming: &mut Ear<Box<dyn Io>>, outgoing: &mut WriteHalf<Box<dyn Io>>) -> Result<Access, End> {
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let hello = wire::text(&FromConsole::Hello { protocol: PROTOCOL, version })?;
     outgoing.write_all(hello.as_bytes()).await.map_err(LinesCodecError::Io).map_err(WireError::from)?;
-    match wire::receive_half(incoming).await? {
+    match wire::hear(incoming).await? {
         FromServer::Hello { protocol: PROTOCOL, you, .. } => Ok(cleaned(you)),
         FromServer::Hello { protocol, version, .. } => Err(End::Refused(clean(&format!(
             "the server is dogwatch {version} and speaks protocol {protocol}, this one {PROTOCOL}; restart the older one"

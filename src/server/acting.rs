@@ -22,6 +22,8 @@ use crate::{
 
 /// The most incidents that one action may name.
 const TARGETS: usize = 1000;
+/// The most bytes in which an action says what to do: the longest text, or services by the hundred.
+const WORDS: usize = 256 * 1024;
 
 impl Desk {
     /// `undoable`: it waits as long as the settings say, and can be taken back.
@@ -116,6 +118,12 @@ impl Desk {
         keys: Vec<IncidentKey>,
         undoable: bool,
     ) -> Result<(Action, Option<Wait>), String> {
+        let verb = self.with_known_names(verb, &keys);
+        let bytes = serde_json::to_string(&verb).map_or(usize::MAX, |text| text.len());
+        if bytes > WORDS {
+            let what = verb.word();
+            return Err(format!("nothing was sent: {what} takes {bytes} bytes to say, at most {WORDS} are taken"));
+        }
         tracing::info!(uid = by.uid, "{} of {} incidents is asked for", verb.word(), keys.len());
         let now: Timestamp = (self.now)();
         let mut action = self

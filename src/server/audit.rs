@@ -5,6 +5,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
+    iter,
     os::unix::fs::{FileExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -17,7 +18,8 @@ use serde_json::{Value, json};
 
 use super::{desk::Desk, people::Caller};
 use crate::core::{
-    action::{Action, Edit, Outcome, Verb},
+    action::{Action, Assignee, Edit, Outcome, Verb},
+    arrangement::Arrangement,
     id::{ActionId, IncidentKey},
     incident::{Incident, Urgency},
     text::Shown,
@@ -41,6 +43,9 @@ struct Line<'a> {
     what: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<Shown>,
+    /// Of what `to` names, in the same order: a name is only what it was called.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    to_ids: Vec<&'a str>,
     account: &'a str,
     incident: &'a str,
     number: Option<u64>,
@@ -156,6 +161,7 @@ fn line(action: &Action, (key, outcome): &(IncidentKey, Outcome), known: Option<
         in_the_name_of: action.by.name.as_ref(),
         what: action.verb.word(),
         to: to(&action.verb),
+        to_ids: ids(&action.verb),
         account: key.account.as_str(),
         incident: key.id.as_str(),
         number: known.and_then(|known| known.state.number),
@@ -185,11 +191,48 @@ fn to(verb: &Verb) -> Option<Shown> {
         Verb::RunWorkflow { workflow } => return Some(workflow.name.clone()),
         Verb::ResolveAlert { alert } => return Some(alert.name.clone()),
         Verb::Arrange(what) => (0..what.parts()).map(|at| what.subject(at)).collect::<Vec<_>>().join(", "),
-        Verb::Acknowledge | Verb::Resolve { .. } | Verb::Note { .. } | Verb::StatusUpdate { .. } | Verb::Create(_) => {
-            return None;
-        }
+        Verb::Create(new) => return Some(new.service.name.clone()),
+        Verb::Acknowledge | Verb::Resolve { .. } | Verb::Note { .. } | Verb::StatusUpdate { .. } => return None,
     };
     Some(Shown::line(&to))
+}
+
+/// What is sent for what has a name.
+fn ids(verb: &Verb) -> Vec<&str> {
+    match verb {
+        Verb::HandOff { to, .. } => vec![to.id()],
+        Verb::Merge { into, .. } => vec![into.id.as_str()],
+        Verb::Edit(Edit::Priority(Some(priority))) => vec![priority.id.as_str()],
+        Verb::Edit(Edit::Field { field, .. }) => vec![field.id.as_str()],
+        Verb::AddResponders { to, .. } => to.iter().map(Assignee::id).collect(),
+        Verb::RunWorkflow { workflow } => vec![workflow.id.as_str()],
+        Verb::ResolveAlert { alert } => vec![alert.id.as_str()],
+        Verb::Create(new) => vec![new.service.id.as_str()],
+        Verb::Arrange(what) => arranged(what),
+        Verb::Acknowledge
+        | Verb::Resolve { .. }
+        | Verb::Note { .. }
+        | Verb::StatusUpdate { .. }
+        | Verb::Snooze { .. }
+        | Verb::Escalate { .. }
+        | Verb::Edit(Edit::Title(_) | Edit::Urgency(_) | Edit::Priority(None)) => vec![],
+    }
+}
+
+/// The schedule and each person, the services, or the windows.
+fn arranged(what: &Arrangement) -> Vec<&str> {
+    match what {
+        Arrangement::AddOverrides { schedule, covers } => {
+            let users = covers.iter().map(|cover| cover.user.id.as_str());
+            iter::once(schedule.id.as_str()).chain(users).collect()
+        }
+        Arrangement::RemoveOverrides { schedule, overrides } => {
+            let users = overrides.iter().map(|known| known.user.id.as_str());
+            iter::once(schedule.id.as_str()).chain(users).collect()
+        }
+        Arrangement::StartMaintenance { services, .. } => services.iter().map(|one| one.id.as_str()).collect(),
+        Arrangement::EndMaintenance { windows } => windows.iter().map(|one| one.id.as_str()).collect(),
+    }
 }
 
 fn because(outcome: &Outcome) -> Option<&Shown> {
@@ -204,6 +247,7 @@ fn because(outcome: &Outcome) -> Option<&Shown> {
 #[cfg(test)]
 mod tests {
     use std::{
+        collections::BTreeMap,
         os::unix::fs::{MetadataExt as _, symlink},
         sync::Arc,
     };
@@ -212,7 +256,10 @@ mod tests {
     use crate::{
         core::{
             action::{Outcome, Target},
-            incident::Status,
+            board::Change,
+            id::UserId,
+            incident::{Named, Status},
+            oncall::Person,
         },
         proto::{Answer, Request},
         provider::ProviderError,
@@ -263,6 +310,33 @@ mod tests {
         let file = dir.path().join(NAME);
         assert!(!fs::read_to_string(&file).expect("text").contains("hunter2"));
         assert_eq!(fs::metadata(&file).expect("file").mode() & 0o777, 0o600);
+    }
+
+    #[tokio::test]
+    async fn a_line_says_the_id_that_was_sent_and_the_name_that_is_known_for_it_whatever_the_console_calls_it() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let fake = Fake::default();
+        let desk = fake::desk(&fake, dir.path());
+        desk.observe(&fake.put("P1", Status::Triggered, 0)).await;
+        let mira = fake::person("mira");
+        desk.hub.publish(Change::Directory {
+            account: fake::account_name(),
+            people: vec![Person { user: mira.clone(), email: None }],
+            policies: vec![],
+            policy_teams: BTreeMap::new(),
+        });
+        let called_jonas = |id: &UserId| Assignee::User(Named { id: id.clone(), name: "Jonas".into() });
+        let unknown = UserId::new("PX").expect("id");
+
+        act(&desk, Verb::HandOff { to: called_jonas(&mira.id), note: None }, &["P1"]).await;
+        let to = vec![called_jonas(&mira.id), called_jonas(&unknown)];
+        act(&desk, Verb::AddResponders { to, message: String::new() }, &["P1"]).await;
+
+        let lines = lines(dir.path());
+        assert_eq!((&lines[0]["to"], &lines[0]["to_ids"]), (&json!("mira"), &json!(["Pmira"])));
+        assert_eq!((&lines[1]["to"], &lines[1]["to_ids"]), (&json!("mira, Jonas"), &json!(["Pmira", "PX"])));
+        let kept = desk.hub.look(|board| board.actions.iter().map(|action| action.verb.clone()).collect::<Vec<_>>());
+        assert_eq!(kept[1], Verb::HandOff { to: Assignee::User(mira), note: None }, "as in the log of actions");
     }
 
     #[test]

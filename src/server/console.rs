@@ -12,20 +12,21 @@ use tokio::{
             Receiver,
             error::{RecvError, TryRecvError},
         },
-        mpsc,
+        mpsc::{self, OwnedPermit},
     },
     time::{MissedTickBehavior, interval, timeout},
 };
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     desk::{self, Desk},
-    guests::Seat,
+    guests::{Open, Room, Seat},
     hub::News,
     people::Caller,
 };
 use crate::proto::{
     Access, Answer, FromConsole, FromServer, HEARTBEAT_SECONDS, PROTOCOL, Request, RequestId,
-    wire::{self, Line, WireError},
+    wire::{self, Ear, Mouth, WireError},
 };
 
 /// Requests of one console that are answered at the same time; more wait in its socket.
@@ -39,7 +40,11 @@ const REQUEST: usize = wire::REQUEST_LIMIT;
 /// Changes that are ready together go out together, up to this many bytes.
 const BATCH: usize = 64 * 1024;
 
-type Answered = (RequestId, Result<Answer, String>);
+/// An answer that is ready to be written, with what its user holds of the server until it is.
+struct Answered {
+    text: String,
+    _held: Option<(Open, Room)>,
+}
 
 /// Who is at the other end, and the place they take.
 #[derive(Debug)]
@@ -48,77 +53,85 @@ pub struct Guest {
     pub seat: Seat,
 }
 
-/// Serves one console until it leaves.
+/// Serves one console until it leaves. What it says is heard also while it is written to: one that speaks before it reads
+/// is not cut off for it.
 pub async fn serve<Io>(io: Io, desk: Arc<Desk>, guest: Guest) -> Result<(), WireError>
 where
-    Io: AsyncRead + AsyncWrite + Unpin,
+    Io: AsyncRead + AsyncWrite + Send + 'static,
 {
-    let mut line = wire::line_of_at_most(REQUEST, io);
+    let (mut ear, mut mouth) = wire::halves_of_at_most(REQUEST, io);
     let mut people = desk.people.watch();
     let mut access = desk.access(&guest.caller);
-    if !greet(&mut line, &access).await? {
+    if !greet(&mut ear, &mut mouth, &access).await? {
         return Ok(());
     }
     let _attached = desk.metrics.attached();
+    let guest = Arc::new(guest);
     let (answers, mut answered) = mpsc::channel::<Answered>(OPEN_REQUESTS);
+    let listening = listen(ear, Arc::clone(&desk), Arc::clone(&guest), answers);
+    let mut heard_last = AbortOnDropHandle::new(tokio::spawn(listening));
     let mut beat = interval(Duration::from_secs(HEARTBEAT_SECONDS));
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     'snapshot: loop {
         let (snapshot, mut news) = desk.hub.attach();
-        put(&mut line, &snapshot?).await?;
+        match snapshot {
+            Ok(text) => put(&mut mouth, &text).await?,
+            Err(broken) => return part(&mut mouth, broken).await,
+        }
         loop {
-            let text = tokio::select! {
+            let told = tokio::select! {
                 first = news.recv() => match first.map(|first| batch(&first, &mut news)) {
-                    Ok(Some(text)) => text,
+                    Ok(Some(text)) => text.into(),
                     Ok(None) | Err(RecvError::Lagged(_)) => continue 'snapshot,
                     Err(RecvError::Closed) => return Ok(()),
                 },
-                Some((id, answer)) = answered.recv() => wire::text(&FromServer::Answer { id, answer: Box::new(answer) })?,
+                Some(answer) = answered.recv() => answer,
                 Ok(()) = people.changed() => {
                     let now = desk.access(&guest.caller);
                     if now == access {
                         continue;
                     }
                     access = now;
-                    wire::text(&FromServer::Access { you: access.clone() })?
+                    wire::text(&FromServer::Access { you: access.clone() })?.into()
                 }
-                _ = beat.tick() => wire::text(&FromServer::Heartbeat)?,
-                // With all places taken the console's next request waits in its socket.
-                said = wire::receive::<Io, FromConsole>(&mut line), if answers.capacity() > 0 => {
-                    match said {
-                        Ok(FromConsole::Request { id, request }) => ask(&desk, &guest, id, request, &answers),
-                        Ok(FromConsole::Hello { .. }) => {}
-                        Err(WireError::Closed) => return Ok(()),
-                        Err(broken) => return part(&mut line, broken).await,
-                    }
-                    continue;
-                }
+                _ = beat.tick() => wire::text(&FromServer::Heartbeat)?.into(),
+                why = &mut heard_last => return match why.unwrap_or(WireError::Closed) {
+                    WireError::Closed => Ok(()),
+                    broken => part(&mut mouth, broken).await,
+                },
             };
-            put(&mut line, &text).await?;
+            put(&mut mouth, &told.text).await?;
         }
+    }
+}
+
+impl From<String> for Answered {
+    /// Something that was not asked for.
+    fn from(text: String) -> Self {
+        Self { text, _held: None }
     }
 }
 
 /// Hears the hello of a console that there is no place for, and says so.
 pub async fn turn_away<Io>(io: Io, reason: String) -> Result<(), WireError>
 where
-    Io: AsyncRead + AsyncWrite + Unpin,
+    Io: AsyncRead + AsyncWrite,
 {
-    let mut line = wire::line_of_at_most(REQUEST, io);
-    let _: FromConsole = timeout(HELLO, wire::receive(&mut line)).await.map_err(|_| WireError::Closed)??;
-    refuse(&mut line, reason).await
+    let (mut ear, mut mouth) = wire::halves_of_at_most(REQUEST, io);
+    let _: FromConsole = timeout(HELLO, wire::hear(&mut ear)).await.map_err(|_| WireError::Closed)??;
+    refuse(&mut mouth, reason).await
 }
 
-async fn greet<Io>(line: &mut Line<Io>, access: &Access) -> Result<bool, WireError>
+async fn greet<Io>(ear: &mut Ear<Io>, mouth: &mut Mouth<Io>, access: &Access) -> Result<bool, WireError>
 where
-    Io: AsyncRead + AsyncWrite + Unpin,
+    Io: AsyncRead + AsyncWrite,
 {
-    let hello = timeout(HELLO, wire::receive(line)).await.map_err(|_| WireError::Closed)??;
+    let hello = timeout(HELLO, wire::hear(ear)).await.map_err(|_| WireError::Closed)??;
     let version = env!("CARGO_PKG_VERSION");
     match hello {
         FromConsole::Hello { protocol: PROTOCOL, .. } => {
             let hello = FromServer::Hello { protocol: PROTOCOL, version: version.to_owned(), you: access.clone() };
-            put(line, &wire::text(&hello)?).await?;
+            put(mouth, &wire::text(&hello)?).await?;
             Ok(true)
         }
         FromConsole::Hello { protocol, version: theirs } => {
@@ -126,19 +139,19 @@ where
                 "the running dogwatch is version {version} (protocol {PROTOCOL}), this console is {theirs} (protocol \
                  {protocol}): end the older one"
             );
-            refuse(line, reason).await.map(|()| false)
+            refuse(mouth, reason).await.map(|()| false)
         }
-        FromConsole::Request { .. } => refuse(line, "a request before the hello".to_owned()).await.map(|()| false),
+        FromConsole::Request { .. } => refuse(mouth, "a request before the hello".to_owned()).await.map(|()| false),
     }
 }
 
-async fn refuse<Io: AsyncWrite + Unpin>(line: &mut Line<Io>, reason: String) -> Result<(), WireError> {
-    put(line, &wire::text(&FromServer::Refused { reason })?).await
+async fn refuse<Io: AsyncWrite>(mouth: &mut Mouth<Io>, reason: String) -> Result<(), WireError> {
+    put(mouth, &wire::text(&FromServer::Refused { reason })?).await
 }
 
 /// Says why a console is cut off, if it can be told.
-async fn part<Io: AsyncWrite + Unpin>(line: &mut Line<Io>, broken: WireError) -> Result<(), WireError> {
-    refuse(line, format!("this console is cut off: {broken}")).await?;
+async fn part<Io: AsyncWrite>(mouth: &mut Mouth<Io>, broken: WireError) -> Result<(), WireError> {
+    refuse(mouth, format!("this console is cut off: {broken}")).await?;
     Err(broken)
 }
 
@@ -156,26 +169,68 @@ fn batch(first: &News, news: &mut Receiver<Arc<News>>) -> Option<String> {
     Some(text)
 }
 
-async fn put<Io: AsyncWrite + Unpin>(line: &mut Line<Io>, text: &str) -> Result<(), WireError> {
-    timeout(STALL, wire::send_text(line, text)).await.map_err(|_| WireError::Closed)?
+async fn put<Io: AsyncWrite>(mouth: &mut Mouth<Io>, text: &str) -> Result<(), WireError> {
+    timeout(STALL, wire::say_text(mouth, text)).await.map_err(|_| WireError::Closed)?
 }
 
-fn ask(desk: &Arc<Desk>, guest: &Guest, id: RequestId, request: Request, answers: &mpsc::Sender<Answered>) {
-    let Ok(place) = answers.clone().try_reserve_owned() else { return };
-    let question = if desk::asks_a_provider(&request) { guest.seat.question() } else { Ok(()) };
-    let permit = match question.and_then(|()| guest.seat.request()) {
-        Ok(permit) => permit,
+/// Has what the console asks answered, and says why it hears no more of it. With all places for answers taken, the next
+/// request waits in the console's socket.
+async fn listen<Io>(mut ear: Ear<Io>, desk: Arc<Desk>, guest: Arc<Guest>, answers: mpsc::Sender<Answered>) -> WireError
+where
+    Io: AsyncRead,
+{
+    loop {
+        let Ok(place) = answers.clone().reserve_owned().await else { return WireError::Closed };
+        match wire::hear(&mut ear).await {
+            Ok(FromConsole::Request { id, request }) => ask(&desk, &guest, id, request, place),
+            Ok(FromConsole::Hello { .. }) => {}
+            Err(why) => return why,
+        }
+    }
+}
+
+fn ask(desk: &Arc<Desk>, guest: &Guest, id: RequestId, request: Request, place: OwnedPermit<Answered>) {
+    let open = match admit(&guest.seat, &request) {
+        Ok(open) => open,
         Err(reason) => {
-            place.send((id, Err(reason)));
+            place.send(refusal(id, reason));
             return;
         }
     };
     let (desk, caller) = (Arc::clone(desk), guest.caller.clone());
     tokio::spawn(async move {
         let answer = desk.answer(&caller, request).await;
-        drop(permit);
-        place.send((id, answer));
+        place.send(answered(id, answer, open));
     });
+}
+
+/// A place for a request among those of its user; else why it is not taken.
+fn admit(seat: &Seat, request: &Request) -> Result<Open, String> {
+    let open = seat.request()?;
+    if desk::asks_a_provider(request) {
+        seat.question()?;
+    }
+    if desk::is_act(request) {
+        seat.act()?;
+    }
+    Ok(open)
+}
+
+/// An answer as it will be written, if there is room for it.
+fn answered(id: RequestId, answer: Result<Answer, String>, open: Open) -> Answered {
+    let text = match wire::text(&FromServer::Answer { id, answer: Box::new(answer) }) {
+        Ok(text) if text.len() <= wire::LINE_LIMIT => text,
+        Ok(text) => return refusal(id, WireError::NoLine { bytes: text.len() }.to_string()),
+        Err(broken) => return refusal(id, broken.to_string()),
+    };
+    match open.room(text.len()) {
+        Ok(room) => Answered { text, _held: Some((open, room)) },
+        Err(reason) => refusal(id, reason),
+    }
+}
+
+fn refusal(id: RequestId, reason: String) -> Answered {
+    wire::text(&FromServer::Answer { id, answer: Box::new(Err(reason)) }).unwrap_or_default().into()
 }
 
 #[cfg(test)]
@@ -184,13 +239,17 @@ mod tests {
     use crate::{
         config::{Acts, PersonSettings, User},
         core::{
+            action::Verb,
             board::{Board, Change},
+            id::ActionId,
             incident::Status,
         },
-        proto::Request,
+        proto::{Request, wire::Line},
         server::{
             fake::{self, Fake, key},
+            guests::{Guests, Limits},
             hub::Telling,
+            rate::Rate,
         },
     };
     use tokio::io::{DuplexStream, duplex};
@@ -354,6 +413,138 @@ mod tests {
         });
         let you = told.await.expect("told");
         assert!(matches!(&you, Access::ActAs { actor, names } if actor == "alice" && names.len() == 1), "{you:?}");
+    }
+
+    /// A user that no test runs as, with these limits.
+    struct Alice(Arc<Guests>);
+
+    impl Alice {
+        const UID: u32 = 4_000_001;
+
+        fn seat(&self) -> Seat {
+            Guests::admit(&self.0, Some(Self::UID)).expect("a seat")
+        }
+
+        /// One of their consoles, with the snapshot read.
+        async fn attach(&self, desk: &Arc<Desk>) -> Line<DuplexStream> {
+            let (ours, theirs) = duplex(1024);
+            let caller = Caller { uid: Some(Self::UID), login: "alice".into() };
+            tokio::spawn(serve(theirs, Arc::clone(desk), Guest { caller, seat: self.seat() }));
+            let mut line = wire::line(ours);
+            hello(&mut line).await;
+            line
+        }
+    }
+
+    async fn ask_for_template(line: &mut Line<DuplexStream>, id: RequestId) {
+        let request = Request::Template { name: "long".into() };
+        wire::send(line, &FromConsole::Request { id, request }).await.expect("send");
+    }
+
+    async fn next_answer(line: &mut Line<DuplexStream>) -> (RequestId, Result<Answer, String>) {
+        loop {
+            if let FromServer::Answer { id, answer } = wire::receive(line).await.expect("message") {
+                return (id, *answer);
+            }
+        }
+    }
+
+    /// A template whose text takes more than any pipe here.
+    fn save_long_template(desk: &Desk) {
+        desk.library.save_as(None, "long", &"y".repeat(50_000), None).expect("saved");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_was_not_read_yet_counts_as_an_open_request_over_all_consoles_of_a_user() {
+        let Setup { desk, _dir, .. } = setup();
+        save_long_template(&desk);
+        let alice = Alice(Guests::new(Limits { requests_each: 2, ..Limits::default() }));
+        let (mut first, mut second) = (alice.attach(&desk).await, alice.attach(&desk).await);
+        let seat = alice.seat();
+        ask_for_template(&mut first, 1).await;
+        ask_for_template(&mut first, 2).await;
+
+        let taken = async {
+            while seat.request().is_ok() {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(STALL, taken).await.expect("both are held");
+
+        ask_for_template(&mut second, 1).await;
+        let (_, refused) = next_answer(&mut second).await;
+        assert!(refused.expect_err("refused").contains("too many of your requests"));
+        for id in [1, 2] {
+            assert!(matches!(next_answer(&mut first).await, (answered, Ok(_)) if answered == id));
+        }
+        ask_for_template(&mut second, 2).await;
+        assert!(next_answer(&mut second).await.1.is_ok());
+    }
+
+    #[tokio::test]
+    async fn answers_that_would_take_too_much_room_before_they_are_read_are_refused_in_words() {
+        let Setup { desk, _dir, .. } = setup();
+        save_long_template(&desk);
+        let alice = Alice(Guests::new(Limits { unread_each: 120_000, ..Limits::default() }));
+        let mut line = alice.attach(&desk).await;
+        for id in 1..=4 {
+            ask_for_template(&mut line, id).await;
+        }
+        // Until all are answered, none is read: these are written in a moment, and the pipe takes less than one.
+        for _ in 0..1000 {
+            tokio::task::yield_now().await;
+        }
+
+        let mut answers = vec![];
+        for _ in 1..=4 {
+            answers.push(next_answer(&mut line).await.1.map(drop));
+        }
+
+        assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 2, "{answers:?}");
+        let refused = answers.into_iter().find_map(Result::err).expect("refused");
+        assert!(refused.contains("have not read"), "{refused}");
+        ask_for_template(&mut line, 5).await;
+        assert!(next_answer(&mut line).await.1.is_ok(), "what was read takes no room");
+    }
+
+    #[tokio::test]
+    async fn who_acts_too_often_is_told_so_and_may_still_take_back_what_waits() {
+        let Setup { desk, _dir, .. } = setup();
+        let acts = Rate { burst: 2, every: Duration::from_mins(1) };
+        let alice = Alice(Guests::new(Limits { acts, ..Limits::default() }));
+        let mut line = alice.attach(&desk).await;
+        for (id, said) in [(1, "may look"), (2, "may look"), (3, "too much in a short time")] {
+            let act = Request::Act { targets: vec![], verb: Verb::Acknowledge, undoable: false };
+            wire::send(&mut line, &FromConsole::Request { id, request: act }).await.expect("send");
+            let refused = next_answer(&mut line).await.1.expect_err("refused");
+            assert!(refused.contains(said), "{refused}");
+        }
+
+        let request = Request::TakeBack { action: ActionId(1) };
+        wire::send(&mut line, &FromConsole::Request { id: 4, request }).await.expect("send");
+
+        let refused = next_answer(&mut line).await.1.expect_err("refused");
+        assert!(refused.contains("may look"), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn a_console_is_heard_while_it_is_written_to() {
+        let Setup { fake, desk, _dir } = setup();
+        for n in 0..100 {
+            desk.observe(&fake.put(&format!("P{n}"), Status::Triggered, n)).await;
+        }
+        let mut line = attach(&desk, 512);
+        wire::send(&mut line, &FromConsole::Hello { protocol: PROTOCOL, version: "0".into() }).await.expect("send");
+        let request = Request::Template { name: "x".repeat(50_000) };
+
+        let request = FromConsole::Request { id: 1, request };
+        timeout(STALL / 3, wire::send(&mut line, &request))
+            .await
+            .expect("heard before the snapshot is read")
+            .expect("sent");
+
+        let (id, answer) = next_answer(&mut line).await;
+        assert!(id == 1 && answer.is_err());
     }
 
     #[tokio::test]

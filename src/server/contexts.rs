@@ -3,12 +3,16 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::desk::Desk;
+use super::{
+    desk::Desk,
+    people::Caller,
+    turns::{GivesWay, Limits, Turns},
+};
 use crate::{
     core::{
         call::Purpose,
@@ -26,13 +30,21 @@ const MOST: usize = 200;
 const GOOD_FOR: SignedDuration = SignedDuration::from_mins(30);
 /// One that is not whole is asked for again sooner.
 const HALF_GOOD_FOR: SignedDuration = SignedDuration::from_mins(1);
+/// Questions of one user that wait for their turn.
+const WAITING: usize = 8;
 
 /// Those that are kept; the one that was looked at last comes last.
-#[derive(Default)]
 pub struct Contexts {
     kept: Mutex<VecDeque<Context>>,
-    /// One question at a time, so that two who look at the same ask once.
-    asking: tokio::sync::Mutex<()>,
+    /// One question at a time, so that two who look at the same ask once; of each user in turn.
+    asking: Arc<Turns>,
+}
+
+impl Default for Contexts {
+    fn default() -> Self {
+        let limits = Limits { waiting: WAITING, gives_way: GivesWay::Newest, time: None };
+        Self { kept: Mutex::default(), asking: Turns::new("what lies around an incident", limits) }
+    }
 }
 
 impl Contexts {
@@ -86,11 +98,11 @@ impl Runbooks {
 
 impl Desk {
     /// What lies around an incident: the kept one while it is good.
-    pub(super) async fn context(&self, key: IncidentKey) -> Result<Answer, String> {
+    pub(super) async fn context(&self, caller: &Caller, key: IncidentKey) -> Result<Answer, String> {
         if let Some(context) = self.contexts.get(&key, (self.now)()) {
             return Ok(self.around(context));
         }
-        let _one_at_a_time = self.contexts.asking.lock().await;
+        let _one_at_a_time = self.contexts.asking.take(caller).await?;
         match self.contexts.get(&key, (self.now)()) {
             Some(context) => Ok(self.around(context)),
             None => self.ask_context(key).await,
@@ -98,8 +110,8 @@ impl Desk {
     }
 
     /// The same, asked of the provider in any case.
-    pub(super) async fn context_anew(&self, key: IncidentKey) -> Result<Answer, String> {
-        let _one_at_a_time = self.contexts.asking.lock().await;
+    pub(super) async fn context_anew(&self, caller: &Caller, key: IncidentKey) -> Result<Answer, String> {
+        let _one_at_a_time = self.contexts.asking.take(caller).await?;
         self.ask_context(key).await
     }
 
@@ -154,6 +166,8 @@ impl Desk {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
     use crate::{
         core::{incident::Status, text::ShownBody},
@@ -162,7 +176,7 @@ mod tests {
     };
 
     async fn look(desk: &Desk) -> Context {
-        match desk.context(key("P1")).await.expect("a context") {
+        match desk.context(&Caller::ourselves(), key("P1")).await.expect("a context") {
             Answer::Context { context } => *context,
             other => panic!("{other:?}"),
         }
@@ -179,7 +193,7 @@ mod tests {
         desk.observe(&fake.put("P1", Status::Acknowledged, 10)).await;
         assert_eq!((look(&desk).await, fake.contexts()), (first.clone(), 1));
         assert_eq!(second, first);
-        desk.context_anew(key("P1")).await.expect("a context");
+        desk.context_anew(&Caller::ourselves(), key("P1")).await.expect("a context");
 
         assert_eq!(fake.contexts(), 2);
     }
@@ -191,7 +205,7 @@ mod tests {
         let desk = fake::desk(&fake, dir.path());
         fake.fail_reads(ProviderError::Broken { status: 500, reason: "oops".into() }, 1);
 
-        let failed = desk.context(key("P1")).await.expect_err("no context");
+        let failed = desk.context(&Caller::ourselves(), key("P1")).await.expect_err("no context");
 
         assert!(failed.contains("500"), "{failed}");
         assert_eq!(look(&desk).await.key, key("P1"));
@@ -230,5 +244,29 @@ mod tests {
         assert!(contexts.get(&key("P1"), at(30)).is_none());
         contexts.put(Context { past: Part::Failed("oops".into()), ..Context::nothing(key("P1"), at(0)) });
         assert!(contexts.get(&key("P1"), at(0)).is_some() && contexts.get(&key("P1"), at(1)).is_none());
+    }
+
+    #[tokio::test]
+    async fn questions_of_one_user_wait_for_each_other_up_to_a_bound_and_another_is_next() {
+        let (fake, dir) = (Fake::default(), tempfile::tempdir().expect("tempdir"));
+        let desk = fake::desk(&fake, dir.path());
+        desk.observe(&fake.put("P1", Status::Triggered, 0)).await;
+        let caller = |uid| Caller { uid: Some(uid), login: "somebody".into() };
+        let (guest, victim) = (caller(4_000_001), caller(4_000_002));
+        let now = desk.contexts.asking.take(&guest).await.expect("free");
+        let mut waiting: Vec<_> = (0..WAITING).map(|_| Box::pin(desk.context_anew(&guest, key("P1")))).collect();
+        for one in &mut waiting {
+            assert!(one.as_mut().now_or_never().is_none());
+        }
+
+        let refused = desk.context_anew(&guest, key("P1")).await.expect_err("too many");
+
+        assert!(refused.contains("too many of yours wait"), "{refused}");
+        let mut other = Box::pin(desk.context(&victim, key("P1")));
+        assert!(other.as_mut().now_or_never().is_none());
+        drop(now);
+        waiting.remove(0).await.expect("the first");
+        other.await.expect("the second");
+        assert_eq!(fake.contexts(), 1, "what was asked for meanwhile is not asked again");
     }
 }

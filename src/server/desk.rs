@@ -20,7 +20,9 @@ use super::{
     metrics::Metrics,
     outbox::Integrations,
     people::{Caller, People},
+    rate::Rate,
     targets::Targets,
+    turns::{GivesWay, Limits, Turns},
     unsaved::Unsaved,
 };
 use crate::{
@@ -99,6 +101,12 @@ fn begins_an_action(request: &Request) -> bool {
     matches!(request, Request::Act { .. } | Request::Create { .. } | Request::Arrange { .. })
 }
 
+/// Whether it changes something, of which a user may do so much in a short time. To take back what was not sent is always
+/// possible.
+pub fn is_act(request: &Request) -> bool {
+    need(request) == Need::Act && !matches!(request, Request::TakeBack { .. })
+}
+
 /// Whether answering takes requests to a provider, of which there are so many a minute for all.
 pub fn asks_a_provider(request: &Request) -> bool {
     match request {
@@ -147,6 +155,8 @@ pub struct Desk {
     pub store: Store,
     pub accounts: Accounts,
     pub renderer: Renderer,
+    /// Whose templates it renders next.
+    pub rendering: Arc<Turns>,
     pub library: Library,
     /// Actions being carried out: the end waits for them.
     pub under_way: TaskTracker,
@@ -186,6 +196,12 @@ pub struct Desk {
     pub forwarder: Forwarder,
 }
 
+/// Turns at rendering. An editor wants its newest text rendered, and nobody more than a tenth of the time for long.
+pub(super) fn rendering() -> Arc<Turns> {
+    let time = Some(Rate { burst: 5000, every: Duration::from_millis(10) });
+    Turns::new("the rendering of a template", Limits { waiting: 2, gives_way: GivesWay::Oldest, time })
+}
+
 impl Desk {
     /// Answers one request; a refusal is a sentence for the person who asked.
     pub async fn answer(self: &Arc<Self>, caller: &Caller, request: Request) -> Result<Answer, String> {
@@ -210,8 +226,8 @@ impl Desk {
             Request::Actions { limit } => self.actions(limit).await,
             Request::Template { name } => self.template(name),
             Request::SaveTemplate { name, text, base } => self.save_template(caller, name, &text, base.as_deref()),
-            Request::Render { text, on } => self.preview(&text, on).await,
-            Request::Handoff { template, from, zone } => self.handoff(template, from, &zone).await,
+            Request::Render { text, on } => self.preview(caller, &text, on).await,
+            Request::Handoff { template, from, zone } => self.handoff(caller, template, from, &zone).await,
             Request::Duties { account, user, span } => self.duties(&account, &user, span).await,
             Request::Shifts { account, schedule, span } => self.shifts(&account, &schedule, span).await,
             Request::Overrides { account, schedule, span } => self.overrides(&account, &schedule, span).await,
@@ -226,8 +242,8 @@ impl Desk {
             }
             Request::DetailAnew { key } => self.detail_anew(key).await,
             Request::ApiLog { after, limit } => Ok(self.api_log(after, limit)),
-            Request::Context { key } => self.context(key).await,
-            Request::ContextAnew { key } => self.context_anew(key).await,
+            Request::Context { key } => self.context(caller, key).await,
+            Request::ContextAnew { key } => self.context_anew(caller, key).await,
             Request::SaveTarget { form, making } => self.save_target(caller, *form, making).await,
             Request::RemoveTarget { name } => self.remove_target(caller, name).await,
             Request::SwitchTarget { name, on } => self.switch_target(caller, name, on).await,

@@ -726,6 +726,7 @@ pub(super) fn parts(hub: Hub, store: Store, accounts: Accounts, dir: &std::path:
         accounts,
         forwarder,
         renderer: Renderer::new(vec!["false".into()], Limits::default()),
+        rendering: super::desk::rendering(),
         library: Library::open(&dir.join("templates")),
         under_way: TaskTracker::new(),
         waiting: super::actions::undo::Waiting::default(),

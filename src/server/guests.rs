@@ -1,5 +1,5 @@
-//! What each user of the host may take of the server: consoles, open requests, questions to a provider.
-//! One user at their limit takes nothing from the others.
+//! What each user of the host may take of the server: consoles, open requests, answers that nobody reads, actions,
+//! questions to a provider. One user at their limit takes nothing from the others.
 
 use std::{
     collections::HashMap,
@@ -7,12 +7,12 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::Instant,
-};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::users;
+use super::{
+    rate::{Budget, Rate},
+    users,
+};
 
 /// What one user, and all together, may take.
 #[derive(Debug, Clone, Copy)]
@@ -21,19 +21,16 @@ pub struct Limits {
     pub consoles: usize,
     /// Of these, of one user.
     pub consoles_each: usize,
-    /// Requests of one user that are being answered, over all consoles.
+    /// Requests of one user whose answers are not read yet, over all consoles.
     pub requests_each: usize,
+    /// Bytes of such answers; a single one may have more.
+    pub unread_each: usize,
     /// Attaching, which costs a snapshot.
     pub hellos: Rate,
     /// Requests that make the server ask a provider, whose limits all users share.
     pub questions: Rate,
-}
-
-/// So many at once, and then one every `every`.
-#[derive(Debug, Clone, Copy)]
-pub struct Rate {
-    pub burst: u32,
-    pub every: Duration,
+    /// Requests that change something: each is written down, and every console is told.
+    pub acts: Rate,
 }
 
 impl Default for Limits {
@@ -42,43 +39,12 @@ impl Default for Limits {
             consoles: 128,
             consoles_each: 24,
             requests_each: 32,
+            unread_each: 16 * 1024 * 1024,
             hellos: Rate { burst: 48, every: Duration::from_secs(1) },
             questions: Rate { burst: 60, every: Duration::from_secs(1) },
+            // More than a person has hands for, also with a script that takes hundreds of incidents one by one.
+            acts: Rate { burst: 300, every: Duration::from_millis(500) },
         }
-    }
-}
-
-/// A bucket that fills with time.
-#[derive(Debug)]
-struct Budget {
-    rate: Rate,
-    left: u32,
-    at: Instant,
-}
-
-impl Budget {
-    fn new(rate: Rate) -> Self {
-        Self { rate, left: rate.burst, at: Instant::now() }
-    }
-
-    fn take(&mut self) -> bool {
-        if self.is_full() {
-            (self.left, self.at) = (self.rate.burst, Instant::now());
-        } else {
-            let gained = self.at.elapsed().as_millis() / self.rate.every.as_millis().max(1);
-            // Fewer than are missing.
-            let gained = u32::try_from(gained).unwrap_or_default();
-            self.at += self.rate.every.saturating_mul(gained);
-            self.left += gained;
-        }
-        let Some(left) = self.left.checked_sub(1) else { return false };
-        self.left = left;
-        true
-    }
-
-    fn is_full(&self) -> bool {
-        let missing = self.rate.burst.saturating_sub(self.left);
-        self.at.elapsed() >= self.rate.every.saturating_mul(missing)
     }
 }
 
@@ -87,8 +53,10 @@ impl Budget {
 struct User {
     consoles: usize,
     requests: Arc<Semaphore>,
+    unread: Arc<Unread>,
     hellos: Budget,
     questions: Budget,
+    acts: Budget,
 }
 
 impl User {
@@ -96,16 +64,65 @@ impl User {
         Self {
             consoles: 0,
             requests: Arc::new(Semaphore::new(limits.requests_each)),
+            unread: Arc::new(Unread { most: limits.unread_each, bytes: Mutex::default() }),
             hellos: Budget::new(limits.hellos),
             questions: Budget::new(limits.questions),
+            acts: Budget::new(limits.acts),
         }
     }
 
     /// Whether forgetting this user gives them nothing.
     fn is_idle(&self) -> bool {
-        // A request that is still being answered holds the semaphore.
+        // A request whose answer is not written yet holds the semaphore.
         let answered = Arc::strong_count(&self.requests) == 1;
-        self.consoles == 0 && answered && self.hellos.is_full() && self.questions.is_full()
+        let full = [&self.hellos, &self.questions, &self.acts].into_iter().all(Budget::is_full);
+        self.consoles == 0 && answered && full
+    }
+}
+
+/// The answers of one user that nobody has read.
+#[derive(Debug)]
+struct Unread {
+    most: usize,
+    bytes: Mutex<usize>,
+}
+
+impl Unread {
+    fn bytes(&self) -> MutexGuard<'_, usize> {
+        self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An answer's share of what may wait to be read, given back on drop.
+#[derive(Debug)]
+pub struct Room {
+    unread: Arc<Unread>,
+    bytes: usize,
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        *self.unread.bytes() -= self.bytes;
+    }
+}
+
+/// A request's place, held until its answer is written.
+#[derive(Debug)]
+pub struct Open {
+    _permit: OwnedSemaphorePermit,
+    unread: Arc<Unread>,
+}
+
+impl Open {
+    /// Room for an answer of so many bytes; else why there is none.
+    pub fn room(&self, bytes: usize) -> Result<Room, String> {
+        let mut unread = self.unread.bytes();
+        if *unread > 0 && unread.saturating_add(bytes) > self.unread.most {
+            let kib = self.unread.most / 1024;
+            return Err(format!("your consoles have not read {kib} KiB of answers yet: ask again when they have"));
+        }
+        *unread += bytes;
+        Ok(Room { unread: Arc::clone(&self.unread), bytes })
     }
 }
 
@@ -120,6 +137,7 @@ pub struct Guests {
 #[derive(Debug)]
 pub struct Seat {
     requests: Arc<Semaphore>,
+    unread: Arc<Unread>,
     kind: Kind,
 }
 
@@ -158,7 +176,7 @@ impl Guests {
         }
         user.consoles += 1;
         let kind = Kind::Counted { uid, guests: Arc::clone(this) };
-        Ok(Seat { requests: Arc::clone(&user.requests), kind })
+        Ok(Seat { requests: Arc::clone(&user.requests), unread: Arc::clone(&user.unread), kind })
     }
 
     /// How many consoles are attached.
@@ -170,27 +188,33 @@ impl Guests {
 impl Seat {
     /// For the console in the server's own process.
     pub fn own() -> Self {
-        let requests = Arc::new(Semaphore::new(Limits::default().requests_each));
-        Self { requests, kind: Kind::Own }
+        let User { requests, unread, .. } = User::new(&Limits::default());
+        Self { requests, unread, kind: Kind::Own }
     }
 
-    /// Held while a request is answered; else why it is not.
-    pub fn request(&self) -> Result<OwnedSemaphorePermit, String> {
+    /// Held until a request is answered and the answer is written; else why it is not taken.
+    pub fn request(&self) -> Result<Open, String> {
         let permit = Arc::clone(&self.requests).try_acquire_owned();
-        permit.map_err(|_| "too many of your requests are being answered: wait for one of them".to_owned())
+        let permit = permit.map_err(|_| "too many of your requests are being answered: wait for one of them")?;
+        Ok(Open { _permit: permit, unread: Arc::clone(&self.unread) })
     }
 
     /// One question to a provider; else why not now.
     pub fn question(&self) -> Result<(), String> {
+        self.spend(|user| &mut user.questions, "you asked the provider too often in a short time: wait a moment")
+    }
+
+    /// One request that changes something; else why not now.
+    pub fn act(&self) -> Result<(), String> {
+        self.spend(|user| &mut user.acts, "nothing was done: you asked for too much in a short time: wait a moment")
+    }
+
+    fn spend(&self, of: fn(&mut User) -> &mut Budget, refusal: &str) -> Result<(), String> {
         let Kind::Counted { uid, guests } = &self.kind else { return Ok(()) };
-        if is_ours(*uid) {
+        if is_ours(*uid) || guests.lock().get_mut(uid).is_none_or(|user| of(user).take()) {
             return Ok(());
         }
-        let mut users = guests.lock();
-        if users.get_mut(uid).is_none_or(|user| user.questions.take()) {
-            return Ok(());
-        }
-        Err("you asked the provider too often in a short time: wait a moment".to_owned())
+        Err(refusal.to_owned())
     }
 }
 
@@ -289,13 +313,44 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn hundreds_of_actions_in_a_row_are_taken_and_thousands_are_not() {
+        let guests = guests(Limits::default());
+        let seat = Guests::admit(&guests, Some(ALICE)).expect("a seat");
+
+        let passed = (0..5000).filter(|_| seat.act().is_ok()).count();
+
+        assert_eq!(passed, 300);
+        assert!(seat.act().expect_err("too many").contains("nothing was done"));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!((0..10).filter(|_| seat.act().is_ok()).count(), 2);
+        let other = Guests::admit(&guests, Some(BOB)).expect("a seat");
+        assert_eq!(other.act(), Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_that_nobody_reads_have_a_bound_over_all_consoles_of_a_user_and_the_first_has_none() {
+        let guests = guests(Limits { unread_each: 100 * 1024, ..Limits::default() });
+        let open = |uid| Guests::admit(&guests, Some(uid)).expect("a seat").request().expect("free");
+        let (first, second, other) = (open(ALICE), open(ALICE), open(BOB));
+
+        let large = first.room(200 * 1024).expect("nothing else waits");
+        let refused = second.room(1).expect_err("too much");
+
+        assert!(refused.contains("have not read 100 KiB of answers"), "{refused}");
+        assert!(other.room(100 * 1024).is_ok(), "another's answers are nothing to this user");
+        drop(large);
+        let _half = second.room(60 * 1024).expect("room");
+        assert!(first.room(60 * 1024).is_err() && first.room(40 * 1024).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn who_is_gone_is_forgotten() {
         let guests = guests(Limits::default());
         for uid in 0..1000 {
             drop(Guests::admit(&guests, Some(ALICE + uid)));
         }
 
-        tokio::time::advance(Duration::from_mins(2)).await;
+        tokio::time::advance(Duration::from_mins(3)).await;
         let _seat = Guests::admit(&guests, Some(BOB)).expect("a seat");
 
         assert_eq!(guests.lock().len(), 1);

@@ -6,7 +6,7 @@ use futures_util::{StreamExt as _, stream};
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::Value;
 
-use super::desk::Desk;
+use super::{desk::Desk, people::Caller};
 use crate::{
     core::{
         detail::Note,
@@ -26,7 +26,13 @@ const AT_ONCE: usize = 4;
 
 impl Desk {
     /// Tells of the time since `from`, by the clock of `zone`, in the words of a template.
-    pub(super) async fn handoff(&self, name: String, from: Timestamp, zone: &str) -> Result<Answer, String> {
+    pub(super) async fn handoff(
+        &self,
+        caller: &Caller,
+        name: String,
+        from: Timestamp,
+        zone: &str,
+    ) -> Result<Answer, String> {
         let source = self.library.read(&name).map_err(|error| error.to_string())?;
         let (zone, now) = (zone_of(zone)?, (self.now)());
         if now.duration_since(from) > LONGEST {
@@ -42,10 +48,12 @@ impl Desk {
         let (notes, missing) = self.notes(keys).await;
         let facts = self.hub.look(|board| gather(board, &notes, missing, at));
         let context = serde_json::to_value(&facts).map_err(|error| error.to_string())?;
+        let turn = self.rendering.take(caller).await?;
         let text = match self.renderer.preview(&source, &context).await {
             Preview::Rendered { output, .. } => Ok(output),
             Preview::Broken(fault) => Err(fault),
         };
+        drop(turn);
         Ok(Answer::Handoff { handoff: Box::new(Handoff { template: name, text, facts }) })
     }
 

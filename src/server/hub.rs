@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::broadcast;
 
+use super::whole;
 use crate::{
     core::{
         board::{Board, Change},
@@ -131,7 +132,7 @@ impl Hub {
             let board = self.lock();
             (board.clone(), self.news.subscribe())
         };
-        (wire::text(&FromServer::Snapshot { board: Box::new(board) }), news)
+        (whole::message(board, wire::LINE_LIMIT), news)
     }
 
     /// Every change from now on.

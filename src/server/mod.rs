@@ -23,11 +23,13 @@ pub mod lease;
 pub mod log;
 pub mod look;
 pub mod metrics;
+mod names;
 pub mod outbox;
 pub mod ownership;
 pub mod people;
 pub mod poller;
 pub mod push;
+pub mod rate;
 mod rota;
 pub mod scope;
 pub mod search;
@@ -37,10 +39,12 @@ pub mod snapshot;
 pub mod targets;
 mod templates;
 pub mod tidy;
+pub mod turns;
 pub mod unsaved;
 pub mod upkeep;
 pub mod users;
 pub mod wake;
+mod whole;
 
 #[cfg(test)]
 mod ending_tests;
@@ -193,6 +197,7 @@ impl Server {
             store,
             accounts,
             renderer,
+            rendering: desk::rendering(),
             library,
             under_way: TaskTracker::new(),
             waiting: Waiting::new(options.settings.actions.undo_window),

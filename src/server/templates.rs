@@ -69,8 +69,9 @@ impl Desk {
         Ok(Answer::TemplateVersion { name, version, text })
     }
 
-    pub(super) async fn preview(&self, text: &str, on: Subject) -> Result<Answer, String> {
+    pub(super) async fn preview(&self, caller: &Caller, text: &str, on: Subject) -> Result<Answer, String> {
         let context = self.context_on(on).await?;
+        let _turn = self.rendering.take(caller).await?;
         Ok(Answer::Preview { preview: self.renderer.preview(text, &context).await })
     }
 
@@ -119,6 +120,9 @@ impl Desk {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+    use jiff::Timestamp;
+
     use super::*;
     use crate::{
         core::template::{Preview, TemplateHistory},
@@ -199,7 +203,35 @@ mod tests {
             let text = template::render_here("{{raw.event.event_type}}", &context).expect(event_type);
             assert_eq!(text, event_type);
         }
-        let refused = desk.preview("{{read 'x'}}", Subject::default()).await;
+        let refused = desk.preview(&Caller::ourselves(), "{{read 'x'}}", Subject::default()).await;
         assert!(matches!(refused, Ok(Answer::Preview { preview: Preview::Broken(_) })), "{refused:?}");
+    }
+
+    #[tokio::test]
+    async fn what_one_user_has_rendered_again_and_again_keeps_another_one_waiting_for_one_turn_only() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let desk = fake::desk(&Fake::default(), dir.path());
+        let caller = |uid| Caller { uid: Some(uid), login: "somebody".into() };
+        let (guest, victim) = (caller(4_000_001), caller(4_000_002));
+        let preview = |who| desk.preview(who, "x", Subject::default());
+        let now = desk.rendering.take(&guest).await.expect("free");
+        let mut guests: Vec<_> = (0..30).map(|_| Box::pin(preview(&guest))).collect();
+        for one in &mut guests {
+            assert!(one.as_mut().now_or_never().is_none());
+        }
+        let mut handoff = Box::pin(desk.handoff(&victim, "handoff".into(), Timestamp::now(), "UTC"));
+        assert!(handoff.as_mut().now_or_never().is_none(), "that is rendered too");
+
+        drop(now);
+        let newest = guests.split_off(28);
+        for one in guests {
+            assert!(one.await.expect_err("gave way").contains("gave way to newer ones"));
+        }
+        let mut newest = newest.into_iter();
+        assert!(newest.next().expect("two").await.is_ok());
+        let last = async { newest.next().expect("two").await };
+        let (told, ()) = tokio::join!(handoff, async { assert!(last.await.is_ok()) });
+
+        assert!(matches!(told, Ok(Answer::Handoff { .. })), "{told:?}");
     }
 }

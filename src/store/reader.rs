@@ -409,7 +409,7 @@ fn action(row: &Row<'_>) -> rusqlite::Result<Action> {
             uid: row.get("uid")?,
             name: row.get::<_, Option<String>>("name")?.map(|name| Shown::line(&name)),
         },
-        verb: checked(row, "verb", |text| verb(&text))?,
+        verb: checked(row, "verb", |text| verb(&text))?.cut(),
         outcomes: parsed(row, "outcomes")?,
         due: None,
     })

@@ -19,7 +19,7 @@ use tokio::runtime::Runtime;
 
 use super::*;
 use crate::core::{
-    action::{By, Outcome},
+    action::{By, LONGEST_TEXT, Outcome},
     delivery::Scheme,
     id::{EventId, IncidentId, StoreId},
     incident::{Observation, Stamp, State, Status, Urgency},
@@ -195,6 +195,20 @@ async fn a_reopened_store_has_everything_as_it_was() {
     assert_eq!(reader.unsettled_actions().expect("unsettled"), []);
     assert_eq!(reader.actions(5).expect("actions"), [action]);
     assert_eq!(reader.check(), Ok(()));
+}
+
+#[tokio::test]
+async fn a_text_from_before_texts_had_a_bound_is_read_back_cut() {
+    let (_dir, store) = store();
+    let by = By { actor: "alice".into(), uid: Some(7), name: None };
+    let verb = Verb::Note { text: "y".repeat(1_000_000) };
+
+    store.new_action(Timestamp::UNIX_EPOCH, by, verb, vec![incident_key("P1")]).await.expect("action");
+
+    let cut = Verb::Note { text: "y".repeat(LONGEST_TEXT) };
+    let read = |reader: &Reader| Ok((reader.actions(5)?, reader.unsettled_actions()?));
+    let (newest, unsettled) = store.read(read).await.expect("read");
+    assert_eq!((&newest[0].verb, &unsettled[0].verb), (&cut, &cut));
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use super::{
 };
 
 pub use step::Step;
-pub use verb::{Edit, Field, FieldKind, LONGEST_SNOOZE, NewIncident, Verb};
+pub use verb::{Edit, Field, FieldKind, LONGEST_SNOOZE, LONGEST_TEXT, NewIncident, Verb};
 
 /// To whom incidents are handed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,13 @@ impl Assignee {
         match self {
             Self::User(user) => &user.name,
             Self::EscalationPolicy(policy) => &policy.name,
+        }
+    }
+
+    pub fn id(&self) -> &str {
+        match self {
+            Self::User(user) => user.id.as_str(),
+            Self::EscalationPolicy(policy) => policy.id.as_str(),
         }
     }
 }

@@ -17,6 +17,8 @@ use crate::core::{
 pub const LONGEST_SNOOZE: Duration = Duration::from_hours(7 * 24);
 /// Longer titles are cut by `PagerDuty` or refused; its own events take no more.
 const LONGEST_TITLE: usize = 1024;
+/// The longest text that somebody writes for an action, in characters: every console is told of it.
+pub const LONGEST_TEXT: usize = 25_000;
 
 /// What to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,6 +168,9 @@ impl Verb {
 
     /// What in it cannot be, before anybody is asked; `now` is the time to snooze from.
     pub fn objection(&self, now: Timestamp) -> Option<String> {
+        if let Some(too_long) = self.text().and_then(|(name, text)| too_long(name, text, LONGEST_TEXT)) {
+            return Some(too_long);
+        }
         match self {
             Self::Note { text } if text.trim().is_empty() => Some("the note is empty".to_owned()),
             Self::StatusUpdate { message } if message.trim().is_empty() => {
@@ -185,14 +190,61 @@ impl Verb {
             _ => None,
         }
     }
+
+    /// The text that somebody wrote for it, beside a title, and what it is called.
+    fn text(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Self::Note { text: note } | Self::Resolve { note: Some(note) } | Self::HandOff { note: Some(note), .. } => {
+                Some(("the note", note))
+            }
+            Self::StatusUpdate { message } => Some(("the status update", message)),
+            Self::AddResponders { message, .. } => Some(("the message to responders", message)),
+            Self::Edit(Edit::Field { value, .. }) => Some(("the value of the field", value)),
+            Self::Create(new) => new.details.as_deref().map(|details| ("the text of details", details)),
+            Self::Acknowledge
+            | Self::Resolve { note: None }
+            | Self::HandOff { note: None, .. }
+            | Self::Snooze { .. }
+            | Self::Escalate { .. }
+            | Self::Merge { .. }
+            | Self::Edit(Edit::Title(_) | Edit::Urgency(_) | Edit::Priority(_))
+            | Self::RunWorkflow { .. }
+            | Self::ResolveAlert { .. }
+            | Self::Arrange(_) => None,
+        }
+    }
+
+    /// The same without what is too long of its text: of an action from before texts had a bound.
+    #[must_use]
+    pub fn cut(mut self) -> Self {
+        let text = match &mut self {
+            Self::Note { text: note } | Self::Resolve { note: Some(note) } | Self::HandOff { note: Some(note), .. } => {
+                note
+            }
+            Self::StatusUpdate { message } | Self::AddResponders { message, .. } => message,
+            Self::Edit(Edit::Field { value, .. } | Edit::Title(value)) => value,
+            Self::Create(new) => match &mut new.details {
+                Some(details) => details,
+                None => return self,
+            },
+            _ => return self,
+        };
+        if let Some((end, _)) = text.char_indices().nth(LONGEST_TEXT) {
+            text.truncate(end);
+            text.shrink_to_fit();
+        }
+        self
+    }
 }
 
 fn bad_title(title: &str) -> Option<String> {
-    match title.trim().chars().count() {
-        0 => Some("the title is empty".to_owned()),
-        1..=LONGEST_TITLE => None,
-        more => Some(format!("the title has {more} characters, at most {LONGEST_TITLE} are taken")),
-    }
+    let title = title.trim();
+    if title.is_empty() { Some("the title is empty".to_owned()) } else { too_long("the title", title, LONGEST_TITLE) }
+}
+
+fn too_long(name: &str, text: &str, most: usize) -> Option<String> {
+    let length = text.chars().count();
+    (length > most).then(|| format!("{name} has {length} characters, at most {most} are taken"))
 }
 
 impl Field {
@@ -245,6 +297,38 @@ mod tests {
         let refused = |length| Verb::Snooze { until: now + length }.objection(now).is_some();
         assert!(refused(-HOUR) && refused(SignedDuration::ZERO) && refused(HOUR * 169));
         assert!(!refused(SignedDuration::from_secs(1)) && !refused(HOUR * 168));
+    }
+
+    /// Every verb with this text in it.
+    fn saying(text: &str) -> Vec<Verb> {
+        let (note, message) = (Some(text.to_owned()), text.to_owned());
+        let user = |id: &str| Named { id: crate::core::id::UserId::new(id).expect("id"), name: id.into() };
+        let service = Named { id: ServiceId::new("S1").expect("id"), name: "Checkout".into() };
+        let title = "down".to_owned();
+        let new = NewIncident { service, title, urgency: Urgency::High, details: note.clone(), dedup_key: "k".into() };
+        vec![
+            Verb::Note { text: message.clone() },
+            Verb::Resolve { note: note.clone() },
+            Verb::HandOff { to: Assignee::User(user("U1")), note },
+            Verb::StatusUpdate { message: message.clone() },
+            Verb::AddResponders { to: vec![Assignee::User(user("U1"))], message: message.clone() },
+            Verb::Edit(Edit::Field { field: field(FieldKind::Text), value: message }),
+            Verb::Create(Box::new(new)),
+        ]
+    }
+
+    #[test]
+    fn a_text_has_a_bound_which_is_named_and_what_was_kept_of_a_longer_one_is_cut_to_it() {
+        let now = Timestamp::UNIX_EPOCH;
+        let (fits, longer) = ("ä".repeat(LONGEST_TEXT), "ä".repeat(LONGEST_TEXT + 1));
+
+        for (right, wrong) in saying(&fits).into_iter().zip(saying(&longer)) {
+            assert_eq!(right.objection(now), None, "{}", right.word());
+            let said = wrong.objection(now).unwrap_or_default();
+            assert!(said.contains("has 25001 characters, at most 25000 are taken"), "{}: {said}", wrong.word());
+            assert_eq!(wrong.cut(), right.clone());
+            assert_eq!(right.clone().cut(), right);
+        }
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl Desk {
         zone: &str,
     ) -> Result<Answer, String> {
         let own = self.template_for_handoffs(&target)?;
-        let Answer::Handoff { handoff } = self.handoff(own.unwrap_or(template), from, zone).await? else {
+        let Answer::Handoff { handoff } = self.handoff(caller, own.unwrap_or(template), from, zone).await? else {
             return Err("the hand-off could not be made".to_owned());
         };
         let Handoff { template, text, facts } = *handoff;
