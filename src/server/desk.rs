@@ -9,7 +9,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     account::Accounts,
-    actions::{Turns, undo::Waiting},
+    actions::{AtWork, undo::Waiting},
     audit::Audit,
     calls::Calls,
     contexts::{Contexts, Runbooks},
@@ -163,7 +163,7 @@ pub struct Desk {
     /// Actions that can still be taken back.
     pub waiting: Waiting,
     /// Whose turn it is on each incident.
-    pub turns: Turns,
+    pub at_work: AtWork,
     /// The end has come: what waits is sent.
     pub ending: CancellationToken,
     /// Where events go that wait on disk.

@@ -730,7 +730,7 @@ pub(super) fn parts(hub: Hub, store: Store, accounts: Accounts, dir: &std::path:
         library: Library::open(&dir.join("templates")),
         under_way: TaskTracker::new(),
         waiting: super::actions::undo::Waiting::default(),
-        turns: super::actions::Turns::default(),
+        at_work: super::actions::AtWork::default(),
         ending: tokio_util::sync::CancellationToken::new(),
         integrations: super::outbox::Integrations::default(),
         order: tokio::sync::Mutex::default(),

@@ -69,7 +69,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use kept::kept;
 
 use account::{Account, Accounts};
-use actions::{Turns, undo::Waiting};
+use actions::{AtWork, undo::Waiting};
 use audit::Audit;
 use calls::Calls;
 use console::Guest;
@@ -201,7 +201,7 @@ impl Server {
             library,
             under_way: TaskTracker::new(),
             waiting: Waiting::new(options.settings.actions.undo_window),
-            turns: Turns::default(),
+            at_work: AtWork::default(),
             ending: CancellationToken::new(),
             integrations: Integrations::new(&options.settings.integrations),
             order: Mutex::default(),

@@ -1,12 +1,12 @@
 //! Carrying out actions: looked at right before, written down before it is sent, sent once, and read back
 //! whenever the answer leaves doubt. What is shown as confirmed was seen to be so.
 
+mod at_work;
 mod create;
 mod evidence;
 mod look;
 mod read_back;
 mod send;
-mod turns;
 pub mod undo;
 
 #[cfg(test)]
@@ -20,15 +20,15 @@ use tokio::time::sleep;
 
 pub(super) use self::read_back::not_seen_done;
 pub use self::{
+    at_work::AtWork,
     create::{create, placeholder},
     read_back::READ_BACK,
-    turns::Turns,
     undo::Wait,
 };
 use self::{
+    at_work::{Reading, Turn},
     look::Ready,
     send::Work,
-    turns::{Reading, Turn},
 };
 use super::{arrange, desk::Desk, people::Acting};
 use crate::{
@@ -100,7 +100,7 @@ fn parties(targets: Vec<(Target, Acting)>) -> Vec<(Acting, Vec<Target>)> {
 
 /// One account's incidents: those that stand as the person saw them are sent for, the others are told of.
 async fn party(work: &Work<'_>, targets: Vec<Target>) {
-    let turns = work.desk.turns.take(targets.iter().map(|target| target.key.clone()).collect()).await;
+    let turns = work.desk.at_work.take(targets.iter().map(|target| target.key.clone()).collect()).await;
     let ready = look::at(work, targets, turns).await;
     let jobs = batches(ready).into_iter().map(|batch| send::batch(work, batch));
     let alone: Vec<Ready> = each(jobs.collect()).await.into_iter().flatten().collect();
@@ -128,7 +128,7 @@ pub async fn settle(desk: Arc<Desk>, open: Vec<Action>) {
     let parts = open.iter().flat_map(|action| (0..action.outcomes.len()).map(move |at| (action, at)));
     // All before the first is settled: a new action on one of these waits until it is known what became of the old one.
     let sent = open.iter().flat_map(|action| &action.outcomes).filter(|(_, outcome)| *outcome == Outcome::Sent);
-    let mut readings = desk.turns.read(sent.map(|(key, _)| key.clone()).collect()).await;
+    let mut readings = desk.at_work.read(sent.map(|(key, _)| key.clone()).collect()).await;
     let mut jobs: Vec<_> = vec![];
     for (action, at) in parts {
         let reading = action.outcomes.get(at).and_then(|(key, _)| readings.get(key).cloned());

@@ -12,7 +12,7 @@ use crate::core::id::IncidentKey;
 
 /// The incidents on which somebody works or waits to.
 #[derive(Debug, Default)]
-pub struct Turns(Mutex<BTreeMap<IncidentKey, Weak<RwLock<()>>>>);
+pub struct AtWork(Mutex<BTreeMap<IncidentKey, Weak<RwLock<()>>>>);
 
 /// As long as this is held, no other action is carried out on the incident.
 pub(super) type Turn = Arc<OwnedRwLockWriteGuard<()>>;
@@ -20,7 +20,7 @@ pub(super) type Turn = Arc<OwnedRwLockWriteGuard<()>>;
 /// The same for one that only reads what became of it: several can be held at the same time.
 pub(super) type Reading = Arc<OwnedRwLockReadGuard<()>>;
 
-impl Turns {
+impl AtWork {
     /// Waits until nobody else works on any of these. Always in the same order, so that no two wait for each other.
     pub(super) async fn take(&self, keys: BTreeSet<IncidentKey>) -> BTreeMap<IncidentKey, Turn> {
         let mut turns = BTreeMap::new();
