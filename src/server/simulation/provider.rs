@@ -247,7 +247,9 @@ impl Inside {
     }
 
     fn carry_out_all(&mut self, asked_for: &[Done]) {
-        asked_for.iter().for_each(|done| self.carry_out(done.clone()));
+        for done in asked_for {
+            self.carry_out(done.clone());
+        }
     }
 
     fn carry_out(&mut self, done: Done) {
