@@ -67,7 +67,7 @@ async fn follow(reader: &Reader, tail: &mut Tail) -> Outcome {
         let Some(last) = new.last().map(|line| line.id) else { continue };
         // Made anew: an incident may have come to the number that was asked for.
         let search = tail.query.search(reader)?;
-        tail.tell_missed(&new, reader.fallen(&search)?);
+        tail.tell_missed(&new, &reader.fallen(&search)?);
         let mut wanted = vec![];
         for line in new {
             if search == Search::default() || reader.fits(&search, line.id)? {
@@ -92,7 +92,7 @@ fn settled(new: Vec<DeliverySummary>, now: Timestamp) -> Vec<DeliverySummary> {
 }
 
 /// What came in after `told` and fell out of its ring before it could be told, in words.
-fn missed(told: DeliveryId, new: &[DeliverySummary], fallen: Vec<Fallen>) -> Option<String> {
+fn missed(told: DeliveryId, new: &[DeliverySummary], fallen: &[Fallen]) -> Option<String> {
     if fallen.iter().all(|fallen| fallen.last <= told) {
         return None;
     }
@@ -121,7 +121,7 @@ struct Tail {
 
 impl Tail {
     /// More may come in than is kept until the next look. Numbers have no gaps, so what is missing is what went.
-    fn tell_missed(&self, new: &[DeliverySummary], fallen: Vec<Fallen>) {
+    fn tell_missed(&self, new: &[DeliverySummary], fallen: &[Fallen]) {
         if let Some(words) = missed(self.told, new, fallen) {
             output::complain(&words);
         }
@@ -152,13 +152,14 @@ mod tests {
             let at = Timestamp::UNIX_EPOCH;
             vec![Fallen { account: None, verdict: Verdict::Rejected, deliveries: 9, last: DeliveryId(last), at }]
         };
-        let missed =
-            |new: &[i64], fallen| missed(DeliveryId(10), &new.iter().map(|id| line(*id)).collect::<Vec<_>>(), fallen);
+        let missed = |new: &[i64], fallen: &[Fallen]| {
+            missed(DeliveryId(10), &new.iter().map(|id| line(*id)).collect::<Vec<_>>(), fallen)
+        };
 
-        let said = missed(&[14, 15], fallen(13)).expect("three are missing");
+        let said = missed(&[14, 15], &fallen(13)).expect("three are missing");
         assert!(said.starts_with("3 deliveries came in meanwhile and went again"), "{said}");
-        assert_eq!(missed(&[11, 12], fallen(10)), None);
-        assert_eq!(missed(&[12], vec![]), None, "none of those that are looked for");
+        assert_eq!(missed(&[11, 12], &fallen(10)), None);
+        assert_eq!(missed(&[12], &[]), None, "none of those that are looked for");
     }
 
     #[test]
