@@ -176,6 +176,7 @@ fn open(model: &mut Model) -> Vec<Effect> {
         model.say(NoticeKind::Bad, "no incident is selected: j and k select");
         return vec![];
     };
+    model.incidents.cursor.hold();
     detail::open(model, key)
 }
 
@@ -194,13 +195,17 @@ pub(super) fn show_service(model: &mut Model, service: &Shown) -> Vec<Effect> {
     looking::ask_for(model, &format!("service:{}", written(service.as_str())))
 }
 
-/// Closes the detail, else lifts the filter, else takes off the marks.
+/// Closes the detail, else lifts the filter, else takes off the marks, else lets go: the list is at its top again.
 fn back(model: &mut Model) -> Vec<Effect> {
     if model.incidents.opened.take().is_some() {
         return vec![];
     }
     if !model.incidents.filter.is_empty() {
         return looking::lift(model);
+    }
+    if model.incidents.marked.is_empty() {
+        groups::let_go(&mut model.incidents);
+        return vec![];
     }
     model.incidents.marked.clear();
     marks_changed(model);

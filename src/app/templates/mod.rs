@@ -330,7 +330,7 @@ pub(super) fn settle(model: &mut Model) -> Vec<Effect> {
     let names: Vec<_> = rows(model).iter().map(|row| row.name.to_owned()).collect();
     let height = list_height(model);
     model.templates.cursor.settle(&names, height);
-    model.templates.cursor.select_first_if_none(&names);
+    model.templates.cursor.hold_first_if_none(&names);
     let mut effects = settle_editor(model);
     settle_differs(model);
     effects.extend(flush(model, When::Due));
