@@ -327,7 +327,7 @@ fn a_storm_is_called_out_once_a_minute_with_all_that_it_brought() {
 #[test]
 fn grouping_ends_with_the_storm_or_with_a_key() {
     let mut model = model(80, 24);
-    storm(&mut model, 11);
+    storm(&mut model, 30);
     later(&mut model, 299);
     assert!(model.incidents.groups.is_some());
     later(&mut model, 1);
@@ -340,6 +340,18 @@ fn grouping_ends_with_the_storm_or_with_a_key() {
     assert!(model.incidents.groups.is_none(), "the person switched it off");
     press(&mut model, "S");
     assert!(model.incidents.groups.is_some());
+}
+
+#[test]
+fn what_fits_the_screen_is_grouped_no_longer_than_incidents_come_in() {
+    let mut model = model(80, 24);
+    storm(&mut model, 11);
+    later(&mut model, 59);
+    assert!(model.incidents.groups.is_some());
+
+    later(&mut model, 1);
+
+    assert!(model.incidents.groups.is_none() && !model.attention.storm.is_on());
 }
 
 fn storm_again(model: &mut Model) {

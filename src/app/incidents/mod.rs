@@ -460,6 +460,11 @@ fn list_height(model: &Model) -> usize {
     usize::from(geometry::incident_list(body(model), troubles(model).len()).rows.height)
 }
 
+/// Whether all that is listed can be seen at once, one by one.
+pub(super) fn fit_the_screen(model: &Model) -> bool {
+    model.incidents.rows.keys().len() <= model.incidents.height
+}
+
 /// Columns and lines of the opened incident.
 fn page_size(model: &Model) -> (usize, usize) {
     let body = body(model);
