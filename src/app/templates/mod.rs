@@ -171,6 +171,11 @@ pub(super) fn typed(model: &mut Model, chord: Chord) -> Option<Vec<Effect>> {
 
 /// Time went on.
 pub(super) fn ticked(model: &mut Model) -> Vec<Effect> {
+    // What is wrong now takes a line of the screen, and comes and goes with time.
+    if let Some(mut editor) = model.templates.editor.take() {
+        keep_in_sight(model, &mut editor);
+        model.templates.editor = Some(editor);
+    }
     flush(model, When::Due)
 }
 
@@ -369,31 +374,31 @@ fn preview(model: &mut Model, editor: &mut Editor) -> Vec<Effect> {
 }
 
 fn settle_history(model: &Model, editor: &Editor, history: &mut History) {
-    let at = areas::history_areas(filter::body(model));
+    let at = areas::history_areas(areas::body(model));
     let lines = history.lines(&editor.text(), at.difference.width.into()).len();
     history::settle(history, lines, (at.list.height.into(), at.difference.height.into()));
 }
 
 fn settle_differs(model: &mut Model) {
-    let page = usize::from(areas::differs_area(filter::body(model)).height);
+    let page = usize::from(areas::differs_area(areas::body(model)).height);
     let Some(differs) = &mut model.templates.differs else { return };
     let lines = differs.lines(usize::from(model.size.0)).len();
     differs.scroll = differs.scroll.min(lines.saturating_sub(page));
 }
 
 fn text_area(model: &Model) -> Rect {
-    areas::editor_areas(filter::body(model)).text
+    areas::editor_areas(areas::body(model)).text
 }
 
 fn keep_in_sight(model: &Model, editor: &mut Editor) {
-    let at = areas::editor_areas(filter::body(model));
+    let at = areas::editor_areas(areas::body(model));
     let lines = editor.preview.lines(at.preview.width.into()).len();
     editor.scroll = editor.scroll.min(lines.saturating_sub(at.preview.height.into()));
     areas::keep_cursor_in_sight(editor, at.text);
 }
 
 fn list_height(model: &Model) -> usize {
-    filter::list_areas(filter::body(model), TITLE, &model.templates.filter).rows.height.into()
+    filter::list_areas(areas::body(model), TITLE, &model.templates.filter).rows.height.into()
 }
 
 fn step(model: &mut Model, by: Step) {

@@ -64,7 +64,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
 const MARK: usize = 2;
 
 /// A line each; what is cut off there is read on the sheet that `!` opens.
-fn draw_troubles(model: &Model, troubles: &[Trouble], frame: &mut Frame<'_>, area: Rect) {
+pub(super) fn draw_troubles(model: &Model, troubles: &[Trouble], frame: &mut Frame<'_>, area: Rect) {
     let (shown, width) = (usize::from(area.height), usize::from(area.width));
     let hidden = troubles.len().saturating_sub(shown);
     let is_cut = troubles.iter().take(shown).any(|trouble| columns(&trouble.text) + MARK > width);
