@@ -3,11 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use jiff::SignedDuration;
-
 use crate::{
     app::{
-        Effect, Link, Model, NoticeKind,
+        About, Effect, Model, Notice, NoticeKind,
+        person::look_only,
         prompt::{Aim, Preset, Prompt, Wish},
     },
     core::{
@@ -22,22 +21,21 @@ use crate::{
 use super::{
     detail,
     doubts::{self, Asked, Doubts},
-    groups, words,
+    groups, undo, words,
 };
 
 /// What this console asked for and has not heard the end of.
 #[derive(Debug, Default)]
 pub(super) struct Tracking {
     /// Sent to the server, not yet written down there.
-    asked: BTreeMap<RequestId, Asked>,
+    pub(super) asked: BTreeMap<RequestId, Asked>,
     /// Written down, not final.
-    ours: BTreeSet<ActionId>,
+    pub(super) ours: BTreeSet<ActionId>,
     /// Met another status than was seen; waiting to be asked about.
     conflicts: VecDeque<Action>,
     /// Sent to the server, and not known whether it was written down there.
     pub(super) doubts: Doubts,
-    /// The open request to take something back.
-    taking_back: Option<RequestId>,
+    pub(super) taking_back: Option<undo::TakingBack>,
 }
 
 /// Opens the prompt for `wish` on the open incident, else the marked ones, else the selected one; or says
@@ -140,13 +138,8 @@ pub(in crate::app) fn may_act(
     keys: &[IncidentKey],
     account: Option<&AccountName>,
 ) -> Result<(), String> {
-    match &model.link {
-        Link::Connecting => return Err("not connected to the server yet".into()),
-        Link::Lost { reason, .. } => return Err(format!("no link to the server, nothing can be sent: {reason}")),
-        Link::Up(_) => {}
-    }
-    if let Some(reason) = model.watching() {
-        return Err(format!("you may look, not act: {reason}"));
+    if let Some(reason) = model.no_link().or_else(|| model.watching().map(look_only)) {
+        return Err(reason);
     }
     for account in keys.iter().map(|key| &key.account).chain(account) {
         let account = model.board.accounts.get(account);
@@ -178,32 +171,9 @@ pub(in crate::app) fn send(model: &mut Model, account: Option<AccountName>, aims
     vec![effect]
 }
 
-/// The newest of our actions that can still be taken back, and for how much longer.
-pub fn undoable(model: &Model) -> Option<(&Action, SignedDuration)> {
-    let ours = |action: &&Action| model.incidents.tracking.ours.contains(&action.id) && action.waits();
-    let action = model.board.actions.iter().find(ours)?;
-    let left = action.due?.duration_since(model.now);
-    (left > SignedDuration::ZERO).then_some((action, left))
-}
-
-/// Asks for the newest of our actions that waits to be taken back.
-pub(super) fn take_back(model: &mut Model) -> Vec<Effect> {
-    if let Some((action, _)) = undoable(model) {
-        let action = action.id;
-        let (id, effect) = model.ask(Request::TakeBack { action });
-        model.incidents.tracking.taking_back = Some(id);
-        return vec![effect];
-    }
-    model.say(NoticeKind::Bad, "nothing can be taken back: what was sent stays sent");
-    vec![]
-}
-
 /// The server's answer to an action; `None`: not one of ours.
 pub(super) fn answered(model: &mut Model, id: RequestId, answer: &Result<Answer, String>) -> Option<Vec<Effect>> {
-    if model.incidents.tracking.taking_back.take_if(|asked| *asked == id).is_some() {
-        if let Err(reason) = answer {
-            model.say(NoticeKind::Bad, reason);
-        }
+    if undo::answered(model, id, answer) {
         return Some(vec![]);
     }
     let asked = take(model, id)?;
@@ -224,6 +194,9 @@ pub(super) fn answered(model: &mut Model, id: RequestId, answer: &Result<Answer,
 
 /// An action went out, and no answer came; `None`: not one of ours.
 pub(super) fn unanswered(model: &mut Model, id: RequestId, why: &str) -> Option<Vec<Effect>> {
+    if undo::unanswered(model, id, why) {
+        return Some(vec![]);
+    }
     let asked = take(model, id)?;
     leave_in_doubt(model, id, asked, why);
     Some(open_conflict(model))
@@ -307,9 +280,11 @@ fn report(model: &mut Model, id: ActionId) {
     let Some(action) = model.board.actions.iter().find(|action| action.id == id).cloned() else { return };
     let kind = words::standing(&action);
     let text = words::summary(&model.board, &action);
-    // Bad news stays until it was seen; good news of another action must not paint it over.
-    if kind == NoticeKind::Bad || model.notice.as_ref().is_none_or(|notice| notice.kind != NoticeKind::Bad) {
-        model.say(kind, &text);
+    let about = About::Action(id);
+    // Bad news stays until it was seen: only the end of the same action may take its place, not good news of another.
+    let gives_way = |notice: &Notice| notice.kind != NoticeKind::Bad || action.is_final() && notice.about == about;
+    if kind == NoticeKind::Bad || model.notice.as_ref().is_none_or(gives_way) {
+        model.say_of(kind, &text, about);
     }
     if action.is_final() {
         model.incidents.tracking.ours.remove(&id);

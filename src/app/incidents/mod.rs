@@ -9,6 +9,7 @@ mod looking;
 mod next;
 mod query_line;
 mod rows;
+mod undo;
 mod views;
 mod words;
 
@@ -17,8 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use ratatui::layout::Rect;
 
+pub use acting::last_action;
 pub(super) use acting::{begin_with, may_act, open_conflict, send};
-pub use acting::{last_action, undoable};
 pub use detail::{Opened, acknowledged_at, judged, page, status_mark, status_tone, urgency_word};
 pub use doubts::doubt;
 pub use groups::{Cause, Group, GroupKey, Groups, Line};
@@ -28,6 +29,7 @@ pub(super) use looking::{pasted, typed};
 pub use next::{next_paged, next_paged_short};
 pub use query_line::QueryLine;
 pub use rows::Rows;
+pub use undo::undoable;
 pub use words::outcome_mark;
 pub(super) use words::outcome_words;
 
@@ -124,7 +126,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::RunWorkflow => return acting::begin(model, Wish::RunWorkflow),
         Action::ResolveAlert => return acting::begin(model, Wish::ResolveAlert),
         Action::CreateIncident => return acting::begin(model, Wish::Create),
-        Action::TakeBack => return acting::take_back(model),
+        Action::TakeBack => return undo::take_back(model),
         Action::Link => return link(model),
         Action::Runbook => return runbook(model),
         Action::GoToDeliveries => return deliveries(model),

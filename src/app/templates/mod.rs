@@ -31,10 +31,11 @@ use crate::{
 };
 
 use super::{
-    Effect, Model, NoticeKind,
+    Effect, Link, Model, NoticeKind,
     filter::{self, Filter},
     keys::Action,
     list::{Cursor, Step},
+    person::look_only,
     source::{Pick, Source},
     typing::TypedLine,
 };
@@ -143,7 +144,7 @@ pub(crate) fn rows(model: &Model) -> Vec<Row<'_>> {
 pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     match action {
         Action::Filter => model.templates.filter.open(),
-        Action::NewTemplate => model.templates.naming = Some(TypedLine::default()),
+        Action::NewTemplate => begin_naming(model),
         Action::Open => return open_selected(model, Then::Edit),
         Action::ShowVersions => return open_selected(model, Then::ShowVersions),
         Action::Back => back(model),
@@ -154,6 +155,15 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         }
     }
     settle(model)
+}
+
+/// Asks for the name of a new template; whoever may only look is told before anything is typed.
+fn begin_naming(model: &mut Model) {
+    let refused = model.watching().filter(|_| model.link != Link::Connecting).map(look_only);
+    match refused {
+        Some(reason) => model.say(NoticeKind::Bad, &reason),
+        None => model.templates.naming = Some(TypedLine::default()),
+    }
 }
 
 fn back(model: &mut Model) {

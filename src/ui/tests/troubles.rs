@@ -16,6 +16,7 @@ use crate::{
         left::{Fate, Left},
         push::Subscribed,
     },
+    proto::Access,
     ui::snapshot::screen,
 };
 
@@ -324,6 +325,20 @@ fn settings_that_are_refused_are_told_in_the_editor_too() {
     both("refused_settings_templates", |width, height| {
         let mut model = refused(width, height);
         press(&mut model, "4");
+        model
+    });
+}
+
+#[test]
+fn a_refusal_to_whoever_may_only_look_shrinks_after_it_was_read() {
+    both("look_only_read", |width, height| {
+        let mut model = model(width, height);
+        let reason =
+            "the server runs as dogwatch, and rdguest is not in its group oncall, which may act: ask its owner";
+        update(&mut model, Event::Allowed(Access::Watch { reason: reason.into() }));
+        press(&mut model, "a");
+        assert!(screen(&model, width, height).contains("you may look"));
+        update(&mut model, Event::Ticked(ago(-10)));
         model
     });
 }
