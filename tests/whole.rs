@@ -341,7 +341,7 @@ fn assert_only_drawing(bytes: &[u8]) {
 fn a_demo_without_a_terminal_loses_nothing_and_shows_nothing_twice() {
     let home = tempfile::tempdir().expect("tempdir");
     let output = Command::new(BIN)
-        .args(["demo", "--headless", "--for", "5s", "--json"])
+        .args(["demo", "--headless", "--for", "5s"])
         .env_clear()
         .env("HOME", home.path())
         .output()

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Effect, Link, Model, NoticeKind, incidents, parting::ANOTHER};
+use super::{Effect, Model, NoticeKind, incidents, parting::ANOTHER};
 use crate::{
     core::{
         action::{Action, Outcome, Verb},
@@ -24,10 +24,8 @@ pub struct State {
 
 /// Whether this console can arrange anything at `account`; else why not.
 pub(super) fn may_arrange(model: &Model, account: &AccountName) -> Result<(), String> {
-    match &model.link {
-        Link::Connecting => return Err("not connected to the server yet".into()),
-        Link::Lost { reason, .. } => return Err(format!("no link to the server, nothing can be sent: {reason}")),
-        Link::Up(_) => {}
+    if let Some(reason) = model.no_link() {
+        return Err(reason);
     }
     let board = model.board.accounts.get(account).ok_or_else(|| format!("{account} is not configured any more"))?;
     match model.cannot_act(&board.account) {

@@ -1,4 +1,5 @@
-//! A place in a list, held by identity: rows that come and go never move the hand to another row.
+//! A place in a list, held by identity: rows that come and go never move the hand to another row. Until a hand has
+//! moved it, the window stays at the top, where what matters most comes in.
 
 use super::keys::Action;
 
@@ -10,11 +11,13 @@ pub struct Cursor<K> {
     index: usize,
     /// First row shown.
     offset: usize,
+    /// A hand has chosen the row: the window follows it. What is selected of itself is not followed.
+    held: bool,
 }
 
 impl<K> Default for Cursor<K> {
     fn default() -> Self {
-        Self { selected: None, index: 0, offset: 0 }
+        Self { selected: None, index: 0, offset: 0, held: false }
     }
 }
 
@@ -53,22 +56,43 @@ impl<K: Clone + PartialEq> Cursor<K> {
         self.offset
     }
 
+    /// Selects a row; by whose hand stays as it was.
     pub fn select(&mut self, key: Option<K>) {
         self.selected = key;
     }
 
-    /// Selects the first row when none is.
+    /// From now on the selected row is the one that a hand has chosen.
+    pub fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// Selects the row `key`, by the same hand as in `other`, where it has another name.
+    pub fn select_like<L>(&mut self, other: &Cursor<L>, key: Option<K>) {
+        self.selected = key;
+        self.held = other.held;
+    }
+
+    /// Selects the first row when none is; no hand has chosen it.
     pub fn select_first_if_none(&mut self, rows: &[K]) {
         if self.selected.is_none() {
-            self.selected = rows.first().cloned();
-            self.index = 0;
+            *self = Self { selected: rows.first().cloned(), ..Self::default() };
+        }
+    }
+
+    /// The same where a row is always selected: it stays in sight as if a hand had chosen it.
+    pub fn hold_first_if_none(&mut self, rows: &[K]) {
+        if self.selected.is_none() {
+            self.select_first_if_none(rows);
+            self.hold();
         }
     }
 
     /// To be called whenever rows or height changed: finds the selected row again, or lets go of it when
-    /// it is gone (never taking a neighbour in its place), and keeps it in sight.
+    /// it is gone (never taking a neighbour in its place), and keeps it in sight. What no hand has chosen is
+    /// let go of when it leaves the window: nothing is done to a row that is not seen.
     pub fn settle(&mut self, rows: &[K], height: usize) {
         match self.selected.as_ref().and_then(|key| rows.iter().position(|row| row == key)) {
+            Some(at) if !self.held && at >= height.max(1) => *self = Self::default(),
             Some(at) => self.index = at,
             None => self.selected = None,
         }
@@ -90,12 +114,15 @@ impl<K: Clone + PartialEq> Cursor<K> {
             Step::PageUp => from.saturating_sub(page),
         };
         self.selected = rows.get(self.index).cloned();
+        self.hold();
         self.scroll(rows.len(), height);
     }
 
     fn scroll(&mut self, rows: usize, height: usize) {
         let height = height.max(1);
-        if self.selected.is_some() {
+        if !self.held {
+            self.offset = 0;
+        } else if self.selected.is_some() {
             self.offset = self.offset.clamp((self.index + 1).saturating_sub(height), self.index);
         }
         self.offset = self.offset.min(rows.saturating_sub(height));
@@ -133,6 +160,32 @@ mod tests {
         assert_eq!(cursor.selected(), None);
         cursor.step(Step::Up, &["new", "db"], 10);
         assert_eq!(cursor.selected(), Some(&"db"));
+    }
+
+    #[test]
+    fn until_a_hand_moves_it_the_window_stays_at_the_top_and_what_leaves_it_is_let_go() {
+        let mut cursor = Cursor::default();
+        cursor.select_first_if_none(&["db"]);
+        cursor.settle(&["new", "db"], 2);
+        assert_eq!((cursor.selected(), cursor.offset()), (Some(&"db"), 0));
+
+        cursor.settle(&["newest", "new", "db"], 2);
+        assert_eq!((cursor.selected(), cursor.offset()), (None, 0));
+
+        cursor.step(Step::Down, &["newest", "new", "db"], 2);
+        assert_eq!(cursor.selected(), Some(&"newest"));
+        cursor.settle(&["a", "b", "newest", "new"], 2);
+        assert_eq!((cursor.selected(), cursor.offset()), (Some(&"newest"), 1));
+    }
+
+    #[test]
+    fn where_a_row_is_always_selected_it_stays_in_sight() {
+        let mut cursor = Cursor::default();
+        cursor.hold_first_if_none(&["db"]);
+
+        cursor.settle(&["newest", "new", "db"], 2);
+
+        assert_eq!((cursor.selected(), cursor.offset()), (Some(&"db"), 1));
     }
 
     #[test]

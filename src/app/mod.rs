@@ -216,8 +216,20 @@ pub enum Link {
 pub struct Notice {
     pub text: Shown,
     pub kind: NoticeKind,
-    /// The action of which it tells how it stands.
-    pub about: Option<ActionId>,
+    pub about: About,
+    /// When it was said.
+    pub at: Timestamp,
+}
+
+/// What a notice is about, by which it is known when it holds no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// That nothing can be sent or asked, for want of a link.
+    Link,
+    /// That the person here may not do it.
+    Right,
+    Action(ActionId),
+    Other,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -311,12 +323,27 @@ impl Model {
     }
 
     pub fn say(&mut self, kind: NoticeKind, text: &str) {
-        self.notice = Some(Notice { text: Shown::line(text), kind, about: None });
+        let about = if self.no_link().as_deref() == Some(text) {
+            About::Link
+        } else if self.refusals().any(|refusal| refusal == text) {
+            About::Right
+        } else {
+            About::Other
+        };
+        self.say_of(kind, text, about);
     }
 
-    /// The same of how an action stands.
-    fn say_of(&mut self, action: ActionId, kind: NoticeKind, text: &str) {
-        self.notice = Some(Notice { text: Shown::line(text), kind, about: Some(action) });
+    fn say_of(&mut self, kind: NoticeKind, text: &str, about: About) {
+        self.notice = Some(Notice { text: Shown::line(text), kind, about, at: self.now });
+    }
+
+    /// Why nothing can be sent to the server now, if so.
+    pub fn no_link(&self) -> Option<String> {
+        match &self.link {
+            Link::Connecting => Some("not connected to the server yet".into()),
+            Link::Lost { reason, .. } => Some(format!("no link to the server, nothing can be sent: {reason}")),
+            Link::Up(_) => None,
+        }
     }
 
     /// Why this console may only look, if so.
@@ -388,7 +415,7 @@ fn take(model: &mut Model, event: Event) -> Vec<Effect> {
         Event::Attached { board, access, role } => attach(model, *board, access, role),
         Event::Changed(change) => changed(model, &change),
         Event::Allowed(access) => {
-            model.access = access;
+            allow(model, access);
             incidents::allowed(model);
             settle(model)
         }
@@ -418,8 +445,9 @@ fn take(model: &mut Model, event: Event) -> Vec<Effect> {
 fn attach(model: &mut Model, board: Board, access: Access, role: Role) -> Vec<Effect> {
     let mut effects = attention::hear_all(model, &board);
     let store = std::mem::replace(&mut model.board, board).store;
-    model.access = access;
     model.link = Link::Up(role);
+    model.notice.take_if(|notice| notice.about == About::Link);
+    allow(model, access);
     if ![StoreId::default(), model.board.store].contains(&store) {
         effects.extend(parting::parted(model));
     }
@@ -430,6 +458,14 @@ fn attach(model: &mut Model, board: Board, access: Access, role: Role) -> Vec<Ef
     arranging::attached(model);
     effects.extend(settle_others(model));
     effects
+}
+
+/// What this console may do: a refusal by what it was before says nothing any more.
+fn allow(model: &mut Model, access: Access) {
+    if model.access != access {
+        model.notice.take_if(|notice| notice.about == About::Right);
+    }
+    model.access = access;
 }
 
 fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
@@ -679,7 +715,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
 
 fn refresh(model: &mut Model) -> Vec<Effect> {
     if !matches!(model.link, Link::Up(_)) {
-        model.say(NoticeKind::Bad, "no link to the server: nothing can be asked");
+        model.say_of(NoticeKind::Bad, "no link to the server: nothing can be asked", About::Link);
         return vec![];
     }
     let (id, effect) = model.ask(Request::Refresh);

@@ -75,15 +75,27 @@ impl Model {
         me(&self.access, board)
     }
 
+    /// Why the person at this console may not do something, in the words of each place that says so.
+    pub(super) fn refusals(&self) -> impl Iterator<Item = String> {
+        let watching = self.watching().map(look_only);
+        let accounts = self.board.accounts.values();
+        watching.into_iter().chain(accounts.filter_map(|board| self.cannot_act(&board.account)))
+    }
+
     /// Why the person at this console cannot act at an account, if so.
     pub fn cannot_act(&self, account: &Account) -> Option<String> {
         match &self.access {
             Access::Act { .. } => account.cannot_act.as_ref().map(|why| format!("{} cannot act: {why}", account.name)),
             Access::ActAs { names, .. } if names.contains_key(&account.name) => None,
             Access::ActAs { .. } => Some(format!("no [[person]] of the server's settings is you at {}", account.name)),
-            Access::Watch { reason } => Some(format!("you may look, not act: {reason}")),
+            Access::Watch { reason } => Some(look_only(reason)),
         }
     }
+}
+
+/// The refusal to whoever may only look.
+pub(super) fn look_only(reason: &str) -> String {
+    format!("you may look, not act: {reason}")
 }
 
 #[cfg(test)]

@@ -166,7 +166,7 @@ impl Pick {
     fn place(&mut self, model: &Model, height: usize) {
         let subjects: Vec<_> = self.rows(model).iter().map(Source::subject).collect();
         self.cursor.settle(&subjects, height);
-        self.cursor.select_first_if_none(&subjects);
+        self.cursor.hold_first_if_none(&subjects);
     }
 
     /// Takes in what is typed. What cannot be understood changes nothing but what is said about it.

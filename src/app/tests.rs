@@ -7,7 +7,7 @@ use super::{
     prompt::Ask,
     update,
 };
-use crate::proto::{Answer, Request};
+use crate::proto::{Access, Answer, Request};
 
 #[test]
 fn q_and_ctrl_c_quit_and_ctrl_z_suspends() {
@@ -208,4 +208,46 @@ fn every_printable_key_reaches_every_field_that_takes_text() {
     assert!(matches!(asked("R tab"), Ask::Resolve { note, .. } if note.as_str() == all));
     assert!(matches!(asked("h"), Ask::Pick(pick) if pick.filter.as_str() == all));
     assert!(matches!(asked("h tab"), Ask::Pick(pick) if pick.text.as_str() == all));
+}
+
+#[test]
+fn that_there_is_no_link_is_not_said_any_longer_than_that_is_so() {
+    for keys in ["a", "R", "ctrl-r", "2 t", "4 enter"] {
+        let mut model = model(80, 24);
+        update(&mut model, Event::Detached { reason: "closed".into() });
+        press(&mut model, keys);
+        let said = model.notice.as_ref().map(|notice| notice.text.to_string());
+        assert!(said.as_ref().is_some_and(|said| said.starts_with("no link to the server")), "{keys}: {said:?}");
+
+        let access = Access::Act { actor: "alice".into() };
+        update(&mut model, Event::Attached { board: Box::new(fixtures::board()), access, role: Role::Attached });
+
+        assert_eq!(model.notice, None, "{keys}");
+    }
+}
+
+#[test]
+fn a_refusal_holds_no_longer_than_the_right_is_missing() {
+    let mut model = model(80, 24);
+    update(&mut model, Event::Allowed(Access::Watch { reason: "no".into() }));
+    press(&mut model, "a");
+    assert!(model.notice.is_some());
+
+    update(&mut model, Event::Allowed(Access::Act { actor: "alice".into() }));
+
+    assert_eq!(model.notice, None);
+}
+
+#[test]
+fn whoever_may_only_look_is_told_before_anything_is_chosen_or_typed() {
+    for keys in ["a", "R", "n", "N", "2 t", "2 O", "4 n", "6 n"] {
+        let mut model = model(80, 24);
+        update(&mut model, Event::Allowed(Access::Watch { reason: "not of the group".into() }));
+
+        press(&mut model, keys);
+
+        let said = model.notice.as_ref().map(|notice| notice.text.as_str());
+        assert_eq!(said, Some("you may look, not act: not of the group"), "{keys}");
+        assert!(model.prompt.is_none() && model.templates.naming.is_none() && model.targets.form.is_none(), "{keys}");
+    }
 }

@@ -61,7 +61,7 @@ pub fn page(model: &Model, width: usize) -> Vec<Vec<Piece>> {
     page.lines
 }
 
-/// Everything that is wrong, worst first.
+/// Everything that is wrong: alarms before all else, what is over but for its traces last.
 pub fn troubles(model: &Model) -> Vec<Trouble> {
     let mut out = vec![];
     if let Link::Lost { reason, since: at } = &model.link {
@@ -75,8 +75,6 @@ pub fn troubles(model: &Model) -> Vec<Trouble> {
         rest(&mut out, model, &board.account);
     }
     for account in model.board.accounts.values().map(|board| &board.account) {
-        let left = account.left_words(model.now);
-        out.extend(left.map(|words| trouble(Tone::Caution, format!("{}: {words}", account.name))));
         let skew = account.skew_words().map(|words| trouble(Tone::Alarm, format!("{}: {words}", account.name)));
         out.extend(skew);
     }
@@ -90,6 +88,11 @@ pub fn troubles(model: &Model) -> Vec<Trouble> {
     for said in upkeep.settings.iter().chain(&upkeep.certificate).chain(&upkeep.targets) {
         out.push(trouble(Tone::Caution, said.as_str().to_owned()));
     }
+    for account in model.board.accounts.values().map(|board| &board.account) {
+        let left = account.left_words(model.now);
+        out.extend(left.map(|words| trouble(Tone::Caution, format!("{}: {words}", account.name))));
+    }
+    out.sort_by_key(|trouble| trouble.tone != Tone::Alarm);
     out
 }
 

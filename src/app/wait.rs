@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::proto::{Request, RequestId};
 
-use super::{Effect, Link, Model, NoticeKind};
+use super::{About, Effect, Link, Model, NoticeKind};
 
 /// How long an answer may take before it is asked for again.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(10);
@@ -29,7 +29,7 @@ impl Wait {
     pub(super) fn ask_aloud(model: &mut Model, request: Request) -> Option<(Self, Effect)> {
         let asked = Self::ask(model, request);
         if asked.is_none() {
-            model.say(NoticeKind::Bad, "no link to the server: nothing can be asked");
+            model.say_of(NoticeKind::Bad, "no link to the server: nothing can be asked", About::Link);
         }
         asked
     }

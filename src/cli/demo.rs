@@ -39,12 +39,12 @@ const DRAIN: Duration = Duration::from_secs(20);
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Without a terminal: a robot is on call, and one JSON object is printed at the end.
-    #[arg(long, requires = "json")]
+    #[arg(long)]
     headless: bool,
     /// How long a headless demo runs, for example `30s`.
     #[arg(long = "for", value_name = "TIME", value_parser = seconds, default_value = "30s")]
     length: Duration,
-    /// Print the figures as JSON.
+    /// The figures as JSON, which a headless demo prints anyway.
     #[arg(long, requires = "headless")]
     json: bool,
     /// The same seed gives the same night.

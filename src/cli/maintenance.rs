@@ -26,7 +26,8 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Put services into maintenance for a time: new incidents of theirs call nobody.
+    /// Put services into maintenance for a time: new incidents of theirs call nobody. As in
+    /// `start 30m --service Checkout -m 'disk swap'`.
     Start {
         /// Name or id of a service; may be repeated.
         #[arg(long = "service", required = true)]

@@ -92,6 +92,7 @@ pub(super) fn draw(model: &Model, calls: &Calls, frame: &mut Frame<'_>, area: Re
         let selected = calls.cursor.selected() == Some(&call.number);
         parts::line(frame, row, parts::selected(cells(model, &columns, call, selected), selected));
     }
+    parts::above(model, frame, at.rows, calls.cursor.offset());
     if let Some(call) = calls.selected() {
         super::page(model, whole(model, call, area.width.into()), 0, frame, at.whole);
     }

@@ -1,6 +1,7 @@
 //! The last line: which keys do what here, or what became of the last thing done. News that are too long
 //! for one line grow upwards over the body, so that a reason is never cut off.
 
+use jiff::SignedDuration;
 use ratatui::{
     Frame,
     layout::{Position, Rect},
@@ -18,7 +19,7 @@ use super::{
 };
 use crate::{
     app::{
-        Model, Notice, NoticeKind, View,
+        About, Model, Notice, NoticeKind, View,
         filter::Filter,
         handoff,
         incidents::{self, Typing},
@@ -31,6 +32,8 @@ use crate::{
 
 /// Lines that news may take.
 const NEWS_LINES: usize = 3;
+/// A refusal that any key brings again takes one line after so long.
+const READ: SignedDuration = SignedDuration::from_secs(10);
 /// Before what a query may become.
 const TAB: &str = "tab ";
 
@@ -86,7 +89,8 @@ fn news(model: &Model, notice: &Notice, frame: &mut Frame<'_>, area: Rect) {
     let way_back = way_back(model, notice);
     let mut lines = wrap(&format!("{}{way_back}", notice.text), width);
     // An open prompt must be seen whole: the keys that answer it may stand in its last line.
-    let most = if model.prompt.is_some() { 1 } else { NEWS_LINES };
+    let read = notice.about == About::Right && model.now.duration_since(notice.at).abs() >= READ;
+    let most = if model.prompt.is_some() || read { 1 } else { NEWS_LINES };
     if lines.len() > most {
         // What is done is known; how it is taken back is not, so that is not cut off.
         lines = wrap(notice.text.as_str(), width);

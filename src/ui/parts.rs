@@ -52,6 +52,24 @@ pub(super) fn selected(row: Line<'_>, selected: bool) -> Line<'_> {
     if selected { row.patch_style(Style::new().bold()) } else { row }
 }
 
+/// Marks at the right end of the first and the last row where more lies above or below, with how many: of `all`,
+/// from `offset` on.
+pub(super) fn beyond(model: &Model, frame: &mut Frame<'_>, rows: Rect, offset: usize, all: usize) {
+    let below = all.saturating_sub(offset + usize::from(rows.height));
+    let mut lines = rows.rows();
+    for (row, mark, hidden) in [(lines.next(), '▲', offset), (lines.next_back(), '▼', below)] {
+        let Some(row) = row.filter(|_| hidden > 0) else { continue };
+        let text = format!(" {mark} {hidden}");
+        let width = u16::try_from(columns(&text)).unwrap_or(u16::MAX).min(row.width);
+        line(frame, Rect { x: row.right() - width, width, ..row }, Line::from(span(model, Tone::Accent, text)));
+    }
+}
+
+/// The same for a log, which has no end worth telling.
+pub(super) fn above(model: &Model, frame: &mut Frame<'_>, rows: Rect, offset: usize) {
+    beyond(model, frame, rows, offset, offset);
+}
+
 pub(super) fn line(frame: &mut Frame<'_>, area: Rect, line: Line<'_>) {
     frame.render_widget(line, area);
 }

@@ -141,6 +141,9 @@ pub(super) fn ticked(model: &mut Model) -> Vec<Effect> {
     notice_absence(model);
     let was_on = model.attention.storm.is_on();
     model.attention.storm.ticked(model.now);
+    if incidents::fit_the_screen(model) {
+        model.attention.storm.can_be_read();
+    }
     follow_storm(model, was_on);
     let mut effects = calling::ticked(model);
     effects.extend(title::changed(model));

@@ -26,6 +26,11 @@ impl Storm {
         self.last.is_some()
     }
 
+    /// When it is over at the latest, if nothing more comes.
+    pub fn ends(&self) -> Option<Timestamp> {
+        self.last.map(|last| last.checked_add(LULL).unwrap_or(last))
+    }
+
     /// How many arrived within the last minute.
     pub fn in_a_minute(&self) -> usize {
         self.arrivals.len()
@@ -42,6 +47,11 @@ impl Storm {
         }
         counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         counts
+    }
+
+    /// What is listed can be read at once: the storm is over when nothing came for a minute.
+    pub(super) fn can_be_read(&mut self) {
+        self.last.take_if(|_| self.arrivals.is_empty());
     }
 
     pub(super) fn arrived(&mut self, incident: &Incident, limit: Option<usize>, now: Timestamp) {

@@ -327,7 +327,7 @@ fn a_storm_is_called_out_once_a_minute_with_all_that_it_brought() {
 #[test]
 fn grouping_ends_with_the_storm_or_with_a_key() {
     let mut model = model(80, 24);
-    storm(&mut model, 11);
+    storm(&mut model, 30);
     later(&mut model, 299);
     assert!(model.incidents.groups.is_some());
     later(&mut model, 1);
@@ -358,6 +358,18 @@ fn when_the_clock_ends_a_storm_a_key_meant_for_a_group_means_nothing() {
     storm_again(&mut model);
     later(&mut model, 0);
     assert_eq!(press(&mut model, "a enter"), [], "nor when the next one begins");
+}
+
+#[test]
+fn what_fits_the_screen_is_grouped_no_longer_than_incidents_come_in() {
+    let mut model = model(80, 24);
+    storm(&mut model, 11);
+    later(&mut model, 59);
+    assert!(model.incidents.groups.is_some());
+
+    later(&mut model, 1);
+
+    assert!(model.incidents.groups.is_none() && !model.attention.storm.is_on());
 }
 
 fn storm_again(model: &mut Model) {

@@ -1,14 +1,13 @@
 //! Acting on incidents: on which ones, whether one may, and what became of it. Nothing is called done
 //! before the server says `confirmed`, and nothing is asked for twice.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-
-use jiff::SignedDuration;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
     app::{
-        Effect, Link, Model, Notice, NoticeKind,
+        About, Effect, Model, Notice, NoticeKind,
         parting::ANOTHER,
+        person::look_only,
         prompt::{Aim, Preset, Prompt, Wish},
     },
     core::{
@@ -23,22 +22,22 @@ use crate::{
 use super::{
     detail,
     doubts::{self, Asked, Doubts},
-    groups, words,
+    groups, undo, words,
 };
 
 /// What this console asked for and has not heard the end of.
 #[derive(Debug, Default)]
 pub(super) struct Tracking {
     /// Sent to the server, not yet written down there.
-    asked: BTreeMap<RequestId, Asked>,
+    pub(super) asked: BTreeMap<RequestId, Asked>,
     /// Written down, not final.
-    ours: BTreeMap<ActionId, (RequestId, Asked)>,
+    pub(super) ours: BTreeMap<ActionId, (RequestId, Asked)>,
     /// Met another status than was seen; waiting to be asked about.
     conflicts: VecDeque<Action>,
     /// Sent to the server, and not known whether it was written down there.
     pub(super) doubts: Doubts,
     /// The open requests to take something back.
-    taking_back: BTreeSet<RequestId>,
+    pub(super) taking_back: BTreeMap<RequestId, ActionId>,
 }
 
 /// Opens the prompt for `wish` on the open incident, else the marked ones, else the selected one; or says
@@ -141,13 +140,8 @@ pub(in crate::app) fn may_act(
     keys: &[IncidentKey],
     account: Option<&AccountName>,
 ) -> Result<(), String> {
-    match &model.link {
-        Link::Connecting => return Err("not connected to the server yet".into()),
-        Link::Lost { reason, .. } => return Err(format!("no link to the server, nothing can be sent: {reason}")),
-        Link::Up(_) => {}
-    }
-    if let Some(reason) = model.watching() {
-        return Err(format!("you may look, not act: {reason}"));
+    if let Some(reason) = model.no_link().or_else(|| model.watching().map(look_only)) {
+        return Err(reason);
     }
     for account in keys.iter().map(|key| &key.account).chain(account) {
         let account = model.board.accounts.get(account);
@@ -196,46 +190,9 @@ fn send_one(model: &mut Model, account: Option<AccountName>, aims: &[Aim], verb:
     (id, effect)
 }
 
-/// The newest of our actions that can still be taken back, with all that was asked for by the same key, and for how much
-/// longer that goes.
-fn undoable(model: &Model) -> Vec<(ActionId, SignedDuration)> {
-    let ours = &model.incidents.tracking.ours;
-    let waiting = model.board.actions.iter().filter(|action| action.waits()).filter_map(|action| {
-        let (_, asked) = ours.get(&action.id)?;
-        let left = action.due?.duration_since(model.now);
-        (left > SignedDuration::ZERO).then_some((action.id, asked.with, left))
-    });
-    let mut waiting = waiting.peekable();
-    let newest = waiting.peek().map(|(_, with, _)| *with);
-    waiting.filter(|(_, with, _)| Some(*with) == newest).map(|(action, _, left)| (action, left)).collect()
-}
-
-/// For how much longer the action of which the notice tells is the one that is taken back next.
-pub fn can_be_taken_back(model: &Model, notice: &Notice) -> Option<SignedDuration> {
-    let mut undoable = undoable(model).into_iter();
-    undoable.find(|(action, _)| Some(*action) == notice.about).map(|(_, left)| left)
-}
-
-/// Asks for the newest of our actions that waits to be taken back, with all that was asked for by the same key.
-pub(in crate::app) fn take_back(model: &mut Model) -> Vec<Effect> {
-    let mut effects = vec![];
-    for (action, _) in undoable(model) {
-        let (id, effect) = model.ask(Request::TakeBack { action });
-        model.incidents.tracking.taking_back.insert(id);
-        effects.push(effect);
-    }
-    if effects.is_empty() {
-        model.say(NoticeKind::Bad, "nothing can be taken back: what was sent stays sent");
-    }
-    effects
-}
-
 /// The server's answer to an action; `None`: not one of ours.
 pub(super) fn answered(model: &mut Model, id: RequestId, answer: &Result<Answer, String>) -> Option<Vec<Effect>> {
-    if model.incidents.tracking.taking_back.remove(&id) {
-        if let Err(reason) = answer {
-            model.say(NoticeKind::Bad, reason);
-        }
+    if undo::answered(model, id, answer) {
         return Some(vec![]);
     }
     let asked = take(model, id)?;
@@ -256,6 +213,9 @@ pub(super) fn answered(model: &mut Model, id: RequestId, answer: &Result<Answer,
 
 /// An action went out, and no answer came; `None`: not one of ours.
 pub(super) fn unanswered(model: &mut Model, id: RequestId, why: &str) -> Option<Vec<Effect>> {
+    if undo::unanswered(model, id, why) {
+        return Some(vec![]);
+    }
     let asked = take(model, id)?;
     leave_in_doubt(model, id, asked, why);
     Some(open_conflict(model))
@@ -352,9 +312,11 @@ fn report(model: &mut Model, id: ActionId) {
     let Some(action) = model.board.actions.iter().find(|action| action.id == id).cloned() else { return };
     let kind = words::standing(&action);
     let text = words::summary(&model.board, &action);
-    // Bad news stays until it was seen; good news of another action must not paint it over.
-    if kind == NoticeKind::Bad || model.notice.as_ref().is_none_or(|notice| notice.kind != NoticeKind::Bad) {
-        model.say_of(id, kind, &text);
+    let about = About::Action(id);
+    // Bad news stays until it was seen: only the end of the same action may take its place, not good news of another.
+    let gives_way = |notice: &Notice| notice.kind != NoticeKind::Bad || action.is_final() && notice.about == about;
+    if kind == NoticeKind::Bad || model.notice.as_ref().is_none_or(gives_way) {
+        model.say_of(kind, &text, about);
     }
     if action.is_final() {
         model.incidents.tracking.ours.remove(&id);

@@ -87,9 +87,9 @@ pub struct Groups {
 }
 
 impl Groups {
-    fn new(cause: Cause, selected: Option<IncidentKey>) -> Self {
+    fn new(cause: Cause, hand: &Cursor<IncidentKey>) -> Self {
         let mut cursor = Cursor::default();
-        cursor.select(selected.map(Line::Incident));
+        cursor.select_like(hand, hand.selected().cloned().map(Line::Incident));
         Self { cause, lines: vec![], cursor, by_service: BTreeMap::new(), unfolded: BTreeSet::new(), stale: true }
     }
 
@@ -158,7 +158,7 @@ fn settle(state: &mut State, board: &Board) {
     groups.stale = false;
     groups.rebuild(state.rows.keys(), board);
     groups.cursor.settle(&groups.lines, state.height);
-    state.cursor.select(groups.incident_at_hand().cloned());
+    state.cursor.select_like(&groups.cursor, groups.incident_at_hand().cloned());
 }
 
 /// Moves the hand; `false`: the list is not grouped.
@@ -174,8 +174,9 @@ pub(super) fn step(model: &mut Model, step: Step) -> bool {
 pub(super) fn select(model: &mut Model, key: &IncidentKey) {
     let state = &mut model.incidents;
     state.cursor.select(Some(key.clone()));
+    state.cursor.hold();
     if let Some(groups) = &mut state.groups {
-        groups.cursor.select(Some(Line::Incident(key.clone())));
+        groups.cursor.select_like(&state.cursor, Some(Line::Incident(key.clone())));
     }
 }
 
@@ -188,6 +189,15 @@ pub(super) fn select_first_if_none(state: &mut State, board: &Board) {
     } else {
         state.cursor.select_first_if_none(state.rows.keys());
     }
+}
+
+/// Nothing is selected any more, and the window is at the top.
+pub(super) fn let_go(state: &mut State) {
+    state.cursor = Cursor::default();
+    if let Some(groups) = &mut state.groups {
+        groups.cursor = Cursor::default();
+    }
+    outdate(state);
 }
 
 /// Unfolds or folds the group that the hand is on; `false`: it is on none.
@@ -223,14 +233,10 @@ pub(super) fn toggle(model: &mut Model) {
     }
 }
 
-/// More came than can be read one by one. No key did this: a hand that is on nothing is put on nothing, except at the start.
+/// More came than can be read one by one. No key did this: a hand that is on nothing is put on no whole group.
 pub(in crate::app) fn storm_began(model: &mut Model) {
     if model.incidents.groups.is_none() {
-        let started = model.incidents.started;
         group(model, Cause::Storm);
-        if !started {
-            select_first_if_none(&mut model.incidents, &model.board);
-        }
     }
 }
 
@@ -243,9 +249,8 @@ pub(in crate::app) fn storm_ended(model: &mut Model) {
 }
 
 fn group(model: &mut Model, cause: Cause) {
-    let selected = model.incidents.cursor.selected().cloned();
     model.incidents.started = true;
-    model.incidents.groups = Some(Groups::new(cause, selected));
+    model.incidents.groups = Some(Groups::new(cause, &model.incidents.cursor));
     find_place(model);
     settle(&mut model.incidents, &model.board);
 }

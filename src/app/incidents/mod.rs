@@ -9,6 +9,7 @@ mod looking;
 mod next;
 mod query_line;
 mod rows;
+mod undo;
 mod views;
 mod words;
 
@@ -17,8 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use ratatui::layout::Rect;
 
-pub(super) use acting::{begin_with, may_act, open_conflict, parted, send, send_together, take_back};
-pub use acting::{can_be_taken_back, last_action};
+pub use acting::last_action;
+pub(super) use acting::{begin_with, may_act, open_conflict, parted, send, send_together};
 pub use detail::{Opened, acknowledged_at, judged, page, status_mark, status_tone, urgency_word};
 pub use doubts::doubt;
 pub use groups::{Cause, Group, GroupKey, Groups, Line};
@@ -28,6 +29,8 @@ pub(super) use looking::{pasted, typed};
 pub use next::{next_paged, next_paged_short};
 pub use query_line::QueryLine;
 pub use rows::Rows;
+pub use undo::can_be_taken_back;
+pub(super) use undo::take_back;
 pub use words::outcome_mark;
 pub(super) use words::outcome_words;
 
@@ -175,6 +178,7 @@ fn open(model: &mut Model) -> Vec<Effect> {
         model.say(NoticeKind::Bad, "no incident is selected: j and k select");
         return vec![];
     };
+    model.incidents.cursor.hold();
     detail::open(model, key)
 }
 
@@ -193,13 +197,17 @@ pub(super) fn show_service(model: &mut Model, service: &Shown) -> Vec<Effect> {
     looking::ask_for(model, &format!("service:{}", written(service.as_str())))
 }
 
-/// Closes the detail, else lifts the filter, else takes off the marks.
+/// Closes the detail, else lifts the filter, else takes off the marks, else lets go: the list is at its top again.
 fn back(model: &mut Model) -> Vec<Effect> {
     if model.incidents.opened.take().is_some() {
         return vec![];
     }
     if !model.incidents.filter.is_empty() {
         return looking::lift(model);
+    }
+    if model.incidents.marked.is_empty() {
+        groups::let_go(&mut model.incidents);
+        return vec![];
     }
     model.incidents.marked.clear();
     marks_changed(model);
@@ -452,6 +460,11 @@ fn body(model: &Model) -> Rect {
 
 fn list_height(model: &Model) -> usize {
     usize::from(geometry::incident_list(body(model), troubles(model).len()).rows.height)
+}
+
+/// Whether all that is listed can be seen at once, one by one.
+pub(super) fn fit_the_screen(model: &Model) -> bool {
+    model.incidents.rows.keys().len() <= model.incidents.height
 }
 
 /// Columns and lines of the opened incident.

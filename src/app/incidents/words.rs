@@ -76,12 +76,26 @@ pub(super) fn standing(action: &Action) -> NoticeKind {
     }
 }
 
-pub(super) fn summary(board: &Board, action: &Action) -> String {
-    let named = |key: &IncidentKey| match (board.incidents.get(key), &action.verb) {
+/// The incident of an action, by its number and title where they are known.
+fn named(board: &Board, action: &Action, key: &IncidentKey) -> String {
+    match (board.incidents.get(key), &action.verb) {
         (Some(incident), _) => format!("{} {}", Aim::at(incident).name(), incident.state.title),
         (None, Verb::Create(new)) => Shown::line(&new.title).to_string(),
         (None, _) => key.id.to_string(),
-    };
+    }
+}
+
+/// What was asked for: `acknowledge #12 disk full`, `resolve 3 incidents`.
+pub(super) fn called(board: &Board, action: &Action) -> String {
+    let word = action.verb.word();
+    match action.outcomes.as_slice() {
+        [(key, _)] => format!("{word} {}", named(board, action, key)),
+        many => format!("{word} {} incidents", many.len()),
+    }
+}
+
+pub(super) fn summary(board: &Board, action: &Action) -> String {
+    let named = |key: &IncidentKey| named(board, action, key);
     match action.outcomes.as_slice() {
         [(key, Outcome::Confirmed { notice })] => {
             let notice = notice.as_ref().map(|notice| format!(" ({notice})")).unwrap_or_default();

@@ -146,7 +146,7 @@ impl Pick {
         let matching = self.choices.iter().filter(matches).filter(|choice| !known(choice)).cloned();
         self.listed = typed.iter().cloned().chain(matching).collect();
         self.settle(height(model));
-        self.cursor.select_first_if_none(&self.listed);
+        self.cursor.hold_first_if_none(&self.listed);
         self.settle(height(model));
     }
 

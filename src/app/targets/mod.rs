@@ -329,7 +329,7 @@ fn place(model: &mut Model) {
     let (names, height) = (names(model), height(model));
     model.targets.cursor.settle(&names, height);
     if model.view == View::Targets {
-        model.targets.cursor.select_first_if_none(&names);
+        model.targets.cursor.hold_first_if_none(&names);
     }
     let known = |name: &TargetName| model.board.targets.iter().any(|target| target.name == *name);
     if model.targets.open.as_ref().is_some_and(|open| !known(&open.name)) {

@@ -4,6 +4,23 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use unicode_width::UnicodeWidthChar as _;
 
 use super::editor::Editor;
+use crate::app::{Model, filter, troubles::troubles};
+
+/// Lines at the top for what is wrong now, where something is.
+pub fn trouble_lines(model: &Model) -> u16 {
+    u16::from(!troubles(model).is_empty())
+}
+
+/// The view's part of the screen, below what is wrong now.
+pub(super) fn body(model: &Model) -> Rect {
+    below(filter::body(model), trouble_lines(model))
+}
+
+/// What is left of `area` below so many lines.
+pub fn below(area: Rect, lines: u16) -> Rect {
+    let lines = lines.min(area.height);
+    Rect { y: area.y + lines, height: area.height - lines, ..area }
+}
 
 /// From this width on, the preview stands beside the text.
 const BESIDE: u16 = 100;

@@ -82,7 +82,7 @@ impl Tree {
         }
         let paths: Vec<_> = self.rows(root).into_iter().map(|row| row.path).collect();
         self.cursor.settle(&paths, height);
-        self.cursor.select_first_if_none(&paths);
+        self.cursor.hold_first_if_none(&paths);
     }
 
     /// Another context: what was unfolded stays so where it is there.

@@ -121,7 +121,7 @@ pub(super) fn ask(model: &mut Model, name: &str, history: &mut History) -> Vec<E
 pub(super) fn settle(history: &mut History, lines: usize, (list, page): (usize, usize)) {
     let versions = history.versions();
     history.cursor.settle(&versions, list);
-    history.cursor.select_first_if_none(&versions);
+    history.cursor.hold_first_if_none(&versions);
     history.scroll = history.scroll.min(lines.saturating_sub(page));
 }
 

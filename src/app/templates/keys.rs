@@ -4,7 +4,7 @@
 use crate::{
     app::{
         Effect, Model, NoticeKind,
-        filter::{self, Typed},
+        filter::Typed,
         keys::{Action, resolve_in_editor},
         sheet::{self, Subject},
         source::{Pick, Picked},
@@ -14,7 +14,7 @@ use crate::{
 };
 
 use super::{
-    areas::{editor_areas, history_areas},
+    areas::{body, editor_areas, history_areas},
     changes::{indented, outdented},
     complete::{Asked, completion},
     create, discard,
@@ -437,7 +437,7 @@ fn differs_key(model: &mut Model, mut differs: Differs, chord: Chord) -> Vec<Eff
 }
 
 fn history_key(model: &mut Model, editor: &mut Editor, mut history: History, chord: Chord) -> Vec<Effect> {
-    let height = usize::from(history_areas(filter::body(model)).list.height);
+    let height = usize::from(history_areas(body(model)).list.height);
     match history::press(model, editor, &mut history, chord, height) {
         history::Did::Closed => {}
         history::Did::Nothing => editor.history = Some(history),
@@ -471,10 +471,10 @@ fn pick_key(model: &mut Model, editor: &mut Editor, mut pick: Pick, chord: Chord
 
 /// Lines of the list of sources: one is its title, one what is typed.
 pub(super) fn pick_height(model: &Model) -> usize {
-    filter::body(model).height.saturating_sub(2).into()
+    body(model).height.saturating_sub(2).into()
 }
 
 /// Lines of the tree of fields.
 pub(super) fn tree_height(model: &Model) -> usize {
-    editor_areas(filter::body(model)).preview.height.into()
+    editor_areas(body(model)).preview.height.into()
 }

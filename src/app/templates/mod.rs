@@ -31,10 +31,11 @@ use crate::{
 };
 
 use super::{
-    Effect, Model, NoticeKind,
+    Effect, Link, Model, NoticeKind,
     filter::{self, Filter},
     keys::Action,
     list::{Cursor, Step},
+    person::look_only,
     source::{Pick, Source},
     typing::TypedLine,
 };
@@ -148,7 +149,7 @@ pub(crate) fn rows(model: &Model) -> Vec<Row<'_>> {
 pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
     match action {
         Action::Filter => model.templates.filter.open(),
-        Action::NewTemplate => model.templates.naming = Some(TypedLine::default()),
+        Action::NewTemplate => begin_naming(model),
         Action::Open => return open_selected(model, Then::Edit),
         Action::ShowVersions => return open_selected(model, Then::ShowVersions),
         Action::Back => back(model),
@@ -159,6 +160,15 @@ pub(super) fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         }
     }
     settle(model)
+}
+
+/// Asks for the name of a new template; whoever may only look is told before anything is typed.
+fn begin_naming(model: &mut Model) {
+    let refused = model.watching().filter(|_| model.link != Link::Connecting).map(look_only);
+    match refused {
+        Some(reason) => model.say(NoticeKind::Bad, &reason),
+        None => model.templates.naming = Some(TypedLine::default()),
+    }
 }
 
 fn back(model: &mut Model) {
@@ -176,6 +186,11 @@ pub(super) fn typed(model: &mut Model, chord: Chord) -> Option<Vec<Effect>> {
 
 /// Time went on.
 pub(super) fn ticked(model: &mut Model) -> Vec<Effect> {
+    // What is wrong now takes a line of the screen, and comes and goes with time.
+    if let Some(mut editor) = model.templates.editor.take() {
+        keep_in_sight(model, &mut editor);
+        model.templates.editor = Some(editor);
+    }
     flush(model, When::Due)
 }
 
@@ -347,7 +362,7 @@ pub(super) fn settle(model: &mut Model) -> Vec<Effect> {
     let names: Vec<_> = rows(model).iter().map(|row| row.name.to_owned()).collect();
     let height = list_height(model);
     model.templates.cursor.settle(&names, height);
-    model.templates.cursor.select_first_if_none(&names);
+    model.templates.cursor.hold_first_if_none(&names);
     let mut effects = settle_editor(model);
     settle_differs(model);
     effects.extend(flush(model, When::Due));
@@ -386,31 +401,31 @@ fn preview(model: &mut Model, editor: &mut Editor) -> Vec<Effect> {
 }
 
 fn settle_history(model: &Model, editor: &Editor, history: &mut History) {
-    let at = areas::history_areas(filter::body(model));
+    let at = areas::history_areas(areas::body(model));
     let lines = history.lines(&editor.text(), at.difference.width.into()).len();
     history::settle(history, lines, (at.list.height.into(), at.difference.height.into()));
 }
 
 fn settle_differs(model: &mut Model) {
-    let page = usize::from(areas::differs_area(filter::body(model)).height);
+    let page = usize::from(areas::differs_area(areas::body(model)).height);
     let Some(differs) = &mut model.templates.differs else { return };
     let lines = differs.lines(usize::from(model.size.0)).len();
     differs.scroll = differs.scroll.min(lines.saturating_sub(page));
 }
 
 fn text_area(model: &Model) -> Rect {
-    areas::editor_areas(filter::body(model)).text
+    areas::editor_areas(areas::body(model)).text
 }
 
 fn keep_in_sight(model: &Model, editor: &mut Editor) {
-    let at = areas::editor_areas(filter::body(model));
+    let at = areas::editor_areas(areas::body(model));
     let lines = editor.preview.lines(at.preview.width.into()).len();
     editor.scroll = editor.scroll.min(lines.saturating_sub(at.preview.height.into()));
     areas::keep_cursor_in_sight(editor, at.text);
 }
 
 fn list_height(model: &Model) -> usize {
-    filter::list_areas(filter::body(model), TITLE, &model.templates.filter).rows.height.into()
+    filter::list_areas(areas::body(model), TITLE, &model.templates.filter).rows.height.into()
 }
 
 fn step(model: &mut Model, by: Step) {

@@ -355,7 +355,7 @@ fn ask_older(model: &mut Model) -> Vec<Effect> {
 /// With nothing selected, a key that needs a line means the newest.
 fn select_newest(model: &mut Model) {
     let rows = ids(model);
-    model.webhooks.cursor.select_first_if_none(&rows);
+    model.webhooks.cursor.hold_first_if_none(&rows);
     settle(model);
 }
 

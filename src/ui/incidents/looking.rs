@@ -128,15 +128,24 @@ fn figures(model: &Model, words: Words) -> Vec<Piece> {
 fn grouping(model: &Model, words: Words) -> Option<Piece> {
     let storm = &model.attention.storm;
     let grouped = model.incidents.groups.is_some();
-    let (tone, long, short) = match (storm.is_on(), grouped) {
-        (false, false) => return None,
-        (false, true) => (Tone::Caution, "by service (S)".to_owned(), "by service (S)"),
-        (true, true) => {
-            (Tone::Alarm, format!("STORM {} in a minute, by service (S)", storm.in_a_minute()), "STORM (S)")
+    let over = storm.ends().filter(|_| storm.in_a_minute() == 0);
+    let (tone, long, short) = match (storm.is_on(), grouped, over) {
+        (false, false, _) | (true, false, Some(_)) => return None,
+        (false, true, _) => (Tone::Caution, "by service (S)".to_owned(), "by service (S)".to_owned()),
+        (true, true, Some(ends)) => {
+            let ends = moment(ends, model.now, &model.zone);
+            let short =
+                if words == Words::Short { format!("grouped till {ends} (S)") } else { "by service (S)".into() };
+            (Tone::Caution, format!("storm over, by service until {ends} (S)"), short)
         }
-        (true, false) => (Tone::Alarm, format!("STORM {} in a minute (S groups)", storm.in_a_minute()), "STORM (S)"),
+        (true, true, None) => {
+            (Tone::Alarm, format!("STORM {} in a minute, by service (S)", storm.in_a_minute()), "STORM (S)".to_owned())
+        }
+        (true, false, None) => {
+            (Tone::Alarm, format!("STORM {} in a minute (S groups)", storm.in_a_minute()), "STORM (S)".to_owned())
+        }
     };
-    let text = if words == Words::Long { long } else { short.to_owned() };
+    let text = if words == Words::Long { long } else { short };
     Some(Piece::new(tone, format!("  {text}")))
 }
 

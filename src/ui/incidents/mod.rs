@@ -1,6 +1,7 @@
 //! The incidents view: what is wrong with the sources, how many are listed, and the visible rows. Only
 //! those rows are formatted.
 
+mod beyond;
 mod emptiness;
 mod groups;
 mod looking;
@@ -12,6 +13,8 @@ use ratatui::{
 };
 
 pub(super) use looking::completions;
+
+use beyond::Beyond;
 
 use super::{
     theme::{Tone, style},
@@ -26,6 +29,7 @@ use crate::{
             acknowledged_at, doubt, judged, last_action, next_paged_short, outcome_mark, page, status_mark,
             status_tone, urgency_word,
         },
+        page::Piece,
         troubles::{Trouble, troubles},
     },
     core::{
@@ -60,7 +64,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
 const MARK: usize = 2;
 
 /// A line each; what is cut off there is read on the sheet that `!` opens.
-fn draw_troubles(model: &Model, troubles: &[Trouble], frame: &mut Frame<'_>, area: Rect) {
+pub(super) fn draw_troubles(model: &Model, troubles: &[Trouble], frame: &mut Frame<'_>, area: Rect) {
     let (shown, width) = (usize::from(area.height), usize::from(area.width));
     let hidden = troubles.len().saturating_sub(shown);
     let is_cut = troubles.iter().take(shown).any(|trouble| columns(&trouble.text) + MARK > width);
@@ -137,7 +141,7 @@ impl Columns {
 fn rows(model: &Model, headless: bool, frame: &mut Frame<'_>, at: &IncidentList) {
     let widths = Columns::for_width(at.rows.width.into(), &model.board);
     if !headless {
-        frame.render_widget(Line::styled(names(&widths), style(model, Tone::Faint)), at.columns);
+        headings(model, &names(&widths), frame, at);
     }
     let state = &model.incidents;
     if let Some(grouped) = &state.groups {
@@ -150,13 +154,29 @@ fn rows(model: &Model, headless: bool, frame: &mut Frame<'_>, at: &IncidentList)
     }
 }
 
+/// The names of the columns, and how much lies beyond the window, for which the name of the last column gives way.
+fn headings(model: &Model, names: &str, frame: &mut Frame<'_>, at: &IncidentList) {
+    let width = usize::from(at.columns.width);
+    let fixed = names.trim_end_matches(TITLE).trim_end();
+    let beyond = Beyond::of(model, at.rows.height).pieces(width.saturating_sub(columns(fixed)));
+    let taken: usize = beyond.iter().map(|piece| columns(&piece.text)).sum();
+    let names = if columns(names) + taken <= width { names } else { fixed };
+    let gap = " ".repeat(width.saturating_sub(columns(names) + taken));
+    let mut line = vec![Piece::new(Tone::Faint, format!("{names}{gap}"))];
+    line.extend(beyond);
+    frame.render_widget(super::line(model, line), at.columns);
+}
+
+/// The name of the last column.
+const TITLE: &str = "title";
+
 fn names(widths: &Columns) -> String {
     let mut line = " ".repeat(GUTTER);
     let names = ["account", "status", "number", "urg", "prio", " age", "service", "assignee", "next paged"];
     for (name, width) in names.iter().zip(widths.fixed()).filter(|(_, width)| *width > 0) {
         push(&mut line, name, width);
     }
-    line.push_str("title");
+    line.push_str(TITLE);
     line
 }
 

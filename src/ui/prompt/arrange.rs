@@ -17,7 +17,10 @@ use crate::{
             arrange::{Arranging, Stage},
         },
     },
-    ui::{parts::cell, theme::style},
+    ui::{
+        parts::{self, cell},
+        theme::style,
+    },
 };
 
 /// What can be typed for a span.
@@ -106,4 +109,5 @@ fn choice(model: &Model, arranging: &Arranging, title: &str, frame: &mut Frame<'
         ]);
         frame.render_widget(line, row);
     }
+    parts::beyond(model, frame, at.choices, arranging.cursor.offset(), arranging.listed.len());
 }

@@ -13,7 +13,10 @@ use crate::{
         prompt::{Pick, Stage},
     },
     core::text::{columns, fit},
-    ui::theme::{Tone, style},
+    ui::{
+        parts,
+        theme::{Tone, style},
+    },
 };
 
 pub(super) fn draw(model: &Model, pick: &Pick, title: &str, frame: &mut Frame<'_>, body: Rect) {
@@ -42,6 +45,7 @@ pub(super) fn draw(model: &Model, pick: &Pick, title: &str, frame: &mut Frame<'_
         ]);
         frame.render_widget(line, row);
     }
+    parts::beyond(model, frame, at.choices, pick.cursor.offset(), pick.listed.len());
 }
 
 /// Why there is nothing to choose from.

@@ -3,7 +3,7 @@
 use crate::{
     core::board::Board,
     ui::{
-        fixtures::{account_name, attached, board, press, type_text},
+        fixtures::{account_name, attached, board, press, service_name, type_text},
         snapshot::screen,
     },
 };
@@ -20,6 +20,18 @@ fn both(name: &str, board: &Board, keys: &str) {
 #[test]
 fn services_stand_as_their_incidents_and_windows_say() {
     both("services", &board(), "j");
+}
+
+#[test]
+fn how_many_rows_lie_above_and_below_is_told() {
+    let mut board = board();
+    let services = &mut board.accounts.get_mut(&account_name()).expect("account").services.services;
+    for number in 0..40 {
+        let mut more = services[2].clone();
+        more.service = service_name(&format!("PSVC{number}"), &format!("Shop {number:02}"));
+        services.push(more);
+    }
+    both("services_many", &board, "pgdn pgdn");
 }
 
 #[test]

@@ -107,6 +107,9 @@ fn title(model: &Model, frame: &mut Frame<'_>, area: Rect, editor: &Editor) {
         None if !editor.saved && is_built_in(model, &editor.name) => span(model, Tone::Faint, "  built-in"),
         None => span(model, Tone::Faint, "  saved"),
     });
+    if model.watching().is_some() && matches!(model.link, Link::Up(_)) {
+        spans.push(span(model, Tone::Caution, "  look only"));
+    }
     parts::line(frame, area, Line::from(spans));
 }
 

@@ -12,7 +12,12 @@ use crate::{
         Link, Model, filter,
         keys::{BINDINGS, Scope},
         page::Tone,
-        templates::{Row, TITLE, rows},
+        templates::{
+            Row, TITLE,
+            areas::{below, trouble_lines},
+            rows,
+        },
+        troubles::troubles,
     },
     core::{
         text::{Shown, columns},
@@ -22,6 +27,7 @@ use crate::{
 
 use super::{
     footer::Hint,
+    incidents::draw_troubles,
     parts::{self, cell, span},
 };
 
@@ -66,6 +72,9 @@ fn in_editor() -> impl Iterator<Item = Hint> {
 }
 
 pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
+    let lines = trouble_lines(model);
+    draw_troubles(model, &troubles(model), frame, Rect { height: lines.min(area.height), ..area });
+    let area = below(area, lines);
     match (&model.templates.differs, &model.templates.editor) {
         (Some(differs), _) => history::differs(model, frame, area, differs),
         (None, Some(open)) => editor::draw(model, frame, area, open),
@@ -87,6 +96,7 @@ fn list(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         let line = parts::selected(line(model, row, names, selected), selected);
         parts::line(frame, Rect { y, height: 1, ..at.rows }, line);
     }
+    parts::beyond(model, frame, at.rows, state.cursor.offset(), rows.len());
     let left = format!("{} of {}", rows.len(), model.board.templates.len());
     parts::filter(model, frame, at.filter, &state.filter, &left);
 }

@@ -60,3 +60,13 @@ fn a_storm_listed_one_by_one() {
         model
     });
 }
+
+#[test]
+fn a_storm_that_is_over_says_until_when_the_list_stays_grouped() {
+    both("storm_over", |width, height| {
+        let mut model = after(width, height, 30);
+        let later = model.now + jiff::SignedDuration::from_secs(90);
+        update(&mut model, Event::Ticked(later));
+        model
+    });
+}

@@ -2,10 +2,14 @@
 
 use super::{both, keys, rest_failing};
 use crate::{
-    app::fixtures::{self, account_name, ago, attached, board, change, key, model, press, shown, type_text},
+    app::{
+        Model,
+        fixtures::{self, account_name, ago, attached, board, change, key, model, press, shown, type_text},
+    },
     core::{
         board::Change,
         incident::{Observation, Stamp, Status},
+        notify::Notify,
     },
     ui::snapshot::screen,
 };
@@ -113,6 +117,33 @@ fn what_nobody_signed_has_a_word_in_the_list_and_in_the_incident() {
     both("unsigned_incident", |width, height| {
         let mut model = attached(told(), width, height);
         press(&mut model, "enter");
+        model
+    });
+}
+
+/// A night with so many more that the list does not fit.
+fn long(width: u16, height: u16) -> Model {
+    let mut model = model(width, height);
+    model.set_notify(Notify { storm: None, ..Notify::default() });
+    for number in 0..25 {
+        let age = 190 - i64::try_from(number).expect("small");
+        let status = if number % 4 == 0 { Status::Acknowledged } else { Status::Triggered };
+        let new = fixtures::incident(&format!("QN{number}"), 1300 + number, status, "Disk full", age);
+        change(&mut model, Change::Incident(Box::new(new)));
+    }
+    model
+}
+
+#[test]
+fn a_list_that_nobody_touched_shows_its_top() {
+    both("untouched", long);
+}
+
+#[test]
+fn what_is_above_the_window_is_told() {
+    both("rows_above", |width, height| {
+        let mut model = long(width, height);
+        press(&mut model, "G k");
         model
     });
 }

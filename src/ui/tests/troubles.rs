@@ -16,6 +16,7 @@ use crate::{
         left::{Fate, Left},
         push::Subscribed,
     },
+    proto::Access,
     ui::snapshot::screen,
 };
 
@@ -290,4 +291,54 @@ fn what_was_taken_and_is_not_shown_yet_is_told_and_no_zero_is_true_before_it_is(
     model.board.unshown = 1;
     assert!(!is_zero_true(&model));
     assert!(screen(&model, 80, 24).contains("1 webhook taken, not shown yet"));
+}
+
+/// Something left the view a while ago, and now a secret is wrong.
+fn left_and_wrong(width: u16, height: u16) -> Model {
+    let left = Left { id: "Q1DISK".parse().expect("id"), name: shown("#1 Disk"), at: ago(900), fate: Fate::Unknown };
+    let board = board_with(|account| {
+        account.left = vec![left];
+        account.push.rejected = 3;
+        account.push.unproved = 3;
+    });
+    attached(board, width, height)
+}
+
+#[test]
+fn an_old_caution_does_not_hide_an_alarm() {
+    both("alarm_first", left_and_wrong);
+}
+
+#[test]
+fn settings_that_are_refused_are_told_in_the_editor_too() {
+    let refused = |width, height| {
+        let mut board = board();
+        board.upkeep.settings =
+            Some(shown("settings read again: refused, the former stay in force: config.toml:3: no"));
+        attached(board, width, height)
+    };
+    both("refused_settings_new_template", |width, height| {
+        let mut model = refused(width, height);
+        press(&mut model, "4 n x enter a b");
+        model
+    });
+    both("refused_settings_templates", |width, height| {
+        let mut model = refused(width, height);
+        press(&mut model, "4");
+        model
+    });
+}
+
+#[test]
+fn a_refusal_to_whoever_may_only_look_shrinks_after_it_was_read() {
+    both("look_only_read", |width, height| {
+        let mut model = model(width, height);
+        let reason =
+            "the server runs as dogwatch, and rdguest is not in its group oncall, which may act: ask its owner";
+        update(&mut model, Event::Allowed(Access::Watch { reason: reason.into() }));
+        press(&mut model, "a");
+        assert!(screen(&model, width, height).contains("you may look"));
+        update(&mut model, Event::Ticked(ago(-10)));
+        model
+    });
 }

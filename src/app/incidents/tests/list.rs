@@ -3,11 +3,18 @@
 use super::{act, acts, notice, selected};
 use crate::{
     app::{
-        Event,
+        Event, Model,
         fixtures::{ago, attached, board_with, change, incident, key, model, press, type_text},
         update,
     },
-    core::{action::Verb, board::Change, freshness::Freshness, incident::Status, notify::Notify},
+    core::{
+        action::Verb,
+        board::Change,
+        freshness::Freshness,
+        id::ServiceId,
+        incident::{Named, Status},
+        notify::Notify,
+    },
 };
 
 #[test]
@@ -113,4 +120,69 @@ fn while_the_first_list_comes_in_the_hand_is_on_its_first_row_and_then_stays() {
     change(&mut model, seen("QNEWER", 1));
 
     assert_eq!(selected(&model), Some("QNEW"));
+}
+
+/// So many triggered incidents, each newer than the one before.
+fn arrivals(model: &mut Model, count: u64) {
+    model.set_notify(Notify { storm: None, ..Notify::default() });
+    for number in 0..count {
+        let age = 190 - i64::try_from(number).expect("small");
+        let new = incident(&format!("QN{number}"), 1300 + number, Status::Triggered, "new", age);
+        change(model, Change::Incident(Box::new(new)));
+    }
+}
+
+#[test]
+fn an_untouched_list_stays_at_its_top_and_no_key_does_anything_to_what_left_it() {
+    let mut model = model(40, 12);
+    assert_eq!(selected(&model), Some("Q1DISK"));
+
+    arrivals(&mut model, 7);
+
+    assert_eq!((selected(&model), model.incidents.cursor.offset()), (None, 0));
+    assert_eq!(press(&mut model, "a enter"), []);
+    assert!(model.prompt.is_none() && notice(&model).contains("no incident is selected"));
+    let effects = press(&mut model, "j a enter");
+    assert_eq!(acts(&effects).len(), 1);
+    assert_eq!(selected(&model), Some("QN6"));
+}
+
+#[test]
+fn a_hand_stays_on_its_incident_until_it_lets_go() {
+    let mut model = model(40, 12);
+    press(&mut model, "j k");
+    arrivals(&mut model, 7);
+    assert_eq!((selected(&model), model.incidents.cursor.offset()), (Some("Q1DISK"), 1));
+
+    press(&mut model, "esc");
+
+    assert_eq!((selected(&model), model.incidents.cursor.offset()), (None, 0));
+}
+
+#[test]
+fn an_incident_that_was_opened_is_under_the_hand_afterwards() {
+    let mut model = model(40, 12);
+    press(&mut model, "enter");
+    arrivals(&mut model, 7);
+
+    press(&mut model, "esc");
+
+    assert_eq!(selected(&model), Some("Q1DISK"));
+}
+
+#[test]
+fn a_grouped_list_that_no_hand_moved_stays_at_its_top_too() {
+    let mut model = model(40, 12);
+    press(&mut model, "S");
+    for number in 0..12 {
+        let mut new = incident(&format!("QN{number}"), 1300 + number, Status::Triggered, "new", 1);
+        let service = format!("S{number}");
+        new.state.service =
+            Some(Named { id: ServiceId::new(&service).expect("id"), name: crate::core::text::Shown::line(&service) });
+        change(&mut model, Change::Incident(Box::new(new)));
+    }
+    update(&mut model, Event::Ticked(ago(0)));
+
+    let groups = model.incidents.groups.as_ref().expect("grouped");
+    assert_eq!((groups.cursor.offset(), selected(&model)), (0, None));
 }

@@ -7,6 +7,7 @@ mod doubts;
 mod list;
 mod looking;
 mod outcomes;
+mod undo;
 
 use crate::{
     app::{

@@ -152,7 +152,7 @@ impl Arranging {
         };
         self.listed = self.choices.iter().filter(matches).map(|choice| choice.thing.clone()).collect();
         self.settle(height);
-        self.cursor.select_first_if_none(&self.listed);
+        self.cursor.hold_first_if_none(&self.listed);
         self.settle(height);
     }
 

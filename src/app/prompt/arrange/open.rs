@@ -39,6 +39,12 @@ fn begin(model: &mut Model, wish: Wish) -> Vec<Effect> {
     let Some(first) = model.board.accounts.keys().next().cloned() else {
         return refuse(model, "no account is configured");
     };
+    let mut accounts = model.board.accounts.keys();
+    if accounts.all(|account| arranging::may_arrange(model, account).is_err())
+        && let Err(reason) = arranging::may_arrange(model, &first)
+    {
+        return refuse(model, &reason);
+    }
     let choices: Vec<Choice> = schedules(model);
     if choices.is_empty() {
         return refuse(model, "no schedule is known yet");
