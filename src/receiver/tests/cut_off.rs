@@ -152,7 +152,7 @@ async fn what_is_no_request_is_counted_by_its_reason_and_stands_in_the_log() {
         let counted = format!("no_requests_total{{reason=\"{reason}\"}} 1");
         let there = async {
             while !house.figures().contains(&counted) {
-                tokio::task::yield_now().await
+                tokio::task::yield_now().await;
             }
         };
         timeout(DEADLINE, there).await.unwrap_or_else(|_| panic!("{counted}: {}", house.figures()));
