@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn why_it_is_not_known_who_one_is_names_what_is_missing() {
         let model = as_at("x");
-        let why = |access: &Access| unknown(access, &board(&model));
+        let why = |access: &Access| unknown(access, board(&model));
         let acting = |names: &[(&str, &str)]| {
             let names =
                 names.iter().map(|(account, name)| (AccountName::new(*account).expect("name"), (*name).to_owned()));

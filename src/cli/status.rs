@@ -169,18 +169,15 @@ async fn known(
     theirs: Result<Option<UnixStream>, SharedError>,
 ) -> Result<(Board, Access, Source), Failure> {
     let state_dir = places.state_dir()?;
-    let (stream, refused) = match (theirs, places.shared()) {
+    let (mut stream, refused) = match (theirs, places.shared()) {
         (Ok(stream), _) => (stream, None),
         (Err(refused), Shared::Only(_)) => return Err(Failure::new(Exit::Failed, refused)),
         (Err(refused), _) => (None, Some(refused)),
     };
-    let stream = match stream {
-        Some(stream) => Some(stream),
-        None => {
-            let own = ownership::dial(&ownership::socket_path(&state_dir)).await;
-            own.map_err(|error| Failure::new(Exit::Failed, error))?
-        }
-    };
+    if stream.is_none() {
+        let own = ownership::dial(&ownership::socket_path(&state_dir)).await;
+        stream = own.map_err(|error| Failure::new(Exit::Failed, error))?;
+    }
     // Who was to use the shared server keeps nothing here: its refusal is the news.
     let refused = |failure| refused.map_or(failure, |refused| Failure::new(Exit::Failed, refused));
     let Some(stream) = stream else { return stored(places, &state_dir).map_err(refused) };

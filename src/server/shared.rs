@@ -184,7 +184,8 @@ impl Place {
     /// Why nothing below it is to be trusted, if so.
     fn doubt(self, above: Option<Self>, last: bool, us: u32) -> Option<String> {
         let given_by_root = last && above.is_some_and(|above| above.owner == 0 && above.is_closed());
-        if ![0, us].contains(&self.owner) && !(given_by_root && self.owner < PEOPLE) {
+        let of_system = given_by_root && self.owner < PEOPLE;
+        if !of_system && ![0, us].contains(&self.owner) {
             let owner = users::name(self.owner);
             return Some(format!("belongs to {owner}, and not to root, to a user of the system or to you"));
         }
