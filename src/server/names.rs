@@ -44,7 +44,7 @@ impl Known<'_> {
             Verb::AddResponders { to, .. } => to.iter_mut().for_each(|one| self.assignee(one)),
             Verb::Merge { into, name } => *name = self.incident(into),
             Verb::Create(new) => {
-                self.set(&mut new.service, |known| known.services.services.iter().map(|one| &one.service))
+                self.set(&mut new.service, |known| known.services.services.iter().map(|one| &one.service));
             }
             Verb::Arrange(what) => self.arrangement(what),
             // Of workflows, priorities and fields nothing is kept here.
@@ -71,7 +71,9 @@ impl Known<'_> {
             }
             Arrangement::RemoveOverrides { schedule, overrides } => {
                 self.set(schedule, |known| known.schedules.iter().map(|one| &one.schedule));
-                overrides.iter_mut().for_each(|one| self.user(&mut one.user));
+                for one in overrides {
+                    self.user(&mut one.user);
+                }
             }
             Arrangement::StartMaintenance { services, .. } => {
                 for service in services {

@@ -15,19 +15,22 @@ pub struct Rate {
 #[derive(Debug)]
 pub struct Budget {
     rate: Rate,
-    left: u32,
+    /// Below zero where more was taken than there was.
+    left: i64,
     at: Instant,
 }
 
 impl Budget {
     pub fn new(rate: Rate) -> Self {
-        Self { rate, left: rate.burst, at: Instant::now() }
+        Self { rate, left: rate.burst.into(), at: Instant::now() }
     }
 
     /// Takes one, if one is left.
     pub fn take(&mut self) -> bool {
         let any = self.is_any_left();
-        self.spend(1);
+        if any {
+            self.spend(1);
+        }
         any
     }
 
@@ -36,26 +39,27 @@ impl Budget {
         self.left > 0
     }
 
-    /// Takes so many, or all that are left.
+    /// Takes so many, also more than are left: then none is left until these have come back too.
     pub fn spend(&mut self, many: u32) {
         self.fill();
-        self.left = self.left.saturating_sub(many);
+        self.left = self.left.saturating_sub(many.into());
     }
 
     fn fill(&mut self) {
         if self.is_full() {
-            (self.left, self.at) = (self.rate.burst, Instant::now());
+            (self.left, self.at) = (self.rate.burst.into(), Instant::now());
             return;
         }
         let gained = self.at.elapsed().as_millis() / self.rate.every.as_millis().max(1);
         // Fewer than are missing.
         let gained = u32::try_from(gained).unwrap_or_default();
         self.at += self.rate.every.saturating_mul(gained);
-        self.left += gained;
+        self.left += i64::from(gained);
     }
 
     pub fn is_full(&self) -> bool {
-        let missing = self.rate.burst.saturating_sub(self.left);
+        let missing = i64::from(self.rate.burst).saturating_sub(self.left);
+        let missing = u32::try_from(missing).unwrap_or(u32::MAX);
         self.at.elapsed() >= self.rate.every.saturating_mul(missing)
     }
 }

@@ -260,6 +260,7 @@ mod tests {
 
         assert!(refused.contains("took too long too often"), "{refused}");
         assert_eq!(long(&caller(BOB)).await, Ok(()));
+        assert!(long(&alice).await.is_err(), "what was too much has to come back first");
         for _ in 0..5 {
             assert_eq!(long(&ours).await, Ok(()));
         }
