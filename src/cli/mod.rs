@@ -261,7 +261,7 @@ fn told_off(told: &clap::Error) -> ExitCode {
         let text = told.to_string();
         output::complain(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
     } else {
-        output::is_written(told.print());
+        output::is_written(&told.print());
     }
     match output::finish(Exit::Done) {
         Exit::Done => exit_code(told.exit_code()),

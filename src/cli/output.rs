@@ -17,8 +17,8 @@ static LOST: OnceLock<String> = OnceLock::new();
 
 /// Whether it was written. A reader that has left (`| head`) wants no more, which is no error; what else keeps it from
 /// being written is said at the end, by [`finish`].
-pub(super) fn is_written(written: io::Result<()>) -> bool {
-    if let Err(error) = &written
+pub(super) fn is_written(written: &io::Result<()>) -> bool {
+    if let Err(error) = written
         && error.kind() != io::ErrorKind::BrokenPipe
     {
         let _ = LOST.set(error.to_string());
@@ -28,7 +28,7 @@ pub(super) fn is_written(written: io::Result<()>) -> bool {
 
 /// How a command ends that would end with `exit`: an answer of which some is missing is none.
 pub(super) fn finish(exit: Exit) -> Exit {
-    is_written(io::stdout().flush());
+    is_written(&io::stdout().flush());
     let Some(cause) = LOST.get() else { return exit };
     complain(&format!("standard output: {cause}: not all of the answer was written"));
     Exit::Failed
@@ -36,7 +36,7 @@ pub(super) fn finish(exit: Exit) -> Exit {
 
 /// One line to standard output.
 pub(super) fn line(text: &str) {
-    is_written(writeln!(io::stdout().lock(), "{text}"));
+    is_written(&writeln!(io::stdout().lock(), "{text}"));
 }
 
 /// Many lines to standard output, in few writes.
@@ -49,12 +49,12 @@ impl Lines {
 
     /// `false`: no more can be written, or nobody reads it.
     pub(super) fn add(&mut self, text: &str) -> bool {
-        is_written(writeln!(self.0, "{text}"))
+        is_written(&writeln!(self.0, "{text}"))
     }
 
     /// Writes what waits, with the same answer.
     pub(super) fn flush(&mut self) -> bool {
-        is_written(self.0.flush())
+        is_written(&self.0.flush())
     }
 }
 

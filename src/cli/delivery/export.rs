@@ -81,17 +81,17 @@ pub(super) async fn run(places: &Places, reader: &Reader, args: Args) -> Outcome
 /// Writes as it reads, oldest first: the log may be longer than memory. Returns how many.
 fn export(reader: &Reader, search: &Search) -> Result<usize, Failure> {
     let mut out = Writing { reader, out: output::Lines::new(), written: 0 };
-    if *search != Search::default() {
-        let mut found = list::all(reader, search, |line| Some(line.id))?;
-        found.reverse();
-        out.write(&found)?;
-    } else {
+    if *search == Search::default() {
         let mut ids = reader.following(DeliveryId(0), list::PAGE)?;
         while let Some(last) = ids.last().copied()
             && out.write(&ids)?
         {
             ids = reader.following(last, list::PAGE)?;
         }
+    } else {
+        let mut found = list::all(reader, search, |line| Some(line.id))?;
+        found.reverse();
+        out.write(&found)?;
     }
     out.out.flush();
     Ok(out.written)
