@@ -63,7 +63,7 @@ impl Shared {
         match self {
             Self::First => shared::dial(SHARED_SOCKET.as_ref()).await,
             Self::Never => Ok(None),
-            Self::Only(path) => match shared::dial(path).await? {
+            Self::Only(path) => match shared::dial_named(path).await? {
                 None => Err(SharedError::Unusable { path: path.clone(), reason: "no server listens there".into() }),
                 found => Ok(found),
             },

@@ -68,7 +68,7 @@ pub fn bind(path: &Path, group: Option<&str>) -> Result<(UnixListener, Shared), 
             unusable(format!("its directory cannot be made ({e}): let root make one for {}", users::own_name()))
         })?;
     }
-    keeper(dir).map_err(&unusable)?;
+    keeper(dir, PEOPLE).map_err(&unusable)?;
     make_way(path).map_err(&unusable)?;
     // Bound where nobody else can go, and moved to its place when mode and group are right.
     let hidden = tempfile::Builder::new().prefix(".").tempdir_in(dir).map_err(failed)?;
@@ -101,13 +101,22 @@ fn make_way(path: &Path) -> Result<(), String> {
     }
 }
 
-/// Connects to the shared server at `path`; `None` when there is none.
+/// Connects to the shared server at `path`, where it is looked for unasked; `None` when there is none.
 pub async fn dial(path: &Path) -> Result<Option<UnixStream>, SharedError> {
+    reach(path, PEOPLE).await
+}
+
+/// The same at a path that somebody named: a person to whom root gave the directory may serve there too.
+pub async fn dial_named(path: &Path) -> Result<Option<UnixStream>, SharedError> {
+    reach(path, u32::MAX).await
+}
+
+async fn reach(path: &Path, below: u32) -> Result<Option<UnixStream>, SharedError> {
     let untrusted = |reason: String| SharedError::Untrusted { path: path.to_owned(), reason };
     let unusable = |error: String| SharedError::Unusable { path: path.to_owned(), reason: error };
     let Some(dir) = path.parent().filter(|dir| dir.exists()).map(Path::to_owned) else { return Ok(None) };
     // It names users, who may have to be asked for.
-    let keeper = spawn_blocking(move || keeper(&dir)).await.map_err(|e| unusable(e.to_string()))?.map_err(untrusted)?;
+    let keeper = spawn_blocking(move || keeper(&dir, below)).await.map_err(|e| unusable(e.to_string()))?.map_err(untrusted)?;
     let stream = match UnixStream::connect(path).await {
         Ok(stream) => stream,
         Err(e) => match e.kind() {
@@ -140,9 +149,9 @@ async fn closed(path: &Path) -> SharedError {
     }
 }
 
-/// The user in whose directory `dir` a socket is as good as root's or ours: root or ourselves, or a user of the system to
-/// whom root gave the directory. Nobody else can have put a file there.
-fn keeper(dir: &Path) -> Result<u32, String> {
+/// The user in whose directory `dir` a socket is as good as root's or ours: root or ourselves, or a user `below` this number
+/// to whom root gave the directory. Nobody else can have put a file there.
+fn keeper(dir: &Path, below: u32) -> Result<u32, String> {
     let dir = fs::canonicalize(dir).map_err(|e| format!("{}: {e}", dir.display()))?;
     let mut above = None;
     let mut path = PathBuf::new();
@@ -151,7 +160,7 @@ fn keeper(dir: &Path) -> Result<u32, String> {
         let meta = fs::symlink_metadata(&path).map_err(|e| format!("{}: {e}", path.display()))?;
         let here = Place { owner: meta.uid(), mode: meta.mode() };
         let last = path == dir;
-        if let Some(reason) = here.doubt(above, last, users::own_uid()) {
+        if let Some(reason) = here.doubt(above, last, (users::own_uid(), below)) {
             return Err(format!("{} {reason}", path.display()));
         }
         above = Some(here);
@@ -160,11 +169,11 @@ fn keeper(dir: &Path) -> Result<u32, String> {
 }
 
 /// Users below this are the system's: services run as them, and nobody logs in as one (`SYS_UID_MAX`). Whatever root made
-/// for another one, a home first of all, is theirs and no service's.
+/// for another one, a home first of all, is theirs and no service's, unless somebody says so.
 const PEOPLE: u32 = 1000;
 
 /// A directory on the way to a socket.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Place {
     owner: u32,
     mode: u32,
@@ -181,13 +190,12 @@ impl Place {
         self.mode & 0o1000 != 0
     }
 
-    /// Why nothing below it is to be trusted, if so.
-    fn doubt(self, above: Option<Self>, last: bool, us: u32) -> Option<String> {
+    /// Why nothing below it is to be trusted, if so; `below`: to whom root can have given it.
+    fn doubt(self, above: Option<Self>, last: bool, (us, below): (u32, u32)) -> Option<String> {
         let given_by_root = last && above.is_some_and(|above| above.owner == 0 && above.is_closed());
-        let of_system = given_by_root && self.owner < PEOPLE;
-        if !of_system && ![0, us].contains(&self.owner) {
+        if !(given_by_root && self.owner < below) && ![0, us].contains(&self.owner) {
             let owner = users::name(self.owner);
-            return Some(format!("belongs to {owner}, and not to root, to a user of the system or to you"));
+            return Some(format!("belongs to {owner}, and not to root, to somebody to whom root gave it, or to you"));
         }
         let open = !self.is_closed() && (last || !self.is_sticky());
         open.then(|| format!("can be changed by others (mode {:03o})", self.mode & 0o7777))
@@ -207,11 +215,15 @@ mod tests {
         Place { owner, mode }
     }
 
-    /// Whether a socket in the last of these directories is trusted.
+    /// Whether a socket in the last of these directories is trusted unasked.
     fn trusted(way: &[Place]) -> bool {
+        trusted_below(PEOPLE, way)
+    }
+
+    fn trusted_below(below: u32, way: &[Place]) -> bool {
         let mut above = None;
         way.iter().enumerate().all(|(at, here)| {
-            let doubt = here.doubt(above, at + 1 == way.len(), US);
+            let doubt = here.doubt(above, at + 1 == way.len(), (US, below));
             above = Some(*here);
             doubt.is_none()
         })
@@ -233,6 +245,8 @@ mod tests {
             [root, place(MALLORY, 0o755), place(US, 0o700)],
         ] {
             assert!(!trusted(&way), "{way:?}");
+            let given = way[1] == run && way[2] == place(MALLORY, 0o755);
+            assert_eq!(trusted_below(u32::MAX, &way), given, "{way:?}, named");
         }
     }
 

@@ -97,7 +97,7 @@ fn says(target: &TargetSummary, obstacle: &Obstacle) -> String {
 fn working(target: &TargetSummary, what: String, failure: &str) -> Finding {
     let (name, address) = (&target.name, &target.address);
     if let Some(at) = target.failing_since {
-        let mend = format!("mend that, `dogwatch target test {name}` tries it; after 3 days it is disabled");
+        let mend = format!("mend that, `dogwatch target test {name}` tries it; what it refuses for 3 days disables it");
         return Finding::wrong(what, format!("every attempt fails since {at:.0}{failure}: {mend}"), Exit::Failed);
     }
     if target.events.is_empty() {

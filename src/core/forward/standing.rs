@@ -2,7 +2,7 @@
 //!
 //! A target is disabled by the first failure more than 72 hours after the first of an unbroken series. Success ends a
 //! series, and so does a pause of more than 144 hours or a clock that was set back before its beginning. Templates that
-//! cannot be rendered and test sends count neither way.
+//! cannot be rendered and test sends count neither way, but that a template makes nothing is told like a failure.
 
 use std::time::Duration;
 
@@ -64,6 +64,8 @@ pub struct Disabled {
 pub struct Standing {
     /// Every attempt since then has failed.
     pub streak: Option<Streak>,
+    /// Since then the template has made of no event what can be sent.
+    pub unmade: Option<Timestamp>,
     pub disabled: Option<Disabled>,
     /// How it was switched here, and how its settings said then: it holds until the settings say otherwise.
     pub switched: Option<(Switch, Switch)>,
@@ -98,12 +100,20 @@ impl Standing {
         broken.map_or(TargetState::On, |reason| TargetState::Broken { reason })
     }
 
+    /// Since when nothing reaches it, for whatever reason.
     pub fn failing_since(&self) -> Option<Timestamp> {
-        self.streak.map(|streak| streak.since)
+        self.streak.map(|streak| streak.since).into_iter().chain(self.unmade).min()
+    }
+
+    /// The template made of an event what cannot be sent. That is no failure of the target's, so it disables nothing.
+    pub fn not_made(&mut self, now: Timestamp) {
+        self.last = Some((now, false));
+        self.unmade = self.unmade.filter(|since| *since <= now).or(Some(now));
     }
 
     pub fn taken(&mut self, now: Timestamp) {
         self.streak = None;
+        self.unmade = None;
         self.last = Some((now, true));
     }
 
@@ -111,8 +121,9 @@ impl Standing {
     /// known: if it is much less, the clock on the wall was set, and the series begins anew.
     pub fn failed(&mut self, now: Timestamp, steady: Option<Duration>) -> Consequence {
         self.last = Some((now, false));
+        self.unmade = None;
         let streak = Streak::with(self.streak, now);
-        let steady = steady.filter(|_| Some(streak.since) == self.failing_since());
+        let steady = steady.filter(|_| Some(streak.since) == self.streak.map(|streak| streak.since));
         let jumped = steady.is_some_and(|steady| SignedDuration::try_from(steady).is_ok_and(|it| it <= PATIENCE));
         if !streak.is_too_long() || self.disabled.is_some() {
             self.streak = Some(streak);

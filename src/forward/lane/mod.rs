@@ -218,7 +218,7 @@ impl Lane {
             (Kind::FromQueue(waiting), Consequence::None) if !self.goes_on() => Then::Leave(waiting.id),
             (Kind::FromQueue(waiting), Consequence::None) => attempt::then(waiting, target.retries, &made, now),
         };
-        let standing = made.counts().then(|| self.look(|standing| as_json(standing)));
+        let standing = Some(self.look(|standing| as_json(standing)));
         let words = attempt::words(errand, &made, then, target.retries, now);
         let words = match consequence {
             Consequence::Disabled => format!("{words}; {}: DISABLED", self.disabled_words()),
@@ -249,7 +249,11 @@ impl Lane {
 
     /// What an attempt does to how the target stands.
     fn judge(&self, errand: &Errand, made: &Made, now: Timestamp) -> Consequence {
-        if matches!(errand.kind, Kind::Test) || !made.counts() {
+        if matches!(errand.kind, Kind::Test) {
+            return Consequence::None;
+        }
+        if !made.counts() {
+            self.look(|standing| standing.not_made(now));
             return Consequence::None;
         }
         let mut began = self.began.lock().unwrap_or_else(PoisonError::into_inner);
@@ -259,9 +263,9 @@ impl Lane {
                 standing.taken(now);
                 return Consequence::None;
             }
-            let before = standing.failing_since();
+            let before = standing.streak.map(|streak| streak.since);
             let consequence = standing.failed(now, began.map(|began| began.elapsed()));
-            if standing.failing_since() != before {
+            if standing.streak.map(|streak| streak.since) != before {
                 *began = Some(Instant::now());
             }
             consequence

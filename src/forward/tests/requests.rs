@@ -332,6 +332,28 @@ async fn a_template_that_cannot_be_rendered_sends_nothing_and_neither_counts_nor
 }
 
 #[tokio::test]
+async fn a_target_whose_template_makes_nothing_is_told_as_failing_until_something_is_taken() {
+    let (mut post, sink) = (Post::new(), Sink::with_status(200).await);
+    let chat = target("chat", &sink.url());
+    post.set([Target { template: Some("{{#if}".to_owned()), ..chat.clone() }]);
+    post.triggered("P1").await;
+    post.logged(1).await;
+    post.idle("chat").await;
+
+    let now = super::now();
+    let told = post.forwarder.summaries().remove(0);
+    assert_eq!((sink.count(), told.failing_since, told.last), (0, Some(now), Some((now, false))));
+    let mut post = post.again();
+    post.set([chat]);
+    assert_eq!(post.forwarder.summaries().remove(0).failing_since, Some(now), "also after a restart");
+    post.acknowledged("P1").await;
+    post.logged(2).await;
+    post.idle("chat").await;
+    let told = post.forwarder.summaries().remove(0);
+    assert_eq!((told.failing_since, told.last), (None, Some((now, true))));
+}
+
+#[tokio::test]
 async fn t21_a_template_of_blanks_alone_is_none() {
     let (mut post, sink) = (Post::new(), Sink::with_status(200).await);
     post.set([Target { template: Some(" \n\t".to_owned()), ..target("chat", &sink.url()) }]);
