@@ -116,7 +116,8 @@ async fn reach(path: &Path, below: u32) -> Result<Option<UnixStream>, SharedErro
     let unusable = |error: String| SharedError::Unusable { path: path.to_owned(), reason: error };
     let Some(dir) = path.parent().filter(|dir| dir.exists()).map(Path::to_owned) else { return Ok(None) };
     // It names users, who may have to be asked for.
-    let keeper = spawn_blocking(move || keeper(&dir, below)).await.map_err(|e| unusable(e.to_string()))?.map_err(untrusted)?;
+    let keeper =
+        spawn_blocking(move || keeper(&dir, below)).await.map_err(|e| unusable(e.to_string()))?.map_err(untrusted)?;
     let stream = match UnixStream::connect(path).await {
         Ok(stream) => stream,
         Err(e) => match e.kind() {
@@ -193,7 +194,7 @@ impl Place {
     /// Why nothing below it is to be trusted, if so; `below`: to whom root can have given it.
     fn doubt(self, above: Option<Self>, last: bool, (us, below): (u32, u32)) -> Option<String> {
         let given_by_root = last && above.is_some_and(|above| above.owner == 0 && above.is_closed());
-        if !(given_by_root && self.owner < below) && ![0, us].contains(&self.owner) {
+        if !([0, us].contains(&self.owner) || given_by_root && self.owner < below) {
             let owner = users::name(self.owner);
             return Some(format!("belongs to {owner}, and not to root, to somebody to whom root gave it, or to you"));
         }

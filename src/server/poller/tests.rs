@@ -332,7 +332,7 @@ async fn what_the_key_may_not_see_is_told_as_that_and_what_was_known_of_it_stays
     let windows = |setup: &Setup| {
         setup.round.asker.desk.hub.look(|board| board.accounts[&fake::account_name()].services.windows.clone())
     };
-    assert_eq!(windows(&setup), [window.clone()]);
+    assert_eq!(windows(&setup), std::slice::from_ref(&window));
     // Who is on call, the schedules and people are shown.
     setup.fake.fail_reads_after(3, ProviderError::Forbidden { reason: "no services".into() }, 1);
 
