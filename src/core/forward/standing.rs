@@ -166,6 +166,7 @@ impl Standing {
 
     fn begin_anew(&mut self) {
         self.streak = None;
+        self.unmade = None;
         self.disabled = None;
     }
 }
@@ -197,7 +198,8 @@ mod tests {
                     let text = serde_json::to_string(&standing).expect("json");
                     standing = serde_json::from_str(&text).expect("standing");
                 }
-                "fail" | "template_error" | "test_ok" | "event" => {}
+                "template_error" => standing.not_made(now),
+                "fail" | "test_ok" | "event" => {}
                 other => panic!("unknown step {other}"),
             }
         }
