@@ -13,16 +13,20 @@ use crate::core::{board::Board, id::IncidentKey};
 const TIDY: Duration = Duration::from_mins(10);
 /// Resolved incidents older than this are not kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// Nor more of them than so many, some 2 KB each.
+/// Nor more of them than so many, some 5 KB each, but for those of the last hour.
 const MOST: usize = 10_000;
+const LATELY: SignedDuration = SignedDuration::from_hours(1);
+/// Nor more than so many whenever they were resolved.
+const AT_ALL: usize = 50_000;
 /// Let go together: others wait for it.
 const TOGETHER: usize = 256;
 
 /// Tidies the board now and then until `stop`.
 pub async fn run(desk: Arc<Desk>, stop: CancellationToken) {
     loop {
-        let oldest = (desk.now)().checked_sub(KEPT).unwrap_or(Timestamp::UNIX_EPOCH);
-        for some in desk.hub.look(|board| over(board, oldest, MOST)).chunks(TOGETHER) {
+        let before = |age: SignedDuration| (desk.now)().checked_sub(age).unwrap_or(Timestamp::UNIX_EPOCH);
+        let kept = Kept { oldest: before(KEPT), lately: before(LATELY), most: MOST, at_all: AT_ALL };
+        for some in desk.hub.look(|board| over(board, &kept)).chunks(TOGETHER) {
             if stop.is_cancelled() {
                 return;
             }
@@ -35,12 +39,24 @@ pub async fn run(desk: Arc<Desk>, stop: CancellationToken) {
     }
 }
 
-/// The resolved incidents from before `oldest`, and those that are more than the newest `most`.
-fn over(board: &Board, oldest: Timestamp, most: usize) -> Vec<IncidentKey> {
+/// What is kept of those that are resolved.
+struct Kept {
+    /// None from before this.
+    oldest: Timestamp,
+    /// Of those from before this no more than `most` with the newer ones.
+    lately: Timestamp,
+    most: usize,
+    at_all: usize,
+}
+
+/// The resolved incidents that are not kept.
+fn over(board: &Board, kept: &Kept) -> Vec<IncidentKey> {
     let resolved = board.incidents.values().filter(|incident| !incident.state.status.is_open());
     let mut resolved: Vec<_> = resolved.map(|incident| (incident.stamp.at, &incident.key)).collect();
     resolved.sort_unstable_by(|a, b| b.cmp(a));
-    let is_over = |(place, (at, _)): &(usize, (Timestamp, &IncidentKey))| *place >= most || *at < oldest;
+    let is_over = |(place, (at, _)): &(usize, (Timestamp, &IncidentKey))| {
+        *at < kept.oldest || *place >= kept.most && *at < kept.lately || *place >= kept.at_all
+    };
     resolved.into_iter().enumerate().filter(is_over).map(|(_, (_, key))| key.clone()).collect()
 }
 
@@ -80,8 +96,11 @@ mod tests {
             desk.observe(&fake.put(id, Status::Resolved, at)).await;
         }
 
-        let over = desk.hub.look(|board| over(board, Timestamp::UNIX_EPOCH, 2));
+        let kept = |lately, at_all| Kept { oldest: Timestamp::UNIX_EPOCH, lately, most: 2, at_all };
+        let over = |kept: Kept| desk.hub.look(|board| over(board, &kept));
 
-        assert_eq!(over, [key("P2"), key("P1")]);
+        assert_eq!(over(kept(Timestamp::MAX, 9)), [key("P2"), key("P1")]);
+        assert_eq!(over(kept(Timestamp::UNIX_EPOCH, 9)), [], "lately all of them were resolved");
+        assert_eq!(over(kept(Timestamp::UNIX_EPOCH, 3)), [key("P1")], "but there is an end to that too");
     }
 }
