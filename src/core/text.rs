@@ -160,6 +160,8 @@ fn push_char(out: &mut String, c: char, form: Form) {
         '\0'..='\u{1f}' => out.push(char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}')),
         '\u{7f}' => out.push('\u{2421}'),
         _ if is_invisible(c) => push_invisible(out, c, form),
+        // Letters by their category, and they join what stands before them like a mark.
+        '\u{e33}' | '\u{eb3}' => out.push('\u{25cc}'),
         _ => match c.general_category() {
             G::Control | G::Surrogate | G::PrivateUse | G::Unassigned => out.push('\u{fffd}'),
             G::SpaceSeparator => out.push(' '),

@@ -269,6 +269,18 @@ mod tests {
         })
     }
 
+    #[test]
+    fn a_letter_that_joins_what_stands_before_it_is_measured_with_it() {
+        for value in [json!({ "a": { "ำ": "x" } }), json!([{ "ຳ": "ำ", "b": 1 }, { "ຳ": "y", "b": 2 }])] {
+            let tree = Tree::of(&value).expect("a tree");
+            for line in tree.lines(20) {
+                let text = format!("{}{}", line.name, line.text);
+                assert!(columns(&text) <= 20, "{text:?} {value}");
+                assert_eq!(Shown::line(&text).as_str(), text, "{value}");
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn no_line_is_wider_than_the_screen_and_nothing_in_it_acts(value in any_tree(), width in 20..90_usize) {
