@@ -166,6 +166,7 @@ impl House {
     /// Makes each commit fail until it is healed.
     fn break_store(&self) -> rusqlite::Connection {
         let db = rusqlite::Connection::open(self.dir.path().join("dogwatch.db")).expect("connect");
+        crate::store::tests::until_followed(&db);
         db.execute_batch("ALTER TABLE delivery RENAME TO d; ALTER TABLE probe RENAME TO p").expect("break");
         db
     }

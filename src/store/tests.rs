@@ -140,6 +140,15 @@ fn pending_behind_a_lock<T>(dir: &TempDir, asked: Pin<&mut impl Future<Output = 
     lock.rollback().expect("unlock");
 }
 
+/// Waits until an intake follows: until then it tries by itself, and what is broken before is known before a delivery comes.
+pub(crate) fn until_followed(db: &rusqlite::Connection) {
+    let began = std::time::Instant::now();
+    while db.query_row("SELECT intake FROM log", [], |row| row.get::<_, i64>(0)).expect("read") == 0 {
+        assert!(began.elapsed() < DEADLINE, "no intake began");
+        std::thread::yield_now();
+    }
+}
+
 #[tokio::test]
 async fn a_reopened_store_has_everything_as_it_was() {
     let (dir, store) = store();

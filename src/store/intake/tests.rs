@@ -18,7 +18,7 @@ use crate::{
     },
     store::{
         Reader,
-        tests::{DEADLINE, delivery, event_ids, other, store},
+        tests::{DEADLINE, delivery, event_ids, other, store, until_followed},
     },
 };
 
@@ -221,6 +221,7 @@ async fn while_the_store_fails_nothing_is_taken_and_what_was_taken_is_entered_wh
     let (dir, store) = store();
     let (intake, clerk) = intake(&store);
     let db = other(&dir);
+    until_followed(&db);
     db.execute_batch("ALTER TABLE delivery RENAME TO d; ALTER TABLE probe RENAME TO p").expect("break");
 
     intake.take(raw("E1")).await.expect("taken, as nobody knows yet");
