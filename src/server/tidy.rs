@@ -13,9 +13,9 @@ use crate::core::{board::Board, id::IncidentKey};
 const TIDY: Duration = Duration::from_mins(10);
 /// Resolved incidents older than this are not kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// Nor more of them than so many, some 5 KB each, but for those of the last hour.
+/// Nor more of them than so many, some 5 KB each, but for those of the last two hours.
 const MOST: usize = 10_000;
-const LATELY: SignedDuration = SignedDuration::from_hours(1);
+const LATELY: SignedDuration = SignedDuration::from_hours(2);
 /// Nor more than so many whenever they were resolved.
 const AT_ALL: usize = 50_000;
 /// Let go together: others wait for it.
