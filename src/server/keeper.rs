@@ -443,6 +443,10 @@ impl Keeper {
             self.show(account).await;
             let address = &account.settings.base_url;
             if former.get(name).is_some_and(|known| known.settings.base_url != *address) {
+                // An answer from the former address would be taken for one from here.
+                if let Some(polling) = self.polling.remove(name) {
+                    polling.cancel();
+                }
                 self.desk.moved(name, address).await;
             }
             self.poll(account).await;

@@ -434,7 +434,7 @@ mod tests {
         Store::open(dir.path()).expect("opened again");
     }
 
-    /// What brings a store back to the sixth version, with an index as that filled it.
+    /// What brings a store back to the seventh version, with an index as that filled it.
     const SEVENTH: &str = "
         DROP INDEX delivery_rejected_of;
         DROP INDEX delivery_duplicate_of;
