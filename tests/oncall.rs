@@ -49,8 +49,11 @@ async fn a_shift_based_schedule_is_taken_too_and_its_gaps_are_loud() {
     assert_eq!(code(&shown), 0, "{shown:?}");
     assert!(printed(&shown).contains("! NOBODY"), "{}", printed(&shown));
 
-    // A day holds a shift and a gap, so that one is replaced and the other filled.
-    let taken = setup.run(&["oncall", "override", "add", "Edge Days", "--user", "lea.fontaine@example.com", "24h"]);
+    // A day holds a shift and a gap, so that one is replaced and the other filled. It is taken for longer than the day
+    // that is looked at afterwards, which begins seconds later.
+    let mut take = vec!["oncall", "override", "add", "Edge Days", "--user", "lea.fontaine@example.com"];
+    take.extend(["25h", "--long"]);
+    let taken = setup.run(&take);
     assert_eq!(code(&taken), 0, "{taken:?}");
     assert!(printed(&taken).contains("a part of that time has nobody now"), "{}", printed(&taken));
     let after = setup.json(&["oncall", "schedule", "Edge Days", "--days", "1", "--json"]);
