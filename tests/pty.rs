@@ -30,7 +30,7 @@ use rustix::{
     termios::{Action, LocalModes, OptionalActions, tcflow, tcsetattr},
 };
 use support::{
-    eventually,
+    eventually, holds_in_time,
     terminal::{Reading, Terminal, settings, tty, waits_in},
 };
 
@@ -452,7 +452,8 @@ fn a_hostile_title_calls_whoever_is_away_and_drives_nothing() {
 
 impl Session {
     fn shows(&self, text: &str) {
-        eventually(&format!("`{text}` is shown"), || self.contents().contains(text));
+        let shown = holds_in_time(|| self.contents().contains(text));
+        assert!(shown, "gave up waiting for `{text}`:\n{}", self.contents());
     }
 
     /// A new template in the editor, with `text` typed.
@@ -468,11 +469,13 @@ impl Session {
     }
 }
 
-/// Whether a draft on disk holds `text`.
+/// Whether a draft on disk holds `text`. It has its name once it is whole and synced.
 fn is_kept(dir: &Path, text: &str) -> bool {
     let consoles = fs::read_dir(dir.join("drafts")).into_iter().flatten().flatten();
     let files = consoles.flat_map(|console| fs::read_dir(console.path()).into_iter().flatten().flatten());
-    files.into_iter().any(|file| fs::read_to_string(file.path()).is_ok_and(|kept| kept.contains(text)))
+    let mut whole =
+        files.map(|file| file.path()).filter(|path| path.extension().is_some_and(|ending| ending == "json"));
+    whole.any(|path| fs::read_to_string(path).is_ok_and(|kept| kept.contains(text)))
 }
 
 #[test]
