@@ -35,7 +35,8 @@ pub(super) async fn run(places: &Places) -> Result<i32, Failure> {
         Ok(()) => Memory::in_directory(state_dir.clone()),
     };
     let look = match &settings {
-        Ok(settings) => Look::of(settings),
+        // Whoever has settings goes on by them, and is told that it is not the shared server.
+        Ok(settings) => Look { warning: theirs.as_ref().err().map(ToString::to_string), ..Look::of(settings) },
         // Who uses the shared server needs no settings, but is told when there are some that cannot be read.
         Err(failure) => {
             let there = places.config_path().is_ok_and(|path| path.exists());

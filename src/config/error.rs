@@ -24,7 +24,7 @@ pub enum ConfigError {
     Exposed { path: PathBuf, mode: u32 },
     #[error("{} says where secrets are and whose name is used, and others can change it (mode {mode:03o}): run `chmod go-w {}`", path.display(), path.display())]
     Changeable { path: PathBuf, mode: u32 },
-    #[error("{} says where secrets are and whose name is used, and belongs to another user (uid {owner}), who can change it: run `chown` so that it is yours or root's", path.display())]
+    #[error("{} says where secrets are and whose name is used, and belongs to another user (uid {owner}), who can change it: run this as that user, or `chown` the file so that it is yours or root's and its server can still read it", path.display())]
     Foreign { path: PathBuf, owner: u32 },
     #[error("{} exists already and is left as it is", path.display())]
     Exists { path: PathBuf },

@@ -196,7 +196,11 @@ impl Place {
         let given_by_root = last && above.is_some_and(|above| above.owner == 0 && above.is_closed());
         if !([0, us].contains(&self.owner) || given_by_root && self.owner < below) {
             let owner = users::name(self.owner);
-            return Some(format!("belongs to {owner}, and not to root, to somebody to whom root gave it, or to you"));
+            return Some(if given_by_root {
+                format!("was given to {owner}, a person and no user of the system: --socket takes it all the same")
+            } else {
+                format!("belongs to {owner}, and not to root, to somebody to whom root gave it, or to you")
+            });
         }
         let open = !self.is_closed() && (last || !self.is_sticky());
         open.then(|| format!("can be changed by others (mode {:03o})", self.mode & 0o7777))
@@ -248,6 +252,8 @@ mod tests {
             assert!(!trusted(&way), "{way:?}");
             let given = way[1] == run && way[2] == place(MALLORY, 0o755);
             assert_eq!(trusted_below(u32::MAX, &way), given, "{way:?}, named");
+            let words = way[2].doubt(Some(way[1]), true, (US, PEOPLE)).unwrap_or_default();
+            assert_eq!(words.contains("--socket takes it"), given, "{way:?}: {words}");
         }
     }
 

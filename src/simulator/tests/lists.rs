@@ -236,7 +236,9 @@ async fn it_serves_only_this_machine_and_says_what_is_wrong_with_its_options() {
 #[tokio::test]
 async fn one_schedule_can_be_asked_for_with_its_shifts_whole_and_the_list_cuts_them() {
     let stage = Stage::empty().await;
-    let now = jiff::Timestamp::now();
+    // Half past an hour: no shift begins then.
+    let day = jiff::Timestamp::now().as_second() / 86_400;
+    let now = jiff::Timestamp::from_second(day * 86_400 + 12 * 3600 + 1800).unwrap();
     let window = format!("since={now}&until={}&overflow=true", now + jiff::SignedDuration::from_secs(1));
     let listed = stage.get(&format!("/schedules?include[]=final_schedule&{window}")).await.body;
     let list = listed["schedules"].as_array().unwrap();
