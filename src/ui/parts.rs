@@ -59,7 +59,7 @@ pub(super) fn beyond(model: &Model, frame: &mut Frame<'_>, title: Rect, (offset,
     let Some(row) = title.rows().next_back() else { return };
     let below = all.saturating_sub(offset + usize::from(height));
     let told = [('▲', offset), ('▼', below)].into_iter().filter(|(_, hidden)| *hidden > 0);
-    let text: String = told.map(|(mark, hidden)| format!(" {mark} {hidden}")).collect();
+    let text = told.map(|(mark, hidden)| format!(" {mark} {hidden}")).collect::<Vec<_>>().concat();
     let width = u16::try_from(columns(&text)).unwrap_or(u16::MAX).min(row.width);
     let end = Rect { x: row.right() - width, width, ..row };
     cut(frame, row, end);
