@@ -8,12 +8,11 @@ pub(super) const ANOTHER: &str = "another server answers now, which knows nothin
 
 /// After the new board was taken over.
 pub(super) fn parted(model: &mut Model) -> Vec<Effect> {
-    let closed = [prompt::parted(model), handoff::parted(model), webhooks::parted(model)];
+    let closed = [prompt::parted(model), handoff::parted(model), webhooks::parted(model), targets::parted(model)];
     if closed.contains(&true) {
         model.say(NoticeKind::Bad, "another server answers now: what was open of the earlier one is closed");
     }
     templates::parted(model);
-    targets::parted(model);
     arranging::parted(model);
     incidents::parted(model);
     handoff::ask_anew(model)

@@ -94,6 +94,7 @@ impl Pick {
         pick.filter.open();
         // From a sample, the newest delivery is what one goes to.
         pick.cursor.select(Some(source.subject()).filter(|subject| matches!(subject, Subject::Delivery(_))));
+        pick.cursor.hold();
         pick
     }
 

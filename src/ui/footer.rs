@@ -72,11 +72,14 @@ fn command(model: &Model, text: &str, frame: &mut Frame<'_>, area: Rect) {
     frame.set_cursor_position(Position::new(area.x.saturating_add(column), area.y));
 }
 
-/// For how long the action that the notice tells of can still be taken back, and how; empty where it cannot.
+/// For how long the action that the notice tells of can still be taken back, or the next after one that was, and how;
+/// empty where none can.
 fn way_back(model: &Model, notice: &Notice) -> String {
-    let Some(left) = incidents::can_be_taken_back(model, notice) else { return String::new() };
+    let this = incidents::can_be_taken_back(model, notice).map(|left| (String::new(), left));
+    let next = || incidents::next_to_take_back(model, notice).map(|(name, left)| (format!("; {name}"), left));
+    let Some((name, left)) = this.or_else(next) else { return String::new() };
     let keys = if takes_keys(model) { "esc then u" } else { "u" };
-    format!(" sent in {} s, {keys} takes it back", left.as_secs() + 1)
+    format!("{name} sent in {} s, {keys} takes it back", left.as_secs() + 1)
 }
 
 fn news(model: &Model, notice: &Notice, frame: &mut Frame<'_>, area: Rect) {

@@ -42,7 +42,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         let area = Rect { y, height: 1, ..at.rows };
         parts::line(frame, area, parts::selected(Line::from(spans), selected));
     }
-    parts::beyond(model, frame, at.rows, state.cursor.offset(), rows.len());
+    parts::beyond(model, frame, at.title, (state.cursor.offset(), at.rows.height), rows.len());
     parts::filter(model, frame, at.filter, &state.filter, &format!("{} listed", rows.len()));
 }
 

@@ -42,7 +42,7 @@ pub(super) fn draw(model: &Model, pick: &Pick, title: &str, more: Option<&str>, 
         let line = parts::selected(Line::from(spans), selected);
         parts::line(frame, Rect { y, height: 1, ..at.rows }, line);
     }
-    parts::beyond(model, frame, at.rows, pick.cursor.offset(), rows.len());
+    parts::beyond(model, frame, at.title, (pick.cursor.offset(), at.rows.height), rows.len());
     if rows.is_empty() && !pick.is_searching() {
         let text = "No accepted delivery is found by this, and no sample.".into();
         parts::remarks(model, frame, at.rows, &[(Tone::Plain, text)]);

@@ -29,8 +29,8 @@ pub(super) use looking::{pasted, typed};
 pub use next::{next_paged, next_paged_short};
 pub use query_line::QueryLine;
 pub use rows::Rows;
-pub use undo::can_be_taken_back;
 pub(super) use undo::take_back;
+pub use undo::{can_be_taken_back, next_to_take_back};
 pub use words::outcome_mark;
 pub(super) use words::outcome_words;
 

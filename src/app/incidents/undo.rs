@@ -5,7 +5,10 @@ use jiff::SignedDuration;
 
 use crate::{
     app::{About, Effect, Link, Model, Notice, NoticeKind},
-    core::{action::Action, id::ActionId},
+    core::{
+        action::{Action, Outcome},
+        id::ActionId,
+    },
     proto::{Answer, Request, RequestId},
 };
 
@@ -15,9 +18,22 @@ use super::words;
 /// link, or when it is being taken back.
 pub fn can_be_taken_back(model: &Model, notice: &Notice) -> Option<SignedDuration> {
     let About::Action(about) = notice.about else { return None };
-    let action = waiting(model).into_iter().find(|action| action.id == about)?;
+    time_left(model, waiting(model).into_iter().find(|action| action.id == about)?)
+}
+
+/// Where the notice tells that an action was taken back: what is taken back next, in short, and for how much longer.
+pub fn next_to_take_back(model: &Model, notice: &Notice) -> Option<(String, SignedDuration)> {
+    let About::Action(about) = notice.about else { return None };
+    let told = model.board.actions.iter().find(|action| action.id == about)?;
+    let is_back = told.outcomes.iter().all(|(_, outcome)| matches!(outcome, Outcome::TakenBack));
+    let next = waiting(model).into_iter().next().filter(|_| is_back)?;
+    Some((words::in_short(&model.board, next), time_left(model, next)?))
+}
+
+/// For how much longer what waits can be taken back.
+fn time_left(model: &Model, action: &Action) -> Option<SignedDuration> {
     let left = action.due?.duration_since(model.now);
-    (is_linked(model) && !is_taken_back(model, about) && left > SignedDuration::ZERO).then_some(left)
+    (is_linked(model) && left > SignedDuration::ZERO).then_some(left)
 }
 
 /// Ours that are not final, newest first, each with the first request of the key that asked for it.
@@ -27,11 +43,17 @@ fn unfinished(model: &Model) -> impl Iterator<Item = (&Action, RequestId)> {
     open.filter_map(|action| Some((action, ours.get(&action.id)?.1.with)))
 }
 
-/// The newest that waits, with all that the same key asked for.
+/// The newest that waits and is not being taken back, with all that the same key asked for.
 fn waiting(model: &Model) -> Vec<&Action> {
-    let mut waiting = unfinished(model).filter(|(action, _)| action.waits()).peekable();
+    let waits = |action: &Action| action.waits() && !is_taken_back(model, action.id);
+    let mut waiting = unfinished(model).filter(|(action, _)| waits(action)).peekable();
     let newest = waiting.peek().map(|(_, with)| *with);
     waiting.filter(|(_, with)| Some(*with) == newest).map(|(action, _)| action).collect()
+}
+
+/// Those that are being taken back.
+fn going_back(model: &Model) -> Vec<&Action> {
+    unfinished(model).map(|(action, _)| action).filter(|action| is_taken_back(model, action.id)).collect()
 }
 
 fn is_linked(model: &Model) -> bool {
@@ -45,7 +67,10 @@ fn is_taken_back(model: &Model, action: ActionId) -> bool {
 /// Asks for the newest of our actions that waits to be taken back, with all that was asked for by the same key; whether
 /// their time is over is for the server to say.
 pub(in crate::app) fn take_back(model: &mut Model) -> Vec<Effect> {
-    let waiting = waiting(model);
+    let mut waiting = waiting(model);
+    if waiting.is_empty() {
+        waiting = going_back(model);
+    }
     let sent = unfinished(model).next().map(|(action, _)| action).filter(|_| waiting.is_empty());
     let called = |action: &Action| words::called(&model.board, action);
     let all = waiting.iter().copied().chain(sent).map(called).collect::<Vec<_>>().join("; ");

@@ -94,6 +94,15 @@ pub(super) fn called(board: &Board, action: &Action) -> String {
     }
 }
 
+/// The incident of an action by its number alone; else `next`.
+pub(super) fn in_short(board: &Board, action: &Action) -> String {
+    let number = match action.outcomes.as_slice() {
+        [(key, _)] => board.incidents.get(key).and_then(|incident| incident.state.number),
+        _ => None,
+    };
+    number.map_or_else(|| "next".to_owned(), |number| format!("#{number}"))
+}
+
 pub(super) fn summary(board: &Board, action: &Action) -> String {
     let named = |key: &IncidentKey| named(board, action, key);
     match action.outcomes.as_slice() {

@@ -294,9 +294,13 @@ pub(super) fn unanswered(model: &mut Model, id: RequestId, why: &str) -> Option<
     forms::unanswered(model, id, why).or_else(|| asking::unanswered(model, id, why))
 }
 
-/// Another server answers, with another log: a test is chosen among its deliveries.
-pub(super) fn parted(model: &mut Model) {
-    model.targets.trial.iter_mut().for_each(|trial| trial.pick = Pick::for_a_test());
+/// Another server answers, with another log: a test is chosen among its deliveries. What was changed of a target of the
+/// earlier one is let go of, as a target here may have the same name. `true`: a form was closed.
+pub(super) fn parted(model: &mut Model) -> bool {
+    let state = &mut model.targets;
+    state.trial.iter_mut().for_each(|trial| trial.pick = Pick::for_a_test());
+    state.read.clear();
+    state.form.take_if(|form| form.former.is_some()).is_some()
 }
 
 /// The link broke: what was asked will not be answered.

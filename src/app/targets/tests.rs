@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     app::{
-        Event,
+        Event, Role,
         fixtures::{
             answer, attached, board, board_with_targets, change, delivery, forward_target, press, requests, type_text,
         },
@@ -14,13 +14,13 @@ use crate::{
         update,
     },
     core::{
-        board::Change,
+        board::{Board, Change},
         delivery::Verdict,
         forward::{
             EventType,
             form::{Hidden, Making, Secret, TargetForm},
         },
-        id::DeliveryId,
+        id::{DeliveryId, StoreId},
         template::Subject,
     },
     proto::Access,
@@ -231,6 +231,28 @@ fn a_form_is_not_lost_by_one_key_nor_by_a_broken_link_nor_by_a_refusal() {
     assert!(said(&model).contains("not known whether it is saved") && model.targets.form.is_some());
     press(&mut model, "esc esc");
     assert!(model.targets.form.is_none());
+}
+
+#[test]
+fn what_was_changed_of_a_target_is_not_saved_over_that_of_another_server() {
+    let attach = |model: &mut Model, store: u64| {
+        let board = Box::new(Board { store: StoreId(store), ..board_with_targets() });
+        let access = Access::Act { actor: "alice".into() };
+        update(model, Event::Attached { board, access, role: Role::Attached });
+    };
+    let mut model = view();
+    select(&mut model, "chat");
+    press(&mut model, "e");
+    fill(&mut model, Field::Url, "https://hooks.example.com/x");
+
+    attach(&mut model, 2);
+
+    assert!(model.targets.form.is_none());
+    assert!(said(&model).contains("another server answers now: what was open"), "{}", said(&model));
+    press(&mut model, "n");
+    type_text(&mut model, "ops");
+    attach(&mut model, 3);
+    assert_eq!(form(&model).value(Field::Name), "ops", "what is new is nobody's yet");
 }
 
 #[test]

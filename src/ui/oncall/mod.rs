@@ -57,7 +57,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         spans.extend(says(model, theirs, &line.says, usize::from(area.width).saturating_sub(parts::GUTTER)));
         parts::line(frame, row, parts::selected(Line::from(spans), selected));
     }
-    parts::beyond(model, frame, at.rows, state.cursor.offset(), lines.len());
+    parts::beyond(model, frame, at.title, (state.cursor.offset(), at.rows.height), lines.len());
     parts::filter(model, frame, at.filter, &state.filter, "people, policies, schedules");
 }
 

@@ -6,7 +6,7 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::{field, frame_box, keys};
+use super::{border, field, frame_box, keys};
 use crate::{
     app::{
         Model,
@@ -109,5 +109,11 @@ fn choice(model: &Model, arranging: &Arranging, title: &str, frame: &mut Frame<'
         ]);
         frame.render_widget(line, row);
     }
-    parts::beyond(model, frame, at.choices, arranging.cursor.offset(), arranging.listed.len());
+    parts::beyond(
+        model,
+        frame,
+        border(at.frame),
+        (arranging.cursor.offset(), at.choices.height),
+        arranging.listed.len(),
+    );
 }

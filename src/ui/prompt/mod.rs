@@ -59,6 +59,11 @@ pub(super) fn frame_box(model: &Model, title: &str, tone: Tone, frame: &mut Fram
     inside(area)
 }
 
+/// The lower border of a box, up to its corner.
+fn border(area: Rect) -> Rect {
+    Rect { y: area.bottom().saturating_sub(1), width: area.width.saturating_sub(2), height: area.height.min(1), ..area }
+}
+
 /// A box with text and a question that one key answers.
 fn question(model: &Model, prompt: &Prompt, title: &str, frame: &mut Frame<'_>, body: Rect) {
     let width = usize::from(inside(geometry::prompt(body, 1)).width);

@@ -6,7 +6,7 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::{field, frame_box};
+use super::{border, field, frame_box};
 use crate::{
     app::{
         Model, geometry,
@@ -45,7 +45,7 @@ pub(super) fn draw(model: &Model, pick: &Pick, title: &str, frame: &mut Frame<'_
         ]);
         frame.render_widget(line, row);
     }
-    parts::beyond(model, frame, at.choices, pick.cursor.offset(), pick.listed.len());
+    parts::beyond(model, frame, border(at.frame), (pick.cursor.offset(), at.choices.height), pick.listed.len());
 }
 
 /// Why there is nothing to choose from.

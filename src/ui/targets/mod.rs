@@ -101,7 +101,7 @@ fn list(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         spans.extend(cells(model, row, &widths));
         parts::line(frame, Rect { y, height: 1, ..at.rows }, parts::selected(Line::from(spans), selected));
     }
-    parts::beyond(model, frame, at.rows, state.cursor.offset(), rows.len());
+    parts::beyond(model, frame, at.title, (state.cursor.offset(), at.rows.height), rows.len());
     let left = format!("{} of {}", rows.len(), model.board.targets.len());
     parts::filter(model, frame, at.filter, &state.filter, &left);
 }

@@ -42,5 +42,5 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, title: Rect, area: Rect
         ];
         parts::line(frame, Rect { y, height: 1, ..area }, parts::selected(Line::from(spans), selected));
     }
-    parts::beyond(model, frame, area, tree.cursor.offset(), rows.len());
+    parts::beyond(model, frame, title, (tree.cursor.offset(), area.height), rows.len());
 }

@@ -33,7 +33,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect, editor: &Ed
         let line = parts::selected(line(model, row, selected), selected);
         parts::line(frame, Rect { y, height: 1, ..at.list }, line);
     }
-    parts::beyond(model, frame, at.list, history.cursor.offset(), rows.len());
+    parts::beyond(model, frame, at.title, (history.cursor.offset(), at.list.height), rows.len());
     if let Some((tone, text)) = empty(model, history) {
         parts::remarks(model, frame, at.list, &[(tone, text)]);
     }

@@ -96,7 +96,7 @@ fn list(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         let line = parts::selected(line(model, row, names, selected), selected);
         parts::line(frame, Rect { y, height: 1, ..at.rows }, line);
     }
-    parts::beyond(model, frame, at.rows, state.cursor.offset(), rows.len());
+    parts::beyond(model, frame, at.title, (state.cursor.offset(), at.rows.height), rows.len());
     let left = format!("{} of {}", rows.len(), model.board.templates.len());
     parts::filter(model, frame, at.filter, &state.filter, &left);
 }

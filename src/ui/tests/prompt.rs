@@ -201,6 +201,22 @@ fn an_action_that_can_be_taken_back() {
 }
 
 #[test]
+fn after_one_was_taken_back_the_next_one_can_be() {
+    both("action_next_waits", |width, height| {
+        let mut model = model(width, height);
+        for (id, keys, incident) in [(9, "a enter", "Q1DISK"), (10, "j a enter", "Q2LATE")] {
+            let effects = press(&mut model, keys);
+            fixtures::answer(&mut model, &effects, Ok(Answer::Accepted { action: crate::core::id::ActionId(id) }));
+            change(&mut model, Change::Action(Box::new(fixtures::waiting(id, Verb::Acknowledge, &[incident]))));
+        }
+        press(&mut model, "u");
+        let back = fixtures::action(10, Verb::Acknowledge, &[("Q2LATE", Outcome::TakenBack)]);
+        change(&mut model, Change::Action(Box::new(back)));
+        model
+    });
+}
+
+#[test]
 fn how_an_action_is_taken_back_is_told_where_the_key_does_it_and_of_that_action_alone() {
     let last_lines = |keys: &str, more: fn(&mut Model)| {
         let mut model = model(80, 24);

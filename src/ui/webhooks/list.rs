@@ -93,7 +93,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
             let line = parts::selected(cells(model, &columns, row, selected), selected);
             parts::line(frame, Rect { y, height: 1, ..at.rows }, line);
         }
-        parts::above(model, frame, at.rows, state.cursor.offset());
+        parts::above(model, frame, at.title, state.cursor.offset());
     }
     query(model, frame, at.filter, rows.len());
     wrong(model, frame, at.rows);

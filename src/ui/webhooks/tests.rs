@@ -118,6 +118,17 @@ fn news_above_a_scrolled_log() {
 }
 
 #[test]
+fn the_row_at_hand_is_seen_whole_when_more_lies_above_it() {
+    both("log_stepped_up", &busy(), |model| {
+        press(model, &format!("G {}", "k ".repeat(20)));
+        let (width, height) = model.size;
+        let screen = screen(model, width, height);
+        let row = screen.lines().find(|line| line.starts_with('▸')).expect("a row at hand");
+        assert!(row.ends_with(if width < 80 { "annota…" } else { "1.8" }) && screen.contains('▲'), "{screen}");
+    });
+}
+
+#[test]
 fn the_end_of_the_log() {
     both("log_older_failed", &board(), |model| {
         let effects = press(model, "G");

@@ -2,12 +2,12 @@
 
 use jiff::SignedDuration;
 
-use super::{DONE, acts, notice, outcome};
+use super::{DONE, accepted, acts, notice, outcome};
 use crate::{
     app::{
         Effect, Event, Model, NoticeKind, Role,
-        fixtures::{action, answer, board, change, model, now, press, requests, shown},
-        incidents::can_be_taken_back,
+        fixtures::{self, action, answer, board, change, model, now, press, requests, shown},
+        incidents::{can_be_taken_back, next_to_take_back},
         update,
     },
     core::{
@@ -128,4 +128,38 @@ fn what_is_on_its_way_is_called_sent() {
     assert_eq!(press(&mut model, "u"), []);
 
     assert!(notice(&model).ends_with("sent already, what was sent stays sent"), "{}", notice(&model));
+}
+
+/// Two acknowledgements that wait, of which the one of `Q2LATE` is the newer.
+fn two_waiting() -> Model {
+    let mut model = waiting();
+    accepted(&mut model, "j a enter", 10);
+    change(&mut model, Change::Action(Box::new(fixtures::waiting(10, Verb::Acknowledge, &["Q2LATE"]))));
+    model
+}
+
+#[test]
+fn a_second_key_takes_back_the_action_before_though_the_first_is_not_answered_yet() {
+    let mut model = two_waiting();
+
+    let asked: Vec<_> = requests(&press(&mut model, "u u")).into_iter().map(|(_, request)| request).collect();
+
+    assert_eq!(asked, [10, 9].map(|id| Request::TakeBack { action: ActionId(id) }));
+    assert_eq!(notice(&model), "taking back: acknowledge #1201 Disk 97 % full on db-3 …");
+    assert_eq!(press(&mut model, "u"), [], "each is asked for once");
+}
+
+#[test]
+fn after_one_was_taken_back_it_is_told_which_the_next_is() {
+    let mut model = two_waiting();
+    press(&mut model, "u");
+    let next = |model: &Model| next_to_take_back(model, model.notice.as_ref().expect("a notice"));
+    assert_eq!(next(&model), None, "it is not known yet whether it is taken back");
+
+    outcome(&mut model, 10, Verb::Acknowledge, &[("Q2LATE", Outcome::TakenBack)]);
+
+    assert!(notice(&model).ends_with("taken back, nothing was sent"), "{}", notice(&model));
+    assert_eq!(next(&model), Some(("#1201".to_owned(), SignedDuration::from_secs(4))));
+    later(&mut model, 9);
+    assert_eq!(next(&model), None, "nothing is said of what may be sent by now");
 }

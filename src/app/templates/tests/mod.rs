@@ -8,12 +8,13 @@ use super::*;
 use crate::{
     app::{
         Event, View,
-        fixtures::{answer, change, model, press, requests, type_text},
+        fixtures::{answer, change, delivery, model, press, requests, type_text},
         keys::{BINDINGS, Binding, Scope},
         update,
     },
     core::{
         board::Change,
+        delivery::Verdict,
         id::DeliveryId,
         template::{Fault, Preview, Subject, Version},
         text::ShownBody,
@@ -29,7 +30,10 @@ fn templates() -> Model {
 
 /// The first template, open, with `text`; its preview is asked for and not answered.
 fn editing(text: &str) -> (Model, Vec<Effect>) {
-    let mut model = templates();
+    editing_in(templates(), text)
+}
+
+fn editing_in(mut model: Model, text: &str) -> (Model, Vec<Effect>) {
     let effects = press(&mut model, "enter");
     let text = Answer::Template { name: "chat".into(), text: text.into() };
     let effects = answer(&mut model, &effects, Ok(text));
@@ -261,6 +265,32 @@ fn the_preview_is_rendered_on_the_delivery_that_was_picked() {
     let effects = press(&mut model, "enter");
     assert_eq!(asked(&effects), [Request::Render { text: "t".into(), on: Subject::Delivery(DeliveryId(2)) }]);
     assert_eq!(open_text(&model), "t");
+}
+
+#[test]
+fn the_list_of_deliveries_opens_at_the_one_chosen_before_however_far_down_and_stays_there() {
+    let mut model = model(40, 12);
+    let came_in = |model: &mut Model, ids: std::ops::Range<i64>| {
+        for id in ids {
+            change(model, Change::Delivery(Box::new(delivery(id, 1, Verdict::Accepted, "incident.annotated"))));
+        }
+    };
+    came_in(&mut model, 10..40);
+    press(&mut model, "4");
+    let (mut model, effects) = editing_in(model, "t");
+    answer(&mut model, &effects, Ok(rendered("t")));
+    press(&mut model, &format!("ctrl-d {} enter", "down ".repeat(12)));
+    assert_eq!(model.templates.source.subject(), Subject::Delivery(DeliveryId(27)));
+    let at_hand = |model: &Model| {
+        let pick = model.templates.editor.as_ref().expect("open").pick.as_ref().expect("a list");
+        pick.cursor.selected().cloned()
+    };
+
+    press(&mut model, "ctrl-d");
+
+    assert_eq!(at_hand(&model), Some(Subject::Delivery(DeliveryId(27))));
+    came_in(&mut model, 40..60);
+    assert_eq!(at_hand(&model), Some(Subject::Delivery(DeliveryId(27))));
 }
 
 #[test]
