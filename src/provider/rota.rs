@@ -26,6 +26,11 @@ pub enum Added {
     Partly {
         failed: Shown,
     },
+    /// This part of the time was given. Of the rest it is not known, because of this.
+    InDoubt {
+        given: Shown,
+        cause: Shown,
+    },
     Refused {
         reason: Shown,
     },

@@ -158,10 +158,11 @@ async fn a_cover_whose_second_half_got_no_answer_is_in_doubt_and_says_what_was_m
     on(&server, "POST", "/v3/schedules/S1/overrides", created(&json!({ "overrides": [{ "id": "Q1" }] }))).await;
     on(&server, "POST", "/v3/schedules/S1/custom_shifts", ResponseTemplate::new(504)).await;
 
-    let added = client_of(&server).add_overrides(&schedule().id, &[cover("08:00", "10:00")]).await;
+    let added = client_of(&server).add_overrides(&schedule().id, &[cover("08:00", "10:00")]).await.expect("answered");
 
-    let Err(error) = added else { panic!("{added:?}") };
-    assert!(error.leaves_doubt() && error.to_string().contains("1 of 2 parts of the time were given"), "{error}");
+    let [Added::InDoubt { given, cause }] = added.as_slice() else { panic!("{added:?}") };
+    assert_eq!(given.as_str(), "1 of 2 parts of the time");
+    assert!(cause.as_str().contains("504"), "{cause}");
 }
 
 #[tokio::test]
