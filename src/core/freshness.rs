@@ -158,9 +158,15 @@ impl Account {
         self.barred.get(&sight).map(|cause| format!("{} cannot be seen with this key: {cause}", sight.words()))
     }
 
-    /// Which incidents left the view, as far as nothing more can be found out about them, in words.
+    /// Which incidents left the view, as far as nothing more can be found out about them, and how many are open by their
+    /// webhooks alone, in words.
     pub fn left_words(&self, now: Timestamp) -> Option<String> {
         left::summary(&self.left, now)
+    }
+
+    /// How many are open by their webhooks alone; not more than are told of.
+    pub fn unseen(&self) -> usize {
+        left::unseen(&self.left)
     }
 
     /// What is to be said of an incident that left the view.

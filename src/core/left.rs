@@ -4,12 +4,19 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{id::IncidentId, incident::Incident, text::Shown, words::ago};
+use super::{
+    id::IncidentId,
+    incident::Incident,
+    text::Shown,
+    words::{ago, count},
+};
 
 /// What could not be found out is told for so long.
 pub const TOLD: SignedDuration = SignedDuration::from_mins(30);
 /// The most of those that are told of.
 pub const MOST: usize = 20;
+/// The most of those that are open that are told of, of either kind: all of them go to every console with each change.
+pub const MOST_OPEN: usize = 100;
 
 /// One incident that left the view.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,8 +62,14 @@ impl Left {
     }
 }
 
-/// Those of which nothing more can be found out, in one sentence; `None`: there are none.
+/// Those of which nothing more can be found out, and those that are open by their webhooks alone, in words; `None`: there
+/// are none.
 pub fn summary(left: &[Left], now: Timestamp) -> Option<String> {
+    let both: Vec<_> = gone(left, now).into_iter().chain(unseen_words(left)).collect();
+    (!both.is_empty()).then(|| both.join("; "))
+}
+
+fn gone(left: &[Left], now: Timestamp) -> Option<String> {
     let mut unknown = left.iter().filter(|one| one.fate == Fate::Unknown);
     let last = unknown.next_back()?;
     let others = match unknown.count() {
@@ -64,6 +77,20 @@ pub fn summary(left: &[Left], now: Timestamp) -> Option<String> {
         more => format!(" (and {more} before it)"),
     };
     Some(format!("{}{others} {}", last.name, last.words(now)))
+}
+
+/// How many are open by their webhooks alone.
+pub fn unseen(left: &[Left]) -> usize {
+    left.iter().filter(|one| one.fate == Fate::Unseen).count()
+}
+
+fn unseen_words(left: &[Left]) -> Option<String> {
+    let incidents = match unseen(left) {
+        0 => return None,
+        MOST_OPEN => format!("{MOST_OPEN} or more incidents"),
+        number => count(number, "incident", "incidents"),
+    };
+    Some(format!("{incidents} open by webhooks alone, may be over: the provider does not show them to this key"))
 }
 
 #[cfg(test)]
@@ -82,5 +109,18 @@ mod tests {
         let said = summary(&[left("P1", Fate::Unknown), left("P2", Fate::Unknown), left("P3", Fate::Asked)], now);
         let expected = "P2 (and 1 before it) left the view 3m ago: what became of it is not known";
         assert_eq!(said.as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn what_is_open_by_its_webhooks_alone_is_counted() {
+        let now = Timestamp::from_second(180).expect("small");
+        let words = "open by webhooks alone, may be over: the provider does not show them to this key";
+        let unseen = |number: usize| vec![left("P1", Fate::Unseen); number];
+
+        assert_eq!(summary(&unseen(1), now), Some(format!("1 incident {words}")));
+        assert_eq!(summary(&unseen(MOST_OPEN), now), Some(format!("100 or more incidents {words}")));
+        let both = [unseen(2), vec![left("P2", Fate::Unknown)]].concat();
+        let expected = format!("P2 left the view 3m ago: what became of it is not known; 2 incidents {words}");
+        assert_eq!(summary(&both, now), Some(expected));
     }
 }
