@@ -210,9 +210,10 @@ impl Client {
     }
 
     /// The same where this has to be seen too.
-    pub(super) fn doubts_about(&self, sight: Sight) -> Vec<String> {
+    pub(super) fn doubts_about(&self, sights: &[Sight]) -> Vec<String> {
         let accounts = self.board.accounts.values().map(|known| &known.account);
-        let barred = accounts.filter_map(|known| Some(format!("{}: {}", known.name, known.barred_words(sight)?)));
+        let each = accounts.flat_map(|known| sights.iter().map(move |sight| (known, *sight)));
+        let barred = each.filter_map(|(known, sight)| Some(format!("{}: {}", known.name, known.barred_words(sight)?)));
         self.on_call_doubts().into_iter().chain(barred).collect()
     }
 

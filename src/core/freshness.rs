@@ -127,8 +127,9 @@ pub enum Sight {
     Schedules,
     /// With the escalation policies.
     People,
-    /// With their maintenance windows.
     Services,
+    /// The maintenance windows of services.
+    Windows,
 }
 
 impl Sight {
@@ -136,7 +137,8 @@ impl Sight {
         match self {
             Self::Schedules => "schedules",
             Self::People => "people and escalation policies",
-            Self::Services => "services and maintenance windows",
+            Self::Services => "services",
+            Self::Windows => "maintenance windows",
         }
     }
 }
