@@ -174,9 +174,9 @@ impl Client {
     }
 
     /// Says of each account what there is to say.
-    fn complain(&self, of: impl Fn(&Account) -> Option<String>) {
+    fn complain<Words: IntoIterator<Item = String>>(&self, of: impl Fn(&Account) -> Words) {
         for account in self.board.accounts.values().map(|known| &known.account) {
-            if let Some(words) = of(account) {
+            for words in of(account) {
                 output::complain(&format!("{}: {words}", account.name));
             }
         }

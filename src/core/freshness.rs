@@ -161,8 +161,8 @@ impl Account {
     }
 
     /// Which incidents left the view, as far as nothing more can be found out about them, and how many are open by their
-    /// webhooks alone, in words.
-    pub fn left_words(&self, now: Timestamp) -> Option<String> {
+    /// webhooks alone, in words: a sentence for each.
+    pub fn left_words(&self, now: Timestamp) -> Vec<String> {
         left::summary(&self.left, now)
     }
 

@@ -62,11 +62,10 @@ impl Left {
     }
 }
 
-/// Those of which nothing more can be found out, and those that are open by their webhooks alone, in words; `None`: there
-/// are none.
-pub fn summary(left: &[Left], now: Timestamp) -> Option<String> {
-    let both: Vec<_> = gone(left, now).into_iter().chain(unseen_words(left)).collect();
-    (!both.is_empty()).then(|| both.join("; "))
+/// Those of which nothing more can be found out, and those that are open by their webhooks alone: a sentence for each kind
+/// that there is.
+pub fn summary(left: &[Left], now: Timestamp) -> Vec<String> {
+    gone(left, now).into_iter().chain(unseen_words(left)).collect()
 }
 
 fn gone(left: &[Left], now: Timestamp) -> Option<String> {
@@ -90,7 +89,7 @@ fn unseen_words(left: &[Left]) -> Option<String> {
         MOST_OPEN => format!("{MOST_OPEN} or more incidents"),
         number => count(number, "incident", "incidents"),
     };
-    Some(format!("{incidents} open by webhooks alone, may be over: the provider does not show them to this key"))
+    Some(format!("{incidents} open by webhooks alone, may be over: not shown by the provider to this key"))
 }
 
 #[cfg(test)]
@@ -104,23 +103,25 @@ mod tests {
     #[test]
     fn only_what_nothing_more_can_be_found_out_about_is_summed_up() {
         let now = Timestamp::from_second(180).expect("small");
-        assert_eq!(summary(&[left("P1", Fate::Asked)], now), None);
+        assert!(summary(&[left("P1", Fate::Asked)], now).is_empty());
 
         let said = summary(&[left("P1", Fate::Unknown), left("P2", Fate::Unknown), left("P3", Fate::Asked)], now);
-        let expected = "P2 (and 1 before it) left the view 3m ago: what became of it is not known";
-        assert_eq!(said.as_deref(), Some(expected));
+
+        assert_eq!(said, ["P2 (and 1 before it) left the view 3m ago: what became of it is not known"]);
     }
 
     #[test]
     fn what_is_open_by_its_webhooks_alone_is_counted() {
         let now = Timestamp::from_second(180).expect("small");
-        let words = "open by webhooks alone, may be over: the provider does not show them to this key";
+        let words = |number: &str| {
+            format!("{number} open by webhooks alone, may be over: not shown by the provider to this key")
+        };
         let unseen = |number: usize| vec![left("P1", Fate::Unseen); number];
 
-        assert_eq!(summary(&unseen(1), now), Some(format!("1 incident {words}")));
-        assert_eq!(summary(&unseen(MOST_OPEN), now), Some(format!("100 or more incidents {words}")));
+        assert_eq!(summary(&unseen(1), now), [words("1 incident")]);
+        assert_eq!(summary(&unseen(MOST_OPEN), now), [words("100 or more incidents")]);
         let both = [unseen(2), vec![left("P2", Fate::Unknown)]].concat();
-        let expected = format!("P2 left the view 3m ago: what became of it is not known; 2 incidents {words}");
-        assert_eq!(summary(&both, now), Some(expected));
+        let gone = "P2 left the view 3m ago: what became of it is not known".to_owned();
+        assert_eq!(summary(&both, now), [gone, words("2 incidents")]);
     }
 }

@@ -71,7 +71,7 @@ async fn of_very_many_that_this_key_may_not_see_some_are_told_of_and_that_there_
     }
 
     assert_eq!(setup.left().len(), 100);
-    let words = setup.account().left_words(Timestamp::now()).expect("words");
+    let words = setup.account().left_words(Timestamp::now()).concat();
     assert!(words.starts_with("100 or more incidents open by webhooks alone"), "{words}");
 }
 
