@@ -122,13 +122,14 @@ async fn one(desk: &Desk, id: ActionId, what: &Arrangement, at: usize, key: &Inc
     }
     match patiently(|| send(rota, what, at)).await {
         Ok(Sent::Known(outcome)) => outcome,
-        Ok(Sent::InDoubt { given, cause }) => match read_back(desk, rota, what, at, cause.as_str()).await {
-            whole @ Outcome::Confirmed { .. } => whole,
-            _ => {
-                let failed = format!("{cause}; read back: the rest is not seen as given; look at the schedule");
-                Outcome::Partly { done: given, failed: Shown::line(&failed) }
+        Ok(Sent::InDoubt { given, cause }) => {
+            let whole = read_back(desk, rota, what, at, cause.as_str()).await;
+            if matches!(whole, Outcome::Confirmed { .. }) {
+                return whole;
             }
-        },
+            let failed = format!("{cause}; read back: the rest is not seen as given; look at the schedule");
+            Outcome::Partly { done: given, failed: Shown::line(&failed) }
+        }
         Err(error) if error.leaves_doubt() => read_back(desk, rota, what, at, &error.to_string()).await,
         Err(error) => Outcome::Failed { reason: error.shown() },
     }

@@ -402,7 +402,9 @@ impl Desk {
         let _order = self.order.lock().await;
         let writes = self.hub.change(|board| {
             let mut open: Vec<_> = board.incidents.values_mut().filter(|one| one.key.account == *name).collect();
-            open.iter_mut().for_each(|one| one.stamp = one.stamp.from_elsewhere());
+            for one in &mut open {
+                one.stamp = one.stamp.from_elsewhere();
+            }
             let open: Vec<_> = open.into_iter().map(|one| Box::new(one.clone())).collect();
             (open.iter().cloned().map(Change::Incident).collect(), open.into_iter().map(Write::Incident).collect())
         });
