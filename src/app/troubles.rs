@@ -90,7 +90,7 @@ pub fn troubles(model: &Model) -> Vec<Trouble> {
     }
     for account in model.board.accounts.values().map(|board| &board.account) {
         let left = account.left_words(model.now);
-        out.extend(left.map(|words| trouble(Tone::Caution, format!("{}: {words}", account.name))));
+        out.extend(left.into_iter().map(|words| trouble(Tone::Caution, format!("{}: {words}", account.name))));
     }
     out.sort_by_key(|trouble| trouble.tone != Tone::Alarm);
     out

@@ -174,9 +174,9 @@ impl Client {
     }
 
     /// Says of each account what there is to say.
-    fn complain(&self, of: impl Fn(&Account) -> Option<String>) {
+    fn complain<Words: IntoIterator<Item = String>>(&self, of: impl Fn(&Account) -> Words) {
         for account in self.board.accounts.values().map(|known| &known.account) {
-            if let Some(words) = of(account) {
+            for words in of(account) {
                 output::complain(&format!("{}: {words}", account.name));
             }
         }
@@ -210,9 +210,10 @@ impl Client {
     }
 
     /// The same where this has to be seen too.
-    pub(super) fn doubts_about(&self, sight: Sight) -> Vec<String> {
+    pub(super) fn doubts_about(&self, sights: &[Sight]) -> Vec<String> {
         let accounts = self.board.accounts.values().map(|known| &known.account);
-        let barred = accounts.filter_map(|known| Some(format!("{}: {}", known.name, known.barred_words(sight)?)));
+        let each = accounts.flat_map(|known| sights.iter().map(move |sight| (known, *sight)));
+        let barred = each.filter_map(|(known, sight)| Some(format!("{}: {}", known.name, known.barred_words(sight)?)));
         self.on_call_doubts().into_iter().chain(barred).collect()
     }
 

@@ -79,7 +79,7 @@ fn all(client: &Client) -> Vec<(AccountName, Window)> {
 
 fn list(client: &Client, json: bool) -> Outcome {
     let windows = all(client);
-    let doubts = client.doubts_about(Sight::Services);
+    let doubts = client.doubts_about(&[Sight::Windows]);
     if json {
         let rows: Vec<_> =
             windows.iter().map(|(account, window)| json!({ "account": account, "window": window })).collect();
@@ -148,7 +148,7 @@ async fn end(client: &mut Client, ids: &[String], json: bool) -> Outcome {
     for id in ids {
         let window = known.iter().find(|(_, window)| window.id.as_str() == id);
         let lack = || {
-            missing(client, Sight::Services, &format!("there is no window `{id}` that is not over; nothing was sent"))
+            missing(client, Sight::Windows, &format!("there is no window `{id}` that is not over; nothing was sent"))
         };
         found.push(window.cloned().ok_or_else(lack)?);
     }

@@ -76,7 +76,7 @@ fn list(client: &Client, json: bool) -> Outcome {
     let mut all: Vec<Row<'_>> = client.board.accounts.values().flat_map(|board| rows(client, board)).collect();
     all.sort_by(|a, b| (a.condition, &a.service.name, a.account).cmp(&(b.condition, &b.service.name, b.account)));
     let mut doubts = client.doubts();
-    doubts.extend(client.doubts_about(Sight::Services));
+    doubts.extend(client.doubts_about(&[Sight::Services, Sight::Windows]));
     doubts.dedup();
     if json {
         output::json(&json!({ "services": all, "trusted": doubts.is_empty(), "doubts": doubts }))?;

@@ -124,6 +124,8 @@ impl Targets {
 struct Standing {
     triggered: Count,
     acknowledged: Count,
+    /// How many of these the provider does not show, so that they may be over.
+    unseen: usize,
     duty: Duty,
     known: Known,
     source: Source,
@@ -210,6 +212,7 @@ impl Standing {
         Self {
             triggered: count(board, access, Status::Triggered),
             acknowledged: count(board, access, Status::Acknowledged),
+            unseen: board.accounts.values().map(|known| known.account.unseen()).sum(),
             duty: duty(board, access, now),
             known,
             source,
@@ -222,8 +225,12 @@ impl Standing {
     }
 
     fn plain(&self) -> String {
+        let unseen = match self.unseen {
+            0 => String::new(),
+            unseen => format!(", {unseen} of them by webhooks alone"),
+        };
         let open = format!(
-            "{}, {}",
+            "{}, {}{unseen}",
             counted(self.triggered, "triggered", self.doubts.is_empty()),
             counted(self.acknowledged, "acked", self.doubts.is_empty())
         );
@@ -263,6 +270,9 @@ impl Standing {
             if count.all == 0 { escaped(&text) } else { style(colour, text) }
         };
         let mut parts = vec![loud(self.triggered, "trig", "fg=red,bold"), loud(self.acknowledged, "ack", "fg=yellow")];
+        if self.unseen > 0 {
+            parts.push(format!("({} by webhooks)", self.unseen));
+        }
         match self.duty {
             Duty::On { level, until, as_of: None, .. } => {
                 parts.push(escaped(&format!("L{level}{}", self.until(until))));
@@ -301,6 +311,7 @@ impl Standing {
         json!({
             "triggered": count(self.triggered),
             "acknowledged": count(self.acknowledged),
+            "by_webhooks_alone": self.unseen,
             "duty": on_call,
             "as_of": as_of,
             "source": if self.source == Source::Server { "server" } else { "store" },
@@ -343,7 +354,10 @@ mod tests {
     use super::*;
     use crate::{
         app::fixtures::{board, board_with, board_with_targets, now, zone},
-        core::push::Subscribed,
+        core::{
+            left::{Fate, Left},
+            push::Subscribed,
+        },
     };
 
     fn alice() -> Access {
@@ -375,6 +389,17 @@ mod tests {
         assert!(standing.plain().ends_with("as of 10s ago, no dogwatch runs"), "{}", standing.plain());
         assert_eq!(standing.tmux(true).matches("10s old").count(), 1);
         assert_eq!(standing.json()["trusted"], json!(false));
+    }
+
+    #[test]
+    fn how_many_are_open_by_webhooks_alone_is_said() {
+        let left = Left { id: "Q1DISK".parse().expect("id"), name: "#1 Disk".into(), at: now(), fate: Fate::Unseen };
+        let standing = standing(&board_with(|account| account.left = vec![left]), Source::Server);
+
+        let said = "2 acked (1 mine), 1 of them by webhooks alone; on call";
+        assert!(standing.plain().contains(said), "{}", standing.plain());
+        assert!(standing.tmux(false).contains("2 ack (1 mine) (1 by webhooks) L1"), "{}", standing.tmux(false));
+        assert_eq!(standing.json()["by_webhooks_alone"], json!(1));
     }
 
     #[test]

@@ -127,8 +127,9 @@ pub enum Sight {
     Schedules,
     /// With the escalation policies.
     People,
-    /// With their maintenance windows.
     Services,
+    /// The maintenance windows of services.
+    Windows,
 }
 
 impl Sight {
@@ -136,7 +137,8 @@ impl Sight {
         match self {
             Self::Schedules => "schedules",
             Self::People => "people and escalation policies",
-            Self::Services => "services and maintenance windows",
+            Self::Services => "services",
+            Self::Windows => "maintenance windows",
         }
     }
 }
@@ -158,9 +160,15 @@ impl Account {
         self.barred.get(&sight).map(|cause| format!("{} cannot be seen with this key: {cause}", sight.words()))
     }
 
-    /// Which incidents left the view, as far as nothing more can be found out about them, in words.
-    pub fn left_words(&self, now: Timestamp) -> Option<String> {
+    /// Which incidents left the view, as far as nothing more can be found out about them, and how many are open by their
+    /// webhooks alone, in words: a sentence for each.
+    pub fn left_words(&self, now: Timestamp) -> Vec<String> {
         left::summary(&self.left, now)
+    }
+
+    /// How many are open by their webhooks alone; not more than are told of.
+    pub fn unseen(&self) -> usize {
+        left::unseen(&self.left)
     }
 
     /// What is to be said of an incident that left the view.

@@ -64,7 +64,7 @@ pub struct Stamp {
     pub at: Timestamp,
     pub source: Source,
     /// When REST was asked, by our clock: decides between two answers that name the same second. For a
-    /// webhook the same as `at`, for an unsigned one when it was received.
+    /// webhook the same as `at`, for an unsigned one when it was received. The epoch: at another address.
     pub asked: Timestamp,
 }
 
@@ -85,6 +85,18 @@ impl Stamp {
             updated_at
         };
         Self { at, source: Source::Rest, asked }
+    }
+
+    /// The same, of what was told before its account was asked at another address: no answer from there counts for it, and
+    /// the first that does is newer.
+    #[must_use]
+    pub fn from_elsewhere(self) -> Self {
+        Self { asked: Timestamp::UNIX_EPOCH, ..self }
+    }
+
+    /// Whether nothing was told since its account is asked at another address.
+    pub fn is_from_elsewhere(&self) -> bool {
+        self.asked == Timestamp::UNIX_EPOCH
     }
 
     /// Whether the two stamps do not tell which of two different states came last: a whole second of REST holds the

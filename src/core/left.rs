@@ -4,12 +4,19 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{id::IncidentId, incident::Incident, text::Shown, words::ago};
+use super::{
+    id::IncidentId,
+    incident::Incident,
+    text::Shown,
+    words::{ago, count},
+};
 
 /// What could not be found out is told for so long.
 pub const TOLD: SignedDuration = SignedDuration::from_mins(30);
 /// The most of those that are told of.
 pub const MOST: usize = 20;
+/// The most of those that are open that are told of, of either kind: all of them go to every console with each change.
+pub const MOST_OPEN: usize = 100;
 
 /// One incident that left the view.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,8 +62,13 @@ impl Left {
     }
 }
 
-/// Those of which nothing more can be found out, in one sentence; `None`: there are none.
-pub fn summary(left: &[Left], now: Timestamp) -> Option<String> {
+/// Those of which nothing more can be found out, and those that are open by their webhooks alone: a sentence for each kind
+/// that there is.
+pub fn summary(left: &[Left], now: Timestamp) -> Vec<String> {
+    gone(left, now).into_iter().chain(unseen_words(left)).collect()
+}
+
+fn gone(left: &[Left], now: Timestamp) -> Option<String> {
     let mut unknown = left.iter().filter(|one| one.fate == Fate::Unknown);
     let last = unknown.next_back()?;
     let others = match unknown.count() {
@@ -64,6 +76,20 @@ pub fn summary(left: &[Left], now: Timestamp) -> Option<String> {
         more => format!(" (and {more} before it)"),
     };
     Some(format!("{}{others} {}", last.name, last.words(now)))
+}
+
+/// How many are open by their webhooks alone.
+pub fn unseen(left: &[Left]) -> usize {
+    left.iter().filter(|one| one.fate == Fate::Unseen).count()
+}
+
+fn unseen_words(left: &[Left]) -> Option<String> {
+    let incidents = match unseen(left) {
+        0 => return None,
+        MOST_OPEN => format!("{MOST_OPEN} or more incidents"),
+        number => count(number, "incident", "incidents"),
+    };
+    Some(format!("{incidents} open by webhooks alone, may be over: not shown by the provider to this key"))
 }
 
 #[cfg(test)]
@@ -77,10 +103,25 @@ mod tests {
     #[test]
     fn only_what_nothing_more_can_be_found_out_about_is_summed_up() {
         let now = Timestamp::from_second(180).expect("small");
-        assert_eq!(summary(&[left("P1", Fate::Asked)], now), None);
+        assert!(summary(&[left("P1", Fate::Asked)], now).is_empty());
 
         let said = summary(&[left("P1", Fate::Unknown), left("P2", Fate::Unknown), left("P3", Fate::Asked)], now);
-        let expected = "P2 (and 1 before it) left the view 3m ago: what became of it is not known";
-        assert_eq!(said.as_deref(), Some(expected));
+
+        assert_eq!(said, ["P2 (and 1 before it) left the view 3m ago: what became of it is not known"]);
+    }
+
+    #[test]
+    fn what_is_open_by_its_webhooks_alone_is_counted() {
+        let now = Timestamp::from_second(180).expect("small");
+        let words = |number: &str| {
+            format!("{number} open by webhooks alone, may be over: not shown by the provider to this key")
+        };
+        let unseen = |number: usize| vec![left("P1", Fate::Unseen); number];
+
+        assert_eq!(summary(&unseen(1), now), [words("1 incident")]);
+        assert_eq!(summary(&unseen(MOST_OPEN), now), [words("100 or more incidents")]);
+        let both = [unseen(2), vec![left("P2", Fate::Unknown)]].concat();
+        let gone = "P2 left the view 3m ago: what became of it is not known".to_owned();
+        assert_eq!(summary(&both, now), [gone, words("2 incidents")]);
     }
 }

@@ -1,7 +1,6 @@
 //! What a provider can do beside its incidents: schedules and their overrides, services and their maintenance.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 
 use super::ProviderError;
 use crate::core::{
@@ -11,7 +10,7 @@ use crate::core::{
     load::Page,
     oncall::{OnCall, Schedule},
     rota::Override,
-    service::{Services, Window},
+    service::{Service, Window},
     span::Span,
     text::Shown,
 };
@@ -25,6 +24,11 @@ pub enum Added {
     /// A part of the time only: which parts were not, and why.
     Partly {
         failed: Shown,
+    },
+    /// This part of the time was given. Of the rest it is not known, because of this.
+    InDoubt {
+        given: Shown,
+        cause: Shown,
     },
     Refused {
         reason: Shown,
@@ -55,8 +59,8 @@ pub trait Rota: Send + Sync {
     async fn remove_override(&self, schedule: &ScheduleId, id: &OverrideId) -> Result<Removed, ProviderError>;
     /// Who was called in that time, e-mail left out.
     async fn pages(&self, span: Span) -> Result<Vec<Page>, ProviderError>;
-    /// All services, and the windows that run or are to come.
-    async fn services(&self, now: Timestamp) -> Result<Services, ProviderError>;
+    async fn services(&self) -> Result<Vec<Service>, ProviderError>;
+    /// The maintenance windows that run or are to come.
     async fn windows(&self) -> Result<Vec<Window>, ProviderError>;
     async fn start_maintenance(
         &self,

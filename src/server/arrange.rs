@@ -107,7 +107,10 @@ async fn one(desk: &Desk, id: ActionId, what: &Arrangement, at: usize, key: &Inc
     match patiently(|| look(rota, what, at, (desk.now)())).await {
         Ok(Look::Open) => {}
         Ok(Look::Done) => return Outcome::Confirmed { notice: Some(already(what).into()) },
-        Ok(Look::Changed(reason)) => return Outcome::Failed { reason },
+        Ok(Look::Changed { who }) => {
+            let reason = format!("not sent: {who} has that time by now; look again");
+            return Outcome::Failed { reason: Shown::line(&reason) };
+        }
         Err(error) => {
             let reason = format!("not sent, because it could not be looked at first: {error}");
             return Outcome::Failed { reason: Shown::line(&reason) };
@@ -118,7 +121,15 @@ async fn one(desk: &Desk, id: ActionId, what: &Arrangement, at: usize, key: &Inc
         return Outcome::Failed { reason: Shown::line(&reason) };
     }
     match patiently(|| send(rota, what, at)).await {
-        Ok(outcome) => outcome,
+        Ok(Sent::Known(outcome)) => outcome,
+        Ok(Sent::InDoubt { given, cause }) => {
+            let whole = read_back(desk, rota, what, at, cause.as_str()).await;
+            if matches!(whole, Outcome::Confirmed { .. }) {
+                return whole;
+            }
+            let failed = format!("{cause}; read back: the rest is not seen as given; look at the schedule");
+            Outcome::Partly { done: given, failed: Shown::line(&failed) }
+        }
         Err(error) if error.leaves_doubt() => read_back(desk, rota, what, at, &error.to_string()).await,
         Err(error) => Outcome::Failed { reason: error.shown() },
     }
@@ -138,8 +149,10 @@ fn already(what: &Arrangement) -> &'static str {
 enum Look {
     Done,
     Open,
-    /// Not as the person saw it, so that it is not sent.
-    Changed(Shown),
+    /// Not as the person saw it: somebody else has that time.
+    Changed {
+        who: String,
+    },
 }
 
 async fn look(rota: &dyn Rota, what: &Arrangement, at: usize, now: Timestamp) -> Result<Look, ProviderError> {
@@ -178,7 +191,7 @@ fn look_at_cover(schedule: &Schedule, cover: &Cover) -> Look {
     }
     let names: Vec<&str> = others.iter().map(|one| one.name.as_str()).collect();
     let names = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
-    Look::Changed(Shown::line(&format!("not sent: {names} has that time by now; look again")))
+    Look::Changed { who: names }
 }
 
 /// Whether the person has the whole time already.
@@ -209,16 +222,27 @@ fn is_meant(window: &Window, services: &[Named<ServiceId>], span: Span, descript
         && near(window.end, span.to)
 }
 
+/// What the answer to a part says.
+enum Sent {
+    Known(Outcome),
+    /// So much was given, and the answer to the rest was lost.
+    InDoubt {
+        given: Shown,
+        cause: Shown,
+    },
+}
+
 /// Sends a part, once. An error is of the whole request.
-async fn send(rota: &dyn Rota, what: &Arrangement, at: usize) -> Result<Outcome, ProviderError> {
+async fn send(rota: &dyn Rota, what: &Arrangement, at: usize) -> Result<Sent, ProviderError> {
     let done = Outcome::Confirmed { notice: None };
-    Ok(match what {
+    Ok(Sent::Known(match what {
         Arrangement::AddOverrides { schedule, covers } => {
             let cover = covers.get(at).map(std::slice::from_ref).unwrap_or_default();
             match rota.add_overrides(&schedule.id, cover).await?.pop() {
                 Some(Added::Made) => done,
                 Some(Added::There) => Outcome::Confirmed { notice: Some(already(what).into()) },
                 Some(Added::Partly { failed }) => Outcome::Partly { done: "a part of the time".into(), failed },
+                Some(Added::InDoubt { given, cause }) => return Ok(Sent::InDoubt { given, cause }),
                 Some(Added::Refused { reason }) => Outcome::Failed { reason },
                 None => Outcome::Unknown { reason: "the provider's answer does not speak of it".into() },
             }
@@ -243,7 +267,7 @@ async fn send(rota: &dyn Rota, what: &Arrangement, at: usize) -> Result<Outcome,
             Some(window) => removed(rota.end_maintenance(&window.id).await?),
             None => done,
         },
-    })
+    }))
 }
 
 fn removed(removed: Removed) -> Outcome {
@@ -257,16 +281,20 @@ fn removed(removed: Removed) -> Outcome {
 
 /// Finds out by reading what became of a part that was sent.
 async fn read_back(desk: &Desk, rota: &dyn Rota, what: &Arrangement, at: usize, cause: &str) -> Outcome {
-    let mut looked = false;
+    let mut last = None;
     for wait in desk.read_back {
         sleep(*wait).await;
-        let seen = look(rota, what, at, (desk.now)()).await;
-        looked = seen.is_ok();
-        if matches!(seen, Ok(Look::Done)) {
+        last = look(rota, what, at, (desk.now)()).await.ok();
+        if last == Some(Look::Done) {
             return Outcome::Confirmed { notice: Some("the answer was lost; read back and found done".into()) };
         }
     }
-    not_seen_done(looked, &format!("{cause}; read back: not done"))
+    if let Some(Look::Changed { who }) = last {
+        // As it was when it was sent it is not either: a part of it may have been done.
+        let reason = format!("{cause}; read back: {who} has that time by now, or a part of it; look at the schedule");
+        return Outcome::Unknown { reason: Shown::line(&reason) };
+    }
+    not_seen_done(last.is_some(), &format!("{cause}; read back: not done"))
 }
 
 #[cfg(test)]

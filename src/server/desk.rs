@@ -385,7 +385,8 @@ impl Desk {
     }
 
     /// The provider of an account is asked at another address from now on: nothing here is known from there yet, and what
-    /// was over at the former one says nothing of it. What was open is asked for like anything else that is in no list.
+    /// was over at the former one says nothing of it. What was open is asked for like anything else that is in no list, and
+    /// goes where this one does not know it.
     pub async fn moved(&self, name: &AccountName, address: &str) {
         let cause = Shown::line(&format!("what is shown is from another address: {address} was not asked yet"));
         let failure = Failure { at: (self.now)(), cause, unauthorised: false };
@@ -398,6 +399,25 @@ impl Desk {
             of_this.filter(|one| !one.state.status.is_open()).map(|one| one.key.clone()).collect::<Vec<_>>()
         });
         self.forget_all(&over).await;
+        let _order = self.order.lock().await;
+        let writes = self.hub.change(|board| {
+            let mut open: Vec<_> = board.incidents.values_mut().filter(|one| one.key.account == *name).collect();
+            for one in &mut open {
+                one.stamp = one.stamp.from_elsewhere();
+            }
+            let open: Vec<_> = open.into_iter().map(|one| Box::new(one.clone())).collect();
+            (open.iter().cloned().map(Change::Incident).collect(), open.into_iter().map(Write::Incident).collect())
+        });
+        self.keep(writes, "incidents of a former address could not be kept; they are when the store works again").await;
+    }
+
+    /// Has `writes` kept; `otherwise` says what it means that the store does not work.
+    async fn keep(&self, writes: Vec<Write>, otherwise: &str) {
+        let writes = Arc::new(writes);
+        if let Err(error) = self.store.save(Arc::clone(&writes)).await {
+            tracing::warn!(%error, "{otherwise}");
+            self.unsaved.add(&writes);
+        }
     }
 
     /// Lets go of these.
@@ -410,11 +430,8 @@ impl Desk {
             }
             (changes, ())
         });
-        let writes = Arc::new(keys.iter().cloned().map(Write::Forget).collect::<Vec<_>>());
-        if let Err(error) = self.store.save(Arc::clone(&writes)).await {
-            tracing::warn!(%error, "forgotten incidents could not be removed; they are when the store works again");
-            self.unsaved.add(&writes);
-        }
+        let writes = keys.iter().cloned().map(Write::Forget).collect();
+        self.keep(writes, "forgotten incidents could not be removed; they are when the store works again").await;
     }
 }
 

@@ -85,6 +85,8 @@ struct Inside {
     skew: Option<SignedDuration>,
     /// Lists of open incidents that were asked for, single incidents, and details.
     lists: usize,
+    /// Lists of resolved ones, by since when.
+    histories: Vec<Timestamp>,
     singles: usize,
     details: usize,
     contexts: usize,
@@ -119,6 +121,7 @@ impl Default for Inside {
             looks: 0,
             skew: None,
             lists: 0,
+            histories: vec![],
             singles: 0,
             details: 0,
             contexts: 0,
@@ -300,6 +303,11 @@ impl Fake {
         (inside.lists, inside.singles)
     }
 
+    /// Since when lists of resolved incidents were asked for.
+    pub(super) fn histories(&self) -> Vec<Timestamp> {
+        self.inside().histories.clone()
+    }
+
     pub(super) fn details(&self) -> usize {
         self.inside().details
     }
@@ -316,6 +324,11 @@ impl Fake {
     /// It cannot be had alone any more.
     pub(super) fn hide(&self, id: &str, error: ProviderError) {
         self.inside().hidden.insert(IncidentId::new(id).expect("id"), error);
+    }
+
+    /// It can be had alone again.
+    pub(super) fn show(&self, id: &str) {
+        self.inside().hidden.remove(id);
     }
 
     pub(super) fn set_clock_apart(&self, seconds: i64) {
@@ -464,6 +477,7 @@ impl Provider for Fake {
     }
 
     async fn resolved_incidents(&self, since: Timestamp) -> Result<Vec<Observation>, ProviderError> {
+        self.inside().histories.push(since);
         self.read(|i| {
             let resolved = |seen: &&Observation| !seen.state.status.is_open() && seen.state.created_at >= since;
             Ok(i.incidents.values().filter(resolved).cloned().collect())

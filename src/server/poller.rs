@@ -50,8 +50,6 @@ const ALL_WHEN_WANTED: Duration = Duration::from_mins(1);
 const LOG_OVERLAP: SignedDuration = SignedDuration::from_mins(1);
 /// Observations that are taken in together: everything else waits meanwhile.
 const TAKEN_TOGETHER: usize = 500;
-/// More than this that left are looked for among the resolved ones first, which takes a few requests for all.
-const MANY_LEFT: usize = 10;
 /// A pause between two rounds is at least this long before it counts as a gap.
 const GAP: SignedDuration = SignedDuration::from_mins(2);
 /// Asked for once more at the beginning of a round: how far the provider's clock is another is known roughly.
@@ -316,8 +314,7 @@ impl Round {
         let open = provider.open_incidents().await?;
         let listed: BTreeSet<IncidentKey> = open.iter().map(|seen| seen.key.clone()).collect();
         self.take(open, asked_at).await;
-        let left = self.missing(&listed);
-        if left.len() > MANY_LEFT {
+        if let Some(left) = self.many_to_look_for(&listed) {
             self.look_among_the_resolved(provider, &left).await?;
         }
         self.note_those_that_left(&listed);

@@ -56,10 +56,14 @@ fn title(model: &Model, listed: usize, frame: &mut Frame<'_>, area: Rect) {
         Some(None) => (Tone::Caution, "  not told by every account yet".to_owned()),
         None => (Tone::Caution, "  no account is asked over REST".to_owned()),
     };
-    let zone = if model.size.0 < NARROW { String::new() } else { format!(", times in {}", parts::zone(model)) };
+    let barred = barred(model).map(|what| format!("  ! {what} may not be seen")).unwrap_or_default();
+    let is_narrow = model.size.0 < NARROW;
+    let zone = if is_narrow { String::new() } else { format!(", times in {}", parts::zone(model)) };
+    let as_of = if is_narrow && !barred.is_empty() { String::new() } else { as_of };
     if let Some(row) = lines.next() {
         let count = words::count(listed, "service", "services");
-        let spans = vec![span(model, Tone::Strong, count), span(model, tone, as_of), span(model, Tone::Faint, zone)];
+        let spans = [(Tone::Strong, count), (Tone::Caution, barred), (tone, as_of), (Tone::Faint, zone)];
+        let spans: Vec<_> = spans.into_iter().map(|(tone, text)| span(model, tone, text)).collect();
         parts::line(frame, row, Line::from(spans));
     }
     if let Some(row) = lines.next() {
@@ -77,6 +81,17 @@ fn title(model: &Model, listed: usize, frame: &mut Frame<'_>, area: Rect) {
             }
         }
         parts::line(frame, row, Line::from(span(model, Tone::Faint, text)));
+    }
+}
+
+/// What of it a key may not see: what is shown of that is as it was, or nothing.
+fn barred(model: &Model) -> Option<&'static str> {
+    let may_not = |sight| model.board.accounts.values().any(|board| board.account.barred.contains_key(&sight));
+    match (may_not(Sight::Services), may_not(Sight::Windows)) {
+        (true, true) => Some("services, windows"),
+        (true, false) => Some("services"),
+        (false, true) => Some("windows"),
+        (false, false) => None,
     }
 }
 

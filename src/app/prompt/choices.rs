@@ -9,7 +9,7 @@ use crate::{
         action::{Assignee, Edit, Field, NewIncident, Verb},
         board::AccountBoard,
         choices::{Choices, ChoicesOf},
-        freshness::Standing,
+        freshness::{Sight, Standing},
         id::{AlertId, IncidentKey, PriorityId, ServiceId, WorkflowId},
         incident::{Named, Urgency},
         query::Clock,
@@ -261,6 +261,11 @@ fn as_of(model: &Model, board: &AccountBoard) -> Option<String> {
     }
 }
 
+/// What to say before people and policies that the key may not see any more: they are as they were.
+pub(super) fn last_seen(board: &AccountBoard) -> &'static str {
+    if board.account.barred.contains_key(&Sight::People) { "as last seen: " } else { "" }
+}
+
 /// People on call now by level, then everybody else by name, then the escalation policies.
 fn people(model: &Model, board: &AccountBoard, means: fn(Assignee) -> Means) -> Vec<Choice> {
     let mut out: Vec<(Assignee, String)> = vec![];
@@ -280,17 +285,18 @@ fn people(model: &Model, board: &AccountBoard, means: fn(Assignee) -> Means) -> 
             None => out.push((to, about)),
         }
     }
+    let seen = last_seen(board);
     let mut people: Vec<_> = board.people.iter().collect();
     people.sort_by(|a, b| a.user.name.cmp(&b.user.name));
     for person in people {
         let is_new = !out.iter().any(|(to, _)| matches!(to, Assignee::User(user) if user.id == person.user.id));
         if is_new {
             let email = person.email.as_ref().map(|email| format!(", {email}")).unwrap_or_default();
-            out.push((Assignee::User(person.user.clone()), format!("{off}{email}")));
+            out.push((Assignee::User(person.user.clone()), format!("{seen}{off}{email}")));
         }
     }
     for policy in &board.policies {
-        let about = "escalation policy, starts at level 1".into();
+        let about = format!("{seen}escalation policy, starts at level 1");
         out.push((Assignee::EscalationPolicy(policy.clone()), about));
     }
     out.into_iter().map(|(to, about)| choice(to.name().as_str(), about, means(to.clone()))).collect()

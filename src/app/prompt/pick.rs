@@ -15,6 +15,7 @@ use crate::{
     core::{
         action::Verb,
         choices::Choices,
+        freshness::Sight,
         id::AccountName,
         keys::{Chord, Key},
     },
@@ -52,6 +53,8 @@ impl Pick {
     pub(super) fn open(model: &mut Model, wish: Wish, account: AccountName, aims: &[Aim]) -> (Self, Vec<Effect>) {
         let known = model.board.accounts.get(&account).map(|board| choices::of(model, wish, aims, board));
         let (choices, asked) = known.unwrap_or_default();
+        let among_people = matches!(wish, Wish::HandOff | Wish::AddResponders);
+        let barred = model.board.accounts.get(&account).and_then(|board| board.account.barred_words(Sight::People));
         let ask = |of| model.ask(Request::Choices { account: account.clone(), of });
         let (waiting, effects) = asked.into_iter().map(ask).unzip();
         let mut pick = Self {
@@ -64,7 +67,7 @@ impl Pick {
             text: TypedLine::default(),
             stage: Stage::Choosing,
             waiting,
-            missing: None,
+            missing: barred.filter(|_| among_people),
         };
         pick.refilter(model);
         (pick, effects)

@@ -159,7 +159,7 @@ pub(super) fn find_schedule(client: &Client, text: &str) -> Result<(AccountName,
 
 /// Something that is not there; when not all is known it may be there all the same.
 pub(super) fn missing(client: &Client, sight: Sight, what: &str) -> Failure {
-    match client.doubts_about(sight).first() {
+    match client.doubts_about(&[sight]).first() {
         None => Failure::new(Exit::Failed, what),
         Some(doubt) => Failure::new(Exit::Stale, format!("{what}, but not all is known: {doubt}")),
     }

@@ -31,7 +31,7 @@ pub(super) async fn show(client: &mut Client, schedule: Option<&str>, days: u16,
             print(&account, &known, now);
         }
     }
-    let doubts = client.doubts_about(Sight::Schedules);
+    let doubts = client.doubts_about(&[Sight::Schedules]);
     if json {
         output::json(&json!({ "schedules": rows, "trusted": doubts.is_empty(), "doubts": doubts }))?;
     }

@@ -257,7 +257,8 @@ async fn add_to_shifts(api: &Api, id: &ScheduleId, cover: &Cover) -> Result<Adde
                     failed.push(format!("the answer shows {made} of {asked} {} as made", kind.replace('_', " ")));
                 }
             }
-            Err(error) if error.leaves_doubt() => return Err(in_doubt(error, done, wanted)),
+            Err(error) if error.leaves_doubt() && done > 0 => return Ok(in_doubt(&error, done, wanted)),
+            Err(error) if error.leaves_doubt() => return Err(error),
             // Nothing was done of it, and nothing of the rest will be: asked again, all of it is.
             Err(error @ ProviderError::RateLimited { .. }) if done == 0 && failed.is_empty() => return Err(error),
             Err(error) => failed.push(error.to_string()),
@@ -271,16 +272,8 @@ async fn add_to_shifts(api: &Api, id: &ScheduleId, cover: &Cover) -> Result<Adde
     })
 }
 
-/// The same error, which says what was made before it.
-fn in_doubt(error: ProviderError, done: usize, wanted: usize) -> ProviderError {
-    if done == 0 {
-        return error;
-    }
-    ProviderError::Unreachable {
-        address: "the rest of the schedule".to_owned(),
-        cause: format!("{done} of {wanted} parts of the time were given, then {error}"),
-        maybe_sent: true,
-    }
+fn in_doubt(error: &ProviderError, done: usize, wanted: usize) -> Added {
+    Added::InDoubt { given: Shown::line(&format!("{done} of {wanted} parts of the time")), cause: error.shown() }
 }
 
 fn pieces(assignments: &[Assignment], cover: &Cover) -> Pieces {

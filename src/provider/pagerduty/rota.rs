@@ -14,7 +14,7 @@ use crate::{
         load::Page,
         oncall::{OnCall, Schedule},
         rota::Override,
-        service::{Services, Window},
+        service::{Service, Window},
         span::Span,
         text::Shown,
     },
@@ -94,8 +94,8 @@ impl Rota for PagerDuty {
         Ok(rows.into_iter().filter_map(page).collect())
     }
 
-    async fn services(&self, now: Timestamp) -> Result<Services, ProviderError> {
-        services::list(&self.api, now).await
+    async fn services(&self) -> Result<Vec<Service>, ProviderError> {
+        services::list(&self.api).await
     }
 
     async fn windows(&self) -> Result<Vec<Window>, ProviderError> {

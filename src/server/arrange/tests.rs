@@ -140,6 +140,42 @@ async fn a_lost_answer_is_read_back_and_nothing_is_sent_again() {
 }
 
 #[tokio::test]
+async fn a_cover_of_which_a_part_was_given_before_an_answer_was_lost_is_never_called_failed() {
+    let half = Added::InDoubt { given: "1 of 2 parts of the time".into(), cause: "the provider answered 504".into() };
+    let covering = |span| overriding(vec![cover("bob", span, &["alice"])]);
+    let (before, after) = (Span { to: hours(1, 1).to, ..hours(0, 2) }, hours(0, 2));
+
+    let Setup { fake, desk, _dir } = setup();
+    fake.answer_override(half.clone());
+    fake.put_override_with_the_answer("bob", before);
+    let outcomes = arrange(&desk, covering(after)).await;
+    let Outcome::Partly { done, failed } = &outcomes[0] else { panic!("{outcomes:?}") };
+    assert_eq!(done.as_str(), "1 of 2 parts of the time");
+    assert!(failed.as_str().starts_with("the provider answered 504; read back: the rest is not seen"), "{failed}");
+
+    let Setup { fake, desk, _dir } = setup();
+    fake.answer_override(half);
+    fake.put_override_with_the_answer("bob", after);
+    let outcomes = arrange(&desk, covering(after)).await;
+    assert!(matches!(outcomes[0], Outcome::Confirmed { .. }), "{outcomes:?}");
+    assert_eq!(fake.writes(), 1);
+}
+
+#[tokio::test]
+async fn a_lost_answer_after_which_somebody_else_has_the_time_is_not_known() {
+    let Setup { fake, desk, _dir } = setup();
+    let span = hours(0, 2);
+    fake.spoil_next_write(Spoil::AnswerLost);
+    fake.answer_override(Added::Made);
+    fake.put_override_with_the_answer("carol", span);
+
+    let outcomes = arrange(&desk, overriding(vec![cover("bob", span, &["alice"])])).await;
+
+    assert!(matches!(outcomes[0], Outcome::Unknown { .. }), "{:?}", outcomes[0]);
+    assert!(reason(&outcomes[0]).ends_with("carol has that time by now, or a part of it; look at the schedule"));
+}
+
+#[tokio::test]
 async fn what_can_not_be_read_back_is_not_known() {
     let Setup { fake, desk, _dir } = setup();
     fake.spoil_next_write(Spoil::AnswerLost);

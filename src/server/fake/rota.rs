@@ -12,7 +12,7 @@ use crate::{
         load::Page,
         oncall::{OnCall, Schedule, Shift},
         rota::Override,
-        service::{Services, Window},
+        service::{Service, Window},
         span::Span,
         text::Shown,
     },
@@ -26,6 +26,8 @@ pub(in crate::server) struct Kept {
     windows: Vec<Window>,
     /// The answers to the next overrides, in place of doing them.
     answers: Vec<Added>,
+    /// Who is there once the next of these was given.
+    with_the_answer: Option<(Named<UserId>, Span)>,
 }
 
 impl Kept {
@@ -41,6 +43,11 @@ impl Fake {
     /// The next override that is asked for is answered so, and not made.
     pub(in crate::server) fn answer_override(&self, added: Added) {
         self.inside().rota.answers.push(added);
+    }
+
+    /// With the next such answer `user` is there.
+    pub(in crate::server) fn put_override_with_the_answer(&self, user: &str, span: Span) {
+        self.inside().rota.with_the_answer = Some((person(user), span));
     }
 
     /// Somebody else puts `user` there.
@@ -96,6 +103,9 @@ impl Rota for Fake {
             let kept = &mut inside.rota;
             let mut put = |cover: &Cover| {
                 if !kept.answers.is_empty() {
+                    if let Some((user, span)) = kept.with_the_answer.take() {
+                        kept.put(&user, span);
+                    }
                     return kept.answers.remove(0);
                 }
                 kept.put(&cover.user, cover.span);
@@ -116,8 +126,8 @@ impl Rota for Fake {
         self.read(|_| Ok(vec![]))
     }
 
-    async fn services(&self, now: Timestamp) -> Result<Services, ProviderError> {
-        self.read(|inside| Ok(Services { services: vec![], windows: inside.rota.windows.clone(), as_of: Some(now) }))
+    async fn services(&self) -> Result<Vec<Service>, ProviderError> {
+        self.read(|_| Ok(vec![]))
     }
 
     async fn windows(&self) -> Result<Vec<Window>, ProviderError> {

@@ -1,7 +1,10 @@
 //! Incidents that were open and are in no list of the provider's any more: each is asked for alone, because gone from a
 //! list is not the same as resolved.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Duration, Instant};
@@ -19,6 +22,8 @@ use crate::{
 
 /// Asked for one by one in a round; the rest follows in the next.
 const AT_ONCE: usize = 50;
+/// More than this are looked for among the resolved ones first, which takes a few requests for all.
+const MANY_LEFT: usize = 10;
 /// After so many that cannot be had, the others wait for the next round too.
 const FAILURES: usize = 3;
 /// How far back resolved incidents are looked through for those that left.
@@ -35,8 +40,8 @@ const UNSEEN: SignedDuration = SignedDuration::from_hours(7 * 24);
 pub(super) struct LeftOnes {
     /// Still to be asked for, the next one last.
     waiting: Vec<IncidentKey>,
-    /// Those among them that were asked for and could not be had.
-    failed: BTreeSet<IncidentKey>,
+    /// Those that were asked for and could not be had, and when that was last.
+    failed: BTreeMap<IncidentKey, Instant>,
     /// The provider does not show them, and their webhooks say that they are open: as of when, and when they were asked for.
     unseen: BTreeMap<IncidentKey, (Stamp, Instant)>,
     /// Forgotten, because it did not show them.
@@ -63,22 +68,20 @@ impl Round {
             }
             let answer = self.ask_for(provider, &key).await;
             match answer {
-                Ok(Answer::Known) => {}
-                Ok(Answer::None { failure }) => {
-                    again.push(key);
-                    failures += usize::from(failure);
+                Ok(Answer::Known) => {
+                    self.left.failed.remove(&key);
+                    continue;
                 }
-                Err(error) => {
-                    again.push(key);
-                    outcome = Err(error);
-                }
+                Ok(Answer::None { failure }) => failures += usize::from(failure),
+                Err(error) => outcome = Err(error),
             }
+            self.left.failed.insert(key.clone(), Instant::now());
+            again.push(key);
             if failures == FAILURES || outcome.is_err() {
                 break;
             }
         }
         // One that fails holds up none of the others.
-        self.left.failed = again.iter().cloned().collect();
         self.left.waiting.splice(0..0, again);
         outcome
     }
@@ -97,8 +100,8 @@ impl Round {
                 Ok(Answer::Known)
             }
             // Gone, or where this key may not look.
-            Err(ProviderError::NotFound { .. } | ProviderError::Forbidden { .. }) => {
-                Ok(self.not_shown(key, asked_at, theirs(provider, asked_at)).await)
+            Err(error @ (ProviderError::NotFound { .. } | ProviderError::Forbidden { .. })) => {
+                Ok(self.not_shown(key, &error, asked_at, theirs(provider, asked_at)).await)
             }
             Err(
                 error @ (ProviderError::Unreadable { .. }
@@ -118,17 +121,25 @@ impl Round {
     }
 
     /// The provider does not show it. What it told of it a moment ago counts for more; and what its webhooks tell is true
-    /// where the key may not look too. Anything else is let go.
-    async fn not_shown(&mut self, key: &IncidentKey, asked_at: Timestamp, theirs: Timestamp) -> Answer {
+    /// where the key may not look too. Anything else is let go, and so is at once what was told of before its account was
+    /// asked where nobody knows of it.
+    async fn not_shown(
+        &mut self,
+        key: &IncidentKey,
+        why: &ProviderError,
+        asked_at: Timestamp,
+        theirs: Timestamp,
+    ) -> Answer {
         let open = |board: &Board| board.incidents.get(key).filter(|known| known.state.status.is_open()).cloned();
         let Some(known) = self.asker.desk.hub.look(open) else { return Answer::Known };
         let pushed = known.stamp.source == Source::Push;
         let age =
             if pushed { theirs.duration_since(known.stamp.at) } else { asked_at.duration_since(known.stamp.asked) };
-        if age < YOUNG {
+        let unknown_here = known.stamp.is_from_elsewhere() && matches!(why, ProviderError::NotFound { .. });
+        if age < YOUNG && !unknown_here {
             return Answer::None { failure: false };
         }
-        if pushed && age < UNSEEN {
+        if pushed && age < UNSEEN && !unknown_here {
             self.left.unseen.insert(key.clone(), (known.stamp, Instant::now()));
             return Answer::Known;
         }
@@ -157,8 +168,8 @@ impl Round {
                 let incident = board.incidents.get(key).filter(|one| one.state.status.is_open())?;
                 Some(Left::of(incident, since(&key.id), fate))
             };
-            let asked = waiting.iter().filter_map(|key| told(key, Fate::Asked));
-            let pushed = unseen.keys().filter_map(|key| told(key, Fate::Unseen));
+            let asked = waiting.iter().filter_map(|key| told(key, Fate::Asked)).take(left::MOST_OPEN);
+            let pushed = unseen.keys().filter_map(|key| told(key, Fate::Unseen)).take(left::MOST_OPEN);
             let now: Vec<_> = asked.chain(pushed).chain(unknown.iter().cloned()).collect();
             (known, now)
         });
@@ -167,17 +178,20 @@ impl Round {
         }
     }
 
-    /// Notes who is open on the board and not in the list, to be asked for: those last that could not be had before.
+    /// Notes who is open on the board and not in the list, to be asked for: those last that could not be had before, and of
+    /// these the ones first that were not asked for since.
     pub(super) fn note_those_that_left(&mut self, listed: &BTreeSet<IncidentKey>) {
         self.left.unseen.retain(|key, _| !listed.contains(key));
         let mut waiting: Vec<_> = self.missing(listed).into_iter().map(|(key, _)| key).collect();
-        waiting.sort_by_key(|key| !self.left.failed.contains(key));
+        let LeftOnes { failed, .. } = &mut self.left;
+        failed.retain(|key, _| waiting.contains(key));
+        waiting.sort_by_key(|key| Reverse(failed.get(key).copied()));
         self.left.waiting = waiting;
     }
 
     /// What is open on the board and not in the list, and since when there is such an incident; without those of which
     /// nothing new can be known.
-    pub(super) fn missing(&self, listed: &BTreeSet<IncidentKey>) -> Vec<(IncidentKey, Timestamp)> {
+    fn missing(&self, listed: &BTreeSet<IncidentKey>) -> Vec<(IncidentKey, Timestamp)> {
         self.asker.desk.hub.look(|board| {
             let of_this = board.incidents.values().filter(|one| one.key.account == self.asker.name);
             let open = of_this.filter(|one| one.state.status.is_open() && !listed.contains(&one.key));
@@ -185,6 +199,14 @@ impl Round {
                 .map(|one| (one.key.clone(), one.state.created_at))
                 .collect()
         })
+    }
+
+    /// Whether they are so many that they are to be looked for among the resolved ones first, and which. A key that may not
+    /// see them finds them there neither.
+    pub(super) fn many_to_look_for(&self, listed: &BTreeSet<IncidentKey>) -> Option<Vec<(IncidentKey, Timestamp)>> {
+        let mut missing = self.missing(listed);
+        missing.retain(|(key, _)| !self.left.unseen.contains_key(key));
+        (missing.len() > MANY_LEFT).then_some(missing)
     }
 
     fn was_just_asked_for(&self, known: &Incident) -> bool {

@@ -10,7 +10,12 @@ use tokio::{
 
 use super::{Asker, Part, pace, theirs};
 use crate::{
-    core::{board::Change, freshness::Sight, text::Shown},
+    core::{
+        board::Change,
+        freshness::Sight,
+        service::{Service, Window},
+        text::Shown,
+    },
     provider::{Directory, Provider, ProviderError},
     server::snapshot,
 };
@@ -84,16 +89,33 @@ impl OnCall {
             hub.publish(Change::Directory { account: name(), people, policies, policy_teams });
             hub.publish(Change::Escalation { account: name(), policies: escalation });
         }
-        if let Some(rota) = provider.rota()
-            && let Some(services) = permitted(rota.services(asked_at).await, Sight::Services, &mut barred)?
-        {
-            hub.publish(Change::Services { account: name(), services });
+        if let Some(rota) = provider.rota() {
+            let services = permitted(rota.services().await, Sight::Services, &mut barred)?;
+            let windows = permitted(rota.windows().await, Sight::Windows, &mut barred)?;
+            self.publish_services(services, windows, asked_at);
         }
         if hub.look(|board| board.accounts.get(&name()).is_some_and(|known| known.account.barred != barred)) {
             self.asker.note(|account| account.barred = barred);
         }
         self.schedules_due = Instant::now() + SCHEDULES_EVERY;
         Ok(())
+    }
+}
+
+impl OnCall {
+    /// Of what may not be seen stays what was known.
+    fn publish_services(&self, services: Option<Vec<Service>>, windows: Option<Vec<Window>>, asked_at: Timestamp) {
+        if services.is_none() && windows.is_none() {
+            return;
+        }
+        let (account, hub) = (self.asker.name.clone(), &self.asker.desk.hub);
+        let known = hub.look(|board| board.accounts.get(&account).map(|known| known.services.clone()));
+        let mut all = known.unwrap_or_default();
+        if let Some(services) = services {
+            (all.services, all.as_of) = (services, Some(asked_at));
+        }
+        all.windows = windows.unwrap_or(all.windows);
+        hub.publish(Change::Services { account, services: all });
     }
 }
 

@@ -1,5 +1,6 @@
 //! The poller against a provider in memory, and against a simulated one over HTTP.
 
+mod left;
 mod simulated;
 
 use super::*;
@@ -262,6 +263,8 @@ async fn what_webhooks_tell_of_and_this_key_may_not_see_stays_with_a_word_and_is
     for _ in 0..3 {
         setup.round.poll().await;
         assert_eq!((setup.status("P1"), setup.left()), (Some(Status::Triggered), vec![("P1".into(), Fate::Unseen)]));
+        let words = setup.account().left_words(Timestamp::now()).concat();
+        assert!(words.starts_with("1 incident open by webhooks alone"), "{words}");
     }
     assert_eq!(setup.fake.asked().1, 1);
 
@@ -333,16 +336,18 @@ async fn what_the_key_may_not_see_is_told_as_that_and_what_was_known_of_it_stays
         setup.round.asker.desk.hub.look(|board| board.accounts[&fake::account_name()].services.windows.clone())
     };
     assert_eq!(windows(&setup), std::slice::from_ref(&window));
-    // Who is on call, the schedules and people are shown.
-    setup.fake.fail_reads_after(3, ProviderError::Forbidden { reason: "no services".into() }, 1);
+    // Who is on call, the schedules and people are shown, and services but for the first time.
+    for (shown, sight, what) in [(3, Sight::Services, "services"), (4, Sight::Windows, "maintenance windows")] {
+        setup.fake.fail_reads_after(shown, ProviderError::Forbidden { reason: "no".into() }, 1);
 
-    setup.on_call.ask_for_all().await;
+        setup.on_call.ask_for_all().await;
 
-    assert_eq!(windows(&setup), [window]);
+        assert_eq!(windows(&setup), std::slice::from_ref(&window));
+        let words = format!("{what} cannot be seen with this key: not permitted: no");
+        let account = setup.account();
+        assert_eq!((account.barred_words(sight), account.barred.len()), (Some(words), 1));
+    }
     let account = setup.account();
-    let words = account.barred_words(Sight::Services).expect("barred");
-    assert_eq!(words, "services and maintenance windows cannot be seen with this key: not permitted: no services");
-    assert_eq!(account.barred_words(Sight::People), None);
     assert!(matches!(account.on_call_standing(Timestamp::now()), Standing::Fresh { .. }));
     setup.on_call.ask_for_all().await;
     assert!(setup.account().barred.is_empty());

@@ -61,6 +61,15 @@ fn what_the_key_may_not_see_is_not_no_services() {
 }
 
 #[test]
+fn windows_that_the_key_may_not_see_are_not_none() {
+    let mut board = board();
+    let account = board.accounts.get_mut(&account_name()).expect("account");
+    let cause = crate::core::text::Shown::line("not permitted: Access Denied");
+    account.account.barred.insert(crate::core::freshness::Sight::Windows, cause);
+    both("services_windows_barred", &board, "");
+}
+
+#[test]
 fn a_window_is_asked_for_step_by_step() {
     for (width, height) in [(80, 24), (40, 12)] {
         let mut model = attached(board(), width, height);

@@ -4,11 +4,12 @@ use super::{both, keys};
 use crate::{
     app::{
         Model, NoticeKind,
-        fixtures::{self, change, model, press, shown, type_text},
+        fixtures::{self, attached, board_with, change, model, press, shown, type_text},
     },
     core::{
         action::{Outcome, Verb},
         board::Change,
+        freshness::{Account, Sight},
         incident::Status,
     },
     proto::Answer,
@@ -49,6 +50,24 @@ fn an_incident_that_changes_while_the_prompt_is_open() {
 #[test]
 fn handing_off_to_whom() {
     keys("prompt_hand_off", "h");
+}
+
+#[test]
+fn handing_off_to_whom_where_the_key_may_not_see_people_any_more() {
+    let barred = |account: &mut Account| {
+        account.barred.insert(Sight::People, shown("not permitted: Access Denied"));
+    };
+    both("prompt_hand_off_barred", |width, height| {
+        let mut model = attached(board_with(barred), width, height);
+        press(&mut model, "h");
+        model
+    });
+    both("prompt_hand_off_barred_nobody", |width, height| {
+        let mut model = attached(board_with(barred), width, height);
+        press(&mut model, "h");
+        type_text(&mut model, "zoe");
+        model
+    });
 }
 
 #[test]

@@ -44,6 +44,15 @@ fn incidents_that_left_the_view() {
     let left = |id: &str, name: &str, fate| Left { id: id.parse().expect("id"), name: shown(name), at: ago(200), fate };
     let left = vec![left("Q1DISK", "#1 Disk", Fate::Asked), left("QGONE", "#77 Mail queue is long", Fate::Unknown)];
     both("left_the_view", |width, height| attached(board_with(|account| account.left = left.clone()), width, height));
+    let unseen = vec![Left { fate: Fate::Unseen, ..left[0].clone() }, left[1].clone()];
+    both("left_the_lists", |width, height| {
+        attached(board_with(|account| account.left = unseen.clone()), width, height)
+    });
+    both("left_the_lists_in_full", |width, height| {
+        let mut model = attached(board_with(|account| account.left = unseen.clone()), width, height);
+        press(&mut model, "!");
+        model
+    });
     let gone = vec![Left { fate: Fate::Unknown, ..left[0].clone() }];
     both("left_the_view_opened", |width, height| {
         let mut model = attached(board_with(|account| account.left = gone.clone()), width, height);

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use super::{Arranging, Choice, Stage, Thing, Wish, ask, height, open, refuse, words::span_words};
 use crate::{
-    app::{Effect, Model, arranging, oncall, services},
+    app::{Effect, Model, arranging, oncall, prompt::choices::last_seen, services},
     core::{
         id::{AccountName, ScheduleId, ServiceId},
         incident::Named,
@@ -117,12 +117,13 @@ pub(super) fn on_schedule(
 
 fn people(model: &Model, account: &AccountName) -> Vec<Choice> {
     let Some(board) = model.board.accounts.get(account) else { return vec![] };
+    let seen = last_seen(board);
     let mut people: Vec<_> = board.people.iter().collect();
     people.sort_by(|a, b| a.user.name.cmp(&b.user.name));
     let choice = |person: &&crate::core::oncall::Person| Choice {
         thing: Thing::Person(person.user.clone()),
         name: person.user.name.to_string(),
-        about: person.email.as_ref().map_or_else(String::new, ToString::to_string),
+        about: format!("{seen}{}", person.email.as_ref().map_or_else(String::new, ToString::to_string)),
     };
     people.iter().map(choice).collect()
 }

@@ -158,10 +158,11 @@ async fn a_cover_whose_second_half_got_no_answer_is_in_doubt_and_says_what_was_m
     on(&server, "POST", "/v3/schedules/S1/overrides", created(&json!({ "overrides": [{ "id": "Q1" }] }))).await;
     on(&server, "POST", "/v3/schedules/S1/custom_shifts", ResponseTemplate::new(504)).await;
 
-    let added = client_of(&server).add_overrides(&schedule().id, &[cover("08:00", "10:00")]).await;
+    let added = client_of(&server).add_overrides(&schedule().id, &[cover("08:00", "10:00")]).await.expect("answered");
 
-    let Err(error) = added else { panic!("{added:?}") };
-    assert!(error.leaves_doubt() && error.to_string().contains("1 of 2 parts of the time were given"), "{error}");
+    let [Added::InDoubt { given, cause }] = added.as_slice() else { panic!("{added:?}") };
+    assert_eq!(given.as_str(), "1 of 2 parts of the time");
+    assert!(cause.as_str().contains("504"), "{cause}");
 }
 
 #[tokio::test]
@@ -294,15 +295,28 @@ async fn services_come_with_their_policies_and_the_windows_that_are_not_over() {
         json!({ "id": "W1", "start_time": time("08:00"), "end_time": time("10:00"), "services": [{ "id": "SVC1" }] });
     on(&server, "GET", "/maintenance_windows", ok(json!({ "maintenance_windows": [window, { "id": "W2" }] }))).await;
 
-    let found = client_of(&server).services(time("07:00")).await.expect("found");
+    let client = client_of(&server);
+    let (services, windows) = (client.services().await.expect("found"), client.windows().await.expect("found"));
 
     let told: Vec<_> =
-        found.services.iter().map(|one| (one.service.name.as_str(), one.disabled, one.policy.is_some())).collect();
+        services.iter().map(|one| (one.service.name.as_str(), one.disabled, one.policy.is_some())).collect();
     assert_eq!(told, [("Checkout", false, false), ("Web", true, true)]);
-    assert_eq!((found.windows.len(), found.as_of), (1, Some(time("07:00"))));
+    assert_eq!(windows.len(), 1);
     let asked = requests(&server).await;
     let windows = asked.iter().find(|one| one.url.path() == "/maintenance_windows").expect("asked");
     assert!(windows.url.query().is_some_and(|query| query.contains("filter=open")));
+}
+
+#[tokio::test]
+async fn windows_that_the_key_may_not_see_are_not_called_none() {
+    let server = MockServer::start().await;
+    on(&server, "GET", "/services", ok(json!({ "services": [{ "id": "SVC1", "name": "Checkout" }] }))).await;
+    let refusal = json!({ "error": { "message": "Forbidden", "code": 2010 } });
+    on(&server, "GET", "/maintenance_windows", ResponseTemplate::new(403).set_body_json(refusal)).await;
+    let client = client_of(&server);
+
+    assert_eq!(client.services().await.expect("found").len(), 1);
+    assert!(matches!(client.windows().await, Err(ProviderError::Forbidden { .. })));
 }
 
 #[tokio::test]
