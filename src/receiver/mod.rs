@@ -222,7 +222,7 @@ async fn hook(
     }
     let read = Instant::now();
     let at = (inner.now)();
-    let (taken, peer, headers) = coming.came();
+    let (taken, account, peer, headers) = coming.came();
     crash::passing(Point::BeforeVerify);
     let presented = Presented { method: &head.method, uri: &head.uri, headers: &head.headers, body: &taken.bytes };
     let judged = inner.judge(&place, &client, &presented, &taken, at);
@@ -232,7 +232,7 @@ async fn hook(
     let status = judged.status;
     let new = NewDelivery {
         at,
-        account: place.account().cloned(),
+        account,
         verdict: judged.verdict,
         reason: Shown::line(&judged.reason),
         status: status.as_u16(),
@@ -403,7 +403,7 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// The door to which the path has the right key.
+    /// The door to which the path has the right key. What came without it is a stranger's, and of no account.
     fn opened(&self) -> Option<&'a Door> {
         match self {
             Self::Door(door) | Self::Barred(door) => Some(door),
@@ -417,10 +417,6 @@ impl<'a> Place<'a> {
             Self::Door(door) | Self::NotReady(door) | Self::WrongKey(door) | Self::Barred(door) => Some(door),
             Self::Nowhere => None,
         }
-    }
-
-    fn account(&self) -> Option<&'a AccountName> {
-        self.known().map(|door| &door.account)
     }
 }
 
@@ -453,11 +449,13 @@ impl Inner {
     ) -> Judged {
         let door = match place {
             Place::Door(door) => door,
-            Place::NotReady(_) => return unchecked("the key of the path is not read yet"),
+            Place::NotReady(door) => {
+                return unchecked(&format!("the key of account {} is not read yet", door.account));
+            }
             // Checked for nothing, so that the time tells nothing.
-            Place::WrongKey(_) => {
+            Place::WrongKey(door) => {
                 let _ = self.nothing.check(presented, now);
-                return rejected(StatusCode::NOT_FOUND, "wrong key in the path");
+                return rejected(StatusCode::NOT_FOUND, format!("wrong key in the path of account {}", door.account));
             }
             Place::Nowhere => {
                 let _ = self.nothing.check(presented, now);
