@@ -321,33 +321,42 @@ impl Inner {
         }
     }
 
+    /// Counts a delivery that is refused, and writes it down.
     async fn write_down(&self, new: NewDelivery) {
-        let (reason, status) = (new.reason.clone(), new.status);
-        self.clerk.meter.counted(new.account.as_ref(), Verdict::Rejected);
-        if let Ok(_turn) = self.rejections.try_acquire() {
-            let (account, timings, handed) = (new.account.clone(), new.timings, Instant::now());
-            // Between the commit and `tell` there is no await: it is told, or `missed` is notified.
-            if let Ok(recorded) = self.store.record_or_notify(new, Some(Arc::clone(&self.clerk.missed))).await {
-                let account = account.as_ref().map_or("none", AccountName::as_str);
-                tracing::warn!(account, status, "refused a delivery: {reason}");
-                let commit_us = Some(microseconds(handed.elapsed()));
-                let latency_us = Timings { commit_us, ..timings }.answered_us();
-                let summary = DeliverySummary { latency_us, ..recorded.summary };
-                self.clerk.tell(Arrival { summary, observation: None, commit_us });
-            }
+        let (account, reason, status) = (new.account.clone(), new.reason.clone(), new.status);
+        self.clerk.meter.counted(account.as_ref(), Verdict::Rejected);
+        if self.log(new).await {
+            let account = account.as_ref().map_or("none", AccountName::as_str);
+            tracing::warn!(account, status, "refused a delivery: {reason}");
         }
+    }
+
+    /// Puts a line into the log, unless there is a flood of them; says whether it is there.
+    async fn log(&self, new: NewDelivery) -> bool {
+        let Ok(_turn) = self.rejections.try_acquire() else { return false };
+        let (timings, handed) = (new.timings, Instant::now());
+        // Between the commit and `tell` there is no await: it is told, or `missed` is notified.
+        let recorded = self.store.record_or_notify(new, Some(Arc::clone(&self.clerk.missed))).await;
+        let Ok(recorded) = recorded else { return false };
+        let commit_us = Some(microseconds(handed.elapsed()));
+        let latency_us = Timings { commit_us, ..timings }.answered_us();
+        let summary = DeliverySummary { latency_us, ..recorded.summary };
+        self.clerk.tell(Arrival { summary, observation: None, commit_us });
+        true
     }
 }
 
 impl Receiver {
-    /// Counts a connection on which no request came to be; what was answered stands in the log too.
+    /// Counts a connection on which no request came to be; what was answered stands in the log too. It is no delivery.
     async fn no_request(&self, peer: SocketAddr, why: NoRequest) {
         let inner = &*self.0;
         inner.clerk.meter.no_request(why);
         let Some(status) = why.answered() else { return };
         let client = inner.networks.now().client(Some(peer), &HeaderMap::new());
         let refused = rejected(status, format!("no request: {}", why.words()));
-        inner.write_down(inner.of_head(&refused, None, client.words(), vec![])).await;
+        if inner.log(inner.of_head(&refused, None, client.words(), vec![])).await {
+            tracing::info!(status = status.as_u16(), "{}", refused.reason);
+        }
     }
 }
 
