@@ -158,7 +158,7 @@ pub struct DeliverySummary {
     pub id: DeliveryId,
     pub at: Timestamp,
     pub direction: Direction,
-    /// `None` when the path named no account of ours.
+    /// `None` when it came without the key of an account.
     pub account: Option<AccountName>,
     pub verdict: Verdict,
     /// Why, in words: which secret matched, what was wrong.

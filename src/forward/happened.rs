@@ -35,40 +35,69 @@ const TOGETHER: usize = 256;
 
 /// Events that could not be written down yet, in their order.
 #[derive(Debug, Default)]
-pub(super) struct Backlog(Mutex<VecDeque<Arc<NewEvent>>>);
+pub(super) struct Backlog(Mutex<Waiting>);
+
+#[derive(Debug, Default)]
+struct Waiting {
+    events: VecDeque<Arc<NewEvent>>,
+    writer: Writer,
+}
+
+/// What the task is at that writes them.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Writer {
+    /// There is none.
+    #[default]
+    None,
+    /// It waits before another try.
+    Pauses,
+    Writes,
+}
 
 impl Backlog {
-    fn waiting(&self) -> MutexGuard<'_, VecDeque<Arc<NewEvent>>> {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes them in if others wait; gives back what need not wait.
-    fn behind(&self, events: Vec<Arc<NewEvent>>) -> Vec<Arc<NewEvent>> {
+    /// What is to be written with a change that makes `events`: those that wait go in front. While they are being written,
+    /// or are too many, `events` wait behind them, and nothing is left to write.
+    fn in_front_of(&self, events: Vec<Arc<NewEvent>>) -> Vec<Arc<NewEvent>> {
         let mut waiting = self.waiting();
-        if waiting.is_empty() {
+        if waiting.events.is_empty() || events.is_empty() {
             return events;
         }
-        waiting.extend(events);
-        vec![]
+        if waiting.writer == Writer::Writes || waiting.events.len() > TOGETHER {
+            waiting.events.extend(events);
+            return vec![];
+        }
+        waiting.events.drain(..).chain(events).collect()
     }
 
-    /// Says whether none waited before.
+    /// Says whether nobody is there yet to write them.
     fn add(&self, events: Vec<Arc<NewEvent>>) -> bool {
         let mut waiting = self.waiting();
-        let first = waiting.is_empty();
-        waiting.extend(events);
-        first
+        waiting.events.extend(events);
+        let unseen = waiting.writer == Writer::None;
+        if unseen {
+            waiting.writer = Writer::Pauses;
+        }
+        unseen
     }
 
-    fn first(&self, most: usize) -> Vec<Arc<NewEvent>> {
-        self.waiting().iter().take(most).cloned().collect()
-    }
-
-    /// The first of them are through; says whether no other waits.
-    fn is_empty_without(&self, through: usize) -> bool {
+    /// The first of them, to be written now; none when no more wait, and then nobody writes any more.
+    fn begin(&self, most: usize) -> Vec<Arc<NewEvent>> {
         let mut waiting = self.waiting();
-        waiting.drain(..through);
-        waiting.is_empty()
+        waiting.writer = if waiting.events.is_empty() { Writer::None } else { Writer::Writes };
+        waiting.events.iter().take(most).cloned().collect()
+    }
+
+    fn pause(&self) {
+        self.waiting().writer = Writer::Pauses;
+    }
+
+    /// The first of them are through.
+    fn through(&self, count: usize) {
+        self.waiting().events.drain(..count);
     }
 }
 
@@ -83,8 +112,8 @@ impl Forwarder {
     }
 
     /// What is to be written down of what happened to `key`, which stood as `before`. To be asked right after the change
-    /// of the board, and not at all where nobody [wants](Self::is_idle) to know. While earlier ones could not be written
-    /// down yet, these wait behind them, and nothing is left to write.
+    /// of the board, and not at all where nobody [wants](Self::is_idle) to know. Earlier ones that could not be written
+    /// down yet come with it, in front, so all of it has to come to [`written`](Self::written).
     pub fn happened(&self, board: &Board, before: &Before, key: &IncidentKey, seen: Seen<'_>) -> Vec<Arc<NewEvent>> {
         let now = (self.0.now)();
         let since = {
@@ -94,7 +123,7 @@ impl Forwarder {
         let since = board.provider_time(&key.account, since);
         let all = happened(before, key, board.incidents.get(key), seen, since);
         let events = all.into_iter().filter_map(|happening| self.judge(board, key, happening, now)).collect();
-        self.0.backlog.behind(events)
+        self.0.backlog.in_front_of(events)
     }
 
     /// To be told what came of writing these down. What could not be written is tried again until it can, in its order:
@@ -117,7 +146,10 @@ impl Forwarder {
         let mut together = TOGETHER;
         sleep(AGAIN).await;
         loop {
-            let some = self.0.backlog.first(together);
+            let some = self.0.backlog.begin(together);
+            if some.is_empty() {
+                return;
+            }
             let outcome = self.0.store.save(some.iter().cloned().map(Write::Event).collect::<Vec<_>>()).await;
             match outcome {
                 Ok(()) => self.queued(&some),
@@ -130,14 +162,13 @@ impl Forwarder {
                     tracing::error!(%error, "an event is not sent, as it cannot be written down: {error}");
                 }
                 Err(_) => {
+                    self.0.backlog.pause();
                     sleep(AGAIN).await;
                     continue;
                 }
             }
             together = TOGETHER;
-            if self.0.backlog.is_empty_without(some.len()) {
-                return;
-            }
+            self.0.backlog.through(some.len());
         }
     }
 

@@ -1,6 +1,9 @@
 //! What waits for one target: for each incident in order, different incidents side by side.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    mem,
+};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -40,8 +43,12 @@ impl Queue {
 
     pub(super) fn push(&mut self, waiting: Queued) {
         self.last = self.last.max(waiting.id);
-        self.length += 1;
         let line = self.lines.entry(waiting.incident.clone()).or_default();
+        if line.front().is_some_and(|front| front.id == waiting.id) {
+            // Under way since before the queue was emptied.
+            return;
+        }
+        self.length += 1;
         if line.is_empty() {
             self.ready.insert(waiting.id, waiting.incident.clone());
         }
@@ -97,9 +104,15 @@ impl Queue {
         self.lines.get_mut(&one.incident).filter(|line| line.front().is_some_and(|front| front.id == one.id))
     }
 
-    /// Nothing waits any more.
+    /// Nothing waits any more but behind what is under way; it is to be filled from the beginning.
     pub(super) fn clear(&mut self) {
-        *self = Self { last: self.last, ..Self::default() };
+        let idle: BTreeSet<ForwardId> =
+            self.ready.keys().copied().chain(self.later.keys().map(|(_, id)| *id)).collect();
+        self.lines.retain(|_, line| {
+            line.truncate(1);
+            line.front().is_some_and(|front| !idle.contains(&front.id))
+        });
+        *self = Self { length: self.lines.len(), lines: mem::take(&mut self.lines), ..Self::default() };
     }
 }
 
@@ -173,14 +186,23 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_that_is_emptied_still_knows_how_far_it_was_filled() {
+    fn a_queue_that_is_emptied_is_filled_anew_behind_what_is_under_way() {
         let mut queue = Queue::default();
-        queue.push(waiting(7, "A"));
-        queue.clear();
-        assert_eq!((queue.length(), queue.last(), next(&mut queue, 1)), (0, ForwardId(7), None));
+        let all = [waiting(1, "A"), waiting(2, "A"), waiting(3, "B"), waiting(4, "C")];
+        all.iter().cloned().for_each(|one| queue.push(one));
+        assert_eq!((next(&mut queue, 1), next(&mut queue, 1), next(&mut queue, 1)), (Some(1), Some(3), Some(4)));
+        queue.again(&waiting(4, "C"), 1, second(60));
 
-        queue.push(waiting(8, "A"));
-        queue.done(&waiting(7, "A"));
-        assert_eq!((queue.length(), next(&mut queue, 1)), (1, Some(8)));
+        queue.clear();
+        assert_eq!((queue.length(), queue.last(), next(&mut queue, 61)), (2, ForwardId(0), None));
+        all.iter().cloned().for_each(|one| queue.push(one));
+        assert_eq!((queue.length(), queue.last()), (4, ForwardId(4)));
+
+        assert_eq!((next(&mut queue, 61), next(&mut queue, 61)), (Some(4), None));
+        queue.again(&waiting(1, "A"), 1, second(70));
+        assert_eq!((next(&mut queue, 71), next(&mut queue, 71)), (Some(1), None));
+        queue.done(&waiting(1, "A"));
+        queue.done(&waiting(3, "B"));
+        assert_eq!((next(&mut queue, 71), next(&mut queue, 71), queue.length()), (Some(2), None, 2));
     }
 }

@@ -71,8 +71,8 @@ impl Coming {
     }
 
     /// All of it: the body, whose it is, and the headers.
-    pub(super) fn came(mut self) -> (Taken, String, Vec<(String, String)>) {
-        (mem::take(&mut self.taken), mem::take(&mut self.peer), mem::take(&mut self.headers))
+    pub(super) fn came(mut self) -> (Taken, Option<AccountName>, String, Vec<(String, String)>) {
+        (mem::take(&mut self.taken), self.account.take(), mem::take(&mut self.peer), mem::take(&mut self.headers))
     }
 
     /// Writes down that it was cut off, and answers.

@@ -31,11 +31,13 @@ struct Kind {
 pub enum NoRequest {
     /// What came is no head of HTTP/1.
     Malformed,
+    /// It speaks HTTP/2, to which nothing is answered that it would understand.
+    Http2,
     /// The head is longer than any that is read, or has too many headers.
     TooLarge,
     /// The head was not complete in time.
     Late,
-    /// TLS was not agreed on.
+    /// TLS was not agreed on, or not in time.
     Handshake,
 }
 
@@ -43,6 +45,7 @@ impl NoRequest {
     pub(super) fn words(self) -> &'static str {
         match self {
             Self::Malformed => "malformed head",
+            Self::Http2 => "HTTP/2",
             Self::TooLarge => "head too large",
             Self::Late => "head not complete in time",
             Self::Handshake => "no handshake of TLS",
@@ -54,7 +57,7 @@ impl NoRequest {
         match self {
             Self::Malformed => Some(StatusCode::BAD_REQUEST),
             Self::TooLarge => Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
-            Self::Late | Self::Handshake => None,
+            Self::Http2 | Self::Late | Self::Handshake => None,
         }
     }
 }

@@ -222,7 +222,7 @@ async fn hook(
     }
     let read = Instant::now();
     let at = (inner.now)();
-    let (taken, peer, headers) = coming.came();
+    let (taken, account, peer, headers) = coming.came();
     crash::passing(Point::BeforeVerify);
     let presented = Presented { method: &head.method, uri: &head.uri, headers: &head.headers, body: &taken.bytes };
     let judged = inner.judge(&place, &client, &presented, &taken, at);
@@ -232,7 +232,7 @@ async fn hook(
     let status = judged.status;
     let new = NewDelivery {
         at,
-        account: place.account().cloned(),
+        account,
         verdict: judged.verdict,
         reason: Shown::line(&judged.reason),
         status: status.as_u16(),
@@ -321,33 +321,42 @@ impl Inner {
         }
     }
 
+    /// Counts a delivery that is refused, and writes it down.
     async fn write_down(&self, new: NewDelivery) {
-        let (reason, status) = (new.reason.clone(), new.status);
-        self.clerk.meter.counted(new.account.as_ref(), Verdict::Rejected);
-        if let Ok(_turn) = self.rejections.try_acquire() {
-            let (account, timings, handed) = (new.account.clone(), new.timings, Instant::now());
-            // Between the commit and `tell` there is no await: it is told, or `missed` is notified.
-            if let Ok(recorded) = self.store.record_or_notify(new, Some(Arc::clone(&self.clerk.missed))).await {
-                let account = account.as_ref().map_or("none", AccountName::as_str);
-                tracing::warn!(account, status, "refused a delivery: {reason}");
-                let commit_us = Some(microseconds(handed.elapsed()));
-                let latency_us = Timings { commit_us, ..timings }.answered_us();
-                let summary = DeliverySummary { latency_us, ..recorded.summary };
-                self.clerk.tell(Arrival { summary, observation: None, commit_us });
-            }
+        let (account, reason, status) = (new.account.clone(), new.reason.clone(), new.status);
+        self.clerk.meter.counted(account.as_ref(), Verdict::Rejected);
+        if self.log(new).await {
+            let account = account.as_ref().map_or("none", AccountName::as_str);
+            tracing::warn!(account, status, "refused a delivery: {reason}");
         }
+    }
+
+    /// Puts a line into the log, unless there is a flood of them; says whether it is there.
+    async fn log(&self, new: NewDelivery) -> bool {
+        let Ok(_turn) = self.rejections.try_acquire() else { return false };
+        let (timings, handed) = (new.timings, Instant::now());
+        // Between the commit and `tell` there is no await: it is told, or `missed` is notified.
+        let recorded = self.store.record_or_notify(new, Some(Arc::clone(&self.clerk.missed))).await;
+        let Ok(recorded) = recorded else { return false };
+        let commit_us = Some(microseconds(handed.elapsed()));
+        let latency_us = Timings { commit_us, ..timings }.answered_us();
+        let summary = DeliverySummary { latency_us, ..recorded.summary };
+        self.clerk.tell(Arrival { summary, observation: None, commit_us });
+        true
     }
 }
 
 impl Receiver {
-    /// Counts a connection on which no request came to be; what was answered stands in the log too.
+    /// Counts a connection on which no request came to be; what was answered stands in the log too. It is no delivery.
     async fn no_request(&self, peer: SocketAddr, why: NoRequest) {
         let inner = &*self.0;
         inner.clerk.meter.no_request(why);
         let Some(status) = why.answered() else { return };
         let client = inner.networks.now().client(Some(peer), &HeaderMap::new());
         let refused = rejected(status, format!("no request: {}", why.words()));
-        inner.write_down(inner.of_head(&refused, None, client.words(), vec![])).await;
+        if inner.log(inner.of_head(&refused, None, client.words(), vec![])).await {
+            tracing::info!(status = status.as_u16(), "{}", refused.reason);
+        }
     }
 }
 
@@ -403,7 +412,7 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// The door to which the path has the right key.
+    /// The door to which the path has the right key. What came without it is a stranger's, and of no account.
     fn opened(&self) -> Option<&'a Door> {
         match self {
             Self::Door(door) | Self::Barred(door) => Some(door),
@@ -417,10 +426,6 @@ impl<'a> Place<'a> {
             Self::Door(door) | Self::NotReady(door) | Self::WrongKey(door) | Self::Barred(door) => Some(door),
             Self::Nowhere => None,
         }
-    }
-
-    fn account(&self) -> Option<&'a AccountName> {
-        self.known().map(|door| &door.account)
     }
 }
 
@@ -453,11 +458,13 @@ impl Inner {
     ) -> Judged {
         let door = match place {
             Place::Door(door) => door,
-            Place::NotReady(_) => return unchecked("the key of the path is not read yet"),
+            Place::NotReady(door) => {
+                return unchecked(&format!("the key of account {} is not read yet", door.account));
+            }
             // Checked for nothing, so that the time tells nothing.
-            Place::WrongKey(_) => {
+            Place::WrongKey(door) => {
                 let _ = self.nothing.check(presented, now);
-                return rejected(StatusCode::NOT_FOUND, "wrong key in the path");
+                return rejected(StatusCode::NOT_FOUND, format!("wrong key in the path of account {}", door.account));
             }
             Place::Nowhere => {
                 let _ = self.nothing.check(presented, now);

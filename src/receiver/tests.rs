@@ -306,8 +306,27 @@ async fn an_unknown_account_and_a_wrong_key_are_the_same_404_but_not_the_same_li
 
     assert_eq!(answers[0].0, StatusCode::NOT_FOUND);
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
-    let lines: Vec<_> = house.log().into_iter().map(|line| (line.account, line.verdict, line.status)).collect();
-    assert_eq!(lines, [(Some(account("prod")), Verdict::Rejected, 404), (None, Verdict::Rejected, 404)]);
+    let lines: Vec<_> =
+        house.log().into_iter().map(|line| (line.verdict, line.status, line.reason.to_string())).collect();
+    let line = |reason: &str| (Verdict::Rejected, 404, reason.to_owned());
+    assert_eq!(
+        lines,
+        [line("wrong key in the path of account prod"), line("the path names no account configured here")]
+    );
+}
+
+#[tokio::test]
+async fn what_came_without_the_right_key_is_of_no_account_and_pushes_out_none_of_its_lines() {
+    let mut house = house();
+    let signed = sign(SECRET, event("E1").as_bytes());
+    house.post("/hooks/prod/wrong", &[(HEADER, &signed)], event("E1")).await;
+    assert_eq!(house.told().await.summary.account, None);
+
+    house.receiver.set_hooks(vec![Hook { url_key: None, ..hook(vec![named("env PD_SECRET", SECRET)]) }]);
+    house.deliver(&event("E1")).await;
+    let told = house.told().await.summary;
+    assert_eq!((told.account, told.status), (None, 503));
+    assert!(told.reason.as_str().starts_with("the key of account prod is not read yet"), "{}", told.reason);
 }
 
 #[tokio::test]

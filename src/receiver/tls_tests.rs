@@ -30,7 +30,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: door.example\r\n\r\n";
 
 /// A pair, and its certificate for clients to trust.
-fn pair() -> (Entrance, CertificateDer<'static>) {
+pub(super) fn pair() -> (Entrance, CertificateDer<'static>) {
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["door.example".to_owned()]).expect("pair");
     let pair = Pair::from_pem(cert.pem().as_bytes(), signing_key.serialize_pem().as_bytes()).expect("pair");
     (Entrance::Tls(pair.config), cert.der().clone())
@@ -167,7 +167,7 @@ async fn another_certificate_is_shown_to_the_next_connection_and_the_present_one
 #[tokio::test]
 async fn half_a_handshake_is_cut_and_keeps_no_honest_one_out() {
     let (entrance, trusted) = pair();
-    let limits = Limits { connections: 4, per_peer: 4, head: Duration::from_millis(300), ..Limits::default() };
+    let limits = Limits { connections: 4, per_peer: 4, head: Duration::from_secs(2), ..Limits::default() };
     let house = house(limits, entrance).await;
     let mut half = vec![];
     for _ in 0..20 {

@@ -1,5 +1,5 @@
 //! Of what others can cause at will, rejected deliveries and duplicates, only the newest are kept: a ring for each account,
-//! and one for paths that name none, so that nobody pushes out what concerns another account.
+//! and one for all that came without the key of any, so that strangers push out nothing that concerns an account.
 //!
 //! What falls out is counted in its transaction, so that whoever looks for such deliveries is told that there were more.
 
@@ -26,7 +26,7 @@ pub(super) const RING_BODY: usize = 64 * 1024;
 /// What fell out of a ring.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fallen {
-    /// `None`: their paths named no account of ours.
+    /// `None`: they came without the key of an account.
     pub account: Option<AccountName>,
     /// [`Verdict::Rejected`] or [`Verdict::Duplicate`].
     pub verdict: Verdict,

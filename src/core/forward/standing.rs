@@ -64,7 +64,7 @@ pub struct Disabled {
 pub struct Standing {
     /// Every attempt since then has failed.
     pub streak: Option<Streak>,
-    /// Since then the template has made of no event what can be sent.
+    /// Since then nothing has reached it, first because the template made of an event what cannot be sent.
     pub unmade: Option<Timestamp>,
     pub disabled: Option<Disabled>,
     /// How it was switched here, and how its settings said then: it holds until the settings say otherwise.
@@ -121,7 +121,7 @@ impl Standing {
     /// known: if it is much less, the clock on the wall was set, and the series begins anew.
     pub fn failed(&mut self, now: Timestamp, steady: Option<Duration>) -> Consequence {
         self.last = Some((now, false));
-        self.unmade = None;
+        self.unmade = self.unmade.filter(|since| *since <= now);
         let streak = Streak::with(self.streak, now);
         let steady = steady.filter(|_| Some(streak.since) == self.streak.map(|streak| streak.since));
         let jumped = steady.is_some_and(|steady| SignedDuration::try_from(steady).is_ok_and(|it| it <= PATIENCE));
@@ -278,6 +278,20 @@ mod tests {
         assert_eq!(standing.failing_since(), Some(second(400_000)));
         let steady = Duration::from_secs(260_000);
         assert_eq!(standing.failed(second(660_000), Some(steady)), Consequence::Disabled);
+    }
+
+    #[test]
+    fn nothing_has_reached_it_since_its_template_made_nothing_though_it_fails_itself_now() {
+        let mut standing = Standing::default();
+        standing.not_made(second(0));
+
+        standing.failed(second(60), None);
+        assert_eq!(standing.failing_since(), Some(second(0)));
+        standing.failed(second(-30), None);
+        assert_eq!(standing.failing_since(), Some(second(-30)), "the clock was set back");
+
+        standing.taken(second(120));
+        assert_eq!(standing.failing_since(), None);
     }
 
     #[test]

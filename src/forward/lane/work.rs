@@ -57,8 +57,6 @@ enum Over {
     Again(Queued, Timestamp),
     /// It could not be begun; it still waits.
     Not(Queued),
-    /// Nothing waits any more.
-    All,
 }
 
 /// Sends what waits for a target until it is stopped, or until nothing more is due once the end has come. When the target
@@ -81,13 +79,17 @@ pub(super) async fn run(
     loop {
         let Some(inner) = inner.upgrade() else { return };
         let leaves = lane.leave.is_cancelled();
-        if filled != Filled::Whole && !leaves {
+        if filled.falls_short(&lane) {
             filled = fill(&inner, &lane, &mut queue, filled).await;
         }
-        if !lane.goes_on() {
+        let goes_on = lane.goes_on();
+        if !goes_on {
+            // What is still written for it meanwhile is read when it opens again.
             queue.clear();
+            filled = filled.partly();
+            note_length(&inner, &lane, &queue);
         }
-        let may_send = lane.goes_on() && lane.broken().is_none();
+        let may_send = goes_on && lane.broken().is_none();
         while may_send && under_way.len() < SIDE_BY_SIDE {
             let Some(next) = queue.next((inner.now)()) else { break };
             under_way.spawn(carry_safely(Arc::clone(&inner), Arc::clone(&lane), next));
@@ -98,7 +100,7 @@ pub(super) async fn run(
             }
             return;
         }
-        let pause = pause(&inner, &queue, filled);
+        let pause = if filled.falls_short(&lane) { AGAIN } else { pause(&inner, &queue) };
         drop(inner);
         tokio::select! {
             () = lane.stop.cancelled() => return,
@@ -125,13 +127,19 @@ impl Filled {
     fn partly(self) -> Self {
         if self == Self::Not { Self::Not } else { Self::Partly }
     }
+
+    /// Whether the store is to be read. What an earlier run left is looked at in any case, the rest once it can be sent.
+    fn falls_short(self, lane: &Lane) -> bool {
+        match self {
+            Self::Not => !lane.leave.is_cancelled(),
+            Self::Partly => lane.goes_on(),
+            Self::Whole => false,
+        }
+    }
 }
 
 /// How long to wait when nothing happens.
-fn pause(inner: &Inner, queue: &Queue, filled: Filled) -> Duration {
-    if filled != Filled::Whole {
-        return AGAIN;
-    }
+fn pause(inner: &Inner, queue: &Queue) -> Duration {
     let until = queue.next_due().map(|due| due.duration_since((inner.now)()).max(SignedDuration::ZERO));
     until.and_then(|until| until.try_into().ok()).unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP)
 }
@@ -159,9 +167,16 @@ async fn fill(inner: &Inner, lane: &Lane, queue: &mut Queue, so_far: Filled) -> 
         }
         queue.push(waiting);
     }
-    lane.waiting.store(u32::try_from(queue.length()).unwrap_or(u32::MAX), Ordering::Relaxed);
-    inner.changed.notify_one();
+    note_length(inner, lane, queue);
     Filled::Whole
+}
+
+/// Shows how many wait.
+fn note_length(inner: &Inner, lane: &Lane, queue: &Queue) {
+    let length = u32::try_from(queue.length()).unwrap_or(u32::MAX);
+    if lane.waiting.swap(length, Ordering::Relaxed) != length {
+        inner.changed.notify_one();
+    }
 }
 
 /// Says in the log that nobody knows what came of an attempt.
@@ -255,8 +270,7 @@ async fn carry(inner: Arc<Inner>, lane: Arc<Lane>, waiting: Queued) -> Over {
     crash::passing(Point::AfterSend);
     match lane.settle(&inner, &setup.target, &errand, made).await {
         Ok((_, Then::Again { due, .. })) => Over::Again(waiting, due),
-        Ok((_, Then::LeaveAll(_))) => Over::All,
-        Ok((_, Then::Nothing | Then::Leave(_) | Then::Anew(_))) => Over::Through(waiting),
+        Ok((_, Then::Nothing | Then::Leave(_) | Then::LeaveAll(_) | Then::Anew(_))) => Over::Through(waiting),
         Err(error) => {
             tracing::error!(target = %lane.name, %error, "what came of an event cannot be written down: {error}");
             Over::Through(waiting)
@@ -275,7 +289,6 @@ fn settled(lane: &Lane, queue: &mut Queue, over: Result<Over, JoinError>) {
         Ok(Over::Through(waiting)) => queue.done(&waiting),
         Ok(Over::Again(waiting, due)) => queue.again(&waiting, waiting.attempts.saturating_add(1), due),
         Ok(Over::Not(waiting)) => queue.again(&waiting, waiting.attempts, waiting.due),
-        Ok(Over::All) => queue.clear(),
         Err(error) => tracing::error!(target = %lane.name, %error, "sending an event broke off"),
     }
     lane.waiting.store(u32::try_from(queue.length()).unwrap_or(u32::MAX), Ordering::Relaxed);

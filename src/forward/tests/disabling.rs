@@ -154,6 +154,36 @@ async fn switched_off_it_gets_nothing_more_what_waited_is_dropped_and_what_was_u
 }
 
 #[tokio::test]
+async fn switched_off_and_on_again_during_an_attempt_it_gets_that_event_again_before_what_happened_later() {
+    let mut post = Post::new();
+    let sink = Sink::new(|n, _| if n == 0 { Reply::Hang(String::new()) } else { Reply::status(200) }).await;
+    post.set([Target { retries: 3, ..target("chat", &sink.url()) }]);
+    post.triggered("P1").await;
+    until("under way", || sink.count() == 1).await;
+    post.triggered("P2").await;
+    post.logged(1).await;
+    post.acknowledged("P1").await;
+
+    post.forwarder.switch(&name("chat"), false).await.expect("switched");
+    until("what waited is let go of", || post.forwarder.summaries()[0].waiting == 1).await;
+    post.forwarder.switch(&name("chat"), true).await.expect("switched");
+    post.resolved("P1").await;
+    post.triggered("P3").await;
+
+    until("what waits for nothing", || sink.count() == 3).await;
+    post.logged(4).await;
+    assert_eq!(post.waiting("chat"), 2, "the attempt under way, and what waits for it: {:?}", post.reasons());
+    until("the attempt is over", || post.reasons().iter().any(|it| it.contains("attempt 1 of 4, again in"))).await;
+    set_clock(100);
+    post.forwarder.knock(&[name("chat")]);
+    post.idle("chat").await;
+    let heard: Vec<_> = sink.heard().iter().map(super::sink::Heard::json).collect();
+    let of_first = heard.iter().filter(|it| it["data"]["id"] == "P1");
+    let kinds: Vec<_> = of_first.map(|it| it["type"].as_str().expect("type").to_owned()).collect();
+    assert_eq!(kinds, ["incident.created", "incident.created", "incident.resolved"]);
+}
+
+#[tokio::test]
 async fn an_old_switch_does_not_hold_against_settings_that_came_after_it() {
     let (post, sink) = (Post::new(), Sink::with_status(200).await);
     let configured = |enabled| post.set([Target { enabled, ..target("chat", &sink.url()) }]);

@@ -9,7 +9,7 @@ pub(super) mod sink;
 use std::{
     cell::Cell,
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -32,7 +32,7 @@ use crate::{
         incident::{Observation, Stamp, State, Status, Urgency},
         text::Shown,
     },
-    store::{Reader, Store, StoredDelivery, Write},
+    store::{NewEvent, Reader, Store, StoredDelivery, Write},
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -202,7 +202,13 @@ impl Post {
         self.forwarder.set(targets.into_iter().map(|target| (target.clone(), summary(&target))).collect());
     }
 
-    async fn told(&mut self, seen: Option<&Observation>, key: &IncidentKey, event_type: Option<&str>) {
+    /// Something is told of an incident: what is to be written down of it.
+    fn judged(
+        &mut self,
+        seen: Option<&Observation>,
+        key: &IncidentKey,
+        event_type: Option<&str>,
+    ) -> Vec<Arc<NewEvent>> {
         let before = Before::of(self.board.incidents.get(key));
         if let Some(seen) = seen {
             self.board.observe(seen);
@@ -210,9 +216,17 @@ impl Post {
         self.deliveries += 1;
         let line = delivery(self.deliveries, event_type.unwrap_or_default(), key);
         let how = if event_type.is_some() { Seen::Delivered(&line, seen) } else { Seen::Looked };
-        let events = self.forwarder.happened(&self.board, &before, key, how);
+        self.forwarder.happened(&self.board, &before, key, how)
+    }
+
+    async fn write(&self, events: Vec<Arc<NewEvent>>) {
         let saved = self.store.save(events.iter().cloned().map(Write::Event).collect::<Vec<_>>()).await;
         self.forwarder.written(events, saved.as_ref().map(drop));
+    }
+
+    async fn told(&mut self, seen: Option<&Observation>, key: &IncidentKey, event_type: Option<&str>) {
+        let events = self.judged(seen, key, event_type);
+        self.write(events).await;
     }
 
     /// A delivery comes.
@@ -263,6 +277,14 @@ impl Post {
         let reader = self.reader();
         let waiting = || reader.waiting(&name(target), crate::store::ForwardId(0)).expect("waiting").len();
         until("an empty queue", || waiting() == 0).await;
+    }
+
+    /// Waits until a target has read its queue.
+    async fn has_read(&self, target: &str) {
+        let lane = self.forwarder.lane(&name(target)).expect("there");
+        lane.waiting.store(u32::MAX, Ordering::Relaxed);
+        lane.knock.notify_one();
+        until("its queue is read", || lane.waiting.load(Ordering::Relaxed) != u32::MAX).await;
     }
 
     fn state(&self, target: &str) -> TargetState {

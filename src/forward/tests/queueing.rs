@@ -1,29 +1,29 @@
 //! What waits, in which order it goes, how often, and what an end in the middle leaves.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use serde_json::Value;
 
 use super::{
-    Post, kinds, name, set_clock,
+    Post, kinds, name, observation, set_clock,
     sink::{Reply, Sink},
     summary, target, until,
 };
 use crate::{
-    core::{
-        delivery::Verdict,
-        forward::{
-            TargetState,
-            happening::{Before, Seen},
-        },
-        id::DeliveryId,
-    },
+    core::{delivery::Verdict, forward::TargetState, id::DeliveryId, incident::Status},
     forward::{Target, happened::ROOM},
-    store::{Begun, ForwardId},
+    store::{Begun, ForwardId, NewEvent, StoreError},
 };
+
+fn full() -> StoreError {
+    StoreError::Other { path: "the store".into(), cause: "no space left".into() }
+}
 
 fn ids(sink: &Sink) -> Vec<String> {
     sink.heard().iter().filter_map(|heard| heard.header("webhook-id").map(str::to_owned)).collect()
@@ -93,8 +93,7 @@ async fn t49_what_is_told_twice_is_sent_once_also_after_a_restart() {
     post.triggered("P1").await;
     post.board.incidents.clear();
     post.triggered("P1").await;
-    post.told(Some(&super::observation("P1", crate::core::incident::Status::Acknowledged, 5)), &super::key("P1"), None)
-        .await;
+    post.told(Some(&observation("P1", Status::Acknowledged, 5)), &super::key("P1"), None).await;
     post.acknowledged("P1").await;
     post.idle("chat").await;
 
@@ -127,8 +126,8 @@ async fn t51_nothing_is_tried_again_by_itself_and_resending_makes_a_new_line_of_
 
 #[tokio::test]
 async fn all_that_failed_last_are_sent_again_and_nothing_else() {
-    let works = std::sync::Arc::new(AtomicBool::new(false));
-    let told = std::sync::Arc::clone(&works);
+    let works = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&works);
     let sink = Sink::new(move |_, _| Reply::status(if told.load(Ordering::Relaxed) { 200 } else { 500 })).await;
     let fine = Sink::with_status(200).await;
     let mut post = Post::new();
@@ -225,8 +224,8 @@ async fn an_attempt_that_was_begun_when_it_ended_is_told_as_unknown_and_made_aga
     broken.state = TargetState::Broken { reason: "later".into() };
     post.forwarder.set(vec![(chat.clone(), broken)]);
     post.triggered("P1").await;
-    // From here on it begins what is read, and takes nothing for begun by an earlier run.
-    until("read", || post.forwarder.summaries()[0].waiting == 1).await;
+    // From here on it takes nothing for begun by an earlier run.
+    post.has_read("chat").await;
     let queued = post.reader().waiting(&name("chat"), ForwardId(0)).expect("waiting").remove(0);
     assert_eq!(post.store.begin(queued.id, super::now()).await, Ok(Begun::Yes));
 
@@ -265,8 +264,8 @@ async fn what_waits_for_a_target_that_is_taken_away_is_dropped_and_what_is_under
 
 #[tokio::test]
 async fn a_target_that_comes_back_waits_for_what_it_had_under_way() {
-    let (mut post, works) = (Post::new(), std::sync::Arc::new(AtomicBool::new(false)));
-    let told = std::sync::Arc::clone(&works);
+    let (mut post, works) = (Post::new(), Arc::new(AtomicBool::new(false)));
+    let told = Arc::clone(&works);
     let fine = || Reply::status(200);
     let sink =
         Sink::new(move |_, _| if told.load(Ordering::Relaxed) { fine() } else { Reply::Hang(String::new()) }).await;
@@ -294,6 +293,7 @@ async fn what_an_earlier_run_had_under_way_to_a_target_that_is_gone_is_told_and_
     post.forwarder.set(vec![(chat, broken)]);
     post.triggered("P1").await;
     post.acknowledged("P1").await;
+    post.has_read("chat").await;
     let queued = post.reader().waiting(&name("chat"), ForwardId(0)).expect("waiting").remove(0);
     assert_eq!(post.store.begin(queued.id, super::now()).await, Ok(Begun::Yes));
 
@@ -315,29 +315,51 @@ async fn what_an_earlier_run_had_under_way_to_a_target_that_is_gone_is_told_and_
 async fn what_could_not_be_written_down_goes_before_what_happened_later() {
     let (mut post, sink) = (Post::new(), Sink::with_status(200).await);
     post.set([target("chat", &sink.url())]);
-    let full = crate::store::StoreError::Other { path: "the store".into(), cause: "no space left".into() };
-    let seen = super::observation("P1", crate::core::incident::Status::Triggered, 0);
-    let before = Before::of(None);
-    post.board.observe(&seen);
-    let line = super::delivery(1, "incident.triggered", &seen.key);
-    let lost = post.forwarder.happened(&post.board, &before, &seen.key, Seen::Delivered(&line, Some(&seen)));
-    post.deliveries = 1;
+    let seen = observation("P1", Status::Triggered, 0);
+    let lost = post.judged(Some(&seen), &seen.key, Some("incident.triggered"));
 
-    post.forwarder.written(lost, Err(&full));
+    post.forwarder.written(lost, Err(&full()));
     post.acknowledged("P1").await;
     post.resolved("P1").await;
     until("all of it", || sink.count() == 3).await;
 
     assert_eq!(kinds(&sink), ["incident.created", "incident.acknowledged", "incident.resolved"]);
     post.idle("chat").await;
-    post.happens("incident.reassigned", &super::observation("P1", crate::core::incident::Status::Resolved, 30)).await;
+    post.happens("incident.reassigned", &observation("P1", Status::Resolved, 30)).await;
     until("what happened after that", || sink.count() == 4).await;
 }
 
 #[tokio::test]
+async fn what_could_not_be_written_down_is_written_with_the_next_change() {
+    let (mut post, sink) = (Post::new(), Sink::with_status(200).await);
+    post.set([target("chat", &sink.url())]);
+    let kinds_of = |events: &[Arc<NewEvent>]| -> Vec<String> {
+        events.iter().map(|new| new.event.kind.as_str().to_owned()).collect()
+    };
+    let told = |post: &mut Post, status, event_type| {
+        let seen = observation("P1", status, post.deliveries);
+        post.judged(Some(&seen), &seen.key, Some(event_type))
+    };
+    let lost = told(&mut post, Status::Triggered, "incident.triggered");
+    post.forwarder.written(lost, Err(&full()));
+
+    let two = told(&mut post, Status::Acknowledged, "incident.acknowledged");
+    assert_eq!(kinds_of(&two), ["incident.created", "incident.acknowledged"]);
+    post.forwarder.written(two, Err(&full()));
+    let three = told(&mut post, Status::Resolved, "incident.resolved");
+    assert_eq!(kinds_of(&three), ["incident.created", "incident.acknowledged", "incident.resolved"]);
+    post.write(three).await;
+
+    post.logged(3).await;
+    assert_eq!(kinds(&sink), ["incident.created", "incident.acknowledged", "incident.resolved"]);
+    let after = told(&mut post, Status::Resolved, "incident.reassigned");
+    assert_eq!(kinds_of(&after), ["incident.handoff"], "nothing waits any more");
+}
+
+#[tokio::test]
 async fn a_test_says_nothing_of_the_event_it_is_made_of() {
-    let works = std::sync::Arc::new(AtomicBool::new(true));
-    let told = std::sync::Arc::clone(&works);
+    let works = Arc::new(AtomicBool::new(true));
+    let told = Arc::clone(&works);
     let sink = Sink::new(move |_, _| Reply::status(if told.load(Ordering::Relaxed) { 200 } else { 500 })).await;
     let mut post = Post::new();
     post.set([target("chat", &sink.url())]);

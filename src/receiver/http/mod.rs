@@ -32,7 +32,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
 use self::places::{Place, Places};
-use super::{Networks, NoRequest, Receiver, coming::Deadline, tls::Entrance, too_slow};
+use super::{Networks, NoRequest, Receiver, coming::Deadline, request::HEAD_LIMIT, tls::Entrance, too_slow};
 
 /// Before another try when no connection can be taken.
 const WITHOUT_FILES: Duration = Duration::from_millis(50);
@@ -62,7 +62,7 @@ pub struct Limits {
     pub lifetime: Duration,
     /// For the requests in progress, when the end comes.
     pub drain: Duration,
-    /// Bytes of a request's head, about; at least 8 KiB.
+    /// Bytes of a request's head as it is read, about; at least 8 KiB.
     pub head_size: usize,
 }
 
@@ -78,7 +78,8 @@ impl Default for Limits {
             answer: Duration::from_secs(5),
             lifetime: Duration::from_mins(5),
             drain: Duration::from_secs(3),
-            head_size: 32 * 1024,
+            // What stands between names and values is read too, and not counted.
+            head_size: HEAD_LIMIT + 1024,
         }
     }
 }
@@ -224,7 +225,12 @@ impl Talk {
         };
         match shaken {
             Ok(Ok(tls)) => return self.converse(tls).await,
-            Ok(Err(error)) => tracing::debug!(%error, "no handshake: {error}"),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "no handshake: {error}");
+                if hung_up(&error) {
+                    return None;
+                }
+            }
             Err(_) => tracing::debug!("a handshake took too long"),
         }
         Some(NoRequest::Handshake)
@@ -257,10 +263,19 @@ impl Talk {
     }
 }
 
+/// Whether the other end went, as one does that only looks whether somebody listens.
+fn hung_up(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), UnexpectedEof | ConnectionReset | BrokenPipe)
+}
+
 /// What an end tells of heads. That none came after an answer is how a connection that is kept usually ends.
 fn no_request(error: &hyper::Error, place: &Place) -> Option<NoRequest> {
     if error.is_parse_too_large() {
         return Some(NoRequest::TooLarge);
+    }
+    if error.is_parse_version_h2() {
+        return Some(NoRequest::Http2);
     }
     if error.is_parse() {
         return Some(NoRequest::Malformed);

@@ -317,3 +317,26 @@ async fn a_connection_does_not_live_for_ever() {
 
     rest(hello(server.at).await).await;
 }
+
+#[tokio::test]
+async fn the_largest_head_is_read_also_in_small_pieces() {
+    let limits = Limits::default();
+    let places = Arc::new(Places::new(limits, &Front::plain(Networks::default())));
+    let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+    let place = Places::take(&places, peer.ip()).await.expect("free");
+    let app = Router::new().route("/", get(|| async { "hello" }));
+    let (mut client, server) = tokio::io::duplex(1460);
+    tokio::spawn(Talk { peer, app, limits, place, stop: CancellationToken::new() }.converse(server));
+    let (names, each) = (b'a'..=b'z', HEAD_LIMIT / 26 - 10);
+    let lines: Vec<_> = names.map(|name| format!("{}: {}\r\n", char::from(name), "x".repeat(each))).collect();
+    let lines = lines.concat();
+    let counted = "GET/".len() + 26 * (1 + each);
+    let rest = "x".repeat(HEAD_LIMIT - counted - "connectionclosehost".len());
+
+    let head = format!("GET / HTTP/1.1\r\nconnection: close\r\n{lines}host: {rest}\r\n\r\n");
+    client.write_all(head.as_bytes()).await.expect("written");
+
+    let mut answer = String::new();
+    timeout(DEADLINE, client.read_to_string(&mut answer)).await.expect("in time").expect("read");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}

@@ -1,8 +1,9 @@
 //! What ends before it is whole leaves a line all the same.
 
 use prometheus_client::{encoding::text, registry::Registry};
+use tokio::sync::watch;
 
-use super::*;
+use super::{super::tls_tests::pair, *};
 
 impl House {
     /// Waits for the newest line: account, status, reason.
@@ -21,28 +22,43 @@ impl House {
 
     /// Waits until one connection ended without a request for this reason.
     async fn counts(&self, reason: &str) {
-        let counted = format!("no_requests_total{{reason=\"{reason}\"}} 1\n");
+        self.shows(&format!("no_requests_total{{reason=\"{reason}\"}} 1\n")).await;
+    }
+
+    /// Waits until this is among the figures.
+    async fn shows(&self, figure: &str) {
         let there = async {
-            while !self.figures().contains(&counted) {
+            while !self.figures().contains(figure) {
                 tokio::task::yield_now().await;
             }
         };
-        timeout(DEADLINE, there).await.unwrap_or_else(|_| panic!("{counted}: {}", self.figures()));
+        timeout(DEADLINE, there).await.unwrap_or_else(|_| panic!("{figure}: {}", self.figures()));
     }
 }
 
 /// The house's door on a real port, where requests have so long.
 async fn door_with(house: &House, limits: http::Limits) -> (SocketAddr, CancellationToken) {
+    door_of(house, limits, http::Front::plain(Networks::default())).await
+}
+
+async fn door_of(house: &House, limits: http::Limits, front: http::Front) -> (SocketAddr, CancellationToken) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
     let (at, stop) = (listener.local_addr().expect("address"), CancellationToken::new());
-    let front = http::Front { receiver: Some(house.receiver.clone()), ..http::Front::plain(Networks::default()) };
+    let front = http::Front { receiver: Some(house.receiver.clone()), ..front };
     tokio::spawn(http::serve(listener, house.app.clone(), limits, front, stop.clone()));
     (at, stop)
 }
 
+const SHORT: Duration = Duration::from_millis(500);
+
+/// Where heads have little time.
 fn hasty() -> http::Limits {
-    let short = Duration::from_millis(500);
-    http::Limits { head: short, request: short, ..http::Limits::default() }
+    http::Limits { head: SHORT, ..http::Limits::default() }
+}
+
+/// Where bodies have little time.
+fn hasty_for_bodies() -> http::Limits {
+    http::Limits { request: SHORT, ..http::Limits::default() }
 }
 
 async fn sent(at: SocketAddr, bytes: &[u8]) -> TcpStream {
@@ -59,6 +75,17 @@ async fn rest(mut tcp: TcpStream) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
+/// A connection whose body is half read: one is asked for it as soon as somebody waits for it.
+async fn half_read(at: SocketAddr, body: &str) -> TcpStream {
+    let head = head(body, &format!("content-length: {}\r\nexpect: 100-continue", body.len() + 10));
+    let mut tcp = sent(at, head.as_bytes()).await;
+    let mut asked = [0; 25];
+    timeout(DEADLINE, tcp.read_exact(&mut asked)).await.expect("in time").expect("asked for");
+    assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
+    tcp.write_all(body.as_bytes()).await.expect("written");
+    tcp
+}
+
 /// A signed request of `body` that announces ten bytes more.
 fn unfinished(path: &str, body: &str) -> Vec<u8> {
     let whole = head(body, &format!("content-length: {}", body.len() + 10)) + body;
@@ -68,7 +95,7 @@ fn unfinished(path: &str, body: &str) -> Vec<u8> {
 #[tokio::test]
 async fn a_body_that_is_too_slow_is_503_and_stands_in_the_log_with_how_much_of_it_came() {
     let mut house = house();
-    let (at, _stop) = door_with(&house, hasty()).await;
+    let (at, _stop) = door_with(&house, hasty_for_bodies()).await;
     let body = event("E1");
 
     let answer = rest(sent(at, &unfinished(&format!("/hooks/prod/{KEY}"), &body)).await).await;
@@ -87,7 +114,7 @@ async fn a_body_that_is_too_slow_is_503_and_stands_in_the_log_with_how_much_of_i
 #[tokio::test]
 async fn who_is_too_slow_without_the_key_of_a_door_is_of_no_account() {
     let mut house = house();
-    let (at, _stop) = door_with(&house, hasty()).await;
+    let (at, _stop) = door_with(&house, hasty_for_bodies()).await;
 
     for path in ["/hooks/prod/wrong", "/hooks/nobody/url-key"] {
         rest(sent(at, &unfinished(path, &event("E1"))).await).await;
@@ -115,7 +142,7 @@ async fn who_has_to_make_room_with_half_a_body_stands_in_the_log() {
     let mut house = house();
     let limits = http::Limits { connections: 1, grace: Duration::from_millis(1), ..http::Limits::default() };
     let (at, _stop) = door_with(&house, limits).await;
-    let slow = sent(at, &unfinished(&format!("/hooks/prod/{KEY}"), &event("E1"))).await;
+    let slow = half_read(at, &event("E1")).await;
 
     let newcomer = rest(sent(at, b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await).await;
 
@@ -128,25 +155,33 @@ async fn who_has_to_make_room_with_half_a_body_stands_in_the_log() {
 
 #[tokio::test]
 async fn a_flood_of_slow_bodies_leaves_the_door_open_and_the_log_as_small_as_any_flood() {
-    let house = house();
+    let mut house = house();
     let limits = http::Limits { connections: 16, grace: Duration::from_millis(1), ..http::Limits::default() };
     let (at, _stop) = door_with(&house, limits).await;
-    let (slow, body) = (unfinished(&format!("/hooks/prod/{KEY}"), &event("E1")), event("E2"));
+    let body = event("E2");
     let mut flood = vec![];
+    let inner = Arc::clone(&house.receiver.0);
+    let all_turns = inner.rejections.acquire_many(u32::try_from(REJECTIONS).expect("few")).await.expect("open");
 
     for _ in 0..100 {
-        flood.push(sent(at, &slow).await);
+        flood.push(half_read(at, &event("E1")).await);
     }
 
     let whole = head(&body, &format!("content-length: {}", body.len())) + &body;
     assert!(converse(at, whole.as_bytes()).await.starts_with("HTTP/1.1 202 "));
-    assert!(house.log().iter().all(|line| line.verdict != Verdict::Rejected || line.status == 503));
+    house.shows("deliveries_total{account=\"prod\",verdict=\"rejected\"} 85\n").await;
+    assert_eq!(house.told().await.summary.verdict, Verdict::Accepted);
+    assert_eq!(house.log().len(), 1, "those that are cut off take turns like all that are refused");
+    drop(all_turns);
+    flood.pop();
+    assert_eq!(house.refused().await.1, 503);
 }
 
 #[tokio::test]
 async fn what_is_no_request_is_counted_by_its_reason_and_stands_in_the_log() {
     let mut house = house();
-    let (at, _stop) = door_with(&house, hasty()).await;
+    let (at, _stop) = door_with(&house, http::Limits::default()).await;
+    let (hasty, _stop) = door_with(&house, hasty()).await;
     let control = "POST /hooks/prod/url-key HTTP/1.1\r\nhost: x\r\nx-a: \u{1}\r\n\r\n";
     let long = format!("POST / HTTP/1.1\r\nhost: x\r\nx-a: {}", "a".repeat(200_000));
 
@@ -157,11 +192,32 @@ async fn what_is_no_request_is_counted_by_its_reason_and_stands_in_the_log() {
     let _ = tcp.write_all(long.as_bytes()).await;
     rest(tcp).await;
     assert_eq!(house.refused().await, (None, 431, "no request: head too large".to_owned()));
-    rest(sent(at, b"POST / HTTP/1.1\r\nhost:").await).await;
+    assert_eq!(rest(sent(at, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await).await, "");
+    rest(sent(hasty, b"POST / HTTP/1.1\r\nhost:").await).await;
 
-    for reason in ["malformed head", "head too large", "head not complete in time"] {
+    for reason in ["malformed head", "head too large", "HTTP/2", "head not complete in time"] {
         house.counts(reason).await;
     }
+    assert!(!house.figures().contains("deliveries_total{"), "they are no deliveries: {}", house.figures());
+    house.deliver(&event("E1")).await;
+    assert_eq!(house.told().await.summary.status, 202, "what was answered with nothing stands in no log");
+}
+
+#[tokio::test]
+async fn who_hangs_up_during_a_handshake_is_not_counted_and_who_speaks_something_else_is() {
+    let house = house();
+    let entrance = watch::channel(pair().0).1;
+    let front = http::Front { entrance, ..http::Front::plain(Networks::default()) };
+    let (at, _stop) = door_of(&house, http::Limits::default(), front).await;
+
+    for begun in [&b""[..], b"\x16\x03\x01"] {
+        let mut tcp = sent(at, begun).await;
+        tcp.shutdown().await.expect("shut down");
+        rest(tcp).await;
+    }
+    rest(sent(at, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await).await;
+
+    house.counts("no handshake of TLS").await;
 }
 
 #[tokio::test]
