@@ -21,7 +21,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{
     desk::{self, Desk},
     guests::{Open, Room, Seat},
-    hub::News,
+    hub::{Attached, News},
     people::Caller,
 };
 use crate::proto::{
@@ -73,11 +73,13 @@ where
     let mut beat = interval(Duration::from_secs(HEARTBEAT_SECONDS));
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     'snapshot: loop {
-        let (snapshot, mut news) = desk.hub.attach();
-        match snapshot {
-            Ok(text) => put(&mut mouth, &text).await?,
-            Err(broken) => return part(&mut mouth, broken).await,
+        let Attached { snapshot, since, mut news } = desk.hub.attach().await?;
+        match snapshot.text() {
+            Ok(text) => put(&mut mouth, text).await?,
+            Err(broken) => return refuse(&mut mouth, cut_off(broken)).await,
         }
+        drop(snapshot);
+        put_all(&mut mouth, &since).await?;
         loop {
             let told = tokio::select! {
                 first = news.recv() => match first.map(|first| batch(&first, &mut news)) {
@@ -151,8 +153,12 @@ async fn refuse<Io: AsyncWrite>(mouth: &mut Mouth<Io>, reason: String) -> Result
 
 /// Says why a console is cut off, if it can be told.
 async fn part<Io: AsyncWrite>(mouth: &mut Mouth<Io>, broken: WireError) -> Result<(), WireError> {
-    refuse(mouth, format!("this console is cut off: {broken}")).await?;
+    refuse(mouth, cut_off(&broken)).await?;
     Err(broken)
+}
+
+fn cut_off(broken: &WireError) -> String {
+    format!("this console is cut off: {broken}")
 }
 
 /// The lines of `first` and of what is ready after it; `None` when the console has fallen behind, or for another reason
@@ -171,6 +177,19 @@ fn batch(first: &News, news: &mut Receiver<Arc<News>>) -> Option<String> {
 
 async fn put<Io: AsyncWrite>(mouth: &mut Mouth<Io>, text: &str) -> Result<(), WireError> {
     timeout(STALL, wire::say_text(mouth, text)).await.map_err(|_| WireError::Closed)?
+}
+
+/// Writes what was told after a snapshot, of which nothing tells less than each change.
+async fn put_all<Io: AsyncWrite>(mouth: &mut Mouth<Io>, since: &[Arc<News>]) -> Result<(), WireError> {
+    let mut text = String::new();
+    for news in since {
+        text.push_str(news.text().unwrap_or_default());
+        if text.len() >= BATCH {
+            put(mouth, &text).await?;
+            text.clear();
+        }
+    }
+    put(mouth, &text).await
 }
 
 /// Has what the console asks answered, and says why it hears no more of it. With all places for answers taken, the next
