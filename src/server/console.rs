@@ -19,7 +19,7 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
-    desk::{self, Desk},
+    desk::{self, Desk, Need, need},
     guests::{Open, Room, Seat},
     hub::{Attached, News},
     people::Caller,
@@ -37,13 +37,15 @@ const HELLO: Duration = Duration::from_secs(5);
 const STALL: Duration = Duration::from_secs(30);
 /// The longest request, in bytes.
 const REQUEST: usize = wire::REQUEST_LIMIT;
+/// Answers of so few bytes have room in any case; there are no more of them than open requests.
+const SMALL: usize = 16 * 1024;
 /// Changes that are ready together go out together, up to this many bytes.
 const BATCH: usize = 64 * 1024;
 
 /// An answer that is ready to be written, with what its user holds of the server until it is.
 struct Answered {
     text: String,
-    _held: Option<(Open, Room)>,
+    _held: Option<(Open, Option<Room>)>,
 }
 
 /// Who is at the other end, and the place they take.
@@ -216,10 +218,10 @@ fn ask(desk: &Arc<Desk>, guest: &Guest, id: RequestId, request: Request, place: 
             return;
         }
     };
-    let (desk, caller) = (Arc::clone(desk), guest.caller.clone());
+    let (desk, caller, need) = (Arc::clone(desk), guest.caller.clone(), need(&request));
     tokio::spawn(async move {
         let answer = desk.answer(&caller, request).await;
-        place.send(answered(id, answer, open));
+        place.send(answered(id, answer, need, open));
     });
 }
 
@@ -235,15 +237,18 @@ fn admit(seat: &Seat, request: &Request) -> Result<Open, String> {
     Ok(open)
 }
 
-/// An answer as it will be written, if there is room for it.
-fn answered(id: RequestId, answer: Result<Answer, String>, open: Open) -> Answered {
+/// An answer as it will be written, if there is room for it. For what was done there always is: nobody may be told that it
+/// was not.
+fn answered(id: RequestId, answer: Result<Answer, String>, need: Need, open: Open) -> Answered {
     let text = match wire::text(&FromServer::Answer { id, answer: Box::new(answer) }) {
         Ok(text) if text.len() <= wire::LINE_LIMIT => text,
         Ok(text) => return refusal(id, WireError::NoLine { bytes: text.len() }.to_string()),
         Err(broken) => return refusal(id, broken.to_string()),
     };
-    match open.room(text.len()) {
-        Ok(room) => Answered { text, _held: Some((open, room)) },
+    let room = open.room(text.len());
+    match room {
+        Ok(room) => Answered { text, _held: Some((open, Some(room))) },
+        Err(_) if need == Need::Act || text.len() <= SMALL => Answered { text, _held: Some((open, None)) },
         Err(reason) => refusal(id, reason),
     }
 }
@@ -524,6 +529,39 @@ mod tests {
         assert!(refused.contains("have not read"), "{refused}");
         ask_for_template(&mut line, 5).await;
         assert!(next_answer(&mut line).await.1.is_ok(), "what was read takes no room");
+    }
+
+    #[tokio::test]
+    async fn what_was_done_is_told_also_where_other_answers_were_not_read() {
+        let Setup { desk, _dir, .. } = setup();
+        save_long_template(&desk);
+        let acts = Acts::As { email: "alice@example.com".into() };
+        desk.people.set(&[PersonSettings { user: User::Uid(Alice::UID), account: None, acts }]);
+        let alice = Alice(Guests::new(Limits { unread_each: 1000, ..Limits::default() }));
+        let (mut deaf, mut line) = (alice.attach(&desk).await, alice.attach(&desk).await);
+        let seat = alice.seat();
+        ask_for_template(&mut deaf, 1).await;
+        let held = async {
+            while seat.request().expect("free").room(1).is_ok() {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(STALL, held).await.expect("not read");
+
+        let request = Request::SaveTemplate { name: "x".into(), text: "x".into(), base: None };
+        wire::send(&mut line, &FromConsole::Request { id: 2, request }).await.expect("send");
+        let (_, saved) = next_answer(&mut line).await;
+        ask_for_template(&mut line, 3).await;
+        let (_, looked) = next_answer(&mut line).await;
+
+        assert_eq!(saved, Ok(Answer::Saved { name: "x".into() }));
+        assert!(looked.expect_err("refused").contains("have not read"));
+        let changes = vec!["x".repeat(SMALL)];
+        let text = |need| {
+            let answer = Ok(Answer::Reloaded { changes: changes.clone() });
+            answered(4, answer, need, seat.request().expect("free")).text
+        };
+        assert!(text(Need::Act).contains("xxx") && text(Need::Look).contains("have not read"));
     }
 
     #[tokio::test]
