@@ -355,6 +355,7 @@ pub(crate) fn board() -> Board {
         store: StoreId(1),
         upkeep: crate::core::freshness::Upkeep::default(),
         unshown: 0,
+        left_out: crate::core::board::LeftOut::default(),
         targets: vec![],
         incidents: incidents().into_iter().map(|incident| (incident.key.clone(), incident)).collect(),
         accounts: [(account_name(), account_board)].into(),

@@ -81,7 +81,8 @@ pub fn troubles(model: &Model) -> Vec<Trouble> {
     for board in model.board.accounts.values() {
         push(&mut out, model, &board.account);
     }
-    out.extend(model.board.unshown_words().map(|words| trouble(Tone::Caution, words)));
+    let lacking = model.board.unshown_words().into_iter().chain(model.board.left_out.words());
+    out.extend(lacking.map(|words| trouble(Tone::Caution, words)));
     door(&mut out, &model.board.door);
     let upkeep = &model.board.upkeep;
     targets(&mut out, model);

@@ -143,6 +143,32 @@ pub struct Board {
     /// much longer than usual.
     #[serde(default)]
     pub unshown: u64,
+    /// What a console was not told of, as no line takes all.
+    #[serde(default, skip_serializing_if = "LeftOut::is_nothing")]
+    pub left_out: LeftOut,
+}
+
+/// What a board lacks of the one that it was made of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Resolved incidents, the oldest.
+    pub resolved: usize,
+    /// Actions that are done, the oldest.
+    pub actions: usize,
+}
+
+impl LeftOut {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The same in words.
+    pub fn words(&self) -> Option<String> {
+        let of = |n: usize, what: &str| (n > 0).then(|| format!("the {n} oldest {what}"));
+        let both: Vec<_> =
+            of(self.resolved, "resolved incidents").into_iter().chain(of(self.actions, "actions")).collect();
+        (!both.is_empty()).then(|| format!("not shown, there are too many: {}", both.join(" and ")))
+    }
 }
 
 impl Board {

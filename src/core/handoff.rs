@@ -29,6 +29,10 @@ pub const USUAL: SignedDuration = SignedDuration::from_hours(12);
 pub const LONGEST: SignedDuration = SignedDuration::from_hours(31 * 24);
 /// The template that is taken when none is named; those that are offered for a hand-off have names that begin so.
 pub const TEMPLATE: &str = "handoff";
+/// Of more open incidents than these the most urgent are told of, and of more resolved ones the newest: nobody reads more,
+/// and no template gets through with more in its time. All are counted.
+pub const MOST_OPEN: usize = 1000;
+pub const MOST_RESOLVED: usize = 500;
 
 /// A hand-off ready to show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,13 +49,13 @@ pub struct Handoff {
 pub struct Facts {
     pub shift: Shift,
     pub counts: Counts,
-    /// Everything that is open, triggered before acknowledged, high urgency first.
+    /// What is open, triggered before acknowledged, high urgency first; at most [`MOST_OPEN`].
     pub open: Vec<Entry>,
     pub triggered: Vec<Entry>,
     pub acknowledged: Vec<Entry>,
     /// Acknowledged ones that come back by themselves: snoozed, or when the acknowledgement ends.
     pub snoozed: Vec<Entry>,
-    /// Resolved within the shift, newest first.
+    /// Resolved within the shift, newest first; at most [`MOST_RESOLVED`].
     pub resolved: Vec<Entry>,
     /// Why this may not be all, in words; empty when nothing is missing.
     pub doubts: Vec<Shown>,
@@ -71,6 +75,7 @@ pub struct Shift {
     pub length: Shown,
 }
 
+/// Of all, also of those that are not told of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     pub open: usize,
@@ -149,29 +154,46 @@ pub fn gather(board: &Board, notes: &BTreeMap<IncidentKey, Vec<Note>>, missing: 
     let entry = |incident: &&Incident| entry(board, incident, notes.get(&incident.key).unwrap_or(&none), &at);
     let (open, resolved): (Vec<_>, Vec<_>) =
         speaks_of(board, &at).into_iter().partition(|incident| incident.state.status.is_open());
-    let of =
-        |status| open.iter().filter(move |incident| incident.state.status == status).map(entry).collect::<Vec<_>>();
+    let count = |status| open.iter().filter(|incident| incident.state.status == status).count();
+    let told: Vec<_> = open.iter().take(MOST_OPEN).map(|incident| (incident.state.status, entry(incident))).collect();
+    let of = |status| -> Vec<Entry> {
+        told.iter().filter(|(is, _)| *is == status).map(|(_, entry)| entry.clone()).collect()
+    };
     let acknowledged = of(Status::Acknowledged);
-    let snoozed: Vec<_> = acknowledged.iter().filter(|entry| entry.returns_at.is_some()).cloned().collect();
     let began = |incident: &&Incident| incident.state.created_at >= board.provider_time(&incident.key.account, at.from);
-    let triggered = of(Status::Triggered);
+    let counts = Counts {
+        open: open.len(),
+        triggered: count(Status::Triggered),
+        acknowledged: count(Status::Acknowledged),
+        snoozed: open.iter().filter(|incident| returns(incident).is_some()).count(),
+        resolved: resolved.len(),
+        created: board.incidents.values().filter(began).count(),
+    };
     Facts {
         shift: shift(&at),
-        counts: Counts {
-            open: open.len(),
-            triggered: triggered.len(),
-            acknowledged: acknowledged.len(),
-            snoozed: snoozed.len(),
-            resolved: resolved.len(),
-            created: board.incidents.values().filter(began).count(),
-        },
-        open: open.iter().map(entry).collect(),
-        triggered,
+        counts,
+        triggered: of(Status::Triggered),
+        snoozed: acknowledged.iter().filter(|entry| entry.returns_at.is_some()).cloned().collect(),
         acknowledged,
-        snoozed,
-        resolved: resolved.iter().map(entry).collect(),
-        doubts: doubts(board, at.now).into_iter().chain(missing).collect(),
+        open: told.into_iter().map(|(_, entry)| entry).collect(),
+        resolved: resolved.iter().take(MOST_RESOLVED).map(entry).collect(),
+        doubts: doubts(board, at.now).into_iter().chain(missing).chain(left_out(&counts)).collect(),
     }
+}
+
+/// What is counted and not told of.
+fn left_out(counts: &Counts) -> Vec<Shown> {
+    let (open, resolved) = (counts.open, counts.resolved);
+    let open = (open > MOST_OPEN).then(|| format!("of {open} open incidents the {MOST_OPEN} most urgent are told of"));
+    let resolved = (resolved > MOST_RESOLVED)
+        .then(|| format!("of {resolved} resolved incidents the {MOST_RESOLVED} newest are told of"));
+    open.into_iter().chain(resolved).map(|words| Shown::line(&words)).collect()
+}
+
+/// When an acknowledged incident comes back by itself.
+fn returns(incident: &Incident) -> Option<Timestamp> {
+    let extra = incident.extra().filter(|_| incident.state.status == Status::Acknowledged)?;
+    extra.pending.iter().find(|pending| pending.what.as_str() == "unacknowledge").map(|pending| pending.at)
 }
 
 fn shift(at: &At<'_>) -> Shift {
@@ -211,9 +233,6 @@ fn entry(board: &Board, incident: &Incident, notes: &[Note], at: &At<'_>) -> Ent
     let words = |time| Shown::line(&moment(time, at.now, at.zone));
     let acked = extra.filter(|_| state.status == Status::Acknowledged).and_then(|extra| extra.acknowledged.last());
     let is_over = state.status == Status::Resolved;
-    let returns = extra
-        .filter(|_| state.status == Status::Acknowledged)
-        .and_then(|extra| extra.pending.iter().find(|pending| pending.what.as_str() == "unacknowledge"));
     let name = state.number.map_or_else(|| incident.key.id.to_string(), |number| format!("#{number}"));
     let urgency = if state.urgency == Urgency::High { "high" } else { "low" };
     Entry {
@@ -228,7 +247,7 @@ fn entry(board: &Board, incident: &Incident, notes: &[Note], at: &At<'_>) -> Ent
         opened: Shown::line(&ago(since(state.created_at, theirs))),
         acknowledged_by: acked.map(|(_, who)| who.clone()),
         acknowledged_ago: acked.map(|(when, _)| Shown::line(&ago(since(*when, theirs)))),
-        returns_at: returns.map(|pending| words(pending.at)),
+        returns_at: returns(incident).map(words),
         resolved_at: is_over.then(|| words(incident.stamp.at)),
         resolved_by: extra.filter(|_| is_over).and_then(|extra| extra.changed_by.clone()),
         url: state.url.clone(),
@@ -357,6 +376,35 @@ mod tests {
         let short = gather(&board(), &BTreeMap::new(), vec![], at(&zone, 1));
         assert_eq!(names(&short.resolved), ["#1187"]);
         assert_eq!(short.counts.open, 5, "what is open is open however old");
+    }
+
+    #[test]
+    fn after_a_storm_the_most_urgent_and_the_newest_are_told_of_and_all_are_counted() {
+        let (mut board, zone) = (board(), zone());
+        let few = gather(&board, &BTreeMap::new(), vec![], at(&zone, 12));
+        for (of, more) in [(&few.open[0].key, MOST_OPEN), (&few.resolved[0].key, MOST_RESOLVED)] {
+            let one = board.incidents[of].clone();
+            for n in 0..more {
+                let incident = Incident { key: key(&format!("{}{n}", of.id)), ..one.clone() };
+                board.incidents.insert(incident.key.clone(), incident);
+            }
+        }
+
+        let facts = gather(&board, &BTreeMap::new(), vec![], at(&zone, 12));
+
+        assert_eq!((facts.counts.open, facts.open.len()), (few.counts.open + MOST_OPEN, MOST_OPEN));
+        assert_eq!((facts.counts.resolved, facts.resolved.len()), (few.counts.resolved + MOST_RESOLVED, MOST_RESOLVED));
+        assert_eq!(facts.counts.triggered, few.counts.triggered + MOST_OPEN);
+        assert_eq!((facts.counts.acknowledged, facts.counts.snoozed), (few.counts.acknowledged, few.counts.snoozed));
+        assert!(facts.open.iter().all(|entry| entry.status.as_str() == "triggered"));
+        let words: Vec<_> = facts.doubts.iter().map(Shown::as_str).collect();
+        assert_eq!(
+            words,
+            [
+                "of 1005 open incidents the 1000 most urgent are told of",
+                "of 502 resolved incidents the 500 newest are told of"
+            ]
+        );
     }
 
     #[test]

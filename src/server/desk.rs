@@ -157,6 +157,8 @@ pub struct Desk {
     pub renderer: Renderer,
     /// Whose templates it renders next.
     pub rendering: Arc<Turns>,
+    /// Whom it tells next what a template sees.
+    pub seeing: Arc<Turns>,
     pub library: Library,
     /// Actions being carried out: the end waits for them.
     pub under_way: TaskTracker,
@@ -200,6 +202,11 @@ pub struct Desk {
 pub(super) fn rendering() -> Arc<Turns> {
     let time = Some(Rate { burst: 5000, every: Duration::from_millis(10) });
     Turns::new("the rendering of a template", Limits { waiting: 2, gives_way: GivesWay::Oldest, time })
+}
+
+/// Turns at what a template sees: it is gathered from the board, for which all else waits.
+pub(super) fn seeing() -> Arc<Turns> {
+    Turns::new("what a template sees", Limits { waiting: 8, gives_way: GivesWay::Newest, time: None })
 }
 
 impl Desk {
@@ -253,7 +260,7 @@ impl Desk {
             Request::SendHandoff { target, template, from, zone } => {
                 self.send_handoff(caller, target, template, from, &zone).await
             }
-            Request::TemplateContext { on } => self.template_context(on).await,
+            Request::TemplateContext { on } => self.template_context(caller, on).await,
             Request::TemplateHistory { name } => self.template_history(name),
             Request::TemplateVersion { name, version } => self.template_version(name, version),
             Request::RestoreTemplate { name, version, base } => self.restore_template(caller, name, version, &base),

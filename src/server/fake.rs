@@ -741,6 +741,7 @@ pub(super) fn parts(hub: Hub, store: Store, accounts: Accounts, dir: &std::path:
         forwarder,
         renderer: Renderer::new(vec!["false".into()], Limits::default()),
         rendering: super::desk::rendering(),
+        seeing: super::desk::seeing(),
         library: Library::open(&dir.join("templates")),
         under_way: TaskTracker::new(),
         waiting: super::actions::undo::Waiting::default(),

@@ -6,9 +6,10 @@ use futures_util::{StreamExt as _, stream};
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::Value;
 
-use super::{desk::Desk, people::Caller};
+use super::{desk::Desk, people::Caller, templates::aside};
 use crate::{
     core::{
+        board::Board,
         detail::Note,
         handoff::{At, Handoff, LONGEST, USUAL, gather, speaks_of, zone_of},
         id::{AccountName, IncidentKey},
@@ -38,17 +39,17 @@ impl Desk {
         if now.duration_since(from) > LONGEST {
             return Err("a hand-off tells of 31 days at most".into());
         }
-        let at = At { from, now, zone: &zone };
-        let keys: Vec<IncidentKey> = self.hub.look(|board| {
-            let asked = |key: &IncidentKey| {
-                board.accounts.get(&key.account).is_some_and(|known| known.account.rest_off.is_none())
-            };
-            speaks_of(board, &at).into_iter().map(|incident| incident.key.clone()).filter(asked).collect()
-        });
+        let (hub, at) = (self.hub.clone(), zone.clone());
+        let keys = aside(move || hub.look(|board| noted(board, &At { from, now, zone: &at }))).await?;
         let (notes, missing) = self.notes(keys).await;
-        let facts = self.hub.look(|board| gather(board, &notes, missing, at));
-        let context = serde_json::to_value(&facts).map_err(|error| error.to_string())?;
+        // Not counted: it waits for others, and what it asks of providers is bounded.
         let turn = self.rendering.take(caller).await?;
+        let hub = self.hub.clone();
+        let made = aside(move || {
+            let facts = hub.look(|board| gather(board, &notes, missing, At { from, now, zone: &zone }));
+            serde_json::to_value(&facts).map(|context| (facts, context))
+        });
+        let (facts, context) = made.await?.map_err(|error| error.to_string())?;
         let text = match self.renderer.preview(&source, &context).await {
             Preview::Rendered { output, .. } => Ok(output),
             Preview::Broken(fault) => Err(fault),
@@ -101,8 +102,16 @@ impl Desk {
     }
 }
 
+/// The incidents of a hand-off whose provider can be asked for notes.
+fn noted(board: &Board, at: &At<'_>) -> Vec<IncidentKey> {
+    let is_asked =
+        |key: &IncidentKey| board.accounts.get(&key.account).is_some_and(|known| known.account.rest_off.is_none());
+    speaks_of(board, at).into_iter().map(|incident| incident.key.clone()).filter(is_asked).collect()
+}
+
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
     use jiff::SignedDuration;
 
     use super::*;
@@ -152,5 +161,31 @@ mod tests {
         let told = missing.iter().map(Shown::as_str).filter(|text| text.contains("3 more incidents")).count();
         assert_eq!(told, 1, "{missing:?}");
         assert_eq!(notes.len() + missing.len() - 1, NOTED, "{missing:?}");
+    }
+    #[tokio::test]
+    async fn what_a_hand_off_is_made_of_is_gathered_when_its_turn_has_come() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let fake = Fake::default();
+        let desk = fake::desk(&fake, dir.path());
+        let caller = |uid| Caller { uid: Some(uid), login: "somebody".into() };
+        let (guest, waits) = (caller(4_000_001), caller(4_000_002));
+        let turn = desk.rendering.take(&guest).await.expect("free");
+        let mut handoff = Box::pin(desk.handoff(&waits, "handoff".into(), (desk.now)(), "UTC"));
+        let others = async {
+            while !desk.rendering.waits(&waits) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            told = &mut handoff => panic!("{told:?}"),
+            () = others => {}
+        }
+
+        desk.observe(&fake.put("P1", Status::Triggered, 0)).await;
+        assert!(handoff.as_mut().now_or_never().is_none());
+        drop(turn);
+
+        let Ok(Answer::Handoff { handoff }) = handoff.await else { panic!("no hand-off") };
+        assert_eq!(handoff.facts.counts.open, 1);
     }
 }

@@ -1,8 +1,15 @@
 //! The board, and the feed of its changes. Locked only for the length of one change, never across an await.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
+    time::Duration,
+};
 
-use tokio::sync::broadcast;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, broadcast},
+    time::sleep,
+};
+use tokio_util::sync::CancellationToken;
 
 use super::whole;
 use crate::{
@@ -17,15 +24,62 @@ use crate::{
     },
 };
 
-/// Changes a console may lie behind before it gets a fresh snapshot instead.
+/// Changes that a console, or a snapshot that is shared, may lie behind before there is a fresh one instead.
 const FEED: usize = 4096;
+/// A snapshot is shared for so long also when nobody reads it any more: it costs a copy of the board.
+const SHARED: Duration = Duration::from_secs(2);
+/// The same for one that no console takes: those that try again and again need no other.
+const SHARED_BROKEN: Duration = Duration::from_secs(10);
 
 /// A handle to the one board of this server.
 #[derive(Clone)]
 pub struct Hub {
-    board: Arc<Mutex<Board>>,
+    inside: Arc<Mutex<Inside>>,
     feed: broadcast::Sender<Arc<Change>>,
     news: broadcast::Sender<Arc<News>>,
+    /// Changes that one may lie behind.
+    behind: usize,
+    /// Held while a snapshot is made: one at a time.
+    making: Arc<Semaphore>,
+}
+
+struct Inside {
+    board: Board,
+    shared: Option<Shared>,
+}
+
+/// The newest snapshot, while somebody has it.
+struct Shared {
+    snapshot: Weak<Snapshot>,
+    /// What was told after it, all of it.
+    since: Vec<Arc<News>>,
+}
+
+/// The board of one moment as a message, put into words once for all who attach before it is too old.
+#[derive(Default)]
+pub struct Snapshot {
+    text: OnceLock<Result<String, WireError>>,
+    /// The text is there, or never will be.
+    is_made: CancellationToken,
+}
+
+impl Snapshot {
+    /// The message, as a line.
+    pub fn text(&self) -> Result<&str, &WireError> {
+        match self.text.get() {
+            Some(Ok(text)) => Ok(text),
+            Some(Err(broken)) => Err(broken),
+            None => Err(&WireError::Closed),
+        }
+    }
+}
+
+/// What a console gets: the board of one moment, then every change after it in its order.
+pub struct Attached {
+    pub snapshot: Arc<Snapshot>,
+    /// What was told after the snapshot and before `news`.
+    pub since: Vec<Arc<News>>,
+    pub news: broadcast::Receiver<Arc<News>>,
 }
 
 /// How consoles learn what is different on the board.
@@ -66,17 +120,18 @@ impl Hub {
     /// A console that lies `changes` behind gets a fresh snapshot.
     pub(super) fn with_feed(board: Board, changes: usize) -> Self {
         let (feed, news) = (broadcast::Sender::new(changes), broadcast::Sender::new(changes));
-        Self { board: Arc::new(Mutex::new(board)), feed, news }
+        let inside = Arc::new(Mutex::new(Inside { board, shared: None }));
+        Self { inside, feed, news, behind: changes, making: Arc::new(Semaphore::new(1)) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Board> {
+    fn lock(&self) -> MutexGuard<'_, Inside> {
         // Every change is a whole value put in place, so a panic elsewhere leaves nothing half-done.
-        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Looks at the board. Keep it short: everything else waits.
     pub fn look<T>(&self, look: impl FnOnce(&Board) -> T) -> T {
-        look(&self.lock())
+        look(&self.lock().board)
     }
 
     /// Applies a change and tells every console.
@@ -97,20 +152,31 @@ impl Hub {
 
     /// The same, where `make` also says how consoles are told.
     pub fn tell<T>(&self, make: impl FnOnce(&mut Board) -> (Vec<Change>, Telling, T)) -> T {
-        let mut board = self.lock();
-        let (changes, telling, result) = make(&mut board);
+        let mut inside = self.lock();
+        let (changes, telling, result) = make(&mut inside.board);
         // Sent under the lock, so that a snapshot and the feed never miss or repeat a change.
         for change in changes {
             let change = Arc::new(change);
             let _ = self.feed.send(Arc::clone(&change));
             if telling == Telling::EachChange {
-                let _ = self.news.send(News::new(Some(change)));
+                self.send(&mut inside, &News::new(Some(change)));
             }
         }
         if telling == Telling::Snapshot {
-            let _ = self.news.send(News::new(None));
+            self.send(&mut inside, &News::new(None));
         }
         result
+    }
+
+    fn send(&self, inside: &mut Inside, news: &Arc<News>) {
+        let _ = self.news.send(Arc::clone(news));
+        let is_shared = |shared: &Shared| {
+            news.change.is_some() && shared.since.len() < self.behind && shared.snapshot.strong_count() > 0
+        };
+        match inside.shared.as_mut().filter(|shared| is_shared(shared)) {
+            Some(shared) => shared.since.push(Arc::clone(news)),
+            None => inside.shared = None,
+        }
     }
 
     /// Changes what is known of an account; nothing happens when it is as it was.
@@ -126,13 +192,48 @@ impl Hub {
         });
     }
 
-    /// The board as it is, as a message, and every change after it.
-    pub fn attach(&self) -> (Result<String, WireError>, broadcast::Receiver<Arc<News>>) {
+    /// The board as a message, and every change after it. Whoever attaches while somebody still reads a snapshot that is
+    /// not too old gets the same; else a fresh one is made, beside the runtime's workers.
+    pub async fn attach(&self) -> Result<Attached, WireError> {
+        if let Some(attached) = self.join() {
+            attached.snapshot.is_made.cancelled().await;
+            return Ok(attached);
+        }
+        let one_at_a_time = Arc::clone(&self.making).acquire_owned().await.map_err(|_| WireError::Closed)?;
+        // The one before may be young enough.
+        if let Some(attached) = self.join() {
+            return Ok(attached);
+        }
+        let hub = self.clone();
+        let made = tokio::task::spawn_blocking(move || hub.make(one_at_a_time)).await;
+        let attached = made.map_err(|_| WireError::Closed)?;
+        let held = Arc::clone(&attached.snapshot);
+        tokio::spawn(async move {
+            sleep(if held.text().is_ok() { SHARED } else { SHARED_BROKEN }).await;
+            drop(held);
+        });
+        Ok(attached)
+    }
+
+    /// The snapshot that is shared now, which may not be made yet.
+    fn join(&self) -> Option<Attached> {
+        let inside = self.lock();
+        let shared = inside.shared.as_ref()?;
+        let snapshot = shared.snapshot.upgrade()?;
+        Some(Attached { snapshot, since: shared.since.clone(), news: self.news.subscribe() })
+    }
+
+    /// A fresh snapshot, which is shared from now on.
+    fn make(&self, _one_at_a_time: OwnedSemaphorePermit) -> Attached {
+        let snapshot = Arc::new(Snapshot::default());
+        let _is_made = snapshot.is_made.clone().drop_guard();
         let (board, news) = {
-            let board = self.lock();
-            (board.clone(), self.news.subscribe())
+            let inside = &mut *self.lock();
+            inside.shared = Some(Shared { snapshot: Arc::downgrade(&snapshot), since: vec![] });
+            (inside.board.clone(), self.news.subscribe())
         };
-        (whole::message(board, wire::LINE_LIMIT), news)
+        let _ = snapshot.text.set(whole::message(board, wire::LINE_LIMIT));
+        Attached { snapshot, since: vec![], news }
     }
 
     /// Every change from now on.
@@ -142,7 +243,10 @@ impl Hub {
 
     /// The board as it is, and every change after it.
     pub fn subscribe(&self) -> (Board, broadcast::Receiver<Arc<Change>>) {
-        let board = self.lock();
-        (board.clone(), self.feed.subscribe())
+        let inside = self.lock();
+        (inside.board.clone(), self.feed.subscribe())
     }
 }
+
+#[cfg(test)]
+mod tests;

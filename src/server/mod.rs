@@ -198,6 +198,7 @@ impl Server {
             accounts,
             renderer,
             rendering: desk::rendering(),
+            seeing: desk::seeing(),
             library,
             under_way: TaskTracker::new(),
             waiting: Waiting::new(options.settings.actions.undo_window),

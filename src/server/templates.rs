@@ -10,8 +10,8 @@ use crate::{
         board::Change,
         delivery::Decode,
         field::Field,
-        id::{AccountName, BadId, DeliveryId},
-        template::{Subject, Version},
+        id::{AccountName, BadId},
+        template::{Preview, Subject, Version},
         text::Shown,
     },
     proto::Answer,
@@ -69,35 +69,41 @@ impl Desk {
         Ok(Answer::TemplateVersion { name, version, text })
     }
 
-    pub(super) async fn preview(&self, caller: &Caller, text: &str, on: Subject) -> Result<Answer, String> {
+    pub(super) async fn preview(self: &Arc<Self>, caller: &Caller, text: &str, on: Subject) -> Result<Answer, String> {
+        let mut turn = self.rendering.take(caller).await?;
+        // That the one before ended the worker is not this user's doing.
+        if let Err(fault) = self.renderer.warm_up().await {
+            return Ok(Answer::Preview { preview: Preview::Broken(fault) });
+        }
+        turn.count();
         let context = self.context_on(on).await?;
-        let _turn = self.rendering.take(caller).await?;
         Ok(Answer::Preview { preview: self.renderer.preview(text, &context).await })
     }
 
-    pub(super) async fn template_context(&self, on: Subject) -> Result<Answer, String> {
+    pub(super) async fn template_context(self: &Arc<Self>, caller: &Caller, on: Subject) -> Result<Answer, String> {
+        let _turn = self.seeing.take(caller).await?;
         let context = self.context_on(on).await?;
         // Cleaning a large delivery takes milliseconds, which other tasks should not wait for.
-        let field = tokio::task::spawn_blocking(move || Field::of(&context)).await.map_err(|e| e.to_string())?;
+        let field = aside(move || Field::of(&context)).await?;
         Ok(Answer::TemplateContext { context: Box::new(field) })
     }
 
-    /// What a template sees when it is rendered on this.
-    async fn context_on(&self, on: Subject) -> Result<Value, String> {
+    /// What a template sees when it is rendered on this. It is gathered from the whole board: for whoever has a turn.
+    async fn context_on(self: &Arc<Self>, on: Subject) -> Result<Value, String> {
+        let desk = Arc::clone(self);
         match on {
             Subject::Sample(event_type) => {
                 let body = template::sample(&event_type).ok_or_else(|| format!("there is no sample {event_type}"))?;
-                Ok(self.sample(&self.any_account()?, body))
+                let account = self.any_account()?;
+                aside(move || desk.sample(&account, body)).await
             }
-            Subject::Delivery(id) => self.context_of(id).await,
+            Subject::Delivery(id) => {
+                let found = self.store.read(move |reader| reader.delivery(id)).await.map_err(|e| e.to_string())?;
+                let stored = found.ok_or_else(|| format!("delivery {id} is not kept any more; choose another"))?;
+                let account = stored.summary.account.ok_or_else(|| format!("delivery {id} belongs to no account"))?;
+                aside(move || desk.seen(&Delivered { account: &account, id: Some(id), body: &stored.body })).await
+            }
         }
-    }
-
-    async fn context_of(&self, id: DeliveryId) -> Result<Value, String> {
-        let found = self.store.read(move |reader| reader.delivery(id)).await.map_err(|e| e.to_string())?;
-        let stored = found.ok_or_else(|| format!("delivery {id} is not kept any more; choose another"))?;
-        let account = stored.summary.account.ok_or_else(|| format!("delivery {id} belongs to no account"))?;
-        Ok(self.seen(&Delivered { account: &account, id: Some(id), body: &stored.body }))
     }
 
     /// How webhooks of an account are read, also of one that is not configured any more.
@@ -118,6 +124,11 @@ impl Desk {
     }
 }
 
+/// Does what takes milliseconds beside the runtime's workers, which others should not wait for.
+pub(super) async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt as _;
@@ -125,11 +136,13 @@ mod tests {
 
     use super::*;
     use crate::{
-        core::template::{Preview, TemplateHistory},
+        core::{id::DeliveryId, template::TemplateHistory},
         proto::Request,
         server::{
             desk::{Need, need},
             fake::{self, Fake},
+            rate::Rate,
+            turns::{GivesWay, Limits, Turns},
         },
     };
 
@@ -233,5 +246,38 @@ mod tests {
         let (told, ()) = tokio::join!(handoff, async { assert!(last.await.is_ok()) });
 
         assert!(matches!(told, Ok(Answer::Handoff { .. })), "{told:?}");
+    }
+    #[tokio::test]
+    async fn nothing_is_gathered_from_the_board_for_who_has_no_turn() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let desk = fake::desk(&Fake::default(), dir.path());
+        let guest = Caller { uid: Some(4_000_001), login: "somebody".into() };
+        let rendering = desk.rendering.take(&guest).await.expect("free");
+        let seeing = desk.seeing.take(&guest).await.expect("free");
+        let unknown = || Subject::Sample("no.such".into());
+        let mut preview = Box::pin(desk.preview(&guest, "x", unknown()));
+        let mut context = Box::pin(desk.template_context(&guest, unknown()));
+
+        assert!(preview.as_mut().now_or_never().is_none() && context.as_mut().now_or_never().is_none());
+
+        drop((rendering, seeing));
+        assert!(matches!(preview.await, Ok(Answer::Preview { preview: Preview::Broken(_) })), "there is no worker");
+        assert_eq!(context.await, Err("there is no sample no.such".into()));
+    }
+
+    #[tokio::test]
+    async fn the_time_that_a_worker_takes_to_start_is_not_taken_from_who_waits_for_it() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let mut desk = fake::desk(&Fake::default(), dir.path());
+        let alone = std::sync::Arc::get_mut(&mut desk).expect("nobody else has it");
+        let time = Some(Rate { burst: 1, every: std::time::Duration::from_hours(1) });
+        alone.rendering = Turns::new("the preview", Limits { waiting: 2, gives_way: GivesWay::Oldest, time });
+        alone.renderer = template::Renderer::new(vec!["sleep".into(), "0.05".into()], template::Limits::default());
+        let guest = Caller { uid: Some(4_000_001), login: "somebody".into() };
+
+        for _ in 0..2 {
+            let answer = desk.preview(&guest, "x", Subject::default()).await;
+            assert!(matches!(answer, Ok(Answer::Preview { preview: Preview::Broken(_) })), "{answer:?}");
+        }
     }
 }

@@ -17,7 +17,7 @@ const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 const MOST: usize = 10_000;
 const LATELY: SignedDuration = SignedDuration::from_hours(2);
 /// Nor more than so many whenever they were resolved.
-const AT_ALL: usize = 50_000;
+const AT_ALL: usize = 20_000;
 /// Let go together: others wait for it.
 const TOGETHER: usize = 256;
 

@@ -24,7 +24,7 @@ pub struct Limits {
     pub waiting: usize,
     /// Which one is sent away when there are more.
     pub gives_way: GivesWay,
-    /// Milliseconds of it, where they are counted: so many at once, and then one every so often.
+    /// Milliseconds of it, where they are [counted](Turn::count): so many at once, and then one every so often.
     pub time: Option<Rate>,
 }
 
@@ -70,7 +70,8 @@ impl User {
 pub struct Turn {
     turns: Arc<Turns>,
     uid: Uid,
-    since: Instant,
+    /// Since when its time is counted.
+    since: Option<Instant>,
 }
 
 impl Turns {
@@ -117,6 +118,14 @@ impl Turns {
     }
 }
 
+#[cfg(test)]
+impl Turns {
+    /// Whether this user waits for it.
+    pub(in crate::server) fn waits(&self, caller: &Caller) -> bool {
+        self.inside().order.contains(&caller.uid)
+    }
+}
+
 enum Asked {
     Taken(Turn),
     Waits(oneshot::Receiver<Turn>),
@@ -139,7 +148,12 @@ impl Inside {
 
 impl Turn {
     fn begin(turns: &Arc<Turns>, uid: Uid) -> Self {
-        Self { turns: Arc::clone(turns), uid, since: Instant::now() }
+        Self { turns: Arc::clone(turns), uid, since: None }
+    }
+
+    /// The time of its user is taken from now on, and not before: what they did not ask for is not theirs.
+    pub fn count(&mut self) {
+        self.since = Some(Instant::now());
     }
 }
 
@@ -148,8 +162,9 @@ impl Drop for Turn {
         let next = {
             let mut inside = self.turns.inside();
             // The server's own user is held to no rate.
-            if let Some(rate) = self.turns.limits.time.filter(|_| self.uid != Some(users::own_uid())) {
-                let took = u32::try_from(self.since.elapsed().as_millis()).unwrap_or(u32::MAX);
+            let rate = self.turns.limits.time.filter(|_| self.uid != Some(users::own_uid()));
+            if let (Some(rate), Some(since)) = (rate, self.since) {
+                let took = u32::try_from(since.elapsed().as_millis()).unwrap_or(u32::MAX);
                 let user = inside.users.entry(self.uid).or_default();
                 user.time.get_or_insert_with(|| Budget::new(rate)).spend(took);
             }
@@ -247,7 +262,8 @@ mod tests {
         let time = Rate { burst: 1000, every: Duration::from_millis(10) };
         let turns = turns(GivesWay::Newest, Some(time));
         let long = async |caller: &Caller| {
-            let turn = turns.take(caller).await?;
+            let mut turn = turns.take(caller).await?;
+            turn.count();
             assert!(turns.take(&self::caller(BOB + 1)).now_or_never().is_none(), "somebody asks meanwhile");
             tokio::time::advance(Duration::from_millis(600)).await;
             drop(turn);
@@ -265,5 +281,24 @@ mod tests {
             assert_eq!(long(&ours).await, Ok(()));
         }
         assert_eq!(long(&alice).await, Ok(()), "some of it has come back");
+    }
+    #[tokio::test(start_paused = true)]
+    async fn what_passes_before_the_time_is_counted_is_nobodys() {
+        let turns = turns(GivesWay::Newest, Some(Rate { burst: 1, every: Duration::from_secs(1) }));
+        let alice = caller(ALICE);
+        for _ in 0..3 {
+            let _turn = turns.take(&alice).await.expect("costs nothing");
+            tokio::time::advance(Duration::from_secs(10)).await;
+        }
+
+        let mut turn = turns.take(&alice).await.expect("free");
+        tokio::time::advance(Duration::from_secs(10)).await;
+        turn.count();
+        tokio::time::advance(Duration::from_millis(2)).await;
+        drop(turn);
+
+        assert!(turns.take(&alice).await.is_err());
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert!(turns.take(&alice).await.is_ok());
     }
 }

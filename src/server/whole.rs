@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::{
     core::{
         action::Action,
-        board::Board,
+        board::{Board, LeftOut},
         id::{ActionId, IncidentKey},
     },
     proto::{
@@ -14,6 +14,9 @@ use crate::{
         wire::{self, WireError},
     },
 };
+
+/// Bytes of the most that a board can say of what it lacks.
+const SAYS_SO: usize = 100;
 
 /// The message, of `longest` bytes at most.
 pub(super) fn message(board: Board, longest: usize) -> Result<String, WireError> {
@@ -25,18 +28,20 @@ pub(super) fn message(board: Board, longest: usize) -> Result<String, WireError>
     }
     drop(text);
     let FromServer::Snapshot { mut board } = whole else { return Err(WireError::NoLine { bytes }) };
-    let (actions, incidents) = leave_out(&mut board, bytes.saturating_sub(longest));
+    // What says so has its bytes too.
+    leave_out(&mut board, bytes.saturating_sub(longest).saturating_add(SAYS_SO));
+    let LeftOut { resolved, actions } = board.left_out;
     tracing::warn!(
         "the board has {bytes} bytes, more than a console takes: consoles are not told of the {actions} oldest actions \
-         and the {incidents} oldest resolved incidents"
+         and the {resolved} oldest resolved incidents"
     );
     let text = wire::text(&FromServer::Snapshot { board })?;
     if text.len() > longest { Err(WireError::NoLine { bytes: text.len() }) } else { Ok(text) }
 }
 
 /// Takes the oldest actions that are done off the board, then the oldest resolved incidents, until it has `excess` bytes
-/// less or there are no more; says how many these were.
-fn leave_out(board: &mut Board, mut excess: usize) -> (usize, usize) {
+/// less or there are no more; the board says how many these were.
+fn leave_out(board: &mut Board, mut excess: usize) {
     let actions: Vec<(ActionId, usize)> =
         board.actions.iter().rev().filter(|action| Action::is_final(action)).map(|one| (one.id, size(one))).collect();
     let actions = fewest(actions, &mut excess);
@@ -49,7 +54,7 @@ fn leave_out(board: &mut Board, mut excess: usize) -> (usize, usize) {
     for key in &resolved {
         board.incidents.remove(key);
     }
-    (actions.len(), resolved.len())
+    board.left_out = LeftOut { resolved: resolved.len(), actions: actions.len() };
 }
 
 /// As many of these, each with its size, as `excess` takes; it is less by them afterwards.
@@ -120,11 +125,13 @@ mod tests {
         let shorter = told(whole - 25_000).expect("fits");
         let ids: Vec<_> = shorter.actions.iter().map(|action| action.id.0).collect();
         assert_eq!((ids, shorter.incidents.len()), (vec![11, 10, 9, 8, 7, 6, 5, 1], 20), "one is under way");
+        assert_eq!(shorter.left_out.words().expect("said"), "not shown, there are too many: the 3 oldest actions");
 
         let shortest = told(whole - 103_500).expect("fits");
         assert_eq!(shortest.actions.len(), 1);
         assert!(!shortest.incidents.contains_key(&key("P1")) && shortest.incidents.contains_key(&key("P19")));
         assert_eq!(shortest.counts().triggered, 10, "what is open is told in any case");
+        assert_eq!(shortest.left_out, LeftOut { resolved: 20 - shortest.incidents.len(), actions: 10 });
         assert_eq!(told(1000), None);
     }
 }

@@ -91,8 +91,8 @@ impl Renderer {
     /// Renders a whole job: the same, with partials and a clock.
     pub async fn run(&self, job: Job) -> Result<Rendered, Fault> {
         check_within(&job.text, self.limits.source, self.limits.depth)?;
-        let frame =
-            frame::encode(&Ask::Render(Box::new(job))).map_err(|_| at_large("the delivery is too large to render"))?;
+        let frame = frame::encode(&Ask::Render(Box::new(job)))
+            .map_err(|_| at_large("what the template is rendered on is too large"))?;
         let mut warm = self.warm.lock().await;
         let asked = match warm.take().and_then(Worker::alive) {
             None => None,
@@ -120,6 +120,16 @@ impl Renderer {
                 Err(at_large(&format!("the template takes longer than {} ms", self.limits.wall.as_millis())))
             }
         }
+    }
+
+    /// Has a worker ready, so that the next rendering does not take the time to start one.
+    pub async fn warm_up(&self) -> Result<(), Fault> {
+        let mut warm = self.warm.lock().await;
+        *warm = Some(match warm.take().and_then(Worker::alive) {
+            Some(worker) => worker,
+            None => self.start().await.map_err(|problem| at_large(&problem))?,
+        });
+        Ok(())
     }
 
     /// Has one frame answered; gives the worker back if it is still of use.
