@@ -140,9 +140,11 @@ impl Reader {
         self.of_the_log("entered")
     }
 
-    /// Of which intake that is.
-    pub(super) fn intake(&self) -> Result<u64, StoreError> {
-        self.of_the_log("intake")
+    /// Which record that is.
+    pub(super) fn entered_record(&self) -> Result<intake::RecordId, StoreError> {
+        let sum = self.of_the_log("entered_sum")?;
+        // What is none is that of no record.
+        Ok(intake::RecordId { number: self.entered()?, sum: u32::try_from(sum).unwrap_or_default() })
     }
 
     /// Which store this is.

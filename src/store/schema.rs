@@ -34,8 +34,8 @@ use super::{StoreError, files};
 ///   to; its `delivery` told of it. `forward` is what waits, an event for a target each, in the order of its numbers, which
 ///   are never used again: `attempt` counts those begun, `begun` is when the one under way was, `due` when the next may
 ///   be. `told` are the events that happen once to an incident. `target` is how those stand that were tried.
-/// - `log.entered` is the number of the last record of the intake that stands in the log, `log.intake` which intake that is;
-///   0 where neither of them was ever told.
+/// - `log.entered` is the number of the last record of the intake that stands in the log, `log.entered_sum` its checksum; 0
+///   where it was never told. `log.intake` is not used any more.
 /// - `log.store` is a random number, by which one store is told from another.
 /// - `fallen` counts what fell out of each ring: how many, the newest of them, and when the latest came.
 /// - Times are nanoseconds since 1970, UTC.
@@ -264,6 +264,9 @@ const MIGRATIONS: &[&str] = &[
     DELETE FROM gone;
     UPDATE log SET indexed = 0, looked_at = '';
 ",
+    "
+    ALTER TABLE log ADD COLUMN entered_sum INTEGER NOT NULL DEFAULT 0;
+",
 ];
 
 fn known() -> i64 {
@@ -439,6 +442,7 @@ mod tests {
         DROP INDEX delivery_rejected_of;
         DROP INDEX delivery_duplicate_of;
         DROP TABLE fallen;
+        ALTER TABLE log DROP COLUMN entered_sum;
         INSERT INTO delivery_text (delivery_text) VALUES ('delete-all');
         INSERT INTO delivery_text (rowid, words) VALUES (1, '夜間バッチ failed t');
         PRAGMA user_version = 7;

@@ -64,7 +64,7 @@ pub(crate) fn event(id: &str) -> NewDelivery {
     delivery(Verdict::Accepted, Some(id), id.as_bytes())
 }
 
-pub(super) fn incident(id: &str, status: Status) -> Incident {
+pub(crate) fn incident(id: &str, status: Status) -> Incident {
     let state = State {
         status,
         urgency: Urgency::High,
@@ -140,10 +140,10 @@ fn pending_behind_a_lock<T>(dir: &TempDir, asked: Pin<&mut impl Future<Output = 
     lock.rollback().expect("unlock");
 }
 
-/// Waits until an intake follows: until then it tries by itself, and what is broken before is known before a delivery comes.
+/// Waits until an intake has begun: until then it tries by itself, and what is broken before is known before a delivery comes.
 pub(crate) fn until_followed(db: &rusqlite::Connection) {
     let began = std::time::Instant::now();
-    while db.query_row("SELECT intake FROM log", [], |row| row.get::<_, i64>(0)).expect("read") == 0 {
+    while db.query_row("SELECT commits FROM probe", [], |row| row.get::<_, i64>(0)).expect("read") == 0 {
         assert!(began.elapsed() < DEADLINE, "no intake began");
         std::thread::yield_now();
     }
@@ -506,7 +506,7 @@ fn a_store_of_another_version_is_refused_in_plain_words() {
     other(&dir).pragma_update(None, "user_version", 1_000).expect("version");
 
     let refused = Store::open(dir.path()).err().expect("refused");
-    assert!(refused.to_string().contains("newer dogwatch (schema 1000, this one knows 8)"), "{refused}");
+    assert!(refused.to_string().contains("newer dogwatch (schema 1000, this one knows 9)"), "{refused}");
     assert_eq!(Reader::open(dir.path()).err(), Some(refused));
 
     other(&dir).pragma_update(None, "user_version", 0).expect("version");

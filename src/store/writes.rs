@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     Applied, NewDelivery, Write, forwards,
+    intake::RecordId,
     pack::{self, Packed},
     rings::{self, RING_BODY},
 };
@@ -44,6 +45,8 @@ pub(super) struct Prepared {
     packed: Packed,
     /// Of the body.
     digest: [u8; 32],
+    /// An earlier run took it: it may stand in the log already.
+    is_left: bool,
 }
 
 impl Prepared {
@@ -51,7 +54,12 @@ impl Prepared {
         let headers = serde_json::to_string(&new.headers).expect("texts can be JSON");
         let packed = pack::pack(headers.clone(), new.body.get(..kept(&new, new.verdict)).unwrap_or_default());
         let digest = Sha256::digest(&new.body).into();
-        Self { new, headers, packed, digest }
+        Self { new, headers, packed, digest, is_left: false }
+    }
+
+    /// One that an earlier run took.
+    pub(super) fn left(new: NewDelivery) -> Self {
+        Self { is_left: true, ..Self::new(new) }
     }
 
     pub(super) fn delivery(&self) -> &NewDelivery {
@@ -72,7 +80,8 @@ impl Prepared {
     /// The same as one that was not understood, because what was read in it cannot be stored.
     pub(super) fn without_content(&self, cause: &str) -> Self {
         let reason = Shown::line(&format!("{}, but what it says cannot be stored: {cause}", self.new.reason));
-        Self::new(NewDelivery { decoded: None, verdict: Verdict::Undecodable, reason, ..self.new.clone() })
+        let new = NewDelivery { decoded: None, verdict: Verdict::Undecodable, reason, ..self.new.clone() };
+        Self { is_left: self.is_left, ..Self::new(new) }
     }
 }
 
@@ -106,16 +115,49 @@ pub(super) fn record(db: &Connection, prepared: &Prepared) -> Result<DeliverySum
     Ok(summary)
 }
 
-/// Writes down what was taken, up to the number `last` of the intake, each after a `pause`.
-pub(super) fn enter(db: &Connection, taken: &[Arc<Prepared>], last: u64, pause: fn()) -> Result<Vec<DeliverySummary>> {
-    let lines = taken.iter().inspect(|_| pause()).map(|prepared| record(db, prepared)).collect();
-    db.prepare_cached("UPDATE log SET entered = max(entered, ?1)")?.execute([signed(last)])?;
+/// Writes down what was taken, up to the record `last` of the intake, each after a `pause`. `None`: it stood there already.
+pub(super) fn enter(
+    db: &Connection,
+    taken: &[Arc<Prepared>],
+    last: RecordId,
+    pause: fn(),
+) -> Result<Vec<Option<DeliverySummary>>> {
+    let enter = |prepared: &Prepared| {
+        let is_there = prepared.is_left && stands_there(db, prepared)?;
+        if is_there { Ok(None) } else { record(db, prepared).map(Some) }
+    };
+    let lines = taken.iter().inspect(|_| pause()).map(|prepared| enter(prepared)).collect();
+    db.prepare_cached("UPDATE log SET entered = ?1, entered_sum = ?2 WHERE entered < ?1")?
+        .execute(params![signed(last.number), last.sum])?;
     lines
 }
 
-/// Notes which intake the log follows from now on, and how far that is entered.
-pub(super) fn follow(db: &Connection, intake: u64, entered: u64) -> Result<()> {
-    db.execute("UPDATE log SET intake = ?1, entered = ?2", [signed(intake), signed(entered)]).map(drop)
+/// Whether the log has this very delivery, or had it once: its event is known, and came at this moment, or is not kept
+/// any more.
+fn stands_there(db: &Connection, prepared: &Prepared) -> Result<bool> {
+    let Some((account, id)) = event_of(prepared) else { return Ok(false) };
+    let Some(first) = known_event(db, account, &id)? else { return Ok(false) };
+    let at = nanoseconds(prepared.new.at);
+    let first_at = db
+        .prepare_cached("SELECT at FROM delivery WHERE id = ?1")?
+        .query_row([first.delivery], |row| row.get::<_, i64>(0))
+        .optional()?;
+    match first_at {
+        Some(first_at) if first_at == at => Ok(true),
+        None if first.digest.is_none_or(|digest| digest == prepared.digest) => Ok(true),
+        _ => db
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM delivery
+                     WHERE verdict = 'duplicate' AND account = ?1 AND id > ?2 AND at = ?3)",
+            )?
+            .query_row(params![account.as_str(), first.delivery, at], |row| row.get(0)),
+    }
+}
+
+/// Notes up to which record of the intake beside it the log has all. Of another one than it knows the checksum is not known.
+pub(super) fn follow(db: &Connection, entered: u64) -> Result<()> {
+    let note = "UPDATE log SET entered_sum = CASE entered WHEN ?1 THEN entered_sum ELSE 0 END, entered = ?1";
+    db.execute(note, [signed(entered)]).map(drop)
 }
 
 /// Writes something, so that all that was written before is synced too; gives how far the log goes.

@@ -2,8 +2,9 @@
 //!
 //! One thread appends all that waits to a file whose room is there already, syncs it once, and answers: the senders go with
 //! their 2xx after the least work that keeps the promise. A second one enters what was taken, in the order in which it
-//! came: has it read, and writes it to the log, many in one transaction, with the number of the last of them. Whatever a
-//! crash left between the two is entered at the next start.
+//! came: has it read, and writes it to the log, many in one transaction, with number and checksum of the last of them.
+//! Whatever a crash left between the two is entered at the next start; so is all that is there when the log's last one is
+//! not, as after another log was put beside it, but for what that has.
 //!
 //! While the store fails nothing is taken, but what was taken stays.
 
@@ -33,14 +34,13 @@ use tokio::{
     time::timeout,
 };
 
+pub(super) use self::segments::RecordId;
 use self::segments::{Found, Record, Segments};
 use super::{Call, NewDelivery, Store, StoreError, Transaction, writer::Last, writes, writes::Prepared};
 use crate::core::{delivery::DeliverySummary, repeated::Repeated};
 
 /// What its files are called.
 const NAME: &str = "intake";
-/// Where in its marker its own number stands.
-const OWN: u64 = 8;
 /// Deliveries that may wait to be appended; more are refused.
 const QUEUE: usize = 1024;
 /// Deliveries that are appended together at most.
@@ -211,23 +211,25 @@ struct Waiting {
 
 /// One that waits to be entered.
 struct Entry {
-    number: u64,
+    id: RecordId,
     /// Bytes of its record.
     size: usize,
     new: NewDelivery,
+    /// An earlier run took it.
+    is_left: bool,
     /// Until it is entered.
     call: Call,
 }
 
 impl Entry {
     /// One that an earlier run took.
-    fn again(Found { number, bytes }: Found, store: &Store) -> Self {
+    fn left(Found { id, bytes }: Found, store: &Store) -> Self {
         let size = bytes.len();
         let new = record::read(&bytes).unwrap_or_else(|cause| {
-            tracing::error!(number, "a delivery that was taken cannot be read: {cause}");
+            tracing::error!(number = id.number, "a delivery that was taken cannot be read: {cause}");
             record::unreadable(bytes, &cause)
         });
-        Self { number, size, new, call: store.call() }
+        Self { id, size, new, is_left: true, call: store.call() }
     }
 }
 
@@ -260,15 +262,22 @@ impl Intake {
     /// Starts it on what an earlier run left, which is entered first. Blocking, for a moment.
     pub(super) fn start(store: &Store, clerk: Arc<dyn Clerk>) -> Result<Self, StoreError> {
         let marker = Marker::open(&store.dir)?;
-        let followed = marker.followed_by(store)?;
-        let (mut segments, left) = Segments::open(&store.dir, followed.entered)?;
+        let entered = store.reader()?.entered_record()?;
+        let (mut segments, left) = Segments::open(&store.dir, entered)?;
         segments.prepare();
-        let last = segments.last();
+        let last = left.last().map_or(segments.last(), |last| last.id.number);
         marker.set(last);
+        let before = left.first().map_or(last, |first| first.id.number - 1);
+        if before < entered.number {
+            let (intake, count) = (marker.path.display(), left.len());
+            tracing::warn!(
+                "the log goes on from no record of {intake}: of the {count} there, it gets those that it does not have"
+            );
+        }
         let progress = Arc::clone(&store.progress);
-        progress.begin(last, left.first().map_or(last, |first| first.number - 1));
+        progress.begin(last, before);
         let (entries, waiting) = threads::channel();
-        for entry in left.into_iter().map(|found| Entry::again(found, store)) {
+        for entry in left.into_iter().map(|found| Entry::left(found, store)) {
             progress.bytes.fetch_add(entry.size, Ordering::Relaxed);
             // It is received below.
             let _ = entries.send(entry);
@@ -279,7 +288,7 @@ impl Intake {
         *progress.queue.lock().unwrap_or_else(PoisonError::into_inner) = Some(queue.downgrade());
         let appending =
             Appending { segments, marker, progress, entries: Some(entries), complaints: Repeated::default() };
-        let entering = Entering { store: store.clone(), clerk, followed, unsynced: 0, restful: room / RESTFUL };
+        let entering = Entering { store: store.clone(), clerk, entered: before, unsynced: 0, restful: room / RESTFUL };
         let run = |name: &str, work: Box<dyn FnOnce() + Send>| {
             let named = thread::Builder::new().name(name.to_owned());
             named.spawn(work).map_err(|error| StoreError::io(&store.dir, &error))
@@ -338,7 +347,7 @@ impl Appending {
                 let appended = self.append(&batch);
                 self.progress.appended(appended.as_ref().err().cloned());
                 match appended {
-                    Ok(count) => self.taken(batch.drain(..count)),
+                    Ok(records) => self.taken(&records, batch.drain(..records.len())),
                     Err(error) => self.refuse(batch.drain(..), &error),
                 }
             }
@@ -351,7 +360,7 @@ impl Appending {
         tried
     }
 
-    fn append(&mut self, batch: &[Box<Waiting>]) -> Result<usize, StoreError> {
+    fn append(&mut self, batch: &[Box<Waiting>]) -> Result<Vec<RecordId>, StoreError> {
         if self.entries.is_none() {
             return Err(StoreError::Stopped);
         }
@@ -359,8 +368,8 @@ impl Appending {
         let until = Instant::now() + ROOM;
         loop {
             let safe = self.progress.safe.load(Ordering::Acquire);
-            if let Some(count) = self.segments.append(&records, safe)? {
-                return Ok(count);
+            if let Some(appended) = self.segments.append(&records, safe)? {
+                return Ok(appended);
             }
             let safer = |_| self.progress.safe.load(Ordering::Acquire) > safe;
             if !self.progress.wait_until(until.saturating_duration_since(Instant::now()), safer) {
@@ -369,19 +378,18 @@ impl Appending {
         }
     }
 
-    fn taken(&mut self, batch: impl ExactSizeIterator<Item = Box<Waiting>>) {
+    fn taken(&mut self, records: &[RecordId], batch: impl Iterator<Item = Box<Waiting>>) {
         let last = self.segments.last();
-        let first = last + 1 - u64::try_from(batch.len()).unwrap_or_default();
         self.progress.taken.store(last, Ordering::Release);
         self.marker.set(last);
-        for (number, waiting) in (first..).zip(batch) {
+        for (&id, waiting) in records.iter().zip(batch) {
             let Waiting { mut new, head, since, call, answer } = *waiting;
             new.timings.commit_us = u64::try_from(since.elapsed().as_micros()).ok();
             // Whoever hung up meanwhile sends it again.
             let _ = answer.send(Ok(()));
             let size = head.len() + new.body.len();
             self.progress.bytes.fetch_add(size, Ordering::Relaxed);
-            let entry = Entry { number, size, new, call };
+            let entry = Entry { id, size, new, is_left: false, call };
             if self.entries.take_if(|entries| entries.send(entry).is_err()).is_some() {
                 // It is entered at the next start, and until then no more is taken.
                 self.progress.tried(Some(StoreError::Stopped));
@@ -405,8 +413,8 @@ impl Appending {
 struct Entering {
     store: Store,
     clerk: Arc<dyn Clerk>,
-    /// As it began.
-    followed: Followed,
+    /// The number of the last record that was in the log when it began.
+    entered: u64,
     /// Bytes entered that are not known to be synced.
     unsynced: u64,
     /// Bytes that may wait while it rests and gives way.
@@ -414,7 +422,7 @@ struct Entering {
 }
 
 /// A delivery on its way into the log.
-type Numbered = (u64, Arc<Prepared>);
+type Numbered = (RecordId, Arc<Prepared>);
 
 impl Entering {
     fn run(mut self, entries: &threads::Receiver<Entry>) {
@@ -457,11 +465,12 @@ impl Entering {
         if self.is_restful() && some <= GIVING_WAY { thread::yield_now } else { || () }
     }
 
-    fn prepare(&self, Entry { number, mut new, call, .. }: Entry) -> (Call, Numbered) {
+    fn prepare(&self, Entry { id, mut new, is_left, call, .. }: Entry) -> (Call, Numbered) {
         self.pause(1)();
         self.clerk.read(&mut new);
         self.pause(1)();
-        (call, (number, Arc::new(Prepared::new(new))))
+        let prepared = if is_left { Prepared::left(new) } else { Prepared::new(new) };
+        (call, (id, Arc::new(prepared)))
     }
 
     /// Tries until it works; gives up only when everything ends.
@@ -484,8 +493,8 @@ impl Entering {
 
     /// Syncs what an earlier run entered: if that was killed, it may be nowhere but in memory.
     fn make_safe(&mut self) -> Result<(), StoreError> {
-        let Followed { intake, entered } = self.followed;
-        let begin = move |db: &Connection| writes::follow(db, intake, entered).and_then(|()| writes::sync_entered(db));
+        let entered = self.entered;
+        let begin = move |db: &Connection| writes::follow(db, entered).and_then(|()| writes::sync_entered(db));
         let entered = self.store.ask_blocking(0, Transaction::Shared, begin)?;
         self.store.progress.safe.store(entered, Ordering::Release);
         Ok(())
@@ -500,16 +509,18 @@ impl Entering {
         match (outcome, some) {
             (Ok(lines), _) => {
                 for (line, (_, prepared)) in lines.into_iter().zip(some) {
-                    self.clerk.entered(line, prepared.delivery());
+                    if let Some(line) = line {
+                        self.clerk.entered(line, prepared.delivery());
+                    }
                 }
                 ControlFlow::Continue(())
             }
-            (Err(cause), [(number, one)]) => self.enter(&[(*number, Arc::new(one.without_content(&cause)))]),
+            (Err(cause), [(id, one)]) => self.enter(&[(*id, Arc::new(one.without_content(&cause)))]),
             (Err(_), _) => some.iter().try_for_each(|one| self.enter(std::slice::from_ref(one))),
         }
     }
 
-    fn write(&mut self, some: &[Numbered]) -> Result<Vec<DeliverySummary>, StoreError> {
+    fn write(&mut self, some: &[Numbered]) -> Result<Vec<Option<DeliverySummary>>, StoreError> {
         let Some((last, _)) = some.last() else { return Ok(vec![]) };
         let size: u64 = some.iter().map(|(_, one)| one.size()).sum();
         let safe = self.unsynced + size >= SAFE;
@@ -518,7 +529,7 @@ impl Entering {
         let transaction = if safe { Transaction::Shared } else { Transaction::Eased };
         let lines = self.store.ask_blocking(all.len(), transaction, move |db| writes::enter(db, &all, last, pause))?;
         self.unsynced = if safe { 0 } else { self.unsynced + size };
-        self.store.progress.moved_to(last, safe);
+        self.store.progress.moved_to(last.number, safe);
         self.store.grown.notify_one();
         Ok(lines)
     }
@@ -528,15 +539,8 @@ fn has_content(some: &[Numbered]) -> bool {
     some.iter().any(|(_, one)| one.has_content())
 }
 
-/// Which intake a log follows, 0 where it has no number, and how far.
-#[derive(Clone, Copy)]
-struct Followed {
-    intake: u64,
-    entered: u64,
-}
-
-/// Which intake it is, and to other processes how far it is, so that whoever looks at the log there can wait for what was
-/// answered before: the number of its last record, then its own, by which a log knows it.
+/// Tells other processes how far it is, so that whoever looks at the log there can wait for what was answered before: the
+/// number of its last record.
 struct Marker {
     path: PathBuf,
     file: File,
@@ -553,37 +557,6 @@ impl Marker {
     /// When this fails, they do not wait.
     fn set(&self, taken: u64) {
         let _ = self.file.write_all_at(&taken.to_le_bytes(), 0);
-    }
-
-    /// How far it is in the log of `store`: nowhere, if that followed another one, whose numbers say nothing of this. Then
-    /// what is here is entered again, as nothing shows whether it was, and what is known makes a duplicate.
-    fn followed_by(&self, store: &Store) -> Result<Followed, StoreError> {
-        let log = store.reader()?;
-        let (own, known, entered) = (self.own(), log.intake()?, log.entered()?);
-        if own != known && known > 0 {
-            tracing::warn!("the log followed another one than {}, which is entered again", self.path.display());
-        }
-        let intake = self.own_or_new(own).unwrap_or_else(|error| {
-            // The next start tries it again.
-            tracing::warn!(%error, "{error}");
-            0
-        });
-        Ok(Followed { intake, entered: if own == known { entered } else { 0 } })
-    }
-
-    /// 0: it has none.
-    fn own(&self) -> u64 {
-        let mut own = [0; 8];
-        self.file.read_exact_at(&mut own, OWN).map_or(0, |()| u64::from_le_bytes(own))
-    }
-
-    fn own_or_new(&self, own: u64) -> Result<u64, StoreError> {
-        if own > 0 {
-            return Ok(own);
-        }
-        let own = fastrand::u64(1..=i64::MAX.unsigned_abs());
-        let written = self.file.write_all_at(&own.to_le_bytes(), OWN).and_then(|()| self.file.sync_all());
-        written.map(|()| own).map_err(|error| StoreError::io(&self.path, &error))
     }
 }
 

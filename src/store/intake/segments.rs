@@ -36,10 +36,18 @@ const SPARE: usize = 1;
 const HEAD: usize = 16;
 const HEAD_BYTES: u64 = HEAD as u64;
 
+/// Which record it is. Copies of a state directory count on alike, so its number alone does not tell; the checksum does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(in crate::store) struct RecordId {
+    /// 0: none.
+    pub number: u64,
+    pub sum: u32,
+}
+
 /// A record that was read back.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Found {
-    pub number: u64,
+    pub id: RecordId,
     pub bytes: Vec<u8>,
 }
 
@@ -67,27 +75,29 @@ pub(super) struct Segments {
 pub(super) type Record<'a> = [&'a [u8]; 2];
 
 impl Segments {
-    /// Opens what is there, and gives every record behind `entered`, the oldest first.
-    pub(super) fn open(dir: &Path, entered: u64) -> Result<(Self, Vec<Found>), StoreError> {
-        let (mut all, mut found) = (vec![], vec![]);
+    /// Opens what is there, and gives every record behind `entered`, the oldest first. Where that is not there, these files
+    /// and whoever tells of it may have nothing in common, and every record is given.
+    pub(super) fn open(dir: &Path, entered: RecordId) -> Result<(Self, Vec<Found>), StoreError> {
+        let mut all = vec![];
         for name in names() {
             let path = dir.join(name);
-            if let Some(mut segment) = Segment::open(&path).map_err(|error| unusable(&path, &error))? {
-                found.extend(segment.read(entered).map_err(|error| StoreError::io(&path, &error))?);
-                all.push(segment);
-            }
+            all.extend(Segment::open(&path).map_err(|error| unusable(&path, &error))?);
         }
         if !all.is_empty() {
             files::sync_dir(dir).map_err(|error| StoreError::io(dir, &error))?;
         }
+        let mut found = match read_behind(&mut all, entered)? {
+            Some(found) => found,
+            None => read_behind(&mut all, RecordId::default())?.unwrap_or_default(),
+        };
         all.sort_by_key(|segment| segment.last);
-        found.sort_by_key(|record| record.number);
+        found.sort_by_key(|record| record.id.number);
         let last = all.last().map_or(0, |segment| segment.last);
-        if let Some(current) = all.last_mut().filter(|_| entered > last) {
+        if let Some(current) = all.last_mut().filter(|_| entered.number > last) {
             // The next number does not follow the last one there, so nobody would find what came behind it.
             current.end = current.size;
         }
-        Ok((Self { dir: dir.to_owned(), all, next: entered.max(last) + 1, making: None }, found))
+        Ok((Self { dir: dir.to_owned(), all, next: entered.number.max(last) + 1, making: None }, found))
     }
 
     /// Bytes of all files that there may be.
@@ -134,28 +144,27 @@ impl Segments {
         }
     }
 
-    /// Writes as many of `records` as fit into one file, at least one, and syncs them; says how many these were. `None`:
+    /// Writes as many of `records` as fit into one file, at least one, and syncs them; says which these are. `None`:
     /// all files are full of what is not safely in the log, which reaches to `safe`. After an error none of them counts.
-    pub(super) fn append(&mut self, records: &[Record<'_>], safe: u64) -> Result<Option<usize>, StoreError> {
-        let Some(first) = records.first() else { return Ok(Some(0)) };
+    pub(super) fn append(&mut self, records: &[Record<'_>], safe: u64) -> Result<Option<Vec<RecordId>>, StoreError> {
+        let Some(first) = records.first() else { return Ok(Some(vec![])) };
         let first = framed(first);
         if self.all.last().is_none_or(|segment| segment.room() < first) && !self.turn_over(first, safe)? {
             return Ok(None);
         }
         let next = self.next;
         let Some(segment) = self.all.last_mut() else { return Ok(None) };
-        let (mut bytes, mut count) = (vec![], 0);
+        let (mut bytes, mut appended) = (vec![], vec![]);
         for (number, record) in (next..).zip(records) {
             if length(&bytes) + framed(record) > segment.room() {
                 break;
             }
-            frame(&mut bytes, number, record);
-            count += 1;
+            appended.push(frame(&mut bytes, number, record));
         }
         segment.write(&bytes).map_err(|error| StoreError::io(&segment.path, &error))?;
-        self.next += count;
-        segment.last = self.next - 1;
-        Ok(usize::try_from(count).ok())
+        segment.last = appended.last().map_or(segment.last, |last| last.number);
+        self.next = segment.last + 1;
+        Ok(Some(appended))
     }
 
     /// Goes on in another file with room for so many bytes; `false` if there is none and no more may be made.
@@ -173,16 +182,14 @@ impl Segments {
         Ok(true)
     }
 
-    /// Deletes what a flood needed.
+    /// Deletes what a flood needed, the oldest first: by the last record that is in the log it is seen that this follows.
     fn let_go(&mut self, safe: u64) {
-        let mut spare = 0;
         let current = self.all.len() - 1;
-        let mut at = 0;
+        let free = |segment: &Segment| segment.last <= safe;
+        let mut more = self.all.iter().take(current).filter(|segment| free(segment)).count().saturating_sub(SPARE);
         self.all.retain(|segment| {
-            let free = at < current && segment.last <= safe;
-            at += 1;
-            spare += usize::from(free);
-            let stays = !free || spare <= SPARE;
+            let stays = more == 0 || !free(segment);
+            more -= usize::from(!stays);
             // One that cannot be deleted is found at the next start.
             stays || fs::remove_file(&segment.path).is_err()
         });
@@ -260,28 +267,31 @@ impl Segment {
     }
 
     /// Finds its end. The records behind `entered` are read and checked, for those before that they follow each other.
-    /// What is found is synced: a run that was killed may not have come to that.
-    fn read(&mut self, entered: u64) -> io::Result<Vec<Found>> {
-        let mut found = vec![];
-        while let Some((size, number, sum)) = self.head()? {
-            let bytes = if number > entered { self.bytes(size)? } else { vec![] };
-            if number > entered && checksum(number, [&bytes, &[]]) != sum {
+    /// What is found is synced: a run that was killed may not have come to that. Says whether `entered` is there.
+    fn read(&mut self, entered: RecordId, found: &mut Vec<Found>) -> io::Result<bool> {
+        (self.end, self.last) = (0, 0);
+        let (before, mut is_there) = (found.len(), false);
+        while let Some((size, id)) = self.head()? {
+            let is_behind = id.number > entered.number;
+            let bytes = if is_behind { self.bytes(size)? } else { vec![] };
+            if is_behind && checksum(id.number, [&bytes, &[]]) != id.sum {
                 break;
             }
             self.end += u64::from(size) + HEAD_BYTES;
-            self.last = number;
-            if number > entered {
-                found.push(Found { number, bytes });
+            self.last = id.number;
+            is_there |= id == entered;
+            if is_behind {
+                found.push(Found { id, bytes });
             }
         }
-        if !found.is_empty() {
+        if found.len() > before {
             self.file.sync_data()?;
         }
-        Ok(found)
+        Ok(is_there)
     }
 
-    /// Length, number and checksum of what stands at its end, if it may be the next record.
-    fn head(&self) -> io::Result<Option<(u32, u64, u32)>> {
+    /// The length of what stands at its end, and which record it is, if it may be the next one.
+    fn head(&self) -> io::Result<Option<(u32, RecordId)>> {
         let mut head = [0; HEAD];
         if self.room() < HEAD_BYTES {
             return Ok(None);
@@ -292,7 +302,7 @@ impl Segment {
         let number = u64::from_le_bytes(number);
         let follows = number > 0 && (self.last == 0 || number == self.last + 1);
         let fits = size > 0 && HEAD_BYTES + u64::from(size) <= self.room();
-        Ok((follows && fits).then_some((size, number, sum)))
+        Ok((follows && fits).then_some((size, RecordId { number, sum })))
     }
 
     fn bytes(&self, size: u32) -> io::Result<Vec<u8>> {
@@ -300,6 +310,15 @@ impl Segment {
         self.file.read_exact_at(&mut bytes, self.end + HEAD_BYTES)?;
         Ok(bytes)
     }
+}
+
+/// The records behind `entered`; `None`: that is in none of them.
+fn read_behind(all: &mut [Segment], entered: RecordId) -> Result<Option<Vec<Found>>, StoreError> {
+    let (mut found, mut is_there) = (vec![], entered.number == 0);
+    for segment in all {
+        is_there |= segment.read(entered, &mut found).map_err(|error| StoreError::io(&segment.path, &error))?;
+    }
+    Ok(is_there.then_some(found))
 }
 
 fn names() -> impl Iterator<Item = String> {
@@ -336,14 +355,16 @@ fn framed(record: &Record<'_>) -> u64 {
     record.iter().map(|part| length(part)).sum::<u64>() + HEAD_BYTES
 }
 
-fn frame(to: &mut Vec<u8>, number: u64, record: &Record<'_>) {
+fn frame(to: &mut Vec<u8>, number: u64, record: &Record<'_>) -> RecordId {
+    let sum = checksum(number, *record);
     let size = u32::try_from(framed(record) - HEAD_BYTES).unwrap_or(u32::MAX);
     to.extend_from_slice(&size.to_le_bytes());
-    to.extend_from_slice(&checksum(number, *record).to_le_bytes());
+    to.extend_from_slice(&sum.to_le_bytes());
     to.extend_from_slice(&number.to_le_bytes());
     for part in record {
         to.extend_from_slice(part);
     }
+    RecordId { number, sum }
 }
 
 fn checksum(number: u64, record: Record<'_>) -> u32 {

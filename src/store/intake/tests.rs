@@ -1,5 +1,7 @@
 //! What the intake promises, on real files: what was taken is entered, once, in order, whatever ends in between.
 
+mod beside;
+
 use std::{
     fs,
     os::unix::fs::{PermissionsExt as _, symlink},
@@ -54,8 +56,11 @@ impl Clerk for TestClerk {
     }
 }
 
+/// No two come in the same moment.
 fn raw(id: &str) -> NewDelivery {
-    delivery(Verdict::Accepted, None, id.as_bytes())
+    static MOMENT: AtomicU64 = AtomicU64::new(0);
+    let new = delivery(Verdict::Accepted, None, id.as_bytes());
+    NewDelivery { at: new.at + Duration::from_nanos(MOMENT.fetch_add(1, Ordering::Relaxed)), ..new }
 }
 
 fn intake(store: &Store) -> (Intake, Arc<TestClerk>) {
@@ -107,6 +112,7 @@ async fn what_comes_together_is_entered_in_the_order_in_which_it_was_taken() {
         taken.expect("taken");
     });
 
+    until("all is entered", || ids(&dir).len() == 300).await;
     assert_eq!(ids(&dir), (0..300).map(|n| format!("E{n}")).collect::<Vec<_>>());
 }
 
@@ -163,57 +169,6 @@ async fn a_store_that_lost_what_it_had_not_synced_gets_it_again() {
     let (_intake, _) = self::intake(&store);
 
     assert_eq!(ids(&dir), ["E0", "E1", "E2"]);
-}
-
-#[tokio::test]
-async fn what_was_taken_comes_into_a_log_that_was_put_in_the_place_of_its_own_and_once() {
-    let (dir, store) = store();
-    let (intake, _) = intake(&store);
-    let lock = locked(&dir);
-    for id in ["E1", "E2"] {
-        intake.take(raw(id)).await.expect("taken");
-    }
-    drop((intake, store));
-    drop(lock);
-    // It is further than this one, by the numbers of another intake.
-    let (elsewhere, store) = self::store();
-    let (intake, _) = self::intake(&store);
-    for id in ["F1", "F2", "F3"] {
-        intake.take(raw(id)).await.expect("taken");
-    }
-    drop((intake, store));
-    for file in fs::read_dir(dir.path()).expect("read").map(|file| file.expect("file").path()) {
-        if file.to_string_lossy().contains("dogwatch.db") {
-            fs::remove_file(file).expect("removed");
-        }
-    }
-    fs::copy(elsewhere.path().join("dogwatch.db"), dir.path().join("dogwatch.db")).expect("copied");
-
-    for _ in 0..2 {
-        let store = Store::open(dir.path()).expect("open");
-        let (intake, _) = self::intake(&store);
-        until("all is entered", || ids(&dir) == ["F1", "F2", "F3", "E1", "E2"]).await;
-        drop(intake);
-        assert_eq!(store.reader().expect("reader").recent(None, 9).expect("recent").len(), 5, "and no duplicate");
-    }
-}
-
-#[tokio::test]
-async fn what_is_in_a_log_from_before_intakes_had_numbers_is_not_entered_again() {
-    let (dir, store) = store();
-    let (intake, _) = intake(&store);
-    intake.take(raw("E1")).await.expect("taken");
-    drop((intake, store));
-    other(&dir).execute_batch("UPDATE log SET intake = 0").expect("as before");
-    fs::write(dir.path().join(NAME), 1_u64.to_le_bytes()).expect("as before");
-
-    let store = Store::open(dir.path()).expect("open");
-    let (intake, _) = self::intake(&store);
-    intake.take(raw("E2")).await.expect("taken");
-    drop(intake);
-
-    assert_eq!(ids(&dir), ["E1", "E2"]);
-    assert_eq!(store.reader().expect("reader").recent(None, 9).expect("recent").len(), 2, "and no duplicate");
 }
 
 #[tokio::test]
@@ -299,7 +254,7 @@ async fn its_files_are_for_the_owner_alone_and_no_link_is_followed() {
 #[tokio::test]
 async fn a_record_that_cannot_be_read_is_kept_as_it_is() {
     let (dir, store) = store();
-    let (mut segments, _) = Segments::open(dir.path(), 0).expect("open");
+    let (mut segments, _) = Segments::open(dir.path(), NONE).expect("open");
     segments.prepare();
     append(&mut segments, &["of a later dogwatch"], 0);
     drop(segments);
@@ -332,7 +287,7 @@ async fn when_nobody_enters_any_more_nothing_is_taken_and_what_was_comes_with_th
     assert_eq!(store.ready().await, Err(StoreError::Stopped), "and the screen says so");
     drop((intake, store));
 
-    let (_, left) = Segments::open(dir.path(), 0).expect("open");
+    let (_, left) = Segments::open(dir.path(), NONE).expect("open");
     assert!(left.first().is_some_and(|found| found.bytes.ends_with(&[0xff])));
 }
 
@@ -358,7 +313,7 @@ async fn no_file_is_used_again_before_what_is_in_it_is_known_to_be_synced() {
 async fn while_nothing_can_be_appended_that_is_known_and_it_is_tried_until_it_can() {
     let (_dir, store) = store();
     let small = tempfile::tempdir().expect("tempdir");
-    let (segments, _) = Segments::open(small.path(), 0).expect("open");
+    let (segments, _) = Segments::open(small.path(), NONE).expect("open");
     let in_the_way = || (1..=8).map(|n| small.path().join(format!("intake-{n}")));
     in_the_way().for_each(|path| fs::create_dir(path).expect("dir"));
     let progress = Arc::<Progress>::default();
@@ -389,69 +344,82 @@ async fn while_nothing_can_be_appended_that_is_known_and_it_is_tried_until_it_ca
     thread.join().expect("ended");
 }
 
+const NONE: RecordId = RecordId { number: 0, sum: 0 };
+
+/// The record with a number, as it is there; without one, as it could be elsewhere.
+fn record(dir: &Path, number: u64) -> RecordId {
+    let (_, found) = Segments::open(dir, NONE).expect("open");
+    found.iter().map(|found| found.id).find(|id| id.number == number).unwrap_or(RecordId { number, sum: 1 })
+}
+
 fn append(segments: &mut Segments, records: &[&str], safe: u64) -> Option<usize> {
     let records: Vec<Record<'_>> = records.iter().map(|record| [&b""[..], record.as_bytes()]).collect();
-    segments.append(&records, safe).expect("written")
+    segments.append(&records, safe).expect("written").map(|appended| appended.len())
 }
 
 fn texts(found: &[Found]) -> Vec<(u64, &str)> {
-    found.iter().map(|found| (found.number, std::str::from_utf8(&found.bytes).expect("text"))).collect()
+    found.iter().map(|found| (found.id.number, std::str::from_utf8(&found.bytes).expect("text"))).collect()
 }
 
 #[test]
 fn records_are_found_again_behind_those_that_are_entered() {
     let dir = tempfile::tempdir().expect("tempdir");
-    let (mut segments, found) = Segments::open(dir.path(), 0).expect("open");
+    let (mut segments, found) = Segments::open(dir.path(), NONE).expect("open");
     assert_eq!((texts(&found), segments.last()), (vec![], 0));
     assert_eq!(append(&mut segments, &["one", "two"], 0), Some(2));
     assert_eq!(append(&mut segments, &["three"], 0), Some(1));
     drop(segments);
 
-    let (mut segments, found) = Segments::open(dir.path(), 1).expect("open");
+    let (mut segments, found) = Segments::open(dir.path(), record(dir.path(), 1)).expect("open");
     assert_eq!(texts(&found), [(2, "two"), (3, "three")]);
     assert_eq!(append(&mut segments, &["four"], 0), Some(1));
-    assert_eq!(texts(&Segments::open(dir.path(), 3).expect("open").1), [(4, "four")]);
+    assert_eq!(texts(&Segments::open(dir.path(), record(dir.path(), 3)).expect("open").1), [(4, "four")]);
 
-    let (mut ahead, found) = Segments::open(dir.path(), 90).expect("open");
-    assert_eq!((texts(&found), ahead.last()), (vec![], 90), "numbers never go back");
+    let (mut ahead, found) = Segments::open(dir.path(), record(dir.path(), 90)).expect("open");
+    assert_eq!(
+        texts(&found),
+        [(1, "one"), (2, "two"), (3, "three"), (4, "four")],
+        "nothing shows that they are entered"
+    );
+    assert_eq!(ahead.last(), 90, "numbers never go back");
     assert_eq!(append(&mut ahead, &["91", "92"], 90), Some(2));
     drop(ahead);
 
-    let (mut later, found) = Segments::open(dir.path(), 91).expect("open");
+    let (mut later, found) = Segments::open(dir.path(), record(dir.path(), 91)).expect("open");
     assert_eq!(texts(&found), [(92, "92")], "and what follows a gap is found again");
     assert_eq!(append(&mut later, &["93"], 91), Some(1));
-    assert_eq!(texts(&Segments::open(dir.path(), 91).expect("open").1), [(92, "92"), (93, "93")]);
+    assert_eq!(texts(&Segments::open(dir.path(), record(dir.path(), 91)).expect("open").1), [(92, "92"), (93, "93")]);
 }
 
 #[test]
 fn a_gap_in_the_numbers_costs_nothing_while_nothing_is_safe_either() {
     let dir = tempfile::tempdir().expect("tempdir");
-    let (mut segments, _) = Segments::open(dir.path(), 0).expect("open");
+    let (mut segments, _) = Segments::open(dir.path(), NONE).expect("open");
     append(&mut segments, &["one"], 0);
     drop(segments);
 
-    let (mut ahead, _) = Segments::open(dir.path(), 90).expect("open");
+    let (mut ahead, _) = Segments::open(dir.path(), record(dir.path(), 90)).expect("open");
     assert_eq!(append(&mut ahead, &["91"], 0), Some(1));
 
-    assert_eq!(texts(&Segments::open(dir.path(), 0).expect("open").1), [(1, "one"), (91, "91")]);
+    assert_eq!(texts(&Segments::open(dir.path(), NONE).expect("open").1), [(1, "one"), (91, "91")]);
 }
 
 #[test]
 fn trying_out_whether_records_can_be_appended_makes_none() {
     let dir = tempfile::tempdir().expect("tempdir");
-    let (mut segments, _) = Segments::open(dir.path(), 0).expect("open");
+    let (mut segments, _) = Segments::open(dir.path(), NONE).expect("open");
     segments.try_out(0).expect("room");
     append(&mut segments, &["one"], 0);
     segments.try_out(0).expect("room");
     append(&mut segments, &["two"], 0);
 
-    assert_eq!(texts(&Segments::open(dir.path(), 0).expect("open").1), [(1, "one"), (2, "two")]);
+    assert_eq!(texts(&Segments::open(dir.path(), NONE).expect("open").1), [(1, "one"), (2, "two")]);
 }
 
 #[test]
 fn what_was_written_half_ends_it_and_is_written_over() {
     let dir = tempfile::tempdir().expect("tempdir");
-    let (mut segments, _) = Segments::open(dir.path(), 0).expect("open");
+    let (mut segments, _) = Segments::open(dir.path(), NONE).expect("open");
     append(&mut segments, &["one", "two", "three"], 0);
     drop(segments);
     let path = dir.path().join("intake-1");
@@ -462,18 +430,18 @@ fn what_was_written_half_ends_it_and_is_written_over() {
     torn[at] ^= 1;
     fs::write(&path, torn).expect("write");
 
-    let (mut segments, found) = Segments::open(dir.path(), 0).expect("open");
+    let (mut segments, found) = Segments::open(dir.path(), NONE).expect("open");
     assert_eq!(texts(&found), [(1, "one")]);
     append(&mut segments, &["2nd"], 0);
 
-    assert_eq!(texts(&Segments::open(dir.path(), 0).expect("open").1)[..2], [(1, "one"), (2, "2nd")]);
+    assert_eq!(texts(&Segments::open(dir.path(), NONE).expect("open").1)[..2], [(1, "one"), (2, "2nd")]);
 }
 
 #[test]
 fn files_are_used_again_once_what_is_in_them_is_safe_and_a_flood_s_are_let_go() {
     let dir = tempfile::tempdir().expect("tempdir");
     let files = || fs::read_dir(dir.path()).expect("dir").count();
-    let (mut segments, _) = Segments::open(dir.path(), 0).expect("open");
+    let (mut segments, _) = Segments::open(dir.path(), NONE).expect("open");
     // Two fit into a file.
     let large = "x".repeat(3 * 1024 * 1024);
     let mut taken = 0;
@@ -487,20 +455,20 @@ fn files_are_used_again_once_what_is_in_them_is_safe_and_a_flood_s_are_let_go() 
     assert_eq!(append(&mut segments, &[&large], 18), Some(1));
     assert_eq!(files(), 2);
 
-    let (_, found) = Segments::open(dir.path(), 18).expect("open");
-    assert_eq!(found.iter().map(|found| found.number).collect::<Vec<_>>(), [19]);
+    let (_, found) = Segments::open(dir.path(), record(dir.path(), 18)).expect("open");
+    assert_eq!(found.iter().map(|found| found.id.number).collect::<Vec<_>>(), [19]);
 }
 
 #[test]
 fn a_record_larger_than_a_file_gets_one_of_its_own() {
     let dir = tempfile::tempdir().expect("tempdir");
-    let (mut segments, _) = Segments::open(dir.path(), 0).expect("open");
+    let (mut segments, _) = Segments::open(dir.path(), NONE).expect("open");
     let huge = "y".repeat(20 * 1024 * 1024);
 
     assert_eq!(append(&mut segments, &["small", &huge], 0), Some(1));
     assert_eq!(append(&mut segments, &[&huge], 0), Some(1));
 
-    let (_, found) = Segments::open(dir.path(), 1).expect("open");
+    let (_, found) = Segments::open(dir.path(), record(dir.path(), 1)).expect("open");
     assert_eq!(found.len(), 1);
     assert!(found[0].bytes == huge.as_bytes());
 }
@@ -523,7 +491,7 @@ proptest! {
     #[test]
     fn damage_ends_the_records_and_makes_none(at in 0usize..400, bit in 0u8..8, cut in 0usize..400) {
         let dir = tempfile::tempdir().expect("tempdir");
-        let (mut segments, _) = Segments::open(dir.path(), 0).expect("open");
+        let (mut segments, _) = Segments::open(dir.path(), NONE).expect("open");
         let records: Vec<String> = (0..12).map(|n| format!("record {n} {}", "z".repeat(n))).collect();
         append(&mut segments, &records.iter().map(String::as_str).collect::<Vec<_>>(), 0);
         drop(segments);
@@ -533,10 +501,10 @@ proptest! {
         bytes[cut..cut + 8].fill(0);
         fs::write(&path, bytes).expect("write");
 
-        let (_, found) = Segments::open(dir.path(), 0).expect("open");
+        let (_, found) = Segments::open(dir.path(), NONE).expect("open");
 
         for (found, (number, record)) in found.iter().zip((1..).zip(&records)) {
-            prop_assert_eq!((found.number, &found.bytes[..]), (number, record.as_bytes()));
+            prop_assert_eq!((found.id.number, &found.bytes[..]), (number, record.as_bytes()));
         }
         prop_assert!(found.len() <= records.len());
     }
