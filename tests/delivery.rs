@@ -123,6 +123,18 @@ async fn a_query_finds_by_line_and_by_body_and_a_wrong_one_points_at_its_column(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_part_of_a_body_is_no_answer_to_who_asks_for_it() {
+    let setup = setup();
+    setup.put(Verdict::Rejected, &[b'x'; 70_000]).await;
+
+    let shown = setup.run(&["delivery", "show", "1", "--raw"]);
+
+    assert_eq!((shown.status.code(), shown.stdout.len()), (Some(1), 64 * 1024));
+    let said = String::from_utf8_lossy(&shown.stderr);
+    assert_eq!(said, "dogwatch: delivery 1: only the first 65536 of its 70000 bytes are kept\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_shown_and_exported_is_what_came() {
     let setup = setup();
     let hostile = b"\xff\x1b[2J\0";
@@ -332,6 +344,17 @@ async fn an_answer_that_could_not_be_written_is_said_and_ends_with_1() {
         let said = String::from_utf8_lossy(&ended.stderr).into_owned();
         assert_eq!(ended.status.code(), Some(1), "{args:?}: {said}");
         assert!(said.contains("No space left on device"), "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn where_nothing_at_all_can_be_written_a_command_ends_as_it_would() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let full = || fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has one");
+    for (args, code) in [("--help", 1), ("nonsense", 2), ("delivery list", 1)] {
+        let mut command = command(dir.path(), &args.split(' ').collect::<Vec<_>>());
+        let ended = command.stdout(full()).stderr(full()).status().expect("the binary runs");
+        assert_eq!(ended.code(), Some(code), "{args}");
     }
 }
 

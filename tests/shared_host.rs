@@ -183,13 +183,16 @@ impl Host {
 
     /// Posts a signed webhook; the answer's status and how long it took.
     fn post(&self, number: usize) -> (Option<u16>, Duration) {
-        let body = triggered(&format!("01SHARED{number:018}"), &format!("QSHARED{number}"), &format!("Alarm {number}"));
+        self.post_body(&alarm(number))
+    }
+
+    fn post_body(&self, body: &[u8]) -> (Option<u16>, Duration) {
         let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("hmac takes keys of any length");
-        mac.update(&body);
+        mac.update(body);
         let signature = format!("v1={}", hex::encode(mac.finalize().into_bytes()));
         let headers = [("x-pagerduty-signature", signature.as_str())];
         let start = Instant::now();
-        let answer = ask(self.door, &format!("POST /hooks/prod/{URL_KEY}"), &headers, &body);
+        let answer = ask(self.door, &format!("POST /hooks/prod/{URL_KEY}"), &headers, body);
         (answer.ok().map(|(status, _)| status), start.elapsed())
     }
 
@@ -210,6 +213,10 @@ impl Host {
         command.env("DOGWATCH_SOCKET", &self.control);
         Console(Terminal::open(command, ROWS, COLUMNS, Reading::Always))
     }
+}
+
+fn alarm(number: usize) -> Vec<u8> {
+    triggered(&format!("01SHARED{number:018}"), &format!("QSHARED{number}"), &format!("Alarm {number}"))
 }
 
 fn said(output: &Output) -> String {
@@ -521,7 +528,7 @@ fn a_socket_that_was_named_and_is_not_there_is_no_reason_to_serve_oneself() {
     assert!(said(&output).contains("no server listens there"), "{}", said(&output));
 }
 
-/// A log of one's own, from the time before there was a shared server: one delivery, with number 1.
+/// A log of one's own, from the time before there was a shared server: one that could not be read, with number 1.
 fn private_log(host: &Host, home: &Path) {
     let new = NewDelivery {
         at: jiff::Timestamp::now(),
@@ -529,7 +536,7 @@ fn private_log(host: &Host, home: &Path) {
         timings: Timings::default(),
         verdict: Verdict::Rejected,
         reason: "a private one".into(),
-        status: 401,
+        status: 400,
         decoded: None,
         account: None,
         peer: "203.0.113.7:50112".into(),
@@ -561,10 +568,16 @@ fn a_log_that_is_read_is_of_the_server_that_is_acted_on() {
     assert!(said(&run(&["delivery", "show", "1"])).contains("QSHARED1"));
     let raw = run(&["delivery", "show", "1", "--raw"]).stdout;
     assert!(serde_json::from_slice::<Value>(&raw).is_ok_and(|body| body["event"]["data"]["id"] == "QSHARED1"));
+    let long = [alarm(2), vec![b' '; 300_000]].concat();
+    assert_eq!(host.post_body(&long).0, Some(202));
+    let part = run(&["delivery", "show", "2", "--raw"]);
+    assert_eq!((part.status.code(), part.stdout.len()), (Some(1), 256 * 1024), "a part is no answer");
+    assert!(String::from_utf8_lossy(&part.stderr).contains("tells only the first 262144 of its"), "{:?}", part.stderr);
     let found = run(&["delivery", "search", "since:1h", "incident:QSHARED1"]);
     assert!(said(&found).contains("Alarm 1"), "{}", said(&found));
     assert_eq!(run(&["delivery", "search", "verdict:rejected", "--json"]).stdout, b"[]\n");
-    assert_eq!(said(&run(&["delivery", "list", "--format", "ids"])), "01SHARED000000000000000001\n");
+    let ids = said(&run(&["delivery", "list", "--format", "ids"]));
+    assert_eq!(ids, "01SHARED000000000000000001\n01SHARED000000000000000002\n");
     for args in [
         "delivery tail",
         "delivery export",
@@ -579,6 +592,7 @@ fn a_log_that_is_read_is_of_the_server_that_is_acted_on() {
     }
     let doctor = said(&run(&["doctor"]));
     assert!(doctor.contains("a server that is not one's own keeps it") && !doctor.contains("6 deliveries"), "{doctor}");
+    assert!(!doctor.contains("could not be read"), "{doctor}");
 }
 
 #[test]

@@ -86,7 +86,9 @@ pub(super) async fn run(places: &Places, args: Args) -> Outcome {
     let door = receiver(&settings).await;
     findings.extend(settings.receiver.tls.as_ref().and_then(certificate_end));
     findings.push(door.clone());
-    findings.extend(no_requests(places));
+    if kept == Kept::Here {
+        findings.extend(no_requests(places));
+    }
     let mut remedies = vec![];
     for account in &settings.accounts {
         findings.extend(provider(account).await);
@@ -99,12 +101,18 @@ pub(super) async fn run(places: &Places, args: Args) -> Outcome {
     }
     report(&findings, args.json)?;
     let consent = Consent::of(args.fix, args.json);
+    let mut failed = vec![];
     for remedy in remedies {
-        let Some((account, mended)) = push::mend(remedy, consent).await else { continue };
-        mended?;
-        findings.retain(|finding| !push::is_of(finding, &account));
+        match push::mend(remedy, consent, kept).await {
+            None => {}
+            Some((account, Ok(_))) => findings.retain(|finding| !push::is_of(finding, &account)),
+            Some((account, Err(failure))) => {
+                output::complain(&format!("{account}: {failure}"));
+                failed.push(failure.exit);
+            }
+        }
     }
-    let worst = findings.iter().map(|finding| finding.exit).max_by_key(|exit| *exit as i32);
+    let worst = findings.iter().map(|finding| finding.exit).chain(failed).max_by_key(|exit| *exit as i32);
     Ok(worst.unwrap_or(Exit::Done))
 }
 

@@ -1,5 +1,4 @@
 //! What commands print. Outside text was cleaned when it came in; what people typed is cleaned here.
-#![expect(clippy::print_stderr, reason = "saying what went wrong is what commands do")]
 
 use std::{
     fmt::Write as _,
@@ -58,9 +57,9 @@ impl Lines {
     }
 }
 
-/// One line to standard error.
+/// One line to standard error. Where that cannot be written there is nowhere to say so; how the command ends tells.
 pub(super) fn complain(text: &str) {
-    eprintln!("dogwatch: {}", ShownBody::new(text));
+    let _ = writeln!(io::stderr(), "dogwatch: {}", ShownBody::new(text));
 }
 
 /// Text of one's own making, to the letter; cleaned only when a terminal reads it.

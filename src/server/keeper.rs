@@ -1,7 +1,12 @@
 //! What may change while the server runs: accounts, secrets, the door's address and certificate. One task owns it
 //! all, so that there is never half of one configuration and half of another.
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use tokio::{
@@ -63,6 +68,8 @@ pub(super) struct Keeper {
     metrics: Option<CancellationToken>,
     /// Looking after the store, by the settings that hold now.
     store: Option<CancellationToken>,
+    /// By which it is seen whether this machine's clock can be believed, whatever the settings.
+    clocks: Arc<Mutex<upkeep::Clocks>>,
     /// Why the settings that were last read are not in force.
     refused: Option<String>,
     /// Of the secrets that are in use.
@@ -113,6 +120,7 @@ impl Keeper {
             networks,
             metrics: None,
             store: None,
+            clocks: Arc::default(),
             refused: None,
             prints: Prints::default(),
         }
@@ -162,7 +170,8 @@ impl Keeper {
     /// Keeps as much of the log as the settings say.
     pub(super) fn look_after_the_store(&mut self) {
         let stop = self.stop.child_token();
-        self.tasks.spawn(upkeep::run(self.desk.store.clone(), self.settings.store, stop.clone()));
+        let (store, clocks) = (self.desk.store.clone(), Arc::clone(&self.clocks));
+        self.tasks.spawn(upkeep::run(store, self.settings.store, clocks, stop.clone()));
         if let Some(former) = self.store.replace(stop) {
             former.cancel();
         }

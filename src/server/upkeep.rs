@@ -4,10 +4,12 @@
 
 use std::{
     collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use jiff::{SignedDuration, Timestamp};
+use nix::time::{ClockId, clock_gettime};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +24,7 @@ const GATHER: Duration = Duration::from_millis(500);
 const PRUNE: Duration = Duration::from_mins(10);
 /// A clock that moved by more than that against one that nobody sets was set.
 const SET: SignedDuration = SignedDuration::from_hours(1);
-/// How long such a clock is not believed.
+/// How long such a clock is not believed, nor any after this machine was started: it may be put right by the network.
 const DOUBT: Duration = Duration::from_hours(1);
 /// Between two notes of both clocks.
 const NOTE: Duration = Duration::from_mins(1);
@@ -32,13 +34,13 @@ const AGAIN: Duration = Duration::from_mins(1);
 /// the longer.
 const PAUSE: u32 = 2;
 
-/// Looks after the store until `stop`.
-pub async fn run(store: Store, settings: StoreSettings, stop: CancellationToken) {
+/// Looks after the store until `stop`; `clocks` outlives it.
+pub async fn run(store: Store, settings: StoreSettings, clocks: Arc<Mutex<Clocks>>, stop: CancellationToken) {
     let keep = Keep { age: settings.keep, deliveries: settings.keep_deliveries, size: settings.keep_size };
     tokio::select! {
         () = stop.cancelled() => {}
         () = indexing(&store) => {}
-        () = pruning(&store, keep) => {}
+        () = pruning(&store, keep, &clocks) => {}
     }
 }
 
@@ -55,47 +57,53 @@ async fn indexing(store: &Store) {
     }
 }
 
-/// The clock on the wall beside one that nobody sets: while it was set, nothing is too old by it.
+/// The clock on the wall beside one that nobody sets, which counts from the start of this machine, sleep included: while
+/// the one on the wall was set, nothing is too old by it.
 #[derive(Debug, Default)]
-struct Clocks {
+pub struct Clocks {
     /// How both stood, oldest first: those of the last hour, and the last one before.
-    noted: VecDeque<(Instant, Timestamp)>,
+    noted: VecDeque<(Duration, Timestamp)>,
     doubted: bool,
 }
 
 impl Clocks {
     /// What is to be kept of the log at `wall`.
-    fn keep(&mut self, keep: Keep, steady: Instant, wall: Timestamp) -> Keep {
+    fn keep(&mut self, keep: Keep, steady: Duration, wall: Timestamp) -> Keep {
         let doubted = self.was_set(steady, wall);
         if doubted && !self.doubted {
             tracing::warn!("the clock was set by more than an hour: for an hour no delivery is let go for its age");
         }
         self.doubted = doubted;
-        if doubted { Keep { age: Duration::MAX, ..keep } } else { keep }
+        if doubted || steady < DOUBT { Keep { age: Duration::MAX, ..keep } } else { keep }
     }
 
     /// Whether the clock on the wall was set within the last hour.
-    fn was_set(&mut self, steady: Instant, wall: Timestamp) -> bool {
-        let is_old = |noted: &(Instant, Timestamp)| steady.duration_since(noted.0) > DOUBT;
+    fn was_set(&mut self, steady: Duration, wall: Timestamp) -> bool {
+        let is_old = |noted: &(Duration, Timestamp)| steady.saturating_sub(noted.0) > DOUBT;
         while self.noted.get(1).is_some_and(is_old) {
             self.noted.pop_front();
         }
-        if self.noted.back().is_none_or(|last| steady.duration_since(last.0) >= NOTE) {
+        if self.noted.back().is_none_or(|last| steady.saturating_sub(last.0) >= NOTE) {
             self.noted.push_back((steady, wall));
         }
         self.noted.iter().any(|(then, stood)| {
-            let passed = SignedDuration::try_from(steady.duration_since(*then)).unwrap_or(SignedDuration::MAX);
+            let passed = SignedDuration::try_from(steady.saturating_sub(*then)).unwrap_or(SignedDuration::MAX);
             wall.duration_since(*stood).saturating_sub(passed).abs() > SET
         })
     }
 }
 
-async fn pruning(store: &Store, keep: Keep) {
-    let mut clocks = Clocks::default();
+/// Since this machine was started; 0 where it does not say.
+fn steady() -> Duration {
+    clock_gettime(ClockId::CLOCK_BOOTTIME).map(Duration::from).unwrap_or_default()
+}
+
+async fn pruning(store: &Store, keep: Keep, clocks: &Mutex<Clocks>) {
     loop {
         let slice = || {
             let now = Timestamp::now();
-            store.prune_some(clocks.keep(keep, Instant::now(), now), now)
+            let keep = clocks.lock().unwrap_or_else(PoisonError::into_inner).keep(keep, steady(), now);
+            store.prune_some(keep, now)
         };
         let done = match in_slices(slice).await {
             Ok(()) => in_slices(|| store.shrink_some()).await,
@@ -130,8 +138,11 @@ mod tests {
 
     const KEEP: Keep = Keep { age: Duration::from_hours(24), deliveries: 10, size: 1_000 };
 
+    /// On a machine that has run for a while.
+    const BEGAN: Duration = Duration::from_hours(30);
+
     /// Whether age counts after so many minutes, when the clock on the wall shows so many hours more than it should.
-    fn counts(clocks: &mut Clocks, began: Instant, minutes: u32, ahead: i64) -> bool {
+    fn counts(clocks: &mut Clocks, began: Duration, minutes: u32, ahead: i64) -> bool {
         let wall =
             Timestamp::UNIX_EPOCH + SignedDuration::from_mins(i64::from(minutes)) + SignedDuration::from_hours(ahead);
         let kept = clocks.keep(KEEP, began + Duration::from_mins(u64::from(minutes)), wall);
@@ -141,7 +152,7 @@ mod tests {
 
     #[test]
     fn while_the_clock_was_set_within_the_last_hour_nothing_is_too_old() {
-        let (mut clocks, began) = (Clocks::default(), Instant::now());
+        let (mut clocks, began) = (Clocks::default(), BEGAN);
         for minutes in (0..=120).step_by(10) {
             assert!(counts(&mut clocks, began, minutes, 0), "after {minutes} minutes");
         }
@@ -157,8 +168,18 @@ mod tests {
     }
 
     #[test]
+    fn within_an_hour_of_the_machine_s_start_no_clock_is_believed() {
+        let (mut clocks, started) = (Clocks::default(), Duration::ZERO);
+
+        assert!((1..60).step_by(10).all(|minutes| !counts(&mut clocks, started, minutes, 365 * 24)));
+        assert!(!counts(&mut clocks, started, 59, 0) && !counts(&mut clocks, started, 110, 0), "put right late");
+        assert!(counts(&mut clocks, started, 180, 0));
+        assert!(steady() > Duration::ZERO, "this machine says");
+    }
+
+    #[test]
     fn a_clock_that_stays_where_it_was_set_is_believed_after_an_hour() {
-        let (mut clocks, began) = (Clocks::default(), Instant::now());
+        let (mut clocks, began) = (Clocks::default(), BEGAN);
         assert!(counts(&mut clocks, began, 0, 0) && counts(&mut clocks, began, 50, 0));
 
         assert!((60..=110).step_by(10).all(|minutes| !counts(&mut clocks, began, minutes, -48)));
@@ -167,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_put_right_by_minutes_is_believed() {
-        let (mut clocks, began) = (Clocks::default(), Instant::now());
+        let (mut clocks, began) = (Clocks::default(), BEGAN);
         assert!(counts(&mut clocks, began, 0, 0));
 
         assert!(counts(&mut clocks, began, 10, 1), "an hour is not more than an hour");

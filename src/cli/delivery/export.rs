@@ -70,7 +70,7 @@ pub(super) async fn run(places: &Places, reader: &Reader, args: Args) -> Outcome
         }
         Some(id) => output::line(&output::json_line(&line(&super::stored(reader, id)?))?),
         None => {
-            let number = args.query.unknown_number(&reader.incidents()?)?;
+            let number = args.query.unknown_number(|| super::numbers_in(reader))?;
             let written = export(reader, &args.query.search(reader)?)?;
             return Ok(super::unless_unknown(number, written));
         }

@@ -9,7 +9,7 @@ use crate::{
         id::{DeliveryId, EventId},
     },
     proto::{Answer, Request},
-    server::desk,
+    server::{self, desk},
     store::Reader,
 };
 
@@ -65,8 +65,8 @@ impl Log {
     /// See [`Query::unknown_number`].
     pub(super) fn unknown_number(&self, query: &Query) -> Result<Option<u64>, Failure> {
         match self {
-            Self::Store(reader) => query.unknown_number(&reader.incidents()?),
-            Self::Server(client) => query.unknown_number(client.board.incidents.values()),
+            Self::Store(reader) => query.unknown_number(|| super::numbers_in(reader)),
+            Self::Server(client) => query.unknown_number(|| Ok(super::numbers(client.board.incidents.values()))),
         }
     }
 
@@ -91,17 +91,19 @@ impl Log {
         }
     }
 
-    /// The body as it came. A server tells the beginning of a long one, which is said.
-    pub(super) async fn body(&mut self, id: DeliveryId) -> Result<Vec<u8>, Failure> {
+    /// The body as it came, and why some of it is missing, if it is.
+    pub(super) async fn body(&mut self, id: DeliveryId) -> Result<(Vec<u8>, Option<String>), Failure> {
         if let Self::Store(reader) = self {
-            return Ok(super::stored(reader, id)?.body);
+            let stored = super::stored(reader, id)?;
+            let missing = server::log::all_bytes(&stored).err().map(|reason| reason.to_string());
+            return Ok((stored.body, missing));
         }
         let view = self.view(id).await?;
         let (told, size) = (view.raw.0.len(), view.summary.size);
-        if u64::try_from(told).is_ok_and(|told| told < size) {
-            output::complain(&format!("these are the first {told} of its {size} bytes"));
-        }
-        Ok(view.raw.0)
+        let missing = u64::try_from(told).is_ok_and(|told| told < size).then(|| {
+            format!("the server tells only the first {told} of its {size} bytes; what is kept is in its store")
+        });
+        Ok((view.raw.0, missing))
     }
 }
 

@@ -11,7 +11,11 @@ mod show;
 mod sign;
 mod tail;
 
-use std::{collections::HashSet, path::Path};
+use std::{
+    cell::{Cell, OnceCell},
+    collections::HashSet,
+    path::Path,
+};
 
 use clap::{Subcommand, ValueEnum};
 use jiff::{Timestamp, tz::TimeZone};
@@ -137,12 +141,26 @@ impl Query {
 
     /// What it asks the store for, as of now and in this machine's zone.
     fn search(&self, reader: &Reader) -> Result<Search, Failure> {
+        Ok(self.search_among(|| reader.incidents())?.0)
+    }
+
+    /// The same, and whether all incidents that it asks for by number are known. They are read only if there is one:
+    /// there may be many.
+    fn search_among(
+        &self,
+        incidents: impl Fn() -> Result<Vec<Incident>, StoreError>,
+    ) -> Result<(Search, bool), Failure> {
         let wanted = self.made(query::delivery::read)?;
-        if wanted.is_empty() {
-            return Ok(Search::default());
+        let (known, all_known) = (OnceCell::new(), Cell::new(true));
+        let search = search::of(&wanted, |number| {
+            let found = known.get_or_init(&incidents).as_ref().map_or(vec![], |all| search::among(all, number));
+            all_known.set(all_known.get() && !found.is_empty());
+            found
+        });
+        match known.into_inner() {
+            Some(Err(error)) => Err(error.into()),
+            _ => Ok((search, all_known.get())),
         }
-        let incidents = reader.incidents()?;
-        Ok(search::of(&wanted, |number| search::among(&incidents, number)))
     }
 
     /// The same as a text that means it anywhere.
@@ -151,8 +169,8 @@ impl Query {
         Ok(fixed.to_string())
     }
 
-    /// The first incident it asks for by `#` and number that is none of `known`.
-    fn unknown_number<'a>(&self, known: impl IntoIterator<Item = &'a Incident>) -> Result<Option<u64>, Failure> {
+    /// The first incident it asks for by `#` and number that is none of `known`, which are asked for only if there is one.
+    fn unknown_number(&self, known: impl FnOnce() -> Result<HashSet<u64>, StoreError>) -> Result<Option<u64>, Failure> {
         let wanted = self.made(query::delivery::read)?;
         let number = |condition: &Condition| match condition {
             Condition::Number(number) => Some(*number),
@@ -161,11 +179,20 @@ impl Query {
         };
         let mut numbers: Vec<u64> = wanted.terms().flatten().filter_map(number).collect();
         if !numbers.is_empty() {
-            let known: HashSet<u64> = known.into_iter().filter_map(|incident| incident.state.number).collect();
+            let known = known()?;
             numbers.retain(|number| !known.contains(number));
         }
         Ok(numbers.first().copied())
     }
+}
+
+/// By which numbers incidents can be asked for.
+fn numbers<'a>(known: impl IntoIterator<Item = &'a Incident>) -> HashSet<u64> {
+    known.into_iter().filter_map(|incident| incident.state.number).collect()
+}
+
+fn numbers_in(reader: &Reader) -> Result<HashSet<u64>, StoreError> {
+    Ok(numbers(&reader.incidents()?))
 }
 
 fn not_known(number: u64) -> String {
@@ -185,4 +212,31 @@ fn unless_unknown(number: Option<u64>, found: usize) -> Exit {
 fn stored(reader: &Reader, id: DeliveryId) -> Result<StoredDelivery, Failure> {
     let found = reader.delivery(id)?;
     found.ok_or_else(|| Failure::new(Exit::Failed, format!("delivery {id} is not kept (any more)")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{core::incident::Status, store::tests::incident};
+
+    #[test]
+    fn incidents_are_read_only_where_one_is_asked_for_by_its_number() {
+        let asked = |words: &str, known: Vec<Incident>| {
+            let (query, reads) = (Query { query: vec![words.to_owned()] }, Cell::new(0));
+            let read = || {
+                reads.set(reads.get() + 1);
+                Ok(known.clone())
+            };
+            let (_, all_known) = query.search_among(read).expect("a query");
+            query.unknown_number(|| Ok(numbers(&read()?))).expect("a query");
+            (reads.get(), all_known)
+        };
+        let seventh = || vec![incident("P1", Status::Triggered)];
+
+        for words in ["", "verdict:accepted", "incident:P1 since:1h \"disk full\""] {
+            assert_eq!(asked(words, seventh()), (0, true), "{words}");
+        }
+        assert_eq!(asked("incident:#7 or #7", seventh()), (2, true), "once for each");
+        assert_eq!(asked("#7", vec![]), (2, false), "it may come yet");
+    }
 }

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use super::Log;
 use crate::{
-    cli::{Exit, Outcome, output},
+    cli::{Exit, Failure, Outcome, output},
     core::{delivery::DeliveryView, id::DeliveryId, text::ShownBody},
 };
 
@@ -29,8 +29,10 @@ pub(crate) struct Args {
 pub(super) async fn run(log: &mut Log, args: &Args) -> Outcome {
     let id = DeliveryId(args.id);
     if args.raw {
-        raw(&log.body(id).await?)?;
-        return Ok(Exit::Done);
+        let (body, missing) = log.body(id).await?;
+        raw(&body)?;
+        // Whoever goes on with a part of it has to know.
+        return missing.map_or(Ok(Exit::Done), |why| Err(Failure::new(Exit::Failed, format!("delivery {id}: {why}"))));
     }
     let view = log.view(id).await?;
     if args.json {

@@ -36,13 +36,15 @@ pub(crate) struct Args {
 
 /// Ends with ctrl-c, or when nobody reads any more.
 pub(super) async fn run(reader: Reader, args: Args) -> Outcome {
-    let mut tail = Tail { query: args.query, json: args.json, told: newest(&reader)? };
-    let mut first: Vec<DeliverySummary> = list::newest(&reader, &tail.query.search(&reader)?, args.lines)?;
-    if let Some(number) = tail.query.unknown_number(&reader.incidents()?)? {
+    let told = newest(&reader)?;
+    let (search, is_settled) = args.query.search_among(|| reader.incidents())?;
+    let mut first: Vec<DeliverySummary> = list::newest(&reader, &search, args.lines)?;
+    if let Some(number) = args.query.unknown_number(|| super::numbers_in(&reader))? {
         output::complain(&super::not_known(number));
     }
-    first.retain(|line| line.id <= tail.told);
-    list::tell_fallen(&reader, &tail.query.search(&reader)?, &first, args.lines)?;
+    first.retain(|line| line.id <= told);
+    list::tell_fallen(&reader, &search, &first, args.lines)?;
+    let mut tail = Tail { query: args.query, search, is_settled, json: args.json, told };
     first.reverse();
     if !tail.print(&first)? {
         return Ok(Exit::Done);
@@ -65,12 +67,14 @@ async fn follow(reader: &Reader, tail: &mut Tail) -> Outcome {
         }
         let new = settled(list::since(reader, tail.told)?, Timestamp::now());
         let Some(last) = new.last().map(|line| line.id) else { continue };
-        // Made anew: an incident may have come to the number that was asked for.
-        let search = tail.query.search(reader)?;
-        tail.tell_missed(&new, &reader.fallen(&search)?);
+        if !tail.is_settled {
+            (tail.search, tail.is_settled) = tail.query.search_among(|| reader.incidents())?;
+        }
+        let search = &tail.search;
+        tail.tell_missed(&new, &reader.fallen(search)?);
         let mut wanted = vec![];
         for line in new {
-            if search == Search::default() || reader.fits(&search, line.id)? {
+            if *search == Search::default() || reader.fits(search, line.id)? {
                 wanted.push(line);
             }
         }
@@ -114,6 +118,10 @@ fn nobody_reads() -> bool {
 
 struct Tail {
     query: Query,
+    /// What that asks for.
+    search: Search,
+    /// Else an incident may yet come to a number that was asked for.
+    is_settled: bool,
     json: bool,
     /// The newest delivery that was looked at.
     told: DeliveryId,

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Finding, Kept, State, out_of_reach};
 use crate::{
     cli::{
-        Exit, Outcome, Places,
+        Exit, Outcome, Places, output,
         webhook::{self, Keep, Way},
     },
     config::{AccountSettings, WebhookSettings},
@@ -58,8 +58,9 @@ pub(super) async fn chain(
     let remedy = if has_all {
         let (finding, remedy) = subscribed(what("5 subscription"), settings, configured, places).await;
         links.extend(finding);
-        // With nobody to receive it, a test would only be waited for.
-        remedy.filter(|_| door.state == State::Ok)
+        // With nobody to receive it, a test would only be waited for; so it would where the log is not looked at.
+        let is_test = |remedy: &Remedy| matches!(remedy, Remedy::Ping(..));
+        remedy.filter(|remedy| door.state == State::Ok && (kept == Kept::Here || !is_test(remedy)))
     } else {
         links.push(Finding::note(what("5 subscription"), "not looked for: a secret is missing or of no use"));
         None
@@ -255,9 +256,10 @@ impl Remedy {
         way.account()
     }
 
-    fn question(&self) -> String {
+    fn question(&self, kept: Kept) -> String {
         let account = self.account();
         match self {
+            Self::Enable(_, off) if kept == Kept::ByAServer => format!("{account}: enable {}?", off.id),
             Self::Enable(_, off) => format!("{account}: enable {} and test it?", off.id),
             Self::Create(_) => format!("{account}: make a subscription that leads here?"),
             Self::Ping(..) => format!("{account}: ask for a test delivery?"),
@@ -266,15 +268,21 @@ impl Remedy {
 }
 
 /// Mends what can be mended, if that is wanted; nothing, if it was not tried.
-pub(super) async fn mend(remedy: Remedy, consent: Consent) -> Option<(AccountName, Outcome)> {
-    if !consent.to(&remedy.question()) {
+pub(super) async fn mend(remedy: Remedy, consent: Consent, kept: Kept) -> Option<(AccountName, Outcome)> {
+    if !consent.to(&remedy.question(kept)) {
         return None;
     }
     let account = remedy.account().clone();
     let outcome = match remedy {
-        Remedy::Enable(way, off) => match webhook::enable(&way, &off).await {
-            Ok(()) => webhook::test(&way, &off).await,
-            Err(failure) => Err(failure),
+        Remedy::Enable(way, off) => match (webhook::enable(&way, &off).await, kept) {
+            (Ok(()), Kept::Here) => webhook::test(&way, &off).await,
+            (Ok(()), Kept::ByAServer) => {
+                output::line(
+                    "not tested: whether a test arrives stands in the server's log (`dogwatch delivery list`)",
+                );
+                Ok(Exit::Done)
+            }
+            (Err(failure), _) => Err(failure),
         },
         Remedy::Create(way) => webhook::create(&way, None, Filter::Account, Keep::InFile(None)).await,
         Remedy::Ping(way, active) => webhook::test(&way, &active).await,
