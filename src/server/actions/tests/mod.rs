@@ -6,6 +6,7 @@ mod many;
 mod meanwhile;
 mod simulated;
 mod steps;
+mod turns;
 mod undo;
 
 use super::{read_back::asked_at, *};
