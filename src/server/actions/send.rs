@@ -107,7 +107,7 @@ enum First {
 /// What was answered to a step on one incident.
 enum Reply {
     /// Done, and the incident with it, where it is told.
-    Done(Option<Observation>),
+    Done(Option<Box<Observation>>),
     /// It may have been done; why that is not known.
     Doubt(String),
     /// Not done.
@@ -254,7 +254,7 @@ async fn first_of_many(work: &Work<'_>, batch: &[Ready]) -> First {
     };
     work.desk.observe_all(seen.clone()).await;
     let reply = |one: &Ready| match seen.iter().find(|seen| seen.key == one.target.key) {
-        Some(seen) => Reply::Done(Some(seen.clone())),
+        Some(seen) => Reply::Done(Some(Box::new(seen.clone()))),
         None => Reply::Doubt(cause.clone()),
     };
     First::Answered(batch.iter().map(reply).collect())
@@ -331,7 +331,7 @@ async fn take(work: &Work<'_>, step: &Step, key: &IncidentKey) -> Result<Reply, 
             if let Some(seen) = &seen {
                 work.desk.observe(seen).await;
             }
-            Ok(Reply::Done(seen))
+            Ok(Reply::Done(seen.map(Box::new)))
         }
         Err(error) if error.leaves_doubt() => Ok(Reply::Doubt(error.to_string())),
         Err(ProviderError::RateLimited { wait }) => Err(wait),
@@ -342,7 +342,7 @@ async fn take(work: &Work<'_>, step: &Step, key: &IncidentKey) -> Result<Reply, 
 /// What became of a step to which this was answered.
 async fn told(work: &Work<'_>, step: &Step, key: &IncidentKey, before: &Before, reply: Reply) -> Taken {
     match reply {
-        Reply::Done(Some(seen)) => Taken::of(judge(work, step, &seen), Some(seen)),
+        Reply::Done(Some(seen)) => Taken::of(judge(work, step, &seen), Some(*seen)),
         Reply::Done(None) => Taken::of(Outcome::Confirmed { notice: None }, None),
         Reply::Doubt(cause) => {
             let _room = work.part.reading.acquire().await;
