@@ -134,7 +134,7 @@ fn report(model: &mut Model, id: ActionId) {
 pub(super) fn summary(what: &Arrangement, action: &Action) -> String {
     let parts = action.outcomes.iter().enumerate().map(|(at, (_, outcome))| {
         let words = match outcome {
-            Outcome::Pending | Outcome::Sent => "…".to_owned(),
+            Outcome::Pending { .. } | Outcome::Sent => "…".to_owned(),
             Outcome::Confirmed { notice: None } => "done".to_owned(),
             outcome => incidents::outcome_words(outcome),
         };

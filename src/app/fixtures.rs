@@ -334,7 +334,7 @@ pub(crate) fn action(id: i64, verb: Verb, outcomes: &[(&str, Outcome)]) -> Actio
 
 /// The same while it can be taken back, for four seconds more.
 pub(crate) fn waiting(id: i64, verb: Verb, incidents: &[&str]) -> Action {
-    let outcomes: Vec<_> = incidents.iter().map(|id| (*id, Outcome::Pending)).collect();
+    let outcomes: Vec<_> = incidents.iter().map(|id| (*id, Outcome::PENDING)).collect();
     Action { due: Some(ago(-4)), ..action(id, verb, &outcomes) }
 }
 

@@ -67,7 +67,7 @@ fn rows(action: &Action) -> impl Iterator<Item = Vec<String>> {
             by.name.as_ref().map(ToString::to_string).unwrap_or_default(),
             action.verb.word().to_owned(),
             format!("{}/{}", key.account, key.id),
-            outcome.word().to_owned(),
+            outcome.words(),
         ]
     })
 }

@@ -353,7 +353,9 @@ fn exit(outcomes: &[(IncidentKey, Outcome)]) -> Exit {
 fn sentence(outcome: &Outcome) -> String {
     let word = outcome.word();
     match outcome {
-        Outcome::Pending | Outcome::TakenBack | Outcome::Sent | Outcome::Confirmed { notice: None } => word.to_owned(),
+        Outcome::Pending { .. } | Outcome::TakenBack | Outcome::Sent | Outcome::Confirmed { notice: None } => {
+            outcome.words()
+        }
         Outcome::Confirmed { notice: Some(text) } => format!("{word} ({text})"),
         Outcome::Partly { done, failed } => format!("{done}, but {failed}"),
         Outcome::Failed { reason } | Outcome::Unknown { reason } => format!("{word}: {reason}"),

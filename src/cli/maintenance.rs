@@ -183,7 +183,7 @@ pub(super) fn report(action: &Action, what: &Arrangement, json: bool) -> Outcome
 fn sentence(outcome: &action::Outcome) -> String {
     let word = outcome.word();
     match outcome {
-        action::Outcome::Pending
+        action::Outcome::Pending { .. }
         | action::Outcome::TakenBack
         | action::Outcome::Sent
         | action::Outcome::Confirmed { notice: None } => word.to_owned(),

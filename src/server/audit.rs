@@ -237,7 +237,7 @@ fn arranged(what: &Arrangement) -> Vec<&str> {
 
 fn because(outcome: &Outcome) -> Option<&Shown> {
     match outcome {
-        Outcome::Pending | Outcome::Sent | Outcome::TakenBack => None,
+        Outcome::Pending { .. } | Outcome::Sent | Outcome::TakenBack => None,
         Outcome::Confirmed { notice } => notice.as_ref(),
         Outcome::Partly { failed, .. } => Some(failed),
         Outcome::Failed { reason } | Outcome::Conflict { reason, .. } | Outcome::Unknown { reason } => Some(reason),

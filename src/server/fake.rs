@@ -99,6 +99,10 @@ struct Inside {
     rota: rota::Kept,
     /// The next look at this one waits until it is let go on, for seconds, and the other is resolved by somebody meanwhile.
     slow: Option<(IncidentId, Arc<Notify>, IncidentId)>,
+    /// The next list of open incidents takes 8 s, and this one is resolved by somebody meanwhile.
+    slow_list: Option<IncidentId>,
+    /// How often it was asked who acts.
+    identities: usize,
 }
 
 impl Default for Inside {
@@ -131,6 +135,8 @@ impl Default for Inside {
             names: vec![],
             rota: rota::Kept::default(),
             slow: None,
+            slow_list: None,
+            identities: 0,
         }
     }
 }
@@ -245,6 +251,15 @@ impl Fake {
         let go_on = Arc::new(Notify::new());
         self.inside().slow = Some((key(id).id, Arc::clone(&go_on), key(other).id));
         go_on
+    }
+
+    /// The next list of open incidents takes 8 s, in which somebody resolves `other`, which was on an earlier page.
+    pub(super) fn slow_list(&self, other: &str) {
+        self.inside().slow_list = Some(key(other).id);
+    }
+
+    pub(super) fn identities(&self) -> usize {
+        self.inside().identities
     }
 
     /// Every incident as a look at it tells.
@@ -402,6 +417,17 @@ impl Fake {
         self.0.lock().expect("lock")
     }
 
+    /// 8 s pass, in which somebody resolves this one.
+    async fn pass_and_resolve(&self, id: &IncidentId) {
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(8)).await;
+        tokio::time::resume();
+        let mut inside = self.inside();
+        let known = inside.incidents.get_mut(id).expect("incident");
+        known.state.status = Status::Resolved;
+        known.stamp.at = known.stamp.at.checked_add(SignedDuration::from_secs(1)).expect("small");
+    }
+
     fn read<T>(&self, read: impl FnOnce(&Inside) -> Result<T, ProviderError>) -> Result<T, ProviderError> {
         let mut inside = self.inside();
         if inside.spared_reads > 0 {
@@ -456,6 +482,7 @@ impl Provider for Fake {
     }
 
     async fn identity(&self) -> Result<Identity, ProviderError> {
+        self.inside().identities += 1;
         self.read(|_| {
             Ok(Identity {
                 name: "alice".into(),
@@ -473,7 +500,13 @@ impl Provider for Fake {
 
     async fn open_incidents(&self) -> Result<Vec<Observation>, ProviderError> {
         self.inside().lists += 1;
-        self.read(|i| Ok(i.incidents.values().filter(|seen| seen.state.status.is_open()).cloned().collect()))
+        let open = |i: &Inside| Ok(i.incidents.values().filter(|seen| seen.state.status.is_open()).cloned().collect());
+        let answer = self.read(open);
+        let slow = self.inside().slow_list.take();
+        if let Some(other) = slow {
+            self.pass_and_resolve(&other).await;
+        }
+        answer
     }
 
     async fn resolved_incidents(&self, since: Timestamp) -> Result<Vec<Observation>, ProviderError> {
@@ -492,13 +525,7 @@ impl Provider for Fake {
         let slow = self.inside().slow.take_if(|(slow, ..)| slow == id);
         if let Some((_, go_on, other)) = slow {
             go_on.notified().await;
-            tokio::time::pause();
-            tokio::time::advance(Duration::from_secs(8)).await;
-            tokio::time::resume();
-            let mut inside = self.inside();
-            let known = inside.incidents.get_mut(&other).expect("incident");
-            known.state.status = Status::Resolved;
-            known.stamp.at = known.stamp.at.checked_add(SignedDuration::from_secs(1)).expect("small");
+            self.pass_and_resolve(&other).await;
         }
         self.read(|i| i.incidents.get(id).cloned().ok_or_else(|| ProviderError::NotFound { what: id.to_string() }))
     }

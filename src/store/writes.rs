@@ -315,7 +315,7 @@ pub(super) fn new_action(
     verb: &Verb,
     targets: &[IncidentKey],
 ) -> Result<Action> {
-    let outcomes: Vec<_> = targets.iter().map(|key| (key.clone(), Outcome::Pending)).collect();
+    let outcomes: Vec<_> = targets.iter().map(|key| (key.clone(), Outcome::PENDING)).collect();
     let mut action = Action { id: ActionId(0), at, by: by.clone(), verb: verb.clone(), outcomes, due: None };
     put_action(db, None, &action)?;
     action.id = ActionId(db.last_insert_rowid());

@@ -140,7 +140,7 @@ fn tally(outcomes: &[(IncidentKey, Outcome)]) -> String {
 
 fn reason(outcome: &Outcome) -> Option<&str> {
     match outcome {
-        Outcome::Pending | Outcome::TakenBack | Outcome::Sent | Outcome::Confirmed { .. } => None,
+        Outcome::Pending { .. } | Outcome::TakenBack | Outcome::Sent | Outcome::Confirmed { .. } => None,
         Outcome::Partly { failed: reason, .. }
         | Outcome::Failed { reason }
         | Outcome::Conflict { reason, .. }
@@ -152,7 +152,7 @@ fn reason(outcome: &Outcome) -> Option<&str> {
 pub(in crate::app) fn outcome_words(outcome: &Outcome) -> String {
     let word = outcome.word();
     match outcome {
-        Outcome::Pending | Outcome::Sent | Outcome::Confirmed { notice: None } => word.into(),
+        Outcome::Pending { .. } | Outcome::Sent | Outcome::Confirmed { notice: None } => outcome.words(),
         Outcome::TakenBack => format!("{word}, nothing was sent"),
         Outcome::Confirmed { notice: Some(notice) } => format!("{word} ({notice})"),
         Outcome::Partly { done, failed } => format!("{word}: {done}, but {failed}"),
@@ -165,7 +165,7 @@ pub(in crate::app) fn outcome_words(outcome: &Outcome) -> String {
 /// The mark for an outcome in a row, and its tone; none for what went well or was taken back.
 pub fn outcome_mark(outcome: &Outcome) -> Option<(char, Tone)> {
     match outcome {
-        Outcome::Pending | Outcome::Sent => Some(('…', Tone::Caution)),
+        Outcome::Pending { .. } | Outcome::Sent => Some(('…', Tone::Caution)),
         Outcome::Confirmed { .. } | Outcome::TakenBack => None,
         Outcome::Partly { .. } | Outcome::Failed { .. } => Some(('x', Tone::Alarm)),
         Outcome::Conflict { .. } | Outcome::Unknown { .. } => Some(('?', Tone::Caution)),

@@ -57,12 +57,34 @@ impl Target {
     }
 }
 
+/// What something that was not sent yet waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitsFor {
+    /// The end of this action, which was asked for earlier on the same incident.
+    Action(ActionId),
+    /// The time after which the provider takes requests again.
+    RateLimit,
+}
+
+impl WaitsFor {
+    pub fn words(self) -> String {
+        match self {
+            Self::Action(id) => format!("waits for action {id}"),
+            Self::RateLimit => "waits for the rate limit of the provider".to_owned(),
+        }
+    }
+}
+
 /// What became of an action on one incident.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "outcome")]
 pub enum Outcome {
     /// Written down, not sent yet.
-    Pending,
+    Pending {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        waits_for: Option<WaitsFor>,
+    },
     /// Taken back by whoever had asked for it, before anything was sent.
     TakenBack,
     /// On its way; after a crash settled by reading the incident, never by sending again.
@@ -86,14 +108,17 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Not sent yet, and nothing holds it up.
+    pub const PENDING: Self = Self::Pending { waits_for: None };
+
     /// Whether nothing more will happen by itself.
     pub fn is_final(&self) -> bool {
-        !matches!(self, Self::Pending | Self::Sent)
+        !matches!(self, Self::Pending { .. } | Self::Sent)
     }
 
     pub fn word(&self) -> &'static str {
         match self {
-            Self::Pending => "pending",
+            Self::Pending { .. } => "pending",
             Self::TakenBack => "taken back",
             Self::Sent => "sent",
             Self::Confirmed { .. } => "confirmed",
@@ -101,6 +126,14 @@ impl Outcome {
             Self::Failed { .. } => "failed",
             Self::Conflict { .. } => "conflict",
             Self::Unknown { .. } => "unknown",
+        }
+    }
+
+    /// The word, and what it waits for.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Pending { waits_for: Some(what) } => format!("{}: {}", self.word(), what.words()),
+            other => other.word().to_owned(),
         }
     }
 }
@@ -136,7 +169,8 @@ pub struct Action {
     pub by: By,
     pub verb: Verb,
     pub outcomes: Vec<(IncidentKey, Outcome)>,
-    /// Until when it can be taken back; nothing is sent before. Not kept over a restart, which sends nothing either.
+    /// Until when nothing is sent, so that it can be taken back; later too, as long as nothing was. `None`: not any more. Not
+    /// kept over a restart, which sends nothing either.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Timestamp>,
 }
@@ -148,6 +182,6 @@ impl Action {
 
     /// Whether it can still be taken back, as far as is known.
     pub fn waits(&self) -> bool {
-        self.due.is_some() && self.outcomes.iter().any(|(_, outcome)| *outcome == Outcome::Pending)
+        self.due.is_some() && self.outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Pending { .. }))
     }
 }

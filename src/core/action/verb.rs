@@ -166,6 +166,14 @@ impl Verb {
         }
     }
 
+    /// What it changes beside each incident that it is for.
+    pub fn also_changes(&self) -> Option<&IncidentKey> {
+        match self {
+            Self::Merge { into, .. } => Some(into),
+            _ => None,
+        }
+    }
+
     /// What in it cannot be, before anybody is asked; `now` is the time to snooze from.
     pub fn objection(&self, now: Timestamp) -> Option<String> {
         if let Some(too_long) = self.text().and_then(|(name, text)| too_long(name, text, LONGEST_TEXT)) {

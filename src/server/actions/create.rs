@@ -6,10 +6,11 @@ use std::sync::Arc;
 use tokio::time::sleep;
 
 use super::{
-    patiently, provider_of,
+    patiently,
     read_back::not_seen_done,
     record, record_last, record_last_as,
-    undo::{self, Wait},
+    undo::{Undo, Wait},
+    way::Way,
 };
 use crate::{
     core::{
@@ -26,11 +27,14 @@ use crate::{
 pub async fn create(desk: Arc<Desk>, action: Action, key: IncidentKey, acting: Acting, wait: Option<Wait>) {
     let (id, verb) = (action.id, action.verb);
     let Verb::Create(new) = &verb else { return };
-    if undo::is_taken_back(&desk, id, wait).await {
+    let way = Way::new(&desk, &action.by, key.account.clone(), acting);
+    let undo = Undo::new(&desk, id, wait);
+    undo.window().await;
+    if !undo.goes_out() {
         return record_last(&desk, id, &verb, vec![(key, Outcome::TakenBack)]).await;
     }
-    let provider = match provider_of(&desk, &key, &acting).await {
-        Ok(provider) => provider,
+    let provider = match way.now(&desk).await {
+        Ok((_, provider)) => provider,
         Err(reason) => return record_last(&desk, id, &verb, vec![(key, Outcome::Failed { reason })]).await,
     };
     if let Err(error) = record(&desk, id, &[(key.clone(), Outcome::Sent)]).await {

@@ -2,16 +2,24 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::atomic::Ordering,
     time::Duration,
 };
 
 use jiff::SignedDuration;
 use tokio::time::{Instant, sleep};
 
-use super::{AT_ONCE, Before, LAG, Turn, each, patiently, record_last, send::Work};
+use super::{
+    AT_ONCE, Before, LAG,
+    at_work::Turn,
+    each,
+    part::Limited,
+    patiently, record_held, record_last,
+    send::{Rest, Work},
+};
 use crate::{
     core::{
-        action::{Outcome, Step, Target, Verb},
+        action::{Outcome, Step, Target, Verb, WaitsFor},
         id::IncidentKey,
         incident::{Incident, Observation, Source, State, Status},
         text::Shown,
@@ -26,7 +34,7 @@ const PAGE: usize = 100;
 /// A look that is older than this is taken again before something is sent for what it showed.
 const FRESH: Duration = Duration::from_secs(2);
 /// So often those whose looks have grown old while others were looked at are looked at again together.
-const ROUNDS: usize = 3;
+pub(super) const ROUNDS: usize = 3;
 
 /// An incident that stands as the person saw it.
 #[derive(Debug)]
@@ -37,65 +45,75 @@ pub(super) struct Ready {
     /// When it was looked at.
     at: Instant,
     /// Nobody else acts on it meanwhile.
-    turn: Option<Turn>,
+    turn: Turn,
+}
+
+/// Why nothing is to be sent for an incident now.
+enum NotReady {
+    Over(Outcome),
+    /// It can be looked at after so long.
+    Limited(Duration),
 }
 
 /// How an incident stands, and when that was told.
 type Seen = Result<(Observation, Instant), ProviderError>;
 
-/// Those of the targets that stand as the person saw them; the others are told of.
-pub(super) async fn at(work: &Work<'_>, targets: Vec<Target>, turns: BTreeMap<IncidentKey, Turn>) -> Vec<Ready> {
+/// Those of the targets that stand as the person saw them, and those that can be looked at only later; the others are told
+/// of.
+pub(super) async fn at(work: &Work<'_>, targets: Vec<(Target, Turn)>) -> (Vec<Ready>, Vec<Limited>) {
     if targets.is_empty() {
-        return vec![];
+        return (vec![], vec![]);
     }
     let seen = at_all(work, targets).await;
-    let judged = seen.into_iter().map(|(target, seen)| async {
-        let key = target.key.clone();
-        let turn = turns.get(&key).cloned();
-        ready(work, target, seen, turn).await.map_err(|outcome| (key, outcome))
+    let judged = seen.into_iter().map(|(target, turn, seen)| async move {
+        let ready = ready(work, &target, seen).await;
+        (target, turn, ready)
     });
-    let (mut ready, mut over) = (vec![], vec![]);
-    for one in each(judged.collect()).await {
+    let (mut all, mut over, mut limited) = (vec![], vec![], vec![]);
+    for (target, turn, one) in each(judged.collect()).await {
         match one {
-            Ok(one) => ready.push(one),
-            Err(outcome) => over.push(outcome),
+            Ok((steps, before, at)) => all.push(Ready { target, steps, before, at, turn }),
+            Err(NotReady::Over(outcome)) => over.push((target.key, outcome)),
+            Err(NotReady::Limited(wait)) => limited.push(Limited::new(target, wait)),
         }
     }
     record_last(work.desk, work.id, work.verb, over).await;
-    ready
+    if !limited.is_empty() {
+        let keys: Vec<IncidentKey> = limited.iter().map(|one| one.target.key.clone()).collect();
+        record_held(work.desk, work.id, &keys, Some(WaitsFor::RateLimit)).await;
+    }
+    (all, limited)
 }
 
 /// What of `batch` can be sent for at this moment, and what only alone, because it takes other steps by now or because
-/// looking at all of them takes too long. Those that do not stand as the person saw them any more are told of. `paused`:
-/// so much time went by that every look is old.
-pub(super) async fn again(work: &Work<'_>, batch: Vec<Ready>, paused: bool) -> (Vec<Ready>, Vec<Ready>) {
+/// looking at all of them takes too long. Those that do not stand as the person saw them any more are told of.
+pub(super) async fn again(work: &Work<'_>, batch: Vec<Ready>) -> (Vec<Ready>, Rest) {
     let (steps, is_one) = (batch.first().map(|one| one.steps.clone()).unwrap_or_default(), batch.len() == 1);
-    let (mut batch, mut paused, mut alone) = (batch, paused, vec![]);
-    for round in 0..=ROUNDS {
-        let (old, fresh): (Vec<_>, Vec<_>) = batch.into_iter().partition(|one| paused || one.is_old(work));
+    let (mut batch, mut rest) = (batch, Rest::default());
+    for round in (0..=ROUNDS).rev() {
+        let (old, fresh): (Vec<_>, Vec<_>) = batch.into_iter().partition(|one| one.is_old(work));
         batch = fresh;
-        if old.is_empty() || (round == ROUNDS && is_one) {
+        if old.is_empty() || (round == 0 && is_one) {
             batch.extend(old);
             break;
         }
-        if round == ROUNDS {
-            alone.extend(old);
+        if round == 0 || (!is_one && work.lists_are_slow.load(Ordering::Relaxed)) {
+            rest.alone.extend(old);
             break;
         }
-        paused = false;
-        let turns = old.iter().filter_map(|one| Some((one.target.key.clone(), one.turn.clone()?))).collect();
-        let anew = at(work, old.into_iter().map(|one| one.target).collect(), turns).await;
+        let (anew, limited) = at(work, old.into_iter().map(|one| (one.target, one.turn)).collect()).await;
+        rest.limited.extend(limited);
         let (same, other): (Vec<_>, Vec<_>) = anew.into_iter().partition(|one| is_one || one.steps == steps);
         batch.extend(same);
-        alone.extend(other);
+        rest.alone.extend(other);
     }
-    (batch, alone)
+    (batch, rest)
 }
 
 impl Ready {
     /// Whether the incident has to be looked at again before something is sent for it: the look is old, or webhooks told
     /// of something since.
-    fn is_old(&self, work: &Work<'_>) -> bool {
+    pub(super) fn is_old(&self, work: &Work<'_>) -> bool {
         if matches!(minds(work.verb), Minds::Nothing) {
             return false;
         }
@@ -116,8 +134,8 @@ fn told_since(work: &Work<'_>, seen: &Observation) -> Option<Observation> {
     })
 }
 
-/// Why a later step is not to be sent any more, after the one before it left the incident as `seen`, at `at`. `paused` as
-/// in [`again`].
+/// Why a later step is not to be sent any more, after the one before it left the incident as `seen`, at `at`. `paused`:
+/// so much time went by that every look is old.
 pub(super) async fn over(
     work: &Work<'_>,
     step: &Step,
@@ -132,7 +150,7 @@ pub(super) async fn over(
     if !paused && !told && at.elapsed() <= FRESH {
         return None;
     }
-    let now = match as_it_stands(work.desk, &*work.provider, &target.key).await {
+    let now = match patiently(|| as_it_stands(work.desk, &*work.provider, &target.key)).await {
         Ok((now, _)) => now,
         Err(error) => return Some(unseen(work, target, &error).await),
     };
@@ -144,27 +162,28 @@ pub(super) async fn over(
 }
 
 /// How the targets stand now: one by one, or by the open list where that takes fewer requests.
-async fn at_all(work: &Work<'_>, targets: Vec<Target>) -> Vec<(Target, Seen)> {
-    let account = &targets[0].key.account;
+async fn at_all(work: &Work<'_>, targets: Vec<(Target, Turn)>) -> Vec<(Target, Turn, Seen)> {
+    let account = &targets[0].0.key.account;
     let open = work.desk.hub.look(|board| {
         let open = |known: &&Incident| known.state.status.is_open();
         board.incidents.values().filter(open).filter(|known| known.key.account == *account).count()
     });
-    let (mut listed, mut listed_at) = (BTreeMap::new(), Instant::now());
+    // What is listed is as old as its page, and so at most as old as the question.
+    let (mut listed, asked) = (BTreeMap::new(), Instant::now());
     if targets.len() > AT_ONCE.max(open / PAGE + 1)
         && let Ok(all) = work.provider.open_incidents().await
     {
-        listed_at = Instant::now();
+        work.lists_are_slow.store(asked.elapsed() > FRESH, Ordering::Relaxed);
         work.desk.observe_all(all.clone()).await;
         listed.extend(all.into_iter().map(|seen| (seen.key.clone(), seen)));
     }
     let listed = &listed;
-    let looks = targets.into_iter().map(|target| async move {
+    let looks = targets.into_iter().map(|(target, turn)| async move {
         let seen = match listed.get(&target.key) {
-            Some(seen) if !knows_better(work.desk, seen) => Ok((seen.clone(), listed_at)),
+            Some(seen) if !knows_better(work.desk, seen) => Ok((seen.clone(), asked)),
             _ => as_it_stands(work.desk, &*work.provider, &target.key).await,
         };
-        (target, seen)
+        (target, turn, seen)
     });
     each(looks.collect()).await
 }
@@ -172,7 +191,7 @@ async fn at_all(work: &Work<'_>, targets: Vec<Target>) -> Vec<(Target, Seen)> {
 /// Looks at the incident, and again while the answer is older than what is known of it.
 async fn as_it_stands(desk: &Desk, provider: &dyn Provider, key: &IncidentKey) -> Seen {
     for pause in LAG.iter().map(Some).chain([None]) {
-        let now = patiently(|| provider.incident(&key.id)).await?;
+        let now = provider.incident(&key.id).await?;
         let at = Instant::now();
         desk.observe(&now).await;
         if !knows_better(desk, &now) {
@@ -192,35 +211,42 @@ pub(super) fn knows_better(desk: &Desk, seen: &Observation) -> bool {
 /// The incident could not be looked at, so nothing was sent.
 async fn unseen(work: &Work<'_>, target: &Target, error: &ProviderError) -> Outcome {
     if let (ProviderError::Unauthorised { .. }, Some(account)) = (error, work.desk.accounts.get(&target.key.account)) {
-        account.forget_for(work.acting).await;
+        account.forget_for(&work.acting).await;
     }
     Outcome::Failed {
         reason: Shown::line(&format!("not sent, because the incident could not be looked at first: {error}")),
     }
 }
 
-/// What to send for an incident that was seen so; else what is to be said instead.
-async fn ready(work: &Work<'_>, target: Target, seen: Seen, turn: Option<Turn>) -> Result<Ready, Outcome> {
+/// The steps for an incident that was seen so, how it stood before them, and when that was told; else why there are none.
+async fn ready(work: &Work<'_>, target: &Target, seen: Seen) -> Result<(Vec<Step>, Before, Instant), NotReady> {
     let (now, at) = match seen {
         Ok(seen) => seen,
-        Err(error) => return Err(unseen(work, &target, &error).await),
+        Err(error) => return Err(not_seen(work, target, error).await),
     };
+    // What is newer counts alone: the provider may answer from the time before.
     let told = told_since(work, &now);
-    if let Some(outcome) =
-        [Some(&now), told.as_ref()].into_iter().flatten().find_map(|now| meanwhile(work.verb, &target, now))
-    {
-        return Err(outcome);
+    let newest = told.as_ref().unwrap_or(&now);
+    if let Some(outcome) = meanwhile(work.verb, target, newest) {
+        return Err(NotReady::Over(outcome));
     }
-    let steps = work.verb.steps(now.state.status);
+    let steps = work.verb.steps(newest.state.status);
     let mut before = Before { changed: now.stamp.at, ..Before::default() };
     for step in steps.iter().filter(|step| step.is_done_in(&now, SignedDuration::ZERO).is_none()) {
-        match patiently(|| work.provider.signs(&target.key.id, step, None)).await {
+        match work.provider.signs(&target.key.id, step, None).await {
             Ok(signs) => before.signs = signs.unwrap_or_default(),
-            Err(error) => return Err(unseen(work, &target, &error).await),
+            Err(error) => return Err(not_seen(work, target, error).await),
         }
     }
     before.seen = Some(now);
-    Ok(Ready { target, steps, before, at, turn })
+    Ok((steps, before, at))
+}
+
+async fn not_seen(work: &Work<'_>, target: &Target, error: ProviderError) -> NotReady {
+    match error {
+        ProviderError::RateLimited { wait } if work.part.may_wait(&target.key) => NotReady::Limited(wait),
+        error => NotReady::Over(unseen(work, target, &error).await),
+    }
 }
 
 /// What an action minds of all that may have happened since the person looked.

@@ -5,14 +5,16 @@ mod at_work;
 mod create;
 mod evidence;
 mod look;
+mod part;
 mod read_back;
 mod send;
 pub mod undo;
+mod way;
 
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
@@ -25,15 +27,11 @@ pub use self::{
     read_back::READ_BACK,
     undo::Wait,
 };
-use self::{
-    at_work::{Reading, Turn},
-    look::Ready,
-    send::Work,
-};
+use self::{at_work::Reading, look::Ready, part::Part, send::Work, undo::Undo, way::Way};
 use super::{arrange, desk::Desk, people::Acting};
 use crate::{
     core::{
-        action::{Action, Outcome, Step, Target, Verb},
+        action::{Action, Outcome, Step, Target, Verb, WaitsFor},
         board::Change,
         id::{ActionId, IncidentKey},
         incident::{Observation, Status},
@@ -65,46 +63,49 @@ struct Before {
 }
 
 /// Carries out `action` on each of `targets`, in the name that goes with it, publishing each outcome as it is
-/// known. While it can be taken back nothing is sent.
+/// known. As long as nothing was sent it can be taken back.
 pub async fn carry_out(desk: Arc<Desk>, action: Action, targets: Vec<(Target, Acting)>, wait: Option<Wait>) {
-    let (id, verb) = (action.id, action.verb);
-    if undo::is_taken_back(&desk, id, wait).await {
-        let keys = targets.into_iter().map(|(target, _)| (target.key, Outcome::TakenBack)).collect();
-        return record_last(&desk, id, &verb, keys).await;
-    }
-    for (acting, targets) in parties(targets) {
-        match provider_of(&desk, &targets[0].key, &acting).await {
-            Ok(provider) => {
-                let (desk, verb, acting, name) = (&*desk, &verb, &acting, send::Name::Asked);
-                party(&Work { desk, provider, id, verb, acting, name }, targets).await;
-            }
-            Err(reason) => {
-                let failed = |target: Target| (target.key, Outcome::Failed { reason: reason.clone() });
-                record_last(&desk, id, &verb, targets.into_iter().map(failed).collect()).await;
-            }
+    let (desk, id, verb) = (&*desk, action.id, &action.verb);
+    let undo = Undo::new(desk, id, wait);
+    let part = |(acting, targets): (Acting, Vec<Target>)| {
+        let way = Way::new(desk, &action.by, targets[0].key.account.clone(), acting);
+        (Part::new(desk, id, verb, &undo, way), targets)
+    };
+    let parts: Vec<_> = parties(targets).into_iter().map(part).collect();
+    undo.window().await;
+    if !undo.is_taken_back() {
+        tokio::select! {
+            biased;
+            _ = all_at_once(parts.iter().map(|(part, targets)| part.carry_out(targets.clone())).collect()) => {}
+            () = part::tell_what_waits(desk, id, verb) => {}
         }
+    }
+    if undo.is_taken_back() {
+        take_back(desk, id, verb).await;
     }
 }
 
-/// The targets by account, which is also by who acts.
+/// Whatever nothing is known of yet was taken back.
+async fn take_back(desk: &Desk, id: ActionId, verb: &Verb) {
+    let outcomes = desk.hub.look(|board| {
+        let action = board.actions.iter().find(|action| action.id == id)?;
+        let open = action.outcomes.iter().filter(|(_, outcome)| !outcome.is_final());
+        Some(open.map(|(key, _)| (key.clone(), Outcome::TakenBack)).collect())
+    });
+    record_last(desk, id, verb, outcomes.unwrap_or_default()).await;
+}
+
+/// The targets by account, which is also by who acts; each incident once.
 fn parties(targets: Vec<(Target, Acting)>) -> Vec<(Acting, Vec<Target>)> {
     let mut parties: Vec<(Acting, Vec<Target>)> = vec![];
-    for (target, acting) in targets {
+    let mut seen = BTreeSet::new();
+    for (target, acting) in targets.into_iter().filter(|(target, _)| seen.insert(target.key.clone())) {
         match parties.iter_mut().find(|(_, known)| known[0].key.account == target.key.account) {
             Some((_, known)) => known.push(target),
             None => parties.push((acting, vec![target])),
         }
     }
     parties
-}
-
-/// One account's incidents: those that stand as the person saw them are sent for, the others are told of.
-async fn party(work: &Work<'_>, targets: Vec<Target>) {
-    let turns = work.desk.at_work.take(targets.iter().map(|target| target.key.clone()).collect()).await;
-    let ready = look::at(work, targets, turns).await;
-    let jobs = batches(ready).into_iter().map(|batch| send::batch(work, batch));
-    let alone: Vec<Ready> = each(jobs.collect()).await.into_iter().flatten().collect();
-    each(alone.into_iter().map(|one| send::batch(work, vec![one])).collect()).await;
 }
 
 /// What goes out by one request stands together; everything else stands alone.
@@ -127,21 +128,27 @@ pub async fn settle(desk: Arc<Desk>, open: Vec<Action>) {
     let desk = &*desk;
     let parts = open.iter().flat_map(|action| (0..action.outcomes.len()).map(move |at| (action, at)));
     // All before the first is settled: a new action on one of these waits until it is known what became of the old one.
-    let sent = open.iter().flat_map(|action| &action.outcomes).filter(|(_, outcome)| *outcome == Outcome::Sent);
-    let mut readings = desk.at_work.read(sent.map(|(key, _)| key.clone()).collect()).await;
+    let sent = open.iter().flat_map(|action| {
+        let sent = action.outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Sent);
+        let keys = sent.flat_map(|(key, _)| [Some(key), action.verb.also_changes()]).flatten();
+        keys.map(|key| (key.clone(), action.id))
+    });
+    let mut readings = desk.at_work.read(sent.collect()).await;
     let mut jobs: Vec<_> = vec![];
     for (action, at) in parts {
-        let reading = action.outcomes.get(at).and_then(|(key, _)| readings.get(key).cloned());
+        let key = action.outcomes.get(at).map(|(key, _)| key);
+        let keys = [key, action.verb.also_changes()].into_iter().flatten();
+        let reading = keys.filter_map(|key| readings.get(key).cloned()).collect();
         jobs.push(settle_part(desk, action, at, reading));
     }
     readings.clear();
     stream::iter(jobs).buffer_unordered(READ_AT_ONCE).collect::<()>().await;
 }
 
-async fn settle_part(desk: &Desk, action: &Action, at: usize, _reading: Option<Reading>) {
+async fn settle_part(desk: &Desk, action: &Action, at: usize, _reading: Vec<Reading>) {
     let Some((key, outcome)) = action.outcomes.get(at) else { return };
     let (known_as, settled) = match (outcome, &action.verb) {
-        (Outcome::Pending, _) => {
+        (Outcome::Pending { .. }, _) => {
             (key.clone(), Outcome::Failed { reason: "dogwatch ended before this was sent".into() })
         }
         (Outcome::Sent, verb) => match (provider_of(desk, key, &Acting::Owner).await, verb) {
@@ -171,7 +178,10 @@ async fn settle_sent(
     let asked = read_back::asked_at(&*provider, action, key).await;
     let before = Before { changed: asked, seen: None, signs: 0, since: Some(asked) };
     let name = by_name(&*provider, action).await;
-    let work = Work { desk, provider, id: action.id, verb: &action.verb, acting: &Acting::Owner, name };
+    let undo = Undo::new(desk, action.id, None);
+    let way = Way::new(desk, &action.by, key.account.clone(), Acting::Owner);
+    let part = Part::new(desk, action.id, &action.verb, &undo, way);
+    let work = Work::new(&part, provider, Acting::Owner, name);
     let steps = action.verb.steps(Status::Acknowledged);
     let mut outcome = Outcome::Confirmed { notice: None };
     let mut done: Option<&Step> = None;
@@ -193,7 +203,7 @@ async fn settle_sent(
 
 /// In whose name the provider knows what was sent, as far as that can be told now.
 async fn by_name(provider: &dyn Provider, action: &Action) -> send::Name {
-    let Some(name) = &action.by.name else { return send::Name::Asked };
+    let Some(name) = &action.by.name else { return send::Name::asked() };
     let named = provider.acting_as(name.as_str()).ok();
     send::Name::Known(match named {
         Some(named) => named.identity().await.ok().and_then(|identity| identity.user).map(|user| user.name),
@@ -226,12 +236,25 @@ async fn each<R, F: Future<Output = R>>(jobs: Vec<F>) -> Vec<R> {
 }
 
 async fn at_once<R, F: Future<Output = R>>(most: usize, jobs: Vec<F>) -> Vec<R> {
-    stream::iter(jobs).buffered(most).collect().await
+    // One that takes long keeps no later one from being begun.
+    let jobs = jobs.into_iter().enumerate().map(|(n, job)| async move { (n, job.await) });
+    let mut done: Vec<(usize, R)> = stream::iter(jobs.collect::<Vec<_>>()).buffer_unordered(most).collect().await;
+    done.sort_by_key(|(n, _)| *n);
+    done.into_iter().map(|(_, one)| one).collect()
+}
+
+/// The same for jobs that wait for each other's room by themselves.
+async fn all_at_once<R, F: Future<Output = R>>(jobs: Vec<F>) -> Vec<R> {
+    at_once(jobs.len().max(1), jobs).await
 }
 
 /// Shows outcomes and writes them down, all in one. A final outcome is not replaced.
 pub(super) async fn record(desk: &Desk, id: ActionId, outcomes: &[(IncidentKey, Outcome)]) -> Result<(), StoreError> {
     change(desk, id, |action| {
+        if outcomes.iter().any(|(_, outcome)| *outcome == Outcome::Sent) {
+            // What was sent cannot be taken back.
+            action.due = None;
+        }
         for (key, outcome) in outcomes {
             let known = action.outcomes.iter_mut().filter(|(known, was)| known == key && !was.is_final());
             known.for_each(|(_, was)| *was = outcome.clone());
@@ -240,15 +263,44 @@ pub(super) async fn record(desk: &Desk, id: ActionId, outcomes: &[(IncidentKey, 
     .await
 }
 
-/// Shows and writes down that these are not under way after all: the provider asks for patience, and did nothing of it.
-async fn record_held(desk: &Desk, id: ActionId, keys: &[IncidentKey]) -> Result<(), StoreError> {
-    change(desk, id, |action| {
-        // The time in which it could be taken back is over.
-        action.due = None;
-        let sent = action.outcomes.iter_mut().filter(|(key, was)| *was == Outcome::Sent && keys.contains(key));
-        sent.for_each(|(_, was)| *was = Outcome::Pending);
-    })
-    .await
+/// Shows and writes down that these are not under way, and what they wait for.
+async fn record_held(desk: &Desk, id: ActionId, keys: &[IncidentKey], waits_for: Option<WaitsFor>) {
+    let changed = change(desk, id, |action| {
+        let held = action.outcomes.iter_mut().filter(|(key, was)| !was.is_final() && keys.contains(key));
+        held.for_each(|(_, was)| *was = Outcome::Pending { waits_for });
+    });
+    if let Err(error) = changed.await {
+        tracing::warn!(action.id = %id, %error, "it could not be written down that an action waits");
+    }
+}
+
+/// Shows and writes down for which action each waits, where that is another one than was said. What waits for the rate limit
+/// goes on to do so.
+async fn record_waits(desk: &Desk, id: ActionId, whom: impl Fn(&IncidentKey) -> Option<ActionId>) {
+    let anew = |(key, outcome): &(IncidentKey, Outcome)| match outcome {
+        Outcome::Pending { waits_for } if *waits_for != Some(WaitsFor::RateLimit) => {
+            let now = whom(key).map(WaitsFor::Action);
+            (now != *waits_for).then_some(now)
+        }
+        _ => None,
+    };
+    let is_said = desk.hub.look(|board| {
+        let action = board.actions.iter().find(|action| action.id == id);
+        action.is_none_or(|action| action.outcomes.iter().all(|one| anew(one).is_none()))
+    });
+    if is_said {
+        return;
+    }
+    let changed = change(desk, id, |action| {
+        for one in &mut action.outcomes {
+            if let Some(waits_for) = anew(one) {
+                one.1 = Outcome::Pending { waits_for };
+            }
+        }
+    });
+    if let Err(error) = changed.await {
+        tracing::warn!(action.id = %id, %error, "it could not be written down what an action waits for");
+    }
 }
 
 async fn change(desk: &Desk, id: ActionId, change: impl FnOnce(&mut Action)) -> Result<(), StoreError> {

@@ -31,7 +31,8 @@ pub const READ_BACK: &[Duration] = &[
     Duration::from_secs(8),
     Duration::from_secs(15),
 ];
-/// How far the provider's clock may lie behind ours, where what happened since an action was asked for is looked for.
+/// How far the provider's clock may lie behind where it is thought to be, where what happened since an action was asked for
+/// is looked for.
 const SKEW: SignedDuration = SignedDuration::from_secs(30);
 /// At most so many looks tell how the provider's clock stands to ours.
 const ANSWERS: usize = 2;
@@ -43,7 +44,7 @@ pub(super) async fn asked_at(provider: &dyn Provider, action: &Action, key: &Inc
             break;
         }
     }
-    let skew = provider.clock_skew().unwrap_or_default().min(SignedDuration::ZERO);
+    let skew = provider.clock_skew().unwrap_or_default();
     action.at.checked_add(skew.saturating_sub(SKEW)).unwrap_or(action.at)
 }
 

@@ -1,18 +1,25 @@
 //! Sending: written down first, then sent once; many by one request where the provider takes many.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use jiff::SignedDuration;
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::OnceCell,
+    time::{Instant, sleep},
+};
 
 use super::{
-    Before, PATIENCE, READ_AT_ONCE, at_once, each,
+    Before, PATIENCE, all_at_once,
     look::{self, Ready, knows_better},
-    read_back, record, record_held, record_last,
+    part::{Limited, Part},
+    patiently, read_back, record, record_held, record_last,
 };
 use crate::{
     core::{
-        action::{Assignee, Outcome, Step, Verb},
+        action::{Assignee, Outcome, Step, Verb, WaitsFor},
         id::{ActionId, IncidentId, IncidentKey},
         incident::Observation,
         text::Shown,
@@ -21,24 +28,38 @@ use crate::{
     server::{desk::Desk, people::Acting},
 };
 
-/// One account's part of one action.
+/// One account's part of one action, by the settings of one moment.
 pub(super) struct Work<'a> {
     pub(super) desk: &'a Desk,
     pub(super) provider: Arc<dyn Provider>,
     pub(super) id: ActionId,
     pub(super) verb: &'a Verb,
-    pub(super) acting: &'a Acting,
-    pub(super) name: Name,
+    pub(super) acting: Acting,
+    pub(super) part: &'a Part<'a>,
+    /// A list of the open incidents takes so long that what it tells is old.
+    pub(super) lists_are_slow: AtomicBool,
+    name: Name,
 }
 
 /// How the provider calls who acts.
 pub(super) enum Name {
-    /// The owner of the credentials, who is asked for when it matters.
-    Asked,
+    /// The owner of the credentials, who is asked for when it matters, and once.
+    Asked(OnceCell<Option<Shown>>),
     Known(Option<Shown>),
 }
 
-impl Work<'_> {
+impl Name {
+    pub(super) fn asked() -> Self {
+        Self::Asked(OnceCell::new())
+    }
+}
+
+impl<'a> Work<'a> {
+    pub(super) fn new(part: &'a Part<'a>, provider: Arc<dyn Provider>, acting: Acting, name: Name) -> Self {
+        let lists_are_slow = AtomicBool::new(false);
+        Self { desk: part.desk, provider, id: part.id, verb: part.verb, acting, part, lists_are_slow, name }
+    }
+
     /// The provider's clock minus ours, as far as it is known.
     pub(super) fn skew(&self) -> SignedDuration {
         self.provider.clock_skew().unwrap_or_default()
@@ -48,7 +69,13 @@ impl Work<'_> {
     pub(super) async fn name(&self) -> Option<Shown> {
         match &self.name {
             Name::Known(name) => name.clone(),
-            Name::Asked => self.provider.identity().await.ok()?.user.map(|user| user.name),
+            Name::Asked(known) => {
+                let ask = || async {
+                    let identity = patiently(|| self.provider.identity()).await?;
+                    Ok::<_, ProviderError>(identity.user.map(|user| user.name))
+                };
+                known.get_or_try_init(ask).await.ok()?.clone()
+            }
         }
     }
 }
@@ -67,54 +94,84 @@ impl Taken {
     }
 }
 
-/// What became of the first step on a batch.
+/// What was answered to the first step on a batch.
 enum First {
     /// Of each.
-    Taken(Vec<Taken>),
+    Answered(Vec<Reply>),
     /// Nothing was done of it: each is to be sent for alone.
     Apart,
     /// Nothing was done of it, and nothing will be for so long.
     Limited(Duration),
 }
 
-/// Incidents with the same steps. Gives back those that are to be sent for alone.
-pub(super) async fn batch(work: &Work<'_>, batch: Vec<Ready>) -> Vec<Ready> {
-    let (mut batch, mut alone, mut paused) = (batch, vec![], false);
-    for patience in (0..=PATIENCE).rev() {
-        let (ready, others) = look::again(work, batch, paused).await;
-        batch = ready;
-        alone.extend(others);
-        if batch.is_empty() || !is_written_down(work, &batch).await {
-            return alone;
-        }
-        match first(work, &batch).await {
-            First::Taken(taken) => {
-                finish(work, batch, taken).await;
-                return alone;
-            }
-            First::Apart => {
-                held(work, &batch).await;
-                alone.extend(batch);
-                return alone;
-            }
-            First::Limited(wait) if patience > 0 => {
-                held(work, &batch).await;
-                tracing::info!(action.id = %work.id, "action {} waits {} s for the rate limit", work.id, wait.as_secs());
-                sleep(wait).await;
-                paused = true;
-            }
-            First::Limited(wait) => {
-                let reason = ProviderError::RateLimited { wait }.shown();
-                tell_all(work, &batch, &Outcome::Failed { reason }).await;
-                return alone;
-            }
-        }
+/// What was answered to a step on one incident.
+enum Reply {
+    /// Done, and the incident with it, where it is told.
+    Done(Option<Box<Observation>>),
+    /// It may have been done; why that is not known.
+    Doubt(String),
+    /// Not done.
+    Refused(ProviderError),
+}
+
+/// What a batch leaves over.
+#[derive(Debug, Default)]
+pub(super) struct Rest {
+    /// Those that are to be sent for alone.
+    pub(super) alone: Vec<Ready>,
+    pub(super) limited: Vec<Limited>,
+}
+
+impl Rest {
+    pub(super) fn add(&mut self, more: Self) {
+        self.alone.extend(more.alone);
+        self.limited.extend(more.limited);
     }
-    alone
+}
+
+/// Incidents with the same steps, sent for once.
+pub(super) async fn batch(work: &Work<'_>, batch: Vec<Ready>) -> Rest {
+    let slot = work.part.sending.acquire().await;
+    let (batch, mut rest) = written_down(work, batch).await;
+    if batch.is_empty() {
+        return rest;
+    }
+    let first = first(work, &batch).await;
+    drop(slot);
+    match first {
+        First::Answered(replies) => finish(work, batch, replies).await,
+        First::Apart => {
+            held(work, &batch, None).await;
+            rest.alone.extend(batch);
+        }
+        First::Limited(wait) => rest.limited.extend(limited(work, batch, wait).await),
+    }
+    rest
+}
+
+/// Those of `batch` of which it is written down that they are sent now, for what was seen of them a moment ago.
+async fn written_down(work: &Work<'_>, batch: Vec<Ready>) -> (Vec<Ready>, Rest) {
+    let (mut batch, mut rest) = (batch, Rest::default());
+    for round in (0..look::ROUNDS).rev() {
+        let (fresh, more) = look::again(work, batch).await;
+        rest.add(more);
+        batch = fresh;
+        if batch.is_empty() || !is_written_down(work, &batch).await {
+            return (vec![], rest);
+        }
+        if round == 0 || !batch.iter().any(|one| one.is_old(work)) {
+            break;
+        }
+        held(work, &batch, None).await;
+    }
+    (batch, rest)
 }
 
 /// Whether it is written down that these are sent now; else they are not.
 async fn is_written_down(work: &Work<'_>, batch: &[Ready]) -> bool {
+    if !work.part.undo.goes_out() {
+        return false;
+    }
     let sent: Vec<_> = batch.iter().map(|one| (one.target.key.clone(), Outcome::Sent)).collect();
     let Err(error) = record(work.desk, work.id, &sent).await else { return true };
     let reason = Shown::line(&format!("not sent, because it could not be written down: {error}"));
@@ -128,30 +185,57 @@ async fn tell_all(work: &Work<'_>, batch: &[Ready], outcome: &Outcome) {
 }
 
 /// Nothing of these is under way any more.
-async fn held(work: &Work<'_>, batch: &[Ready]) {
+async fn held(work: &Work<'_>, batch: &[Ready], waits_for: Option<WaitsFor>) {
     let keys: Vec<IncidentKey> = batch.iter().map(|one| one.target.key.clone()).collect();
-    if let Err(error) = record_held(work.desk, work.id, &keys).await {
-        tracing::warn!(action.id = %work.id, %error, "it could not be written down that an action waits");
-    }
+    record_held(work.desk, work.id, &keys, waits_for).await;
 }
 
-/// The steps that are left of each, and what comes of them.
-async fn finish(work: &Work<'_>, batch: Vec<Ready>, taken: Vec<Taken>) {
-    let jobs = batch.into_iter().zip(taken).map(|(one, taken)| async move {
-        let outcome = all_steps(work, &one, taken).await;
+/// Those that wait for the rate limit, their turns given back; the others have done so for too long.
+async fn limited(work: &Work<'_>, batch: Vec<Ready>, wait: Duration) -> Vec<Limited> {
+    let (patient, over): (Vec<_>, Vec<_>) = batch.into_iter().partition(|one| work.part.may_wait(&one.target.key));
+    let reason = ProviderError::RateLimited { wait }.shown();
+    tell_all(work, &over, &Outcome::Failed { reason }).await;
+    if !patient.is_empty() {
+        held(work, &patient, Some(WaitsFor::RateLimit)).await;
+        tracing::info!(action.id = %work.id, "action {} waits {} s for the rate limit", work.id, wait.as_secs());
+    }
+    patient.into_iter().map(|one| Limited::new(one.target, wait)).collect()
+}
+
+/// What became of each, and of the steps that are left of it. What is known already is told at once and together.
+async fn finish(work: &Work<'_>, batch: Vec<Ready>, replies: Vec<Reply>) {
+    let (mut known, mut open) = (vec![], vec![]);
+    for (one, reply) in batch.into_iter().zip(replies) {
+        match (&reply, one.steps.get(..1)) {
+            (Reply::Done(seen), Some([step]))
+                if one.steps.len() == 1 && seen.as_ref().is_none_or(|seen| is_done(work, step, seen)) =>
+            {
+                known.push(one);
+            }
+            _ => open.push((one, reply)),
+        }
+    }
+    tell_all(work, &known, &Outcome::Confirmed { notice: None }).await;
+    drop(known);
+    let jobs = open.into_iter().map(|(one, reply)| async move {
+        let outcome = all_steps(work, &one, reply).await;
         record_last(work.desk, work.id, work.verb, vec![(one.target.key.clone(), outcome)]).await;
     });
-    each(jobs.collect()).await;
+    all_at_once(jobs.collect()).await;
+}
+
+fn is_done(work: &Work<'_>, step: &Step, seen: &Observation) -> bool {
+    matches!(judge(work, step, seen), Outcome::Confirmed { .. })
 }
 
 async fn first(work: &Work<'_>, batch: &[Ready]) -> First {
     match batch {
         [one] => match one.steps.first() {
-            Some(step) => match take(work, step, &one.target.key, &one.before).await {
-                Ok(taken) => First::Taken(vec![taken]),
+            Some(step) => match take(work, step, &one.target.key).await {
+                Ok(reply) => First::Answered(vec![reply]),
                 Err(wait) => First::Limited(wait),
             },
-            None => First::Taken(vec![Taken::of(Outcome::Confirmed { notice: None }, None)]),
+            None => First::Answered(vec![Reply::Done(None)]),
         },
         many => first_of_many(work, many).await,
     }
@@ -169,19 +253,18 @@ async fn first_of_many(work: &Work<'_>, batch: &[Ready]) -> First {
         Err(_) => return First::Apart,
     };
     work.desk.observe_all(seen.clone()).await;
-    let (seen, cause) = (&seen, cause.as_str());
-    let judged = batch.iter().map(|one| async move {
-        match seen.iter().find(|seen| seen.key == one.target.key) {
-            Some(seen) => Taken::of(judge(work, step, seen), Some(seen.clone())),
-            None => read_back::until_seen(work, step, &one.target.key, &one.before, cause).await,
-        }
-    });
-    First::Taken(at_once(READ_AT_ONCE, judged.collect()).await)
+    let reply = |one: &Ready| match seen.iter().find(|seen| seen.key == one.target.key) {
+        Some(seen) => Reply::Done(Some(Box::new(seen.clone()))),
+        None => Reply::Doubt(cause.clone()),
+    };
+    First::Answered(batch.iter().map(reply).collect())
 }
 
-/// What becomes of the first step, which was taken, and of those that are left, one after the other, until one is not
-/// seen to be done.
-async fn all_steps(work: &Work<'_>, one: &Ready, first: Taken) -> Outcome {
+/// What becomes of the first step, to which this was answered, and of those that are left, one after the other, until one
+/// is not seen to be done.
+async fn all_steps(work: &Work<'_>, one: &Ready, reply: Reply) -> Outcome {
+    let Some(step) = one.steps.first() else { return Outcome::Confirmed { notice: None } };
+    let first = told(work, step, &one.target.key, &one.before, reply).await;
     if matches!(first.outcome, Outcome::Failed { .. }) {
         return overtaken(work, one).await.unwrap_or(first.outcome);
     }
@@ -196,18 +279,22 @@ async fn all_steps(work: &Work<'_>, one: &Ready, first: Taken) -> Outcome {
     outcome
 }
 
-/// A step after the first one, which left it as `last`.
+/// A step after the first one, which left it as `last`. The turn is kept over the pauses of the rate limit: half of it is
+/// done.
 async fn later(work: &Work<'_>, one: &Ready, step: &Step, last: &Taken) -> Taken {
     let seen = last.seen.as_ref().or(one.before.seen.as_ref());
     let changed = seen.map_or(one.before.changed, |seen| seen.stamp.at);
     let before = Before { changed, seen: seen.cloned(), ..one.before.clone() };
     let (mut paused, mut limit) = (false, Duration::ZERO);
     for patience in (0..=PATIENCE).rev() {
+        let slot = work.part.sending.acquire().await;
         if let Some(outcome) = look::over(work, step, &one.target, (seen, last.at), paused).await {
             return Taken::of(outcome, None);
         }
-        match take(work, step, &one.target.key, &before).await {
-            Ok(taken) => return taken,
+        let answer = take(work, step, &one.target.key).await;
+        drop(slot);
+        match answer {
+            Ok(reply) => return told(work, step, &one.target.key, &before, reply).await,
             Err(wait) if patience > 0 => sleep(wait).await,
             Err(wait) => limit = wait,
         }
@@ -238,18 +325,30 @@ pub(super) fn together(so_far: Outcome, done: Option<&Step>, step: &Step, taken:
 }
 
 /// Sends it once; `Err`: nothing was done of it, and nothing will be for so long.
-async fn take(work: &Work<'_>, step: &Step, key: &IncidentKey, before: &Before) -> Result<Taken, Duration> {
+async fn take(work: &Work<'_>, step: &Step, key: &IncidentKey) -> Result<Reply, Duration> {
     match work.provider.take(&key.id, step).await {
-        Ok(Some(seen)) => {
-            work.desk.observe(&seen).await;
-            Ok(Taken::of(judge(work, step, &seen), Some(seen)))
+        Ok(seen) => {
+            if let Some(seen) = &seen {
+                work.desk.observe(seen).await;
+            }
+            Ok(Reply::Done(seen.map(Box::new)))
         }
-        Ok(None) => Ok(Taken::of(Outcome::Confirmed { notice: None }, None)),
-        Err(error) if error.leaves_doubt() => {
-            Ok(read_back::until_seen(work, step, key, before, &error.to_string()).await)
-        }
+        Err(error) if error.leaves_doubt() => Ok(Reply::Doubt(error.to_string())),
         Err(ProviderError::RateLimited { wait }) => Err(wait),
-        Err(error) => Ok(Taken::of(Outcome::Failed { reason: error.shown() }, None)),
+        Err(error) => Ok(Reply::Refused(error)),
+    }
+}
+
+/// What became of a step to which this was answered.
+async fn told(work: &Work<'_>, step: &Step, key: &IncidentKey, before: &Before, reply: Reply) -> Taken {
+    match reply {
+        Reply::Done(Some(seen)) => Taken::of(judge(work, step, &seen), Some(*seen)),
+        Reply::Done(None) => Taken::of(Outcome::Confirmed { notice: None }, None),
+        Reply::Doubt(cause) => {
+            let _room = work.part.reading.acquire().await;
+            read_back::until_seen(work, step, key, before, &cause).await
+        }
+        Reply::Refused(error) => Taken::of(Outcome::Failed { reason: error.shown() }, None),
     }
 }
 

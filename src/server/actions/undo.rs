@@ -1,13 +1,13 @@
-//! The time in which an action can be taken back: nothing is sent in it.
+//! The time in which an action can be taken back: as long as nothing of it was sent.
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
 use jiff::Timestamp;
-use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     core::{action::By, id::ActionId},
@@ -24,7 +24,7 @@ pub struct Waiting {
 #[derive(Debug)]
 struct Waiter {
     uid: Option<u32>,
-    tell: oneshot::Sender<()>,
+    taken_back: CancellationToken,
 }
 
 impl Waiting {
@@ -47,8 +47,8 @@ impl Waiting {
 
     /// Before the action can be seen by anybody.
     pub fn add(&self, id: ActionId, by: &By, due: Timestamp) -> Wait {
-        let (tell, taken_back) = oneshot::channel();
-        self.all().insert(id, Waiter { uid: by.uid, tell });
+        let taken_back = CancellationToken::new();
+        self.all().insert(id, Waiter { uid: by.uid, taken_back: taken_back.clone() });
         Wait { due, taken_back }
     }
 
@@ -61,27 +61,66 @@ impl Waiting {
             return Err(format!("action {id} is not yours to take back"));
         }
         let waiter = all.remove(&id).ok_or_else(too_late)?;
-        waiter.tell.send(()).map_err(|()| too_late())
+        waiter.taken_back.cancel();
+        Ok(())
     }
 }
 
-/// Until when, and how it is told that the action is taken back.
+/// Until when nothing is sent, and how it is told that the action is taken back.
 #[derive(Debug)]
 pub struct Wait {
-    pub due: Timestamp,
-    pub taken_back: oneshot::Receiver<()>,
+    due: Timestamp,
+    taken_back: CancellationToken,
 }
 
-/// Waits as long as it can be taken back, or until the server ends, which sends what waits; `true`: it was taken back.
-pub(super) async fn is_taken_back(desk: &Desk, id: ActionId, wait: Option<Wait>) -> bool {
-    let Some(Wait { due, mut taken_back }) = wait else { return false };
-    let left = due.duration_since((desk.now)());
-    tokio::select! {
-        biased;
-        answer = &mut taken_back => return answer.is_ok(),
-        () = desk.ending.cancelled() => {}
-        () = tokio::time::sleep(left.try_into().unwrap_or_default()) => {}
+/// Whether an action goes out or is taken back: decided once, when the first of it is sent.
+pub(super) struct Undo<'a> {
+    desk: &'a Desk,
+    id: ActionId,
+    wait: Option<Wait>,
+    goes_out: OnceLock<bool>,
+}
+
+impl<'a> Undo<'a> {
+    pub(super) fn new(desk: &'a Desk, id: ActionId, wait: Option<Wait>) -> Self {
+        Self { desk, id, wait, goes_out: OnceLock::new() }
     }
-    // Whoever takes it out decides: a moment ago it may have been taken back.
-    desk.waiting.all().remove(&id).is_none()
+
+    /// Waits until its time is over, it is taken back, or the server ends, which sends what waits.
+    pub(super) async fn window(&self) {
+        let Some(wait) = &self.wait else { return };
+        let left = wait.due.duration_since((self.desk.now)());
+        tokio::select! {
+            biased;
+            () = wait.taken_back.cancelled() => {}
+            () = self.desk.ending.cancelled() => {}
+            () = tokio::time::sleep(left.try_into().unwrap_or_default()) => {}
+        }
+    }
+
+    /// Whether it is to be sent: from now on it cannot be taken back. Whoever takes it out decides: a moment ago it may have
+    /// been taken back.
+    pub(super) fn goes_out(&self) -> bool {
+        let decide = || self.wait.is_none() || self.desk.waiting.all().remove(&self.id).is_some();
+        *self.goes_out.get_or_init(decide)
+    }
+
+    pub(super) fn is_taken_back(&self) -> bool {
+        self.wait.as_ref().is_some_and(|wait| wait.taken_back.is_cancelled())
+    }
+
+    /// Until it is taken back, which may never be.
+    pub(super) async fn taken_back(&self) {
+        match &self.wait {
+            Some(wait) => wait.taken_back.cancelled().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Nobody takes back what has ended.
+impl Drop for Undo<'_> {
+    fn drop(&mut self) {
+        self.goes_out();
+    }
 }

@@ -246,7 +246,7 @@ fn is_truthful(part: &Part<'_>, parts: &[Part<'_>], inside: &Inside) {
     let stood = |wish: &dyn Fn(&Version) -> bool| stood(versions, wish, action.at, next);
     let is_with = || stood(&|version| is_with(&action.verb, version, since));
     let truthful = match outcome {
-        Outcome::Pending | Outcome::Sent => false,
+        Outcome::Pending { .. } | Outcome::Sent => false,
         Outcome::Unknown { .. } => true,
         Outcome::Failed { .. } | Outcome::Conflict { .. } | Outcome::TakenBack => crowded || changed + noted == 0,
         Outcome::Partly { done, .. } if done.as_str() == "handed off" => changed > 0 && (crowded || noted == 0),

@@ -29,7 +29,7 @@ fn waiting() -> Model {
 
 fn kept() -> Action {
     let due = Some(now() + SignedDuration::from_secs(4));
-    Action { due, ..action(9, Verb::Acknowledge, &[("Q1DISK", Outcome::Pending)]) }
+    Action { due, ..action(9, Verb::Acknowledge, &[("Q1DISK", Outcome::PENDING)]) }
 }
 
 fn asks_back(effects: &[Effect]) -> bool {

@@ -144,3 +144,18 @@ async fn a_lost_snooze_until_when_it_was_snoozed_already_is_not_known_to_be_done
 
     assert!(unknown(&outcomes).contains("snoozed until then, as it was before"), "{outcomes:?}");
 }
+
+#[tokio::test]
+async fn who_acts_is_asked_once_however_many_are_read_back() {
+    let Setup { fake, desk, _dir } = setup();
+    let ids = ["P1", "P2", "P3"];
+    for id in ids {
+        fake.put_acknowledged(id, "bob", jiff::Timestamp::now());
+    }
+    fake.spoil_next_write(Spoil::Silence);
+
+    let outcomes = act(&desk, ids.map(|id| target(id, Status::Acknowledged)).to_vec(), Verb::Acknowledge).await;
+
+    assert!(outcomes.iter().all(|one| matches!(one, Outcome::Unknown { .. })), "{outcomes:?}");
+    assert_eq!(fake.identities(), 1);
+}

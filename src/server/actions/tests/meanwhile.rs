@@ -11,7 +11,7 @@ fn limited(status: Status) -> Spoil {
 }
 
 /// Asks, and does not wait for what becomes of it.
-async fn ask(desk: &Arc<Desk>, ids: &[&str], verb: Verb) -> ActionId {
+pub(super) async fn ask(desk: &Arc<Desk>, ids: &[&str], verb: Verb) -> ActionId {
     let targets = ids.iter().map(|id| target(id, Status::Triggered)).collect();
     let request = Request::Act { targets, verb, undoable: false };
     match desk.answer(&Caller::ourselves(), request).await.expect("accepted") {
@@ -20,7 +20,7 @@ async fn ask(desk: &Arc<Desk>, ids: &[&str], verb: Verb) -> ActionId {
     }
 }
 
-fn outcome_of(desk: &Desk, id: ActionId, at: usize) -> Outcome {
+pub(super) fn outcome_of(desk: &Desk, id: ActionId, at: usize) -> Outcome {
     desk.hub.look(|board| board.actions.iter().find(|action| action.id == id).expect("known").outcomes[at].1.clone())
 }
 
@@ -148,4 +148,36 @@ async fn a_snooze_that_waited_for_the_rate_limit_is_not_sent_for_what_was_resolv
     let [Outcome::Partly { done, failed }] = outcomes.as_slice() else { panic!("{outcomes:?}") };
     assert_eq!((done.as_str(), fake.writes()), ("acknowledged", 2));
     assert!(failed.as_str().starts_with("the snooze: it was resolved"), "{failed}");
+}
+
+#[tokio::test]
+async fn what_is_resolved_while_a_long_list_is_read_is_not_reopened() {
+    let Setup { fake, desk, _dir } = setup();
+    let ids = ["P1", "P2", "P3", "P4", "P5", "P6"];
+    for id in ids {
+        fake.put(id, Status::Triggered, 0);
+    }
+    fake.slow_list("P3");
+
+    let outcomes = act(&desk, ids.map(|id| target(id, Status::Triggered)).to_vec(), Verb::Acknowledge).await;
+
+    assert_eq!((fake.status("P3"), fake.asked().0), (Status::Resolved, 1));
+    assert!(matches!(outcomes[2], Outcome::Conflict { now: Status::Resolved, .. }), "{outcomes:?}");
+    assert!(outcomes.iter().enumerate().all(|(n, outcome)| n == 2 || *outcome == NONE), "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn what_a_webhook_told_and_the_person_saw_is_acted_on_while_the_provider_still_shows_the_time_before() {
+    let Setup { fake, desk, _dir } = setup();
+    let seen = fake.put("P1", Status::Triggered, 0);
+    let later = seen.stamp.at.checked_add(jiff::SignedDuration::from_secs(60)).expect("small");
+    let state = crate::core::incident::State { assignees: vec![person("carol")], ..seen.state.clone() };
+    let stamp = crate::core::incident::Stamp::push(later);
+    desk.observe(&Observation { stamp, state, extra: None, ..seen }).await;
+    let shown = desk.hub.look(|board| Target::at(&board.incidents[&key("P1")]));
+    assert_eq!(shown.assignees, [person("carol").id]);
+
+    let outcomes = act(&desk, vec![shown], Verb::Resolve { note: None }).await;
+
+    assert_eq!((outcomes, fake.status("P1")), (vec![NONE], Status::Resolved));
 }

@@ -1,0 +1,217 @@
+//! Whose turn it is: nothing waits for what it has nothing to do with, and what waits says so and can be taken back.
+
+use super::{
+    meanwhile::{ask, outcome_of},
+    *,
+};
+use crate::{
+    core::action::WaitsFor,
+    server::{account::Account, fake::account_name},
+};
+
+/// Until the board is so.
+async fn until(desk: &Desk, wish: impl Fn(&Board) -> bool) {
+    let (_, mut feed) = desk.hub.subscribe();
+    let wished = async {
+        while !desk.hub.look(&wish) {
+            feed.recv().await.expect("change");
+        }
+    };
+    let deadline = tokio::time::timeout(Duration::from_secs(20), wished).await;
+    assert!(deadline.is_ok(), "{:?}", desk.hub.look(|board| board.actions.clone()));
+}
+
+/// An acknowledge of `id` that hangs in its look until it is let go on.
+async fn stuck(fake: &Fake, desk: &Arc<Desk>, id: &str) -> (ActionId, Arc<tokio::sync::Notify>) {
+    fake.put("P9", Status::Triggered, 0);
+    let (before, go_on) = (fake.asked().1, fake.slow(id, "P9"));
+    let action = ask(desk, &[id], Verb::Acknowledge).await;
+    while fake.asked().1 == before {
+        tokio::task::yield_now().await;
+    }
+    (action, go_on)
+}
+
+fn waits_for(action: ActionId) -> Outcome {
+    Outcome::Pending { waits_for: Some(WaitsFor::Action(action)) }
+}
+
+async fn ended(desk: &Desk) {
+    desk.under_way.close();
+    desk.under_way.wait().await;
+}
+
+#[tokio::test]
+async fn one_that_is_stuck_holds_up_neither_the_others_of_an_action_nor_other_actions_on_them() {
+    let Setup { fake, desk, _dir } = setup();
+    for id in ["P1", "P2", "P3"] {
+        fake.put(id, Status::Triggered, 0);
+    }
+    let (first, go_on) = stuck(&fake, &desk, "P2").await;
+
+    let second = ask(&desk, &["P1", "P2", "P3"], Verb::Acknowledge).await;
+    until(&desk, |board| words(board)[..3] == ["confirmed", "pending", "confirmed"]).await;
+    let third = act(&desk, vec![target("P1", Status::Acknowledged)], Verb::Resolve { note: None }).await;
+
+    assert_eq!((third, outcome_of(&desk, second, 1)), (vec![NONE], waits_for(first)));
+    assert_eq!(outcome_of(&desk, second, 1).words(), format!("pending: waits for action {first}"));
+    go_on.notify_one();
+    ended(&desk).await;
+    let told = outcome_of(&desk, second, 1);
+    assert!(matches!(told, Outcome::Conflict { now: Status::Acknowledged, .. }), "{told:?}");
+    assert_eq!(outcome_of(&desk, first, 0), NONE);
+}
+
+#[tokio::test]
+async fn two_actions_that_each_hold_what_the_other_waits_for_both_end() {
+    let Setup { fake, desk, _dir } = setup();
+    for id in ["P1", "P2"] {
+        fake.put(id, Status::Triggered, 0);
+    }
+    let (first, go_on) = stuck(&fake, &desk, "P2").await;
+    let note = |text: &str| Verb::Note { text: text.into() };
+
+    let second = ask(&desk, &["P2", "P1"], note("one")).await;
+    let third = ask(&desk, &["P1", "P2"], note("two")).await;
+    until(&desk, |board| words(board)[..4] == ["confirmed", "pending", "pending", "confirmed"]).await;
+    go_on.notify_one();
+    ended(&desk).await;
+
+    for (action, at) in [(first, 0), (second, 0), (second, 1), (third, 0), (third, 1)] {
+        assert_eq!(outcome_of(&desk, action, at), NONE);
+    }
+    assert_eq!(fake.notes().len(), 4);
+}
+
+#[tokio::test]
+async fn while_it_waits_for_its_turn_an_action_can_be_taken_back() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put("P1", Status::Triggered, 0);
+    let (first, go_on) = stuck(&fake, &desk, "P1").await;
+    desk.waiting.set_window(MOMENT);
+    let targets = vec![target("P1", Status::Triggered)];
+    let request = Request::Act { targets, verb: Verb::Resolve { note: None }, undoable: true };
+    let Ok(Answer::Accepted { action }) = desk.answer(&Caller::ourselves(), request).await else { panic!() };
+    until(&desk, |board| board.actions[0].outcomes[0].1 == waits_for(first)).await;
+    assert!(desk.hub.look(|board| board.actions[0].waits()));
+
+    let back = desk.answer(&Caller::ourselves(), Request::TakeBack { action }).await;
+    until(&desk, |board| board.actions[0].is_final()).await;
+
+    assert_eq!((back, outcome_of(&desk, action, 0)), (Ok(Answer::TakenBack { action }), Outcome::TakenBack));
+    go_on.notify_one();
+    ended(&desk).await;
+    assert_eq!((outcome_of(&desk, first, 0), fake.writes()), (NONE, 1));
+}
+
+#[tokio::test]
+async fn once_something_of_it_was_sent_the_rest_is_not_said_to_wait_for_being_taken_back() {
+    let Setup { fake, desk, _dir } = setup();
+    for id in ["P1", "P2"] {
+        fake.put(id, Status::Triggered, 0);
+    }
+    let (_, go_on) = stuck(&fake, &desk, "P2").await;
+    desk.waiting.set_window(MOMENT);
+    let targets = ["P1", "P2"].map(|id| target(id, Status::Triggered)).to_vec();
+    let request = Request::Act { targets, verb: Verb::Acknowledge, undoable: true };
+    let Ok(Answer::Accepted { action }) = desk.answer(&Caller::ourselves(), request).await else { panic!() };
+    until(&desk, |board| words(board)[..2] == ["confirmed", "pending"]).await;
+
+    let late = desk.answer(&Caller::ourselves(), Request::TakeBack { action }).await;
+
+    assert!(late.is_err_and(|reason| reason.contains("was sent")));
+    assert!(!desk.hub.look(|board| board.actions[0].waits()));
+    go_on.notify_one();
+    ended(&desk).await;
+}
+
+#[tokio::test]
+async fn while_one_waits_for_the_rate_limit_another_action_is_carried_out() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put("P1", Status::Triggered, 0);
+    let limit = || ProviderError::RateLimited { wait: Duration::from_hours(1) };
+    fake.spoil_next_write(Spoil::Error(limit()));
+    let limited = Outcome::Pending { waits_for: Some(WaitsFor::RateLimit) };
+
+    let first = ask(&desk, &["P1"], Verb::Acknowledge).await;
+    until(&desk, |board| board.actions[0].outcomes[0].1 == limited).await;
+    let second = act(&desk, vec![target("P1", Status::Triggered)], hand_off(None)).await;
+    // Also where the look before was what took too much.
+    fake.fail_reads(limit(), 1);
+    let third = ask(&desk, &["P1"], Verb::Note { text: "seen".into() }).await;
+    until(&desk, |board| board.actions[0].outcomes[0].1 == limited).await;
+    let fourth = act(&desk, vec![target("P1", Status::Triggered)], Verb::Note { text: "me too".into() }).await;
+
+    assert_eq!((second, fourth), (vec![NONE], vec![NONE]));
+    assert_eq!((outcome_of(&desk, first, 0), outcome_of(&desk, third, 0)), (limited.clone(), limited));
+}
+
+#[tokio::test]
+async fn a_merge_waits_for_whoever_works_on_the_incident_that_it_goes_into() {
+    let Setup { fake, desk, _dir } = setup();
+    for id in ["P1", "P2"] {
+        fake.put(id, Status::Triggered, 0);
+    }
+    let (first, go_on) = stuck(&fake, &desk, "P2").await;
+
+    let merge = ask(&desk, &["P1"], Verb::Merge { into: key("P2"), name: "#7".into() }).await;
+    until(&desk, |board| board.actions[0].outcomes[0].1 == waits_for(first)).await;
+    let meanwhile = act(&desk, vec![target("P1", Status::Triggered)], Verb::Note { text: "seen".into() }).await;
+
+    assert_eq!((meanwhile, fake.writes()), (vec![NONE], 1));
+    go_on.notify_one();
+    ended(&desk).await;
+    assert_eq!([outcome_of(&desk, first, 0), outcome_of(&desk, merge, 0)], [NONE, NONE]);
+}
+
+#[tokio::test]
+async fn what_waited_while_the_settings_changed_goes_out_neither_by_the_former_nor_by_the_new_ones() {
+    let (alice, bob) = (named("alice", "alice@x.org"), named("bob", "bob@x.org"));
+    let elsewhere = Fake::default();
+    for why in ["its account is at another address", "acts in another name", "bob (uid 4000002) is no [[person]]"] {
+        let Setup { fake, desk, _dir } = setup();
+        desk.people.set(&[alice.clone(), bob.clone()]);
+        fake.put("P1", Status::Triggered, 0);
+        let (first, go_on) = stuck(&fake, &desk, "P1").await;
+        let targets = vec![target("P1", Status::Triggered)];
+        let request = Request::Act { targets, verb: Verb::Note { text: "seen".into() }, undoable: false };
+        let Ok(Answer::Accepted { action }) = desk.answer(&caller(BOB, "bob"), request).await else { panic!() };
+        until(&desk, |board| board.actions[0].outcomes[0].1 == waits_for(first)).await;
+
+        if why.contains("address") {
+            let settings = crate::config::AccountSettings { base_url: "http://127.0.0.1:2".into(), ..fake::settings() };
+            desk.accounts.set([Arc::new(Account::with_provider(settings, Arc::new(elsewhere.clone())))]);
+            assert!(desk.accounts.contains_key(&account_name()));
+        } else if why.contains("name") {
+            desk.people.set(&[named("bob", "robert@x.org")]);
+        } else {
+            desk.people.set(std::slice::from_ref(&alice));
+        }
+        go_on.notify_one();
+        ended(&desk).await;
+
+        let told = outcome_of(&desk, action, 0);
+        let Outcome::Failed { reason } = &told else { panic!("{told:?}") };
+        assert!(reason.as_str().contains("the settings changed") && reason.as_str().contains(why), "{reason}");
+        assert_eq!((fake.notes().len(), elsewhere.writes()), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_was_replaced_while_an_action_waited_is_the_one_it_goes_out_by() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put("P1", Status::Triggered, 0);
+    let (first, go_on) = stuck(&fake, &desk, "P1").await;
+    let note = ask(&desk, &["P1"], Verb::Note { text: "seen".into() }).await;
+    until(&desk, |board| board.actions[0].outcomes[0].1 == waits_for(first)).await;
+    let anew = Fake::default();
+    anew.put("P1", Status::Acknowledged, 60);
+
+    desk.accounts.set([Arc::new(Account::with_provider(fake::settings(), Arc::new(anew.clone())))]);
+    go_on.notify_one();
+    ended(&desk).await;
+
+    assert_eq!((outcome_of(&desk, note, 0), fake.notes().len(), anew.notes().len()), (NONE, 0, 1));
+}
+
+const MOMENT: Duration = Duration::from_millis(1);
