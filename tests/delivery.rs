@@ -125,7 +125,7 @@ async fn a_query_finds_by_line_and_by_body_and_a_wrong_one_points_at_its_column(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_part_of_a_body_is_no_answer_to_who_asks_for_it() {
     let setup = setup();
-    setup.put(Verdict::Rejected, &[b'x'; 70_000]).await;
+    setup.put(Verdict::Rejected, &vec![b'x'; 70_000]).await;
 
     let shown = setup.run(&["delivery", "show", "1", "--raw"]);
 
