@@ -6,7 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Reader, StoreError};
+use rusqlite::Connection;
+
+use super::{Reader, StoreError, schema};
 
 /// What was copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +40,7 @@ impl Reader {
         let copy = tempfile::Builder::new().prefix(".dogwatch-backup-").tempfile_in(dir).map_err(failed)?;
         self.copy_to(copy.path())?;
         let deliveries = count_if_whole(copy.path())?;
+        renumber(copy.path())?;
         copy.as_file().sync_all().map_err(failed)?;
         let bytes = copy.as_file().metadata().map_err(failed)?.len();
         copy.persist_noclobber(to).map_err(|error| match error.error.kind() {
@@ -47,6 +50,12 @@ impl Reader {
         File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed)?;
         Ok(Backup { bytes, deliveries })
     }
+}
+
+/// Put in place, a copy counts on from earlier: it is another store, in which the same numbers mean something else.
+fn renumber(copy: &Path) -> Result<(), StoreError> {
+    let changed = Connection::open(copy).and_then(|db| db.execute(schema::RENUMBER, []));
+    changed.map(drop).map_err(|error| StoreError::sqlite(copy, &error))
 }
 
 /// What is in a copy that can be read throughout.

@@ -269,6 +269,9 @@ const MIGRATIONS: &[&str] = &[
 ",
 ];
 
+/// Makes it a store of its own.
+pub(super) const RENUMBER: &str = "UPDATE log SET store = (random() & 0x7fffffffffffffff) | 1";
+
 fn known() -> i64 {
     i64::try_from(MIGRATIONS.len()).expect("few migrations")
 }

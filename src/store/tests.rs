@@ -493,10 +493,23 @@ fn a_store_is_told_from_another_and_stays_the_one_that_it_is() {
     let was = id(&store);
     assert_ne!(was, StoreId::default());
     assert_ne!(was, id(&other));
+    let copy = dir.path().join("copy");
+    store.reader().expect("reader").backup(&copy).expect("copied");
 
     drop(store);
 
     assert_eq!(id(&Store::open(dir.path()).expect("opened again")), was);
+    let place = tempfile::tempdir().expect("tempdir");
+    std::fs::rename(&copy, place.path().join("dogwatch.db")).expect("put in place");
+    assert_eq!(
+        std::fs::read_dir(dir.path())
+            .expect("dir")
+            .flatten()
+            .filter(|file| file.path().to_string_lossy().contains("copy"))
+            .count(),
+        0
+    );
+    assert_ne!(id(&Store::open(place.path()).expect("a copy")), was, "it counts on from earlier");
 }
 
 #[test]
