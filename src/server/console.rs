@@ -14,7 +14,7 @@ use tokio::{
         },
         mpsc::{self, OwnedPermit},
     },
-    time::{MissedTickBehavior, interval, timeout},
+    time::{Instant, MissedTickBehavior, interval, timeout},
 };
 use tokio_util::task::AbortOnDropHandle;
 
@@ -74,8 +74,9 @@ where
     let mut heard_last = AbortOnDropHandle::new(tokio::spawn(listening));
     let mut beat = interval(Duration::from_secs(HEARTBEAT_SECONDS));
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut from = None;
     'snapshot: loop {
-        let Attached { snapshot, since, mut news } = desk.hub.attach().await?;
+        let Attached { snapshot, since, mut news } = desk.hub.attach(from).await?;
         match snapshot.text() {
             Ok(text) => put(&mut mouth, text).await?,
             Err(broken) => return refuse(&mut mouth, cut_off(broken)).await,
@@ -86,7 +87,10 @@ where
             let told = tokio::select! {
                 first = news.recv() => match first.map(|first| batch(&first, &mut news)) {
                     Ok(Some(text)) => text.into(),
-                    Ok(None) | Err(RecvError::Lagged(_)) => continue 'snapshot,
+                    Ok(None) | Err(RecvError::Lagged(_)) => {
+                        from = Some(Instant::now());
+                        continue 'snapshot;
+                    }
                     Err(RecvError::Closed) => return Ok(()),
                 },
                 Some(answer) = answered.recv() => answer,

@@ -198,15 +198,18 @@ pub struct Desk {
     pub forwarder: Forwarder,
 }
 
-/// Turns at rendering. An editor wants its newest text rendered, and nobody more than a tenth of the time for long.
+/// Nobody has more than a tenth of the time for long.
+const TENTH: Rate = Rate { burst: 5000, every: Duration::from_millis(10) };
+
+/// Turns at rendering. An editor wants its newest text rendered.
 pub(super) fn rendering() -> Arc<Turns> {
-    let time = Some(Rate { burst: 5000, every: Duration::from_millis(10) });
-    Turns::new("the rendering of a template", Limits { waiting: 2, gives_way: GivesWay::Oldest, time })
+    let limits = Limits { waiting: 2, gives_way: GivesWay::Oldest, time: Some(TENTH) };
+    Turns::new("the rendering of a template", limits)
 }
 
 /// Turns at what a template sees: it is gathered from the board, for which all else waits.
 pub(super) fn seeing() -> Arc<Turns> {
-    Turns::new("what a template sees", Limits { waiting: 8, gives_way: GivesWay::Newest, time: None })
+    Turns::new("what a template sees", Limits { waiting: 8, gives_way: GivesWay::Newest, time: Some(TENTH) })
 }
 
 impl Desk {

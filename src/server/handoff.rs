@@ -40,10 +40,15 @@ impl Desk {
             return Err("a hand-off tells of 31 days at most".into());
         }
         let (hub, at) = (self.hub.clone(), zone.clone());
+        let mut seeing = self.seeing.take(caller).await?;
+        seeing.count();
         let keys = aside(move || hub.look(|board| noted(board, &At { from, now, zone: &at }))).await?;
+        drop(seeing);
         let (notes, missing) = self.notes(keys).await;
-        // Not counted: it waits for others, and what it asks of providers is bounded.
-        let turn = self.rendering.take(caller).await?;
+        let mut turn = self.rendering.take(caller).await?;
+        // That the one before ended the worker is not this user's doing; what is wrong with it is told below.
+        let _ = self.renderer.warm_up().await;
+        turn.count();
         let hub = self.hub.clone();
         let made = aside(move || {
             let facts = hub.look(|board| gather(board, &notes, missing, At { from, now, zone: &zone }));

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, broadcast},
-    time::sleep,
+    time::{Instant, sleep},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -26,7 +26,7 @@ use crate::{
 
 /// Changes that a console, or a snapshot that is shared, may lie behind before there is a fresh one instead.
 const FEED: usize = 4096;
-/// A snapshot is shared for so long also when nobody reads it any more: it costs a copy of the board.
+/// A snapshot is shared for so long, also when nobody reads it any more: it costs a copy of the board.
 const SHARED: Duration = Duration::from_secs(2);
 /// The same for one that no console takes: those that try again and again need no other.
 const SHARED_BROKEN: Duration = Duration::from_secs(10);
@@ -51,6 +51,8 @@ struct Inside {
 /// The newest snapshot, while somebody has it.
 struct Shared {
     snapshot: Weak<Snapshot>,
+    /// The moment of which it tells.
+    of: Instant,
     /// What was told after it, all of it.
     since: Vec<Arc<News>>,
 }
@@ -59,6 +61,8 @@ struct Shared {
 #[derive(Default)]
 pub struct Snapshot {
     text: OnceLock<Result<String, WireError>>,
+    /// Since when it is there.
+    since: OnceLock<Instant>,
     /// The text is there, or never will be.
     is_made: CancellationToken,
 }
@@ -71,6 +75,15 @@ impl Snapshot {
             Some(Err(broken)) => Err(broken),
             None => Err(&WireError::Closed),
         }
+    }
+
+    /// For how long it is shared once it is there.
+    fn lasts(&self) -> Duration {
+        if self.text().is_ok() { SHARED } else { SHARED_BROKEN }
+    }
+
+    fn is_shared(&self) -> bool {
+        self.since.get().is_none_or(|since| since.elapsed() <= self.lasts())
     }
 }
 
@@ -171,7 +184,8 @@ impl Hub {
     fn send(&self, inside: &mut Inside, news: &Arc<News>) {
         let _ = self.news.send(Arc::clone(news));
         let is_shared = |shared: &Shared| {
-            news.change.is_some() && shared.since.len() < self.behind && shared.snapshot.strong_count() > 0
+            let goes_on = news.change.is_some() && shared.since.len() < self.behind;
+            goes_on && shared.snapshot.upgrade().is_some_and(|snapshot| snapshot.is_shared())
         };
         match inside.shared.as_mut().filter(|shared| is_shared(shared)) {
             Some(shared) => shared.since.push(Arc::clone(news)),
@@ -192,16 +206,17 @@ impl Hub {
         });
     }
 
-    /// The board as a message, and every change after it. Whoever attaches while somebody still reads a snapshot that is
-    /// not too old gets the same; else a fresh one is made, beside the runtime's workers.
-    pub async fn attach(&self) -> Result<Attached, WireError> {
-        if let Some(attached) = self.join() {
+    /// The board as a message, and every change after it. Whoever attaches while there is a snapshot that is not too old
+    /// gets the same; else a fresh one is made, beside the runtime's workers. It tells of `from` or later: a console that
+    /// was told something by then finds it there.
+    pub async fn attach(&self, from: Option<Instant>) -> Result<Attached, WireError> {
+        if let Some(attached) = self.join(from) {
             attached.snapshot.is_made.cancelled().await;
             return Ok(attached);
         }
         let one_at_a_time = Arc::clone(&self.making).acquire_owned().await.map_err(|_| WireError::Closed)?;
         // The one before may be young enough.
-        if let Some(attached) = self.join() {
+        if let Some(attached) = self.join(from) {
             return Ok(attached);
         }
         let hub = self.clone();
@@ -209,17 +224,17 @@ impl Hub {
         let attached = made.map_err(|_| WireError::Closed)?;
         let held = Arc::clone(&attached.snapshot);
         tokio::spawn(async move {
-            sleep(if held.text().is_ok() { SHARED } else { SHARED_BROKEN }).await;
+            sleep(held.lasts()).await;
             drop(held);
         });
         Ok(attached)
     }
 
     /// The snapshot that is shared now, which may not be made yet.
-    fn join(&self) -> Option<Attached> {
+    fn join(&self, from: Option<Instant>) -> Option<Attached> {
         let inside = self.lock();
-        let shared = inside.shared.as_ref()?;
-        let snapshot = shared.snapshot.upgrade()?;
+        let shared = inside.shared.as_ref().filter(|shared| from.is_none_or(|from| shared.of >= from))?;
+        let snapshot = shared.snapshot.upgrade().filter(|snapshot| snapshot.is_shared())?;
         Some(Attached { snapshot, since: shared.since.clone(), news: self.news.subscribe() })
     }
 
@@ -229,10 +244,12 @@ impl Hub {
         let _is_made = snapshot.is_made.clone().drop_guard();
         let (board, news) = {
             let inside = &mut *self.lock();
-            inside.shared = Some(Shared { snapshot: Arc::downgrade(&snapshot), since: vec![] });
+            let snapshot = Arc::downgrade(&snapshot);
+            inside.shared = Some(Shared { snapshot, of: Instant::now(), since: vec![] });
             (inside.board.clone(), self.news.subscribe())
         };
         let _ = snapshot.text.set(whole::message(board, wire::LINE_LIMIT));
+        let _ = snapshot.since.set(Instant::now());
         Attached { snapshot, since: vec![], news }
     }
 

@@ -81,7 +81,8 @@ impl Desk {
     }
 
     pub(super) async fn template_context(self: &Arc<Self>, caller: &Caller, on: Subject) -> Result<Answer, String> {
-        let _turn = self.seeing.take(caller).await?;
+        let mut turn = self.seeing.take(caller).await?;
+        turn.count();
         let context = self.context_on(on).await?;
         // Cleaning a large delivery takes milliseconds, which other tasks should not wait for.
         let field = aside(move || Field::of(&context)).await?;

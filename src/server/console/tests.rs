@@ -65,7 +65,7 @@ async fn a_console_gets_the_snapshot_and_then_the_changes() {
 #[tokio::test]
 async fn a_console_that_shares_the_snapshot_of_another_is_told_of_all_that_came_since() {
     let Setup { fake, desk, _dir } = setup();
-    let _held = desk.hub.attach().await.expect("attached");
+    let _held = desk.hub.attach(None).await.expect("attached");
     for n in 0..200 {
         let seen = fake.put(&format!("P{n}"), Status::Triggered, n);
         desk.hub.change(|board| (board.observe(&seen).into_iter().collect(), ()));

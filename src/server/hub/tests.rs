@@ -38,7 +38,7 @@ async fn told(mut attached: Attached, last: u64) -> (u64, Vec<u64>) {
 }
 
 async fn attach(hub: &Hub) -> Attached {
-    hub.attach().await.expect("attached")
+    hub.attach(None).await.expect("attached")
 }
 
 fn made(attached: &[Attached]) -> usize {
@@ -137,4 +137,32 @@ async fn a_snapshot_that_nobody_has_any_more_is_let_go() {
     publish(&hub, 4..=4);
     assert!(hub.lock().shared.is_none());
     assert_eq!(first(&attach(&hub).await), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_is_shared_no_longer_because_somebody_reads_it_slowly() {
+    let hub = Hub::new(Board::default());
+    let slow = attach(&hub).await;
+    sleep(2 * SHARED).await;
+    publish(&hub, 1..=1);
+
+    let later = attach(&hub).await;
+
+    assert_eq!((first(&slow), first(&later)), (0, 1));
+    assert!(later.since.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_told_something_already_gets_no_snapshot_from_before() {
+    let hub = Hub::new(Board::default());
+    let early = attach(&hub).await;
+    publish(&hub, 1..=1);
+    sleep(SHARED / 4).await;
+    let from = Instant::now();
+
+    let again = hub.attach(Some(from)).await.expect("attached");
+    let together = hub.attach(Some(from)).await.expect("attached");
+
+    assert_eq!((first(&early), first(&again)), (0, 1));
+    assert!(Arc::ptr_eq(&again.snapshot, &together.snapshot));
 }

@@ -247,7 +247,7 @@ async fn consoles_get_a_fresh_snapshot_where_more_is_in_the_log_than_they_can_be
     catch_up(&desk).await.expect("caught up");
     for (deliveries, each) in [(LOG_LENGTH - 1, true), (LOG_LENGTH, false)] {
         missed(&desk, deliveries).await;
-        let mut news = desk.hub.attach().await.expect("attached").news;
+        let mut news = desk.hub.attach(None).await.expect("attached").news;
 
         catch_up(&desk).await.expect("caught up");
 
@@ -265,7 +265,7 @@ async fn a_line_that_is_shown_above_those_that_wait_does_not_hide_the_hole() {
     missed(&desk, LOG_LENGTH).await;
     let newest = desk.store.record(new(Verdict::Rejected, b"x")).await.expect("stored").summary;
     apply(&desk, &mut vec![Arrival { summary: newest, observation: None, commit_us: None }]).await;
-    let mut news = desk.hub.attach().await.expect("attached").news;
+    let mut news = desk.hub.attach(None).await.expect("attached").news;
 
     catch_up(&desk).await.expect("caught up");
 
