@@ -1,7 +1,7 @@
 //! Acting on incidents: on which ones, whether one may, and what became of it. Nothing is called done
 //! before the server says `confirmed`, and nothing is asked for twice.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::{
     app::{
@@ -38,6 +38,8 @@ pub(super) struct Tracking {
     pub(super) doubts: Doubts,
     /// The open requests to take something back.
     pub(super) taking_back: BTreeMap<RequestId, ActionId>,
+    /// Taken back, as the server answered; their outcomes are not final yet.
+    pub(super) taken_back: BTreeSet<ActionId>,
 }
 
 /// Opens the prompt for `wish` on the open incident, else the marked ones, else the selected one; or says
@@ -287,6 +289,7 @@ pub(in crate::app) fn parted(model: &mut Model) {
     let tracking = &mut model.incidents.tracking;
     tracking.conflicts.clear();
     tracking.taking_back.clear();
+    tracking.taken_back.clear();
     for (_, (id, asked)) in std::mem::take(&mut tracking.ours) {
         leave_in_doubt(model, id, asked, ANOTHER);
     }
@@ -320,6 +323,7 @@ fn report(model: &mut Model, id: ActionId) {
     }
     if action.is_final() {
         model.incidents.tracking.ours.remove(&id);
+        model.incidents.tracking.taken_back.remove(&id);
         if action.outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Conflict { .. })) {
             model.incidents.tracking.conflicts.push_back(action);
         }

@@ -51,7 +51,7 @@ fn waiting(model: &Model) -> Vec<&Action> {
     waiting.filter(|(_, with)| Some(*with) == newest).map(|(action, _)| action).collect()
 }
 
-/// Those that are being taken back.
+/// Those that are being taken back, or were and are not final yet.
 fn going_back(model: &Model) -> Vec<&Action> {
     unfinished(model).map(|(action, _)| action).filter(|action| is_taken_back(model, action.id)).collect()
 }
@@ -61,7 +61,8 @@ fn is_linked(model: &Model) -> bool {
 }
 
 fn is_taken_back(model: &Model, action: ActionId) -> bool {
-    model.incidents.tracking.taking_back.values().any(|asked| *asked == action)
+    let tracking = &model.incidents.tracking;
+    tracking.taken_back.contains(&action) || tracking.taking_back.values().any(|asked| *asked == action)
 }
 
 /// Asks for the newest of our actions that waits to be taken back, with all that was asked for by the same key; whether
@@ -87,7 +88,8 @@ pub(in crate::app) fn take_back(model: &mut Model) -> Vec<Effect> {
         return vec![];
     }
     if ids.is_empty() {
-        model.say_of(NoticeKind::Bad, &format!("{all}: sent already, what was sent stays sent"), about);
+        let why = sent.map(too_late).unwrap_or_default();
+        model.say_of(NoticeKind::Bad, &format!("{all}: {why}"), about);
         return vec![];
     }
     model.say_of(NoticeKind::Working, &format!("taking back: {all} …"), about);
@@ -99,6 +101,19 @@ pub(in crate::app) fn take_back(model: &mut Model) -> Vec<Effect> {
         })
     };
     ids.into_iter().filter_map(ask).collect()
+}
+
+/// Why this one cannot be taken back any more: it was sent, or tried.
+fn too_late(action: &Action) -> String {
+    let is_pending = |(_, outcome): &(_, Outcome)| matches!(outcome, Outcome::Pending { .. });
+    if !action.outcomes.iter().all(is_pending) {
+        return "sent already, what was sent stays sent".to_owned();
+    }
+    let waits = action.outcomes.iter().find_map(|(_, outcome)| match outcome {
+        Outcome::Pending { waits_for } => waits_for.map(|what| format!(": {}", what.words())),
+        _ => None,
+    });
+    format!("cannot be taken back any more, and was not sent yet{}", waits.unwrap_or_default())
 }
 
 /// Why there is nothing to take back.
@@ -113,8 +128,12 @@ fn nothing(model: &Model) -> &'static str {
 /// The server's answer; `false`: to something else. What became of the action itself is told by its outcomes.
 pub(super) fn answered(model: &mut Model, id: RequestId, answer: &Result<Answer, String>) -> bool {
     let Some(action) = model.incidents.tracking.taking_back.remove(&id) else { return false };
-    if let Err(reason) = answer {
-        say(model, action, &format!("not taken back: {reason}"));
+    match answer {
+        Err(reason) => say(model, action, &format!("not taken back: {reason}")),
+        Ok(_) if model.incidents.tracking.ours.contains_key(&action) => {
+            model.incidents.tracking.taken_back.insert(action);
+        }
+        Ok(_) => {}
     }
     true
 }

@@ -112,6 +112,11 @@ impl AtWork {
         self.0.changed.subscribe()
     }
 
+    /// Tells those who watch, though nobody's turn began or ended.
+    pub(super) fn look_again(&self) {
+        self.0.changed.send_replace(());
+    }
+
     fn try_one(&self, action: ActionId, key: &IncidentKey) -> Option<Arc<Held<OwnedRwLockWriteGuard<()>>>> {
         let guard = self.0.of(key).try_write_owned().ok()?;
         Some(self.held(action, key, guard))

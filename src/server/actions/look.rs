@@ -51,30 +51,37 @@ pub(super) struct Ready {
 /// Why nothing is to be sent for an incident now.
 enum NotReady {
     Over(Outcome),
-    /// It can be looked at after so long.
-    Limited(Duration),
+    /// It can be looked at from then on.
+    Limited(Instant),
 }
 
 /// How an incident stands, and when that was told.
 type Seen = Result<(Observation, Instant), ProviderError>;
 
 /// Those of the targets that stand as the person saw them, and those that can be looked at only later; the others are told
-/// of.
+/// of. None at all of what was taken back meanwhile, which is told by whoever waits for this.
 pub(super) async fn at(work: &Work<'_>, targets: Vec<(Target, Turn)>) -> (Vec<Ready>, Vec<Limited>) {
     if targets.is_empty() {
         return (vec![], vec![]);
     }
     let seen = at_all(work, targets).await;
+    if work.part.undo.is_taken_back() {
+        return (vec![], vec![]);
+    }
     let judged = seen.into_iter().map(|(target, turn, seen)| async move {
         let ready = ready(work, &target, seen).await;
         (target, turn, ready)
     });
     let (mut all, mut over, mut limited) = (vec![], vec![], vec![]);
-    for (target, turn, one) in each(judged.collect()).await {
+    let judged = each(judged.collect()).await;
+    if work.part.undo.is_taken_back() {
+        return (vec![], vec![]);
+    }
+    for (target, turn, one) in judged {
         match one {
             Ok((steps, before, at)) => all.push(Ready { target, steps, before, at, turn }),
             Err(NotReady::Over(outcome)) => over.push((target.key, outcome)),
-            Err(NotReady::Limited(wait)) => limited.push(Limited::new(target, wait)),
+            Err(NotReady::Limited(until)) => limited.push(Limited { target, until }),
         }
     }
     record_last(work.desk, work.id, work.verb, over).await;
@@ -114,11 +121,14 @@ impl Ready {
     /// Whether the incident has to be looked at again before something is sent for it: the look is old, or webhooks told
     /// of something since.
     pub(super) fn is_old(&self, work: &Work<'_>) -> bool {
-        if matches!(minds(work.verb), Minds::Nothing) {
-            return false;
-        }
-        let told = self.before.seen.as_ref().and_then(|seen| told_since(work, seen));
-        self.at.elapsed() > FRESH || told.is_some_and(|told| meanwhile(work.verb, &self.target, &told).is_some())
+        let is_aged = self.at.elapsed() > FRESH && !matches!(minds(work.verb), Minds::Nothing);
+        is_aged || self.contradicted(work).is_some()
+    }
+
+    /// Why nothing is to be sent for it, by what webhooks told since the look.
+    pub(super) fn contradicted(&self, work: &Work<'_>) -> Option<Outcome> {
+        let told = told_since(work, self.before.seen.as_ref()?)?;
+        meanwhile(work.verb, &self.target, &told)
     }
 }
 
@@ -244,7 +254,9 @@ async fn ready(work: &Work<'_>, target: &Target, seen: Seen) -> Result<(Vec<Step
 
 async fn not_seen(work: &Work<'_>, target: &Target, error: ProviderError) -> NotReady {
     match error {
-        ProviderError::RateLimited { wait } if work.part.may_wait(&target.key) => NotReady::Limited(wait),
+        ProviderError::RateLimited { wait } if work.part.may_wait(&target.key) => {
+            NotReady::Limited(Instant::now() + wait)
+        }
         error => NotReady::Over(unseen(work, target, &error).await),
     }
 }

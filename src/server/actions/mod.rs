@@ -77,7 +77,7 @@ pub async fn carry_out(desk: Arc<Desk>, action: Action, targets: Vec<(Target, Ac
         tokio::select! {
             biased;
             _ = all_at_once(parts.iter().map(|(part, targets)| part.carry_out(targets.clone())).collect()) => {}
-            () = part::tell_what_waits(desk, id, verb) => {}
+            () = part::tell_what_waits(desk, id, verb, &parts) => {}
         }
     }
     if undo.is_taken_back() {
@@ -274,33 +274,33 @@ async fn record_held(desk: &Desk, id: ActionId, keys: &[IncidentKey], waits_for:
     }
 }
 
-/// Shows and writes down for which action each waits, where that is another one than was said. What waits for the rate limit
-/// goes on to do so.
-async fn record_waits(desk: &Desk, id: ActionId, whom: impl Fn(&IncidentKey) -> Option<ActionId>) {
-    let anew = |(key, outcome): &(IncidentKey, Outcome)| match outcome {
-        Outcome::Pending { waits_for } if *waits_for != Some(WaitsFor::RateLimit) => {
-            let now = whom(key).map(WaitsFor::Action);
-            (now != *waits_for).then_some(now)
-        }
-        _ => None,
+/// Shows for which action each waits, where that is another one than was said. What `sleeps` goes on to wait for the rate
+/// limit. It is not written down: after a crash all that was not sent ends alike.
+fn show_waits(
+    desk: &Desk,
+    id: ActionId,
+    whom: impl Fn(&IncidentKey) -> Option<ActionId>,
+    sleeps: impl Fn(&IncidentKey) -> bool,
+) {
+    let anew = |(key, outcome): &(IncidentKey, Outcome)| {
+        let Outcome::Pending { waits_for } = outcome else { return None };
+        let now = whom(key).map(WaitsFor::Action);
+        // What nobody holds up is looked at, and sent or limited again.
+        let is_limited = *waits_for == Some(WaitsFor::RateLimit) && (now.is_none() || sleeps(key));
+        (now != *waits_for && !is_limited).then_some(now)
     };
-    let is_said = desk.hub.look(|board| {
-        let action = board.actions.iter().find(|action| action.id == id);
-        action.is_none_or(|action| action.outcomes.iter().all(|one| anew(one).is_none()))
-    });
-    if is_said {
-        return;
-    }
-    let changed = change(desk, id, |action| {
+    desk.hub.change(|board| {
+        let Some(action) = board.actions.iter_mut().find(|action| action.id == id) else { return (vec![], ()) };
+        let mut is_said = true;
         for one in &mut action.outcomes {
             if let Some(waits_for) = anew(one) {
                 one.1 = Outcome::Pending { waits_for };
+                is_said = false;
             }
         }
+        let change = (!is_said).then(|| Change::Action(Box::new(action.clone())));
+        (change.into_iter().collect(), ())
     });
-    if let Err(error) = changed.await {
-        tracing::warn!(action.id = %id, %error, "it could not be written down what an action waits for");
-    }
 }
 
 async fn change(desk: &Desk, id: ActionId, change: impl FnOnce(&mut Action)) -> Result<(), StoreError> {

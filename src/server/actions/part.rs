@@ -2,16 +2,16 @@
 //! and none waits for another one's turn.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     iter,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use tokio::{
     sync::Semaphore,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep, sleep_until},
 };
 
 use super::{
@@ -24,11 +24,15 @@ use super::{
 };
 use crate::{
     core::{
-        action::{Outcome, Target, Verb},
+        action::{Edit, Outcome, Target, Verb},
         id::{ActionId, IncidentKey},
+        text::Shown,
     },
     server::desk::Desk,
 };
+
+/// Turns that pass meanwhile are told of once.
+const TOLD_EVERY: Duration = Duration::from_millis(200);
 
 pub(super) struct Part<'a> {
     pub(super) desk: &'a Desk,
@@ -41,33 +45,38 @@ pub(super) struct Part<'a> {
     pub(super) reading: Semaphore,
     /// How often each was asked to be patient.
     waited: Mutex<BTreeMap<IncidentKey, usize>>,
+    /// Those that wait until the provider takes requests again.
+    sleeping: Mutex<BTreeSet<IncidentKey>>,
 }
 
 /// One that gave its turn back until the provider takes requests again.
 #[derive(Debug)]
 pub(super) struct Limited {
     pub(super) target: Target,
-    until: Instant,
-}
-
-impl Limited {
-    pub(super) fn new(target: Target, wait: Duration) -> Self {
-        Self { target, until: Instant::now() + wait }
-    }
+    /// Counted from the provider's answer, so that those that were told first also go first.
+    pub(super) until: Instant,
 }
 
 impl<'a> Part<'a> {
     pub(super) fn new(desk: &'a Desk, id: ActionId, verb: &'a Verb, undo: &'a Undo<'a>, way: Way) -> Self {
         let (sending, reading) = (Semaphore::new(AT_ONCE), Semaphore::new(READ_AT_ONCE));
-        Self { desk, id, verb, undo, way, sending, reading, waited: Mutex::default() }
+        Self { desk, id, verb, undo, way, sending, reading, waited: Mutex::default(), sleeping: Mutex::default() }
     }
 
-    /// Whether this one may wait for the rate limit once more.
+    /// Whether this one may wait for the rate limit once more; if so, it does from now on.
     pub(super) fn may_wait(&self, key: &IncidentKey) -> bool {
         let mut waited = self.waited.lock().unwrap_or_else(PoisonError::into_inner);
         let times = waited.entry(key.clone()).or_default();
         *times += 1;
-        *times <= PATIENCE
+        let may = *times <= PATIENCE;
+        if may {
+            self.sleeping().insert(key.clone());
+        }
+        may
+    }
+
+    fn sleeping(&self) -> MutexGuard<'_, BTreeSet<IncidentKey>> {
+        self.sleeping.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Those that are free go at once and together; each of the others follows when its turn comes, with those whose turn
@@ -115,14 +124,54 @@ impl<'a> Part<'a> {
     async fn turn(&self, target: Target, from: Option<Instant>) -> (Target, Turn) {
         if let Some(from) = from {
             sleep_until(from).await;
+            self.sleeping().remove(&target.key);
+            self.desk.at_work.look_again();
         }
         let turn = self.desk.at_work.take(self.id, &target.key, self.verb.also_changes()).await;
         (target, turn)
     }
 
+    /// Those that may still be sent for; of the others it is told that a later action was faster.
+    async fn not_overtaken(&self, turns: Vec<(Target, Turn)>) -> Vec<(Target, Turn)> {
+        let (mut rest, mut over) = (vec![], vec![]);
+        for (target, turn) in turns {
+            match self.overtaken_by(&target.key) {
+                Some(by) => over.push((target, turn, by)),
+                None => rest.push((target, turn)),
+            }
+        }
+        let failed = |(target, _, by): &(Target, Turn, ActionId)| {
+            let reason = "asked for later, was carried out while this waited for the rate limit";
+            let reason = Shown::line(&format!("not sent: action {by}, {reason}"));
+            (target.key.clone(), Outcome::Failed { reason })
+        };
+        record_last(self.desk, self.id, self.verb, over.iter().map(failed).collect()).await;
+        rest
+    }
+
+    /// The action that was asked for after this one, and set the same while this one waited for the rate limit.
+    fn overtaken_by(&self, key: &IncidentKey) -> Option<ActionId> {
+        if !self.waited.lock().unwrap_or_else(PoisonError::into_inner).contains_key(key) {
+            return None;
+        }
+        let was_sent = |outcome: &Outcome| match outcome {
+            Outcome::Sent | Outcome::Confirmed { .. } | Outcome::Partly { .. } | Outcome::Unknown { .. } => true,
+            Outcome::Pending { .. } | Outcome::TakenBack | Outcome::Failed { .. } | Outcome::Conflict { .. } => false,
+        };
+        self.desk.hub.look(|board| {
+            let mut later = board.actions.iter().filter(|action| action.id > self.id);
+            let later = later.find(|action| {
+                let mut outcomes = action.outcomes.iter();
+                sets_anew(self.verb, &action.verb) && outcomes.any(|(known, was)| known == key && was_sent(was))
+            });
+            later.map(|action| action.id)
+        })
+    }
+
     /// Those whose turn has come: those that stand as the person saw them are sent for, the others are told of. Gives back
     /// those that the provider takes only later.
     async fn group(&self, turns: Vec<(Target, Turn)>) -> Vec<Limited> {
+        let turns = self.not_overtaken(turns).await;
         let (acting, provider) = match self.way.now(self.desk).await {
             Ok(way) => way,
             Err(reason) => {
@@ -140,6 +189,15 @@ impl<'a> Part<'a> {
     }
 }
 
+/// Whether `later` sets anew what `earlier` sets.
+fn sets_anew(earlier: &Verb, later: &Verb) -> bool {
+    match (earlier, later) {
+        (Verb::Edit(Edit::Field { field, .. }), Verb::Edit(Edit::Field { field: other, .. })) => field.id == other.id,
+        (Verb::Edit(_) | Verb::Snooze { .. }, _) => earlier.word() == later.word(),
+        _ => false,
+    }
+}
+
 /// What goes out together, and then what of it goes out only alone.
 async fn sent(work: &Work<'_>, batch: Vec<look::Ready>) -> Vec<Limited> {
     let Rest { alone, mut limited } = send::batch(work, batch).await;
@@ -149,15 +207,17 @@ async fn sent(work: &Work<'_>, batch: Vec<look::Ready>) -> Vec<Limited> {
 }
 
 /// Says of each that waits for which action it does, for as long as this is driven on.
-pub(super) async fn tell_what_waits(desk: &Desk, id: ActionId, verb: &Verb) {
+pub(super) async fn tell_what_waits(desk: &Desk, id: ActionId, verb: &Verb, parts: &[(Part<'_>, Vec<Target>)]) {
     let mut changed = desk.at_work.watch();
     loop {
         changed.borrow_and_update();
-        super::record_waits(desk, id, |key| {
+        let whom = |key: &IncidentKey| {
             let also = verb.also_changes().filter(|_| desk.at_work.whose(key).is_none_or(|whose| whose == id));
             desk.at_work.whose(also.unwrap_or(key)).filter(|whose| *whose != id)
-        })
-        .await;
+        };
+        let sleeps = |key: &IncidentKey| parts.iter().any(|(part, _)| part.sleeping().contains(key));
+        super::show_waits(desk, id, whom, sleeps);
+        sleep(TOLD_EVERY).await;
         if changed.changed().await.is_err() {
             return std::future::pending().await;
         }

@@ -136,6 +136,30 @@ pub(super) async fn batch(work: &Work<'_>, batch: Vec<Ready>) -> Rest {
     if batch.is_empty() {
         return rest;
     }
+    // However often they were looked at: of some it may be known by now that nothing is to be sent.
+    let (mut stands, mut over) = (vec![], vec![]);
+    for one in batch {
+        match one.contradicted(work) {
+            Some(outcome) => over.push((one, outcome)),
+            None => stands.push(one),
+        }
+    }
+    let telling = async move {
+        let outcomes = over.iter().map(|(one, outcome)| (one.target.key.clone(), outcome.clone())).collect();
+        record_last(work.desk, work.id, work.verb, outcomes).await;
+        drop(over);
+    };
+    let (more, ()) = tokio::join!(go_out(work, stands, slot), telling);
+    rest.add(more);
+    rest
+}
+
+/// Sends for these at this moment; `slot` is given back when it is answered.
+async fn go_out<Slot>(work: &Work<'_>, batch: Vec<Ready>, slot: Slot) -> Rest {
+    let mut rest = Rest::default();
+    if batch.is_empty() {
+        return rest;
+    }
     let first = first(work, &batch).await;
     drop(slot);
     match first {
@@ -192,6 +216,7 @@ async fn held(work: &Work<'_>, batch: &[Ready], waits_for: Option<WaitsFor>) {
 
 /// Those that wait for the rate limit, their turns given back; the others have done so for too long.
 async fn limited(work: &Work<'_>, batch: Vec<Ready>, wait: Duration) -> Vec<Limited> {
+    let until = Instant::now() + wait;
     let (patient, over): (Vec<_>, Vec<_>) = batch.into_iter().partition(|one| work.part.may_wait(&one.target.key));
     let reason = ProviderError::RateLimited { wait }.shown();
     tell_all(work, &over, &Outcome::Failed { reason }).await;
@@ -199,7 +224,7 @@ async fn limited(work: &Work<'_>, batch: Vec<Ready>, wait: Duration) -> Vec<Limi
         held(work, &patient, Some(WaitsFor::RateLimit)).await;
         tracing::info!(action.id = %work.id, "action {} waits {} s for the rate limit", work.id, wait.as_secs());
     }
-    patient.into_iter().map(|one| Limited::new(one.target, wait)).collect()
+    patient.into_iter().map(|one| Limited { target: one.target, until }).collect()
 }
 
 /// What became of each, and of the steps that are left of it. What is known already is told at once and together.

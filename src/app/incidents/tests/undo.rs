@@ -11,7 +11,7 @@ use crate::{
         update,
     },
     core::{
-        action::{Action, Outcome, Verb},
+        action::{Action, Outcome, Verb, WaitsFor},
         board::Change,
         id::ActionId,
     },
@@ -130,6 +130,19 @@ fn what_is_on_its_way_is_called_sent() {
     assert!(notice(&model).ends_with("sent already, what was sent stays sent"), "{}", notice(&model));
 }
 
+#[test]
+fn what_waits_for_the_rate_limit_after_it_was_tried_is_not_called_sent() {
+    let mut model = waiting();
+    let waits_for = Some(WaitsFor::RateLimit);
+    outcome(&mut model, 9, Verb::Acknowledge, &[("Q1DISK", Outcome::Pending { waits_for })]);
+
+    assert_eq!(press(&mut model, "u"), []);
+
+    let words = "acknowledge #1201 Disk 97 % full on db-3: cannot be taken back any more, and was not sent yet: waits \
+                 for the rate limit of the provider";
+    assert_eq!(notice(&model), words);
+}
+
 /// Two acknowledgements that wait, of which the one of `Q2LATE` is the newer.
 fn two_waiting() -> Model {
     let mut model = waiting();
@@ -146,6 +159,17 @@ fn a_second_key_takes_back_the_action_before_though_the_first_is_not_answered_ye
 
     assert_eq!(asked, [10, 9].map(|id| Request::TakeBack { action: ActionId(id) }));
     assert_eq!(notice(&model), "taking back: acknowledge #1201 Disk 97 % full on db-3 …");
+    assert_eq!(press(&mut model, "u"), [], "each is asked for once");
+}
+
+#[test]
+fn a_second_key_takes_back_the_action_before_though_the_end_of_the_first_is_not_told_yet() {
+    let mut model = two_waiting();
+    let effects = press(&mut model, "u");
+    answer(&mut model, &effects, Ok(Answer::TakenBack { action: ActionId(10) }));
+
+    assert!(asks_back(&press(&mut model, "u")));
+
     assert_eq!(press(&mut model, "u"), [], "each is asked for once");
 }
 

@@ -181,3 +181,41 @@ async fn what_a_webhook_told_and_the_person_saw_is_acted_on_while_the_provider_s
 
     assert_eq!((outcomes, fake.status("P1")), (vec![NONE], Status::Resolved));
 }
+
+/// Each of the first writings-down takes 3 s; while the last one is made, a webhook tells that it was resolved.
+async fn write_down_slowly(desk: Arc<Desk>, mut feed: broadcast::Receiver<Arc<Change>>) {
+    let mut left = super::super::look::ROUNDS;
+    while left > 0 {
+        let change = feed.recv().await.expect("change");
+        let Change::Action(action) = &*change else { continue };
+        if action.outcomes[0].1 != Outcome::Sent {
+            continue;
+        }
+        left -= 1;
+        if left > 0 {
+            tokio::time::pause();
+            tokio::time::advance(Duration::from_secs(3)).await;
+            tokio::time::resume();
+        } else {
+            let mut known = desk.hub.look(|board| board.incidents[&key("P1")].clone());
+            let later = known.stamp.at.checked_add(jiff::SignedDuration::from_secs(60)).expect("small");
+            known.stamp = crate::core::incident::Stamp::push(later);
+            known.state.status = Status::Resolved;
+            desk.hub.publish(Change::Incident(Box::new(known)));
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_webhook_told_while_it_was_written_down_for_the_last_time_is_not_reopened() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put("P1", Status::Triggered, 0);
+    let (_, feed) = desk.hub.subscribe();
+    let slowly = tokio::spawn(write_down_slowly(Arc::clone(&desk), feed));
+
+    let outcomes = act(&desk, vec![target("P1", Status::Triggered)], Verb::Acknowledge).await;
+
+    slowly.await.expect("written down as often");
+    assert!(matches!(outcomes[0], Outcome::Conflict { now: Status::Resolved, .. }), "{outcomes:?}");
+    assert_eq!((fake.status("P1"), fake.writes()), (Status::Triggered, 0));
+}

@@ -105,6 +105,27 @@ async fn while_it_waits_for_its_turn_an_action_can_be_taken_back() {
 }
 
 #[tokio::test]
+async fn what_is_taken_back_while_it_is_looked_at_has_no_other_end() {
+    for verb in [Verb::Acknowledge, Verb::Resolve { note: None }] {
+        let Setup { fake, desk, _dir } = setup();
+        fake.put("P1", Status::Triggered, 0);
+        desk.waiting.set_window(MOMENT);
+        let go_on = fake.slow("P1", "P1");
+        let request = Request::Act { targets: vec![target("P1", Status::Triggered)], verb, undoable: true };
+        let Ok(Answer::Accepted { action }) = desk.answer(&Caller::ourselves(), request).await else { panic!() };
+        while fake.asked().1 == 0 {
+            tokio::task::yield_now().await;
+        }
+
+        let back = desk.answer(&Caller::ourselves(), Request::TakeBack { action }).await;
+        go_on.notify_one();
+        ended(&desk).await;
+
+        assert_eq!((back, outcome_of(&desk, action, 0)), (Ok(Answer::TakenBack { action }), Outcome::TakenBack));
+    }
+}
+
+#[tokio::test]
 async fn once_something_of_it_was_sent_the_rest_is_not_said_to_wait_for_being_taken_back() {
     let Setup { fake, desk, _dir } = setup();
     for id in ["P1", "P2"] {
@@ -144,6 +165,86 @@ async fn while_one_waits_for_the_rate_limit_another_action_is_carried_out() {
 
     assert_eq!((second, fourth), (vec![NONE], vec![NONE]));
     assert_eq!((outcome_of(&desk, first, 0), outcome_of(&desk, third, 0)), (limited.clone(), limited));
+}
+
+/// What waits for the rate limit for an hour.
+async fn limited(fake: &Fake, desk: &Arc<Desk>, verb: Verb) -> ActionId {
+    fake.put("P1", Status::Triggered, 0);
+    fake.spoil_next_write(Spoil::Error(ProviderError::RateLimited { wait: Duration::from_hours(1) }));
+    let action = ask(desk, &["P1"], verb).await;
+    let limited = Outcome::Pending { waits_for: Some(WaitsFor::RateLimit) };
+    until(desk, |board| board.actions[0].outcomes[0].1 == limited).await;
+    action
+}
+
+async fn an_hour_later() {
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_hours(1)).await;
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn what_waited_for_the_rate_limit_does_not_undo_what_was_asked_for_later() {
+    let title = |title: &str| Verb::Edit(Edit::Title(title.into()));
+    let field = |id: &str| {
+        let id = crate::core::id::FieldId::new(id).expect("id");
+        let kind = crate::core::action::FieldKind::Text;
+        let field = crate::core::action::Field { id, name: "x".into(), kind, value: "".into() };
+        Verb::Edit(Edit::Field { field, value: "y".into() })
+    };
+    let note = |text: &str| Verb::Note { text: text.into() };
+    let cases = [
+        (title("one"), title("two"), true),
+        (title("one"), Verb::Edit(Edit::Urgency(Urgency::Low)), false),
+        (field("F1"), field("F1"), true),
+        (field("F1"), field("F2"), false),
+        (note("one"), note("two"), false),
+    ];
+    for (earlier, later, is_undone) in cases {
+        let Setup { fake, desk, _dir } = setup();
+        let first = limited(&fake, &desk, earlier.clone()).await;
+        let told = act(&desk, vec![target("P1", Status::Triggered)], later.clone()).await;
+        let second = desk.hub.look(|board| board.actions[0].id);
+
+        an_hour_later().await;
+        ended(&desk).await;
+
+        let reason = format!("not sent: action {second}, asked for later, was carried out while this waited");
+        let reason = Shown::line(&format!("{reason} for the rate limit"));
+        let expected = if is_undone { Outcome::Failed { reason } } else { NONE };
+        assert_eq!((told, outcome_of(&desk, first, 0)), (vec![NONE], expected), "{earlier:?} {later:?}");
+        assert_eq!(fake.writes(), if is_undone { 2 } else { 3 });
+    }
+}
+
+#[tokio::test]
+async fn once_the_rate_limit_is_over_it_is_said_for_which_action_it_waits() {
+    let Setup { fake, desk, _dir } = setup();
+    let first = limited(&fake, &desk, Verb::Note { text: "seen".into() }).await;
+    let (second, go_on) = stuck(&fake, &desk, "P1").await;
+
+    an_hour_later().await;
+    until(&desk, |board| board.actions[1].outcomes[0].1 == waits_for(second)).await;
+
+    go_on.notify_one();
+    ended(&desk).await;
+    assert_eq!([outcome_of(&desk, first, 0), outcome_of(&desk, second, 0)], [NONE, NONE]);
+}
+
+#[tokio::test]
+async fn for_whom_something_waits_is_shown_and_not_written_down() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put("P1", Status::Triggered, 0);
+    let (first, go_on) = stuck(&fake, &desk, "P1").await;
+    ask(&desk, &["P1"], Verb::Note { text: "seen".into() }).await;
+
+    until(&desk, |board| board.actions[0].outcomes[0].1 == waits_for(first)).await;
+
+    desk.store.save(vec![]).await.expect("saved");
+    let kept = desk.store.read(|reader| reader.actions(1)).await.expect("read");
+    assert_eq!(kept[0].outcomes[0].1, Outcome::PENDING);
+    go_on.notify_one();
+    ended(&desk).await;
 }
 
 #[tokio::test]
