@@ -200,7 +200,7 @@ impl Segments {
             let stays = more == 0 || !free(segment);
             more -= usize::from(!stays);
             // One that cannot be deleted is found at the next start.
-            stays || fs::remove_file(&segment.path).is_err()
+            stays || !is_deleted(&segment.path)
         });
     }
 
@@ -328,6 +328,11 @@ fn read_behind(all: &mut [Segment], entered: RecordId, mut is_there: bool) -> Re
         is_there |= segment.read(entered, &mut found).map_err(|error| StoreError::io(&segment.path, &error))?;
     }
     Ok(is_there.then_some(found))
+}
+
+/// Whether it is gone now, by whomever.
+fn is_deleted(path: &Path) -> bool {
+    fs::remove_file(path).map_or_else(|error| error.kind() == io::ErrorKind::NotFound, |()| true)
 }
 
 fn names() -> impl Iterator<Item = String> {
