@@ -161,6 +161,23 @@ async fn a_wrong_secret_disables_the_subscription_and_doctor_mends_it_once_the_s
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn doctor_tells_of_a_subscription_that_leads_to_an_old_key() {
+    let setup = setup(true).await;
+    setup.write("secret", SECRET);
+    setup.write("key", "another");
+    let _served = setup.serve();
+
+    setup.trigger("one");
+    eventually("it is refused", || setup.simulator.stats().dropped == 1);
+
+    let (state, says) = setup.link("7 refusals");
+    assert!(
+        state == "wrong" && says.contains("404") && says.contains("wrong key in the path of account prod"),
+        "{says}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn credentials_that_only_the_service_has_are_not_called_broken() {
     let setup = setup(true).await;
     setup.alter("secrets = [{ file = \"secret\" }]", "secrets = [{ credential = \"secret\" }]");

@@ -189,7 +189,19 @@ pub struct DeliverySummary {
 /// What [`DeliverySummary::changed`] begins with when nothing was changed.
 pub const NOTHING: &str = "nothing";
 
+/// Why a delivery is rejected whose path names `account` with a key that is not its own.
+pub fn wrong_key(account: &AccountName) -> String {
+    format!("wrong key in the path of account {account}")
+}
+
 impl DeliverySummary {
+    /// Whether the owner of `account` has to know of it: it is of that account, or came to it with a wrong key, as from
+    /// a subscription that still leads to an old one.
+    pub fn concerns(&self, account: &AccountName) -> bool {
+        let named = || self.status == 404 && self.reason.as_str() == wrong_key(account);
+        self.account.as_ref().map_or_else(named, |own| own == account)
+    }
+
     /// Why it cannot be applied again, as far as its line tells.
     pub fn cannot_be_replayed(&self) -> Option<&'static str> {
         match (self.verdict, self.direction) {

@@ -73,13 +73,13 @@ impl Backlog {
         waiting.events.drain(..).chain(events).collect()
     }
 
-    /// Says whether nobody is there yet to write them.
-    fn add(&self, events: Vec<Arc<NewEvent>>) -> bool {
+    /// Says whether nobody is there yet to write them, which is to begin as `writer`.
+    fn add(&self, events: Vec<Arc<NewEvent>>, writer: Writer) -> bool {
         let mut waiting = self.waiting();
         waiting.events.extend(events);
         let unseen = waiting.writer == Writer::None;
-        if unseen {
-            waiting.writer = Writer::Pauses;
+        if unseen || writer == Writer::Writes {
+            waiting.writer = writer;
         }
         unseen
     }
@@ -136,15 +136,22 @@ impl Forwarder {
             self.queued(&events);
             return;
         }
-        if self.0.backlog.add(events) {
-            self.0.tasks.spawn(self.clone().write_backlog());
+        // With one among them that cannot be stored at all, no other change may fail: they wait until that is let go.
+        let writer = match outcome {
+            Err(StoreError::Unstorable { .. }) => Writer::Writes,
+            _ => Writer::Pauses,
+        };
+        if self.0.backlog.add(events, writer) {
+            self.0.tasks.spawn(self.clone().write_backlog(writer));
         }
     }
 
     /// Until nothing waits any more.
-    async fn write_backlog(self) {
+    async fn write_backlog(self, begun: Writer) {
         let mut together = TOGETHER;
-        sleep(AGAIN).await;
+        if begun == Writer::Pauses {
+            sleep(AGAIN).await;
+        }
         loop {
             let some = self.0.backlog.begin(together);
             if some.is_empty() {

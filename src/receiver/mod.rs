@@ -52,7 +52,7 @@ pub use self::{
 };
 use crate::{
     core::{
-        delivery::{Decode, DeliverySummary, Proof, Timings, Verdict},
+        delivery::{Decode, DeliverySummary, Proof, Timings, Verdict, wrong_key},
         id::AccountName,
         incident::Observation,
         sender::Demand,
@@ -464,7 +464,7 @@ impl Inner {
             // Checked for nothing, so that the time tells nothing.
             Place::WrongKey(door) => {
                 let _ = self.nothing.check(presented, now);
-                return rejected(StatusCode::NOT_FOUND, format!("wrong key in the path of account {}", door.account));
+                return rejected(StatusCode::NOT_FOUND, wrong_key(&door.account));
             }
             Place::Nowhere => {
                 let _ = self.nothing.check(presented, now);

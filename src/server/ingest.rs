@@ -191,13 +191,14 @@ pub(super) fn merge(board: &mut Board, told: Option<&Observation>) -> (Option<Ch
     }
 }
 
-/// Notes a delivery on the push side of its account, which it names. What the board shows, or showed, is noted.
+/// Notes a delivery on the push side of the account it concerns, which it names. What the board shows, or showed, is
+/// noted.
 fn note_push(board: &mut Board, summary: &DeliverySummary) -> Option<AccountName> {
-    let account = summary.account.as_ref()?;
     if board.shown(summary).is_some() || board.is_too_old(summary) {
         return None;
     }
-    tell_push(&mut board.accounts.get_mut(account)?.account.push, summary);
+    let (account, known) = board.accounts.iter_mut().find(|(account, _)| summary.concerns(account))?;
+    tell_push(&mut known.account.push, summary);
     Some(account.clone())
 }
 
@@ -290,7 +291,7 @@ fn tell_push(push: &mut Push, summary: &DeliverySummary) {
 pub fn last_push(board: &mut Board) {
     let mut told: BTreeMap<AccountName, Push> = BTreeMap::new();
     for delivery in board.deliveries.iter().rev() {
-        if let Some(account) = &delivery.account {
+        if let Some(account) = board.accounts.keys().find(|account| delivery.concerns(account)) {
             tell_push(told.entry(account.clone()).or_default(), delivery);
         }
     }

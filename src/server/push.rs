@@ -172,7 +172,7 @@ fn last_refusal<'a>(
 ) -> Option<Timestamp> {
     let dropped = |status: u16| (400..500).contains(&status) && status != 429;
     let refused = newest_first.find(|delivery| {
-        delivery.account.as_ref() == Some(account) && delivery.verdict == Verdict::Rejected && dropped(delivery.status)
+        delivery.concerns(account) && delivery.verdict == Verdict::Rejected && dropped(delivery.status)
     });
     refused.map(|delivery| delivery.at)
 }

@@ -147,6 +147,11 @@ impl Reader {
         Ok(intake::RecordId { number: self.entered()?, sum: u32::try_from(sum).unwrap_or_default() })
     }
 
+    /// Which intake that is, where an earlier version of dogwatch noted it; else 0.
+    pub(super) fn intake(&self) -> Result<u64, StoreError> {
+        self.of_the_log("intake")
+    }
+
     /// Which store this is.
     pub fn store_id(&self) -> Result<StoreId, StoreError> {
         self.of_the_log("store").map(StoreId)

@@ -35,7 +35,7 @@ use super::{StoreError, files};
 ///   are never used again: `attempt` counts those begun, `begun` is when the one under way was, `due` when the next may
 ///   be. `told` are the events that happen once to an incident. `target` is how those stand that were tried.
 /// - `log.entered` is the number of the last record of the intake that stands in the log, `log.entered_sum` its checksum; 0
-///   where it was never told. `log.intake` is not used any more.
+///   where it was never told. `log.intake` is only read, to know which intake a number without a checksum is of.
 /// - `log.store` is a random number, by which one store is told from another.
 /// - `fallen` counts what fell out of each ring: how many, the newest of them, and when the latest came.
 /// - Times are nanoseconds since 1970, UTC.

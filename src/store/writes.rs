@@ -133,10 +133,14 @@ pub(super) fn enter(
 }
 
 /// Whether the log has this very delivery, or had it once: its event is known, and came at this moment, or is not kept
-/// any more.
+/// any more. One that nobody here can read is known by its body.
 fn stands_there(db: &Connection, prepared: &Prepared) -> Result<bool> {
     let Some((account, id)) = event_of(prepared) else { return Ok(false) };
-    let Some(first) = known_event(db, account, &id)? else { return Ok(false) };
+    let mut known = known_event(db, account, &id)?;
+    if known.is_none() && !prepared.has_content() {
+        known = event_with_body(db, account, &prepared.digest)?;
+    }
+    let Some(first) = known else { return Ok(false) };
     let at = nanoseconds(prepared.new.at);
     let first_at = db
         .prepare_cached("SELECT at FROM delivery WHERE id = ?1")?
@@ -191,6 +195,12 @@ struct First {
 fn known_event(db: &Connection, account: &AccountName, id: &str) -> Result<Option<First>> {
     db.prepare_cached("SELECT delivery, digest FROM known_event WHERE account = ?1 AND event_id = ?2")?
         .query_row([account.as_str(), id], |row| Ok(First { delivery: row.get(0)?, digest: row.get(1)? }))
+        .optional()
+}
+
+fn event_with_body(db: &Connection, account: &AccountName, digest: &[u8; 32]) -> Result<Option<First>> {
+    db.prepare_cached("SELECT delivery, digest FROM known_event WHERE account = ?1 AND digest = ?2 LIMIT 1")?
+        .query_row(params![account.as_str(), digest], |row| Ok(First { delivery: row.get(0)?, digest: row.get(1)? }))
         .optional()
 }
 

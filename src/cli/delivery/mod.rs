@@ -11,11 +11,7 @@ mod show;
 mod sign;
 mod tail;
 
-use std::{
-    cell::{Cell, OnceCell},
-    collections::HashSet,
-    path::Path,
-};
+use std::{cell::OnceCell, collections::HashSet, path::Path};
 
 use clap::{Subcommand, ValueEnum};
 use jiff::{Timestamp, tz::TimeZone};
@@ -24,7 +20,7 @@ use self::log::Log;
 use super::{Exit, Failure, Outcome, Places, output};
 use crate::{
     core::{
-        id::DeliveryId,
+        id::{DeliveryId, IncidentKey},
         incident::Incident,
         query::{self, BadQuery, Clock, delivery::Condition},
     },
@@ -144,23 +140,22 @@ impl Query {
         Ok(self.search_among(|| reader.incidents())?.0)
     }
 
-    /// The same, and whether all incidents that it asks for by number are known. They are read only if there is one:
-    /// there may be many.
+    /// The same, and where it asks for incidents by number, all that have one now: they are read only then, as there may
+    /// be many.
     fn search_among(
         &self,
         incidents: impl Fn() -> Result<Vec<Incident>, StoreError>,
-    ) -> Result<(Search, bool), Failure> {
+    ) -> Result<(Search, Option<HashSet<IncidentKey>>), Failure> {
         let wanted = self.made(query::delivery::read)?;
-        let (known, all_known) = (OnceCell::new(), Cell::new(true));
+        let known = OnceCell::new();
         let search = search::of(&wanted, |number| {
-            let found = known.get_or_init(&incidents).as_ref().map_or(vec![], |all| search::among(all, number));
-            all_known.set(all_known.get() && !found.is_empty());
-            found
+            known.get_or_init(&incidents).as_ref().map_or(vec![], |all| search::among(all, number))
         });
-        match known.into_inner() {
-            Some(Err(error)) => Err(error.into()),
-            _ => Ok((search, all_known.get())),
-        }
+        let known = known.into_inner().transpose()?.map(|all| {
+            let numbered = all.into_iter().filter(|incident| incident.state.number.is_some());
+            numbered.map(|incident| incident.key).collect()
+        });
+        Ok((search, known))
     }
 
     /// The same as a text that means it anywhere.
@@ -216,6 +211,8 @@ fn stored(reader: &Reader, id: DeliveryId) -> Result<StoredDelivery, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
     use crate::{core::incident::Status, store::tests::incident};
 
@@ -227,16 +224,16 @@ mod tests {
                 reads.set(reads.get() + 1);
                 Ok(known.clone())
             };
-            let (_, all_known) = query.search_among(read).expect("a query");
+            let (_, numbered) = query.search_among(read).expect("a query");
             query.unknown_number(|| Ok(numbers(&read()?))).expect("a query");
-            (reads.get(), all_known)
+            (reads.get(), numbered.map(|all| all.len()))
         };
         let seventh = || vec![incident("P1", Status::Triggered)];
 
         for words in ["", "verdict:accepted", "incident:P1 since:1h \"disk full\""] {
-            assert_eq!(asked(words, seventh()), (0, true), "{words}");
+            assert_eq!(asked(words, seventh()), (0, None), "{words}");
         }
-        assert_eq!(asked("incident:#7 or #7", seventh()), (2, true), "once for each");
-        assert_eq!(asked("#7", vec![]), (2, false), "it may come yet");
+        assert_eq!(asked("incident:#7 or #7", seventh()), (2, Some(1)), "once for each");
+        assert_eq!(asked("#7", vec![]), (2, Some(0)), "it may come yet");
     }
 }

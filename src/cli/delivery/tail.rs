@@ -1,7 +1,7 @@
 //! The log as it grows. Each delivery is told once and none is left out: what is new is read by its number, which only
 //! rises.
 
-use std::{io, time::Duration};
+use std::{collections::HashSet, io, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -12,7 +12,7 @@ use crate::{
     cli::{Exit, Failure, Outcome, output},
     core::{
         delivery::{DeliverySummary, Verdict},
-        id::DeliveryId,
+        id::{DeliveryId, IncidentKey},
     },
     store::{Fallen, Reader, Search, StoreError},
 };
@@ -37,14 +37,14 @@ pub(crate) struct Args {
 /// Ends with ctrl-c, or when nobody reads any more.
 pub(super) async fn run(reader: Reader, args: Args) -> Outcome {
     let told = newest(&reader)?;
-    let (search, is_settled) = args.query.search_among(|| reader.incidents())?;
+    let (search, numbered) = args.query.search_among(|| reader.incidents())?;
     let mut first: Vec<DeliverySummary> = list::newest(&reader, &search, args.lines)?;
     if let Some(number) = args.query.unknown_number(|| super::numbers_in(&reader))? {
         output::complain(&super::not_known(number));
     }
     first.retain(|line| line.id <= told);
     list::tell_fallen(&reader, &search, &first, args.lines)?;
-    let mut tail = Tail { query: args.query, search, is_settled, json: args.json, told };
+    let mut tail = Tail { query: args.query, search, numbered, json: args.json, told };
     first.reverse();
     if !tail.print(&first)? {
         return Ok(Exit::Done);
@@ -67,8 +67,8 @@ async fn follow(reader: &Reader, tail: &mut Tail) -> Outcome {
         }
         let new = settled(list::since(reader, tail.told)?, Timestamp::now());
         let Some(last) = new.last().map(|line| line.id) else { continue };
-        if !tail.is_settled {
-            (tail.search, tail.is_settled) = tail.query.search_among(|| reader.incidents())?;
+        if !tail.knows_all(&new) {
+            (tail.search, tail.numbered) = tail.query.search_among(|| reader.incidents())?;
         }
         let search = &tail.search;
         tail.tell_missed(&new, &reader.fallen(search)?);
@@ -120,14 +120,23 @@ struct Tail {
     query: Query,
     /// What that asks for.
     search: Search,
-    /// Else an incident may yet come to a number that was asked for.
-    is_settled: bool,
+    /// Where it asks for incidents by number: all that had one when that was last looked up.
+    numbered: Option<HashSet<IncidentKey>>,
     json: bool,
     /// The newest delivery that was looked at.
     told: DeliveryId,
 }
 
 impl Tail {
+    /// Whether each incident of these has its number as far as that matters: one that is new, of whichever account, may
+    /// have one that is asked for.
+    fn knows_all(&self, new: &[DeliverySummary]) -> bool {
+        let known = |numbered: &HashSet<_>| {
+            new.iter().filter_map(|line| line.incident.as_ref()).all(|incident| numbered.contains(incident))
+        };
+        self.numbered.as_ref().is_none_or(known)
+    }
+
     /// More may come in than is kept until the next look. Numbers have no gaps, so what is missing is what went.
     fn tell_missed(&self, new: &[DeliverySummary], fallen: &[Fallen]) {
         if let Some(words) = missed(self.told, new, fallen) {
@@ -168,6 +177,26 @@ mod tests {
         assert!(said.starts_with("3 deliveries came in meanwhile and went again"), "{said}");
         assert_eq!(missed(&[11, 12], &fallen(10)), None);
         assert_eq!(missed(&[12], &[]), None, "none of those that are looked for");
+    }
+
+    #[test]
+    fn numbers_are_looked_up_again_where_an_incident_comes_that_had_none() {
+        let about = |incident: &str| DeliverySummary {
+            incident: Some(IncidentKey { account: incident.parse().expect("name"), id: "P1".parse().expect("id") }),
+            ..delivery(1, 0, Verdict::Accepted, "incident.triggered")
+        };
+        let tail = |numbered| Tail {
+            query: Query { query: vec!["#7".to_owned()] },
+            search: Search::default(),
+            numbered,
+            json: false,
+            told: DeliveryId(0),
+        };
+        let prod = tail(Some(about("prod").incident.into_iter().collect()));
+
+        assert!(prod.knows_all(&[about("prod"), delivery(2, 0, Verdict::Rejected, "")]));
+        assert!(!prod.knows_all(&[about("prod"), about("staging")]), "another account has a #7 too");
+        assert!(tail(None).knows_all(&[about("staging")]), "no number is asked for");
     }
 
     #[test]

@@ -172,7 +172,7 @@ fn arrivals(what: &dyn Fn(&str) -> String, settings: &AccountSettings, places: &
     let now = Timestamp::now();
     let recent = reader.recent(None, 500).unwrap_or_default();
     let own: Vec<&DeliverySummary> =
-        recent.iter().filter(|line| is_incoming(line) && line.account.as_ref() == Some(&settings.name)).collect();
+        recent.iter().filter(|line| is_incoming(line) && line.concerns(&settings.name)).collect();
     let Some(newest) = own.first() else {
         return vec![Finding::note(what("6 deliveries"), "none has come yet (a test: `dogwatch webhook ping`)")];
     };

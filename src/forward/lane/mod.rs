@@ -192,6 +192,14 @@ impl Lane {
         Ok(())
     }
 
+    /// Lets go of what was judged before it was closed and written down after that. Nobody opens it meanwhile.
+    async fn drop_if_closed(&self, inner: &Inner) {
+        let _turn = self.turn.lock().await;
+        if !self.is_open() {
+            inner.drop_waiting(&self.name, self.closed_words()).await;
+        }
+    }
+
     /// Runs an errand to its end, and writes down what came of it.
     pub(super) async fn run(&self, inner: &Inner, errand: Errand) -> Result<DeliverySummary, StoreError> {
         let setup = self.setup();

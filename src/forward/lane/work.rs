@@ -75,7 +75,7 @@ pub(super) async fn run(
         }
     }
     let (mut queue, mut under_way) = (Queue::default(), JoinSet::new());
-    let mut filled = Filled::Not;
+    let (mut filled, mut knocked) = (Filled::Not, false);
     loop {
         let Some(inner) = inner.upgrade() else { return };
         let leaves = lane.leave.is_cancelled();
@@ -84,11 +84,17 @@ pub(super) async fn run(
         }
         let goes_on = lane.goes_on();
         if !goes_on {
-            // What is still written for it meanwhile is read when it opens again.
             queue.clear();
             filled = filled.partly();
+            if knocked {
+                tokio::select! {
+                    () = lane.stop.cancelled() => return,
+                    () = lane.drop_if_closed(&inner) => {}
+                }
+            }
             note_length(&inner, &lane, &queue);
         }
+        knocked = false;
         let may_send = goes_on && lane.broken().is_none();
         while may_send && under_way.len() < SIDE_BY_SIDE {
             let Some(next) = queue.next((inner.now)()) else { break };
@@ -106,7 +112,7 @@ pub(super) async fn run(
             () = lane.stop.cancelled() => return,
             () = lane.leave.cancelled(), if !leaves => {}
             Some(over) = under_way.join_next() => settled(&lane, &mut queue, over),
-            () = lane.knock.notified() => filled = filled.partly(),
+            () = lane.knock.notified() => (filled, knocked) = (filled.partly(), true),
             () = ending.cancelled(), if !ending.is_cancelled() => {}
             () = sleep_until(Instant::now() + pause) => {}
         }
@@ -165,7 +171,10 @@ async fn fill(inner: &Inner, lane: &Lane, queue: &mut Queue, so_far: Filled) -> 
             }
             (waiting.begun, waiting.attempts) = (None, waiting.attempts.saturating_sub(1));
         }
-        queue.push(waiting);
+        // Under way, or over and not to be written down: the next run tells of it.
+        if waiting.begun.is_none() {
+            queue.push(waiting);
+        }
     }
     note_length(inner, lane, queue);
     Filled::Whole

@@ -1,13 +1,14 @@
 //! A target that fails for too long is disabled, and that is seen.
 
 use super::{
-    Post, name, set_clock,
+    Post, kinds, name, observation, set_clock,
     sink::{Reply, Sink},
     target, until,
 };
 use crate::{
-    core::{board::Change, delivery::Verdict, forward::TargetState},
+    core::{board::Change, delivery::Verdict, forward::TargetState, incident::Status},
     forward::{Target, announce},
+    store::tests::other,
 };
 
 const DAY: i64 = 24 * 3600;
@@ -151,6 +152,47 @@ async fn switched_off_it_gets_nothing_more_what_waited_is_dropped_and_what_was_u
     let post = post.again();
     post.set([target("chat", &hanging.url())]);
     assert_eq!(post.state("chat"), TargetState::Off, "also after a restart");
+}
+
+#[tokio::test]
+async fn what_is_written_down_after_it_was_switched_off_is_let_go_of_and_not_sent_when_it_opens_again() {
+    let (mut post, sink) = (Post::new(), Sink::with_status(200).await);
+    post.set([target("chat", &sink.url())]);
+    let seen = observation("P1", Status::Triggered, 0);
+    let late = post.judged(Some(&seen), &seen.key, Some("incident.triggered"));
+    post.forwarder.switch(&name("chat"), false).await.expect("switched");
+    post.has_read("chat").await;
+
+    post.write(late).await;
+    post.idle("chat").await;
+
+    post.logged(1).await;
+    assert_eq!(post.reasons(), ["this target is off; 1 event that waited will not be sent"]);
+    post.forwarder.switch(&name("chat"), true).await.expect("switched");
+    post.acknowledged("P1").await;
+    until("what happens later", || sink.count() > 0).await;
+    assert_eq!(kinds(&sink), ["incident.acknowledged"]);
+}
+
+#[tokio::test]
+async fn what_was_sent_and_cannot_be_written_down_is_not_sent_again_when_it_was_off_meanwhile() {
+    let (mut post, sink) = (Post::new(), Sink::with_status(200).await);
+    post.set([target("chat", &sink.url())]);
+    let refuse = "CREATE TRIGGER no AFTER INSERT ON delivery WHEN NEW.target IS NOT NULL
+         BEGIN SELECT RAISE(ABORT, 'not this one'); END";
+    other(&post.dir).execute_batch(refuse).expect("trigger");
+    post.triggered("P1").await;
+    until("it is sent", || sink.count() == 1).await;
+    until("it is over", || post.forwarder.summaries()[0].waiting == 0).await;
+    other(&post.dir).execute_batch("DROP TRIGGER no").expect("mended");
+
+    post.forwarder.switch(&name("chat"), false).await.expect("switched");
+    post.has_read("chat").await;
+    post.forwarder.switch(&name("chat"), true).await.expect("switched");
+    post.acknowledged("P1").await;
+    post.logged(1).await;
+
+    assert_eq!(kinds(&sink), ["incident.created", "incident.acknowledged"]);
 }
 
 #[tokio::test]

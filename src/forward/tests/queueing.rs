@@ -18,7 +18,7 @@ use super::{
 use crate::{
     core::{delivery::Verdict, forward::TargetState, id::DeliveryId, incident::Status},
     forward::{Target, happened::ROOM},
-    store::{Begun, ForwardId, NewEvent, StoreError},
+    store::{Begun, ForwardId, NewEvent, StoreError, tests::other},
 };
 
 fn full() -> StoreError {
@@ -354,6 +354,28 @@ async fn what_could_not_be_written_down_is_written_with_the_next_change() {
     assert_eq!(kinds(&sink), ["incident.created", "incident.acknowledged", "incident.resolved"]);
     let after = told(&mut post, Status::Resolved, "incident.reassigned");
     assert_eq!(kinds_of(&after), ["incident.handoff"], "nothing waits any more");
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_stored_fails_no_later_change() {
+    let (mut post, sink) = (Post::new(), Sink::with_status(200).await);
+    post.set([target("chat", &sink.url())]);
+    let seen = observation("P1", Status::Triggered, 0);
+    let bad = post.judged(Some(&seen), &seen.key, Some("incident.triggered"));
+    let refuse = format!(
+        "CREATE TRIGGER no BEFORE INSERT ON event WHEN NEW.id = '{}' BEGIN SELECT RAISE(ABORT, 'not this one'); END",
+        bad[0].event.id
+    );
+    other(&post.dir).execute_batch(&refuse).expect("trigger");
+    post.write(bad).await;
+
+    let seen = observation("P1", Status::Acknowledged, 10);
+    let later = post.judged(Some(&seen), &seen.key, Some("incident.acknowledged"));
+
+    assert!(later.iter().all(|new| new.event.kind.as_str() == "incident.acknowledged"), "{later:?}");
+    post.write(later).await;
+    post.logged(1).await;
+    assert_eq!(kinds(&sink), ["incident.acknowledged"]);
 }
 
 #[tokio::test]

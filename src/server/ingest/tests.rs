@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     core::{
-        delivery::{Decode as _, Direction, Timings},
+        delivery::{Decode as _, Direction, Timings, wrong_key},
         id::DeliveryId,
         incident::{Stamp, Status},
     },
@@ -329,6 +329,31 @@ async fn what_was_refused_since_the_last_genuine_delivery_is_known_after_a_resta
 
     assert_eq!((before.rejected, before.unproved), (2, 1));
     assert_eq!(push_of(&desk), before);
+}
+
+#[tokio::test]
+async fn a_wrong_key_in_the_path_is_told_the_account_that_it_names_also_after_a_restart() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let desk = fake::desk(&Fake::default(), dir.path());
+    let without_key = |id, reason: &str| {
+        let mut refused = refusal(id, 404);
+        (refused.summary.account, refused.summary.reason) = (None, reason.into());
+        refused
+    };
+    let reason = wrong_key(&fake::account_name());
+    let elsewhere = without_key(2, "the path names no account configured here");
+
+    apply(&desk, &mut vec![without_key(1, &reason), elsewhere]).await;
+
+    let push = push_of(&desk);
+    assert_eq!((push.rejected, push.unproved), (1, 0));
+    assert_eq!(push.last_rejection, Some(reason.as_str().into()));
+    desk.hub.change(|board| {
+        board.accounts.get_mut(&fake::account_name()).expect("account").account.push = Push::default();
+        last_push(board);
+        (vec![], ())
+    });
+    assert_eq!(push_of(&desk), push);
 }
 
 #[tokio::test]

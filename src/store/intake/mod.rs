@@ -41,6 +41,8 @@ use crate::core::{delivery::DeliverySummary, repeated::Repeated};
 
 /// What its files are called.
 const NAME: &str = "intake";
+/// Where in its marker the number stands that an earlier version of dogwatch gave it.
+const OWN: u64 = 8;
 /// Deliveries that may wait to be appended; more are refused.
 const QUEUE: usize = 1024;
 /// Deliveries that are appended together at most.
@@ -262,8 +264,15 @@ impl Intake {
     /// Starts it on what an earlier run left, which is entered first. Blocking, for a moment.
     pub(super) fn start(store: &Store, clerk: Arc<dyn Clerk>) -> Result<Self, StoreError> {
         let marker = Marker::open(&store.dir)?;
-        let entered = store.reader()?.entered_record()?;
-        let (mut segments, left) = Segments::open(&store.dir, entered)?;
+        let reader = store.reader()?;
+        let entered = reader.entered_record()?;
+        // Of what an earlier version of dogwatch entered only the number is known, and which intake that was of.
+        let is_numbered = entered.sum == 0 && marker.own() == reader.intake()?;
+        let (mut segments, left) = if is_numbered {
+            Segments::open_behind(&store.dir, entered.number)?
+        } else {
+            Segments::open(&store.dir, entered)?
+        };
         segments.prepare();
         let last = left.last().map_or(segments.last(), |last| last.id.number);
         marker.set(last);
@@ -552,6 +561,12 @@ impl Marker {
         let file = segments::plain().read(true).write(true).create(true).truncate(false).open(&path);
         let file = file.map_err(|error| segments::unusable(&path, &error))?;
         Ok(Self { path, file })
+    }
+
+    /// The number that earlier versions of dogwatch gave an intake, and noted in the log that followed it; 0: none.
+    fn own(&self) -> u64 {
+        let mut own = [0; 8];
+        self.file.read_exact_at(&mut own, OWN).map_or(0, |()| u64::from_le_bytes(own))
     }
 
     /// When this fails, they do not wait.

@@ -78,6 +78,15 @@ impl Segments {
     /// Opens what is there, and gives every record behind `entered`, the oldest first. Where that is not there, these files
     /// and whoever tells of it may have nothing in common, and every record is given.
     pub(super) fn open(dir: &Path, entered: RecordId) -> Result<(Self, Vec<Found>), StoreError> {
+        Self::open_where(dir, entered, entered.number == 0)
+    }
+
+    /// The same, where it is known otherwise that the record of that number is the one.
+    pub(super) fn open_behind(dir: &Path, entered: u64) -> Result<(Self, Vec<Found>), StoreError> {
+        Self::open_where(dir, RecordId { number: entered, sum: 0 }, true)
+    }
+
+    fn open_where(dir: &Path, entered: RecordId, is_there: bool) -> Result<(Self, Vec<Found>), StoreError> {
         let mut all = vec![];
         for name in names() {
             let path = dir.join(name);
@@ -86,9 +95,9 @@ impl Segments {
         if !all.is_empty() {
             files::sync_dir(dir).map_err(|error| StoreError::io(dir, &error))?;
         }
-        let mut found = match read_behind(&mut all, entered)? {
+        let mut found = match read_behind(&mut all, entered, is_there)? {
             Some(found) => found,
-            None => read_behind(&mut all, RecordId::default())?.unwrap_or_default(),
+            None => read_behind(&mut all, RecordId::default(), true)?.unwrap_or_default(),
         };
         all.sort_by_key(|segment| segment.last);
         found.sort_by_key(|record| record.id.number);
@@ -191,7 +200,7 @@ impl Segments {
             let stays = more == 0 || !free(segment);
             more -= usize::from(!stays);
             // One that cannot be deleted is found at the next start.
-            stays || fs::remove_file(&segment.path).is_err()
+            stays || !is_deleted(&segment.path)
         });
     }
 
@@ -312,13 +321,18 @@ impl Segment {
     }
 }
 
-/// The records behind `entered`; `None`: that is in none of them.
-fn read_behind(all: &mut [Segment], entered: RecordId) -> Result<Option<Vec<Found>>, StoreError> {
-    let (mut found, mut is_there) = (vec![], entered.number == 0);
+/// The records behind `entered`; `None`: that is in none of them, and not known to have been.
+fn read_behind(all: &mut [Segment], entered: RecordId, mut is_there: bool) -> Result<Option<Vec<Found>>, StoreError> {
+    let mut found = vec![];
     for segment in all {
         is_there |= segment.read(entered, &mut found).map_err(|error| StoreError::io(&segment.path, &error))?;
     }
     Ok(is_there.then_some(found))
+}
+
+/// Whether it is gone now, by whomever.
+fn is_deleted(path: &Path) -> bool {
+    fs::remove_file(path).map_or_else(|error| error.kind() == io::ErrorKind::NotFound, |()| true)
 }
 
 fn names() -> impl Iterator<Item = String> {

@@ -460,6 +460,23 @@ fn files_are_used_again_once_what_is_in_them_is_safe_and_a_flood_s_are_let_go() 
 }
 
 #[test]
+fn a_file_that_somebody_deleted_is_not_filled_once_it_is_let_go() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let (mut segments, _) = Segments::open(dir.path(), NONE).expect("open");
+    let large = "x".repeat(5 * 1024 * 1024);
+    while append(&mut segments, &[&large], 0).is_some() {}
+    for name in ["intake-3", "intake-4"] {
+        fs::remove_file(dir.path().join(name)).expect("removed");
+    }
+
+    assert_eq!(append(&mut segments, &[&large], 8), Some(1));
+    assert_eq!(append(&mut segments, &[&large], 8), Some(1), "it needs another file");
+
+    let (_, found) = Segments::open(dir.path(), record(dir.path(), 8)).expect("open");
+    assert_eq!(found.iter().map(|found| found.id.number).collect::<Vec<_>>(), [9, 10]);
+}
+
+#[test]
 fn a_record_larger_than_a_file_gets_one_of_its_own() {
     let dir = tempfile::tempdir().expect("tempdir");
     let (mut segments, _) = Segments::open(dir.path(), NONE).expect("open");
