@@ -226,6 +226,11 @@ impl Doubt {
 }
 
 impl Incident {
+    /// Whether it is triggered with high urgency.
+    pub fn is_urgent(&self) -> bool {
+        self.state.status == Status::Triggered && self.state.urgency == Urgency::High
+    }
+
     /// The incident as first seen.
     pub fn first(seen: Observation) -> Self {
         let Observation { key, stamp, state, extra } = seen;

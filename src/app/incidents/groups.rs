@@ -44,6 +44,8 @@ pub struct Group {
     pub triggered: usize,
     pub acknowledged: usize,
     pub resolved: usize,
+    /// Those that are triggered with high urgency.
+    pub urgent: usize,
     /// The newest of them: when it was created, and what it is called.
     pub newest: (Timestamp, String),
 }
@@ -57,6 +59,7 @@ impl Group {
             triggered: 0,
             acknowledged: 0,
             resolved: 0,
+            urgent: 0,
             newest: (Timestamp::MIN, String::new()),
         }
     }
@@ -67,6 +70,7 @@ impl Group {
             Status::Acknowledged => self.acknowledged += 1,
             Status::Resolved => self.resolved += 1,
         }
+        self.urgent += usize::from(incident.is_urgent());
         if incident.state.created_at > self.newest.0 {
             self.newest = (incident.state.created_at, incident.headline());
         }

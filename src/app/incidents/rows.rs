@@ -48,10 +48,13 @@ impl<'a> Choice<'a> {
     }
 }
 
+/// Where an incident stands among those that are listed; those of one rank stand in the order of their keys.
+type Rank = (Status, Reverse<Urgency>, Reverse<Timestamp>);
+
 /// Why an incident is listed, or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
-    Listed,
+    Listed(Rank),
     FilteredOut,
     /// What the filter asks is not known of it.
     Unknown,
@@ -79,7 +82,7 @@ impl Rows {
     }
 
     pub fn lists(&self, key: &IncidentKey) -> bool {
-        self.places.get(key) == Some(&Place::Listed)
+        matches!(self.places.get(key), Some(Place::Listed(_)))
     }
 
     /// Would be listed, if the filter let them.
@@ -101,24 +104,29 @@ impl Rows {
         *self = Self { clocks: clocks(board), ..Self::default() };
         let mut listed = vec![];
         for incident in board.incidents.values() {
-            if self.put(incident, choice, board, now) == Place::Listed {
-                listed.push(incident);
+            if let Place::Listed(rank) = self.put(incident, choice, board, now) {
+                listed.push((rank, &incident.key));
             }
         }
-        listed.sort_unstable_by(|a, b| order(a).cmp(&order(b)));
-        self.keys = listed.into_iter().map(|incident| incident.key.clone()).collect();
+        listed.sort_unstable();
+        self.keys = listed.into_iter().map(|(_, key)| key.clone()).collect();
     }
 
     /// One incident is new, changed or forgotten, or something else is known of it.
     pub(super) fn changed(&mut self, board: &Board, key: &IncidentKey, choice: Choice<'_>, now: Timestamp) {
         self.take_out(key);
         let Some(incident) = board.incidents.get(key) else { return };
-        if self.put(incident, choice, board, now) == Place::Listed {
-            let before =
-                |key: &IncidentKey| board.incidents.get(key).is_some_and(|known| order(known) < order(incident));
-            let at = self.keys.partition_point(before);
-            self.keys.insert(at, key.clone());
+        if let Place::Listed(rank) = self.put(incident, choice, board, now) {
+            self.keys.insert(self.position(rank, key), key.clone());
         }
+    }
+
+    /// Where one of this rank stands, or would.
+    fn position(&self, rank: Rank, key: &IncidentKey) -> usize {
+        self.keys.partition_point(|known| match self.places.get(known) {
+            Some(Place::Listed(other)) => (other, known) < (&rank, key),
+            _ => false,
+        })
     }
 
     /// Whether what is listed is so no more, though no incident changed.
@@ -127,19 +135,20 @@ impl Rows {
     }
 
     fn take_out(&mut self, key: &IncidentKey) {
-        match self.places.remove(key) {
-            Some(Place::Listed) => self.keys.retain(|known| known != key),
+        match self.places.get(key).copied() {
+            Some(Place::Listed(rank)) => drop(self.keys.remove(self.position(rank, key))),
             Some(Place::FilteredOut) => self.filtered_out -= 1,
             Some(Place::Unknown) => self.unknown -= 1,
             Some(Place::Old) => self.old -= 1,
             None => {}
         }
+        self.places.remove(key);
     }
 
     fn put(&mut self, incident: &Incident, choice: Choice<'_>, board: &Board, now: Timestamp) -> Place {
         let place = self.place(incident, choice, board, now);
         match place {
-            Place::Listed => {}
+            Place::Listed(_) => {}
             Place::FilteredOut => self.filtered_out += 1,
             Place::Unknown => self.unknown += 1,
             Place::Old => self.old += 1,
@@ -161,7 +170,7 @@ impl Rows {
             self.expires_after(now, Some(left));
         }
         match judge(choice.wanted, &record) {
-            Truth::Yes => Place::Listed,
+            Truth::Yes => Place::Listed(rank(incident)),
             Truth::No => Place::FilteredOut,
             Truth::Perhaps => Place::Unknown,
         }
@@ -178,9 +187,9 @@ fn clocks(board: &Board) -> Vec<Option<SignedDuration>> {
     board.accounts.values().map(|known| known.account.skew).collect()
 }
 
-fn order(incident: &Incident) -> (Status, Reverse<Urgency>, Reverse<Timestamp>, &IncidentKey) {
+fn rank(incident: &Incident) -> Rank {
     let state = &incident.state;
-    (state.status, Reverse(state.urgency), Reverse(state.created_at), &incident.key)
+    (state.status, Reverse(state.urgency), Reverse(state.created_at))
 }
 
 #[cfg(test)]

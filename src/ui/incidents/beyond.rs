@@ -6,11 +6,7 @@ use crate::{
         incidents::{Groups, Line},
         page::{Piece, Tone},
     },
-    core::{
-        id::IncidentKey,
-        incident::{Status, Urgency},
-        text::columns,
-    },
+    core::{id::IncidentKey, incident::Incident, text::columns},
 };
 
 /// Incidents of the list that are not in the window.
@@ -98,8 +94,10 @@ fn grouped(model: &Model, groups: &Groups, lines: &[Line]) -> Hidden {
             Line::Incident(key) => hidden.add(model, key),
             Line::Group(key) => {
                 folded = !groups.is_unfolded(key);
-                let members = groups.group(key).filter(|_| folded).into_iter().flat_map(|group| &group.members);
-                members.for_each(|member| hidden.add(model, member));
+                if let Some(group) = groups.group(key).filter(|_| folded) {
+                    hidden.all += group.members.len();
+                    hidden.urgent += group.urgent;
+                }
             }
         }
     }
@@ -107,8 +105,7 @@ fn grouped(model: &Model, groups: &Groups, lines: &[Line]) -> Hidden {
 }
 
 fn is_urgent(model: &Model, key: &IncidentKey) -> bool {
-    let known = model.board.incidents.get(key).map(|incident| &incident.state);
-    known.is_some_and(|state| state.status == Status::Triggered && state.urgency == Urgency::High)
+    model.board.incidents.get(key).is_some_and(Incident::is_urgent)
 }
 
 #[cfg(test)]
@@ -116,7 +113,7 @@ mod tests {
     use super::*;
     use crate::{
         app::fixtures::{change, incident, model, press},
-        core::board::Change,
+        core::{board::Change, incident::Status},
     };
 
     /// The fixture's night and twelve triggered with high urgency, which are a storm: the list is grouped.

@@ -42,8 +42,9 @@ pub(super) fn rows(model: &Model, groups: &Groups, widths: &Columns, frame: &mut
 /// `▸ > Payments API  9 trig 2 ack  +9 new  2m: disk full`.
 fn head(model: &Model, groups: &Groups, key: &GroupKey, group: &Group, width: usize) -> Text<'static> {
     let selected = if groups.at_hand().is_some_and(|(known, _)| known == key) { "▸" } else { " " };
-    let marked = group.members.iter().filter(|key| model.incidents.marked.contains(*key)).count();
-    let mark = if marked > 0 { "*" } else { " " };
+    let marked = &model.incidents.marked;
+    let is_marked = !marked.is_empty() && group.members.iter().any(|key| marked.contains(key));
+    let mark = if is_marked { "*" } else { " " };
     let fold = if groups.is_unfolded(key) { "v" } else { ">" };
     let mut pieces = vec![
         Piece::new(Tone::Accent, format!("{selected}{mark}{fold} ")),
@@ -78,8 +79,14 @@ fn counts(group: &Group) -> impl Iterator<Item = Piece> {
 
 /// How many of them are new or changed since somebody looked.
 fn news(model: &Model, group: &Group) -> Option<Piece> {
-    let of = |wanted| group.members.iter().filter(|key| model.attention.news.of(key) == Some(wanted)).count();
-    let text = match (of(Novelty::New), of(Novelty::Changed)) {
+    let (mut new, mut changed) = (0, 0);
+    for novelty in group.members.iter().filter_map(|key| model.attention.news.of(key)) {
+        match novelty {
+            Novelty::New => new += 1,
+            Novelty::Changed => changed += 1,
+        }
+    }
+    let text = match (new, changed) {
         (0, 0) => return None,
         (new, 0) => format!("  +{new}"),
         (0, changed) => format!("  •{changed}"),
