@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use super::{
     acting::by,
-    actions::{CAUSE, not_seen_done, patiently, provider_of, record, record_last},
+    actions::{CAUSE, Way, not_seen_done, patiently, record, record_last},
     desk::Desk,
     people::{Acting, Caller},
     rota::NO_ROTA,
@@ -78,13 +78,13 @@ fn check(what: &Arrangement) -> Result<(), String> {
 /// One part after the other: of overrides that overlap, the last one made wins.
 async fn carry_out(desk: Arc<Desk>, action: Action, acting: Acting) {
     let Verb::Arrange(what) = &action.verb else { return };
+    let Some((first, _)) = action.outcomes.first() else { return };
+    let way = Way::new(&desk, &action.by, first.account.clone(), acting);
     for (at, (key, _)) in action.outcomes.iter().enumerate() {
-        let outcome = one(&desk, action.id, what, at, key, &acting).await;
+        let outcome = one(&desk, action.id, what, at, key, &way).await;
         record_last(&desk, action.id, &action.verb, vec![(key.clone(), outcome)]).await;
     }
-    if let Some((key, _)) = action.outcomes.first()
-        && let Some(account) = desk.accounts.get(&key.account)
-    {
+    if let Some(account) = desk.accounts.get(&first.account) {
         // The board shows what came of it with the next look.
         account.look.notify_one();
     }
@@ -98,9 +98,9 @@ pub(super) async fn settle_sent(desk: &Desk, provider: &dyn Provider, what: &Arr
     }
 }
 
-async fn one(desk: &Desk, id: ActionId, what: &Arrangement, at: usize, key: &IncidentKey, acting: &Acting) -> Outcome {
-    let provider = match provider_of(desk, key, acting).await {
-        Ok(provider) => provider,
+async fn one(desk: &Desk, id: ActionId, what: &Arrangement, at: usize, key: &IncidentKey, way: &Way) -> Outcome {
+    let provider = match way.now(desk).await {
+        Ok((_, provider)) => provider,
         Err(reason) => return Outcome::Failed { reason },
     };
     let Some(rota) = provider.rota() else { return Outcome::Failed { reason: NO_ROTA.into() } };

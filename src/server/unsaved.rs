@@ -13,8 +13,9 @@ use tokio_util::sync::CancellationToken;
 use super::desk::Desk;
 use crate::{
     core::{
+        action::Action,
         board::Board,
-        id::{DeliveryId, IncidentKey},
+        id::{ActionId, DeliveryId, IncidentKey},
     },
     store::{Applied, StoreError, Write},
 };
@@ -25,7 +26,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 const TOGETHER: usize = 256;
 
 /// What waits to be written down. It grows with the incidents that change and the deliveries that are not noted yet, and
-/// while the store fails no webhook is taken.
+/// while the store fails no webhook is taken and no action is begun.
 #[derive(Debug, Default)]
 pub struct Unsaved {
     waiting: Mutex<Waiting>,
@@ -36,6 +37,8 @@ pub struct Unsaved {
 struct Waiting {
     /// As they stand on the board by then.
     incidents: BTreeSet<IncidentKey>,
+    /// As they stand on the board by then; as here, when they have left it.
+    actions: BTreeMap<ActionId, Box<Action>>,
     /// What was noted of deliveries, which changes no more.
     applied: BTreeMap<DeliveryId, Applied>,
     committed: BTreeMap<DeliveryId, u64>,
@@ -51,7 +54,8 @@ impl Unsaved {
                 Write::Forget(key) => drop(waiting.incidents.insert(key.clone())),
                 Write::Applied(all) => waiting.applied.extend(all.iter().map(|one| (one.id, one.clone()))),
                 Write::Committed(all) => waiting.committed.extend(all.iter().copied()),
-                Write::Action(_) | Write::Snapshot { .. } | Write::Event(_) | Write::Standing { .. } => {}
+                Write::Action(action) => drop(waiting.actions.insert(action.id, action.clone())),
+                Write::Snapshot { .. } | Write::Event(_) | Write::Standing { .. } => {}
             }
         }
         self.added.notify_one();
@@ -60,9 +64,12 @@ impl Unsaved {
     /// Some of it, to be written now; nothing when no more waits.
     fn take(&self, board: &Board) -> Vec<Write> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let Waiting { incidents, applied, committed } = &mut *waiting;
+        let Waiting { incidents, actions, applied, committed } = &mut *waiting;
         let keys = std::iter::from_fn(|| incidents.pop_first()).take(TOGETHER);
         let mut writes: Vec<Write> = keys.filter_map(|key| now(board, key)).collect();
+        let kept = std::iter::from_fn(|| actions.pop_first()).take(TOGETHER);
+        let on_board = |id| board.actions.iter().find(|action| action.id == id).cloned().map(Box::new);
+        writes.extend(kept.map(|(id, kept)| Write::Action(on_board(id).unwrap_or(kept))));
         let marks: Vec<_> = std::iter::from_fn(|| applied.pop_first()).take(TOGETHER).map(|(_, mark)| mark).collect();
         let times: Vec<_> = std::iter::from_fn(|| committed.pop_first()).take(TOGETHER).collect();
         writes.extend((!marks.is_empty()).then_some(Write::Applied(marks)));
@@ -72,7 +79,8 @@ impl Unsaved {
 
     fn is_empty(&self) -> bool {
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.incidents.is_empty() && waiting.applied.is_empty() && waiting.committed.is_empty()
+        let Waiting { incidents, actions, applied, committed } = &*waiting;
+        incidents.is_empty() && actions.is_empty() && applied.is_empty() && committed.is_empty()
     }
 }
 
@@ -140,10 +148,18 @@ mod tests {
 
     use super::*;
     use crate::{
-        core::{id::AccountName, incident::Status},
-        server::fake::{self, Fake, key},
+        core::{
+            action::{By, Outcome, Verb},
+            id::AccountName,
+            incident::Status,
+        },
+        server::{
+            actions,
+            fake::{self, Fake, key},
+        },
         store::Reader,
     };
+    use jiff::Timestamp;
 
     #[test]
     fn much_is_written_in_parts_and_each_mark_once() {
@@ -161,6 +177,57 @@ mod tests {
 
         assert_eq!(sizes, [TOGETHER, 300 - TOGETHER]);
         assert!(unsaved.is_empty() && part().is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_outcome_that_the_store_did_not_take_is_no_other_one_after_a_restart() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let fake = Fake::default();
+        let desk = fake::desk(&fake, dir.path());
+        let by = By { actor: "alice".into(), uid: None, name: None };
+        let asked = desk.write_down(by, Verb::Acknowledge, vec![key("P1")], false).await;
+        let (action, _) = asked.expect("written down");
+        actions::record(&desk, action.id, &[(key("P1"), Outcome::Sent)]).await.expect("saved");
+        let (database, aside) = (dir.path().join("dogwatch.db"), dir.path().join("aside"));
+        fs::rename(&database, &aside).expect("moved away");
+        let confirmed = (key("P1"), Outcome::Confirmed { notice: None });
+        actions::record_last(&desk, action.id, &Verb::Acknowledge, vec![confirmed.clone()]).await;
+        fs::rename(&aside, &database).expect("put back");
+
+        tokio::spawn(run(Arc::clone(&desk), CancellationToken::new()));
+
+        let kept = || {
+            let mut actions = Reader::open(dir.path()).expect("reader").actions(10).expect("actions");
+            actions.pop().map(|action| action.outcomes)
+        };
+        let there = async {
+            while kept() != Some(vec![confirmed.clone()]) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), there).await.expect("kept at last");
+    }
+
+    #[test]
+    fn an_action_that_left_the_board_is_written_as_it_was() {
+        let unsaved = Unsaved::default();
+        let by = By { actor: "alice".into(), uid: None, name: None };
+        let action = |words: &str| Action {
+            id: ActionId(7),
+            at: Timestamp::UNIX_EPOCH,
+            by: by.clone(),
+            verb: Verb::Note { text: words.to_owned() },
+            outcomes: vec![],
+            due: None,
+        };
+        let mut board = Board::default();
+        for (there, expected) in [(None, "here"), (Some("there"), "there")] {
+            unsaved.add(&[Write::Action(Box::new(action("here")))]);
+            board.actions = there.into_iter().map(action).collect();
+            let [Write::Action(written)] = &unsaved.take(&board)[..] else { panic!("one action") };
+            assert_eq!(written.verb, Verb::Note { text: expected.to_owned() });
+            assert!(unsaved.is_empty());
+        }
     }
 
     #[tokio::test]

@@ -2,20 +2,19 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    pin::pin,
     sync::atomic::Ordering,
     time::Duration,
 };
 
 use jiff::SignedDuration;
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, sleep},
+};
 
 use super::{
-    AT_ONCE, Before, LAG,
-    at_work::Turn,
-    each,
-    part::Limited,
-    patiently, record_held, record_last,
-    send::{Rest, Work},
+    AT_ONCE, Before, LAG, at_work::Turn, each, part::Limited, patiently, record_held, record_last, send::Work,
 };
 use crate::{
     core::{
@@ -48,6 +47,15 @@ pub(super) struct Ready {
     turn: Turn,
 }
 
+/// What a look at an incident tells.
+pub(super) enum Looked {
+    Ready(Ready),
+    /// Nothing is to be sent. Nobody else acts on it before that is told.
+    Over(Target, Outcome, Turn),
+    /// Nothing is to be done of it now: it was taken back, or waits for the rate limit, which is told.
+    Left,
+}
+
 /// Why nothing is to be sent for an incident now.
 enum NotReady {
     Over(Outcome),
@@ -58,45 +66,101 @@ enum NotReady {
 /// How an incident stands, and when that was told.
 type Seen = Result<(Observation, Instant), ProviderError>;
 
-/// Those of the targets that stand as the person saw them, and those that can be looked at only later; the others are told
-/// of. None at all of what was taken back meanwhile, which is told by whoever waits for this.
-pub(super) async fn at(work: &Work<'_>, targets: Vec<(Target, Turn)>) -> (Vec<Ready>, Vec<Limited>) {
-    if targets.is_empty() {
-        return (vec![], vec![]);
-    }
-    let seen = at_all(work, targets).await;
-    if work.part.undo.is_taken_back() {
-        return (vec![], vec![]);
-    }
-    let judged = seen.into_iter().map(|(target, turn, seen)| async move {
-        let ready = ready(work, &target, seen).await;
-        (target, turn, ready)
+/// The list of the open incidents, and when it was asked for; nothing where looking one by one takes fewer requests.
+pub(super) struct Listed {
+    seen: BTreeMap<IncidentKey, Observation>,
+    asked: Instant,
+}
+
+/// Lists the open incidents, where that takes fewer requests than to look at `targets` one by one.
+pub(super) async fn list(work: &Work<'_>, targets: &[(Target, Turn)]) -> Listed {
+    // What is listed is as old as its page, and so at most as old as the question.
+    let (mut seen, asked) = (BTreeMap::new(), Instant::now());
+    let Some((first, _)) = targets.first() else { return Listed { seen, asked } };
+    let open = work.desk.hub.look(|board| {
+        let open = |known: &&Incident| known.state.status.is_open();
+        board.incidents.values().filter(open).filter(|known| known.key.account == first.key.account).count()
     });
-    let (mut all, mut over, mut limited) = (vec![], vec![], vec![]);
-    let judged = each(judged.collect()).await;
-    if work.part.undo.is_taken_back() {
-        return (vec![], vec![]);
+    if targets.len() > AT_ONCE.max(open / PAGE + 1)
+        && let Ok(all) = work.provider.open_incidents().await
+    {
+        work.lists_are_slow.store(asked.elapsed() > FRESH, Ordering::Relaxed);
+        work.desk.observe_all(all.clone()).await;
+        seen.extend(all.into_iter().map(|seen| (seen.key.clone(), seen)));
     }
-    for (target, turn, one) in judged {
-        match one {
-            Ok((steps, before, at)) => all.push(Ready { target, steps, before, at, turn }),
-            Err(NotReady::Over(outcome)) => over.push((target.key, outcome)),
-            Err(NotReady::Limited(until)) => limited.push(Limited { target, until }),
+    Listed { seen, asked }
+}
+
+/// Whether one of the targets stands as the person saw it. None at all of what was taken back meanwhile, which is told by
+/// whoever waits for this.
+pub(super) async fn one(work: &Work<'_>, listed: &Listed, target: Target, turn: Turn) -> Looked {
+    let seen = match listed.seen.get(&target.key) {
+        Some(seen) if !knows_better(work.desk, seen) => Ok((seen.clone(), listed.asked)),
+        _ => as_it_stands(work.desk, &*work.provider, &target.key).await,
+    };
+    if work.part.undo.is_taken_back() {
+        return Looked::Left;
+    }
+    let judged = ready(work, &target, seen).await;
+    if work.part.undo.is_taken_back() {
+        return Looked::Left;
+    }
+    match judged {
+        Ok((steps, before, at)) => Looked::Ready(Ready { target, steps, before, at, turn }),
+        Err(NotReady::Over(outcome)) => Looked::Over(target, outcome, turn),
+        Err(NotReady::Limited(until)) => {
+            let keys = [target.key.clone()];
+            record_held(work.desk, work.id, &keys, Some(WaitsFor::RateLimit)).await;
+            drop(turn);
+            work.part.goes_on_later([Limited { target, until }]);
+            Looked::Left
         }
     }
-    record_last(work.desk, work.id, work.verb, over).await;
-    if !limited.is_empty() {
-        let keys: Vec<IncidentKey> = limited.iter().map(|one| one.target.key.clone()).collect();
-        record_held(work.desk, work.id, &keys, Some(WaitsFor::RateLimit)).await;
+}
+
+/// Looks with at most so many others. One that hangs keeps the others from being begun for no longer than a look is good
+/// for.
+pub(super) async fn in_room<T>(room: &Semaphore, look: impl Future<Output = T>) -> T {
+    let place = room.acquire().await;
+    let mut look = pin!(look);
+    tokio::select! {
+        biased;
+        done = look.as_mut() => return done,
+        () = sleep(FRESH) => drop(place),
     }
-    (all, limited)
+    look.await
+}
+
+/// Tells of those for which nothing is to be sent.
+pub(super) async fn tell_over(work: &Work<'_>, over: Vec<(Target, Outcome, Turn)>) {
+    if work.part.undo.is_taken_back() {
+        return;
+    }
+    let outcomes = over.iter().map(|(target, outcome, _)| (target.key.clone(), outcome.clone())).collect();
+    record_last(work.desk, work.id, work.verb, outcomes).await;
+}
+
+/// Those of the targets that stand as the person saw them; the others are told of.
+async fn at(work: &Work<'_>, targets: Vec<(Target, Turn)>) -> Vec<Ready> {
+    let listed = list(work, &targets).await;
+    let looks = targets.into_iter().map(|(target, turn)| one(work, &listed, target, turn)).collect();
+    let (mut all, mut over) = (vec![], vec![]);
+    for looked in each(looks).await {
+        match looked {
+            Looked::Ready(ready) => all.push(ready),
+            Looked::Over(target, outcome, turn) => over.push((target, outcome, turn)),
+            Looked::Left => {}
+        }
+    }
+    tell_over(work, over).await;
+    all
 }
 
 /// What of `batch` can be sent for at this moment, and what only alone, because it takes other steps by now or because
 /// looking at all of them takes too long. Those that do not stand as the person saw them any more are told of.
-pub(super) async fn again(work: &Work<'_>, batch: Vec<Ready>) -> (Vec<Ready>, Rest) {
+pub(super) async fn again(work: &Work<'_>, batch: Vec<Ready>) -> (Vec<Ready>, Vec<Ready>) {
     let (steps, is_one) = (batch.first().map(|one| one.steps.clone()).unwrap_or_default(), batch.len() == 1);
-    let (mut batch, mut rest) = (batch, Rest::default());
+    let (mut batch, mut alone) = (batch, vec![]);
     for round in (0..=ROUNDS).rev() {
         let (old, fresh): (Vec<_>, Vec<_>) = batch.into_iter().partition(|one| one.is_old(work));
         batch = fresh;
@@ -105,16 +169,15 @@ pub(super) async fn again(work: &Work<'_>, batch: Vec<Ready>) -> (Vec<Ready>, Re
             break;
         }
         if round == 0 || (!is_one && work.lists_are_slow.load(Ordering::Relaxed)) {
-            rest.alone.extend(old);
+            alone.extend(old);
             break;
         }
-        let (anew, limited) = at(work, old.into_iter().map(|one| (one.target, one.turn)).collect()).await;
-        rest.limited.extend(limited);
+        let anew = at(work, old.into_iter().map(|one| (one.target, one.turn)).collect()).await;
         let (same, other): (Vec<_>, Vec<_>) = anew.into_iter().partition(|one| is_one || one.steps == steps);
         batch.extend(same);
-        rest.alone.extend(other);
+        alone.extend(other);
     }
-    (batch, rest)
+    (batch, alone)
 }
 
 impl Ready {
@@ -169,33 +232,6 @@ pub(super) async fn over(
         Some(Outcome::Conflict { reason, .. }) => Some(Outcome::Failed { reason }),
         other => other,
     }
-}
-
-/// How the targets stand now: one by one, or by the open list where that takes fewer requests.
-async fn at_all(work: &Work<'_>, targets: Vec<(Target, Turn)>) -> Vec<(Target, Turn, Seen)> {
-    let account = &targets[0].0.key.account;
-    let open = work.desk.hub.look(|board| {
-        let open = |known: &&Incident| known.state.status.is_open();
-        board.incidents.values().filter(open).filter(|known| known.key.account == *account).count()
-    });
-    // What is listed is as old as its page, and so at most as old as the question.
-    let (mut listed, asked) = (BTreeMap::new(), Instant::now());
-    if targets.len() > AT_ONCE.max(open / PAGE + 1)
-        && let Ok(all) = work.provider.open_incidents().await
-    {
-        work.lists_are_slow.store(asked.elapsed() > FRESH, Ordering::Relaxed);
-        work.desk.observe_all(all.clone()).await;
-        listed.extend(all.into_iter().map(|seen| (seen.key.clone(), seen)));
-    }
-    let listed = &listed;
-    let looks = targets.into_iter().map(|(target, turn)| async move {
-        let seen = match listed.get(&target.key) {
-            Some(seen) if !knows_better(work.desk, seen) => Ok((seen.clone(), asked)),
-            _ => as_it_stands(work.desk, &*work.provider, &target.key).await,
-        };
-        (target, turn, seen)
-    });
-    each(looks.collect()).await
 }
 
 /// Looks at the incident, and again while the answer is older than what is known of it.

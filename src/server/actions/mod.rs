@@ -8,33 +8,36 @@ mod look;
 mod part;
 mod read_back;
 mod send;
+mod settle;
 pub mod undo;
 mod way;
 
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use jiff::Timestamp;
 use tokio::time::sleep;
 
-pub(super) use self::read_back::not_seen_done;
 pub use self::{
     at_work::AtWork,
     create::{create, placeholder},
     read_back::READ_BACK,
+    settle::settle,
     undo::Wait,
+    way::Way,
 };
-use self::{at_work::Reading, look::Ready, part::Part, send::Work, undo::Undo, way::Way};
-use super::{arrange, desk::Desk, people::Acting};
+use self::{look::Ready, part::Part, undo::Undo};
+pub(super) use self::{read_back::not_seen_done, settle::CAUSE};
+use super::{desk::Desk, people::Acting};
 use crate::{
     core::{
         action::{Action, Outcome, Step, Target, Verb, WaitsFor},
         board::Change,
         id::{ActionId, IncidentKey},
-        incident::{Observation, Status},
+        incident::Observation,
         text::Shown,
     },
     provider::{MANY, Provider, ProviderError},
@@ -65,7 +68,12 @@ struct Before {
 /// Carries out `action` on each of `targets`, in the name that goes with it, publishing each outcome as it is
 /// known. As long as nothing was sent it can be taken back.
 pub async fn carry_out(desk: Arc<Desk>, action: Action, targets: Vec<(Target, Acting)>, wait: Option<Wait>) {
-    let (desk, id, verb) = (&*desk, action.id, &action.verb);
+    let keys: Vec<IncidentKey> = targets.iter().map(|(target, _)| target.key.clone()).collect();
+    ended_well(&desk, action.id, &action.verb, &keys, all(&desk, &action, targets, wait)).await;
+}
+
+async fn all(desk: &Desk, action: &Action, targets: Vec<(Target, Acting)>, wait: Option<Wait>) {
+    let (id, verb) = (action.id, &action.verb);
     let undo = Undo::new(desk, id, wait);
     let part = |(acting, targets): (Acting, Vec<Target>)| {
         let way = Way::new(desk, &action.by, targets[0].key.account.clone(), acting);
@@ -83,6 +91,25 @@ pub async fn carry_out(desk: Arc<Desk>, action: Action, targets: Vec<(Target, Ac
     if undo.is_taken_back() {
         take_back(desk, id, verb).await;
     }
+}
+
+/// Waits for `work` on these incidents. Where that fails through a mistake of ours, it is told of those that are left open.
+async fn ended_well(desk: &Desk, id: ActionId, verb: &Verb, keys: &[IncidentKey], work: impl Future<Output = ()>) {
+    if AssertUnwindSafe(work).catch_unwind().await.is_ok() {
+        return;
+    }
+    let end = |outcome: &Outcome| match outcome {
+        Outcome::Sent => {
+            Outcome::Unknown { reason: "dogwatch failed while this was on its way: look before asking again".into() }
+        }
+        _ => Outcome::Failed { reason: "dogwatch failed before this was sent".into() },
+    };
+    let outcomes = desk.hub.look(|board| {
+        let action = board.actions.iter().find(|action| action.id == id)?;
+        let open = action.outcomes.iter().filter(|(key, outcome)| keys.contains(key) && !outcome.is_final());
+        Some(open.map(|(key, outcome)| (key.clone(), end(outcome))).collect())
+    });
+    record_last(desk, id, verb, outcomes.unwrap_or_default()).await;
 }
 
 /// Whatever nothing is known of yet was taken back.
@@ -120,95 +147,6 @@ fn batches(ready: Vec<Ready>) -> Vec<Vec<Ready>> {
         }
     }
     batches
-}
-
-/// Settles what an earlier owner left open: what was sent is read back, what was not is not sent any more. None waits
-/// for the others: one that was not done takes half a minute to tell.
-pub async fn settle(desk: Arc<Desk>, open: Vec<Action>) {
-    let desk = &*desk;
-    let parts = open.iter().flat_map(|action| (0..action.outcomes.len()).map(move |at| (action, at)));
-    // All before the first is settled: a new action on one of these waits until it is known what became of the old one.
-    let sent = open.iter().flat_map(|action| {
-        let sent = action.outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Sent);
-        let keys = sent.flat_map(|(key, _)| [Some(key), action.verb.also_changes()]).flatten();
-        keys.map(|key| (key.clone(), action.id))
-    });
-    let mut readings = desk.at_work.read(sent.collect()).await;
-    let mut jobs: Vec<_> = vec![];
-    for (action, at) in parts {
-        let key = action.outcomes.get(at).map(|(key, _)| key);
-        let keys = [key, action.verb.also_changes()].into_iter().flatten();
-        let reading = keys.filter_map(|key| readings.get(key).cloned()).collect();
-        jobs.push(settle_part(desk, action, at, reading));
-    }
-    readings.clear();
-    stream::iter(jobs).buffer_unordered(READ_AT_ONCE).collect::<()>().await;
-}
-
-async fn settle_part(desk: &Desk, action: &Action, at: usize, _reading: Vec<Reading>) {
-    let Some((key, outcome)) = action.outcomes.get(at) else { return };
-    let (known_as, settled) = match (outcome, &action.verb) {
-        (Outcome::Pending { .. }, _) => {
-            (key.clone(), Outcome::Failed { reason: "dogwatch ended before this was sent".into() })
-        }
-        (Outcome::Sent, verb) => match (provider_of(desk, key, &Acting::Owner).await, verb) {
-            (Err(reason), _) => (key.clone(), Outcome::Unknown { reason }),
-            (Ok(provider), Verb::Arrange(what)) => {
-                (key.clone(), arrange::settle_sent(desk, &*provider, what, at).await)
-            }
-            (Ok(provider), _) => settle_sent(desk, provider, action, key).await,
-        },
-        _ => return,
-    };
-    record_last_as(desk, action.id, &action.verb, key, known_as, settled).await;
-}
-
-/// Why what an earlier owner sent is read back.
-pub(super) const CAUSE: &str = "dogwatch ended while this was on its way";
-
-async fn settle_sent(
-    desk: &Desk,
-    provider: Arc<dyn Provider>,
-    action: &Action,
-    key: &IncidentKey,
-) -> (IncidentKey, Outcome) {
-    if let Verb::Create(new) = &action.verb {
-        return create::settle(desk, &*provider, new, key, CAUSE).await;
-    }
-    let asked = read_back::asked_at(&*provider, action, key).await;
-    let before = Before { changed: asked, seen: None, signs: 0, since: Some(asked) };
-    let name = by_name(&*provider, action).await;
-    let undo = Undo::new(desk, action.id, None);
-    let way = Way::new(desk, &action.by, key.account.clone(), Acting::Owner);
-    let part = Part::new(desk, action.id, &action.verb, &undo, way);
-    let work = Work::new(&part, provider, Acting::Owner, name);
-    let steps = action.verb.steps(Status::Acknowledged);
-    let mut outcome = Outcome::Confirmed { notice: None };
-    let mut done: Option<&Step> = None;
-    for step in &steps {
-        let one = read_back::until_seen(&work, step, key, &before, CAUSE).await.outcome;
-        let first = if read_back::was_acknowledged_for(&work, step, key, &before, &one).await {
-            Some(&Step::Acknowledge)
-        } else {
-            done
-        };
-        outcome = send::together(outcome, first, step, one);
-        if !matches!(outcome, Outcome::Confirmed { .. }) {
-            break;
-        }
-        done = Some(step);
-    }
-    (key.clone(), outcome)
-}
-
-/// In whose name the provider knows what was sent, as far as that can be told now.
-async fn by_name(provider: &dyn Provider, action: &Action) -> send::Name {
-    let Some(name) = &action.by.name else { return send::Name::asked() };
-    let named = provider.acting_as(name.as_str()).ok();
-    send::Name::Known(match named {
-        Some(named) => named.identity().await.ok().and_then(|identity| identity.user).map(|user| user.name),
-        None => None,
-    })
 }
 
 pub(super) async fn provider_of(desk: &Desk, key: &IncidentKey, acting: &Acting) -> Result<Arc<dyn Provider>, Shown> {
@@ -303,6 +241,7 @@ fn show_waits(
     });
 }
 
+/// Changes what is shown of an action, and writes it down; what cannot be written now is as soon as that works again.
 async fn change(desk: &Desk, id: ActionId, change: impl FnOnce(&mut Action)) -> Result<(), StoreError> {
     let _order = desk.order.lock().await;
     let changed = desk.hub.change(|board| {
@@ -311,10 +250,9 @@ async fn change(desk: &Desk, id: ActionId, change: impl FnOnce(&mut Action)) -> 
         let action = Box::new(action.clone());
         (vec![Change::Action(action.clone())], Some(action))
     });
-    match changed {
-        Some(action) => desk.store.save(vec![Write::Action(action)]).await,
-        None => Ok(()),
-    }
+    let Some(action) = changed else { return Ok(()) };
+    let write = vec![Write::Action(action)];
+    desk.store.save(write.clone()).await.inspect_err(|_| desk.unsaved.add(&write))
 }
 
 /// The same for outcomes that are known whether or not they can be written down.

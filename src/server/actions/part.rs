@@ -3,21 +3,24 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    iter,
+    future::pending,
+    iter, mem,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use tokio::{
-    sync::Semaphore,
+    sync::{Notify, Semaphore},
     time::{Instant, sleep, sleep_until},
 };
 
 use super::{
     AT_ONCE, PATIENCE, READ_AT_ONCE, all_at_once,
     at_work::Turn,
-    batches, look, record_last,
+    batches,
+    look::{self, Looked},
+    record_last,
     send::{self, Rest, Work},
     undo::Undo,
     way::Way,
@@ -31,6 +34,9 @@ use crate::{
     server::desk::Desk,
 };
 
+/// For so long those that were looked at wait for others, so that one request takes them all; much less than a look is
+/// good for.
+const MOMENT: Duration = Duration::from_millis(500);
 /// Turns that pass meanwhile are told of once.
 const TOLD_EVERY: Duration = Duration::from_millis(200);
 
@@ -47,6 +53,9 @@ pub(super) struct Part<'a> {
     waited: Mutex<BTreeMap<IncidentKey, usize>>,
     /// Those that wait until the provider takes requests again.
     sleeping: Mutex<BTreeSet<IncidentKey>>,
+    /// Those that gave their turn back, and are not in line again.
+    limited: Mutex<Vec<Limited>>,
+    limit_met: Notify,
 }
 
 /// One that gave its turn back until the provider takes requests again.
@@ -60,7 +69,8 @@ pub(super) struct Limited {
 impl<'a> Part<'a> {
     pub(super) fn new(desk: &'a Desk, id: ActionId, verb: &'a Verb, undo: &'a Undo<'a>, way: Way) -> Self {
         let (sending, reading) = (Semaphore::new(AT_ONCE), Semaphore::new(READ_AT_ONCE));
-        Self { desk, id, verb, undo, way, sending, reading, waited: Mutex::default(), sleeping: Mutex::default() }
+        let (waited, sleeping, limited) = <(Mutex<_>, Mutex<_>, Mutex<_>)>::default();
+        Self { desk, id, verb, undo, way, sending, reading, waited, sleeping, limited, limit_met: Notify::new() }
     }
 
     /// Whether this one may wait for the rate limit once more; if so, it does from now on.
@@ -79,6 +89,12 @@ impl<'a> Part<'a> {
         self.sleeping.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// These wait until the provider takes requests again, without a turn.
+    pub(super) fn goes_on_later(&self, limited: impl IntoIterator<Item = Limited>) {
+        self.limited.lock().unwrap_or_else(PoisonError::into_inner).extend(limited);
+        self.limit_met.notify_one();
+    }
+
     /// Those that are free go at once and together; each of the others follows when its turn comes, with those whose turn
     /// comes at the same moment.
     pub(super) async fn carry_out(&self, targets: Vec<Target>) {
@@ -89,15 +105,19 @@ impl<'a> Part<'a> {
         }
         line.extend(busy.into_iter().map(|target| self.turn(target, None)));
         // Nothing is awaited in here but all of them: one that holds what another needs is always driven on.
-        while !(line.is_empty() && groups.is_empty()) {
+        loop {
+            let limited = mem::take(&mut *self.limited.lock().unwrap_or_else(PoisonError::into_inner));
+            if !self.undo.is_taken_back() {
+                line.extend(limited.into_iter().map(|one| self.turn(one.target, Some(one.until))));
+            }
+            if line.is_empty() && groups.is_empty() {
+                return;
+            }
             tokio::select! {
                 biased;
                 () = self.undo.taken_back(), if !line.is_empty() => line.clear(),
-                Some(limited) = groups.next() => {
-                    if !self.undo.is_taken_back() {
-                        line.extend(limited.into_iter().map(|one: Limited| self.turn(one.target, Some(one.until))));
-                    }
-                }
+                () = self.limit_met.notified() => {}
+                Some(()) = groups.next() => {}
                 Some(first) = line.next() => {
                     let more: Vec<_> = iter::from_fn(|| line.next().now_or_never().flatten()).collect();
                     groups.push(self.group([first].into_iter().chain(more).collect()));
@@ -131,7 +151,7 @@ impl<'a> Part<'a> {
         (target, turn)
     }
 
-    /// Those that may still be sent for; of the others it is told that a later action was faster.
+    /// Those that may still be sent for; of the others it is told that a later action was sent before.
     async fn not_overtaken(&self, turns: Vec<(Target, Turn)>) -> Vec<(Target, Turn)> {
         let (mut rest, mut over) = (vec![], vec![]);
         for (target, turn) in turns {
@@ -141,22 +161,24 @@ impl<'a> Part<'a> {
             }
         }
         let failed = |(target, _, by): &(Target, Turn, ActionId)| {
-            let reason = "asked for later, was carried out while this waited for the rate limit";
-            let reason = Shown::line(&format!("not sent: action {by}, {reason}"));
+            let reason = Shown::line(&format!("not sent: action {by}, asked for later, was sent before this"));
             (target.key.clone(), Outcome::Failed { reason })
         };
-        record_last(self.desk, self.id, self.verb, over.iter().map(failed).collect()).await;
+        self.tell(over.iter().map(failed).collect()).await;
         rest
     }
 
-    /// The action that was asked for after this one, and set the same while this one waited for the rate limit.
+    /// The action that was asked for after this one, and set the same while this one waited: for the end of the time in which
+    /// it could be taken back, or for the rate limit.
     fn overtaken_by(&self, key: &IncidentKey) -> Option<ActionId> {
-        if !self.waited.lock().unwrap_or_else(PoisonError::into_inner).contains_key(key) {
-            return None;
-        }
+        // What is done in part has not come to the step that sets it.
         let was_sent = |outcome: &Outcome| match outcome {
-            Outcome::Sent | Outcome::Confirmed { .. } | Outcome::Partly { .. } | Outcome::Unknown { .. } => true,
-            Outcome::Pending { .. } | Outcome::TakenBack | Outcome::Failed { .. } | Outcome::Conflict { .. } => false,
+            Outcome::Sent | Outcome::Confirmed { .. } | Outcome::Unknown { .. } => true,
+            Outcome::Pending { .. }
+            | Outcome::TakenBack
+            | Outcome::Failed { .. }
+            | Outcome::Conflict { .. }
+            | Outcome::Partly { .. } => false,
         };
         self.desk.hub.look(|board| {
             let mut later = board.actions.iter().filter(|action| action.id > self.id);
@@ -168,24 +190,85 @@ impl<'a> Part<'a> {
         })
     }
 
-    /// Those whose turn has come: those that stand as the person saw them are sent for, the others are told of. Gives back
-    /// those that the provider takes only later.
-    async fn group(&self, turns: Vec<(Target, Turn)>) -> Vec<Limited> {
+    /// Those whose turn has come: those that stand as the person saw them are sent for, the others are told of. One that
+    /// hangs holds up none of the others.
+    async fn group(&self, turns: Vec<(Target, Turn)>) {
         let turns = self.not_overtaken(turns).await;
         let (acting, provider) = match self.way.now(self.desk).await {
             Ok(way) => way,
             Err(reason) => {
-                let failed = |(target, _): (Target, Turn)| (target.key, Outcome::Failed { reason: reason.clone() });
-                let outcomes = turns.into_iter().map(failed).collect();
-                record_last(self.desk, self.id, self.verb, outcomes).await;
-                return vec![];
+                let failed =
+                    |(target, _): &(Target, Turn)| (target.key.clone(), Outcome::Failed { reason: reason.clone() });
+                return self.tell(turns.iter().map(failed).collect()).await;
             }
         };
         let work = Work::new(self, provider, acting, send::Name::asked());
-        let (ready, mut limited) = look::at(&work, turns).await;
-        let jobs: Vec<_> = batches(ready).into_iter().map(|batch| sent(&work, batch)).collect();
-        limited.extend(all_at_once(jobs).await.into_iter().flatten());
-        limited
+        let (listed, room) = (look::list(&work, &turns).await, Semaphore::new(AT_ONCE));
+        let look = |(target, turn)| look::in_room(&room, look::one(&work, &listed, target, turn));
+        let mut looks: FuturesUnordered<_> = turns.into_iter().map(look).collect();
+        let (mut sending, mut together) = (FuturesUnordered::new(), Together::default());
+        loop {
+            if looks.is_empty() || together.is_due() {
+                let (batches, over) = together.take();
+                sending.extend(batches.into_iter().map(|batch| sent(&work, batch).boxed()));
+                sending.extend((!over.is_empty()).then(|| look::tell_over(&work, over).boxed()));
+            }
+            // As in `carry_out`.
+            tokio::select! {
+                biased;
+                Some(()) = sending.next() => {}
+                Some(looked) = looks.next() => together.add(looked),
+                () = together.until_due(), if !together.is_empty() => {}
+                else => return,
+            }
+        }
+    }
+
+    /// Tells what became of these, unless it was taken back: that is told by whoever waits for this.
+    async fn tell(&self, outcomes: Vec<(IncidentKey, Outcome)>) {
+        if !self.undo.is_taken_back() {
+            record_last(self.desk, self.id, self.verb, outcomes).await;
+        }
+    }
+}
+
+/// Those that were looked at and go out, or are told of, together with those that are looked at in the next moment.
+#[derive(Default)]
+struct Together {
+    ready: Vec<look::Ready>,
+    over: Vec<(Target, Outcome, Turn)>,
+    /// Until then the first of them waits.
+    due: Option<Instant>,
+}
+
+impl Together {
+    fn add(&mut self, looked: Looked) {
+        match looked {
+            Looked::Ready(ready) => self.ready.push(ready),
+            Looked::Over(target, outcome, turn) => self.over.push((target, outcome, turn)),
+            Looked::Left => return,
+        }
+        self.due.get_or_insert_with(|| Instant::now() + MOMENT);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.due.is_none()
+    }
+
+    fn is_due(&self) -> bool {
+        self.due.is_some_and(|due| due <= Instant::now())
+    }
+
+    async fn until_due(&self) {
+        match self.due {
+            Some(due) => sleep_until(due).await,
+            None => pending().await,
+        }
+    }
+
+    fn take(&mut self) -> (Vec<Vec<look::Ready>>, Vec<(Target, Outcome, Turn)>) {
+        let Self { ready, over, due: _ } = mem::take(self);
+        (batches(ready), over)
     }
 }
 
@@ -198,12 +281,14 @@ fn sets_anew(earlier: &Verb, later: &Verb) -> bool {
     }
 }
 
-/// What goes out together, and then what of it goes out only alone.
-async fn sent(work: &Work<'_>, batch: Vec<look::Ready>) -> Vec<Limited> {
-    let Rest { alone, mut limited } = send::batch(work, batch).await;
-    let jobs: Vec<_> = alone.into_iter().map(|one| send::batch(work, vec![one])).collect();
-    limited.extend(all_at_once(jobs).await.into_iter().flat_map(|rest| rest.limited));
-    limited
+/// What goes out together, and then what of it goes out only alone: that waits for no reading back.
+async fn sent(work: &Work<'_>, batch: Vec<look::Ready>) {
+    let Rest { alone, answered } = send::batch(work, batch).await;
+    let alone = alone.into_iter().map(|one| async move {
+        let Rest { answered, .. } = send::batch(work, vec![one]).await;
+        send::finish(work, answered).await;
+    });
+    tokio::join!(send::finish(work, answered), all_at_once(alone.collect()));
 }
 
 /// Says of each that waits for which action it does, for as long as this is driven on.
@@ -219,7 +304,7 @@ pub(super) async fn tell_what_waits(desk: &Desk, id: ActionId, verb: &Verb, part
         super::show_waits(desk, id, whom, sleeps);
         sleep(TOLD_EVERY).await;
         if changed.changed().await.is_err() {
-            return std::future::pending().await;
+            return pending().await;
         }
     }
 }

@@ -41,16 +41,24 @@ pub(super) struct Work<'a> {
     name: Name,
 }
 
-/// How the provider calls who acts.
-pub(super) enum Name {
-    /// The owner of the credentials, who is asked for when it matters, and once.
-    Asked(OnceCell<Option<Shown>>),
-    Known(Option<Shown>),
+/// How the provider calls who acts: asked for when it matters, and once.
+pub(super) struct Name {
+    pub(super) known: Arc<OnceCell<Option<Shown>>>,
+    pub(super) asks: Asks,
+}
+
+/// Whose credentials tell of it.
+pub(super) enum Asks {
+    /// Those that are acted by.
+    Owner,
+    Other(Arc<dyn Provider>),
+    /// Nobody's: who acted is not in the settings any more.
+    Nobody,
 }
 
 impl Name {
     pub(super) fn asked() -> Self {
-        Self::Asked(OnceCell::new())
+        Self { known: Arc::default(), asks: Asks::Owner }
     }
 }
 
@@ -67,16 +75,16 @@ impl<'a> Work<'a> {
 
     /// How the provider calls who acts, where that can be told.
     pub(super) async fn name(&self) -> Option<Shown> {
-        match &self.name {
-            Name::Known(name) => name.clone(),
-            Name::Asked(known) => {
-                let ask = || async {
-                    let identity = patiently(|| self.provider.identity()).await?;
-                    Ok::<_, ProviderError>(identity.user.map(|user| user.name))
-                };
-                known.get_or_try_init(ask).await.ok()?.clone()
-            }
-        }
+        let provider = match &self.name.asks {
+            Asks::Owner => &self.provider,
+            Asks::Other(provider) => provider,
+            Asks::Nobody => return None,
+        };
+        let ask = || async {
+            let identity = patiently(|| provider.identity()).await?;
+            Ok::<_, ProviderError>(identity.user.map(|user| user.name))
+        };
+        self.name.known.get_or_try_init(ask).await.ok()?.clone()
     }
 }
 
@@ -115,24 +123,23 @@ enum Reply {
 }
 
 /// What a batch leaves over.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Rest {
     /// Those that are to be sent for alone.
     pub(super) alone: Vec<Ready>,
-    pub(super) limited: Vec<Limited>,
+    /// Those that were sent for; what becomes of them may take minutes to find out.
+    pub(super) answered: Answered,
 }
 
-impl Rest {
-    pub(super) fn add(&mut self, more: Self) {
-        self.alone.extend(more.alone);
-        self.limited.extend(more.limited);
-    }
-}
+/// What was answered to the first step on each.
+#[derive(Default)]
+pub(super) struct Answered(Vec<(Ready, Reply)>);
 
 /// Incidents with the same steps, sent for once.
 pub(super) async fn batch(work: &Work<'_>, batch: Vec<Ready>) -> Rest {
     let slot = work.part.sending.acquire().await;
-    let (batch, mut rest) = written_down(work, batch).await;
+    let (batch, alone) = written_down(work, batch).await;
+    let mut rest = Rest { alone, ..Rest::default() };
     if batch.is_empty() {
         return rest;
     }
@@ -150,8 +157,8 @@ pub(super) async fn batch(work: &Work<'_>, batch: Vec<Ready>) -> Rest {
         drop(over);
     };
     let (more, ()) = tokio::join!(go_out(work, stands, slot), telling);
-    rest.add(more);
-    rest
+    rest.alone.extend(more.alone);
+    Rest { answered: more.answered, ..rest }
 }
 
 /// Sends for these at this moment; `slot` is given back when it is answered.
@@ -163,32 +170,33 @@ async fn go_out<Slot>(work: &Work<'_>, batch: Vec<Ready>, slot: Slot) -> Rest {
     let first = first(work, &batch).await;
     drop(slot);
     match first {
-        First::Answered(replies) => finish(work, batch, replies).await,
+        First::Answered(replies) => rest.answered = Answered(batch.into_iter().zip(replies).collect()),
         First::Apart => {
             held(work, &batch, None).await;
-            rest.alone.extend(batch);
+            rest.alone = batch;
         }
-        First::Limited(wait) => rest.limited.extend(limited(work, batch, wait).await),
+        First::Limited(wait) => limited(work, batch, wait).await,
     }
     rest
 }
 
 /// Those of `batch` of which it is written down that they are sent now, for what was seen of them a moment ago.
-async fn written_down(work: &Work<'_>, batch: Vec<Ready>) -> (Vec<Ready>, Rest) {
-    let (mut batch, mut rest) = (batch, Rest::default());
+/// The others are to be sent for alone.
+async fn written_down(work: &Work<'_>, batch: Vec<Ready>) -> (Vec<Ready>, Vec<Ready>) {
+    let (mut batch, mut alone) = (batch, vec![]);
     for round in (0..look::ROUNDS).rev() {
         let (fresh, more) = look::again(work, batch).await;
-        rest.add(more);
+        alone.extend(more);
         batch = fresh;
         if batch.is_empty() || !is_written_down(work, &batch).await {
-            return (vec![], rest);
+            return (vec![], alone);
         }
         if round == 0 || !batch.iter().any(|one| one.is_old(work)) {
             break;
         }
         held(work, &batch, None).await;
     }
-    (batch, rest)
+    (batch, alone)
 }
 
 /// Whether it is written down that these are sent now; else they are not.
@@ -215,7 +223,7 @@ async fn held(work: &Work<'_>, batch: &[Ready], waits_for: Option<WaitsFor>) {
 }
 
 /// Those that wait for the rate limit, their turns given back; the others have done so for too long.
-async fn limited(work: &Work<'_>, batch: Vec<Ready>, wait: Duration) -> Vec<Limited> {
+async fn limited(work: &Work<'_>, batch: Vec<Ready>, wait: Duration) {
     let until = Instant::now() + wait;
     let (patient, over): (Vec<_>, Vec<_>) = batch.into_iter().partition(|one| work.part.may_wait(&one.target.key));
     let reason = ProviderError::RateLimited { wait }.shown();
@@ -224,13 +232,13 @@ async fn limited(work: &Work<'_>, batch: Vec<Ready>, wait: Duration) -> Vec<Limi
         held(work, &patient, Some(WaitsFor::RateLimit)).await;
         tracing::info!(action.id = %work.id, "action {} waits {} s for the rate limit", work.id, wait.as_secs());
     }
-    patient.into_iter().map(|one| Limited { target: one.target, until }).collect()
+    work.part.goes_on_later(patient.into_iter().map(|one| Limited { target: one.target, until }));
 }
 
 /// What became of each, and of the steps that are left of it. What is known already is told at once and together.
-async fn finish(work: &Work<'_>, batch: Vec<Ready>, replies: Vec<Reply>) {
+pub(super) async fn finish(work: &Work<'_>, Answered(all): Answered) {
     let (mut known, mut open) = (vec![], vec![]);
-    for (one, reply) in batch.into_iter().zip(replies) {
+    for (one, reply) in all {
         match (&reply, one.steps.get(..1)) {
             (Reply::Done(seen), Some([step]))
                 if one.steps.len() == 1 && seen.as_ref().is_none_or(|seen| is_done(work, step, seen)) =>

@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-pub(super) struct Way {
+pub struct Way {
     account: AccountName,
     caller: Caller,
     acting: Acting,
@@ -21,14 +21,14 @@ pub(super) struct Way {
 }
 
 impl Way {
-    pub(super) fn new(desk: &Desk, by: &By, account: AccountName, acting: Acting) -> Self {
+    pub(in crate::server) fn new(desk: &Desk, by: &By, account: AccountName, acting: Acting) -> Self {
         let caller = Caller { uid: by.uid, login: by.actor.clone() };
         let address = desk.accounts.get(&account).map(|known| known.settings.base_url.clone());
         Self { account, caller, acting, address }
     }
 
     /// The way by the settings of this moment, if it is still the same; else why nothing goes out.
-    pub(super) async fn now(&self, desk: &Desk) -> Result<(Acting, Arc<dyn Provider>), Shown> {
+    pub(in crate::server) async fn now(&self, desk: &Desk) -> Result<(Acting, Arc<dyn Provider>), Shown> {
         let account = desk.accounts.get(&self.account).ok_or_else(|| Shown::line("its account is not configured"))?;
         if self.address.as_ref() != Some(&account.settings.base_url) {
             return Err(changed("its account is at another address"));

@@ -115,6 +115,55 @@ async fn after_a_crash_what_somebody_else_acknowledged_is_not_taken_for_ours() {
 }
 
 #[tokio::test]
+async fn after_a_crash_who_acted_is_asked_for_once_and_by_the_settings() {
+    // At two accounts it was in two names.
+    for (said, word) in [("alice@example.com, alice@other.example", "confirmed"), ("former@example.com", "unknown")] {
+        let Setup { fake, desk, _dir } = setup();
+        desk.people.set(&[named("alice", "alice@example.com")]);
+        let by = By { actor: "alice".into(), uid: Some(4_000_001), name: Some(said.into()) };
+        let (at, keys) = (jiff::Timestamp::now(), ["P1", "P2"].map(key).to_vec());
+        let mut action = desk.store.new_action(at, by, Verb::Acknowledge, keys).await.expect("row");
+        action.outcomes.iter_mut().for_each(|(_, outcome)| *outcome = Outcome::Sent);
+        desk.hub.publish(Change::Action(Box::new(action.clone())));
+        ["P1", "P2"].iter().for_each(|id| fake.put_acknowledged(id, "alice", action.at));
+
+        settle(Arc::clone(&desk), vec![action]).await;
+
+        assert_eq!(desk.hub.look(words), [word; 2]);
+        assert_eq!(fake.identities(), usize::from(word == "confirmed"));
+    }
+}
+
+#[tokio::test]
+async fn after_a_crash_a_provider_that_is_out_of_reach_is_waited_for() {
+    const PAUSES: &[Duration] = &[Duration::ZERO, Duration::ZERO];
+    let Setup { fake, mut desk, _dir } = setup();
+    Arc::get_mut(&mut desk).expect("alone").read_back = PAUSES;
+    fake.put("P1", Status::Resolved, 0);
+    let action = sent(&desk, &["P1"]).await;
+    let away = ProviderError::Unreachable { address: "fake".into(), cause: "no route".into(), maybe_sent: false };
+    fake.fail_reads(away, 10);
+
+    settle(Arc::clone(&desk), vec![action]).await;
+
+    assert_eq!(desk.hub.look(words), ["confirmed"]);
+}
+
+#[tokio::test]
+async fn a_mistake_of_ours_is_told_of_what_it_leaves_open() {
+    let Setup { fake: _fake, desk, _dir } = setup();
+    let mut action = sent(&desk, &["P1", "P2", "P3"]).await;
+    action.outcomes[0].1 = Outcome::Pending { waits_for: None };
+    action.outcomes[1].1 = NONE;
+    desk.hub.publish(Change::Action(Box::new(action.clone())));
+    let keys: Vec<IncidentKey> = action.outcomes.iter().map(|(key, _)| key.clone()).collect();
+
+    ended_well(&desk, action.id, &action.verb, &keys, async { panic!("a mistake") }).await;
+
+    assert_eq!(desk.hub.look(words), ["failed", "confirmed", "unknown"]);
+}
+
+#[tokio::test]
 async fn a_snooze_is_confirmed_though_the_clocks_are_far_apart() {
     let until = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
     for apart in [-600, 600] {

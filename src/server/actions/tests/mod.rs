@@ -16,7 +16,7 @@ use crate::{
         action::{Assignee, By, Edit, NewIncident, Target},
         board::Board,
         id::{AlertId, DeliveryId, IncidentId, ServiceId, WorkflowId},
-        incident::{Named, Observation, Urgency},
+        incident::{Named, Observation, Status, Urgency},
     },
     proto::{Answer, Request},
     server::{

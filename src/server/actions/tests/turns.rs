@@ -63,6 +63,24 @@ async fn one_that_is_stuck_holds_up_neither_the_others_of_an_action_nor_other_ac
 }
 
 #[tokio::test]
+async fn one_whose_look_hangs_holds_up_no_other_of_the_same_action() {
+    let Setup { fake, desk, _dir } = setup();
+    for id in ["P1", "P2", "P3", "P4"] {
+        fake.put(id, if id == "P4" { Status::Resolved } else { Status::Triggered }, 0);
+    }
+    fake.put("P9", Status::Triggered, 0);
+    let go_on = fake.slow("P2", "P9");
+
+    let action = ask(&desk, &["P1", "P2", "P3", "P4"], Verb::Acknowledge).await;
+    until(&desk, |board| words(board) == ["confirmed", "pending", "confirmed", "conflict"]).await;
+
+    assert_eq!(fake.requests().len(), 1, "those that were looked at go out together");
+    go_on.notify_one();
+    ended(&desk).await;
+    assert_eq!(outcome_of(&desk, action, 1), NONE);
+}
+
+#[tokio::test]
 async fn two_actions_that_each_hold_what_the_other_waits_for_both_end() {
     let Setup { fake, desk, _dir } = setup();
     for id in ["P1", "P2"] {
@@ -177,6 +195,14 @@ async fn limited(fake: &Fake, desk: &Arc<Desk>, verb: Verb) -> ActionId {
     action
 }
 
+fn in_eight_hours() -> jiff::Timestamp {
+    jiff::Timestamp::now().checked_add(jiff::SignedDuration::from_hours(8)).expect("in range")
+}
+
+fn sent_before(later: ActionId) -> Shown {
+    Shown::line(&format!("not sent: action {later}, asked for later, was sent before this"))
+}
+
 async fn an_hour_later() {
     tokio::time::pause();
     tokio::time::advance(Duration::from_hours(1)).await;
@@ -209,12 +235,49 @@ async fn what_waited_for_the_rate_limit_does_not_undo_what_was_asked_for_later()
         an_hour_later().await;
         ended(&desk).await;
 
-        let reason = format!("not sent: action {second}, asked for later, was carried out while this waited");
-        let reason = Shown::line(&format!("{reason} for the rate limit"));
+        let reason = sent_before(second);
         let expected = if is_undone { Outcome::Failed { reason } } else { NONE };
         assert_eq!((told, outcome_of(&desk, first, 0)), (vec![NONE], expected), "{earlier:?} {later:?}");
         assert_eq!(fake.writes(), if is_undone { 2 } else { 3 });
     }
+}
+
+#[tokio::test]
+async fn what_waited_to_be_taken_back_does_not_undo_what_was_asked_for_later() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put("P1", Status::Triggered, 0);
+    let one = |title: &str| (vec![target("P1", Status::Triggered)], Verb::Edit(Edit::Title(title.into())));
+    desk.waiting.set_window(Duration::from_mins(1));
+    let (targets, verb) = one("first");
+    let request = Request::Act { targets, verb, undoable: true };
+    desk.answer(&Caller::ourselves(), request).await.expect("accepted");
+    let first = desk.hub.look(|board| board.actions[0].id);
+    assert!(desk.hub.look(|board| board.actions[0].due.is_some()), "it waits");
+
+    let (targets, verb) = one("second");
+    assert_eq!(act(&desk, targets, verb).await, [NONE]);
+    let second = desk.hub.look(|board| board.actions[0].id);
+    desk.ending.cancel();
+    ended(&desk).await;
+
+    assert_eq!(outcome_of(&desk, first, 0), Outcome::Failed { reason: sent_before(second) });
+    assert_eq!((fake.titles(), fake.writes()), (vec!["second".into()], 1));
+}
+
+#[tokio::test]
+async fn what_was_done_in_part_holds_back_no_earlier_one() {
+    let Setup { fake, desk, _dir } = setup();
+    let verb = Verb::Snooze { until: in_eight_hours() };
+    let first = limited(&fake, &desk, verb.clone()).await;
+    let by = desk.hub.look(|board| board.actions[0].by.clone());
+    let (later, _) = desk.write_down(by, verb.clone(), vec![key("P1")], false).await.expect("written down");
+    let partly = Outcome::Partly { done: "acknowledged".into(), failed: "the snooze: no".into() };
+    record_last(&desk, later.id, &verb, vec![(key("P1"), partly)]).await;
+
+    an_hour_later().await;
+    ended(&desk).await;
+
+    assert_eq!(outcome_of(&desk, first, 0), NONE);
 }
 
 #[tokio::test]
