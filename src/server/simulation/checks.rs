@@ -1,11 +1,14 @@
 //! What must hold, whatever went wrong.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    APART,
     owner::Owner,
     provider::{Deed, Done, Inside, Simulated, Version},
 };
@@ -177,17 +180,43 @@ struct Part<'a> {
     action: &'a Action,
     key: &'a IncidentKey,
     outcome: &'a Outcome,
+    /// When that outcome was told: whatever is done later has no part in it.
+    told: Timestamp,
+}
+
+impl Part<'_> {
+    /// From when what happened is taken for this one's doing: after a crash from somewhat before it was asked for.
+    fn since(&self) -> Timestamp {
+        self.action.at.checked_sub(SignedDuration::from_secs(31)).expect("in range")
+    }
+}
+
+/// When the outcome of each part of each action was told last, by the audit file.
+fn told_at(dir: &Path) -> BTreeMap<(i64, String), Timestamp> {
+    let lines = fs::read_to_string(dir.join("audit.jsonl")).unwrap_or_default();
+    let told = lines.lines().map(|line| {
+        let line: serde_json::Value = serde_json::from_str(line).expect("json");
+        let at = line["at"].as_str().and_then(|at| at.parse().ok()).expect("a time");
+        ((line["action"].as_i64().expect("a number"), line["incident"].as_str().expect("an id").to_owned()), at)
+    });
+    told.collect()
 }
 
 /// Each action is settled, was done at most once, and is said to have been done only if it was, and not to have
 /// been done only if it was not.
-pub(super) fn actions_end_truthfully(owner: &Owner, provider: &Simulated) {
+pub(super) fn actions_end_truthfully(owner: &Owner, provider: &Simulated, dir: &Path) {
+    let told = told_at(dir);
     let mut actions = owner.kept(|reader: &Reader| reader.actions(1_000).expect("readable"));
     actions.sort_by_key(|action| action.id);
-    let parts: Vec<Part<'_>> = actions
-        .iter()
-        .flat_map(|action| action.outcomes.iter().map(move |(key, outcome)| Part { action, key, outcome }))
-        .collect();
+    let mut parts = vec![];
+    for action in &actions {
+        for (key, outcome) in &action.outcomes {
+            let told = told.get(&(action.id.0, key.id.to_string()));
+            let told =
+                *told.unwrap_or_else(|| panic!("what became of action {} on {key} is not in the audit", action.id));
+            parts.push(Part { action, key, outcome, told });
+        }
+    }
     let inside = provider.inside();
     for part in &parts {
         is_truthful(part, &parts, &inside);
@@ -228,22 +257,25 @@ fn nothing_was_done_more_often_than_asked_for(parts: &[Part<'_>], inside: &Insid
 }
 
 fn is_truthful(part: &Part<'_>, parts: &[Part<'_>], inside: &Inside) {
-    let Part { action, key, outcome } = part;
+    let Part { action, key, outcome, told } = part;
+    let since = part.since();
     let others = parts.iter().filter(|other| other.key == *key && other.action.id != action.id);
-    let near = |other: &Part<'_>| other.action.at.duration_since(action.at).abs().as_secs() < APART;
-    let next = others.clone().map(|other| other.action.at).filter(|at| *at > action.at).min();
     // What others wanted of it at the same time cannot be told apart here.
-    let crowded = others.clone().any(near);
-    let next = next.filter(|_| !crowded);
-    // After a crash what happened since is looked for from somewhat earlier.
-    let since = action.at.checked_sub(SignedDuration::from_secs(31)).expect("in range");
+    let crowded = others.clone().any(|other| other.since() <= *told && since <= other.told);
     let from = if crowded { since } else { action.at };
-    let ours = |done: &&Done| done.id == key.id && done.at >= from && next.is_none_or(|next| done.at < next);
+    let until = match outcome {
+        // Nor is it done later, as far as that can be told from what others want of it.
+        Outcome::Failed { .. } | Outcome::Conflict { .. } | Outcome::TakenBack => {
+            others.map(Part::since).filter(|since| since > told).min().unwrap_or(Timestamp::MAX)
+        }
+        _ => *told,
+    };
+    let ours = |done: &&Done| done.id == key.id && done.at >= from && done.at <= until;
     let done: Vec<&Deed> = inside.ledger.iter().filter(ours).map(|done| &done.deed).collect();
     let (changed, noted) = wanted(&action.verb, &done);
     assert!(crowded || (changed <= 1 && noted <= 1), "done twice: {action:?}, {done:?}");
     let versions = provider_versions(&inside.incidents, &key.id);
-    let stood = |wish: &dyn Fn(&Version) -> bool| stood(versions, wish, action.at, next);
+    let stood = |wish: &dyn Fn(&Version) -> bool| stood(versions, wish, action.at, *told);
     let is_with = || stood(&|version| is_with(&action.verb, version, since));
     let truthful = match outcome {
         Outcome::Pending { .. } | Outcome::Sent => false,
@@ -292,11 +324,10 @@ fn provider_versions<'a>(all: &'a BTreeMap<IncidentId, Vec<Version>>, id: &Incid
 }
 
 /// Whether the incident stood as wished at some time between the two.
-fn stood(versions: &Versions, wish: &dyn Fn(&Version) -> bool, from: Timestamp, until: Option<Timestamp>) -> bool {
+fn stood(versions: &Versions, wish: &dyn Fn(&Version) -> bool, from: Timestamp, until: Timestamp) -> bool {
     let ends = versions.iter().skip(1).map(|version| Some(version.at)).chain([None]);
     let spans = versions.iter().zip(ends);
-    let mut within = spans
-        .filter(|(version, end)| end.is_none_or(|end| end >= from) && until.is_none_or(|until| version.at <= until));
+    let mut within = spans.filter(|(version, end)| end.is_none_or(|end| end >= from) && version.at <= until);
     within.any(|(version, _)| wish(version))
 }
 

@@ -39,9 +39,9 @@ const THREADS: usize = 2;
 const STEPS: usize = 140;
 /// Incidents at most.
 const INCIDENTS: usize = 10;
-/// Between two actions on one incident in a life that is not crowded: what came of the first is over by then, the rate
-/// limit's pauses and what the provider does late with it.
-pub(super) const APART: i64 = 120;
+/// Seconds between two actions on one incident in a life that is not crowded: what came of the first is mostly over by then,
+/// the rate limit's pauses and what the provider does late with it.
+const APART: i64 = 120;
 
 /// A webhook on its way.
 struct Letter {
@@ -299,7 +299,7 @@ fn run(seed: u64) -> Simulation {
     (0..60).take_while(|_| !checks::screens_have_caught_up(owner)).for_each(|_| owner.pass(Duration::from_millis(500)));
     checks::screens_show_the_board(owner);
     checks::store_holds_the_board(owner);
-    checks::actions_end_truthfully(owner, &life.provider);
+    checks::actions_end_truthfully(owner, &life.provider, dir.path());
     checks::targets_are_told_of_everything(owner, &life.taken, &life.provider);
     // The next owner finds the same.
     let incidents = |owner: &Owner| owner.desk.hub.look(|board| checks::told(board.incidents.values().cloned()));
