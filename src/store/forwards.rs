@@ -133,15 +133,15 @@ pub struct Ended {
 }
 
 impl Store {
-    /// Writes down that an attempt begins.
+    /// Writes down that an attempt begins. After an error nothing is begun.
     pub async fn begin(&self, id: ForwardId, at: Timestamp) -> std::result::Result<Begun, StoreError> {
-        self.ask(move |db| begin(db, id, at)).await
+        self.ask_surely(move |db| begin(db, id, at)).await
     }
 
     /// Writes down what came of an attempt, all of it or nothing.
     pub async fn end(&self, ended: Ended) -> std::result::Result<DeliverySummary, StoreError> {
         let packed = packed(&ended.attempt)?;
-        let recorded = self.ask(move |db| end(db, &ended, &packed)).await;
+        let recorded = self.ask_surely(move |db| end(db, &ended, &packed)).await;
         self.grown().notify_one();
         recorded
     }
@@ -154,7 +154,7 @@ impl Store {
         why: &str,
     ) -> std::result::Result<(usize, Option<DeliverySummary>), StoreError> {
         let why = why.to_owned();
-        self.ask(move |db| drop_waiting(db, &target, at, &why)).await
+        self.ask_surely(move |db| drop_waiting(db, &target, at, &why)).await
     }
 
     /// Puts events into the queues of targets once more; says how many of them are still kept.
@@ -163,7 +163,7 @@ impl Store {
         events: Vec<(TargetName, String)>,
         at: Timestamp,
     ) -> std::result::Result<u32, StoreError> {
-        self.ask(move |db| {
+        self.ask_surely(move |db| {
             events.iter().try_fold(0, |done, (target, event)| Ok(done + u32::from(queue_again(db, target, event, at)?)))
         })
         .await
