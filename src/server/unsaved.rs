@@ -51,7 +51,7 @@ impl Unsaved {
                 Write::Forget(key) => drop(waiting.incidents.insert(key.clone())),
                 Write::Applied(all) => waiting.applied.extend(all.iter().map(|one| (one.id, one.clone()))),
                 Write::Committed(all) => waiting.committed.extend(all.iter().copied()),
-                Write::Action(_) | Write::Snapshot { .. } | Write::Event(_) | Write::Standing { .. } => {}
+                Write::Action(_) | Write::Snapshot { .. } | Write::Event(_) => {}
             }
         }
         self.added.notify_one();

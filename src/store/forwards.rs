@@ -133,6 +133,11 @@ pub struct Ended {
 }
 
 impl Store {
+    /// Writes down how a target stands. After an error, what was kept before still holds.
+    pub async fn save_standing(&self, target: TargetName, json: String) -> std::result::Result<(), StoreError> {
+        self.ask_surely(move |db| save_standing(db, &target, &json)).await
+    }
+
     /// Writes down that an attempt begins. After an error nothing is begun.
     pub async fn begin(&self, id: ForwardId, at: Timestamp) -> std::result::Result<Begun, StoreError> {
         self.ask_surely(move |db| begin(db, id, at)).await
@@ -225,7 +230,7 @@ fn queue_again(db: &Connection, target: &TargetName, event: &str, at: Timestamp)
     Ok(db.prepare_cached(sql)?.execute(params![event, target.as_str(), nanoseconds(at)])? > 0)
 }
 
-pub(super) fn save_standing(db: &Connection, target: &TargetName, json: &str) -> Result<()> {
+fn save_standing(db: &Connection, target: &TargetName, json: &str) -> Result<()> {
     db.prepare_cached("INSERT OR REPLACE INTO target (name, state) VALUES (?1, ?2)")?
         .execute([target.as_str(), json])
         .map(drop)

@@ -66,7 +66,7 @@ use self::{
 use crate::core::{
     action::{Action, By, Verb},
     delivery::{Decoded, DeliverySummary, Proof, Timings, Verdict},
-    id::{AccountName, DeliveryId, IncidentKey, TargetName},
+    id::{AccountName, DeliveryId, IncidentKey},
     incident::Incident,
     text::Shown,
 };
@@ -135,11 +135,6 @@ pub enum Write {
     },
     /// Something happened that targets are to be told of. The same one again changes nothing.
     Event(Arc<NewEvent>),
-    /// How a target stands.
-    Standing {
-        target: TargetName,
-        json: String,
-    },
 }
 
 /// An accepted delivery whose content has reached the board.

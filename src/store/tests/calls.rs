@@ -122,6 +122,7 @@ async fn what_must_be_known_to_be_done_or_not_is_never_told_to_be_late_and_then_
     let mut asked = [
         store.new_action(at, by, Verb::Acknowledge, vec![incident_key("P1")]).map_ok(drop).boxed(),
         store.queue_again(vec![(chat(), "evt_1".to_owned())], at).map_ok(drop).boxed(),
+        store.save_standing(chat(), "{}".to_owned()).boxed(),
         store.begin(ForwardId(1), at).map_ok(drop).boxed(),
         store.end(ended(&chat())).map_ok(drop).boxed(),
         store.drop_waiting(chat(), at, "it is off").map_ok(drop).boxed(),
@@ -137,7 +138,7 @@ async fn what_must_be_known_to_be_done_or_not_is_never_told_to_be_late_and_then_
         assert!(futures_util::poll!(one).is_pending());
     }
     lock.rollback().expect("unlock");
-    assert_eq!(join_all(asked).await, vec![Ok(()); 5]);
+    assert_eq!(join_all(asked).await, vec![Ok(()); 6]);
 }
 
 /// What came of something that was in no queue.
