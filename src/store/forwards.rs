@@ -384,14 +384,14 @@ impl Reader {
         Ok(self.rows(&sql, [target.as_str()], summary)?.pop())
     }
 
-    /// An event, and the body of the delivery that told of it, if that is kept.
+    /// An event, and the body of the delivery that told of it, if that is kept and can be read.
     pub fn event(&self, id: &str) -> std::result::Result<Option<WithBody>, StoreError> {
         self.look(|db| {
             let sql = "SELECT event, event.delivery AS told, headers, body, packed FROM event
                        LEFT JOIN delivery ON delivery.id = event.delivery WHERE event.id = ?1";
             let read = |row: &Row<'_>| {
                 let kept = row.get::<_, Option<i64>>("packed")?.is_some();
-                let body = if kept { Some(content(row)?.1) } else { None };
+                let body = kept.then(|| content(row)).and_then(Result::ok).map(|(_, body)| body);
                 Ok((parsed(row, "event")?, body))
             };
             db.prepare_cached(sql)?.query_row([id], read).optional()

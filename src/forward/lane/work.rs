@@ -223,13 +223,20 @@ async fn told_of(
     then: Then,
 ) -> Result<(), StoreError> {
     let id = waiting.event.clone();
-    let Some((event, _)) = inner.store.read(move |reader| reader.event(&id)).await? else { return Ok(()) };
+    let (about, reason) = match inner.store.read(move |reader| reader.event(&id)).await {
+        Ok(Some((event, _))) => (Some((&event).into()), reason.to_owned()),
+        Ok(None) => return Ok(()),
+        Err(StoreError::Corrupt { .. }) => {
+            (None, format!("event {} of incident {}: {reason}", waiting.event, waiting.incident.id))
+        }
+        Err(error) => return Err(error),
+    };
     let attempt = Attempt {
         at: waiting.begun.unwrap_or_else(inner.now),
         target: target.clone(),
-        about: Some((&event).into()),
+        about,
         verdict: Verdict::Failed,
-        reason: Shown::line(reason),
+        reason: Shown::line(&reason),
         status: 0,
         peer,
         headers: vec![],
@@ -264,6 +271,7 @@ async fn carry(inner: Arc<Inner>, lane: Arc<Lane>, waiting: Queued) -> Over {
     let (event, body): (Event, _) = match inner.store.read(move |reader| reader.event(&id)).await {
         Ok(Some(found)) => found,
         Ok(None) => return Over::Through(waiting),
+        Err(StoreError::Corrupt { cause, .. }) => return unreadable(&inner, &lane, waiting, &cause).await,
         Err(error) => return not_begun(&lane, waiting, &error).await,
     };
     match inner.store.begin(waiting.id, (inner.now)()).await {
@@ -284,6 +292,17 @@ async fn carry(inner: Arc<Inner>, lane: Arc<Lane>, waiting: Queued) -> Over {
             tracing::error!(target = %lane.name, %error, "what came of an event cannot be written down: {error}");
             Over::Through(waiting)
         }
+    }
+}
+
+/// Lets go of an event that cannot be read: nothing can be sent of it, and it is not to hold up others.
+async fn unreadable(inner: &Inner, lane: &Lane, waiting: Queued, cause: &str) -> Over {
+    tracing::error!(target = %lane.name, "event {} cannot be read, so it is not sent: {cause}", waiting.event);
+    let reason = format!("it cannot be read, so nothing was sent: {cause}");
+    let peer = lane.setup().summary.address.to_string();
+    match told_of(inner, (&lane.name, peer), &waiting, &reason, Then::Leave(waiting.id)).await {
+        Ok(()) => Over::Through(waiting),
+        Err(error) => not_begun(lane, waiting, &error).await,
     }
 }
 

@@ -421,3 +421,33 @@ async fn events_are_let_go_of_when_nothing_refers_to_them_any_more() {
     let kept: Vec<bool> = ids(&sink).iter().map(|id| post.reader().event(id).expect("readable").is_some()).collect();
     assert_eq!(kept.iter().filter(|kept| **kept).count(), 2, "that of the last line, which went to both: {kept:?}");
 }
+
+#[tokio::test]
+async fn events_that_cannot_be_read_hold_nothing_up_and_the_log_says_so() {
+    let (post, sink) = (Post::new(), Sink::with_status(200).await);
+    post.set([target("chat", &sink.url())]);
+    post.has_read("chat").await;
+    let damaged = |n| {
+        format!(
+            "INSERT INTO event VALUES ('evt_{n}', 1, 'prod', 'X{n}', NULL, '{{}}');
+             INSERT INTO forward (event, target, account, incident, due, begun)
+             VALUES ('evt_{n}', 'chat', 'prod', 'X{n}', 1, {});",
+            if n == 0 { "1" } else { "NULL" }
+        )
+    };
+    other(&post.dir).execute_batch(&(0..6).map(damaged).collect::<String>()).expect("damaged");
+
+    // One of them was begun by an earlier run.
+    let mut post = post.again();
+    post.set([target("chat", &sink.url())]);
+    post.triggered("P1").await;
+    until("what can be read is sent", || sink.count() == 1).await;
+    post.idle("chat").await;
+
+    post.logged(8).await;
+    let reasons = post.reasons();
+    assert!(reasons[0].starts_with("event evt_0 of incident X0: dogwatch ended while this was sent"), "{reasons:?}");
+    let unread = reasons.iter().filter(|reason| reason.contains(": it cannot be read, so nothing was sent: "));
+    assert_eq!(unread.count(), 6, "{reasons:?}");
+    assert_eq!(kinds(&sink), ["incident.created"]);
+}
