@@ -106,7 +106,9 @@ pub(super) async fn run(
             }
             return;
         }
-        let pause = if filled.falls_short(&lane) { AGAIN } else { pause(&inner, &queue) };
+        // What is due is not waited for where it could not be begun: then something else has to come first.
+        let next_due = queue.next_due().filter(|_| may_send && under_way.len() < SIDE_BY_SIDE);
+        let pause = if filled.falls_short(&lane) { AGAIN } else { until(next_due, (inner.now)()) };
         drop(inner);
         tokio::select! {
             () = lane.stop.cancelled() => return,
@@ -145,8 +147,8 @@ impl Filled {
 }
 
 /// How long to wait when nothing happens.
-fn pause(inner: &Inner, queue: &Queue) -> Duration {
-    let until = queue.next_due().map(|due| due.duration_since((inner.now)()).max(SignedDuration::ZERO));
+fn until(due: Option<Timestamp>, now: Timestamp) -> Duration {
+    let until = due.map(|due| due.duration_since(now).max(SignedDuration::ZERO));
     until.and_then(|until| until.try_into().ok()).unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP)
 }
 

@@ -11,7 +11,7 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    Post, kinds, name, observation, set_clock,
+    Post, kinds, looks, name, observation, set_clock,
     sink::{Reply, Sink},
     summary, target, until,
 };
@@ -450,4 +450,26 @@ async fn events_that_cannot_be_read_hold_nothing_up_and_the_log_says_so() {
     let unread = reasons.iter().filter(|reason| reason.contains(": it cannot be read, so nothing was sent: "));
     assert_eq!(unread.count(), 6, "{reasons:?}");
     assert_eq!(kinds(&sink), ["incident.created"]);
+}
+
+#[tokio::test]
+async fn a_target_that_cannot_be_sent_to_sleeps_though_an_attempt_is_due() {
+    let (mut post, sink) = (Post::new(), Sink::with_status(500).await);
+    let chat = Target { retries: 2, ..target("chat", &sink.url()) };
+    post.set([chat.clone()]);
+    post.triggered("P1").await;
+    post.logged(1).await;
+    let mut broken = summary(&chat);
+    broken.state = TargetState::Broken { reason: "its address cannot be read".into() };
+    post.forwarder.set(vec![(chat, broken)]);
+    set_clock(100);
+    post.has_read("chat").await;
+
+    let before = looks();
+    tokio::time::pause();
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    tokio::time::resume();
+
+    assert!(looks() - before < 5, "{} times within 20 s", looks() - before);
+    assert_eq!((sink.count(), post.waiting("chat")), (1, 1));
 }
