@@ -473,3 +473,27 @@ async fn a_target_that_cannot_be_sent_to_sleeps_though_an_attempt_is_due() {
     assert!(looks() - before < 5, "{} times within 20 s", looks() - before);
     assert_eq!((sink.count(), post.waiting("chat")), (1, 1));
 }
+
+#[tokio::test]
+async fn what_is_written_down_after_its_target_was_taken_away_is_let_go_of_and_not_sent_when_it_comes_back() {
+    let (mut post, sink) = (Post::new(), Sink::with_status(200).await);
+    post.set([target("chat", &sink.url())]);
+    let seen = observation("P1", Status::Triggered, 0);
+    let late = post.judged(Some(&seen), &seen.key, Some("incident.triggered"));
+    let lane = post.forwarder.lane(&name("chat")).expect("there");
+    post.set([]);
+    lane.ended.cancelled().await;
+    // What is looked for when a target is taken away is not there yet.
+    let tasks = &post.forwarder.0.tasks;
+    until("that is looked for", || tasks.is_empty()).await;
+
+    post.write(late).await;
+    post.idle("chat").await;
+
+    post.logged(1).await;
+    assert_eq!(post.reasons(), ["this target is not configured any more; 1 event that waited will not be sent"]);
+    post.set([target("chat", &sink.url())]);
+    post.acknowledged("P1").await;
+    until("what happens later", || sink.count() > 0).await;
+    assert_eq!(kinds(&sink), ["incident.acknowledged"]);
+}
