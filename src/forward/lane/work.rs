@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::Lane;
+use super::{Lane, Setup};
 use crate::{
     core::{
         board::Change,
@@ -95,10 +95,11 @@ pub(super) async fn run(
             note_length(&inner, &lane, &queue);
         }
         knocked = false;
-        let may_send = goes_on && lane.broken().is_none();
+        let setup = lane.setup();
+        let may_send = goes_on && setup.reason().is_none();
         while may_send && under_way.len() < SIDE_BY_SIDE {
             let Some(next) = queue.next((inner.now)()) else { break };
-            under_way.spawn(carry_safely(Arc::clone(&inner), Arc::clone(&lane), next));
+            under_way.spawn(carry_safely(Arc::clone(&inner), Arc::clone(&lane), Arc::clone(&setup), next));
         }
         if (ending.is_cancelled() || leaves) && under_way.is_empty() {
             if leaves {
@@ -253,9 +254,9 @@ async fn told_of(
 }
 
 /// Carries one event to its target. Should that break off, its incident waits no longer for it than for any other.
-async fn carry_safely(inner: Arc<Inner>, lane: Arc<Lane>, waiting: Queued) -> Over {
-    let carried = AssertUnwindSafe(carry(Arc::clone(&inner), Arc::clone(&lane), waiting.clone())).catch_unwind().await;
-    if let Ok(over) = carried {
+async fn carry_safely(inner: Arc<Inner>, lane: Arc<Lane>, setup: Arc<Setup>, waiting: Queued) -> Over {
+    let carried = carry(Arc::clone(&inner), Arc::clone(&lane), setup, waiting.clone());
+    if let Ok(over) = AssertUnwindSafe(carried).catch_unwind().await {
         return over;
     }
     tracing::error!(target = %lane.name, "sending event {} broke off", waiting.event);
@@ -267,8 +268,8 @@ async fn carry_safely(inner: Arc<Inner>, lane: Arc<Lane>, waiting: Queued) -> Ov
     Over::Through(waiting)
 }
 
-/// Carries one event to its target.
-async fn carry(inner: Arc<Inner>, lane: Arc<Lane>, waiting: Queued) -> Over {
+/// Carries one event to its target; with the settings `known`, if with those of then nothing can be sent any more.
+async fn carry(inner: Arc<Inner>, lane: Arc<Lane>, known: Arc<Setup>, waiting: Queued) -> Over {
     let id = waiting.event.clone();
     let (event, body): (Event, _) = match inner.store.read(move |reader| reader.event(&id)).await {
         Ok(Some(found)) => found,
@@ -284,7 +285,7 @@ async fn carry(inner: Arc<Inner>, lane: Arc<Lane>, waiting: Queued) -> Over {
     crash::passing(Point::BeforeSend);
     let raw = body.and_then(|body| serde_json::from_slice(&body).ok()).unwrap_or(Value::Null);
     let errand = Errand { kind: Kind::FromQueue(waiting.clone()), event, raw };
-    let setup = lane.setup();
+    let setup = Some(lane.setup()).filter(|setup| setup.reason().is_none()).unwrap_or(known);
     let made = attempt::make(&inner, &lane, &setup.target, &errand).await;
     crash::passing(Point::AfterSend);
     match lane.settle(&inner, &setup.target, &errand, made).await {

@@ -16,7 +16,12 @@ use super::{
     summary, target, until,
 };
 use crate::{
-    core::{delivery::Verdict, forward::TargetState, id::DeliveryId, incident::Status},
+    core::{
+        delivery::Verdict,
+        forward::{TargetState, TargetSummary},
+        id::DeliveryId,
+        incident::Status,
+    },
     forward::{Target, happened::ROOM},
     store::{Begun, ForwardId, NewEvent, StoreError, tests::other},
 };
@@ -496,4 +501,33 @@ async fn what_is_written_down_after_its_target_was_taken_away_is_let_go_of_and_n
     post.acknowledged("P1").await;
     until("what happens later", || sink.count() > 0).await;
     assert_eq!(kinds(&sink), ["incident.acknowledged"]);
+}
+
+#[tokio::test]
+async fn an_attempt_that_is_begun_is_made_though_its_target_cannot_be_sent_to_any_more() {
+    let (mut post, sink) = (Post::new(), Sink::with_status(200).await);
+    let chat = target("chat", &sink.url());
+    let cannot = || {
+        let state = TargetState::Broken { reason: "its address cannot be read".into() };
+        vec![(Target { url: String::new().into(), ..chat.clone() }, TargetSummary { state, ..summary(&chat) })]
+    };
+    post.set([chat.clone()]);
+    post.has_read("chat").await;
+    post.forwarder.set(cannot());
+    post.triggered("P1").await;
+    post.has_read("chat").await;
+    let db = other(&post.dir);
+    db.execute_batch("BEGIN IMMEDIATE").expect("lock");
+    // What is asked for after it waits in the queue of the store.
+    let mut before = Box::pin(post.store.save(vec![]));
+    assert!(futures_util::poll!(before.as_mut()).is_pending());
+    until("the store waits", || post.store.queued() == 0).await;
+
+    post.set([chat.clone()]);
+    until("an attempt is to be begun", || post.store.queued() == 1).await;
+    post.forwarder.set(cannot());
+    db.execute_batch("ROLLBACK").expect("unlock");
+
+    post.idle("chat").await;
+    assert_eq!((post.reasons(), sink.count()), (vec!["200 OK".to_owned()], 1));
 }
