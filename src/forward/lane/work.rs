@@ -98,7 +98,7 @@ pub(super) async fn run(
         let setup = lane.setup();
         let may_send = goes_on && setup.reason().is_none();
         while may_send && under_way.len() < SIDE_BY_SIDE {
-            let Some(next) = queue.next((inner.now)()) else { break };
+            let Some(next) = queue.next((inner.now)(), Instant::now().into_std()) else { break };
             under_way.spawn(carry_safely(Arc::clone(&inner), Arc::clone(&lane), Arc::clone(&setup), next));
         }
         if (ending.is_cancelled() || leaves) && under_way.is_empty() {
