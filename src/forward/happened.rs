@@ -182,6 +182,11 @@ impl Forwarder {
     fn queued(&self, events: &[Arc<NewEvent>]) {
         let names: Vec<_> = events.iter().flat_map(|event| event.targets.iter().cloned()).collect();
         self.knock(&names);
+        let lanes = self.lanes();
+        if names.iter().any(|name| !lanes.contains_key(name)) {
+            // Judged before their target was taken away, and written down after that.
+            self.clone().let_go_of_strangers();
+        }
         let full: Vec<_> = events.iter().filter(|event| !event.full.is_empty()).collect();
         for event in &full {
             tracing::error!(incident.id = %event.event.incident.id, "an event is not sent: too many wait");

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     mem,
+    time::Instant,
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -14,6 +15,8 @@ use crate::{
 
 /// No pause before an attempt is longer.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(2);
+/// A clock on the wall that lost so much was set back.
+const SET_BACK: SignedDuration = SignedDuration::from_mins(1);
 
 /// The queue of a target. The front of an incident's line is ready, waits for its time, or is under way.
 #[derive(Debug, Default)]
@@ -24,6 +27,8 @@ pub(super) struct Queue {
     length: usize,
     /// The last that was taken in.
     last: ForwardId,
+    /// When it was last looked through, by the clock on the wall and by one that nobody sets.
+    looked: Option<(Timestamp, Instant)>,
 }
 
 /// A time further ahead than any pause is one of before the clock was set back.
@@ -55,9 +60,10 @@ impl Queue {
         line.push_back(waiting);
     }
 
-    /// The first that may be sent at `now`. Its incident waits until it is [`done`](Self::done) or put
-    /// [`back`](Self::again).
-    pub(super) fn next(&mut self, now: Timestamp) -> Option<Queued> {
+    /// The first that may be sent at `now`, which is `steady` by a clock that nobody sets. Its incident waits until it is
+    /// [`done`](Self::done) or put [`back`](Self::again).
+    pub(super) fn next(&mut self, now: Timestamp, steady: Instant) -> Option<Queued> {
+        self.keep_time(now, steady);
         while let Some(((due, id), key)) = self.later.first_key_value() {
             if !is_due(*due, now) {
                 break;
@@ -73,6 +79,23 @@ impl Queue {
             self.later.insert((front.due, front.id), key);
         }
         None
+    }
+
+    /// Where the clock on the wall was set back, nothing waits longer for that.
+    fn keep_time(&mut self, now: Timestamp, steady: Instant) {
+        let Some((then, since)) = self.looked.replace((now, steady)) else { return };
+        let passed = SignedDuration::try_from(steady.duration_since(since)).unwrap_or_default();
+        let back = then.duration_since(now).saturating_add(passed);
+        if back < SET_BACK {
+            return;
+        }
+        for ((due, id), key) in mem::take(&mut self.later) {
+            let due = due.checked_sub(back).unwrap_or(due);
+            if let Some(front) = self.lines.get_mut(&key).and_then(VecDeque::front_mut) {
+                front.due = due;
+            }
+            self.later.insert((due, id), key);
+        }
     }
 
     /// When the next one is due that is not yet.
@@ -118,6 +141,8 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn second(second: i64) -> Timestamp {
@@ -134,7 +159,7 @@ mod tests {
     }
 
     fn next(queue: &mut Queue, now: i64) -> Option<i64> {
-        queue.next(second(now)).map(|waiting| waiting.id.0)
+        queue.next(second(now), Instant::now()).map(|waiting| waiting.id.0)
     }
 
     #[test]
@@ -164,7 +189,7 @@ mod tests {
 
         assert_eq!((next(&mut queue, 59), next(&mut queue, 59)), (Some(3), None));
         assert_eq!(queue.next_due(), Some(second(60)));
-        let again = queue.next(second(60)).expect("due");
+        let again = queue.next(second(60), Instant::now()).expect("due");
         assert_eq!((again.id.0, again.attempts), (1, 1));
     }
 
@@ -183,6 +208,23 @@ mod tests {
         queue.push(Queued { due: second(90_000), attempts: 1, ..waiting(2, "B") });
 
         assert_eq!((next(&mut queue, 1), next(&mut queue, 1)), (Some(1), Some(2)));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_half_an_hour_lengthens_no_pause() {
+        let (mut queue, start) = (Queue::default(), Instant::now());
+        let next = |queue: &mut Queue, now: i64, passed: u64| {
+            let steady = start + Duration::from_secs(passed);
+            queue.next(second(now), steady).map(|waiting| waiting.id.0)
+        };
+        queue.push(waiting(1, "A"));
+        assert_eq!(next(&mut queue, 10_000, 0), Some(1));
+        queue.again(&waiting(1, "A"), 1, second(10_060));
+
+        assert_eq!((next(&mut queue, 8_205, 5), next(&mut queue, 8_259, 59)), (None, None));
+
+        assert_eq!(queue.next_due(), Some(second(8_260)));
+        assert_eq!(next(&mut queue, 8_260, 60), Some(1));
     }
 
     #[test]

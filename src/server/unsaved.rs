@@ -55,7 +55,7 @@ impl Unsaved {
                 Write::Applied(all) => waiting.applied.extend(all.iter().map(|one| (one.id, one.clone()))),
                 Write::Committed(all) => waiting.committed.extend(all.iter().copied()),
                 Write::Action(action) => drop(waiting.actions.insert(action.id, action.clone())),
-                Write::Snapshot { .. } | Write::Event(_) | Write::Standing { .. } => {}
+                Write::Snapshot { .. } | Write::Event(_) => {}
             }
         }
         self.added.notify_one();

@@ -133,15 +133,20 @@ pub struct Ended {
 }
 
 impl Store {
-    /// Writes down that an attempt begins.
+    /// Writes down how a target stands. After an error, what was kept before still holds.
+    pub async fn save_standing(&self, target: TargetName, json: String) -> std::result::Result<(), StoreError> {
+        self.ask_surely(move |db| save_standing(db, &target, &json)).await
+    }
+
+    /// Writes down that an attempt begins. After an error nothing is begun.
     pub async fn begin(&self, id: ForwardId, at: Timestamp) -> std::result::Result<Begun, StoreError> {
-        self.ask(move |db| begin(db, id, at)).await
+        self.ask_surely(move |db| begin(db, id, at)).await
     }
 
     /// Writes down what came of an attempt, all of it or nothing.
     pub async fn end(&self, ended: Ended) -> std::result::Result<DeliverySummary, StoreError> {
         let packed = packed(&ended.attempt)?;
-        let recorded = self.ask(move |db| end(db, &ended, &packed)).await;
+        let recorded = self.ask_surely(move |db| end(db, &ended, &packed)).await;
         self.grown().notify_one();
         recorded
     }
@@ -154,7 +159,7 @@ impl Store {
         why: &str,
     ) -> std::result::Result<(usize, Option<DeliverySummary>), StoreError> {
         let why = why.to_owned();
-        self.ask(move |db| drop_waiting(db, &target, at, &why)).await
+        self.ask_surely(move |db| drop_waiting(db, &target, at, &why)).await
     }
 
     /// Puts events into the queues of targets once more; says how many of them are still kept.
@@ -163,7 +168,7 @@ impl Store {
         events: Vec<(TargetName, String)>,
         at: Timestamp,
     ) -> std::result::Result<u32, StoreError> {
-        self.ask(move |db| {
+        self.ask_surely(move |db| {
             events.iter().try_fold(0, |done, (target, event)| Ok(done + u32::from(queue_again(db, target, event, at)?)))
         })
         .await
@@ -225,7 +230,7 @@ fn queue_again(db: &Connection, target: &TargetName, event: &str, at: Timestamp)
     Ok(db.prepare_cached(sql)?.execute(params![event, target.as_str(), nanoseconds(at)])? > 0)
 }
 
-pub(super) fn save_standing(db: &Connection, target: &TargetName, json: &str) -> Result<()> {
+fn save_standing(db: &Connection, target: &TargetName, json: &str) -> Result<()> {
     db.prepare_cached("INSERT OR REPLACE INTO target (name, state) VALUES (?1, ?2)")?
         .execute([target.as_str(), json])
         .map(drop)
@@ -379,14 +384,14 @@ impl Reader {
         Ok(self.rows(&sql, [target.as_str()], summary)?.pop())
     }
 
-    /// An event, and the body of the delivery that told of it, if that is kept.
+    /// An event, and the body of the delivery that told of it, if that is kept and can be read.
     pub fn event(&self, id: &str) -> std::result::Result<Option<WithBody>, StoreError> {
         self.look(|db| {
             let sql = "SELECT event, event.delivery AS told, headers, body, packed FROM event
                        LEFT JOIN delivery ON delivery.id = event.delivery WHERE event.id = ?1";
             let read = |row: &Row<'_>| {
                 let kept = row.get::<_, Option<i64>>("packed")?.is_some();
-                let body = if kept { Some(content(row)?.1) } else { None };
+                let body = kept.then(|| content(row)).and_then(Result::ok).map(|(_, body)| body);
                 Ok((parsed(row, "event")?, body))
             };
             db.prepare_cached(sql)?.query_row([id], read).optional()

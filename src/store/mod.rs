@@ -66,7 +66,7 @@ use self::{
 use crate::core::{
     action::{Action, By, Verb},
     delivery::{Decoded, DeliverySummary, Proof, Timings, Verdict},
-    id::{AccountName, DeliveryId, IncidentKey, TargetName},
+    id::{AccountName, DeliveryId, IncidentKey},
     incident::Incident,
     text::Shown,
 };
@@ -135,11 +135,6 @@ pub enum Write {
     },
     /// Something happened that targets are to be told of. The same one again changes nothing.
     Event(Arc<NewEvent>),
-    /// How a target stands.
-    Standing {
-        target: TargetName,
-        json: String,
-    },
 }
 
 /// An accepted delivery whose content has reached the board.
@@ -269,7 +264,7 @@ impl Store {
         self.ask_for(move |db| writes::save(db, &writes), Transaction::Eased).await
     }
 
-    /// Writes a new action down, every outcome pending, and gives it its number.
+    /// Writes a new action down, every outcome pending, and gives it its number. After an error there is no such action.
     pub async fn new_action(
         &self,
         at: Timestamp,
@@ -277,7 +272,7 @@ impl Store {
         verb: Verb,
         targets: Vec<IncidentKey>,
     ) -> Result<Action, StoreError> {
-        self.ask(move |db| writes::new_action(db, at, &by, &verb, &targets)).await
+        self.ask_surely(move |db| writes::new_action(db, at, &by, &verb, &targets)).await
     }
 
     /// Whether deliveries can be stored: a commit worked lately, or one tried now works; what was taken can be entered; and
@@ -425,12 +420,30 @@ impl Store {
         self.ask_for(work, Transaction::Apart).await
     }
 
-    /// Waits for a place in the queue too, all within the deadline.
+    /// For work of which whoever asked must know whether it is done, as what comes next hangs on it: with a place in the
+    /// queue, the answer is waited for as long as it takes, and an error means that it is not done and never will be.
+    async fn ask_surely<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.put(work, Transaction::Shared).await?.answer_at_last().await
+    }
+
+    /// Waits for a place in the queue too, all within the deadline. What was too late may be done all the same.
     async fn ask_for<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        transaction: Transaction,
+    ) -> Result<T, StoreError> {
+        self.put(work, transaction).await?.answer(self.waits.commit).await
+    }
+
+    /// Gives it a place in the queue, within the deadline.
+    async fn put<T: Send + 'static>(
         &self,
         mut work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
         transaction: Transaction,
-    ) -> Result<T, StoreError> {
+    ) -> Result<Waiting<T>, StoreError> {
         let call = self.call();
         let (job, waiting) = job(
             move |db| {
@@ -441,7 +454,7 @@ impl Store {
             None,
         );
         match timeout(self.waits.commit, self.queue.send(job)).await {
-            Ok(Ok(())) => waiting.answer(self.waits.commit).await,
+            Ok(Ok(())) => Ok(waiting),
             Ok(Err(_)) => Err(StoreError::Closed),
             Err(_) => Err(StoreError::Busy),
         }
@@ -485,6 +498,10 @@ impl<T> Waiting<T> {
             Ok(answer) => answer.unwrap_or(Err(StoreError::Closed)),
             Err(_) => Err(StoreError::Late { within }),
         }
+    }
+
+    async fn answer_at_last(mut self) -> Result<T, StoreError> {
+        (&mut self.answer).await.unwrap_or(Err(StoreError::Closed))
     }
 }
 

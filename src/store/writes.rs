@@ -279,7 +279,6 @@ pub(super) fn save(db: &Connection, writes: &[Write]) -> Result<()> {
             .execute(params![account.as_str(), kind, nanoseconds(*at), json])
             .map(drop),
         Write::Event(event) => forwards::enqueue(db, event),
-        Write::Standing { target, json } => forwards::save_standing(db, target, json),
     })
 }
 

@@ -35,7 +35,7 @@ use crate::{
         text::Shown,
     },
     store::{
-        Ended, StoreError, Then, Write,
+        Ended, StoreError, Then,
         crash::{self, Point},
     },
     template::{Limits, Renderer},
@@ -53,7 +53,7 @@ pub(super) struct Lane {
     pub(super) name: TargetName,
     setup: RwLock<Arc<Setup>>,
     standing: Mutex<Standing>,
-    /// Held from a change of `standing` until it is written down.
+    /// Held while a change of `standing` is written down.
     turn: Turn<()>,
     /// When the present series of failures began, by a clock that nobody sets; `None`: in an earlier run, or there is none.
     began: Mutex<Option<Instant>>,
@@ -169,15 +169,15 @@ impl Lane {
         }
     }
 
-    /// Changes how it stands and writes that down.
-    async fn save<T>(&self, inner: &Inner, change: impl FnOnce(&mut Standing) -> T) -> Result<T, StoreError> {
+    /// Changes how it stands, once that is written down.
+    async fn save(&self, inner: &Inner, change: impl Fn(&mut Standing)) -> Result<(), StoreError> {
         let _turn = self.turn.lock().await;
-        let (made, json) = self.look(|standing| {
-            let made = change(standing);
-            (made, as_json(standing))
-        });
-        inner.store.save(vec![Write::Standing { target: self.name.clone(), json }]).await?;
-        Ok(made)
+        let mut changed = self.standing();
+        change(&mut changed);
+        inner.store.save_standing(self.name.clone(), as_json(&changed)).await?;
+        // Settings may have changed something else of it meanwhile.
+        self.look(change);
+        Ok(())
     }
 
     pub(super) async fn switch(&self, inner: &Inner, to: Switch) -> Result<(), StoreError> {

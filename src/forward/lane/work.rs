@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::Lane;
+use super::{Lane, Setup};
 use crate::{
     core::{
         board::Change,
@@ -95,10 +95,11 @@ pub(super) async fn run(
             note_length(&inner, &lane, &queue);
         }
         knocked = false;
-        let may_send = goes_on && lane.broken().is_none();
+        let setup = lane.setup();
+        let may_send = goes_on && setup.reason().is_none();
         while may_send && under_way.len() < SIDE_BY_SIDE {
-            let Some(next) = queue.next((inner.now)()) else { break };
-            under_way.spawn(carry_safely(Arc::clone(&inner), Arc::clone(&lane), next));
+            let Some(next) = queue.next((inner.now)(), Instant::now().into_std()) else { break };
+            under_way.spawn(carry_safely(Arc::clone(&inner), Arc::clone(&lane), Arc::clone(&setup), next));
         }
         if (ending.is_cancelled() || leaves) && under_way.is_empty() {
             if leaves {
@@ -106,7 +107,9 @@ pub(super) async fn run(
             }
             return;
         }
-        let pause = if filled.falls_short(&lane) { AGAIN } else { pause(&inner, &queue) };
+        // What is due is not waited for where it could not be begun: then something else has to come first.
+        let next_due = queue.next_due().filter(|_| may_send && under_way.len() < SIDE_BY_SIDE);
+        let pause = if filled.falls_short(&lane) { AGAIN } else { until(next_due, (inner.now)()) };
         drop(inner);
         tokio::select! {
             () = lane.stop.cancelled() => return,
@@ -145,8 +148,8 @@ impl Filled {
 }
 
 /// How long to wait when nothing happens.
-fn pause(inner: &Inner, queue: &Queue) -> Duration {
-    let until = queue.next_due().map(|due| due.duration_since((inner.now)()).max(SignedDuration::ZERO));
+fn until(due: Option<Timestamp>, now: Timestamp) -> Duration {
+    let until = due.map(|due| due.duration_since(now).max(SignedDuration::ZERO));
     until.and_then(|until| until.try_into().ok()).unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP)
 }
 
@@ -223,13 +226,20 @@ async fn told_of(
     then: Then,
 ) -> Result<(), StoreError> {
     let id = waiting.event.clone();
-    let Some((event, _)) = inner.store.read(move |reader| reader.event(&id)).await? else { return Ok(()) };
+    let (about, reason) = match inner.store.read(move |reader| reader.event(&id)).await {
+        Ok(Some((event, _))) => (Some((&event).into()), reason.to_owned()),
+        Ok(None) => return Ok(()),
+        Err(StoreError::Corrupt { .. }) => {
+            (None, format!("event {} of incident {}: {reason}", waiting.event, waiting.incident.id))
+        }
+        Err(error) => return Err(error),
+    };
     let attempt = Attempt {
         at: waiting.begun.unwrap_or_else(inner.now),
         target: target.clone(),
-        about: Some((&event).into()),
+        about,
         verdict: Verdict::Failed,
-        reason: Shown::line(reason),
+        reason: Shown::line(&reason),
         status: 0,
         peer,
         headers: vec![],
@@ -244,9 +254,9 @@ async fn told_of(
 }
 
 /// Carries one event to its target. Should that break off, its incident waits no longer for it than for any other.
-async fn carry_safely(inner: Arc<Inner>, lane: Arc<Lane>, waiting: Queued) -> Over {
-    let carried = AssertUnwindSafe(carry(Arc::clone(&inner), Arc::clone(&lane), waiting.clone())).catch_unwind().await;
-    if let Ok(over) = carried {
+async fn carry_safely(inner: Arc<Inner>, lane: Arc<Lane>, setup: Arc<Setup>, waiting: Queued) -> Over {
+    let carried = carry(Arc::clone(&inner), Arc::clone(&lane), setup, waiting.clone());
+    if let Ok(over) = AssertUnwindSafe(carried).catch_unwind().await {
         return over;
     }
     tracing::error!(target = %lane.name, "sending event {} broke off", waiting.event);
@@ -258,12 +268,13 @@ async fn carry_safely(inner: Arc<Inner>, lane: Arc<Lane>, waiting: Queued) -> Ov
     Over::Through(waiting)
 }
 
-/// Carries one event to its target.
-async fn carry(inner: Arc<Inner>, lane: Arc<Lane>, waiting: Queued) -> Over {
+/// Carries one event to its target; with the settings `known`, if with those of then nothing can be sent any more.
+async fn carry(inner: Arc<Inner>, lane: Arc<Lane>, known: Arc<Setup>, waiting: Queued) -> Over {
     let id = waiting.event.clone();
     let (event, body): (Event, _) = match inner.store.read(move |reader| reader.event(&id)).await {
         Ok(Some(found)) => found,
         Ok(None) => return Over::Through(waiting),
+        Err(StoreError::Corrupt { cause, .. }) => return unreadable(&inner, &lane, waiting, &cause).await,
         Err(error) => return not_begun(&lane, waiting, &error).await,
     };
     match inner.store.begin(waiting.id, (inner.now)()).await {
@@ -274,7 +285,7 @@ async fn carry(inner: Arc<Inner>, lane: Arc<Lane>, waiting: Queued) -> Over {
     crash::passing(Point::BeforeSend);
     let raw = body.and_then(|body| serde_json::from_slice(&body).ok()).unwrap_or(Value::Null);
     let errand = Errand { kind: Kind::FromQueue(waiting.clone()), event, raw };
-    let setup = lane.setup();
+    let setup = Some(lane.setup()).filter(|setup| setup.reason().is_none()).unwrap_or(known);
     let made = attempt::make(&inner, &lane, &setup.target, &errand).await;
     crash::passing(Point::AfterSend);
     match lane.settle(&inner, &setup.target, &errand, made).await {
@@ -284,6 +295,17 @@ async fn carry(inner: Arc<Inner>, lane: Arc<Lane>, waiting: Queued) -> Over {
             tracing::error!(target = %lane.name, %error, "what came of an event cannot be written down: {error}");
             Over::Through(waiting)
         }
+    }
+}
+
+/// Lets go of an event that cannot be read: nothing can be sent of it, and it is not to hold up others.
+async fn unreadable(inner: &Inner, lane: &Lane, waiting: Queued, cause: &str) -> Over {
+    tracing::error!(target = %lane.name, "event {} cannot be read, so it is not sent: {cause}", waiting.event);
+    let reason = format!("it cannot be read, so nothing was sent: {cause}");
+    let peer = lane.setup().summary.address.to_string();
+    match told_of(inner, (&lane.name, peer), &waiting, &reason, Then::Leave(waiting.id)).await {
+        Ok(()) => Over::Through(waiting),
+        Err(error) => not_begun(lane, waiting, &error).await,
     }
 }
 

@@ -243,3 +243,27 @@ async fn an_old_switch_does_not_hold_against_settings_that_came_after_it() {
     post.set([Target { enabled: false, ..target("chat", &sink.url()) }]);
     assert_eq!(post.state("chat"), TargetState::Off, "also after a restart");
 }
+
+#[tokio::test]
+async fn a_switch_that_could_not_be_written_down_is_not_in_force() {
+    let (mut post, sink) = (Post::new(), Sink::with_status(200).await);
+    post.set([target("chat", &sink.url())]);
+    until("how it stands is kept", || !post.reader().standings().expect("standings").is_empty()).await;
+    let db = other(&post.dir);
+    let refuse = "CREATE TRIGGER no BEFORE INSERT ON target BEGIN SELECT RAISE(ABORT, 'not this one'); END";
+    db.execute_batch(refuse).expect("trigger");
+
+    let off = post.forwarder.switch(&name("chat"), false).await;
+
+    assert!(off.as_ref().is_err_and(|why| why.contains("not this one")), "{off:?}");
+    assert_eq!(post.state("chat"), TargetState::On);
+    db.execute_batch("DROP TRIGGER no").expect("mended");
+    post.triggered("P1").await;
+    until("what happened is sent", || sink.count() == 1).await;
+    post.idle("chat").await;
+    post.forwarder.switch(&name("chat"), false).await.expect("switched");
+    db.execute_batch(refuse).expect("trigger");
+    let on = post.forwarder.switch(&name("chat"), true).await;
+    assert!(on.is_err(), "{on:?}");
+    assert_eq!(post.state("chat"), TargetState::Off);
+}

@@ -39,11 +39,18 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 thread_local! {
     static AHEAD: Cell<i64> = const { Cell::new(0) };
+    static LOOKS: Cell<u32> = const { Cell::new(0) };
 }
 
 /// The clock on the wall of a test: each has a thread of its own.
 fn now() -> Timestamp {
+    LOOKS.set(LOOKS.get() + 1);
     Timestamp::from_second(1_700_000_000 + AHEAD.get()).expect("small")
+}
+
+/// How often somebody has looked at the clock.
+fn looks() -> u32 {
+    LOOKS.get()
 }
 
 /// Sets the clock on the wall.

@@ -11,12 +11,17 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    Post, kinds, name, observation, set_clock,
+    Post, kinds, looks, name, observation, set_clock,
     sink::{Reply, Sink},
     summary, target, until,
 };
 use crate::{
-    core::{delivery::Verdict, forward::TargetState, id::DeliveryId, incident::Status},
+    core::{
+        delivery::Verdict,
+        forward::{TargetState, TargetSummary},
+        id::DeliveryId,
+        incident::Status,
+    },
     forward::{Target, happened::ROOM},
     store::{Begun, ForwardId, NewEvent, StoreError, tests::other},
 };
@@ -420,4 +425,109 @@ async fn events_are_let_go_of_when_nothing_refers_to_them_any_more() {
 
     let kept: Vec<bool> = ids(&sink).iter().map(|id| post.reader().event(id).expect("readable").is_some()).collect();
     assert_eq!(kept.iter().filter(|kept| **kept).count(), 2, "that of the last line, which went to both: {kept:?}");
+}
+
+#[tokio::test]
+async fn events_that_cannot_be_read_hold_nothing_up_and_the_log_says_so() {
+    let (post, sink) = (Post::new(), Sink::with_status(200).await);
+    post.set([target("chat", &sink.url())]);
+    post.has_read("chat").await;
+    let damaged = |n| {
+        format!(
+            "INSERT INTO event VALUES ('evt_{n}', 1, 'prod', 'X{n}', NULL, '{{}}');
+             INSERT INTO forward (event, target, account, incident, due, begun)
+             VALUES ('evt_{n}', 'chat', 'prod', 'X{n}', 1, {});",
+            if n == 0 { "1" } else { "NULL" }
+        )
+    };
+    other(&post.dir).execute_batch(&(0..6).map(damaged).collect::<String>()).expect("damaged");
+
+    // One of them was begun by an earlier run.
+    let mut post = post.again();
+    post.set([target("chat", &sink.url())]);
+    post.triggered("P1").await;
+    until("what can be read is sent", || sink.count() == 1).await;
+    post.idle("chat").await;
+
+    post.logged(8).await;
+    let reasons = post.reasons();
+    assert!(reasons[0].starts_with("event evt_0 of incident X0: dogwatch ended while this was sent"), "{reasons:?}");
+    let unread = reasons.iter().filter(|reason| reason.contains(": it cannot be read, so nothing was sent: "));
+    assert_eq!(unread.count(), 6, "{reasons:?}");
+    assert_eq!(kinds(&sink), ["incident.created"]);
+}
+
+#[tokio::test]
+async fn a_target_that_cannot_be_sent_to_sleeps_though_an_attempt_is_due() {
+    let (mut post, sink) = (Post::new(), Sink::with_status(500).await);
+    let chat = Target { retries: 2, ..target("chat", &sink.url()) };
+    post.set([chat.clone()]);
+    post.triggered("P1").await;
+    post.logged(1).await;
+    let mut broken = summary(&chat);
+    broken.state = TargetState::Broken { reason: "its address cannot be read".into() };
+    post.forwarder.set(vec![(chat, broken)]);
+    set_clock(100);
+    post.has_read("chat").await;
+
+    let before = looks();
+    tokio::time::pause();
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    tokio::time::resume();
+
+    assert!(looks() - before < 5, "{} times within 20 s", looks() - before);
+    assert_eq!((sink.count(), post.waiting("chat")), (1, 1));
+}
+
+#[tokio::test]
+async fn what_is_written_down_after_its_target_was_taken_away_is_let_go_of_and_not_sent_when_it_comes_back() {
+    let (mut post, sink) = (Post::new(), Sink::with_status(200).await);
+    post.set([target("chat", &sink.url())]);
+    let seen = observation("P1", Status::Triggered, 0);
+    let late = post.judged(Some(&seen), &seen.key, Some("incident.triggered"));
+    let lane = post.forwarder.lane(&name("chat")).expect("there");
+    post.set([]);
+    lane.ended.cancelled().await;
+    // What is looked for when a target is taken away is not there yet.
+    let tasks = &post.forwarder.0.tasks;
+    until("that is looked for", || tasks.is_empty()).await;
+
+    post.write(late).await;
+    post.idle("chat").await;
+
+    post.logged(1).await;
+    assert_eq!(post.reasons(), ["this target is not configured any more; 1 event that waited will not be sent"]);
+    post.set([target("chat", &sink.url())]);
+    post.acknowledged("P1").await;
+    until("what happens later", || sink.count() > 0).await;
+    assert_eq!(kinds(&sink), ["incident.acknowledged"]);
+}
+
+#[tokio::test]
+async fn an_attempt_that_is_begun_is_made_though_its_target_cannot_be_sent_to_any_more() {
+    let (mut post, sink) = (Post::new(), Sink::with_status(200).await);
+    let chat = target("chat", &sink.url());
+    let cannot = || {
+        let state = TargetState::Broken { reason: "its address cannot be read".into() };
+        vec![(Target { url: String::new().into(), ..chat.clone() }, TargetSummary { state, ..summary(&chat) })]
+    };
+    post.set([chat.clone()]);
+    post.has_read("chat").await;
+    post.forwarder.set(cannot());
+    post.triggered("P1").await;
+    post.has_read("chat").await;
+    let db = other(&post.dir);
+    db.execute_batch("BEGIN IMMEDIATE").expect("lock");
+    // What is asked for after it waits in the queue of the store.
+    let mut before = Box::pin(post.store.save(vec![]));
+    assert!(futures_util::poll!(before.as_mut()).is_pending());
+    until("the store waits", || post.store.queued() == 0).await;
+
+    post.set([chat.clone()]);
+    until("an attempt is to be begun", || post.store.queued() == 1).await;
+    post.forwarder.set(cannot());
+    db.execute_batch("ROLLBACK").expect("unlock");
+
+    post.idle("chat").await;
+    assert_eq!((post.reasons(), sink.count()), (vec!["200 OK".to_owned()], 1));
 }

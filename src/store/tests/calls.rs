@@ -2,7 +2,10 @@
 
 use std::time::Instant;
 
+use futures_util::{FutureExt as _, TryFutureExt as _};
+
 use super::*;
+use crate::core::id::TargetName;
 
 /// Everybody waits for as long as it takes.
 fn patient_store() -> (TempDir, Store) {
@@ -103,4 +106,56 @@ async fn deliveries_are_synced_also_after_housekeeping_that_need_not_be() {
     assert_eq!(setting("synchronous").await, Ok(full));
     assert_eq!(setting("temp_store").await, Ok(memory), "nothing of a delivery lies about");
     assert_eq!(setting("journal_size_limit").await, Ok(16 * 1024 * 1024));
+}
+
+#[tokio::test]
+async fn what_must_be_known_to_be_done_or_not_is_never_told_to_be_late_and_then_done_after_all() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let waits = Waits { commit: Duration::from_millis(50), lock: DEADLINE };
+    let store = Store::open_with(dir.path(), waits).expect("open");
+    let at = Timestamp::UNIX_EPOCH;
+    let chat = || "chat".parse::<TargetName>().expect("name");
+    let by = By { actor: "alice".into(), uid: Some(1001), name: None };
+    let mut db = other(&dir);
+    let lock = db.transaction_with_behavior(TransactionBehavior::Immediate).expect("lock");
+
+    let mut asked = [
+        store.new_action(at, by, Verb::Acknowledge, vec![incident_key("P1")]).map_ok(drop).boxed(),
+        store.queue_again(vec![(chat(), "evt_1".to_owned())], at).map_ok(drop).boxed(),
+        store.save_standing(chat(), "{}".to_owned()).boxed(),
+        store.begin(ForwardId(1), at).map_ok(drop).boxed(),
+        store.end(ended(&chat())).map_ok(drop).boxed(),
+        store.drop_waiting(chat(), at, "it is off").map_ok(drop).boxed(),
+    ];
+    for one in &mut asked {
+        assert!(futures_util::poll!(one).is_pending());
+    }
+
+    // By then the others would be too late as well.
+    let late = store.save(vec![]).await;
+    assert_eq!(late, Err(StoreError::Late { within: waits.commit }));
+    for one in &mut asked {
+        assert!(futures_util::poll!(one).is_pending());
+    }
+    lock.rollback().expect("unlock");
+    assert_eq!(join_all(asked).await, vec![Ok(()); 6]);
+}
+
+/// What came of something that was in no queue.
+fn ended(target: &TargetName) -> Ended {
+    let attempt = Attempt {
+        at: Timestamp::UNIX_EPOCH,
+        target: target.clone(),
+        about: None,
+        verdict: Verdict::Sent,
+        reason: "200 OK".into(),
+        status: 200,
+        peer: String::new(),
+        headers: vec![],
+        body: vec![],
+        response: vec![],
+        format: None,
+        timings: Timings::default(),
+    };
+    Ended { attempt, then: Then::Nothing, standing: None }
 }
