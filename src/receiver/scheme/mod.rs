@@ -189,7 +189,8 @@ fn one<'a>(headers: &'a HeaderMap, name: &str, what: &str) -> Result<&'a str, Re
     value.to_str().map_err(|_| Refused::Unusable { what: what.to_owned(), header: name.to_owned() })
 }
 
-/// The signatures in a header, each without its prefix and decoded; several may come in one line or in several.
+/// The signatures in a header, each without its prefix and decoded; several may come in one line or in several. A line
+/// that could be several is one all the same where what divides them stands in the prefix.
 fn offered(
     headers: &HeaderMap,
     name: &str,
@@ -200,9 +201,10 @@ fn offered(
     if !headers.contains_key(name) {
         return Err(Refused::Missing(name.to_owned()));
     }
-    let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
-    let parts = values.flat_map(|value| value.split(split)).take(SIGNATURES);
-    let tags: Vec<Vec<u8>> = parts.filter_map(|part| decode(part.trim())).collect();
+    let values = || headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    let wholes = values().filter(|value| value.contains(split)).take(SIGNATURES);
+    let parts = values().flat_map(|value| value.split(split)).take(SIGNATURES);
+    let tags: Vec<Vec<u8>> = wholes.chain(parts).filter_map(|part| decode(part.trim())).collect();
     if tags.is_empty() {
         return Err(Refused::Unusable { what: what.to_owned(), header: name.to_owned() });
     }

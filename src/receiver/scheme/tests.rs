@@ -523,9 +523,9 @@ proptest! {
 
 /// Every form of a demand that shows something, with a secret for it.
 fn showing() -> Vec<(Demand, &'static str)> {
-    let hmac = |algorithm, encoding, timestamp: Option<&str>, signed: Vec<Part>| {
+    let hmac = |prefix: &str, algorithm, encoding, timestamp: Option<&str>, signed: Vec<Part>| {
         let timestamp = timestamp.map(|name| (name.to_owned(), TOLERANCE));
-        let (header, prefix) = ("x-signature".to_owned(), "v=".to_owned());
+        let (header, prefix) = ("x-signature".to_owned(), prefix.to_owned());
         (Demand::Hmac(HmacDemand { header, prefix, algorithm, encoding, signed, timestamp }), "a secret")
     };
     let text = |text: &str| Part::Text(text.to_owned());
@@ -535,9 +535,11 @@ fn showing() -> Vec<(Demand, &'static str)> {
         (Demand::PagerdutyV3, "a secret"),
         (Demand::StandardWebhooks { tolerance: TOLERANCE }, STANDARD_SECRET),
         (Demand::SlackV0 { tolerance: TOLERANCE }, "a secret"),
-        hmac(Algorithm::Sha1, Encoding::Hex, None, vec![Part::Body]),
-        hmac(Algorithm::Sha256, Encoding::Base64, Some("x-time"), all),
-        hmac(Algorithm::Sha512, Encoding::Hex, Some("x-time"), of_header),
+        hmac("v=", Algorithm::Sha1, Encoding::Hex, None, vec![Part::Body]),
+        hmac("v=", Algorithm::Sha256, Encoding::Base64, Some("x-time"), all),
+        hmac("v=", Algorithm::Sha512, Encoding::Hex, Some("x-time"), of_header),
+        hmac("HMAC ", Algorithm::Sha256, Encoding::Base64, None, vec![Part::Body]),
+        hmac(" v1, s=", Algorithm::Sha256, Encoding::Hex, None, vec![Part::Body]),
         (Demand::SplunkOncall { url: PUBLIC.to_owned() }, "a secret"),
         (Demand::Basic { user: "alice".to_owned() }, "a: secret"),
         (Demand::Bearer, "a-secret"),
