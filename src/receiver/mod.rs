@@ -48,7 +48,7 @@ use self::{
 pub use self::{
     meter::{Meter, NoRequest},
     network::Networks,
-    scheme::{Draft, NamedSecret, Showing, sign, unusable},
+    scheme::{Draft, NamedSecret, Showing, sign, unusable, unusable_key},
 };
 use crate::{
     core::{

@@ -35,6 +35,8 @@ use crate::core::{
 const SIGNATURES: usize = 16;
 /// Where the key of the path is the only secret, it has at least as many characters.
 const SHORTEST_URL_KEY: usize = 16;
+/// What may stand in a part of a path as it is, beside letters and digits (RFC 3986, `pchar`).
+const PLAIN: &[u8] = b"-._~!$&'()*+,;=:@";
 
 /// A secret, and the name by which it may be spoken of: where it comes from.
 #[derive(Debug, Clone)]
@@ -172,6 +174,21 @@ pub fn unusable(demand: &Demand, secret: &NamedSecret) -> Option<String> {
         _ => return None,
     };
     Some(format!("{}: {why}", secret.name))
+}
+
+/// Why a secret cannot be the key of a path, in words. What stands in a part of a path only escaped is not found in the
+/// address that people make of the key, and `/` and `?` end the part.
+pub fn unusable_key(demand: &Demand, secret: &NamedSecret) -> Option<String> {
+    let value = secret.value.expose_secret();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || PLAIN.contains(&byte);
+    if !value.bytes().all(plain) || matches!(value, "." | "..") {
+        let plain = String::from_utf8_lossy(PLAIN);
+        return Some(format!(
+            "{}: is no part of a path, as `url_key` has to be: letters, digits and {plain} only, as `openssl rand -hex 16`              makes it",
+            secret.name
+        ));
+    }
+    unusable(if *demand == Demand::SecretUrl { demand } else { &Demand::Bearer }, secret)
 }
 
 /// The proof that a request fits the secrets of these names: several while the sender signs with an old one and a new.

@@ -389,6 +389,22 @@ fn secrets_of_standard_webhooks_have_24_to_64_bytes_with_padding_or_without() {
 }
 
 #[test]
+fn a_key_of_the_path_is_one_part_of_it_as_it_stands() {
+    let wrong = |demand: &Demand, key: &str| unusable_key(demand, &named("env KEY", key));
+
+    for good in ["4b1d", "A-b_c.d~e", "...", "ab+cd==", "a:b@c;d,e!$&'()*"] {
+        assert_eq!(wrong(&Demand::PagerdutyV3, good), None, "{good}");
+    }
+    for bad in ["ab/cd+ef==", "a?b", "a#b", "%41", "a b", r"a\b", "käse", ".", ".."] {
+        let said = wrong(&Demand::PagerdutyV3, bad).expect(bad);
+        assert!(said.starts_with("env KEY: is no part of a path, as `url_key` has to be"), "{said}");
+        assert!(!said.contains(bad) || bad == ".", "{said}");
+    }
+    assert!(wrong(&Demand::PagerdutyV3, "").expect("empty").ends_with("is empty"));
+    assert!(wrong(&Demand::SecretUrl, "too-short").is_some() && wrong(&Demand::PagerdutyV3, "short").is_none());
+}
+
+#[test]
 fn user_and_password_token_and_header_are_compared_whole() {
     let demand = Demand::Basic { user: "alice".to_owned() };
     let gate_of = |demand: &Demand| Gate::new(demand, &[named("env A", "pass:word"), named("env B", "other")]);
