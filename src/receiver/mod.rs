@@ -72,6 +72,9 @@ const REJECTIONS: usize = 64;
 /// Bytes kept of a body that came to no door of ours.
 const STRAY_BODY: usize = 64 * 1024;
 
+const NO_ACCOUNT: &str = "the path names no account configured here";
+const NO_DOOR: &str = "the path is not /hooks/<account>/<url_key>: what stands before it is for the proxy to take away";
+
 /// One account's door, `POST /hooks/<account>/<url key>`.
 pub struct Hook {
     pub account: AccountName,
@@ -181,9 +184,10 @@ fn doors(hooks: Vec<Hook>) -> Doors {
 pub fn router(receiver: Receiver) -> Router {
     Router::new()
         .route("/hooks/{account}/{key}", any(hook))
+        .route("/hooks/{account}/{key}/", any(hook))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .fallback(|| async { not_found() })
+        .fallback(astray)
         .with_state(receiver)
         .layer(CatchPanicLayer::new())
 }
@@ -200,14 +204,31 @@ async fn hook(
     path: Result<Path<(String, String)>, PathRejection>,
     request: Request,
 ) -> Response {
+    let Ok(Path((account, key))) = path else { return astray(State(receiver), request).await };
+    receive(receiver, Some((&account, &key)), request).await
+}
+
+/// What is not for the path of any door: a delivery among it was meant for one, and whoever set up the proxy before the
+/// door has to see that.
+async fn astray(State(receiver): State<Receiver>, request: Request) -> Response {
+    match *request.method() {
+        Method::POST => receive(receiver, None, request).await,
+        _ => not_found(),
+    }
+}
+
+/// Takes a delivery, or refuses it. The path names an account and a key, or it is none of a door's.
+async fn receive(receiver: Receiver, path: Option<(&str, &str)>, request: Request) -> Response {
     let started = Instant::now();
-    let Ok(Path((account, key))) = path else { return not_found() };
     let inner = &*receiver.0;
     let doors = Arc::clone(&inner.doors.read().unwrap_or_else(PoisonError::into_inner));
     let networks = inner.networks.now();
     let (head, body) = request.into_parts();
     let client = networks.client(peer(&head.extensions), &head.headers);
-    let place = inner.place(&doors, &account, &key).or_barred(&networks, &client);
+    let place = match path {
+        Some((account, key)) => inner.place(&doors, account, key).or_barred(&networks, &client),
+        None => Place::Nowhere(NO_DOOR),
+    };
     let (peer, headers) = (client.words(), request::loggable(&head.headers, place.known().map(|door| &door.gate)));
     let account = place.opened().map(|door| door.account.clone());
     if let Some(refused) = refused_by_head(&head) {
@@ -269,7 +290,7 @@ impl Inner {
             Some(door) if door.key.is_none() => Place::NotReady(door),
             Some(door) if opens => Place::Door(door),
             Some(door) => Place::WrongKey(door),
-            None => Place::Nowhere,
+            None => Place::Nowhere(NO_ACCOUNT),
         }
     }
 
@@ -394,7 +415,8 @@ enum Place<'a> {
     WrongKey(&'a Door),
     /// The right key, from an address that may not deliver. Who does not know the key is not told of the list.
     Barred(&'a Door),
-    Nowhere,
+    /// Why, in words.
+    Nowhere(&'static str),
 }
 
 impl<'a> Place<'a> {
@@ -408,7 +430,7 @@ impl<'a> Place<'a> {
     fn door(&self) -> Option<&'a Door> {
         match self {
             Self::Door(door) => Some(door),
-            Self::NotReady(_) | Self::WrongKey(_) | Self::Barred(_) | Self::Nowhere => None,
+            Self::NotReady(_) | Self::WrongKey(_) | Self::Barred(_) | Self::Nowhere(_) => None,
         }
     }
 
@@ -416,7 +438,7 @@ impl<'a> Place<'a> {
     fn opened(&self) -> Option<&'a Door> {
         match self {
             Self::Door(door) | Self::Barred(door) => Some(door),
-            Self::NotReady(_) | Self::WrongKey(_) | Self::Nowhere => None,
+            Self::NotReady(_) | Self::WrongKey(_) | Self::Nowhere(_) => None,
         }
     }
 
@@ -424,7 +446,7 @@ impl<'a> Place<'a> {
     fn known(&self) -> Option<&'a Door> {
         match self {
             Self::Door(door) | Self::NotReady(door) | Self::WrongKey(door) | Self::Barred(door) => Some(door),
-            Self::Nowhere => None,
+            Self::Nowhere(_) => None,
         }
     }
 }
@@ -466,9 +488,9 @@ impl Inner {
                 let _ = self.nothing.check(presented, now);
                 return rejected(StatusCode::NOT_FOUND, wrong_key(&door.account));
             }
-            Place::Nowhere => {
+            Place::Nowhere(why) => {
                 let _ = self.nothing.check(presented, now);
-                return rejected(StatusCode::NOT_FOUND, "the path names no account configured here");
+                return rejected(StatusCode::NOT_FOUND, *why);
             }
             // A 4xx loses the delivery for good. That is what a list of who may deliver is for.
             Place::Barred(_) => {

@@ -13,7 +13,7 @@ impl House {
         (told.account, told.status, told.reason.to_string())
     }
 
-    fn figures(&self) -> String {
+    pub(super) fn figures(&self) -> String {
         let (mut registry, mut out) = (Registry::default(), String::new());
         self.receiver.meter().register(&mut registry);
         text::encode(&mut out, &registry).expect("figures");
