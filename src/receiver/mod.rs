@@ -235,7 +235,11 @@ async fn receive(receiver: Receiver, path: Option<(&str, &str)>, request: Reques
         let new = inner.of_head(&refused, account, peer, headers);
         return inner.reject(new, refused.status).await;
     }
-    let keep = place.door().map_or(STRAY_BODY, |_| usize::try_from(request::LIMIT).unwrap_or(usize::MAX));
+    let opens = place.door().is_some();
+    if let Some(named) = head.extensions.get::<http::Named>().filter(|_| opens) {
+        named.has_the_key();
+    }
+    let keep = if opens { usize::try_from(request::LIMIT).unwrap_or(usize::MAX) } else { STRAY_BODY };
     let (receiver, deadline) = (receiver.clone(), head.extensions.get::<Deadline>().copied());
     let mut coming = Coming { receiver, account, peer, headers, started, taken: Taken::default(), over: false };
     if let Err(cut) = coming.read(body, keep, deadline).await {

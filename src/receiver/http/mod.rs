@@ -1,8 +1,8 @@
 //! Serving the routes to strangers: no connection, however slow or silent, keeps an honest one out.
 //!
 //! `axum::serve` has no deadline for a request's head (axum#2741) and no cap on connections. Here, when all places are
-//! taken, the connection that has been silent longest makes room for the new one; those that brought a genuine
-//! delivery go last. Nobody who has just come, or is owed an answer, makes room: then the new one waits. Who waits because
+//! taken, the connection that has been silent longest makes room for the new one; those that send a request with the right
+//! key go after the others, and those that brought a genuine delivery last. Nobody who has just come, or is owed an answer, makes room: then the new one waits. Who waits because
 //! its own address keeps all of its share busy does so beside the door, so that others get in meanwhile.
 
 mod places;
@@ -31,6 +31,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
+pub(super) use self::places::Named;
 use self::places::{Place, Places};
 use super::{Networks, NoRequest, Receiver, coming::Deadline, request::HEAD_LIMIT, tls::Entrance, too_slow};
 
@@ -45,7 +46,7 @@ const WAITING: u32 = 4096;
 pub struct Limits {
     /// Connections at the same time.
     pub connections: usize,
-    /// Of these, from one address. A trusted proxy stands for many, and may have all.
+    /// Of these, from one address, or one network of IPv6 (/64). A trusted proxy stands for many, and may have all.
     pub per_peer: usize,
     /// Connections that may wait until there is room in the share of their address, all together; more are closed.
     pub waiting: usize,
@@ -292,6 +293,7 @@ async fn answer(
 ) -> Result<Response, Infallible> {
     let mut request = request.map(|body| Body::new(place.watch(body)));
     request.extensions_mut().insert(ConnectInfo(peer));
+    request.extensions_mut().insert(place.request());
     request.extensions_mut().insert(Deadline { at: Instant::now() + limits.request, after: limits.request });
     let answered = timeout(limits.request + limits.answer, app.oneshot(request)).await;
     let Ok(response) = answered.unwrap_or_else(|_| Ok(too_slow()));

@@ -2,6 +2,7 @@ use axum::{
     http::StatusCode,
     routing::{get, post},
 };
+use futures_util::FutureExt as _;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     sync::Notify,
@@ -280,6 +281,45 @@ async fn a_flood_of_half_requests_keeps_no_honest_one_out() {
         }
         hello(server.at).await;
     }
+}
+
+#[tokio::test]
+async fn a_host_with_many_addresses_of_ipv6_has_the_share_of_one() {
+    let limits = Limits { per_peer: 2, grace: DEADLINE * 8, ..Limits::default() };
+    let places = Arc::new(Places::new(limits, &Front::plain(Networks::default())));
+    let take = |address: &str| Places::take(&places, address.parse().expect("address"));
+    let first = [take("2001:db8::1").await.expect("free"), take("2001:db8::ffff:2").await.expect("free")];
+    first.iter().for_each(|place| place.spoke(StatusCode::OK));
+
+    assert!(
+        timeout(DEADLINE, take("2001:db8::3")).await.expect("in time").is_none(),
+        "one network, and it has its share"
+    );
+    for other in ["2001:db8:0:1::1", "192.0.2.1"] {
+        assert!(timeout(DEADLINE, take(other)).await.expect("in time").is_some(), "{other}");
+    }
+}
+
+#[tokio::test]
+async fn who_sends_with_the_right_key_goes_after_those_who_came_later_and_before_who_was_proven() {
+    let limits = Limits { connections: 3, grace: Duration::ZERO, ..Limits::default() };
+    let places = Arc::new(Places::new(limits, &Front::plain(Networks::default())));
+    let take = |last: u8| Places::take(&places, [192, 0, 2, last].into());
+    let is_lost = |place: &Place| place.lost().now_or_never().is_some();
+    let (keyed, proven) = (take(1).await.expect("free"), take(2).await.expect("free"));
+    keyed.request().has_the_key();
+    proven.spoke(StatusCode::ACCEPTED);
+
+    let mut strangers = vec![];
+    for last in 3..10 {
+        strangers.push(take(last).await.expect("somebody makes room"));
+    }
+
+    assert!(!is_lost(&keyed) && !is_lost(&proven) && strangers.iter().rev().skip(1).all(is_lost));
+    keyed.spoke(StatusCode::UNAUTHORIZED);
+    strangers.push(take(10).await.expect("somebody makes room"));
+    strangers.push(take(11).await.expect("somebody makes room"));
+    assert!(is_lost(&keyed) && !is_lost(&proven), "each request has to show it");
 }
 
 #[tokio::test]
