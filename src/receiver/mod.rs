@@ -350,9 +350,11 @@ impl Inner {
     async fn write_down(&self, new: NewDelivery) {
         let (account, reason, status) = (new.account.clone(), new.reason.clone(), new.status);
         self.clerk.meter.counted(account.as_ref(), Verdict::Rejected);
-        if self.log(new).await {
+        if self.log(new).await
+            && let Some(more) = self.clerk.complains(account.as_ref(), &reason)
+        {
             let account = account.as_ref().map_or("none", AccountName::as_str);
-            tracing::warn!(account, status, "refused a delivery: {reason}");
+            tracing::warn!(account, status, "refused a delivery: {reason}{more}");
         }
     }
 
@@ -379,8 +381,12 @@ impl Receiver {
         let Some(status) = why.answered() else { return };
         let client = inner.networks.now().client(Some(peer), &HeaderMap::new());
         let refused = rejected(status, format!("no request: {}", why.words()));
-        if inner.log(inner.of_head(&refused, None, client.words(), vec![])).await {
-            tracing::info!(status = status.as_u16(), "{}", refused.reason);
+        let new = inner.of_head(&refused, None, client.words(), vec![]);
+        let reason = new.reason.clone();
+        if inner.log(new).await
+            && let Some(more) = inner.clerk.complains(None, &reason)
+        {
+            tracing::info!(status = status.as_u16(), "{reason}{more}");
         }
     }
 }
