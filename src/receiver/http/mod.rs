@@ -61,7 +61,7 @@ pub struct Limits {
     pub answer: Duration,
     /// After this a connection takes no further request.
     pub lifetime: Duration,
-    /// For the requests in progress, when the end comes.
+    /// For the requests in progress, when the end of all comes; where only this address is left, they have their time.
     pub drain: Duration,
     /// Bytes of a request's head as it is read, about; at least 8 KiB.
     pub head_size: usize,
@@ -94,13 +94,15 @@ pub struct Front {
     pub networks: Networks,
     /// Told of connections on which no request came to be.
     pub receiver: Option<Receiver>,
+    /// Cancelled when all ends, where that is more than that this address is left.
+    pub end: Option<CancellationToken>,
 }
 
 impl Front {
     /// Plain HTTP, and nobody counts.
     pub fn plain(networks: Networks) -> Self {
         let entrance = watch::channel(Entrance::Plain).1;
-        Self { entrance, connections: Gauge::default(), networks, receiver: None }
+        Self { entrance, connections: Gauge::default(), networks, receiver: None, end: None }
     }
 }
 
@@ -113,8 +115,9 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(WAITING)
 }
 
-/// Serves until `stop`, then finishes the requests in progress, for at most `limits.drain`. A connection begins as
-/// `front.entrance` says when it comes, and stays so.
+/// Serves until `stop`, then finishes the requests in progress: for at most `limits.drain` from when `front.end` comes, and
+/// for as long as a request and its answer may take. A connection begins as `front.entrance` says when it comes, and stays
+/// so.
 pub async fn serve(listener: TcpListener, app: Router, limits: Limits, front: Front, stop: CancellationToken) {
     let places = Arc::new(Places::new(limits, &front));
     let open = TaskTracker::new();
@@ -140,9 +143,13 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, front: Fr
     }
     drop(listener);
     open.close();
-    if timeout(limits.drain, open.wait()).await.is_err() {
-        places.clear();
-        open.wait().await;
+    let end = front.end.unwrap_or(stop);
+    tokio::select! {
+        () = open.wait() => {}
+        () = async { end.cancelled().await; sleep(limits.drain).await } => {
+            places.clear();
+            open.wait().await;
+        }
     }
 }
 

@@ -23,7 +23,10 @@ fn short() -> Limits {
 
 struct Served {
     at: SocketAddr,
+    /// The address is left.
     stop: CancellationToken,
+    /// All ends.
+    end: CancellationToken,
     ended: JoinHandle<()>,
     /// Lets `/held` answer.
     release: Arc<Notify>,
@@ -52,10 +55,11 @@ async fn served_behind(limits: Limits, proxy: &str) -> Served {
         .route("/genuine", get(|| async { StatusCode::ACCEPTED }))
         .route("/held", get(held));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
-    let (at, stop) = (listener.local_addr().expect("address"), CancellationToken::new());
-    let front = Front::plain(Networks::new(None, vec![proxy]));
+    let (at, end) = (listener.local_addr().expect("address"), CancellationToken::new());
+    let stop = end.child_token();
+    let front = Front { end: Some(end.clone()), ..Front::plain(Networks::new(None, vec![proxy])) };
     let ended = tokio::spawn(serve(listener, app, limits, front, stop.clone()));
-    Served { at, stop, ended, release, reached }
+    Served { at, stop, end, ended, release, reached }
 }
 
 async fn connected(at: SocketAddr, bytes: &[u8]) -> TcpStream {
@@ -203,7 +207,7 @@ async fn only_so_many_wait_for_the_share_of_their_address_and_the_end_does_not_w
     let one_too_many = connected(server.at, REQUEST).await;
 
     assert_eq!(rest(one_too_many).await, "");
-    server.stop.cancel();
+    server.end.cancel();
     assert_eq!(rest(waits).await, "");
     timeout(Duration::from_secs(2), server.ended).await.expect("ended before the drain is over").expect("join");
 }
@@ -329,7 +333,7 @@ async fn the_end_waits_for_a_request_in_progress_and_for_no_idle_connection() {
     let held = connected(server.at, b"GET /held HTTP/1.1\r\nhost: x\r\n\r\n").await;
     timeout(DEADLINE, server.reached.notified()).await.expect("reached");
 
-    server.stop.cancel();
+    server.end.cancel();
     // The port is free when the end has begun.
     let gone = async { while TcpStream::connect(server.at).await.is_ok() {} };
     timeout(DEADLINE, gone).await.expect("the port is given back");
@@ -345,10 +349,35 @@ async fn the_end_does_not_wait_longer_than_the_drain() {
     let held = connected(server.at, b"GET /held HTTP/1.1\r\nhost: x\r\n\r\n").await;
     timeout(DEADLINE, server.reached.notified()).await.expect("reached");
 
-    server.stop.cancel();
+    server.end.cancel();
 
     timeout(Duration::from_secs(2), server.ended).await.expect("ended").expect("join");
     assert_eq!(rest(held).await, "");
+}
+
+#[tokio::test]
+async fn where_only_the_address_is_left_a_body_has_its_time_until_all_ends() {
+    let server = served(Limits { drain: Duration::ZERO, ..Limits::default() }).await;
+    let half = b"POST /body HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 8\r\n\r\n";
+    let mut halves = vec![];
+    for _ in 0..2 {
+        let mut tcp = connected(server.at, half).await;
+        let mut asked = [0; 25];
+        timeout(DEADLINE, tcp.read_exact(&mut asked)).await.expect("in time").expect("asked for its body");
+        tcp.write_all(b"half").await.expect("write");
+        halves.push(tcp);
+    }
+
+    server.stop.cancel();
+    let gone = async { while TcpStream::connect(server.at).await.is_ok() {} };
+    timeout(DEADLINE, gone).await.expect("the port is given back");
+    let mut slow = halves.pop().expect("one");
+    slow.write_all(b"half").await.expect("write");
+
+    assert!(rest(slow).await.ends_with("halfhalf"));
+    server.end.cancel();
+    timeout(Duration::from_secs(2), server.ended).await.expect("ended").expect("join");
+    assert!(rest(halves.remove(0)).await.is_empty());
 }
 
 #[tokio::test]
