@@ -35,7 +35,7 @@ use axum::{
 use ipnet::IpNet;
 use jiff::Timestamp;
 use secrecy::SecretString;
-use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::sync::{Mutex, Notify, Semaphore, mpsc};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use self::{
@@ -69,6 +69,8 @@ const RETRY_AFTER: &str = "5";
 /// Rejected deliveries being written down at the same time. A flood of more is answered, but not logged, so
 /// that it cannot crowd out the genuine ones.
 const REJECTIONS: usize = 64;
+/// For how long `/readyz` tells of a failure without looking again.
+const SEEN: Duration = Duration::from_secs(1);
 /// Bytes kept of a body that came to no door of ours.
 const STRAY_BODY: usize = 64 * 1024;
 
@@ -120,6 +122,8 @@ struct Inner {
     clerk: Arc<Clerk>,
     now: fn() -> Timestamp,
     rejections: Semaphore,
+    /// When it was last seen that nothing can be stored, and why.
+    seen_failing: Mutex<Option<(Instant, String)>>,
 }
 
 struct Door {
@@ -156,7 +160,19 @@ impl Receiver {
         let doors = RwLock::new(Arc::new(doors(hooks)));
         let (nobody, rejections) = (UrlKey::of_nobody(), Semaphore::new(REJECTIONS));
         let nothing = Gate::new(&Demand::PagerdutyV3, &[scheme::decoy()]);
-        Ok(Self(Arc::new(Inner { doors, nobody, nothing, networks, store, intake, clerk, now, rejections })))
+        let seen_failing = Mutex::default();
+        Ok(Self(Arc::new(Inner {
+            doors,
+            nobody,
+            nothing,
+            networks,
+            store,
+            intake,
+            clerk,
+            now,
+            rejections,
+            seen_failing,
+        })))
     }
 
     /// Notified whenever a genuine delivery could not be stored.
@@ -193,9 +209,16 @@ pub fn router(receiver: Receiver) -> Router {
 }
 
 async fn ready(State(receiver): State<Receiver>) -> Response {
-    match receiver.0.store.ready().await {
-        Ok(()) => "ok\n".into_response(),
-        Err(error) => unavailable(&error),
+    // One at a time: while something fails each look is a write.
+    let mut seen = receiver.0.seen_failing.lock().await;
+    if let Some((_, words)) = seen.as_ref().filter(|(at, _)| at.elapsed() < SEEN) {
+        return unavailable(words);
+    }
+    let failure = receiver.0.store.ready().await.err();
+    *seen = failure.map(|error| (Instant::now(), error.for_strangers()));
+    match &*seen {
+        None => "ok\n".into_response(),
+        Some((_, words)) => unavailable(words),
     }
 }
 

@@ -427,11 +427,31 @@ async fn it_is_healthy_always_and_ready_while_it_can_store() {
     let answer = get("/readyz").await;
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     let cause = to_bytes(answer.into_body(), 1000).await.expect("body");
-    assert!(String::from_utf8_lossy(&cause).contains("no such table"), "{cause:?}");
+    let cause = String::from_utf8_lossy(&cause);
+    assert!(cause.contains("no such table"), "{cause}");
+    assert!(!cause.contains(house.dir.path().to_str().expect("a path")), "strangers learn no path: {cause}");
     assert_eq!(get("/healthz").await.status(), StatusCode::OK);
 
     heal(&broken);
-    assert_eq!(get("/readyz").await.status(), StatusCode::OK);
+    let ready = async { while get("/readyz").await.status() != StatusCode::OK {} };
+    timeout(DEADLINE, ready).await.expect("ready again");
+}
+
+#[tokio::test]
+async fn whoever_asks_whether_it_is_ready_makes_no_write_each_time() {
+    let house = house();
+    let broken = house.break_store();
+    house.deliver(&event("E1")).await;
+    timeout(DEADLINE, house.receiver.trouble().notified()).await.expect("told");
+    let get = async || house.ask(HttpRequest::get("/readyz").body(Body::empty()).expect("request")).await.status();
+    let asked = Instant::now();
+    assert_eq!(get().await, StatusCode::SERVICE_UNAVAILABLE);
+
+    heal(&broken);
+    let ready = async { while get().await != StatusCode::OK {} };
+    timeout(DEADLINE, ready).await.expect("ready again");
+
+    assert!(asked.elapsed() >= SEEN, "what was seen is told for so long");
 }
 
 #[tokio::test]
