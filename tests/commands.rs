@@ -374,6 +374,10 @@ impl Templates {
         let mut command = Command::new(BIN);
         command.arg("template").args(args).env_clear().env("PATH", "/usr/bin:/bin").env("BIN", BIN);
         command.env("TMPDIR", self.dir.path()).env("EDITOR", self.dir.path().join("editor"));
+        command
+            .env("PD_TOKEN", "a token")
+            .env("OTHER", "other")
+            .env("DOGWATCH_CONFIG", self.dir.path().join("config.toml"));
         command.env("DOGWATCH_STATE_DIR", self.dir.path().join("state")).output().expect("runs")
     }
 
@@ -417,6 +421,18 @@ fn a_template_is_edited_checked_and_taken_back_from_the_command_line() {
     assert_eq!(templates.said(&["show", "page", "--version", "2"]), "{{a}}\n{{#if a}}\n");
     assert_eq!(code(&templates.run(&["restore", "page", "built-in"])), 1);
     assert_eq!(code(&templates.run(&["show", "Page"])), 2);
+}
+
+#[test]
+fn the_editor_gets_no_variable_that_holds_a_secret() {
+    let templates = Templates { dir: tempfile::tempdir().expect("tempdir") };
+    let config = "[[account]]\nname = \"prod\"\nprovider = \"pagerduty\"\ntoken = { env = \"PD_TOKEN\" }\n";
+    fs::write(templates.dir.path().join("config.toml"), config).expect("config");
+
+    let edited = templates.edit("printf '%s' \"${PD_TOKEN-none} $OTHER\" > \"$1\"");
+
+    assert_eq!(code(&edited), 0, "{edited:?}");
+    assert_eq!(templates.said(&["show", "page"]), "none other\n");
 }
 
 #[test]

@@ -331,6 +331,9 @@ fn the_figures_count_by_our_own_words_and_no_stranger_makes_a_label() {
     }
     let figures = service.figures();
     assert!(!figures.contains("stranger"), "{figures}");
+    let said = || service.log().matches("the path names no account configured here").count();
+    eventually("the log tells of strangers", || said() > 0);
+    assert_eq!(said(), 1, "they do not choose how long it gets");
     assert!(ask(service.door, "GET /metrics", &[], b"").is_ok_and(|(status, _)| status == 404), "not at the open door");
 }
 

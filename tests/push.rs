@@ -217,6 +217,31 @@ async fn a_secret_of_the_wrong_form_is_named_as_the_server_takes_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_url_key_that_is_no_part_of_a_path_is_named_and_nothing_is_subscribed_with_it() {
+    let setup = setup(true).await;
+    setup.write("key", "ab/cd+ef==");
+    setup.write("secret", SECRET);
+
+    let (state, says) = setup.link("2 secrets");
+    let check = setup.run(&["config", "check", "--secrets"]);
+    let create = setup.run(&["webhook", "create"]);
+
+    assert!(state == "wrong" && says.starts_with("file ") && says.contains("is no part of a path"), "{state}: {says}");
+    for refused in [check, create] {
+        let says = said(&refused);
+        assert!(refused.status.code() == Some(2) && says.contains("is no part of a path"), "{says}");
+        assert!(!says.contains("ab/cd"), "{says}");
+    }
+    setup.alter("{ file = \"key\" }", "\"ab/cd+ef==\"");
+    let check = setup.run(&["config", "check"]);
+    assert!(
+        check.status.code() == Some(2) && said(&check).contains("inline: is no part of a path"),
+        "{}",
+        said(&check)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_subscription_is_made_its_secret_kept_in_the_file_that_waits_for_it_and_a_ping_arrives() {
     let setup = setup(false).await;
     let (state, says) = setup.link("5 subscription");

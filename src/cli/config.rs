@@ -7,9 +7,12 @@ use jiff::Timestamp;
 use super::{Exit, Failure, Outcome, Places, client::Client, output};
 use crate::{
     config::{self as settings, AS_ROOT, PersonSettings, SecretRef, Settings, TlsSettings},
-    core::{sender::Demand, words::count},
+    core::words::count,
     proto::{Answer, Request},
-    server::{certificate, hooks},
+    server::{
+        certificate,
+        hooks::{self, Purpose},
+    },
     template::Library,
 };
 
@@ -81,15 +84,14 @@ fn check_certificate(tls: &TlsSettings) -> usize {
     }
 }
 
-/// Says why a secret of `place` cannot be used, for the scheme that a door demands if it is one of a door's: how much
-/// is wrong.
-async fn check_secret(place: &str, demand: Option<&Demand>, secret: &SecretRef) -> usize {
+/// Says why a secret of `place` cannot be used, for its purpose if it is one of a door's: how much is wrong.
+async fn check_secret(place: &str, purpose: Option<&Purpose>, secret: &SecretRef) -> usize {
     if secret.is_out_of_reach() {
         output::line(&format!("not read: {place}: {}: only the service can read it, {AS_ROOT}", secret.name()));
         return 0;
     }
-    let why = match demand {
-        Some(demand) => hooks::usable(demand, secret).await.err().map(|why| why.to_string()),
+    let why = match purpose {
+        Some(purpose) => purpose.usable(secret).await.err().map(|why| why.to_string()),
         None => secret.read().await.err().map(|error| error.to_string()),
     };
     if let Some(why) = &why {
@@ -119,11 +121,13 @@ async fn check(places: &Places, secrets: bool) -> Outcome {
         output::line(&format!("advice: {advice}"));
     }
     let mut wrong = 0;
-    for account in loaded.accounts.iter().filter(|_| secrets) {
+    for account in &loaded.accounts {
         let token = account.token.iter().map(|token| (None, token));
-        let webhook = account.webhook.iter().flat_map(hooks::secrets).map(|(demand, secret)| (Some(demand), secret));
-        for (demand, secret) in token.chain(webhook) {
-            wrong += check_secret(&format!("account `{}`", account.name), demand.as_ref(), secret).await;
+        let webhook = account.webhook.iter().flat_map(hooks::secrets).map(|(purpose, secret)| (Some(purpose), secret));
+        // What stands in the file itself is read with it.
+        let read = token.chain(webhook).filter(|(_, secret)| secrets || matches!(secret, SecretRef::Inline(_)));
+        for (purpose, secret) in read {
+            wrong += check_secret(&format!("account `{}`", account.name), purpose.as_ref(), secret).await;
         }
     }
     for (place, token) in loaded.people.iter().filter_map(PersonSettings::token).filter(|_| secrets) {

@@ -61,11 +61,17 @@ pub(super) struct Look {
     pub(super) views: SavedViews,
     pub(super) notify: Notify,
     pub(super) warning: Option<String>,
+    pub(super) secret_variables: Vec<String>,
 }
 
 impl Look {
     pub(super) fn of(settings: &Settings) -> Self {
-        Self { views: settings.views.clone(), notify: settings.notify.clone(), warning: None }
+        Self {
+            views: settings.views.clone(),
+            notify: settings.notify.clone(),
+            warning: None,
+            secret_variables: settings.secret_variables(),
+        }
     }
 }
 
@@ -76,9 +82,9 @@ pub(super) async fn someone_serves(state_dir: &std::path::Path) -> bool {
 /// Runs the screen on what `connector` finds, then stops what it started.
 pub(super) async fn screen(connector: Connector, look: Look, memory: Memory) -> Result<i32, Failure> {
     let owned = connector.owned.clone();
-    let Look { views, notify, warning } = look;
+    let Look { views, notify, warning, secret_variables } = look;
     let zone = jiff::tz::TimeZone::system();
-    let options = Options { zone, colour: term::colour_wanted(), views, notify, memory, warning };
+    let options = Options { zone, colour: term::colour_wanted(), views, notify, memory, warning, secret_variables };
     // All that the screen shows is in there, which is much for a stack.
     let ended = Box::pin(run::screen(connector, options)).await;
     owned.stop().await;

@@ -181,6 +181,18 @@ impl Settings {
         out.extend(self.targets.iter().flat_map(TargetSettings::secrets));
         out
     }
+
+    /// The variables of the environment that hold secrets.
+    pub fn secret_variables(&self) -> Vec<String> {
+        let variable = |(_, secret): (String, &SecretRef)| match secret {
+            SecretRef::Env { variable } => Some(variable.clone()),
+            SecretRef::File { .. }
+            | SecretRef::Command { .. }
+            | SecretRef::Credential { .. }
+            | SecretRef::Inline(_) => None,
+        };
+        self.secrets().into_iter().filter_map(variable).collect()
+    }
 }
 
 /// What is allowed but probably not meant: one sentence each, for `config check`.

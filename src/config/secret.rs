@@ -1,5 +1,5 @@
 //! References to secrets, and reading them. A secret's value is in no message, no argument list and no
-//! child's environment.
+//! child's environment: not in that of the person's editor either, where the settings name its variable.
 
 use std::{
     ffi::OsString,

@@ -121,15 +121,17 @@ impl Subscription {
             && key.as_deref() == Some(url_key.expose_secret())
     }
 
-    /// Where it leads, without what may be secret: user, password, last part of the path, query.
+    /// Where it leads, without what may be secret: user, password, the path from the key on, query.
     pub fn place(&self) -> Shown {
         let url = self.url.expose_secret();
         let (scheme, rest) = url.split_once("://").unwrap_or(("?", url));
         let rest = rest.split(['?', '#']).next().unwrap_or_default();
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
         let host = host.rsplit('@').next().unwrap_or_default();
-        let path = match path.rsplit_once('/') {
-            Some((before, _)) if before.starts_with("hooks/") => format!("{before}/…"),
+        let mut parts = path.splitn(3, '/');
+        let path = match (parts.next(), parts.next(), parts.next()) {
+            // A key may have a `/` in it.
+            (Some("hooks"), Some(account), Some(_)) => format!("hooks/{account}/…"),
             _ if path.is_empty() => String::new(),
             _ => "…".to_owned(),
         };
@@ -204,6 +206,7 @@ mod tests {
     fn what_may_be_secret_in_an_address_is_not_shown() {
         for (url, shown) in [
             ("https://u:secret@example.com/hooks/prod/secret?key=secret", "https://example.com/hooks/prod/…"),
+            ("https://example.com/hooks/prod/sec/ret/", "https://example.com/hooks/prod/…"),
             ("https://hooks.slack.com/services/T0/B0/secret", "https://hooks.slack.com/…"),
             ("https://example.com", "https://example.com/"),
             ("secret", "?://secret/"),

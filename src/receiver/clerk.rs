@@ -14,16 +14,25 @@ use crate::{
     core::{
         delivery::{Decode, DeliverySummary, Verdict},
         id::AccountName,
-        repeated::Repeated,
+        repeated::{More, Repeated},
+        text::Shown,
     },
     store::{self, NewDelivery, StoreError},
 };
+
+/// What was said of late about what was refused: what strangers have said takes no room from the rest.
+#[derive(Debug, Default)]
+struct Refusals {
+    of_accounts: Repeated,
+    of_strangers: Repeated,
+}
 
 pub(super) struct Clerk {
     /// Of every account that had a door, so that what was taken then can still be read.
     readers: Mutex<HashMap<AccountName, Arc<dyn Decode>>>,
     arrivals: mpsc::Sender<Arrival>,
     complaints: Mutex<Repeated>,
+    refusals: Mutex<Refusals>,
     pub missed: Arc<Notify>,
     pub trouble: Arc<Notify>,
     pub meter: Meter,
@@ -31,8 +40,15 @@ pub(super) struct Clerk {
 
 impl Clerk {
     pub(super) fn new(arrivals: mpsc::Sender<Arrival>, missed: Arc<Notify>) -> Self {
-        let (readers, complaints) = (Mutex::default(), Mutex::default());
-        Self { readers, arrivals, complaints, missed, trouble: Arc::default(), meter: Meter::default() }
+        Self {
+            readers: Mutex::default(),
+            arrivals,
+            complaints: Mutex::default(),
+            refusals: Mutex::default(),
+            missed,
+            trouble: Arc::default(),
+            meter: Meter::default(),
+        }
     }
 
     pub(super) fn set_readers(&self, hooks: &[Hook]) {
@@ -42,6 +58,16 @@ impl Clerk {
 
     fn reader(&self, account: &AccountName) -> Option<Arc<dyn Decode>> {
         self.readers.lock().unwrap_or_else(PoisonError::into_inner).get(account).cloned()
+    }
+
+    /// Whether dogwatch's own log is to say that something was refused, and with what: who is refused does not choose how
+    /// long that gets.
+    pub(super) fn complains(&self, account: Option<&AccountName>, reason: &Shown) -> Option<More> {
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        match account {
+            Some(account) => refusals.of_accounts.say(&format!("{account} {reason}"), Instant::now()),
+            None => refusals.of_strangers.say(reason.as_str(), Instant::now()),
+        }
     }
 
     pub(super) fn tell(&self, arrival: Arrival) {

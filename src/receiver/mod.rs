@@ -35,7 +35,7 @@ use axum::{
 use ipnet::IpNet;
 use jiff::Timestamp;
 use secrecy::SecretString;
-use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::sync::{Mutex, Notify, Semaphore, mpsc};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use self::{
@@ -48,7 +48,7 @@ use self::{
 pub use self::{
     meter::{Meter, NoRequest},
     network::Networks,
-    scheme::{Draft, NamedSecret, Showing, sign, unusable},
+    scheme::{Draft, NamedSecret, Showing, sign, unusable, unusable_key},
 };
 use crate::{
     core::{
@@ -69,8 +69,13 @@ const RETRY_AFTER: &str = "5";
 /// Rejected deliveries being written down at the same time. A flood of more is answered, but not logged, so
 /// that it cannot crowd out the genuine ones.
 const REJECTIONS: usize = 64;
+/// For how long `/readyz` tells of a failure without looking again.
+const SEEN: Duration = Duration::from_secs(1);
 /// Bytes kept of a body that came to no door of ours.
 const STRAY_BODY: usize = 64 * 1024;
+
+const NO_ACCOUNT: &str = "the path names no account configured here";
+const NO_DOOR: &str = "the path is not /hooks/<account>/<url_key>: what stands before it is for the proxy to take away";
 
 /// One account's door, `POST /hooks/<account>/<url key>`.
 pub struct Hook {
@@ -117,6 +122,8 @@ struct Inner {
     clerk: Arc<Clerk>,
     now: fn() -> Timestamp,
     rejections: Semaphore,
+    /// When it was last seen that nothing can be stored, and why.
+    seen_failing: Mutex<Option<(Instant, String)>>,
 }
 
 struct Door {
@@ -153,7 +160,19 @@ impl Receiver {
         let doors = RwLock::new(Arc::new(doors(hooks)));
         let (nobody, rejections) = (UrlKey::of_nobody(), Semaphore::new(REJECTIONS));
         let nothing = Gate::new(&Demand::PagerdutyV3, &[scheme::decoy()]);
-        Ok(Self(Arc::new(Inner { doors, nobody, nothing, networks, store, intake, clerk, now, rejections })))
+        let seen_failing = Mutex::default();
+        Ok(Self(Arc::new(Inner {
+            doors,
+            nobody,
+            nothing,
+            networks,
+            store,
+            intake,
+            clerk,
+            now,
+            rejections,
+            seen_failing,
+        })))
     }
 
     /// Notified whenever a genuine delivery could not be stored.
@@ -181,17 +200,25 @@ fn doors(hooks: Vec<Hook>) -> Doors {
 pub fn router(receiver: Receiver) -> Router {
     Router::new()
         .route("/hooks/{account}/{key}", any(hook))
+        .route("/hooks/{account}/{key}/", any(hook))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .fallback(|| async { not_found() })
+        .fallback(astray)
         .with_state(receiver)
         .layer(CatchPanicLayer::new())
 }
 
 async fn ready(State(receiver): State<Receiver>) -> Response {
-    match receiver.0.store.ready().await {
-        Ok(()) => "ok\n".into_response(),
-        Err(error) => unavailable(&error),
+    // One at a time: while something fails each look is a write.
+    let mut seen = receiver.0.seen_failing.lock().await;
+    if let Some((_, words)) = seen.as_ref().filter(|(at, _)| at.elapsed() < SEEN) {
+        return unavailable(words);
+    }
+    let failure = receiver.0.store.ready().await.err();
+    *seen = failure.map(|error| (Instant::now(), error.for_strangers()));
+    match &*seen {
+        None => "ok\n".into_response(),
+        Some((_, words)) => unavailable(words),
     }
 }
 
@@ -200,21 +227,42 @@ async fn hook(
     path: Result<Path<(String, String)>, PathRejection>,
     request: Request,
 ) -> Response {
+    let Ok(Path((account, key))) = path else { return astray(State(receiver), request).await };
+    receive(receiver, Some((&account, &key)), request).await
+}
+
+/// What is not for the path of any door: a delivery among it was meant for one, and whoever set up the proxy before the
+/// door has to see that.
+async fn astray(State(receiver): State<Receiver>, request: Request) -> Response {
+    match *request.method() {
+        Method::POST => receive(receiver, None, request).await,
+        _ => not_found(),
+    }
+}
+
+/// Takes a delivery, or refuses it. The path names an account and a key, or it is none of a door's.
+async fn receive(receiver: Receiver, path: Option<(&str, &str)>, request: Request) -> Response {
     let started = Instant::now();
-    let Ok(Path((account, key))) = path else { return not_found() };
     let inner = &*receiver.0;
     let doors = Arc::clone(&inner.doors.read().unwrap_or_else(PoisonError::into_inner));
     let networks = inner.networks.now();
     let (head, body) = request.into_parts();
     let client = networks.client(peer(&head.extensions), &head.headers);
-    let place = inner.place(&doors, &account, &key).or_barred(&networks, &client);
+    let place = match path {
+        Some((account, key)) => inner.place(&doors, account, key).or_barred(&networks, &client),
+        None => Place::Nowhere(NO_DOOR),
+    };
     let (peer, headers) = (client.words(), request::loggable(&head.headers, place.known().map(|door| &door.gate)));
     let account = place.opened().map(|door| door.account.clone());
     if let Some(refused) = refused_by_head(&head) {
         let new = inner.of_head(&refused, account, peer, headers);
         return inner.reject(new, refused.status).await;
     }
-    let keep = place.door().map_or(STRAY_BODY, |_| usize::try_from(request::LIMIT).unwrap_or(usize::MAX));
+    let opens = place.door().is_some();
+    if let Some(named) = head.extensions.get::<http::Named>().filter(|_| opens) {
+        named.has_the_key();
+    }
+    let keep = if opens { usize::try_from(request::LIMIT).unwrap_or(usize::MAX) } else { STRAY_BODY };
     let (receiver, deadline) = (receiver.clone(), head.extensions.get::<Deadline>().copied());
     let mut coming = Coming { receiver, account, peer, headers, started, taken: Taken::default(), over: false };
     if let Err(cut) = coming.read(body, keep, deadline).await {
@@ -269,7 +317,7 @@ impl Inner {
             Some(door) if door.key.is_none() => Place::NotReady(door),
             Some(door) if opens => Place::Door(door),
             Some(door) => Place::WrongKey(door),
-            None => Place::Nowhere,
+            None => Place::Nowhere(NO_ACCOUNT),
         }
     }
 
@@ -325,9 +373,11 @@ impl Inner {
     async fn write_down(&self, new: NewDelivery) {
         let (account, reason, status) = (new.account.clone(), new.reason.clone(), new.status);
         self.clerk.meter.counted(account.as_ref(), Verdict::Rejected);
-        if self.log(new).await {
+        if self.log(new).await
+            && let Some(more) = self.clerk.complains(account.as_ref(), &reason)
+        {
             let account = account.as_ref().map_or("none", AccountName::as_str);
-            tracing::warn!(account, status, "refused a delivery: {reason}");
+            tracing::warn!(account, status, "refused a delivery: {reason}{more}");
         }
     }
 
@@ -354,8 +404,12 @@ impl Receiver {
         let Some(status) = why.answered() else { return };
         let client = inner.networks.now().client(Some(peer), &HeaderMap::new());
         let refused = rejected(status, format!("no request: {}", why.words()));
-        if inner.log(inner.of_head(&refused, None, client.words(), vec![])).await {
-            tracing::info!(status = status.as_u16(), "{}", refused.reason);
+        let new = inner.of_head(&refused, None, client.words(), vec![]);
+        let reason = new.reason.clone();
+        if inner.log(new).await
+            && let Some(more) = inner.clerk.complains(None, &reason)
+        {
+            tracing::info!(status = status.as_u16(), "{reason}{more}");
         }
     }
 }
@@ -394,7 +448,8 @@ enum Place<'a> {
     WrongKey(&'a Door),
     /// The right key, from an address that may not deliver. Who does not know the key is not told of the list.
     Barred(&'a Door),
-    Nowhere,
+    /// Why, in words.
+    Nowhere(&'static str),
 }
 
 impl<'a> Place<'a> {
@@ -408,7 +463,7 @@ impl<'a> Place<'a> {
     fn door(&self) -> Option<&'a Door> {
         match self {
             Self::Door(door) => Some(door),
-            Self::NotReady(_) | Self::WrongKey(_) | Self::Barred(_) | Self::Nowhere => None,
+            Self::NotReady(_) | Self::WrongKey(_) | Self::Barred(_) | Self::Nowhere(_) => None,
         }
     }
 
@@ -416,7 +471,7 @@ impl<'a> Place<'a> {
     fn opened(&self) -> Option<&'a Door> {
         match self {
             Self::Door(door) | Self::Barred(door) => Some(door),
-            Self::NotReady(_) | Self::WrongKey(_) | Self::Nowhere => None,
+            Self::NotReady(_) | Self::WrongKey(_) | Self::Nowhere(_) => None,
         }
     }
 
@@ -424,7 +479,7 @@ impl<'a> Place<'a> {
     fn known(&self) -> Option<&'a Door> {
         match self {
             Self::Door(door) | Self::NotReady(door) | Self::WrongKey(door) | Self::Barred(door) => Some(door),
-            Self::Nowhere => None,
+            Self::Nowhere(_) => None,
         }
     }
 }
@@ -466,9 +521,9 @@ impl Inner {
                 let _ = self.nothing.check(presented, now);
                 return rejected(StatusCode::NOT_FOUND, wrong_key(&door.account));
             }
-            Place::Nowhere => {
+            Place::Nowhere(why) => {
                 let _ = self.nothing.check(presented, now);
-                return rejected(StatusCode::NOT_FOUND, "the path names no account configured here");
+                return rejected(StatusCode::NOT_FOUND, *why);
             }
             // A 4xx loses the delivery for good. That is what a list of who may deliver is for.
             Place::Barred(_) => {

@@ -215,10 +215,38 @@ async fn an_unknown_account_and_a_wrong_key_are_the_same_404_but_not_the_same_li
     let lines: Vec<_> =
         house.log().into_iter().map(|line| (line.verdict, line.status, line.reason.to_string())).collect();
     let line = |reason: &str| (Verdict::Rejected, 404, reason.to_owned());
-    assert_eq!(
-        lines,
-        [line("wrong key in the path of account prod"), line("the path names no account configured here")]
-    );
+    assert_eq!(lines, [line(NO_DOOR), line(NO_DOOR), line("wrong key in the path of account prod"), line(NO_ACCOUNT)]);
+}
+
+#[tokio::test]
+async fn a_delivery_that_misses_the_path_of_every_door_is_counted_and_written_down_as_a_strangers() {
+    let mut house = house();
+    let signed = sign(SECRET, event("E1").as_bytes());
+    let missing = ["/behind/hooks/prod/url-key", "/hooks/prod/ab/cd", "/hooks/prod/%ff", "/hook/prod/url-key", "/"];
+
+    for path in missing {
+        assert_eq!(house.post(path, &[(HEADER, &signed)], event("E1")).await, StatusCode::NOT_FOUND, "{path}");
+        let told = house.told().await.summary;
+        assert_eq!((told.account, told.status, told.reason.as_str()), (None, 404, NO_DOOR), "{path}");
+    }
+    let strangers = format!("deliveries_total{{account=\"-\",verdict=\"rejected\"}} {}\n", missing.len());
+    assert!(house.figures().contains(&strangers), "{}", house.figures());
+    assert_eq!(house.newest().body, event("E1").as_bytes(), "it can be seen whose it is");
+    let get = HttpRequest::get("/favicon.ico").body(Body::empty()).expect("request");
+    assert_eq!(house.ask(get).await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(house.log().len(), missing.len(), "what was no delivery is not there");
+}
+
+#[tokio::test]
+async fn a_slash_at_the_end_of_the_path_makes_no_difference() {
+    let house = house();
+    let signed = sign(SECRET, event("E1").as_bytes());
+
+    let status = house.post("/hooks/prod/url-key/", &[(HEADER, &signed)], event("E1")).await;
+
+    assert_eq!(status, StatusCode::ACCEPTED);
+    assert_eq!(house.last().0, Verdict::Accepted);
+    assert_eq!(house.post("/hooks/prod/wrong/", &[], event("E1")).await, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
@@ -399,11 +427,31 @@ async fn it_is_healthy_always_and_ready_while_it_can_store() {
     let answer = get("/readyz").await;
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     let cause = to_bytes(answer.into_body(), 1000).await.expect("body");
-    assert!(String::from_utf8_lossy(&cause).contains("no such table"), "{cause:?}");
+    let cause = String::from_utf8_lossy(&cause);
+    assert!(cause.contains("no such table"), "{cause}");
+    assert!(!cause.contains(house.dir.path().to_str().expect("a path")), "strangers learn no path: {cause}");
     assert_eq!(get("/healthz").await.status(), StatusCode::OK);
 
     heal(&broken);
-    assert_eq!(get("/readyz").await.status(), StatusCode::OK);
+    let ready = async { while get("/readyz").await.status() != StatusCode::OK {} };
+    timeout(DEADLINE, ready).await.expect("ready again");
+}
+
+#[tokio::test]
+async fn whoever_asks_whether_it_is_ready_makes_no_write_each_time() {
+    let house = house();
+    let broken = house.break_store();
+    house.deliver(&event("E1")).await;
+    timeout(DEADLINE, house.receiver.trouble().notified()).await.expect("told");
+    let get = async || house.ask(HttpRequest::get("/readyz").body(Body::empty()).expect("request")).await.status();
+    let asked = Instant::now();
+    assert_eq!(get().await, StatusCode::SERVICE_UNAVAILABLE);
+
+    heal(&broken);
+    let ready = async { while get().await != StatusCode::OK {} };
+    timeout(DEADLINE, ready).await.expect("ready again");
+
+    assert!(asked.elapsed() >= SEEN, "what was seen is told for so long");
 }
 
 #[tokio::test]

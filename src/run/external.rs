@@ -71,10 +71,13 @@ impl Place {
 }
 
 /// The person's own editor on the file at `path`, and what it is called. A shell reads its command, which may have
-/// arguments, as for git.
-pub fn editor_command(path: &Path) -> (String, std::process::Command) {
+/// arguments, as for git. The variables in `secret` stay here.
+pub fn editor_command(path: &Path, secret: &[String]) -> (String, std::process::Command) {
     let editor = editor();
-    let command = shell(&editor, path);
+    let mut command = shell(&editor, path);
+    for variable in secret {
+        command.env_remove(variable);
+    }
     (editor, command)
 }
 
@@ -95,9 +98,9 @@ pub(super) struct Ended {
     pub(super) ending: Option<Ending>,
 }
 
-/// Runs the editor until it ends. The terminal must be given back by then.
-pub(super) async fn run(job: Job, urgent: &mut mpsc::Receiver<Urgent>) -> Ended {
-    let (editor, command) = editor_command(job.place.path());
+/// Runs the editor until it ends, without the variables in `secret`. The terminal must be given back by then.
+pub(super) async fn run(job: Job, secret: &[String], urgent: &mut mpsc::Receiver<Urgent>) -> Ended {
+    let (editor, command) = editor_command(job.place.path(), secret);
     let mut child = match Command::from(command).spawn() {
         Ok(child) => child,
         Err(error) => return Ended { text: Err(Shown::line(&format!("`{editor}`: {error}"))), ending: None },

@@ -75,6 +75,8 @@ pub struct Options {
     pub memory: Memory,
     /// What is to be said first: a wrong setting of whoever looks.
     pub warning: Option<String>,
+    /// Variables of the environment that hold secrets: no editor gets them.
+    pub secret_variables: Vec<String>,
 }
 
 /// How the screen ended: what the process should end with.

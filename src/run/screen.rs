@@ -39,6 +39,8 @@ pub(super) struct Screen {
     drafts: Option<Drafts>,
     /// A text that the person's own editor is to go on with.
     editing: Option<Job>,
+    /// What no editor gets of the environment.
+    secret_variables: Vec<String>,
     requests: mpsc::Sender<(RequestId, Request)>,
     /// Where what takes time answers.
     events: mpsc::Sender<Event>,
@@ -74,6 +76,7 @@ impl Screen {
             memory,
             drafts,
             editing: None,
+            secret_variables: options.secret_variables,
             requests,
             events,
             pace,
@@ -264,7 +267,8 @@ impl Screen {
             return self.take(Event::Edited { name, text: Err(cause) });
         };
         self.terminal.lend();
-        let mut running = pin!(external::run(job, &mut from.urgent));
+        let secret = self.secret_variables.clone();
+        let mut running = pin!(external::run(job, &secret, &mut from.urgent));
         let Ended { text, ending } = loop {
             tokio::select! {
                 ended = &mut running => break ended,

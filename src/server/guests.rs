@@ -4,7 +4,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -13,6 +13,7 @@ use super::{
     rate::{Budget, Rate},
     users,
 };
+use crate::core::repeated::{More, Repeated};
 
 /// What one user, and all together, may take.
 #[derive(Debug, Clone, Copy)]
@@ -131,6 +132,7 @@ impl Open {
 pub struct Guests {
     limits: Limits,
     users: Mutex<HashMap<Option<u32>, User>>,
+    refusals: Mutex<Repeated>,
 }
 
 /// One console's place, given back on drop.
@@ -151,7 +153,7 @@ enum Kind {
 
 impl Guests {
     pub fn new(limits: Limits) -> Arc<Self> {
-        Arc::new(Self { limits, users: Mutex::default() })
+        Arc::new(Self { limits, users: Mutex::default(), refusals: Mutex::default() })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Option<u32>, User>> {
@@ -165,18 +167,26 @@ impl Guests {
         let all: usize = users.values().map(|user| user.consoles).sum();
         let (each, most) = (this.limits.consoles_each, this.limits.consoles);
         let user = users.entry(uid).or_insert_with(|| User::new(&this.limits));
+        // Being refused for another reason costs as much.
+        if !is_ours(uid) && !user.hellos.take() {
+            return Err("you attached too often in a short time: wait a moment".to_owned());
+        }
         if user.consoles >= each {
             return Err(format!("you have {each} consoles attached already: end one first"));
         }
         if all >= most {
             return Err(format!("the server has {most} consoles attached, which is all it takes"));
         }
-        if !is_ours(uid) && !user.hellos.take() {
-            return Err("you attached too often in a short time: wait a moment".to_owned());
-        }
         user.consoles += 1;
         let kind = Kind::Counted { uid, guests: Arc::clone(this) };
         Ok(Seat { requests: Arc::clone(&user.requests), unread: Arc::clone(&user.unread), kind })
+    }
+
+    /// Whether the log is to say that a console of this user was turned away, and with what: they do not choose how long
+    /// that gets.
+    pub(super) fn complains(&self, uid: Option<u32>, reason: &str) -> Option<More> {
+        let words = format!("{uid:?} {reason}");
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).say(&words, Instant::now())
     }
 
     /// How many consoles are attached.
@@ -278,6 +288,20 @@ mod tests {
 
         assert_eq!(attach(), Ok(()));
         assert!(attach().is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_refused_for_want_of_a_place_is_slowed_down_too_and_fills_no_log() {
+        let hellos = Rate { burst: 10, every: Duration::from_secs(1) };
+        let guests = guests(Limits { hellos, consoles_each: 1, ..Limits::default() });
+        let _held = Guests::admit(&guests, Some(ALICE)).expect("a seat");
+        let refused: Vec<String> = (0..100).map(|_| Guests::admit(&guests, Some(ALICE)).expect_err("full")).collect();
+
+        let said = refused.iter().filter(|reason| guests.complains(Some(ALICE), reason).is_some()).count();
+
+        let full = refused.iter().filter(|reason| reason.contains("1 consoles attached")).count();
+        assert_eq!((full, said), (9, 2), "{refused:?}");
+        assert!(guests.complains(Some(BOB), &refused[0]).is_some(), "of another it is news");
     }
 
     #[tokio::test(start_paused = true)]

@@ -67,7 +67,7 @@ pub(super) fn unread(accounts: &[Arc<Account>]) -> Vec<Hook> {
 async fn read_one(account: &Account, webhook: &WebhookSettings) -> (Hook, Option<Shown>) {
     let (mut secrets, mut unread, mut wrong) = (vec![], 0, None);
     for secret in &webhook.secrets {
-        match usable(&webhook.demand, secret).await {
+        match Purpose::Proof(webhook.demand.clone()).usable(secret).await {
             Ok(secret) => secrets.push(secret),
             Err(why) => {
                 unread += 1;
@@ -75,7 +75,7 @@ async fn read_one(account: &Account, webhook: &WebhookSettings) -> (Hook, Option
             }
         }
     }
-    let url_key = match usable(&of_key(webhook), &webhook.url_key).await {
+    let url_key = match Purpose::UrlKey(webhook.demand.clone()).usable(&webhook.url_key).await {
         Ok(key) => {
             secrets.extend((webhook.demand == Demand::SecretUrl).then(|| key.clone()));
             Some(key.value)
@@ -89,23 +89,33 @@ async fn read_one(account: &Account, webhook: &WebhookSettings) -> (Hook, Option
     (Hook { account: name, url_key, demand, secrets, unread, allow, decode: account.decode() }, wrong)
 }
 
-/// What the key of the path has to be: more where it is the only secret.
-fn of_key(webhook: &WebhookSettings) -> Demand {
-    if webhook.demand == Demand::SecretUrl { Demand::SecretUrl } else { Demand::Bearer }
-}
-
 /// Every secret of an account's door, the key of its path first, and for what it has to serve.
-pub fn secrets(webhook: &WebhookSettings) -> impl Iterator<Item = (Demand, &SecretRef)> {
-    let signing = webhook.secrets.iter().map(|secret| (webhook.demand.clone(), secret));
-    std::iter::once((of_key(webhook), &webhook.url_key)).chain(signing)
+pub fn secrets(webhook: &WebhookSettings) -> impl Iterator<Item = (Purpose, &SecretRef)> {
+    let proofs = webhook.secrets.iter().map(|secret| (Purpose::Proof(webhook.demand.clone()), secret));
+    std::iter::once((Purpose::UrlKey(webhook.demand.clone()), &webhook.url_key)).chain(proofs)
 }
 
-/// A secret that is there and of the right form. One that is not is as good as unread: senders are asked to retry.
-pub async fn usable(demand: &Demand, secret: &SecretRef) -> Result<NamedSecret, Shown> {
-    let value = secret.read().await.map_err(|error| Shown::line(&error.to_string()))?;
-    let secret = NamedSecret { name: secret.name(), value };
-    match receiver::unusable(demand, &secret) {
-        None => Ok(secret),
-        Some(why) => Err(Shown::line(&why)),
+/// For what a secret of a door has to serve.
+#[derive(Debug, Clone)]
+pub enum Purpose {
+    /// As the key of the path, before what else is demanded.
+    UrlKey(Demand),
+    /// To show who sent it.
+    Proof(Demand),
+}
+
+impl Purpose {
+    /// The secret, if it is there and of the right form. One that is not is as good as unread: senders are asked to retry.
+    pub async fn usable(&self, secret: &SecretRef) -> Result<NamedSecret, Shown> {
+        let value = secret.read().await.map_err(|error| Shown::line(&error.to_string()))?;
+        let secret = NamedSecret { name: secret.name(), value };
+        let why = match self {
+            Self::UrlKey(demand) => receiver::unusable_key(demand, &secret),
+            Self::Proof(demand) => receiver::unusable(demand, &secret),
+        };
+        match why {
+            None => Ok(secret),
+            Some(why) => Err(Shown::line(&why)),
+        }
     }
 }

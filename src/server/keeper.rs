@@ -164,6 +164,7 @@ impl Keeper {
             connections: self.desk.metrics.connections.clone(),
             networks: self.networks.clone(),
             receiver: Some(receiver.clone()),
+            end: Some(self.stop.clone()),
         }
     }
 

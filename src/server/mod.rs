@@ -434,7 +434,9 @@ impl Entrance {
                 tokio::spawn(talk(serve(stream, Arc::clone(&self.desk), uid, seat), stop.clone()));
             }
             Err(reason) => {
-                tracing::warn!(uid, "a console was turned away: {reason}");
+                if let Some(more) = self.guests.complains(uid, &reason) {
+                    tracing::warn!(uid, "a console was turned away: {reason}{more}");
+                }
                 // With too many of them, the next one sees the line close.
                 let Ok(permit) = Arc::clone(turned_away).try_acquire_owned() else { return };
                 let stop = stop.clone();

@@ -66,6 +66,29 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The same for whoever may not know where the store is, and whose.
+    pub fn for_strangers(&self) -> String {
+        let path = match self {
+            Self::Unsafe { .. } => return "the store cannot be used".to_owned(),
+            Self::Missing { path }
+            | Self::Newer { path, .. }
+            | Self::Older { path, .. }
+            | Self::Full { path }
+            | Self::Locked { path }
+            | Self::ReadOnly { path, .. }
+            | Self::Corrupt { path, .. }
+            | Self::Disk { path, .. }
+            | Self::Gone { path }
+            | Self::Other { path, .. } => Path::new(path),
+            Self::Unstorable { .. } | Self::Busy | Self::Late { .. } | Self::Closed | Self::Stopped => {
+                return self.to_string();
+            }
+        };
+        // A cause may name another file beside it.
+        let places = path.ancestors().take(2).filter_map(Path::to_str).filter(|place| place.len() > 1);
+        places.fold(self.to_string(), |text, place| text.replace(place, "…"))
+    }
+
     pub(super) fn io(path: &Path, error: &io::Error) -> Self {
         if let (io::ErrorKind::PermissionDenied, Some(theirs)) = (error.kind(), files::of_another(path, geteuid())) {
             return theirs;
@@ -125,5 +148,26 @@ fn is_of_one_row(error: &Sqlite) -> bool {
         Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig) => true,
         Some(_) => false,
         None => matches!(error, Sqlite::ToSqlConversionFailure(_)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strangers_learn_what_is_wrong_and_not_where() {
+        let path = || "/var/lib/dogwatch/dogwatch.db".to_owned();
+        let cause = || "unable to open database file: /var/lib/dogwatch/dogwatch.db-wal".to_owned();
+        let reason = "it belongs to alice".to_owned();
+        for (error, says) in [
+            (StoreError::Full { path: path() }, "no room left on the disk"),
+            (StoreError::Other { path: path(), cause: cause() }, "unable to open database file"),
+            (StoreError::Unsafe { path: path(), reason }, "the store cannot be used"),
+            (StoreError::Busy, "too much is waiting"),
+        ] {
+            let told = error.for_strangers();
+            assert!(told.contains(says) && !told.contains("dogwatch") && !told.contains("alice"), "{told}");
+        }
     }
 }

@@ -87,10 +87,10 @@ pub(super) fn is_of(finding: &Finding, account: &AccountName) -> bool {
 
 async fn secrets_readable(what: String, configured: &WebhookSettings) -> Vec<Finding> {
     let mut findings = vec![];
-    for (demand, secret) in hooks::secrets(configured) {
+    for (purpose, secret) in hooks::secrets(configured) {
         if secret.is_out_of_reach() {
             findings.push(Finding::note(what.clone(), out_of_reach(secret)));
-        } else if let Err(why) = hooks::usable(&demand, secret).await {
+        } else if let Err(why) = purpose.usable(secret).await {
             findings.push(Finding::wrong(what.clone(), why.as_str(), Exit::Usage));
         }
     }

@@ -18,10 +18,11 @@ use crate::{
     template::{self as templates, Checked},
 };
 
-pub(super) async fn run(shelf: &mut Shelf, name: String, json: bool) -> Outcome {
+/// The editor gets none of the variables in `secret`.
+pub(super) async fn run(shelf: &mut Shelf, name: String, secret: &[String], json: bool) -> Outcome {
     let base = if shelf.has(&name)? { Some(shelf.read(&name).await?) } else { None };
     let copy = Copy::of(&name, base.as_deref().unwrap_or_default())?;
-    let text = copy.edit(base.as_deref().unwrap_or_default())?;
+    let text = copy.edit(base.as_deref().unwrap_or_default(), secret)?;
     let Some(text) = text else {
         copy.remove();
         return told(&name, None, json);
@@ -50,8 +51,8 @@ impl Copy {
     }
 
     /// The changed text; `None`: nothing was changed.
-    fn edit(&self, before: &str) -> Result<Option<String>, Failure> {
-        let (editor, mut command) = editor_command(&self.path);
+    fn edit(&self, before: &str, secret: &[String]) -> Result<Option<String>, Failure> {
+        let (editor, mut command) = editor_command(&self.path, secret);
         let status = command.status().map_err(|error| self.stays(Exit::Failed, &format!("`{editor}`: {error}")))?;
         let text =
             read(&self.path).map_err(|error| self.stays(Exit::Failed, &format!("it is no template: {error}")))?;

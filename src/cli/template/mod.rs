@@ -75,7 +75,11 @@ pub(super) async fn run(places: &Places, command: Command) -> Outcome {
         Command::Check { templates, json } => check::run(places, &templates, json).await,
         Command::List { json } => list(&mut Shelf::open(places).await?, json),
         Command::Show { name, version, json } => show(&mut Shelf::open(places).await?, name, version, json).await,
-        Command::Edit { name, json } => edit::run(&mut Shelf::open(places).await?, name, json).await,
+        Command::Edit { name, json } => {
+            // Nobody needs settings for it.
+            let secret = places.settings().map(|settings| settings.secret_variables()).unwrap_or_default();
+            edit::run(&mut Shelf::open(places).await?, name, &secret, json).await
+        }
         Command::History { name, diff, json } => {
             let mut shelf = Shelf::open(places).await?;
             match diff {

@@ -17,6 +17,7 @@ use crate::{
         text::Shown,
     },
     provider::{Provider, ProviderError, Subscriptions},
+    receiver::{self, NamedSecret},
     server::{account::Account, calls::Calls},
     store::Reader,
 };
@@ -85,11 +86,16 @@ impl Way {
         &self.settings.name
     }
 
-    /// The door here, if one is configured.
+    /// The door here, if one is configured and its key can stand in an address.
     pub(super) fn door(&self) -> Result<(&WebhookSettings, &SecretString), Failure> {
         let door = self.settings.webhook.as_ref().zip(self.url_key.as_ref());
         let lack = || format!("account {} has no [account.webhook]: there is no door to lead to", self.account());
-        door.ok_or_else(|| Failure::new(Exit::Usage, lack()))
+        let (webhook, key) = door.ok_or_else(|| Failure::new(Exit::Usage, lack()))?;
+        let named = NamedSecret { name: webhook.url_key.name(), value: key.clone() };
+        match receiver::unusable_key(&webhook.demand, &named) {
+            Some(why) => Err(Failure::new(Exit::Usage, why)),
+            None => Ok((webhook, key)),
+        }
     }
 
     fn subscriptions(&self) -> Result<&dyn Subscriptions, Failure> {

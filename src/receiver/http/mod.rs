@@ -1,8 +1,8 @@
 //! Serving the routes to strangers: no connection, however slow or silent, keeps an honest one out.
 //!
 //! `axum::serve` has no deadline for a request's head (axum#2741) and no cap on connections. Here, when all places are
-//! taken, the connection that has been silent longest makes room for the new one; those that brought a genuine
-//! delivery go last. Nobody who has just come, or is owed an answer, makes room: then the new one waits. Who waits because
+//! taken, the connection that has been silent longest makes room for the new one; those that send a request with the right
+//! key go after the others, and those that brought a genuine delivery last. Nobody who has just come, or is owed an answer, makes room: then the new one waits. Who waits because
 //! its own address keeps all of its share busy does so beside the door, so that others get in meanwhile.
 
 mod places;
@@ -31,6 +31,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
+pub(super) use self::places::Named;
 use self::places::{Place, Places};
 use super::{Networks, NoRequest, Receiver, coming::Deadline, request::HEAD_LIMIT, tls::Entrance, too_slow};
 
@@ -45,7 +46,7 @@ const WAITING: u32 = 4096;
 pub struct Limits {
     /// Connections at the same time.
     pub connections: usize,
-    /// Of these, from one address. A trusted proxy stands for many, and may have all.
+    /// Of these, from one address, or one network of IPv6 (/64). A trusted proxy stands for many, and may have all.
     pub per_peer: usize,
     /// Connections that may wait until there is room in the share of their address, all together; more are closed.
     pub waiting: usize,
@@ -60,7 +61,7 @@ pub struct Limits {
     pub answer: Duration,
     /// After this a connection takes no further request.
     pub lifetime: Duration,
-    /// For the requests in progress, when the end comes.
+    /// For the requests in progress, when the end of all comes; where only this address is left, they have their time.
     pub drain: Duration,
     /// Bytes of a request's head as it is read, about; at least 8 KiB.
     pub head_size: usize,
@@ -93,13 +94,15 @@ pub struct Front {
     pub networks: Networks,
     /// Told of connections on which no request came to be.
     pub receiver: Option<Receiver>,
+    /// Cancelled when all ends, where that is more than that this address is left.
+    pub end: Option<CancellationToken>,
 }
 
 impl Front {
     /// Plain HTTP, and nobody counts.
     pub fn plain(networks: Networks) -> Self {
         let entrance = watch::channel(Entrance::Plain).1;
-        Self { entrance, connections: Gauge::default(), networks, receiver: None }
+        Self { entrance, connections: Gauge::default(), networks, receiver: None, end: None }
     }
 }
 
@@ -112,8 +115,9 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(WAITING)
 }
 
-/// Serves until `stop`, then finishes the requests in progress, for at most `limits.drain`. A connection begins as
-/// `front.entrance` says when it comes, and stays so.
+/// Serves until `stop`, then finishes the requests in progress: for at most `limits.drain` from when `front.end` comes, and
+/// for as long as a request and its answer may take. A connection begins as `front.entrance` says when it comes, and stays
+/// so.
 pub async fn serve(listener: TcpListener, app: Router, limits: Limits, front: Front, stop: CancellationToken) {
     let places = Arc::new(Places::new(limits, &front));
     let open = TaskTracker::new();
@@ -139,9 +143,13 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, front: Fr
     }
     drop(listener);
     open.close();
-    if timeout(limits.drain, open.wait()).await.is_err() {
-        places.clear();
-        open.wait().await;
+    let end = front.end.unwrap_or(stop);
+    tokio::select! {
+        () = open.wait() => {}
+        () = async { end.cancelled().await; sleep(limits.drain).await } => {
+            places.clear();
+            open.wait().await;
+        }
     }
 }
 
@@ -292,6 +300,7 @@ async fn answer(
 ) -> Result<Response, Infallible> {
     let mut request = request.map(|body| Body::new(place.watch(body)));
     request.extensions_mut().insert(ConnectInfo(peer));
+    request.extensions_mut().insert(place.request());
     request.extensions_mut().insert(Deadline { at: Instant::now() + limits.request, after: limits.request });
     let answered = timeout(limits.request + limits.answer, app.oneshot(request)).await;
     let Ok(response) = answered.unwrap_or_else(|_| Ok(too_slow()));

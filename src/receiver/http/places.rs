@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
     pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
@@ -21,6 +21,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{super::Networks, Front, Limits};
+
+/// The part of an address of IPv6 that names the network.
+const NETWORK: u128 = !0 << 64;
 
 /// Who is connected.
 pub(super) struct Places {
@@ -45,16 +48,32 @@ struct Seated {
 
 /// What is known of a connection.
 struct Seat {
-    peer: IpAddr,
+    share: Option<Share>,
     /// When it was last answered, or opened: milliseconds since the start.
     spoke: AtomicU64,
     answered: AtomicBool,
     /// It brought a genuine delivery: only those get a 202.
     proven: AtomicBool,
+    /// It sends a request that names the right key and is not answered yet.
+    keyed: AtomicBool,
     /// It sent a whole request that is not answered yet.
     owed: AtomicBool,
     /// Cancelled when another one gets the place.
     lost: CancellationToken,
+}
+
+/// Whose share of the places a connection takes: one address of IPv4; of IPv6, of which a single host has 2^64, those
+/// that one network has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Share(IpAddr);
+
+impl Share {
+    fn of(peer: IpAddr) -> Self {
+        match peer {
+            IpAddr::V4(_) => Self(peer),
+            IpAddr::V6(address) => Self(Ipv6Addr::from_bits(address.to_bits() & NETWORK).into()),
+        }
+    }
 }
 
 /// One connection's place, given back on drop.
@@ -127,18 +146,19 @@ impl Places {
     fn take_now(this: &Arc<Self>, peer: IpAddr) -> Result<Place, Full> {
         let grace = u64::try_from(this.limits.grace.as_millis()).unwrap_or(u64::MAX);
         let silent = |seat: &Seat| seat.spoke.load(Ordering::Relaxed) + grace <= this.now();
-        let alone = !this.networks.is_proxy(peer);
+        let share = (!this.networks.is_proxy(peer)).then(|| Share::of(peer));
+        let is_theirs = |seat: &Seat| share.is_some() && seat.share == share;
         let mut seated = this.lock();
-        let of_peer = seated.places.values().filter(|seat| seat.peer == peer).count();
-        if alone && of_peer >= this.limits.per_peer {
-            if !seated.drop_longest_silent(|seat| seat.peer == peer, silent) {
-                let mut theirs = seated.places.values().filter(|seat| seat.peer == peer);
+        let theirs = seated.places.values().filter(|seat| is_theirs(seat)).count();
+        if theirs >= this.limits.per_peer {
+            if !seated.drop_longest_silent(is_theirs, silent) {
+                let mut theirs = seated.places.values().filter(|seat| is_theirs(seat));
                 return Err(if theirs.all(|seat| seat.is_busy()) { Full::Share } else { Full::Now });
             }
         } else if seated.places.len() >= this.limits.connections && !seated.drop_longest_silent(|_| true, silent) {
             return Err(Full::Now);
         }
-        let seat = Arc::new(Seat::new(peer, this.now()));
+        let seat = Arc::new(Seat::new(share, this.now()));
         let place = Place { number: seated.next, places: Arc::clone(this), seat: Arc::clone(&seat) };
         seated.next += 1;
         seated.places.insert(place.number, seat);
@@ -176,20 +196,22 @@ impl Seated {
 }
 
 impl Seat {
-    fn new(peer: IpAddr, now: u64) -> Self {
+    fn new(share: Option<Share>, now: u64) -> Self {
         Self {
-            peer,
+            share,
             spoke: AtomicU64::new(now),
             answered: AtomicBool::default(),
             proven: AtomicBool::default(),
+            keyed: AtomicBool::default(),
             owed: AtomicBool::default(),
             lost: CancellationToken::new(),
         }
     }
 
     /// The least makes room first.
-    fn rank(&self) -> (bool, u64) {
-        (self.proven.load(Ordering::Relaxed), self.spoke.load(Ordering::Relaxed))
+    fn rank(&self) -> (bool, bool, u64) {
+        let proven = self.proven.load(Ordering::Relaxed);
+        (proven, self.keyed.load(Ordering::Relaxed), self.spoke.load(Ordering::Relaxed))
     }
 
     /// It has not only just come, from which it would show soon whether it is silent.
@@ -216,11 +238,17 @@ impl Place {
         watched
     }
 
+    /// For whoever sees what a request of this connection names.
+    pub(super) fn request(&self) -> Named {
+        Named(Arc::clone(&self.seat))
+    }
+
     /// A request was answered.
     pub(super) fn spoke(&self, status: StatusCode) {
         self.seat.spoke.store(self.places.now(), Ordering::Relaxed);
         self.seat.answered.store(true, Ordering::Relaxed);
         self.seat.proven.fetch_or(status == StatusCode::ACCEPTED, Ordering::Relaxed);
+        self.seat.keyed.store(false, Ordering::Relaxed);
         self.seat.owed.store(false, Ordering::Relaxed);
         self.places.freed();
     }
@@ -231,6 +259,17 @@ impl Drop for Place {
         self.places.connections.dec();
         self.places.lock().places.remove(&self.number);
         self.places.freed();
+    }
+}
+
+/// A request whose head has come.
+#[derive(Clone)]
+pub(in crate::receiver) struct Named(Arc<Seat>);
+
+impl Named {
+    /// It names the right key: until it is answered, those who did not show as much make room first.
+    pub(in crate::receiver) fn has_the_key(&self) {
+        self.0.keyed.store(true, Ordering::Relaxed);
     }
 }
 

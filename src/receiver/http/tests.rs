@@ -2,6 +2,7 @@ use axum::{
     http::StatusCode,
     routing::{get, post},
 };
+use futures_util::FutureExt as _;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     sync::Notify,
@@ -22,7 +23,10 @@ fn short() -> Limits {
 
 struct Served {
     at: SocketAddr,
+    /// The address is left.
     stop: CancellationToken,
+    /// All ends.
+    end: CancellationToken,
     ended: JoinHandle<()>,
     /// Lets `/held` answer.
     release: Arc<Notify>,
@@ -51,10 +55,11 @@ async fn served_behind(limits: Limits, proxy: &str) -> Served {
         .route("/genuine", get(|| async { StatusCode::ACCEPTED }))
         .route("/held", get(held));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
-    let (at, stop) = (listener.local_addr().expect("address"), CancellationToken::new());
-    let front = Front::plain(Networks::new(None, vec![proxy]));
+    let (at, end) = (listener.local_addr().expect("address"), CancellationToken::new());
+    let stop = end.child_token();
+    let front = Front { end: Some(end.clone()), ..Front::plain(Networks::new(None, vec![proxy])) };
     let ended = tokio::spawn(serve(listener, app, limits, front, stop.clone()));
-    Served { at, stop, ended, release, reached }
+    Served { at, stop, end, ended, release, reached }
 }
 
 async fn connected(at: SocketAddr, bytes: &[u8]) -> TcpStream {
@@ -202,7 +207,7 @@ async fn only_so_many_wait_for_the_share_of_their_address_and_the_end_does_not_w
     let one_too_many = connected(server.at, REQUEST).await;
 
     assert_eq!(rest(one_too_many).await, "");
-    server.stop.cancel();
+    server.end.cancel();
     assert_eq!(rest(waits).await, "");
     timeout(Duration::from_secs(2), server.ended).await.expect("ended before the drain is over").expect("join");
 }
@@ -283,13 +288,52 @@ async fn a_flood_of_half_requests_keeps_no_honest_one_out() {
 }
 
 #[tokio::test]
+async fn a_host_with_many_addresses_of_ipv6_has_the_share_of_one() {
+    let limits = Limits { per_peer: 2, grace: DEADLINE * 8, ..Limits::default() };
+    let places = Arc::new(Places::new(limits, &Front::plain(Networks::default())));
+    let take = |address: &str| Places::take(&places, address.parse().expect("address"));
+    let first = [take("2001:db8::1").await.expect("free"), take("2001:db8::ffff:2").await.expect("free")];
+    first.iter().for_each(|place| place.spoke(StatusCode::OK));
+
+    assert!(
+        timeout(DEADLINE, take("2001:db8::3")).await.expect("in time").is_none(),
+        "one network, and it has its share"
+    );
+    for other in ["2001:db8:0:1::1", "192.0.2.1"] {
+        assert!(timeout(DEADLINE, take(other)).await.expect("in time").is_some(), "{other}");
+    }
+}
+
+#[tokio::test]
+async fn who_sends_with_the_right_key_goes_after_those_who_came_later_and_before_who_was_proven() {
+    let limits = Limits { connections: 3, grace: Duration::ZERO, ..Limits::default() };
+    let places = Arc::new(Places::new(limits, &Front::plain(Networks::default())));
+    let take = |last: u8| Places::take(&places, [192, 0, 2, last].into());
+    let is_lost = |place: &Place| place.lost().now_or_never().is_some();
+    let (keyed, proven) = (take(1).await.expect("free"), take(2).await.expect("free"));
+    keyed.request().has_the_key();
+    proven.spoke(StatusCode::ACCEPTED);
+
+    let mut strangers = vec![];
+    for last in 3..10 {
+        strangers.push(take(last).await.expect("somebody makes room"));
+    }
+
+    assert!(!is_lost(&keyed) && !is_lost(&proven) && strangers.iter().rev().skip(1).all(is_lost));
+    keyed.spoke(StatusCode::UNAUTHORIZED);
+    strangers.push(take(10).await.expect("somebody makes room"));
+    strangers.push(take(11).await.expect("somebody makes room"));
+    assert!(is_lost(&keyed) && !is_lost(&proven), "each request has to show it");
+}
+
+#[tokio::test]
 async fn the_end_waits_for_a_request_in_progress_and_for_no_idle_connection() {
     let server = served(Limits::default()).await;
     let _idle = hello(server.at).await;
     let held = connected(server.at, b"GET /held HTTP/1.1\r\nhost: x\r\n\r\n").await;
     timeout(DEADLINE, server.reached.notified()).await.expect("reached");
 
-    server.stop.cancel();
+    server.end.cancel();
     // The port is free when the end has begun.
     let gone = async { while TcpStream::connect(server.at).await.is_ok() {} };
     timeout(DEADLINE, gone).await.expect("the port is given back");
@@ -305,10 +349,35 @@ async fn the_end_does_not_wait_longer_than_the_drain() {
     let held = connected(server.at, b"GET /held HTTP/1.1\r\nhost: x\r\n\r\n").await;
     timeout(DEADLINE, server.reached.notified()).await.expect("reached");
 
-    server.stop.cancel();
+    server.end.cancel();
 
     timeout(Duration::from_secs(2), server.ended).await.expect("ended").expect("join");
     assert_eq!(rest(held).await, "");
+}
+
+#[tokio::test]
+async fn where_only_the_address_is_left_a_body_has_its_time_until_all_ends() {
+    let server = served(Limits { drain: Duration::ZERO, ..Limits::default() }).await;
+    let half = b"POST /body HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 8\r\n\r\n";
+    let mut halves = vec![];
+    for _ in 0..2 {
+        let mut tcp = connected(server.at, half).await;
+        let mut asked = [0; 25];
+        timeout(DEADLINE, tcp.read_exact(&mut asked)).await.expect("in time").expect("asked for its body");
+        tcp.write_all(b"half").await.expect("write");
+        halves.push(tcp);
+    }
+
+    server.stop.cancel();
+    let gone = async { while TcpStream::connect(server.at).await.is_ok() {} };
+    timeout(DEADLINE, gone).await.expect("the port is given back");
+    let mut slow = halves.pop().expect("one");
+    slow.write_all(b"half").await.expect("write");
+
+    assert!(rest(slow).await.ends_with("halfhalf"));
+    server.end.cancel();
+    timeout(Duration::from_secs(2), server.ended).await.expect("ended").expect("join");
+    assert!(rest(halves.remove(0)).await.is_empty());
 }
 
 #[tokio::test]

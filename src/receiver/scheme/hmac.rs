@@ -18,7 +18,8 @@ impl Hmac {
     }
 
     fn decode(&self, part: &str) -> Option<Vec<u8>> {
-        let text = part.strip_prefix(&self.demand.prefix)?;
+        // No value of a header begins with a blank.
+        let text = part.strip_prefix(self.demand.prefix.trim_start())?;
         match self.demand.encoding {
             Encoding::Hex => hex::decode(text).ok(),
             Encoding::Base64 => BASE64.decode(text).ok(),

@@ -35,6 +35,8 @@ use crate::core::{
 const SIGNATURES: usize = 16;
 /// Where the key of the path is the only secret, it has at least as many characters.
 const SHORTEST_URL_KEY: usize = 16;
+/// What may stand in a part of a path as it is, beside letters and digits (RFC 3986, `pchar`).
+const PLAIN: &[u8] = b"-._~!$&'()*+,;=:@";
 
 /// A secret, and the name by which it may be spoken of: where it comes from.
 #[derive(Debug, Clone)]
@@ -174,6 +176,21 @@ pub fn unusable(demand: &Demand, secret: &NamedSecret) -> Option<String> {
     Some(format!("{}: {why}", secret.name))
 }
 
+/// Why a secret cannot be the key of a path, in words. What stands in a part of a path only escaped is not found in the
+/// address that people make of the key, and `/` and `?` end the part.
+pub fn unusable_key(demand: &Demand, secret: &NamedSecret) -> Option<String> {
+    let value = secret.value.expose_secret();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || PLAIN.contains(&byte);
+    if !value.bytes().all(plain) || matches!(value, "." | "..") {
+        let plain = String::from_utf8_lossy(PLAIN);
+        return Some(format!(
+            "{}: is no part of a path, as `url_key` has to be: letters, digits and {plain} only, as `openssl rand -hex 16`              makes it",
+            secret.name
+        ));
+    }
+    unusable(if *demand == Demand::SecretUrl { demand } else { &Demand::Bearer }, secret)
+}
+
 /// The proof that a request fits the secrets of these names: several while the sender signs with an old one and a new.
 fn proof(scheme: Scheme, matched: &[&str]) -> Option<Proof> {
     (!matched.is_empty()).then(|| Proof { scheme, secret: Shown::line(&matched.join(" and ")) })
@@ -189,7 +206,8 @@ fn one<'a>(headers: &'a HeaderMap, name: &str, what: &str) -> Result<&'a str, Re
     value.to_str().map_err(|_| Refused::Unusable { what: what.to_owned(), header: name.to_owned() })
 }
 
-/// The signatures in a header, each without its prefix and decoded; several may come in one line or in several.
+/// The signatures in a header, each without its prefix and decoded; several may come in one line or in several. A line
+/// that could be several is one all the same where what divides them stands in the prefix.
 fn offered(
     headers: &HeaderMap,
     name: &str,
@@ -200,9 +218,10 @@ fn offered(
     if !headers.contains_key(name) {
         return Err(Refused::Missing(name.to_owned()));
     }
-    let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
-    let parts = values.flat_map(|value| value.split(split)).take(SIGNATURES);
-    let tags: Vec<Vec<u8>> = parts.filter_map(|part| decode(part.trim())).collect();
+    let values = || headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    let wholes = values().filter(|value| value.contains(split)).take(SIGNATURES);
+    let parts = values().flat_map(|value| value.split(split)).take(SIGNATURES);
+    let tags: Vec<Vec<u8>> = wholes.chain(parts).filter_map(|part| decode(part.trim())).collect();
     if tags.is_empty() {
         return Err(Refused::Unusable { what: what.to_owned(), header: name.to_owned() });
     }

@@ -389,6 +389,22 @@ fn secrets_of_standard_webhooks_have_24_to_64_bytes_with_padding_or_without() {
 }
 
 #[test]
+fn a_key_of_the_path_is_one_part_of_it_as_it_stands() {
+    let wrong = |demand: &Demand, key: &str| unusable_key(demand, &named("env KEY", key));
+
+    for good in ["4b1d", "A-b_c.d~e", "...", "ab+cd==", "a:b@c;d,e!$&'()*"] {
+        assert_eq!(wrong(&Demand::PagerdutyV3, good), None, "{good}");
+    }
+    for bad in ["ab/cd+ef==", "a?b", "a#b", "%41", "a b", r"a\b", "käse", ".", ".."] {
+        let said = wrong(&Demand::PagerdutyV3, bad).expect(bad);
+        assert!(said.starts_with("env KEY: is no part of a path, as `url_key` has to be"), "{said}");
+        assert!(!said.contains(bad) || bad == ".", "{said}");
+    }
+    assert!(wrong(&Demand::PagerdutyV3, "").expect("empty").ends_with("is empty"));
+    assert!(wrong(&Demand::SecretUrl, "too-short").is_some() && wrong(&Demand::PagerdutyV3, "short").is_none());
+}
+
+#[test]
 fn user_and_password_token_and_header_are_compared_whole() {
     let demand = Demand::Basic { user: "alice".to_owned() };
     let gate_of = |demand: &Demand| Gate::new(demand, &[named("env A", "pass:word"), named("env B", "other")]);
@@ -523,9 +539,9 @@ proptest! {
 
 /// Every form of a demand that shows something, with a secret for it.
 fn showing() -> Vec<(Demand, &'static str)> {
-    let hmac = |algorithm, encoding, timestamp: Option<&str>, signed: Vec<Part>| {
+    let hmac = |prefix: &str, algorithm, encoding, timestamp: Option<&str>, signed: Vec<Part>| {
         let timestamp = timestamp.map(|name| (name.to_owned(), TOLERANCE));
-        let (header, prefix) = ("x-signature".to_owned(), "v=".to_owned());
+        let (header, prefix) = ("x-signature".to_owned(), prefix.to_owned());
         (Demand::Hmac(HmacDemand { header, prefix, algorithm, encoding, signed, timestamp }), "a secret")
     };
     let text = |text: &str| Part::Text(text.to_owned());
@@ -535,9 +551,11 @@ fn showing() -> Vec<(Demand, &'static str)> {
         (Demand::PagerdutyV3, "a secret"),
         (Demand::StandardWebhooks { tolerance: TOLERANCE }, STANDARD_SECRET),
         (Demand::SlackV0 { tolerance: TOLERANCE }, "a secret"),
-        hmac(Algorithm::Sha1, Encoding::Hex, None, vec![Part::Body]),
-        hmac(Algorithm::Sha256, Encoding::Base64, Some("x-time"), all),
-        hmac(Algorithm::Sha512, Encoding::Hex, Some("x-time"), of_header),
+        hmac("v=", Algorithm::Sha1, Encoding::Hex, None, vec![Part::Body]),
+        hmac("v=", Algorithm::Sha256, Encoding::Base64, Some("x-time"), all),
+        hmac("v=", Algorithm::Sha512, Encoding::Hex, Some("x-time"), of_header),
+        hmac("HMAC ", Algorithm::Sha256, Encoding::Base64, None, vec![Part::Body]),
+        hmac(" v1, s=", Algorithm::Sha256, Encoding::Hex, None, vec![Part::Body]),
         (Demand::SplunkOncall { url: PUBLIC.to_owned() }, "a secret"),
         (Demand::Basic { user: "alice".to_owned() }, "a: secret"),
         (Demand::Bearer, "a-secret"),
