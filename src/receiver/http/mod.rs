@@ -2,8 +2,9 @@
 //!
 //! `axum::serve` has no deadline for a request's head (axum#2741) and no cap on connections. Here, when all places are
 //! taken, the connection that has been silent longest makes room for the new one; those that send a request with the right
-//! key go after the others, and those that brought a genuine delivery last. Nobody who has just come, or is owed an answer, makes room: then the new one waits. Who waits because
-//! its own address keeps all of its share busy does so beside the door, so that others get in meanwhile.
+//! key go after the others, and those that brought a genuine delivery last. Nobody who has just come, was not heard yet, or
+//! is owed an answer, makes room: then the new one waits. Who waits because its own address keeps all of its share busy does
+//! so beside the door, so that others get in meanwhile.
 
 mod places;
 #[cfg(test)]
@@ -200,6 +201,7 @@ impl Comer {
         let Self { tcp, peer, app, receiver, limits, entrance, stop } = self;
         // Answers are one small packet; when this fails they only come a little later.
         let _ = tcp.set_nodelay(true);
+        place.begins();
         let talk = Talk { peer, app, limits, place, stop };
         let entrance = entrance.borrow().clone();
         let no_request = match entrance {

@@ -1,7 +1,7 @@
 //! Who may be connected at the same time, and who makes room for whom.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     net::{IpAddr, Ipv6Addr},
     pin::Pin,
     sync::{
@@ -44,13 +44,19 @@ pub(super) struct Places {
 struct Seated {
     next: u64,
     places: HashMap<u64, Arc<Seat>>,
+    /// How many each share has of them.
+    shares: HashMap<Share, usize>,
+    /// Before then nobody has been silent for long enough to make room, as whoever comes or speaks later is silent later.
+    none_before: u64,
 }
 
 /// What is known of a connection.
 struct Seat {
     share: Option<Share>,
-    /// When it was last answered, or opened: milliseconds since the start.
+    /// When it was last answered, or begun: milliseconds since the start.
     spoke: AtomicU64,
+    /// It is listened to: before, that nothing is heard is not its silence.
+    begun: AtomicBool,
     answered: AtomicBool,
     /// It brought a genuine delivery: only those get a 202.
     proven: AtomicBool,
@@ -64,7 +70,7 @@ struct Seat {
 
 /// Whose share of the places a connection takes: one address of IPv4; of IPv6, of which a single host has 2^64, those
 /// that one network has.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Share(IpAddr);
 
 impl Share {
@@ -145,23 +151,23 @@ impl Places {
 
     fn take_now(this: &Arc<Self>, peer: IpAddr) -> Result<Place, Full> {
         let grace = u64::try_from(this.limits.grace.as_millis()).unwrap_or(u64::MAX);
-        let silent = |seat: &Seat| seat.spoke.load(Ordering::Relaxed) + grace <= this.now();
+        let now = this.now();
+        let silent = |seat: &Seat| seat.spoke.load(Ordering::Relaxed) + grace <= now;
         let share = (!this.networks.is_proxy(peer)).then(|| Share::of(peer));
         let is_theirs = |seat: &Seat| share.is_some() && seat.share == share;
         let mut seated = this.lock();
-        let theirs = seated.places.values().filter(|seat| is_theirs(seat)).count();
+        let theirs = share.and_then(|share| seated.shares.get(&share).copied()).unwrap_or_default();
         if theirs >= this.limits.per_peer {
             if !seated.drop_longest_silent(is_theirs, silent) {
                 let mut theirs = seated.places.values().filter(|seat| is_theirs(seat));
                 return Err(if theirs.all(|seat| seat.is_busy()) { Full::Share } else { Full::Now });
             }
-        } else if seated.places.len() >= this.limits.connections && !seated.drop_longest_silent(|_| true, silent) {
+        } else if seated.places.len() >= this.limits.connections && !seated.make_room(now, grace) {
             return Err(Full::Now);
         }
-        let seat = Arc::new(Seat::new(share, this.now()));
-        let place = Place { number: seated.next, places: Arc::clone(this), seat: Arc::clone(&seat) };
-        seated.next += 1;
-        seated.places.insert(place.number, seat);
+        let seat = Arc::new(Seat::new(share, now));
+        let number = seated.add(Arc::clone(&seat));
+        let place = Place { number, places: Arc::clone(this), seat };
         this.connections.inc();
         Ok(place)
     }
@@ -177,19 +183,58 @@ impl Places {
     }
 
     pub(super) fn clear(&self) {
-        for (_, seat) in self.lock().places.drain() {
+        let mut seated = self.lock();
+        seated.shares.clear();
+        for (_, seat) in seated.places.drain() {
             seat.lost.cancel();
         }
     }
 }
 
 impl Seated {
-    /// Of those that are not owed an answer, the first to go does, if it is `silent`. Says whether it went.
+    fn add(&mut self, seat: Arc<Seat>) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        if let Some(share) = seat.share {
+            *self.shares.entry(share).or_default() += 1;
+        }
+        self.places.insert(number, seat);
+        number
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Arc<Seat>> {
+        let seat = self.places.remove(&number)?;
+        if let Some(share) = seat.share
+            && let Entry::Occupied(mut theirs) = self.shares.entry(share)
+        {
+            *theirs.get_mut() -= 1;
+            if *theirs.get() == 0 {
+                theirs.remove();
+            }
+        }
+        Some(seat)
+    }
+
+    /// The first to go does, if it has been silent for `grace`. Says whether it went.
+    fn make_room(&mut self, now: u64, grace: u64) -> bool {
+        if now < self.none_before {
+            return false;
+        }
+        let went = self.drop_longest_silent(|_| true, |seat| seat.spoke.load(Ordering::Relaxed) + grace <= now);
+        if !went {
+            let can_go = self.places.values().filter(|seat| seat.can_go());
+            let first = can_go.map(|seat| seat.spoke.load(Ordering::Relaxed)).min();
+            self.none_before = first.unwrap_or(now) + grace;
+        }
+        went
+    }
+
+    /// Of those that can go, the first does, if it is `silent`. Says whether it went.
     fn drop_longest_silent(&mut self, of: impl Fn(&Seat) -> bool, silent: impl Fn(&Seat) -> bool) -> bool {
-        let all = self.places.iter().filter(|(_, seat)| of(seat) && !seat.owed.load(Ordering::Relaxed));
+        let all = self.places.iter().filter(|(_, seat)| of(seat) && seat.can_go());
         let first = all.min_by_key(|(number, seat)| (seat.rank(), **number)).filter(|(_, seat)| silent(seat));
         let number = first.map(|(number, _)| *number);
-        let Some(seat) = number.and_then(|number| self.places.remove(&number)) else { return false };
+        let Some(seat) = number.and_then(|number| self.remove(number)) else { return false };
         seat.lost.cancel();
         true
     }
@@ -200,12 +245,18 @@ impl Seat {
         Self {
             share,
             spoke: AtomicU64::new(now),
+            begun: AtomicBool::default(),
             answered: AtomicBool::default(),
             proven: AtomicBool::default(),
             keyed: AtomicBool::default(),
             owed: AtomicBool::default(),
             lost: CancellationToken::new(),
         }
+    }
+
+    /// It is listened to, and not owed an answer.
+    fn can_go(&self) -> bool {
+        self.begun.load(Ordering::Relaxed) && !self.owed.load(Ordering::Relaxed)
     }
 
     /// The least makes room first.
@@ -221,6 +272,12 @@ impl Seat {
 }
 
 impl Place {
+    /// From now on it is listened to.
+    pub(super) fn begins(&self) {
+        self.seat.spoke.store(self.places.now(), Ordering::Relaxed);
+        self.seat.begun.store(true, Ordering::Relaxed);
+    }
+
     /// Until another one gets the place.
     pub(super) async fn lost(&self) {
         self.seat.lost.cancelled().await;
@@ -257,7 +314,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.places.connections.dec();
-        self.places.lock().places.remove(&self.number);
+        drop(self.places.lock().remove(self.number));
         self.places.freed();
     }
 }
@@ -307,5 +364,60 @@ impl Body for Watched {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::Ipv4Addr, time::Duration};
+
+    use super::*;
+
+    const GRACE: Duration = Duration::from_millis(100);
+
+    fn places(connections: usize, per_peer: usize) -> Arc<Places> {
+        let limits = Limits { connections, per_peer, grace: GRACE, ..Limits::default() };
+        Arc::new(Places::new(limits, &Front::plain(Networks::default())))
+    }
+
+    fn peer(last: u8) -> IpAddr {
+        Ipv4Addr::new(192, 0, 2, last).into()
+    }
+
+    fn take(places: &Arc<Places>, last: u8) -> Option<Place> {
+        Places::take_now(places, peer(last)).ok()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_not_listened_to_yet_makes_no_room_however_long_that_takes() {
+        let places = places(2, 2);
+        let (first, second) = (take(&places, 1).expect("room"), take(&places, 2).expect("room"));
+        tokio::time::advance(GRACE * 10).await;
+        assert!(take(&places, 3).is_none(), "nobody was heard yet");
+
+        first.begins();
+        assert!(take(&places, 3).is_none(), "the first has only just begun");
+        tokio::time::advance(GRACE).await;
+        second.begins();
+        let third = take(&places, 3).expect("the room of the first");
+
+        assert_eq!((first.seat.lost.is_cancelled(), second.seat.lost.is_cancelled()), (true, false));
+        assert!(take(&places, 4).is_none(), "nobody else is silent");
+        drop((first, second, third));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_share_is_given_back_with_each_place_once() {
+        let places = places(8, 2);
+        for _ in 0..3 {
+            let mut held: Vec<Place> = (0..2).filter_map(|_| take(&places, 1)).collect();
+            held.iter().for_each(Place::begins);
+            assert!(held.len() == 2 && take(&places, 1).is_none(), "the share is full");
+            assert!(take(&places, 2).is_some(), "others have theirs");
+            tokio::time::advance(GRACE).await;
+            held.extend(take(&places, 1));
+            assert_eq!((held.len(), places.lock().places.len()), (3, 2), "one of the two made room");
+        }
+        assert!(places.lock().places.is_empty() && places.lock().shares.is_empty());
     }
 }
