@@ -485,9 +485,9 @@ async fn what_is_written_down_after_its_target_was_taken_away_is_let_go_of_and_n
     post.set([target("chat", &sink.url())]);
     let seen = observation("P1", Status::Triggered, 0);
     let late = post.judged(Some(&seen), &seen.key, Some("incident.triggered"));
-    let lane = post.forwarder.lane(&name("chat")).expect("there");
+    let chat = post.forwarder.lane(&name("chat")).expect("there");
     post.set([]);
-    lane.ended.cancelled().await;
+    chat.ended.cancelled().await;
     // What is looked for when a target is taken away is not there yet.
     let tasks = &post.forwarder.0.tasks;
     until("that is looked for", || tasks.is_empty()).await;
