@@ -293,7 +293,9 @@ async fn a_host_with_many_addresses_of_ipv6_has_the_share_of_one() {
     let places = Arc::new(Places::new(limits, &Front::plain(Networks::default())));
     let take = |address: &str| Places::take(&places, address.parse().expect("address"));
     let first = [take("2001:db8::1").await.expect("free"), take("2001:db8::ffff:2").await.expect("free")];
-    first.iter().for_each(|place| place.spoke(StatusCode::OK));
+    for place in &first {
+        place.spoke(StatusCode::OK);
+    }
 
     assert!(
         timeout(DEADLINE, take("2001:db8::3")).await.expect("in time").is_none(),
