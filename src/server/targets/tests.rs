@@ -65,7 +65,7 @@ fn form(url: &str) -> TargetForm {
 const NEW: Making = Making::New { on: true };
 
 async fn save(desk: &Arc<Desk>, form: TargetForm, making: Making) -> Result<Answer, String> {
-    desk.answer(&Caller::ourselves(), Request::SaveTarget { form: Box::new(form), making }).await
+    desk.answer(&Caller::ourselves(), Request::SaveTarget { form: Box::new(form), making, base: None }).await
 }
 
 fn summary(desk: &Desk, of: &str) -> TargetSummary {
@@ -82,7 +82,7 @@ fn guest() -> Caller {
 
 /// What a guest who may act asks for.
 async fn save_as_guest(desk: &Arc<Desk>, form: TargetForm, making: Making) -> Result<Answer, String> {
-    desk.save_target(&guest(), form, making).await
+    desk.save_target(&guest(), form, making, None).await
 }
 
 #[tokio::test]
@@ -168,8 +168,12 @@ async fn a_name_of_the_configuration_is_only_switched_here() {
     let ours = Caller::ourselves();
     let ask = |request| setup.desk.answer(&ours, request);
     for request in [
-        Request::SaveTarget { form: Box::new(form("https://hooks.example.com/z")), making: Making::Changed },
-        Request::SaveTarget { form: Box::new(form("https://hooks.example.com/z")), making: NEW },
+        Request::SaveTarget {
+            form: Box::new(form("https://hooks.example.com/z")),
+            making: Making::Changed,
+            base: None,
+        },
+        Request::SaveTarget { form: Box::new(form("https://hooks.example.com/z")), making: NEW, base: None },
         Request::RemoveTarget { name: name("chat") },
     ] {
         let refused = ask(request).await.expect_err("refused");
@@ -239,6 +243,27 @@ async fn what_is_left_empty_stays_but_not_for_another_host() {
 }
 
 #[tokio::test]
+async fn a_change_that_was_begun_before_another_does_not_undo_it() {
+    let setup = setup();
+    save(&setup.desk, form("https://hooks.example.com/x"), NEW).await.expect("kept");
+    let base = TargetForm::of(&summary(&setup.desk, "chat"));
+    let change = |form: TargetForm| {
+        let base = Some(Box::new(base.clone()));
+        let request = Request::SaveTarget { form: Box::new(form), making: Making::Changed, base };
+        async { setup.desk.answer(&Caller::ourselves(), request).await }
+    };
+    let retried = TargetForm { retries: 3, ..base.clone() };
+
+    change(retried.clone()).await.expect("kept");
+    change(retried).await.expect("the same again");
+    let refused = change(TargetForm { linked: true, ..base.clone() }).await.expect_err("refused");
+
+    assert!(refused.contains("changed by somebody else meanwhile"), "{refused}");
+    let now = summary(&setup.desk, "chat");
+    assert_eq!((now.retries, now.linked), (3, false));
+}
+
+#[tokio::test]
 async fn a_guest_cannot_have_the_server_read_or_run_anything() {
     let setup = setup();
     for reference in ["{ env = \"PD_TOKEN\" }", "{ file = \"/etc/shadow\" }", "{ command = [\"id\"] }"] {
@@ -274,7 +299,7 @@ async fn a_guest_cannot_have_the_server_read_or_run_anything() {
 async fn whoever_may_only_look_changes_no_target() {
     let Setup { desk, dir: _dir, .. } = setup();
     for request in [
-        Request::SaveTarget { form: Box::new(form("https://a.example/")), making: NEW },
+        Request::SaveTarget { form: Box::new(form("https://a.example/")), making: NEW, base: None },
         Request::RemoveTarget { name: name("chat") },
         Request::SwitchTarget { name: name("chat"), on: true },
         Request::TestTarget { name: name("chat"), on: Subject::default() },
