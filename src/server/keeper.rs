@@ -12,7 +12,8 @@ use jiff::Timestamp;
 use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot},
-    time::{Instant, MissedTickBehavior, interval, sleep_until},
+    task::JoinError,
+    time::{Instant, MissedTickBehavior, interval, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -21,7 +22,7 @@ use super::{
     certificate::{self, Certificate, Loaded},
     desk::Desk,
     door, first_look,
-    hooks::{self, Hooks},
+    hooks::{Doors, Place, Reading, Secret},
     ingest, metrics, poller, push,
     secrets::{Print, Prints},
     snapshot,
@@ -48,8 +49,9 @@ pub type Load = Arc<dyn Fn() -> Result<Settings, String> + Send + Sync>;
 /// A request to read them again, and where the answer goes.
 pub type Order = oneshot::Sender<Result<Vec<String>, String>>;
 
-/// Between two tries to read secrets that could not be read.
-const RETRY: Duration = Duration::from_secs(15);
+/// How long the door waits for secrets before it opens. A key in a password store may have to be unlocked first, and senders
+/// are asked to retry meanwhile.
+const MOMENT: Duration = Duration::from_millis(500);
 /// What reading credentials again comes to.
 const CREDENTIALS: &str = "secrets behind `credential` are new only after `systemctl reload dogwatch` with systemd 260 \
                            or newer; with an older one after `systemctl restart dogwatch`";
@@ -74,6 +76,9 @@ pub(super) struct Keeper {
     refused: Option<String>,
     /// Of the secrets that are in use.
     prints: Prints,
+    /// The secrets of the doors, and those of them that are being read.
+    doors: Doors,
+    reading: Reading,
 }
 
 /// The door for webhooks, while there is one.
@@ -84,15 +89,13 @@ pub(super) struct OpenDoor {
     listening: CancellationToken,
     /// The port is held by a service manager, who alone can change it.
     is_given: bool,
-    /// When secrets that could not be read are tried again.
-    retry: Option<Instant>,
 }
 
 /// Everything of a new configuration that can fail, done.
 struct Checked {
     settings: Settings,
     accounts: Vec<Arc<Account>>,
-    hooks: Hooks,
+    doors: Doors,
     prints: Prints,
     tls: Option<Loaded>,
     door: Option<TcpListener>,
@@ -123,22 +126,40 @@ impl Keeper {
             clocks: Arc::default(),
             refused: None,
             prints: Prints::default(),
+            doors: Doors::default(),
+            reading: Reading::default(),
         }
     }
 
-    /// These secrets of doors are in use from now on.
-    pub(super) fn has_read(&mut self, hooks: &[Hook]) {
-        self.prints.doors(&self.settings.accounts, hooks);
+    /// Begins to read the secrets of the doors, and waits a moment for them: what the receiver begins with.
+    pub(super) async fn first_hooks(&mut self) -> Vec<Hook> {
+        self.doors = Doors::closed(self.desk.accounts.all().values());
+        self.doors.read(&mut self.reading);
+        let moment = Instant::now() + MOMENT;
+        for _ in 0..self.reading.len() {
+            let Ok(Some(read)) = timeout_at(moment, self.reading.join_next()).await else { break };
+            self.take(read);
+        }
+        self.hooks()
     }
 
-    /// Lets webhooks in; not `whole`: some of their secrets are not read yet.
-    pub(super) async fn open_the_door(
-        &mut self,
-        receiver: Receiver,
-        router: axum::Router,
-        whole: bool,
-        given: Option<TcpListener>,
-    ) {
+    /// Takes a secret that was read; one whose reading broke down stays unread.
+    fn take(&mut self, read: Result<(Place, Secret), JoinError>) {
+        if let Ok(read) = read {
+            self.doors.take(&mut self.reading, read);
+        }
+    }
+
+    /// The doors as they are from now on.
+    fn hooks(&mut self) -> Vec<Hook> {
+        self.doors.tell(&self.desk);
+        let hooks = self.doors.hooks();
+        self.prints.doors(&self.settings.accounts, &hooks);
+        hooks
+    }
+
+    /// Lets webhooks in.
+    pub(super) async fn open_the_door(&mut self, receiver: Receiver, router: axum::Router, given: Option<TcpListener>) {
         let tls = match self.settings.receiver.tls.clone() {
             Some(files) => Some(Loaded::from(files).await),
             None => None,
@@ -153,8 +174,7 @@ impl Keeper {
             None => self.tasks.spawn(door::keep(hub, listen, router.clone(), front, stop)),
         };
         self.desk.forwarder.listens_on(Some(address));
-        let retry = (!whole).then(Instant::now);
-        self.door = Some(OpenDoor { receiver, router, listening, is_given, retry });
+        self.door = Some(OpenDoor { receiver, router, listening, is_given });
         self.tell();
     }
 
@@ -214,14 +234,13 @@ impl Keeper {
         let mut looks = interval(certificate::LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let retry = self.door.as_ref().and_then(|door| door.retry);
             tokio::select! {
                 () = stop.cancelled() => return,
                 Some(answer) = orders.recv() => {
                     let outcome = self.reload().await;
                     let _ = answer.send(outcome);
                 }
-                () = sleep_until(retry.unwrap_or_else(Instant::now)), if retry.is_some() => self.read_again().await,
+                Some(read) = self.reading.join_next() => self.has_read(read),
                 _ = looks.tick(), if self.settings.receiver.tls.is_some() => {
                     self.certificate.look().await;
                     self.tell();
@@ -230,15 +249,16 @@ impl Keeper {
         }
     }
 
-    /// Tries to read the secrets that could not be read.
-    async fn read_again(&mut self) {
-        let accounts: Vec<Arc<Account>> = self.desk.accounts.all().values().cloned().collect();
-        let read = Hooks::read(&accounts).await;
-        read.tell(&self.desk);
-        self.has_read(&read.hooks);
-        if let Some(door) = &mut self.door {
-            door.retry = (!read.wrong.is_empty()).then(|| Instant::now() + RETRY);
-            door.receiver.set_hooks(read.hooks);
+    /// A secret was read, or could not be: what is there is in force at once.
+    fn has_read(&mut self, read: Result<(Place, Secret), JoinError>) {
+        self.take(read);
+        self.set_hooks();
+    }
+
+    fn set_hooks(&mut self) {
+        let hooks = self.hooks();
+        if let Some(door) = &self.door {
+            door.receiver.set_hooks(hooks);
         }
     }
 
@@ -298,11 +318,8 @@ impl Keeper {
             }
         }
         let receives = self.door.is_some();
-        let hooks = if receives { Hooks::read(&accounts).await } else { Hooks::default() };
-        if let Some((account, wrong)) = hooks.wrong.first() {
-            return Err(format!("account {account}: {wrong}"));
-        }
-        prints.doors(&settings.accounts, &hooks.hooks);
+        let doors = if receives { Doors::whole(&accounts).await? } else { Doors::default() };
+        prints.doors(&settings.accounts, &doors.hooks());
         let tls = match settings.receiver.tls.clone().filter(|_| receives) {
             Some(files) => Some(Loaded::from(files).await),
             None => None,
@@ -319,7 +336,7 @@ impl Keeper {
             Some(address) => Some(metrics::bind(address).await?),
             None => None,
         };
-        Ok(Checked { settings, accounts, hooks, prints, tls, door, metrics })
+        Ok(Checked { settings, accounts, doors, prints, tls, door, metrics })
     }
 
     /// The port of a door that moves.
@@ -334,9 +351,9 @@ impl Keeper {
 
     /// Puts the new configuration into force; says what is different.
     async fn apply(&mut self, new: Checked) -> Vec<String> {
-        let Checked { settings, accounts, hooks, prints, tls, door, metrics } = new;
+        let Checked { settings, accounts, doors, prints, tls, door, metrics } = new;
         let (others, none_is) = self.compare(prints);
-        let mut changes = self.apply_accounts(accounts, hooks).await;
+        let mut changes = self.apply_accounts(accounts, doors).await;
         let former = std::mem::replace(&mut self.settings, settings);
         let now = &self.settings;
         if former.receiver.tls != now.receiver.tls {
@@ -432,7 +449,7 @@ impl Keeper {
         std::mem::replace(&mut door.listening, listening).cancel();
     }
 
-    async fn apply_accounts(&mut self, accounts: Vec<Arc<Account>>, hooks: Hooks) -> Vec<String> {
+    async fn apply_accounts(&mut self, accounts: Vec<Arc<Account>>, doors: Doors) -> Vec<String> {
         let former = self.desk.accounts.all();
         let has = |name: &AccountName| accounts.iter().any(|account| account.settings.name == *name);
         let mut changes = vec![];
@@ -460,11 +477,8 @@ impl Keeper {
             }
             self.poll(account).await;
         }
-        if let Some(door) = &mut self.door {
-            hooks.tell(&self.desk);
-            door.retry = None;
-            door.receiver.set_hooks(hooks.hooks);
-        }
+        (self.doors, self.reading) = (doors, Reading::default());
+        self.set_hooks();
         for name in former.keys().filter(|name| !has(name)) {
             changes.push(self.let_go(name).await);
         }
@@ -538,17 +552,4 @@ fn account_changes(known: AccountBoard) -> [Change; 6] {
         Change::Escalation { account: account.clone(), policies: known.escalation },
         Change::Services { account, services: known.services },
     ]
-}
-
-/// Reads the secrets for a moment; those that take longer are read while senders are asked to retry.
-pub(super) async fn first_hooks(desk: &Desk) -> (Vec<Hook>, bool) {
-    let accounts: Vec<Arc<Account>> = desk.accounts.all().values().cloned().collect();
-    match hooks::read_for_a_moment(&accounts).await {
-        Some(read) => {
-            read.tell(desk);
-            let whole = read.wrong.is_empty();
-            (read.hooks, whole)
-        }
-        None => (hooks::unread(&accounts), false),
-    }
 }
