@@ -190,6 +190,27 @@ fn on_a_read_only_file_system_the_start_is_refused_in_words() {
 }
 
 #[test]
+fn a_start_without_room_on_the_disk_ends_and_says_what_the_next_one_needs() {
+    if !can_mount() {
+        return;
+    }
+    let door = door();
+    fs::create_dir(door.state()).expect("dir");
+    let script = format!("mount -t tmpfs -o mode=0700,size=16k none {} && exec \"$@\"", door.state().display());
+    let mut ended = None;
+
+    door.start_by(&["unshare", "-rm", "sh", "-c", &script, "sh"], None);
+    eventually("it ends", || {
+        ended = door.ended();
+        ended.is_some()
+    });
+
+    assert_eq!(ended.and_then(|ended| ended.code()), Some(1), "{}", door.log());
+    let said = door.log();
+    assert!(said.contains("no room left on the disk: free some, and the next start works"), "{said}");
+}
+
+#[test]
 fn an_account_whose_secret_takes_long_keeps_no_other_waiting() {
     let door = door_with(
         r#"

@@ -137,6 +137,16 @@ pub enum ServerError {
     Templates(std::io::Error),
 }
 
+impl ServerError {
+    /// In the words of a process that ends over it.
+    pub fn at_an_end(&self) -> String {
+        match self {
+            Self::Store(error) => error.at_an_end(),
+            Self::Templates(_) => self.to_string(),
+        }
+    }
+}
+
 /// A running server. It ends with [`Server::stop`]; dropping it stops it without waiting.
 pub struct Server {
     desk: Arc<Desk>,
