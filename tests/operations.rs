@@ -291,6 +291,26 @@ fn a_broken_file_keeps_the_former_settings_and_everybody_is_told_until_it_is_men
 }
 
 #[test]
+fn a_target_whose_secret_is_gone_keeps_the_former_settings_and_is_sent_to_as_before() {
+    let service = service(0, "text");
+    let file = service.dir.path().join("chat");
+    write_config(&file, "http://127.0.0.1:9/x");
+    let plain = fs::read_to_string(service.config_path()).expect("config");
+    let target = "[[target]]\nname = \"chat\"\nurl = { file = \"chat\" }\nevents = [\"incident.created\"]\n";
+    write_config(&service.config_path(), &format!("{plain}{target}"));
+    assert!(service.reload().status.success());
+    fs::remove_file(&file).expect("gone");
+
+    let output = service.reload();
+
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("target chat: file"), "{output:?}");
+    let listed = String::from_utf8(service.run(&["target", "list", "--json"]).stdout).expect("UTF-8");
+    let listed: serde_json::Value = serde_json::from_str(&listed).expect("JSON");
+    assert_eq!(listed[0]["state"]["state"], "on", "{listed}");
+}
+
+#[test]
 fn a_reload_says_that_credentials_are_as_old_as_the_service_unless_systemd_refreshes_them() {
     let service = service(0, "text");
     let of_file = String::from_utf8(service.reload().stdout).expect("UTF-8");

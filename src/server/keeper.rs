@@ -9,6 +9,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use secrecy::SecretString;
 use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot},
@@ -26,7 +27,7 @@ use super::{
     ingest, metrics, poller, push,
     secrets::{Print, Prints},
     snapshot,
-    targets::Reread,
+    targets::Reloaded,
     upkeep,
 };
 use crate::{
@@ -91,11 +92,16 @@ pub(super) struct OpenDoor {
     is_given: bool,
 }
 
+/// The accounts' tokens, where they have one.
+type Tokens = BTreeMap<AccountName, SecretString>;
+
 /// Everything of a new configuration that can fail, done.
 struct Checked {
     settings: Settings,
     accounts: Vec<Arc<Account>>,
+    tokens: Tokens,
     doors: Doors,
+    targets: Reloaded,
     prints: Prints,
     tls: Option<Loaded>,
     door: Option<TcpListener>,
@@ -303,12 +309,13 @@ impl Keeper {
                 known.unwrap_or_else(|| Arc::new(Account::new(new.clone(), &self.desk.calls)))
             })
             .collect();
-        let mut prints = Prints::default();
+        let (mut prints, mut tokens) = (Prints::default(), Tokens::new());
         for account in &accounts {
             if let Some(token) = &account.settings.token {
-                let read = token.read().await;
-                let read = read.map_err(|error| format!("account {}: {error}", account.settings.name))?;
+                let name = &account.settings.name;
+                let read = token.read().await.map_err(|error| format!("account {name}: {error}"))?;
                 prints.token(&account.settings, token, Print::of(&read));
+                tokens.insert(name.clone(), read);
             }
         }
         for person in &settings.people {
@@ -320,6 +327,7 @@ impl Keeper {
         let receives = self.door.is_some();
         let doors = if receives { Doors::whole(&accounts).await? } else { Doors::default() };
         prints.doors(&settings.accounts, &doors.hooks());
+        let targets = self.desk.targets.reload(&settings.targets).await?;
         let tls = match settings.receiver.tls.clone().filter(|_| receives) {
             Some(files) => Some(Loaded::from(files).await),
             None => None,
@@ -336,7 +344,7 @@ impl Keeper {
             Some(address) => Some(metrics::bind(address).await?),
             None => None,
         };
-        Ok(Checked { settings, accounts, doors, prints, tls, door, metrics })
+        Ok(Checked { settings, accounts, tokens, doors, targets, prints, tls, door, metrics })
     }
 
     /// The port of a door that moves.
@@ -349,13 +357,41 @@ impl Keeper {
         bound.map(Some).map_err(|error| format!("receiver.listen cannot become {listen}: {error}; {advice}"))
     }
 
-    /// Puts the new configuration into force; says what is different.
+    /// Puts the new configuration into force; says what is different. What waits comes last, and not for anybody's secret.
     async fn apply(&mut self, new: Checked) -> Vec<String> {
-        let Checked { settings, accounts, doors, prints, tls, door, metrics } = new;
+        let Checked { settings, accounts, tokens, doors, targets, prints, tls, door, metrics } = new;
         let (others, none_is) = self.compare(prints);
-        let mut changes = self.apply_accounts(accounts, doors).await;
+        let known = self.desk.accounts.all();
+        self.desk.accounts.set(accounts.iter().cloned());
         let former = std::mem::replace(&mut self.settings, settings);
-        let now = &self.settings;
+        let of_settings = self.apply_settings(&former, door.is_none());
+        if self.door.is_some() {
+            self.certificate.set(tls);
+        }
+        let moved = door.map(|listener| {
+            self.move_the_door(listener);
+            format!("the door is on {} now", self.settings.receiver.listen)
+        });
+        if let Some(listener) = metrics {
+            self.serve_metrics_on(listener);
+        }
+        let mut changes = self.apply_accounts(&known, &accounts, tokens, doors).await;
+        changes.extend(of_settings.into_iter().chain(moved));
+        changes.extend(targets.unread.iter().cloned());
+        self.desk.put_reloaded_targets(targets).await;
+        if changes.is_empty() && others.is_empty() {
+            changes.push("nothing is different".to_owned());
+        }
+        changes.extend(if others.is_empty() { vec![none_is.to_owned()] } else { others });
+        if self.settings.secrets().iter().any(|(_, secret)| matches!(secret, SecretRef::Credential { .. })) {
+            changes.push(CREDENTIALS.to_owned());
+        }
+        changes
+    }
+
+    /// The part of it that takes no time.
+    fn apply_settings(&mut self, former: &Settings, door_stays: bool) -> Vec<String> {
+        let (mut changes, now) = (vec![], &self.settings);
         if former.receiver.tls != now.receiver.tls {
             changes.push(
                 if now.receiver.tls.is_some() { "the door speaks TLS" } else { "the door speaks plain HTTP" }.into(),
@@ -388,11 +424,10 @@ impl Keeper {
             self.desk.waiting.set_window(now.actions.undo_window);
             changes.push("how long an action can be taken back is another".to_owned());
         }
-        self.desk.put_targets(Reread::Everybodys).await;
         if (&former.server.socket, &former.server.group) != (&now.server.socket, &now.server.group) {
             changes.push("server.socket and server.group need a restart, and stay as they were".to_owned());
         }
-        if former.receiver.listen != now.receiver.listen && door.is_none() {
+        if former.receiver.listen != now.receiver.listen && door_stays {
             changes.push("receiver.listen stays as it was: whoever started the service holds the port".to_owned());
         }
         if former.server.metrics != now.server.metrics {
@@ -404,23 +439,6 @@ impl Keeper {
         if former.store != self.settings.store {
             changes.push("how much of the log is kept is another".to_owned());
             self.look_after_the_store();
-        }
-        if self.door.is_some() {
-            self.certificate.set(tls);
-        }
-        if let Some(listener) = door {
-            changes.push(format!("the door is on {} now", self.settings.receiver.listen));
-            self.move_the_door(listener);
-        }
-        if let Some(listener) = metrics {
-            self.serve_metrics_on(listener);
-        }
-        if changes.is_empty() && others.is_empty() {
-            changes.push("nothing is different".to_owned());
-        }
-        changes.extend(if others.is_empty() { vec![none_is.to_owned()] } else { others });
-        if self.settings.secrets().iter().any(|(_, secret)| matches!(secret, SecretRef::Credential { .. })) {
-            changes.push(CREDENTIALS.to_owned());
         }
         changes
     }
@@ -449,23 +467,22 @@ impl Keeper {
         std::mem::replace(&mut door.listening, listening).cancel();
     }
 
-    async fn apply_accounts(&mut self, accounts: Vec<Arc<Account>>, doors: Doors) -> Vec<String> {
-        let former = self.desk.accounts.all();
+    /// Puts the accounts that are configured now in the place of the `former` ones.
+    async fn apply_accounts(
+        &mut self,
+        former: &BTreeMap<AccountName, Arc<Account>>,
+        accounts: &[Arc<Account>],
+        mut tokens: Tokens,
+        doors: Doors,
+    ) -> Vec<String> {
         let has = |name: &AccountName| accounts.iter().any(|account| account.settings.name == *name);
+        let is_new = |account: &&Arc<Account>| {
+            former.get(&account.settings.name).is_none_or(|known| !Arc::ptr_eq(known, account))
+        };
         let mut changes = vec![];
-        self.desk.accounts.set(accounts.iter().cloned());
-        for account in &accounts {
+        for account in accounts.iter().filter(is_new) {
             let name = &account.settings.name;
-            match former.get(name) {
-                None => changes.push(format!("account {name} is new")),
-                Some(known) if !Arc::ptr_eq(known, account) => changes.push(format!("account {name} is another")),
-                // The token may have been replaced behind its reference.
-                Some(_) => {
-                    account.forget().await;
-                    account.look.notify_one();
-                    continue;
-                }
-            }
+            changes.push(format!("account {name} is {}", if former.contains_key(name) { "another" } else { "new" }));
             self.show(account).await;
             let address = &account.settings.base_url;
             if former.get(name).is_some_and(|known| known.settings.base_url != *address) {
@@ -475,10 +492,20 @@ impl Keeper {
                 }
                 self.desk.moved(name, address).await;
             }
-            self.poll(account).await;
         }
         (self.doors, self.reading) = (doors, Reading::default());
         self.set_hooks();
+        for account in accounts {
+            let name = &account.settings.name;
+            if let Some(token) = tokens.remove(name) {
+                account.go_on(former.get(name).map(|known| &**known), token).await;
+            }
+            if is_new(&account) {
+                self.poll(account).await;
+            } else {
+                account.look.notify_one();
+            }
+        }
         for name in former.keys().filter(|name| !has(name)) {
             changes.push(self.let_go(name).await);
         }

@@ -162,7 +162,7 @@ async fn a_name_of_the_configuration_is_only_switched_here() {
     let configured = crate::config::targets::parse(text, Path::new("c.toml")).expect("valid");
     save(&setup.desk, form("https://hooks.example.com/y"), NEW).await.expect("kept");
     setup.desk.targets.configure(configured);
-    setup.desk.put_targets(Reread::Everybodys).await;
+    setup.desk.put_targets(Reread::Nobodys).await;
     assert_eq!(summary(&setup.desk, "chat").kept, Kept::Config);
 
     let ours = Caller::ourselves();
@@ -182,7 +182,7 @@ async fn a_name_of_the_configuration_is_only_switched_here() {
     ask(Request::SwitchTarget { name: name("chat"), on: false }).await.expect("off");
     assert_eq!(summary(&setup.desk, "chat").state, TargetState::Off);
     setup.desk.targets.configure(vec![]);
-    setup.desk.put_targets(Reread::Everybodys).await;
+    setup.desk.put_targets(Reread::Nobodys).await;
     assert_eq!(summary(&setup.desk, "chat").kept, Kept::Here, "what was made here comes back");
 }
 
@@ -330,6 +330,42 @@ async fn a_secret_that_cannot_be_read_is_told_with_why_and_read_again() {
 }
 
 #[tokio::test]
+async fn new_settings_are_not_taken_where_a_target_that_worked_would_not_and_take_nothing_from_what_was_made_here() {
+    let setup = setup();
+    let secret = |of: &str| {
+        let path = setup.dir.path().join(of);
+        fs::write(&path, format!("https://{of}.example.com/x")).expect("file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("mode");
+        path
+    };
+    let (ops, chat) = (secret("ops"), secret("chat"));
+    let text = "[[target]]\nname = \"ops\"\nurl = { file = \"ops\" }\nevents = [\"incident.created\"]\n";
+    let configured = crate::config::targets::parse(text, &setup.dir.path().join("c.toml")).expect("valid");
+    save(&setup.desk, form(&format!("{{ file = \"{}\" }}", chat.display())), NEW).await.expect("kept");
+    setup.desk.targets.configure(configured.clone());
+    setup.desk.put_targets(Reread::Nobodys).await;
+    let address = |of: &str| summary(&setup.desk, of).address.to_string();
+
+    fs::write(&ops, "https://new.example.com/x").expect("rotated");
+    fs::remove_file(&chat).expect("gone");
+    let read = setup.desk.targets.reload(&configured).await.expect("what was made here is in nobody's way");
+    assert!(read.unread[0].contains("target chat: ") && read.unread[0].ends_with("with what was read before"));
+    assert_eq!(address("ops"), "https://ops.example.com", "nothing is in force yet");
+    setup.desk.put_reloaded_targets(read).await;
+    assert_eq!(
+        (address("ops").as_str(), address("chat").as_str()),
+        ("https://new.example.com", "https://chat.example.com")
+    );
+    assert_eq!(summary(&setup.desk, "chat").state, TargetState::On);
+
+    fs::remove_file(&ops).expect("gone");
+    let refused = setup.desk.targets.reload(&configured).await.map(|_| ()).expect_err("refused");
+    assert!(refused.starts_with("target ops: ") && refused.ends_with("no such file"), "{refused}");
+    setup.desk.put_targets(Reread::Unread).await;
+    assert_eq!(summary(&setup.desk, "ops").state, TargetState::On);
+}
+
+#[tokio::test]
 async fn a_missing_template_is_told_and_a_saved_one_holds_at_once() {
     let setup = setup();
     let with = TargetForm { template: Some("own".into()), ..form("https://hooks.example.com/x") };
@@ -361,7 +397,7 @@ async fn a_file_that_cannot_be_read_changes_nothing_and_is_not_written_over() {
     fs::write(setup.dir.path().join(FILE), "[[target]]\nnam = 5\n").expect("edit");
 
     setup.desk.targets.configure(vec![]);
-    setup.desk.put_targets(Reread::Everybodys).await;
+    setup.desk.put_targets(Reread::Nobodys).await;
 
     assert_eq!(summary(&setup.desk, "chat").state, TargetState::On);
     assert!(setup.desk.targets.unread().expect("why").as_str().contains("targets.toml:1:1"));
