@@ -286,7 +286,7 @@ mod tests {
         let with = |poll: u64, base_url: &str| {
             let token = Some(SecretRef::Inline(first.clone()));
             let (poll, base_url) = (Duration::from_secs(poll), base_url.to_owned());
-            Account::new(AccountSettings { token, poll, base_url, ..fake::settings() }, &Calls::default())
+            Account::new(AccountSettings { base_url, token, poll, ..fake::settings() }, &Calls::default())
         };
         let way = async |account: &Account| account.provider().await.unwrap_or_else(|no| panic!("{no}"));
         let account = with(30, "http://127.0.0.1:1");
