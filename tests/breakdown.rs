@@ -12,7 +12,7 @@ use std::{
 use rusqlite::{Connection, TransactionBehavior};
 use rustix::process::{Resource, Rlimit, prlimit};
 use support::{
-    door::{Door, Happening, door, door_on, life},
+    door::{Door, Happening, door, door_on, door_with, life},
     eventually, holds_in_time,
 };
 
@@ -187,6 +187,47 @@ fn on_a_read_only_file_system_the_start_is_refused_in_words() {
     eventually("it ends", || door.ended().is_some_and(|ended| ended.code() == Some(1)));
     let said = door.log();
     assert!(said.contains(&door.state().display().to_string()) && said.contains("written"), "{said}");
+}
+
+#[test]
+fn a_start_without_room_on_the_disk_ends_and_says_what_the_next_one_needs() {
+    if !can_mount() {
+        return;
+    }
+    let door = door();
+    fs::create_dir(door.state()).expect("dir");
+    let script = format!("mount -t tmpfs -o mode=0700,size=16k none {} && exec \"$@\"", door.state().display());
+    let mut ended = None;
+
+    door.start_by(&["unshare", "-rm", "sh", "-c", &script, "sh"], None);
+    eventually("it ends", || {
+        ended = door.ended();
+        ended.is_some()
+    });
+
+    assert_eq!(ended.and_then(|ended| ended.code()), Some(1), "{}", door.log());
+    let said = door.log();
+    assert!(said.contains("no room left on the disk: free some, and the next start works"), "{said}");
+}
+
+#[test]
+fn an_account_whose_secret_takes_long_keeps_no_other_waiting() {
+    let door = door_with(
+        r#"
+        [[account]]
+        name = "slow"
+        provider = "pagerduty"
+        base_url = "http://127.0.0.1:9"
+
+        [account.webhook]
+        url_key = "4b1d"
+        secrets = [{ command = ["sleep", "600"] }]
+        "#,
+    );
+    door.start(None);
+    door.until_ready();
+
+    assert_eq!(door.post(&life("Q1").remove(0).body), Some(202), "{}", door.log());
 }
 
 #[test]

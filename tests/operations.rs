@@ -221,6 +221,29 @@ fn a_rotated_secret_is_taken_at_a_hang_up_while_deliveries_stream_in_and_none_is
 }
 
 #[test]
+fn a_command_knows_what_those_right_before_it_were_answered() {
+    let service = service(0, "text");
+    let done = |args: &[&str]| {
+        let output = service.run(args);
+        assert!(output.status.success(), "{args:?}: {output:?}");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    // Commands and consoles that come within moments of each other share a copy of the board.
+    done(&["target", "list"]);
+
+    done(&["target", "add", "chat", "--url", "http://127.0.0.1:9", "--event", "incident.created"]);
+    assert!(done(&["target", "show", "chat"]).contains("http://127.0.0.1:9"));
+    done(&["target", "edit", "chat", "--retries", "3"]);
+    done(&["target", "edit", "chat", "--linked", "true"]);
+    done(&["target", "disable", "chat"]);
+
+    let listed: serde_json::Value = serde_json::from_str(&done(&["target", "list", "--json"])).expect("JSON");
+    let chat = &listed[0];
+    assert_eq!((&chat["retries"], &chat["linked"]), (&3.into(), &true.into()), "{chat}");
+    assert_eq!(chat["state"]["state"], "off", "{chat}");
+}
+
+#[test]
 fn a_reload_names_the_secret_that_is_another_one_behind_its_reference_and_never_what_it_is() {
     let service = service(0, "text");
     let file = service.dir.path().join("signing");
@@ -265,6 +288,26 @@ fn a_broken_file_keeps_the_former_settings_and_everybody_is_told_until_it_is_men
     write_config(&service.config_path(), &good);
     let output = service.reload();
     assert!(String::from_utf8_lossy(&output.stdout).contains("nothing is different"), "{output:?}");
+}
+
+#[test]
+fn a_target_whose_secret_is_gone_keeps_the_former_settings_and_is_sent_to_as_before() {
+    let service = service(0, "text");
+    let file = service.dir.path().join("chat");
+    write_config(&file, "http://127.0.0.1:9/x");
+    let plain = fs::read_to_string(service.config_path()).expect("config");
+    let target = "[[target]]\nname = \"chat\"\nurl = { file = \"chat\" }\nevents = [\"incident.created\"]\n";
+    write_config(&service.config_path(), &format!("{plain}{target}"));
+    assert!(service.reload().status.success());
+    fs::remove_file(&file).expect("gone");
+
+    let output = service.reload();
+
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("target chat: file"), "{output:?}");
+    let listed = String::from_utf8(service.run(&["target", "list", "--json"]).stdout).expect("UTF-8");
+    let listed: serde_json::Value = serde_json::from_str(&listed).expect("JSON");
+    assert_eq!(listed[0]["state"]["state"], "on", "{listed}");
 }
 
 #[test]

@@ -55,7 +55,8 @@ impl Server {
         let mut console = found.expect("a console");
         let you = Access::Act { actor: "alice".into() };
         let greeting = FromServer::Hello { protocol: PROTOCOL, version: "1".into(), you };
-        for message in [greeting, FromServer::Snapshot { board: Box::new(Board::default()) }] {
+        let snapshot = FromServer::Snapshot { board: Box::new(Board::default()) };
+        for message in [greeting, snapshot, FromServer::UpToDate] {
             writeln!(console, "{}", serde_json::to_string(&message).expect("json")).expect("write");
         }
         console

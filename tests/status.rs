@@ -54,7 +54,8 @@ fn a_running_server_is_asked() {
         BufReader::new(&stream).read_line(&mut String::new()).expect("hello");
         let you = Access::Act { actor: "alice".into() };
         let greeting = FromServer::Hello { protocol: PROTOCOL, version: "1".into(), you };
-        for message in [greeting, FromServer::Snapshot { board: Box::new(Board::default()) }] {
+        let snapshot = FromServer::Snapshot { board: Box::new(Board::default()) };
+        for message in [greeting, snapshot, FromServer::UpToDate] {
             writeln!(stream, "{}", serde_json::to_string(&message).expect("json")).expect("write");
         }
     });

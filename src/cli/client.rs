@@ -96,7 +96,8 @@ impl Client {
         let give_up = Instant::now() + ANSWER;
         loop {
             match client.hear(give_up).await? {
-                FromServer::Snapshot { .. } => return Ok(client),
+                // The snapshot alone may be older than what the command before this one was answered.
+                FromServer::UpToDate => return Ok(client),
                 FromServer::Refused { reason } => return Err(Failure::new(Exit::Failed, reason)),
                 _ => {}
             }

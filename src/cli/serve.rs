@@ -47,7 +47,8 @@ pub(super) async fn run(places: &Places, args: &Args) -> Outcome {
     let shared = if given.control.is_empty() { shared_socket(&settings.server)? } else { None };
     let load = places.load_again();
     let options = Options { settings, load, state_dir, receive: true, worker: worker_command() };
-    let server = Server::start_with(options, lease, socket, given).await.map_err(|e| Failure::new(Exit::Failed, e))?;
+    let started = Server::start_with(options, lease, socket, given).await;
+    let server = started.map_err(|error| Failure::new(Exit::Failed, error.at_an_end()))?;
     let _gone_at_the_end = shared.map(|(socket, shared)| {
         server.let_in(socket);
         shared

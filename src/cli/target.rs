@@ -10,7 +10,10 @@ use super::{Exit, Failure, Outcome, Places, client::Client, output};
 use crate::{
     core::{
         delivery::{DeliverySummary, Verdict},
-        forward::{TargetSummary, checks, form::Making},
+        forward::{
+            TargetSummary, checks,
+            form::{Making, TargetForm},
+        },
         id::{DeliveryId, TargetName},
         template::Subject,
         text::Shown,
@@ -103,12 +106,14 @@ async fn done(client: &mut Client, command: Command, typed: Option<form::Typed>)
         }
         Command::Add { name, settings, off } => {
             let form = settings.form(&name, None, typed)?;
-            keep(client, Request::SaveTarget { form: Box::new(form), making: Making::New { on: !off } }).await
+            let making = Making::New { on: !off };
+            keep(client, Request::SaveTarget { form: Box::new(form), making, base: None }).await
         }
         Command::Edit { name, settings } => {
             let former = known(client, &name)?;
             let form = settings.form(&name, Some(&former), typed)?;
-            keep(client, Request::SaveTarget { form: Box::new(form), making: Making::Changed }).await
+            let base = Some(Box::new(TargetForm::of(&former)));
+            keep(client, Request::SaveTarget { form: Box::new(form), making: Making::Changed, base }).await
         }
         Command::Remove { name } => tell(client, Request::RemoveTarget { name }, "removed").await,
         Command::Enable { name } => tell(client, Request::SwitchTarget { name, on: true }, "on").await,

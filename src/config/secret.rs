@@ -272,11 +272,15 @@ async fn from_command(argv: &[String], limit: Duration) -> Result<SecretString, 
         io::ErrorKind::NotFound => "no such program".to_owned(),
         _ => format!("cannot be started: {cause}"),
     })?;
+    let mut group = Group::of(&child);
     let Ok(done) = timeout(limit, output(&mut child)).await else {
-        end(&mut child).await;
+        drop(group);
+        // Its exit is taken, so that no zombie stays.
+        let _ = child.kill().await;
         return Err(format!("took longer than {} s and was ended", limit.as_secs_f32()));
     };
     let (status, bytes) = done.map_err(|cause| cause.to_string())?;
+    group.is_over();
     if !status.success() {
         return Err(format!("{} (run it by hand to see why)", ending(status)));
     }
@@ -295,13 +299,27 @@ async fn output(child: &mut Child) -> io::Result<(ExitStatus, Vec<u8>)> {
     Ok((child.wait().await?, bytes))
 }
 
-/// Ends the command with whatever it started, and takes its exit so that no zombie stays.
-async fn end(child: &mut Child) {
-    let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-    if let Some(group) = group {
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+/// A command with whatever it started, which ends when nobody waits for it any more.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn of(leader: &Child) -> Self {
+        Self(leader.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
     }
-    let _ = child.kill().await;
+
+    /// The command has ended by itself. What it left behind, an agent perhaps, is to stay, and its number may be another's
+    /// from now on.
+    fn is_over(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+    }
 }
 
 fn ending(status: ExitStatus) -> String {
@@ -405,22 +423,59 @@ mod tests {
         assert_eq!(said, "no such program");
     }
 
+    /// A script that starts something, writes down its process, and hangs.
+    fn hanging(pid: &Path) -> String {
+        format!("sleep 600 & echo $! > {}; sleep 600", pid.display())
+    }
+
+    async fn until(what: &str, holds: impl Fn() -> bool) {
+        let started = Instant::now();
+        while !holds() {
+            assert!(started.elapsed() < LONG, "gave up waiting: {what}");
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn ends(pid: &Path) {
+        let stat = format!("/proc/{}/stat", fs::read_to_string(pid).expect("started").trim());
+        until("it ends", || fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z "))).await;
+    }
+
     #[tokio::test]
     async fn a_command_that_hangs_is_ended_with_all_it_started() {
         let dir = tempfile::tempdir().expect("dir");
         let pid = dir.path().join("pid");
-        let script = format!("sleep 600 & echo $! > {}; sleep 600", pid.display());
-        let started = Instant::now();
 
-        let said = command(&["sh", "-c", &script], SHORT).await.expect_err("ended");
+        let said = command(&["sh", "-c", &hanging(&pid)], SHORT).await.expect_err("ended");
 
         assert!(said.contains("took longer than"), "{said}");
-        let stat = format!("/proc/{}/stat", fs::read_to_string(&pid).expect("started").trim());
-        let runs = || fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z "));
-        while runs() {
-            assert!(started.elapsed() < LONG, "still there");
-            tokio::task::yield_now().await;
-        }
+        ends(&pid).await;
+    }
+
+    #[tokio::test]
+    async fn a_command_that_nobody_waits_for_any_more_is_ended_with_all_it_started() {
+        let dir = tempfile::tempdir().expect("dir");
+        let pid = dir.path().join("pid");
+        let script = hanging(&pid);
+        let reading = tokio::spawn(async move { command(&["sh", "-c", &script], LONG).await });
+        until("it has started", || fs::read_to_string(&pid).is_ok_and(|pid| pid.ends_with('\n'))).await;
+
+        reading.abort();
+
+        ends(&pid).await;
+    }
+
+    #[tokio::test]
+    async fn what_a_command_leaves_behind_when_it_has_told_goes_on() {
+        let dir = tempfile::tempdir().expect("dir");
+        let (pid, out) = (dir.path().join("pid"), dir.path().join("out"));
+        let left = format!("echo s3cret; sleep 600 > {} & echo $! > {}", out.display(), pid.display());
+
+        assert_eq!(command(&["sh", "-c", &left], LONG).await.as_deref(), Ok("s3cret"));
+
+        let pid =
+            fs::read_to_string(&pid).expect("started").trim().parse().ok().and_then(Pid::from_raw).expect("a number");
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it is there, an agent perhaps");
     }
 
     #[tokio::test]

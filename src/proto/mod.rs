@@ -1,7 +1,7 @@
 //! What server and console say to each other: one JSON object a line.
 //!
-//! The console says hello; the server answers with its own hello and a snapshot, then sends every later
-//! change and a heartbeat. Requests carry a number, and so do their answers.
+//! The console says hello; the server answers with its own hello and a snapshot, the changes since it and a mark, then
+//! sends every later change and a heartbeat. Requests carry a number, and so do their answers.
 
 pub mod wire;
 
@@ -57,13 +57,16 @@ pub enum FromServer {
     Refused {
         reason: String,
     },
-    /// Replaces everything the console knew.
+    /// Replaces everything the console knew. Others may have had the same some moments ago: see [`FromServer::UpToDate`].
     Snapshot {
         board: Box<Board>,
     },
     Changed {
         change: Change,
     },
+    /// Follows each snapshot and what has changed since it was made: whatever anybody was answered before the console said
+    /// hello is known to it from here on.
+    UpToDate,
     Answer {
         id: RequestId,
         answer: Box<Result<Answer, String>>,
@@ -160,7 +163,8 @@ pub enum Request {
     /// (see [`crate::core::handoff::zone_text`]).
     Handoff { template: String, from: Timestamp, zone: String },
     /// Makes a target of outgoing webhooks, or changes one that was made so. Answered with [`Answer::TargetKept`].
-    SaveTarget { form: Box<TargetForm>, making: Making },
+    /// `base` is what it was changed from: refused when the target was changed meanwhile.
+    SaveTarget { form: Box<TargetForm>, making: Making, base: Option<Box<TargetForm>> },
     /// Forgets a target that was made so.
     RemoveTarget { name: TargetName },
     /// Switches a target on or off; on also means that its failures so far are forgiven.

@@ -16,7 +16,7 @@ use tokio_util::codec::LinesCodecError;
 use super::{Connect, Io};
 use crate::{
     app::{Event, Role},
-    core::text::Shown,
+    core::{board::Board, text::Shown},
     proto::{
         Access, FromConsole, FromServer, HEARTBEAT_SECONDS, PROTOCOL, Request, RequestId,
         wire::{self, Ear, WireError},
@@ -55,6 +55,14 @@ impl From<WireError> for End {
     fn from(error: WireError) -> Self {
         Self::Lost(clean(&error.to_string()))
     }
+}
+
+/// What is known of the server that answers now.
+struct Known {
+    access: Access,
+    role: Role,
+    /// A snapshot that is not up to date yet. The screen does not get it before it is.
+    snapshot: Option<Box<Board>>,
 }
 
 pub(super) struct Link<C> {
@@ -102,7 +110,8 @@ impl<C: Connect> Link<C> {
         let connection = self.refusing(Connect::connect).await?.map_err(|why| End::Lost(clean(&why)))?;
         let (mut incoming, mut outgoing) = wire::halves(connection.io);
         let greeted = self.refusing(|_| timeout(SILENCE, greet(&mut incoming, &mut outgoing))).await?;
-        let mut access = greeted.map_err(|_| silent())??;
+        let access = greeted.map_err(|_| silent())??;
+        let mut known = Known { access, role: connection.role, snapshot: None };
         let (mut heard, mut unsent) = (Instant::now(), VecDeque::new());
         loop {
             let overdue = self.open.front().map_or(heard + SILENCE, |(_, until)| *until);
@@ -119,7 +128,7 @@ impl<C: Connect> Link<C> {
                     }
                 }
                 message = wire::hear(&mut incoming) => {
-                    self.take(message?, &mut access, &connection.role).await?;
+                    self.take(message?, &mut known).await?;
                     // Counted after the screen took it: its being slow is not the server's silence.
                     heard = Instant::now();
                 }
@@ -129,20 +138,31 @@ impl<C: Connect> Link<C> {
         }
     }
 
-    async fn take(&mut self, message: FromServer, access: &mut Access, role: &Role) -> Result<(), End> {
+    async fn take(&mut self, message: FromServer, known: &mut Known) -> Result<(), End> {
         match message {
             FromServer::Snapshot { board } => {
-                self.told = None;
-                self.send(Event::Attached { board, access: access.clone(), role: role.clone() }).await
+                known.snapshot = Some(board);
+                Ok(())
             }
-            FromServer::Changed { change } => self.send(Event::Changed(change)).await,
+            FromServer::Changed { change } => match &mut known.snapshot {
+                Some(board) => {
+                    board.apply(&change);
+                    Ok(())
+                }
+                None => self.send(Event::Changed(change)).await,
+            },
+            FromServer::UpToDate => {
+                let Some(board) = known.snapshot.take() else { return Ok(()) };
+                self.told = None;
+                self.send(Event::Attached { board, access: known.access.clone(), role: known.role.clone() }).await
+            }
             FromServer::Answer { id, answer } => {
                 self.open.retain(|(open, _)| *open != id);
                 self.send(Event::Answered { id, answer: answer.map_err(|why| clean(&why)) }).await
             }
             FromServer::Access { you } => {
-                *access = cleaned(you);
-                self.send(Event::Allowed(access.clone())).await
+                known.access = cleaned(you);
+                self.send(Event::Allowed(known.access.clone())).await
             }
             FromServer::Heartbeat => Ok(()),
             // A server that takes its leave: the next one may be there already.

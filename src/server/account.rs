@@ -30,7 +30,7 @@ use crate::{
 /// An account as the server holds it.
 pub struct Account {
     pub settings: AccountSettings,
-    provider: Mutex<Option<Arc<dyn Provider>>>,
+    provider: Mutex<Option<Way>>,
     /// Of the token that was read last.
     print: std::sync::Mutex<Option<Print>>,
     /// The ways to the provider of those with a token of their own.
@@ -43,6 +43,16 @@ pub struct Account {
     pub doubt: Notify,
     /// Of which incidents push tells.
     pub scope: Scope,
+}
+
+/// The account's own way to the provider.
+#[derive(Clone)]
+struct Way {
+    provider: Arc<dyn Provider>,
+    /// Of its token; `None`: it was at hand from the start.
+    print: Option<Print>,
+    /// The token may have been replaced: it is read before anything more is asked.
+    is_doubted: bool,
 }
 
 /// A person with a token of their own, and their way to the provider.
@@ -102,7 +112,8 @@ impl Account {
     }
 
     fn holding(settings: AccountSettings, provider: Option<Arc<dyn Provider>>, calls: Calls) -> Self {
-        let provider = Mutex::new(provider);
+        let way = |provider| Way { provider, print: None, is_doubted: false };
+        let provider = Mutex::new(provider.map(way));
         Self {
             settings,
             provider,
@@ -124,12 +135,12 @@ impl Account {
 
     /// What is left of the provider's rate limit, if it says so.
     pub fn budget(&self) -> Option<Budget> {
-        self.provider.try_lock().ok()?.as_ref()?.budget()
+        self.provider.try_lock().ok()?.as_ref()?.provider.budget()
     }
 
     /// The provider's clock minus this machine's, as far as its answers told.
     pub fn clock_skew(&self) -> Option<SignedDuration> {
-        self.provider.try_lock().ok()?.as_ref()?.clock_skew()
+        self.provider.try_lock().ok()?.as_ref()?.provider.clock_skew()
     }
 
     /// Whether REST can be used at all.
@@ -140,14 +151,42 @@ impl Account {
     /// The way to the provider. The token is read when this is first called, and again after [`Account::forget`].
     pub async fn provider(&self) -> Result<Arc<dyn Provider>, NoProvider> {
         let mut held = self.provider.lock().await;
-        if let Some(provider) = &*held {
-            return Ok(Arc::clone(provider));
+        if let Some(way) = held.as_ref().filter(|way| !way.is_doubted) {
+            return Ok(Arc::clone(&way.provider));
         }
         let token = read(self.settings.token.as_ref().ok_or(NoProvider::NoToken)?).await?;
-        *self.print.lock().unwrap_or_else(PoisonError::into_inner) = Some(Print::of(&token));
-        let provider = self.made(token, self.settings.from.clone())?;
-        *held = Some(Arc::clone(&provider));
+        self.hold(&mut held, token)
+    }
+
+    /// Goes by a token that was just read. With the same one as before the way stays: a fresh one would know nothing of the
+    /// provider's rate limit, and of how long it asked to be left alone.
+    fn hold(&self, held: &mut Option<Way>, token: SecretString) -> Result<Arc<dyn Provider>, NoProvider> {
+        let print = Print::of(&token);
+        *self.print.lock().unwrap_or_else(PoisonError::into_inner) = Some(print.clone());
+        let provider = match held.take().filter(|way| way.print.as_ref() == Some(&print)) {
+            Some(way) => way.provider,
+            None => self.made(token, self.settings.from.clone())?,
+        };
+        *held = Some(Way { provider: Arc::clone(&provider), print: Some(print), is_doubted: false });
         Ok(provider)
+    }
+
+    /// Goes by a token that was read with new settings, and on by the way of `former` if that leads to the same place.
+    pub(super) async fn go_on(&self, former: Option<&Self>, token: SecretString) {
+        let leads_here = |former: &&Self| {
+            let (theirs, ours) = (&former.settings, &self.settings);
+            (theirs.provider, &theirs.base_url, &theirs.from) == (ours.provider, &ours.base_url, &ours.from)
+        };
+        let known = match former.filter(leads_here) {
+            Some(former) => former.provider.lock().await.clone(),
+            None => None,
+        };
+        let mut held = self.provider.lock().await;
+        if known.is_some() {
+            *held = known;
+        }
+        // One that cannot be used is told of when it is to be.
+        let _ = self.hold(&mut held, token);
     }
 
     /// What the token was told from others by, if it was read.
@@ -196,10 +235,10 @@ impl Account {
         }
     }
 
-    /// Lets go of the provider, so that the token is read again: it may have been replaced.
+    /// Has the token read again: it may have been replaced.
     pub async fn forget(&self) {
-        if self.settings.token.is_some() {
-            *self.provider.lock().await = None;
+        if let Some(way) = self.provider.lock().await.as_mut().filter(|_| self.settings.token.is_some()) {
+            way.is_doubted = true;
         }
     }
 }
@@ -240,6 +279,33 @@ mod tests {
             people::{Caller, People},
         },
     };
+
+    #[tokio::test]
+    async fn what_the_provider_said_of_its_limit_holds_for_as_long_as_address_and_token_are_the_same() {
+        let (first, second) = (SecretString::from("u+first"), SecretString::from("u+second"));
+        let with = |poll: u64, base_url: &str| {
+            let token = Some(SecretRef::Inline(first.clone()));
+            let (poll, base_url) = (Duration::from_secs(poll), base_url.to_owned());
+            Account::new(AccountSettings { base_url, token, poll, ..fake::settings() }, &Calls::default())
+        };
+        let way = async |account: &Account| account.provider().await.unwrap_or_else(|no| panic!("{no}"));
+        let account = with(30, "http://127.0.0.1:1");
+        let before = way(&account).await;
+
+        account.forget().await;
+        assert!(Arc::ptr_eq(&before, &way(&account).await), "read again, and the same");
+        account.go_on(Some(&account), first.clone()).await;
+        assert!(Arc::ptr_eq(&before, &way(&account).await));
+        let slower = with(60, "http://127.0.0.1:1");
+        slower.go_on(Some(&account), first.clone()).await;
+        assert!(Arc::ptr_eq(&before, &way(&slower).await));
+
+        let elsewhere = with(30, "http://127.0.0.1:2");
+        elsewhere.go_on(Some(&account), first.clone()).await;
+        assert!(!Arc::ptr_eq(&before, &way(&elsewhere).await));
+        account.go_on(Some(&account), second).await;
+        assert!(!Arc::ptr_eq(&before, &way(&account).await));
+    }
 
     #[tokio::test]
     async fn a_person_s_own_token_is_read_again_with_the_settings() {

@@ -83,6 +83,7 @@ where
         }
         drop(snapshot);
         put_all(&mut mouth, &since).await?;
+        put(&mut mouth, &wire::text(&FromServer::UpToDate)?).await?;
         loop {
             let told = tokio::select! {
                 first = news.recv() => match first.map(|first| batch(&first, &mut news)) {

@@ -254,7 +254,9 @@ impl Desk {
             Request::ApiLog { after, limit } => Ok(self.api_log(after, limit)),
             Request::Context { key } => self.context(caller, key).await,
             Request::ContextAnew { key } => self.context_anew(caller, key).await,
-            Request::SaveTarget { form, making } => self.save_target(caller, *form, making).await,
+            Request::SaveTarget { form, making, base } => {
+                self.save_target(caller, *form, making, base.as_deref()).await
+            }
             Request::RemoveTarget { name } => self.remove_target(caller, name).await,
             Request::SwitchTarget { name, on } => self.switch_target(caller, name, on).await,
             Request::TestTarget { name, on } => self.test_target(caller, name, on).await,

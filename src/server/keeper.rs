@@ -9,10 +9,12 @@ use std::{
 };
 
 use jiff::Timestamp;
+use secrecy::SecretString;
 use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot},
-    time::{Instant, MissedTickBehavior, interval, sleep_until},
+    task::JoinError,
+    time::{Instant, MissedTickBehavior, interval, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -21,11 +23,11 @@ use super::{
     certificate::{self, Certificate, Loaded},
     desk::Desk,
     door, first_look,
-    hooks::{self, Hooks},
+    hooks::{Doors, Place, Reading, Secret},
     ingest, metrics, poller, push,
     secrets::{Print, Prints},
     snapshot,
-    targets::Reread,
+    targets::Reloaded,
     upkeep,
 };
 use crate::{
@@ -48,8 +50,9 @@ pub type Load = Arc<dyn Fn() -> Result<Settings, String> + Send + Sync>;
 /// A request to read them again, and where the answer goes.
 pub type Order = oneshot::Sender<Result<Vec<String>, String>>;
 
-/// Between two tries to read secrets that could not be read.
-const RETRY: Duration = Duration::from_secs(15);
+/// How long the door waits for secrets before it opens. A key in a password store may have to be unlocked first, and senders
+/// are asked to retry meanwhile.
+const MOMENT: Duration = Duration::from_millis(500);
 /// What reading credentials again comes to.
 const CREDENTIALS: &str = "secrets behind `credential` are new only after `systemctl reload dogwatch` with systemd 260 \
                            or newer; with an older one after `systemctl restart dogwatch`";
@@ -74,6 +77,9 @@ pub(super) struct Keeper {
     refused: Option<String>,
     /// Of the secrets that are in use.
     prints: Prints,
+    /// The secrets of the doors, and those of them that are being read.
+    doors: Doors,
+    reading: Reading,
 }
 
 /// The door for webhooks, while there is one.
@@ -84,15 +90,18 @@ pub(super) struct OpenDoor {
     listening: CancellationToken,
     /// The port is held by a service manager, who alone can change it.
     is_given: bool,
-    /// When secrets that could not be read are tried again.
-    retry: Option<Instant>,
 }
+
+/// The accounts' tokens, where they have one.
+type Tokens = BTreeMap<AccountName, SecretString>;
 
 /// Everything of a new configuration that can fail, done.
 struct Checked {
     settings: Settings,
     accounts: Vec<Arc<Account>>,
-    hooks: Hooks,
+    tokens: Tokens,
+    doors: Doors,
+    targets: Reloaded,
     prints: Prints,
     tls: Option<Loaded>,
     door: Option<TcpListener>,
@@ -123,22 +132,40 @@ impl Keeper {
             clocks: Arc::default(),
             refused: None,
             prints: Prints::default(),
+            doors: Doors::default(),
+            reading: Reading::default(),
         }
     }
 
-    /// These secrets of doors are in use from now on.
-    pub(super) fn has_read(&mut self, hooks: &[Hook]) {
-        self.prints.doors(&self.settings.accounts, hooks);
+    /// Begins to read the secrets of the doors, and waits a moment for them: what the receiver begins with.
+    pub(super) async fn first_hooks(&mut self) -> Vec<Hook> {
+        self.doors = Doors::closed(self.desk.accounts.all().values());
+        self.doors.read(&mut self.reading);
+        let moment = Instant::now() + MOMENT;
+        for _ in 0..self.reading.len() {
+            let Ok(Some(read)) = timeout_at(moment, self.reading.join_next()).await else { break };
+            self.take(read);
+        }
+        self.hooks()
     }
 
-    /// Lets webhooks in; not `whole`: some of their secrets are not read yet.
-    pub(super) async fn open_the_door(
-        &mut self,
-        receiver: Receiver,
-        router: axum::Router,
-        whole: bool,
-        given: Option<TcpListener>,
-    ) {
+    /// Takes a secret that was read; one whose reading broke down stays unread.
+    fn take(&mut self, read: Result<(Place, Secret), JoinError>) {
+        if let Ok(read) = read {
+            self.doors.take(&mut self.reading, read);
+        }
+    }
+
+    /// The doors as they are from now on.
+    fn hooks(&mut self) -> Vec<Hook> {
+        self.doors.tell(&self.desk);
+        let hooks = self.doors.hooks();
+        self.prints.doors(&self.settings.accounts, &hooks);
+        hooks
+    }
+
+    /// Lets webhooks in.
+    pub(super) async fn open_the_door(&mut self, receiver: Receiver, router: axum::Router, given: Option<TcpListener>) {
         let tls = match self.settings.receiver.tls.clone() {
             Some(files) => Some(Loaded::from(files).await),
             None => None,
@@ -153,8 +180,7 @@ impl Keeper {
             None => self.tasks.spawn(door::keep(hub, listen, router.clone(), front, stop)),
         };
         self.desk.forwarder.listens_on(Some(address));
-        let retry = (!whole).then(Instant::now);
-        self.door = Some(OpenDoor { receiver, router, listening, is_given, retry });
+        self.door = Some(OpenDoor { receiver, router, listening, is_given });
         self.tell();
     }
 
@@ -215,14 +241,13 @@ impl Keeper {
         let mut looks = interval(certificate::LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let retry = self.door.as_ref().and_then(|door| door.retry);
             tokio::select! {
                 () = stop.cancelled() => return,
                 Some(answer) = orders.recv() => {
                     let outcome = self.reload().await;
                     let _ = answer.send(outcome);
                 }
-                () = sleep_until(retry.unwrap_or_else(Instant::now)), if retry.is_some() => self.read_again().await,
+                Some(read) = self.reading.join_next() => self.has_read(read),
                 _ = looks.tick(), if self.settings.receiver.tls.is_some() => {
                     self.certificate.look().await;
                     self.tell();
@@ -231,15 +256,16 @@ impl Keeper {
         }
     }
 
-    /// Tries to read the secrets that could not be read.
-    async fn read_again(&mut self) {
-        let accounts: Vec<Arc<Account>> = self.desk.accounts.all().values().cloned().collect();
-        let read = Hooks::read(&accounts).await;
-        read.tell(&self.desk);
-        self.has_read(&read.hooks);
-        if let Some(door) = &mut self.door {
-            door.retry = (!read.wrong.is_empty()).then(|| Instant::now() + RETRY);
-            door.receiver.set_hooks(read.hooks);
+    /// A secret was read, or could not be: what is there is in force at once.
+    fn has_read(&mut self, read: Result<(Place, Secret), JoinError>) {
+        self.take(read);
+        self.set_hooks();
+    }
+
+    fn set_hooks(&mut self) {
+        let hooks = self.hooks();
+        if let Some(door) = &self.door {
+            door.receiver.set_hooks(hooks);
         }
     }
 
@@ -284,12 +310,13 @@ impl Keeper {
                 known.unwrap_or_else(|| Arc::new(Account::new(new.clone(), &self.desk.calls)))
             })
             .collect();
-        let mut prints = Prints::default();
+        let (mut prints, mut tokens) = (Prints::default(), Tokens::new());
         for account in &accounts {
             if let Some(token) = &account.settings.token {
-                let read = token.read().await;
-                let read = read.map_err(|error| format!("account {}: {error}", account.settings.name))?;
+                let name = &account.settings.name;
+                let read = token.read().await.map_err(|error| format!("account {name}: {error}"))?;
                 prints.token(&account.settings, token, Print::of(&read));
+                tokens.insert(name.clone(), read);
             }
         }
         for person in &settings.people {
@@ -299,11 +326,9 @@ impl Keeper {
             }
         }
         let receives = self.door.is_some();
-        let hooks = if receives { Hooks::read(&accounts).await } else { Hooks::default() };
-        if let Some((account, wrong)) = hooks.wrong.first() {
-            return Err(format!("account {account}: {wrong}"));
-        }
-        prints.doors(&settings.accounts, &hooks.hooks);
+        let doors = if receives { Doors::whole(&accounts).await? } else { Doors::default() };
+        prints.doors(&settings.accounts, &doors.hooks());
+        let targets = self.desk.targets.reload(&settings.targets).await?;
         let tls = match settings.receiver.tls.clone().filter(|_| receives) {
             Some(files) => Some(Loaded::from(files).await),
             None => None,
@@ -320,7 +345,7 @@ impl Keeper {
             Some(address) => Some(metrics::bind(address).await?),
             None => None,
         };
-        Ok(Checked { settings, accounts, hooks, prints, tls, door, metrics })
+        Ok(Checked { settings, accounts, tokens, doors, targets, prints, tls, door, metrics })
     }
 
     /// The port of a door that moves.
@@ -333,13 +358,41 @@ impl Keeper {
         bound.map(Some).map_err(|error| format!("receiver.listen cannot become {listen}: {error}; {advice}"))
     }
 
-    /// Puts the new configuration into force; says what is different.
+    /// Puts the new configuration into force; says what is different. What waits comes last, and not for anybody's secret.
     async fn apply(&mut self, new: Checked) -> Vec<String> {
-        let Checked { settings, accounts, hooks, prints, tls, door, metrics } = new;
+        let Checked { settings, accounts, tokens, doors, targets, prints, tls, door, metrics } = new;
         let (others, none_is) = self.compare(prints);
-        let mut changes = self.apply_accounts(accounts, hooks).await;
+        let known = self.desk.accounts.all();
+        self.desk.accounts.set(accounts.iter().cloned());
         let former = std::mem::replace(&mut self.settings, settings);
-        let now = &self.settings;
+        let of_settings = self.apply_settings(&former, door.is_none());
+        if self.door.is_some() {
+            self.certificate.set(tls);
+        }
+        let moved = door.map(|listener| {
+            self.move_the_door(listener);
+            format!("the door is on {} now", self.settings.receiver.listen)
+        });
+        if let Some(listener) = metrics {
+            self.serve_metrics_on(listener);
+        }
+        let mut changes = self.apply_accounts(&known, &accounts, tokens, doors).await;
+        changes.extend(of_settings.into_iter().chain(moved));
+        changes.extend(targets.unread.iter().cloned());
+        self.desk.put_reloaded_targets(targets).await;
+        if changes.is_empty() && others.is_empty() {
+            changes.push("nothing is different".to_owned());
+        }
+        changes.extend(if others.is_empty() { vec![none_is.to_owned()] } else { others });
+        if self.settings.secrets().iter().any(|(_, secret)| matches!(secret, SecretRef::Credential { .. })) {
+            changes.push(CREDENTIALS.to_owned());
+        }
+        changes
+    }
+
+    /// The part of it that takes no time.
+    fn apply_settings(&mut self, former: &Settings, door_stays: bool) -> Vec<String> {
+        let (mut changes, now) = (vec![], &self.settings);
         if former.receiver.tls != now.receiver.tls {
             changes.push(
                 if now.receiver.tls.is_some() { "the door speaks TLS" } else { "the door speaks plain HTTP" }.into(),
@@ -372,11 +425,10 @@ impl Keeper {
             self.desk.waiting.set_window(now.actions.undo_window);
             changes.push("how long an action can be taken back is another".to_owned());
         }
-        self.desk.put_targets(Reread::Everybodys).await;
         if (&former.server.socket, &former.server.group) != (&now.server.socket, &now.server.group) {
             changes.push("server.socket and server.group need a restart, and stay as they were".to_owned());
         }
-        if former.receiver.listen != now.receiver.listen && door.is_none() {
+        if former.receiver.listen != now.receiver.listen && door_stays {
             changes.push("receiver.listen stays as it was: whoever started the service holds the port".to_owned());
         }
         if former.server.metrics != now.server.metrics {
@@ -388,23 +440,6 @@ impl Keeper {
         if former.store != self.settings.store {
             changes.push("how much of the log is kept is another".to_owned());
             self.look_after_the_store();
-        }
-        if self.door.is_some() {
-            self.certificate.set(tls);
-        }
-        if let Some(listener) = door {
-            changes.push(format!("the door is on {} now", self.settings.receiver.listen));
-            self.move_the_door(listener);
-        }
-        if let Some(listener) = metrics {
-            self.serve_metrics_on(listener);
-        }
-        if changes.is_empty() && others.is_empty() {
-            changes.push("nothing is different".to_owned());
-        }
-        changes.extend(if others.is_empty() { vec![none_is.to_owned()] } else { others });
-        if self.settings.secrets().iter().any(|(_, secret)| matches!(secret, SecretRef::Credential { .. })) {
-            changes.push(CREDENTIALS.to_owned());
         }
         changes
     }
@@ -433,23 +468,22 @@ impl Keeper {
         std::mem::replace(&mut door.listening, listening).cancel();
     }
 
-    async fn apply_accounts(&mut self, accounts: Vec<Arc<Account>>, hooks: Hooks) -> Vec<String> {
-        let former = self.desk.accounts.all();
+    /// Puts the accounts that are configured now in the place of the `former` ones.
+    async fn apply_accounts(
+        &mut self,
+        former: &BTreeMap<AccountName, Arc<Account>>,
+        accounts: &[Arc<Account>],
+        mut tokens: Tokens,
+        doors: Doors,
+    ) -> Vec<String> {
         let has = |name: &AccountName| accounts.iter().any(|account| account.settings.name == *name);
+        let is_new = |account: &&Arc<Account>| {
+            former.get(&account.settings.name).is_none_or(|known| !Arc::ptr_eq(known, account))
+        };
         let mut changes = vec![];
-        self.desk.accounts.set(accounts.iter().cloned());
-        for account in &accounts {
+        for account in accounts.iter().filter(is_new) {
             let name = &account.settings.name;
-            match former.get(name) {
-                None => changes.push(format!("account {name} is new")),
-                Some(known) if !Arc::ptr_eq(known, account) => changes.push(format!("account {name} is another")),
-                // The token may have been replaced behind its reference.
-                Some(_) => {
-                    account.forget().await;
-                    account.look.notify_one();
-                    continue;
-                }
-            }
+            changes.push(format!("account {name} is {}", if former.contains_key(name) { "another" } else { "new" }));
             self.show(account).await;
             let address = &account.settings.base_url;
             if former.get(name).is_some_and(|known| known.settings.base_url != *address) {
@@ -459,12 +493,19 @@ impl Keeper {
                 }
                 self.desk.moved(name, address).await;
             }
-            self.poll(account).await;
         }
-        if let Some(door) = &mut self.door {
-            hooks.tell(&self.desk);
-            door.retry = None;
-            door.receiver.set_hooks(hooks.hooks);
+        (self.doors, self.reading) = (doors, Reading::default());
+        self.set_hooks();
+        for account in accounts {
+            let name = &account.settings.name;
+            if let Some(token) = tokens.remove(name) {
+                account.go_on(former.get(name).map(|known| &**known), token).await;
+            }
+            if is_new(&account) {
+                self.poll(account).await;
+            } else {
+                account.look.notify_one();
+            }
         }
         for name in former.keys().filter(|name| !has(name)) {
             changes.push(self.let_go(name).await);
@@ -539,17 +580,4 @@ fn account_changes(known: AccountBoard) -> [Change; 6] {
         Change::Escalation { account: account.clone(), policies: known.escalation },
         Change::Services { account, services: known.services },
     ]
-}
-
-/// Reads the secrets for a moment; those that take longer are read while senders are asked to retry.
-pub(super) async fn first_hooks(desk: &Desk) -> (Vec<Hook>, bool) {
-    let accounts: Vec<Arc<Account>> = desk.accounts.all().values().cloned().collect();
-    match hooks::read_for_a_moment(&accounts).await {
-        Some(read) => {
-            read.tell(desk);
-            let whole = read.wrong.is_empty();
-            (read.hooks, whole)
-        }
-        None => (hooks::unread(&accounts), false),
-    }
 }

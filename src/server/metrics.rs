@@ -186,10 +186,10 @@ fn as_float(count: u64) -> f64 {
 
 /// Of those that are polled. One that never answered is as old as the server, so that an alert on age fires for it too.
 fn poll_ages(board: &Board, began: Timestamp, now: Timestamp) -> Vec<(String, f64)> {
-    let accounts = board.accounts.values().map(|known| &known.account);
-    let aged = accounts.filter_map(|account| {
-        let since = account.rest.last_success.or_else(|| account.rest_off.is_none().then_some(began))?;
-        Some((account.name.to_string(), now.duration_since(since).as_secs_f64().max(0.0)))
+    let accounts = board.accounts.values().map(|known| &known.account).filter(|account| account.rest_off.is_none());
+    let aged = accounts.map(|account| {
+        let since = account.rest.last_success.unwrap_or(began);
+        (account.name.to_string(), now.duration_since(since).as_secs_f64().max(0.0))
     });
     aged.collect()
 }
@@ -309,11 +309,9 @@ mod tests {
         let ages = |board: &Board| poll_ages(board, second(100), second(160)).into_iter().map(|(_, age)| age).next();
 
         assert_eq!(ages(&board), Some(60.0));
-        let known = board.accounts.get_mut(&fake::account_name()).expect("there");
-        known.account.rest_off = Some("no token".into());
-        assert_eq!(ages(&board), None, "it is not polled");
-        let known = board.accounts.get_mut(&fake::account_name()).expect("there");
-        known.account.rest.last_success = Some(second(150));
+        board.accounts.get_mut(&fake::account_name()).expect("there").account.rest.last_success = Some(second(150));
         assert_eq!(ages(&board), Some(10.0));
+        board.accounts.get_mut(&fake::account_name()).expect("there").account.rest_off = Some("no token".into());
+        assert_eq!(ages(&board), None, "it is not polled any more");
     }
 }

@@ -137,6 +137,16 @@ pub enum ServerError {
     Templates(std::io::Error),
 }
 
+impl ServerError {
+    /// In the words of a process that ends over it.
+    pub fn at_an_end(&self) -> String {
+        match self {
+            Self::Store(error) => error.at_an_end(),
+            Self::Templates(_) => self.to_string(),
+        }
+    }
+}
+
 /// A running server. It ends with [`Server::stop`]; dropping it stops it without waiting.
 pub struct Server {
     desk: Arc<Desk>,
@@ -280,19 +290,18 @@ impl Server {
 
     /// Lets webhooks in, through `given` if somebody holds the port for us.
     async fn open_the_door(&self, keeper: &mut Keeper, given: Option<TcpListener>) -> Result<(), StoreError> {
-        let (hooks, whole) = keeper::first_hooks(&self.desk).await;
+        let hooks = keeper.first_hooks().await;
         let (arrived, arrivals) = mpsc::channel(ARRIVALS);
         let missed = Arc::new(Notify::new());
         let networks = keeper.networks.clone();
         let (store, told) = (self.desk.store.clone(), Arc::clone(&missed));
-        keeper.has_read(&hooks);
         let receiver = Receiver::new(hooks, networks, store, arrived, told, self.desk.now)?;
         let router = receiver::router(receiver.clone());
         let (hub, store) = (self.desk.hub.clone(), self.desk.store.clone());
         self.tasks.spawn(door::watch_unshown(hub.clone(), store.clone(), self.stop.clone()));
         self.tasks.spawn(door::watch_store(hub, store, receiver.trouble(), self.stop.clone()));
         self.tasks.spawn(ingest::run(Arc::clone(&self.desk), arrivals, missed, self.stop.clone()));
-        keeper.open_the_door(receiver, router, whole, given).await;
+        keeper.open_the_door(receiver, router, given).await;
         Ok(())
     }
 

@@ -89,6 +89,17 @@ impl StoreError {
         places.fold(self.to_string(), |text, place| text.replace(place, "…"))
     }
 
+    /// The same for a process that ends over it, and does not go on by itself.
+    pub fn at_an_end(&self) -> String {
+        match self {
+            Self::Full { path } => format!("no room left on the disk: free some, and the next start works ({path})"),
+            Self::Locked { path } => {
+                format!("the store is locked by another program: end that one, and the next start works ({path})")
+            }
+            other => other.to_string(),
+        }
+    }
+
     pub(super) fn io(path: &Path, error: &io::Error) -> Self {
         if let (io::ErrorKind::PermissionDenied, Some(theirs)) = (error.kind(), files::of_another(path, geteuid())) {
             return theirs;

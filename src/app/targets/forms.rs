@@ -7,7 +7,7 @@ use crate::{
         keys::{Chord, Key},
         text::Shown,
     },
-    proto::{Answer, Request, RequestId},
+    proto::{Answer, RequestId},
 };
 
 use super::form::{Field, Form};
@@ -72,8 +72,8 @@ fn save(model: &mut Model, mut form: Box<Form>) -> Vec<Effect> {
     } else if let Err(reason) = incidents::may_act(model, &[], None) {
         model.say(NoticeKind::Bad, &format!("not saved: {reason}"));
     } else if form.saving.is_none_or(|wait| wait.overdue(model.now))
-        && let Some((made, making)) = form.made()
-        && let Some((wait, effect)) = Wait::ask_aloud(model, Request::SaveTarget { form: Box::new(made), making })
+        && let Some(made) = form.made()
+        && let Some((wait, effect)) = Wait::ask_aloud(model, made)
     {
         model.say(NoticeKind::Working, "saving…");
         form.saving = Some(wait);

@@ -58,7 +58,10 @@ fn fill(model: &mut Model, field: Field, text: &str) {
 
 fn saved(effects: &[Effect]) -> (TargetForm, Making) {
     match requests(effects).pop() {
-        Some((_, Request::SaveTarget { form, making })) => (*form, making),
+        Some((_, Request::SaveTarget { form, making, base })) => {
+            assert_eq!(base.is_some(), making == Making::Changed, "what it was changed from goes with it");
+            (*form, making)
+        }
         other => panic!("not asked: {other:?}"),
     }
 }

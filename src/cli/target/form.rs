@@ -98,7 +98,7 @@ impl SettingArgs {
         typed: Typed,
     ) -> Result<TargetForm, Failure> {
         let mut typed = typed.0.into_iter();
-        let mut form = former.map_or_else(|| TargetForm::new(name.clone()), as_it_is);
+        let mut form = former.map_or_else(|| TargetForm::new(name.clone()), TargetForm::of);
         form.url = match self.url.as_deref() {
             Some(url) => address(url, &mut typed)?,
             None if former.is_none() => return Err(Failure::new(Exit::Usage, "a target needs --url")),
@@ -129,21 +129,6 @@ impl SettingArgs {
         form.retries = self.retries.unwrap_or(form.retries);
         form.allow_link_local = self.allow_link_local.unwrap_or(form.allow_link_local);
         Ok(form)
-    }
-}
-
-/// A form that changes nothing.
-fn as_it_is(target: &TargetSummary) -> TargetForm {
-    TargetForm {
-        user: target.user.as_ref().map(ToString::to_string),
-        headers: target.headers.iter().map(|name| (name.to_string(), Secret::Kept)).collect(),
-        events: target.events.clone(),
-        linked: target.linked,
-        template: target.template.clone(),
-        filter: target.filter.clone(),
-        retries: target.retries,
-        allow_link_local: target.allow_link_local,
-        ..TargetForm::new(target.name.clone())
     }
 }
 
@@ -280,7 +265,7 @@ mod tests {
         former.filter = Some("urgency:high".into());
 
         let unchanged = form(&[], Some(&former), &[]).expect("form");
-        assert_eq!(unchanged, as_it_is(&former));
+        assert_eq!(unchanged, TargetForm::of(&former));
         let changed = form(
             &["--user", "", "--filter", "", "--template", "", "--header", "X-A:", "--retries", "3"],
             Some(&former),

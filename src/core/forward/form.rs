@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::EventType;
+use super::{EventType, TargetSummary};
 use crate::core::id::TargetName;
 
 /// What was typed where a secret may stand. Not shown by anything that prints what it is a part of.
@@ -78,6 +78,21 @@ impl TargetForm {
             retries: 0,
             secret: Secret::Kept,
             allow_link_local: false,
+        }
+    }
+
+    /// One that changes nothing of a target.
+    pub fn of(target: &TargetSummary) -> Self {
+        Self {
+            user: target.user.as_ref().map(ToString::to_string),
+            headers: target.headers.iter().map(|name| (name.to_string(), Secret::Kept)).collect(),
+            events: target.events.clone(),
+            linked: target.linked,
+            template: target.template.clone(),
+            filter: target.filter.clone(),
+            retries: target.retries,
+            allow_link_local: target.allow_link_local,
+            ..Self::new(target.name.clone())
         }
     }
 }

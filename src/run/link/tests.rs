@@ -9,7 +9,10 @@ use tokio::{
 
 use super::{super::Connection, *};
 use crate::{
-    core::{board::Board, freshness::Door},
+    core::{
+        board::{Board, Change},
+        freshness::Door,
+    },
     proto::{Answer, wire::Line},
 };
 
@@ -55,8 +58,13 @@ impl Server {
     async fn welcome(fixture: &Fixture) -> Self {
         let mut server = Self::start(fixture);
         server.greet(PROTOCOL).await;
-        server.say(FromServer::Snapshot { board: Box::default() }).await;
+        server.give(Board::default()).await;
         server
+    }
+
+    async fn give(&mut self, board: Board) {
+        self.say(FromServer::Snapshot { board: Box::new(board) }).await;
+        self.say(FromServer::UpToDate).await;
     }
 
     async fn greet(&mut self, protocol: u16) {
@@ -117,11 +125,23 @@ async fn hello_and_snapshot_attach_and_changes_follow() {
     assert_eq!(access, Access::Act { actor: "al␛ice".into() });
     assert_eq!(role, Role::Attached);
 
-    let change = crate::core::board::Change::Templates(vec![]);
+    let change = Change::Templates(vec![]);
     server.say(FromServer::Changed { change: change.clone() }).await;
     assert_eq!(fixture.next().await, Event::Changed(change));
-    server.say(FromServer::Snapshot { board: Box::default() }).await;
+    server.give(Board::default()).await;
     fixture.attached().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_screen_gets_no_board_that_is_older_than_what_was_answered_before_it_came() {
+    let mut fixture = link();
+    let mut server = Server::start(&fixture);
+    server.greet(PROTOCOL).await;
+    server.say(FromServer::Snapshot { board: Box::default() }).await;
+    server.say(FromServer::Changed { change: Change::Unshown(7) }).await;
+    server.say(FromServer::UpToDate).await;
+
+    assert_eq!(fixture.attached().await.0.unshown, 7);
 }
 
 #[tokio::test(start_paused = true)]
@@ -294,7 +314,7 @@ async fn a_server_that_writes_while_the_link_does_is_read_meanwhile() {
     fixture.pipes.send(theirs).expect("the link lives");
     let mut server = Server(wire::line(ours));
     server.greet(PROTOCOL).await;
-    server.say(FromServer::Snapshot { board: Box::default() }).await;
+    server.give(Board::default()).await;
     fixture.attached().await;
     fixture.requests.send((1, long(10 * PIPE))).await.expect("sent");
 
@@ -305,7 +325,7 @@ async fn a_server_that_writes_while_the_link_does_is_read_meanwhile() {
         ..Board::default()
     };
     let said = tokio::spawn(async move {
-        server.say(FromServer::Snapshot { board: Box::new(board) }).await;
+        server.give(board).await;
         server
     });
 

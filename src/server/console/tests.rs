@@ -74,9 +74,11 @@ async fn a_console_that_shares_the_snapshot_of_another_is_told_of_all_that_came_
     let mut mine = hello(&mut line).await;
     assert_eq!(mine.incidents.len(), 0, "the other's snapshot");
 
-    while mine.incidents.len() < 200 {
-        if let FromServer::Changed { change } = wire::receive(&mut line).await.expect("message") {
-            mine.apply(&change);
+    loop {
+        match wire::receive(&mut line).await.expect("message") {
+            FromServer::Changed { change } => mine.apply(&change),
+            FromServer::UpToDate => break,
+            other => panic!("before it is up to date: {other:?}"),
         }
     }
 

@@ -57,8 +57,7 @@ struct Known {
     unread: Option<Shown>,
     /// Targets that nothing is known of but that something waits for them: theirs may be the file that cannot be read.
     strangers: Vec<TargetName>,
-    /// What was read for which settings.
-    read: BTreeMap<TargetName, (TargetSettings, Result<Secrets, String>)>,
+    read: Read,
 }
 
 /// Whose secrets are read, beside those of new settings.
@@ -67,7 +66,16 @@ pub(super) enum Reread {
     Nobodys,
     /// Of targets whose secrets could not be read.
     Unread,
-    Everybodys,
+}
+
+/// What was read for which settings.
+type Read = BTreeMap<TargetName, (TargetSettings, Result<Secrets, String>)>;
+
+/// The secrets of all targets, read anew before new settings are in force.
+pub(super) struct Reloaded {
+    read: Read,
+    /// Which could not be read, and what becomes of their targets.
+    pub(super) unread: Vec<String>,
 }
 
 impl Targets {
@@ -124,9 +132,36 @@ impl Targets {
         let still_good = match again {
             Reread::Nobodys => true,
             Reread::Unread => read.is_ok(),
-            Reread::Everybodys => false,
         };
         (still_good && of == settings).then(|| read.clone())
+    }
+
+    /// Reads the secrets of all targets as they will be with `configured`. `Err`: what worked, or is new, would not work with
+    /// these settings. What was made here does not keep the settings from being taken: its secrets stay as they are.
+    pub(super) async fn reload(&self, configured: &[TargetSettings]) -> Result<Reloaded, String> {
+        let here = self.all().into_iter().filter(|(kept, _)| *kept == Kept::Here).map(|(_, settings)| settings);
+        let here = here.filter(|one| configured.iter().all(|other| other.name != one.name));
+        let all = configured.iter().cloned().map(|one| (Kept::Config, one)).chain(here.map(|one| (Kept::Here, one)));
+        let read = all.map(|(kept, settings)| async move {
+            let read = read(&settings).await;
+            (kept, settings, read)
+        });
+        let mut reloaded = Reloaded { read: Read::new(), unread: vec![] };
+        for (kept, settings, mut read) in join_all(read).await {
+            let name = settings.name.clone();
+            if let Err(why) = &read {
+                let before = self.read_before(&settings, Reread::Nobodys);
+                let becomes = match (kept, &before) {
+                    (Kept::Config, None | Some(Ok(_))) => return Err(format!("target {name}: {why}")),
+                    (Kept::Here, Some(Ok(_))) => "it is sent to with what was read before",
+                    (Kept::Config, Some(Err(_))) | (Kept::Here, None | Some(Err(_))) => "it cannot be sent to",
+                };
+                reloaded.unread.push(format!("target {name}: {why}; {becomes}"));
+                read = before.unwrap_or(read);
+            }
+            reloaded.read.insert(name, (settings, read));
+        }
+        Ok(reloaded)
     }
 
     fn is_whole(&self) -> bool {
@@ -153,6 +188,17 @@ impl Desk {
     /// Puts all targets into force as they are now, with the secrets and templates of now.
     pub(super) async fn put_targets(&self, again: Reread) {
         let _turn = self.targets.turn.lock().await;
+        self.put_in_turn(again).await;
+    }
+
+    /// The same with secrets that were read for these settings.
+    pub(super) async fn put_reloaded_targets(&self, reloaded: Reloaded) {
+        let _turn = self.targets.turn.lock().await;
+        self.targets.known().read.extend(reloaded.read);
+        self.put_in_turn(Reread::Nobodys).await;
+    }
+
+    async fn put_in_turn(&self, again: Reread) {
         let all = self.targets.all();
         let secrets = join_all(all.iter().map(|(_, settings)| async move {
             match self.targets.read_before(settings, again) {

@@ -6,13 +6,13 @@ use std::path::Path;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use super::{Reread, Targets};
+use super::{Reread, Targets, ready::summary};
 use crate::{
     config::{BasicSettings, SecretRef, TargetSettings, targets as file},
     core::{
         delivery::DeliverySummary,
         forward::{
-            Event,
+            Event, Kept, TargetState,
             checks::Address,
             form::{Making, Secret, TargetForm},
         },
@@ -32,12 +32,14 @@ impl Desk {
         caller: &Caller,
         form: TargetForm,
         making: Making,
+        base: Option<&TargetForm>,
     ) -> Result<Answer, String> {
         let name = form.name.clone();
         let (settings, changed) = {
             let _one_after_the_other = self.targets.saving.lock().await;
             let former = self.targets.former(&name, making)?;
             let settings = made(&form, making, former.as_ref(), &self.targets.path)?;
+            is_of_now(base, former.as_ref(), &settings)?;
             may_say(caller, &form, former.as_ref())?;
             keeps_secrets_at_home(&form, &settings, former.as_ref()).await?;
             let objections = file::objections(&settings);
@@ -270,6 +272,22 @@ fn made(
         secret: secret("secret", &form.secret, former.and_then(|former| former.secret.as_ref()))?,
         allow_link_local: form.allow_link_local,
     })
+}
+
+/// A form says all of a target, so one that was begun before another was saved would undo that one. To save the same
+/// again undoes nothing.
+fn is_of_now(
+    base: Option<&TargetForm>,
+    former: Option<&TargetSettings>,
+    settings: &TargetSettings,
+) -> Result<(), String> {
+    let (Some(base), Some(former)) = (base, former) else { return Ok(()) };
+    let now = summary(Kept::Here, former, Shown::default(), TargetState::On);
+    if TargetForm::of(&now) == *base || former == settings {
+        return Ok(());
+    }
+    let advice = "look at it as it is now, then change that";
+    Err(format!("target {} was changed by somebody else meanwhile: {advice}", former.name))
 }
 
 /// What a reference leads to is read as the server's user, and may be run as that user; and what a metadata service

@@ -65,7 +65,7 @@ fn form(url: &str) -> TargetForm {
 const NEW: Making = Making::New { on: true };
 
 async fn save(desk: &Arc<Desk>, form: TargetForm, making: Making) -> Result<Answer, String> {
-    desk.answer(&Caller::ourselves(), Request::SaveTarget { form: Box::new(form), making }).await
+    desk.answer(&Caller::ourselves(), Request::SaveTarget { form: Box::new(form), making, base: None }).await
 }
 
 fn summary(desk: &Desk, of: &str) -> TargetSummary {
@@ -82,7 +82,7 @@ fn guest() -> Caller {
 
 /// What a guest who may act asks for.
 async fn save_as_guest(desk: &Arc<Desk>, form: TargetForm, making: Making) -> Result<Answer, String> {
-    desk.save_target(&guest(), form, making).await
+    desk.save_target(&guest(), form, making, None).await
 }
 
 #[tokio::test]
@@ -162,14 +162,18 @@ async fn a_name_of_the_configuration_is_only_switched_here() {
     let configured = crate::config::targets::parse(text, Path::new("c.toml")).expect("valid");
     save(&setup.desk, form("https://hooks.example.com/y"), NEW).await.expect("kept");
     setup.desk.targets.configure(configured);
-    setup.desk.put_targets(Reread::Everybodys).await;
+    setup.desk.put_targets(Reread::Nobodys).await;
     assert_eq!(summary(&setup.desk, "chat").kept, Kept::Config);
 
     let ours = Caller::ourselves();
     let ask = |request| setup.desk.answer(&ours, request);
     for request in [
-        Request::SaveTarget { form: Box::new(form("https://hooks.example.com/z")), making: Making::Changed },
-        Request::SaveTarget { form: Box::new(form("https://hooks.example.com/z")), making: NEW },
+        Request::SaveTarget {
+            form: Box::new(form("https://hooks.example.com/z")),
+            making: Making::Changed,
+            base: None,
+        },
+        Request::SaveTarget { form: Box::new(form("https://hooks.example.com/z")), making: NEW, base: None },
         Request::RemoveTarget { name: name("chat") },
     ] {
         let refused = ask(request).await.expect_err("refused");
@@ -178,7 +182,7 @@ async fn a_name_of_the_configuration_is_only_switched_here() {
     ask(Request::SwitchTarget { name: name("chat"), on: false }).await.expect("off");
     assert_eq!(summary(&setup.desk, "chat").state, TargetState::Off);
     setup.desk.targets.configure(vec![]);
-    setup.desk.put_targets(Reread::Everybodys).await;
+    setup.desk.put_targets(Reread::Nobodys).await;
     assert_eq!(summary(&setup.desk, "chat").kept, Kept::Here, "what was made here comes back");
 }
 
@@ -239,6 +243,27 @@ async fn what_is_left_empty_stays_but_not_for_another_host() {
 }
 
 #[tokio::test]
+async fn a_change_that_was_begun_before_another_does_not_undo_it() {
+    let setup = setup();
+    save(&setup.desk, form("https://hooks.example.com/x"), NEW).await.expect("kept");
+    let base = TargetForm::of(&summary(&setup.desk, "chat"));
+    let change = |form: TargetForm| {
+        let base = Some(Box::new(base.clone()));
+        let request = Request::SaveTarget { form: Box::new(form), making: Making::Changed, base };
+        async { setup.desk.answer(&Caller::ourselves(), request).await }
+    };
+    let retried = TargetForm { retries: 3, ..base.clone() };
+
+    change(retried.clone()).await.expect("kept");
+    change(retried).await.expect("the same again");
+    let refused = change(TargetForm { linked: true, ..base.clone() }).await.expect_err("refused");
+
+    assert!(refused.contains("changed by somebody else meanwhile"), "{refused}");
+    let now = summary(&setup.desk, "chat");
+    assert_eq!((now.retries, now.linked), (3, false));
+}
+
+#[tokio::test]
 async fn a_guest_cannot_have_the_server_read_or_run_anything() {
     let setup = setup();
     for reference in ["{ env = \"PD_TOKEN\" }", "{ file = \"/etc/shadow\" }", "{ command = [\"id\"] }"] {
@@ -274,7 +299,7 @@ async fn a_guest_cannot_have_the_server_read_or_run_anything() {
 async fn whoever_may_only_look_changes_no_target() {
     let Setup { desk, dir: _dir, .. } = setup();
     for request in [
-        Request::SaveTarget { form: Box::new(form("https://a.example/")), making: NEW },
+        Request::SaveTarget { form: Box::new(form("https://a.example/")), making: NEW, base: None },
         Request::RemoveTarget { name: name("chat") },
         Request::SwitchTarget { name: name("chat"), on: true },
         Request::TestTarget { name: name("chat"), on: Subject::default() },
@@ -302,6 +327,42 @@ async fn a_secret_that_cannot_be_read_is_told_with_why_and_read_again() {
 
     let now = summary(&setup.desk, "chat");
     assert_eq!((now.state, now.address.as_str()), (TargetState::On, "https://hooks.example.com"));
+}
+
+#[tokio::test]
+async fn new_settings_are_not_taken_where_a_target_that_worked_would_not_and_take_nothing_from_what_was_made_here() {
+    let setup = setup();
+    let secret = |of: &str| {
+        let path = setup.dir.path().join(of);
+        fs::write(&path, format!("https://{of}.example.com/x")).expect("file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("mode");
+        path
+    };
+    let (ops, chat) = (secret("ops"), secret("chat"));
+    let text = "[[target]]\nname = \"ops\"\nurl = { file = \"ops\" }\nevents = [\"incident.created\"]\n";
+    let configured = crate::config::targets::parse(text, &setup.dir.path().join("c.toml")).expect("valid");
+    save(&setup.desk, form(&format!("{{ file = \"{}\" }}", chat.display())), NEW).await.expect("kept");
+    setup.desk.targets.configure(configured.clone());
+    setup.desk.put_targets(Reread::Nobodys).await;
+    let address = |of: &str| summary(&setup.desk, of).address.to_string();
+
+    fs::write(&ops, "https://new.example.com/x").expect("rotated");
+    fs::remove_file(&chat).expect("gone");
+    let read = setup.desk.targets.reload(&configured).await.expect("what was made here is in nobody's way");
+    assert!(read.unread[0].contains("target chat: ") && read.unread[0].ends_with("with what was read before"));
+    assert_eq!(address("ops"), "https://ops.example.com", "nothing is in force yet");
+    setup.desk.put_reloaded_targets(read).await;
+    assert_eq!(
+        (address("ops").as_str(), address("chat").as_str()),
+        ("https://new.example.com", "https://chat.example.com")
+    );
+    assert_eq!(summary(&setup.desk, "chat").state, TargetState::On);
+
+    fs::remove_file(&ops).expect("gone");
+    let refused = setup.desk.targets.reload(&configured).await.map(|_| ()).expect_err("refused");
+    assert!(refused.starts_with("target ops: ") && refused.ends_with("no such file"), "{refused}");
+    setup.desk.put_targets(Reread::Unread).await;
+    assert_eq!(summary(&setup.desk, "ops").state, TargetState::On);
 }
 
 #[tokio::test]
@@ -336,7 +397,7 @@ async fn a_file_that_cannot_be_read_changes_nothing_and_is_not_written_over() {
     fs::write(setup.dir.path().join(FILE), "[[target]]\nnam = 5\n").expect("edit");
 
     setup.desk.targets.configure(vec![]);
-    setup.desk.put_targets(Reread::Everybodys).await;
+    setup.desk.put_targets(Reread::Nobodys).await;
 
     assert_eq!(summary(&setup.desk, "chat").state, TargetState::On);
     assert!(setup.desk.targets.unread().expect("why").as_str().contains("targets.toml:1:1"));

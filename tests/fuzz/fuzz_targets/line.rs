@@ -48,6 +48,7 @@ fuzz_target!(|bytes: &[u8]| {
             | FromServer::Refused { .. }
             | FromServer::Answer { .. }
             | FromServer::Access { .. }
+            | FromServer::UpToDate
             | FromServer::Heartbeat => {}
         }
     }

@@ -23,6 +23,7 @@ use crate::{
         keys::{Chord, Key},
         text::Shown,
     },
+    proto::Request,
 };
 
 /// A line of the form.
@@ -369,7 +370,7 @@ impl Form {
     }
 
     /// What is sent to the server; `None` while something is wrong with the name.
-    pub(super) fn made(&self) -> Option<(TargetForm, Making)> {
+    pub(super) fn made(&self) -> Option<Request> {
         let name: TargetName = checks::name(self.name.as_str()).ok()?;
         let text = |line: &TypedLine| Some(line.as_str().trim().to_owned()).filter(|text| !text.is_empty());
         let form = TargetForm {
@@ -387,7 +388,8 @@ impl Form {
             ..TargetForm::new(name)
         };
         let making = if self.former.is_some() { Making::Changed } else { Making::New { on: self.flags.on } };
-        Some((form, making))
+        let base = self.former.as_ref().map(|former| Box::new(TargetForm::of(former)));
+        Some(Request::SaveTarget { form: Box::new(form), making, base })
     }
 
     /// A key that belongs to the line at hand or moves between lines. `height`: lines that are shown.
