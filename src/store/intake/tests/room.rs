@@ -59,9 +59,18 @@ async fn while_nothing_can_be_appended_that_is_known_and_it_is_tried_until_it_ca
     answering.end();
 }
 
-/// As many files as there may be, each with room for so many bytes.
+/// As many files as there may be, each of so many bytes, and with one record of an earlier run.
 fn small_files(dir: &Path, bytes: usize) {
-    (1..=8).for_each(|n| fs::write(dir.join(format!("intake-{n}")), vec![0; bytes]).expect("written"));
+    const RECORD: usize = 17;
+    let elsewhere = tempfile::tempdir().expect("tempdir");
+    let (mut segments, _) = opened(elsewhere.path(), NONE).expect("open");
+    append(&mut segments, &["1", "2", "3", "4", "5", "6", "7", "8"], 0);
+    let records = fs::read(elsewhere.path().join("intake-1")).expect("read");
+    for (n, record) in (1..=8).zip(records.chunks_exact(RECORD)) {
+        let mut file = record.to_vec();
+        file.resize(bytes, 0);
+        fs::write(dir.join(format!("intake-{n}")), file).expect("written");
+    }
 }
 
 fn large(id: &str, bytes: usize) -> NewDelivery {
@@ -101,12 +110,9 @@ async fn one_that_is_larger_than_all_files_gets_a_file_once_one_is_free() {
     let (dir, store) = store();
     small_files(dir.path(), 16 * 1024);
     let (intake, _) = intake(&store);
-    for n in 0..8 {
-        intake.take(large(&format!("E{n}"), 9_000)).await.expect("taken");
-    }
     until("all is entered", || store.unentered() == 0).await;
 
-    intake.take(large("E8", 100_000)).await.expect("taken");
+    intake.take(large("E", 100_000)).await.expect("taken");
 
     until("it is entered", || store.unentered() == 0).await;
     let largest =
