@@ -45,10 +45,11 @@ pub(in crate::store::intake) struct Lost {
 
 impl Lost {
     pub(in crate::store::intake) fn words(&self) -> String {
-        let deliveries = count(usize::try_from(self.count).unwrap_or(usize::MAX), "delivery", "deliveries");
-        let taken = if self.is_taken { "taken" } else { "perhaps taken" };
+        let perhaps = if self.is_taken { "" } else { "perhaps " };
+        let (one, many) = (format!("delivery that was {perhaps}taken"), format!("deliveries that were {perhaps}taken"));
+        let deliveries = count(usize::try_from(self.count).unwrap_or(usize::MAX), &one, &many);
         let damaged = if self.bytes.is_empty() { "" } else { ": what stands in the intake is damaged" };
-        format!("{deliveries}, {taken}, cannot be read back{damaged}")
+        format!("{deliveries} cannot be read back{damaged}")
     }
 }
 
