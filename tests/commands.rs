@@ -298,6 +298,17 @@ async fn doctor_names_what_it_found_and_the_store_is_ok() {
     assert!(text.contains("acts as") && text.contains("abilities"), "{text}");
     let store = setup.run(&["doctor", "--store"]);
     assert_eq!((code(&store), store.stdout.as_slice()), (0, b"ok\n".as_slice()));
+
+    // As a start keeps a file that is damaged.
+    std::fs::write(setup.dir.path().join("state/intake-damaged-1"), "").expect("written");
+    let store = setup.run(&["doctor", "--store"]);
+    let said = String::from_utf8_lossy(&store.stderr).into_owned();
+    assert!(
+        code(&store) == 1 && said.contains("could not be read back") && said.contains("intake-damaged-1"),
+        "{said}"
+    );
+    let findings = setup.run(&["doctor", "--json"]);
+    assert!(code(&findings) == 1 && String::from_utf8_lossy(&findings.stdout).contains("could not be read back"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -86,7 +86,7 @@ pub fn troubles(model: &Model) -> Vec<Trouble> {
     door(&mut out, &model.board.door);
     let upkeep = &model.board.upkeep;
     targets(&mut out, model);
-    for said in upkeep.settings.iter().chain(&upkeep.certificate).chain(&upkeep.targets) {
+    for said in upkeep.settings.iter().chain(&upkeep.certificate).chain(&upkeep.targets).chain(&upkeep.intake) {
         out.push(trouble(Tone::Caution, said.as_str().to_owned()));
     }
     for account in model.board.accounts.values().map(|board| &board.account) {
@@ -220,5 +220,15 @@ mod tests {
         let said = troubles(&model).into_iter().map(|trouble| trouble.text).next();
 
         assert_eq!(said.as_deref(), Some("prod: STALE, as of just now: 500"));
+    }
+
+    #[test]
+    fn what_could_not_be_read_back_is_told_as_long_as_the_damaged_file_is_there() {
+        let mut model = model(80, 24);
+        model.board.upkeep.intake = Some(Shown::line("move intake-damaged-1 away"));
+
+        let said = troubles(&model).pop().expect("one");
+
+        assert_eq!((said.tone, said.text.as_str()), (Tone::Caution, "move intake-damaged-1 away"));
     }
 }

@@ -23,7 +23,7 @@ use crate::{
     provider::{Check, ProviderError},
     receiver::pinned,
     server::{account::Account, calls::Calls, certificate},
-    store::{Reader, StoreError},
+    store::{Reader, StoreError, damage_in},
 };
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -117,12 +117,15 @@ pub(super) async fn run(places: &Places, args: Args) -> Outcome {
 }
 
 async fn check_store_only(places: &Places) -> Outcome {
-    let reader = Reader::open(&places.own_store("the store is checked").await?)?;
-    match reader.check() {
-        Ok(()) => {
-            output::line("ok");
-            Ok(Exit::Done)
-        }
+    let dir = places.own_store("the store is checked").await?;
+    match Reader::open(&dir)?.check() {
+        Ok(()) => match damage_in(&dir) {
+            None => {
+                output::line("ok");
+                Ok(Exit::Done)
+            }
+            Some(says) => Err(Failure::new(Exit::Failed, says.as_str())),
+        },
         Err(problem) => Err(Failure::new(Exit::Failed, problem)),
     }
 }
@@ -167,7 +170,10 @@ fn own_store(places: &Places) -> Finding {
         Err(failure) => return Finding::wrong("store", failure.to_string(), Exit::Usage),
     };
     match Reader::open(&dir).and_then(|reader| Ok((reader.check(), reader.unentered()?))) {
-        Ok((Ok(()), 0)) => Finding::ok("store", dir.display().to_string()),
+        Ok((Ok(()), 0)) => match damage_in(&dir) {
+            None => Finding::ok("store", dir.display().to_string()),
+            Some(says) => Finding::wrong("store", says.as_str().to_owned(), Exit::Failed),
+        },
         Ok((Ok(()), waiting)) => Finding::note(
             "store",
             format!(

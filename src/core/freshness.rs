@@ -244,6 +244,9 @@ pub struct Upkeep {
     /// Why targets that were made in a console cannot be read.
     #[serde(default)]
     pub targets: Option<Shown>,
+    /// What was damaged of what deliveries were taken into.
+    #[serde(default)]
+    pub intake: Option<Shown>,
 }
 
 #[cfg(test)]

@@ -75,6 +75,8 @@ pub(super) struct Keeper {
     clocks: Arc<Mutex<upkeep::Clocks>>,
     /// Why the settings that were last read are not in force.
     refused: Option<String>,
+    /// What was damaged of what deliveries were taken into, when that was last looked at.
+    damaged: Option<Shown>,
     /// Of the secrets that are in use.
     prints: Prints,
     /// The secrets of the doors, and those of them that are being read.
@@ -131,6 +133,7 @@ impl Keeper {
             store: None,
             clocks: Arc::default(),
             refused: None,
+            damaged: None,
             prints: Prints::default(),
             doors: Doors::default(),
             reading: Reading::default(),
@@ -181,6 +184,7 @@ impl Keeper {
         };
         self.desk.forwarder.listens_on(Some(address));
         self.door = Some(OpenDoor { receiver, router, listening, is_given });
+        self.damaged = self.desk.store.damaged();
         self.tell();
     }
 
@@ -281,6 +285,7 @@ impl Keeper {
             Err(problem) => tracing::error!("the former settings stay in force: {problem}"),
         }
         self.refused = outcome.as_ref().err().cloned();
+        self.damaged = self.desk.store.damaged();
         self.tell();
         outcome
     }
@@ -292,7 +297,8 @@ impl Keeper {
             Shown::line(&format!("the former settings are in force, the new ones are wrong: {first}"))
         });
         let targets = self.desk.targets.unread().map(|why| Shown::line(&format!("targets made here: {why}")));
-        let upkeep = Upkeep { settings: refused, certificate: self.certificate.says(Timestamp::now()), targets };
+        let (certificate, intake) = (self.certificate.says(Timestamp::now()), self.damaged.clone());
+        let upkeep = Upkeep { settings: refused, certificate, targets, intake };
         if self.desk.hub.look(|board| board.upkeep != upkeep) {
             self.desk.hub.publish(Change::Upkeep(upkeep));
         }

@@ -39,8 +39,8 @@ pub enum StoreError {
     #[error("the store cannot be written ({cause}): see to the permissions of {path} and its directory")]
     ReadOnly { path: String, cause: String },
     #[error(
-        "the store is damaged: move {path} aside together with its -wal and -shm, then start with a new one, which asks \
-         the providers for what is open, or put a copy made by `dogwatch backup` in its place ({cause})"
+        "the store is damaged: end dogwatch, move {path} aside together with its -wal and -shm, then start with a new one, \
+         which asks the providers for what is open, or put a copy made by `dogwatch backup` in its place ({cause})"
     )]
     Corrupt { path: String, cause: String },
     #[error("the disk or its file system fails, see the system's log ({path}: {cause})")]
@@ -63,6 +63,11 @@ pub enum StoreError {
     Closed,
     #[error("what was taken is not written to the log any more: restart dogwatch, nothing is lost")]
     Stopped,
+    /// What is in the log that was there does not follow from what this one has.
+    #[error(
+        "{path} was exchanged while in use: restart dogwatch, which writes what was taken to this one; nothing is lost"
+    )]
+    Exchanged { path: String },
 }
 
 impl StoreError {

@@ -51,7 +51,7 @@ pub use self::{
     backup::{Backup, BackupError},
     error::StoreError,
     forwards::{About, Attempt, Begun, Ended, ForwardId, NewEvent, Queued, Then},
-    intake::{Clerk, Intake},
+    intake::{Clerk, Intake, damage_in},
     outbox::{Kept, Outbox, Outgoing},
     reader::{Beginning, Count, Reader, StoredDelivery, Unapplied},
     retention::{Keep, PrunedFor},

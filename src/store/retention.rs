@@ -16,6 +16,8 @@ const SLICE: u32 = 100;
 const SLICE_BYTES: i64 = 4 * 1024 * 1024;
 /// The newest ones, which no limit of size touches: the rest of the store may be large by itself.
 const LEAST: u64 = 1_000;
+/// How many of the oldest are looked at for one that is too old: a clock that was ahead once may have timed those before it.
+const LOOKED_AT: u32 = 5_000;
 /// Free pages given back in one step.
 const STEP: i64 = 64;
 /// Free pages that are not given back but wait to be used again.
@@ -61,11 +63,11 @@ pub(super) fn prune(db: &Connection, keep: &Keep, now: Timestamp) -> Result<bool
     let size = (used > keep.size).then(|| (PrunedFor::Size, total.saturating_sub(LEAST)));
     let number = (total > keep.deliveries).then(|| (PrunedFor::Number, total - keep.deliveries));
     let over = size.into_iter().chain(number).find(|(_, over)| *over > 0);
-    let (cause, most, before) = match over {
+    let (cause, most, last) = match over {
         Some((cause, over)) => (cause, u32::try_from(over).unwrap_or(u32::MAX).min(SLICE), i64::MAX),
-        None => (PrunedFor::Age, SLICE, nanoseconds(oldest(keep, now))),
+        None => (PrunedFor::Age, SLICE, last_before(db, nanoseconds(oldest(keep, now)))?),
     };
-    let some = oldest_of(db, most, before)?;
+    let some = oldest_of(db, most, last)?;
     for id in &some {
         db.prepare_cached("DELETE FROM delivery WHERE id = ?1")?.execute([id])?;
     }
@@ -97,19 +99,33 @@ fn pragma(db: &Connection, name: &str) -> Result<i64> {
     db.pragma_query_value(None, name, |row| row.get(0))
 }
 
-/// The oldest that may go, those among them that came before `before`.
-fn oldest_of(db: &Connection, most: u32, before: i64) -> Result<Vec<i64>> {
+/// The last of the oldest that came before `before`; 0: none. What came ahead of it came before that too, whatever its time
+/// says.
+fn last_before(db: &Connection, before: i64) -> Result<i64> {
     let mut statement = db.prepare_cached(
-        "SELECT id, at, length(body) FROM delivery
-         WHERE applied IS NOT 0 AND id < (SELECT max(id) FROM delivery) ORDER BY id LIMIT ?1",
+        "SELECT ifnull(max(id), 0) FROM (SELECT id, at FROM delivery
+             WHERE applied IS NOT 0 AND id < (SELECT max(id) FROM delivery) ORDER BY id LIMIT ?1) WHERE at < ?2",
     )?;
-    let mut rows = statement.query([most])?;
+    for looked_at in [SLICE, LOOKED_AT] {
+        let last = statement.query_row(params![looked_at, before], |row| row.get(0))?;
+        if last > 0 {
+            return Ok(last);
+        }
+    }
+    Ok(0)
+}
+
+/// The oldest that may go, up to `last`.
+fn oldest_of(db: &Connection, most: u32, last: i64) -> Result<Vec<i64>> {
+    let mut statement = db.prepare_cached(
+        "SELECT id, length(body) FROM delivery
+         WHERE applied IS NOT 0 AND id <= ?2 AND id < (SELECT max(id) FROM delivery) ORDER BY id LIMIT ?1",
+    )?;
+    let mut rows = statement.query(params![most, last])?;
     let (mut some, mut bytes) = (vec![], 0);
     while let Some(row) = rows.next()? {
-        if row.get::<_, i64>(1)? < before {
-            some.push(row.get(0)?);
-            bytes += row.get::<_, i64>(2)?;
-        }
+        some.push(row.get(0)?);
+        bytes += row.get::<_, i64>(1)?;
         if bytes > SLICE_BYTES {
             break;
         }
@@ -195,6 +211,19 @@ mod tests {
         assert_eq!(beginning.let_go().as_deref(), Some("5 older let go: too old"));
         assert_eq!(counted(&reader), 5);
         assert_eq!(reader.check(), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn what_came_while_the_clock_was_ahead_keeps_nothing_older_from_going() {
+        let (_dir, store) = store();
+        let days = std::iter::repeat_n(400, 150).chain(1..=10);
+        for (n, day) in days.enumerate() {
+            record_at(&store, NewDelivery { verdict: Verdict::Rejected, ..event(&format!("E{n}")) }, day).await;
+        }
+
+        prune_all(&store, Keep { age: Duration::from_hours(5 * 24), ..ALL }, day(12)).await;
+
+        assert_eq!(kept(&store), [160, 159, 158, 157], "the sixth day and all before");
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 //! The statements that write. Each runs inside the writer's transaction and may run again after a rollback.
 
-use std::sync::Arc;
+use std::{collections::HashMap, iter, sync::Arc};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Result, params};
@@ -45,7 +45,7 @@ pub(super) struct Prepared {
     packed: Packed,
     /// Of the body.
     digest: [u8; 32],
-    /// An earlier run took it: it may stand in the log already.
+    /// It may stand in the log already.
     is_left: bool,
 }
 
@@ -57,7 +57,7 @@ impl Prepared {
         Self { new, headers, packed, digest, is_left: false }
     }
 
-    /// One that an earlier run took.
+    /// One that may stand in the log already.
     pub(super) fn left(new: NewDelivery) -> Self {
         Self { is_left: true, ..Self::new(new) }
     }
@@ -115,30 +115,43 @@ pub(super) fn record(db: &Connection, prepared: &Prepared) -> Result<DeliverySum
     Ok(summary)
 }
 
-/// Writes down what was taken, up to the record `last` of the intake, each after a `pause`. `None`: it stood there already.
+/// Lines of the log; `None`: it stood there already.
+type Lines = Vec<Option<DeliverySummary>>;
+
+/// Writes down what was taken, from behind one record of the intake up to another, each after a `pause`. `None`: that is
+/// not the log which has all before.
 pub(super) fn enter(
     db: &Connection,
     taken: &[Arc<Prepared>],
-    last: RecordId,
+    (before, last): (RecordId, RecordId),
     pause: fn(),
-) -> Result<Vec<Option<DeliverySummary>>> {
+) -> Result<Option<Lines>> {
+    let stands = entered(db)?;
+    if stands == last && last != before {
+        // It was written, though its commit is said to have failed.
+        return Ok(Some(vec![None; taken.len()]));
+    }
+    if stands != before {
+        return Ok(None);
+    }
+    let by_body = events_by_body(db, taken)?;
     let enter = |prepared: &Prepared| {
-        let is_there = prepared.is_left && stands_there(db, prepared)?;
+        let is_there = prepared.is_left && stands_there(db, prepared, &by_body)?;
         if is_there { Ok(None) } else { record(db, prepared).map(Some) }
     };
-    let lines = taken.iter().inspect(|_| pause()).map(|prepared| enter(prepared)).collect();
-    db.prepare_cached("UPDATE log SET entered = ?1, entered_sum = ?2 WHERE entered < ?1")?
+    let lines: Lines = taken.iter().inspect(|_| pause()).map(|prepared| enter(prepared)).collect::<Result<_>>()?;
+    db.prepare_cached("UPDATE log SET entered = ?1, entered_sum = ?2")?
         .execute(params![signed(last.number), last.sum])?;
-    lines
+    Ok(Some(lines))
 }
 
 /// Whether the log has this very delivery, or had it once: its event is known, and came at this moment, or is not kept
 /// any more. One that nobody here can read is known by its body.
-fn stands_there(db: &Connection, prepared: &Prepared) -> Result<bool> {
+fn stands_there(db: &Connection, prepared: &Prepared, by_body: &ByBody) -> Result<bool> {
     let Some((account, id)) = event_of(prepared) else { return Ok(false) };
     let mut known = known_event(db, account, &id)?;
     if known.is_none() && !prepared.has_content() {
-        known = event_with_body(db, account, &prepared.digest)?;
+        known = by_body.get(&(account.clone(), prepared.digest)).copied();
     }
     let Some(first) = known else { return Ok(false) };
     let at = nanoseconds(prepared.new.at);
@@ -165,11 +178,18 @@ pub(super) fn follow(db: &Connection, entered: u64) -> Result<()> {
 }
 
 /// Writes something, so that all that was written before is synced too; gives how far the log goes.
-pub(super) fn sync_entered(db: &Connection) -> Result<u64> {
+pub(super) fn sync_entered(db: &Connection) -> Result<RecordId> {
     // Of what changes nothing, no page would be written, and then nothing synced.
     probe(db)?;
-    let entered: i64 = db.prepare_cached("SELECT entered FROM log")?.query_row([], |row| row.get(0))?;
-    Ok(u64::try_from(entered).unwrap_or_default())
+    entered(db)
+}
+
+/// The last record of the intake that the log has.
+fn entered(db: &Connection) -> Result<RecordId> {
+    let (number, sum): (i64, i64) = db
+        .prepare_cached("SELECT entered, entered_sum FROM log")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(RecordId { number: u64::try_from(number).unwrap_or_default(), sum: u32::try_from(sum).unwrap_or_default() })
 }
 
 /// What a genuine delivery is known by.
@@ -186,6 +206,7 @@ fn event_of(Prepared { new, digest, .. }: &Prepared) -> Option<(&AccountName, St
 }
 
 /// The delivery with which an event came first.
+#[derive(Clone, Copy)]
 struct First {
     delivery: i64,
     /// Of its body; `None` of those from before digests were kept.
@@ -198,10 +219,30 @@ fn known_event(db: &Connection, account: &AccountName, id: &str) -> Result<Optio
         .optional()
 }
 
-fn event_with_body(db: &Connection, account: &AccountName, digest: &[u8; 32]) -> Result<Option<First>> {
-    db.prepare_cached("SELECT delivery, digest FROM known_event WHERE account = ?1 AND digest = ?2 LIMIT 1")?
-        .query_row(params![account.as_str(), digest], |row| Ok(First { delivery: row.get(0)?, digest: row.get(1)? }))
-        .optional()
+/// Known events by their accounts and the digests of their bodies.
+type ByBody = HashMap<(AccountName, [u8; 32]), First>;
+
+/// The known events whose bodies are those of deliveries that nobody here can read and that may stand in the log. There is
+/// no index of bodies, so all are looked for in one go.
+fn events_by_body(db: &Connection, taken: &[Arc<Prepared>]) -> Result<ByBody> {
+    let unread = taken.iter().filter(|prepared| prepared.is_left && !prepared.has_content());
+    let digests: Vec<[u8; 32]> = unread.map(|prepared| prepared.digest).collect();
+    if digests.is_empty() {
+        return Ok(ByBody::new());
+    }
+    let places = iter::repeat_n("?", digests.len()).collect::<Vec<_>>().join(", ");
+    let sql = format!("SELECT account, digest, delivery FROM known_event WHERE digest IN ({places})");
+    let mut statement = db.prepare(&sql)?;
+    let mut rows = statement.query(rusqlite::params_from_iter(digests))?;
+    let mut found = ByBody::new();
+    while let Some(row) = rows.next()? {
+        let digest = row.get(1)?;
+        let first = First { delivery: row.get(2)?, digest: Some(digest) };
+        if let Ok(account) = AccountName::new(row.get::<_, String>(0)?) {
+            found.entry((account, digest)).or_insert(first);
+        }
+    }
+    Ok(found)
 }
 
 /// The line of the log, still without its number.

@@ -197,7 +197,7 @@ fn every_change_reaches_the_board_and_twice_is_as_once() {
         [(policy().id, vec![Named { id: "T1".parse().expect("id"), name: "nights".into() }])].into();
     let template = TemplateSummary { name: "slack".to_owned(), saved_at: None, built_in: true };
     let door = Door::Open { address: "127.0.0.1:8484".to_owned() };
-    let upkeep = Upkeep { settings: Some("line 3".into()), certificate: None, targets: None };
+    let upkeep = Upkeep { settings: Some("line 3".into()), ..Upkeep::default() };
     let incident = Incident::first(push(Status::Triggered, 10));
     let changes = [
         Change::Account(Box::new(account("prod"))),

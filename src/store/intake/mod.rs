@@ -8,6 +8,8 @@
 //!
 //! While the store fails nothing is taken, but what was taken stays.
 
+mod entering;
+mod marker;
 mod record;
 mod segments;
 
@@ -15,10 +17,7 @@ mod segments;
 mod tests;
 
 use std::{
-    fs::{self, File},
-    ops::ControlFlow,
-    os::unix::fs::FileExt as _,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -28,48 +27,28 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::Connection;
 use tokio::{
     sync::{Notify, mpsc, oneshot},
     time::timeout,
 };
 
-pub(super) use self::segments::RecordId;
-use self::segments::{Found, Record, Segments};
-use super::{Call, NewDelivery, Store, StoreError, Transaction, writer::Last, writes, writes::Prepared};
-use crate::core::{delivery::DeliverySummary, repeated::Repeated};
+use self::{
+    entering::Entering,
+    marker::{Marker, Notes},
+    segments::{Found, Known, Left, Lost, Record, Segments},
+};
+pub(super) use self::{marker::taken_in, segments::RecordId};
+use super::{Call, NewDelivery, Reader, Store, StoreError, Transaction, writer::Last, writes};
+use crate::core::{delivery::DeliverySummary, repeated::Repeated, text::Shown};
 
 /// What its files are called.
 const NAME: &str = "intake";
-/// Where in its marker the number stands that an earlier version of dogwatch gave it.
-const OWN: u64 = 8;
 /// Deliveries that may wait to be appended; more are refused.
 const QUEUE: usize = 1024;
 /// Deliveries that are appended together at most.
 const APPENDED: usize = 256;
-/// Deliveries that are entered together at most: a bound on how long other writes wait for them.
-const ENTERED: usize = 256;
-/// Bytes entered after which it is seen to that they are safe, so that their room can be used again.
-const SAFE: u64 = 256 * 1024;
-// With less room there might be none left for what would make the rest safe.
-const _: () = assert!(SAFE * 2 < segments::LEAST);
-/// While deliveries come in one after the other, entering rests so many times as long as it worked: those who wait for an
-/// answer go first.
-const REST: u32 = 2;
-/// Long enough for some to come together, as each transaction writes whole pages.
-const SHORTEST_REST: Duration = Duration::from_millis(8);
-/// Less than a frame, as the screen is later by it.
-const LONGEST_REST: Duration = Duration::from_millis(12);
-/// It rests and gives way while no larger part of the room is in use; with more it does not, before there is none left.
-const RESTFUL: usize = 3;
-/// Nor while so many wait: on a busy machine, giving way could keep them from the log for long.
-const FEW: u64 = 512;
-/// Deliveries between which it gives way while others wait for the store's writer.
-const GIVING_WAY: usize = 64;
 /// How long a delivery waits for room in the intake.
 const ROOM: Duration = Duration::from_secs(2);
-/// Before what could not be entered is tried again.
-const AGAIN: Duration = Duration::from_millis(250);
 /// How long a look waits for what was taken before it.
 pub(super) const LOOK: Duration = Duration::from_secs(1);
 
@@ -166,6 +145,11 @@ impl Progress {
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
     }
 
+    /// Nobody enters any more, for the reason that is known, if one is.
+    fn stopped(&self) {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(StoreError::Stopped);
+    }
+
     fn appended(&self, refusal: Option<StoreError>) {
         *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = refusal;
     }
@@ -217,21 +201,63 @@ struct Entry {
     /// Bytes of its record.
     size: usize,
     new: NewDelivery,
-    /// An earlier run took it.
+    /// It may stand in the log already.
     is_left: bool,
     /// Until it is entered.
     call: Call,
 }
 
 impl Entry {
-    /// One that an earlier run took.
-    fn left(Found { id, bytes }: Found, store: &Store) -> Self {
+    /// Those that an earlier run took, and in their places what tells of the ones that are missing. Those up to `doubted`
+    /// may stand in the log already.
+    fn left(left: Left, doubted: u64, store: &Store) -> Vec<Self> {
+        let Left { found, lost, is_there, before, .. } = left;
+        let (mut all, mut lost) = (vec![], lost.into_iter().peekable());
+        let mut last = RecordId { number: before, sum: 0 };
+        for found in found {
+            while let Some(lost) = lost.next_if(|lost| lost.after < found.id.number) {
+                all.push(Self::lost(lost, last, store));
+            }
+            last = found.id;
+            all.push(Self::found(found, !is_there || last.number <= doubted, store));
+        }
+        all.extend(lost.map(|lost| Self::lost(lost, last, store)));
+        all
+    }
+
+    fn found(Found { id, bytes }: Found, is_left: bool, store: &Store) -> Self {
         let size = bytes.len();
         let new = record::read(&bytes).unwrap_or_else(|cause| {
             tracing::error!(number = id.number, "a delivery that was taken cannot be read: {cause}");
             record::unreadable(bytes, &cause)
         });
-        Self { id, size, new, is_left: true, call: store.call() }
+        Self { id, size, new, is_left, call: store.call() }
+    }
+
+    /// It comes after the record `last`, which stays the last one of the log.
+    fn lost(lost: Lost, last: RecordId, store: &Store) -> Self {
+        let size = lost.bytes.len();
+        Self { id: last, size, new: record::lost(lost), is_left: false, call: store.call() }
+    }
+}
+
+/// Says in words which files of the intake were damaged, as long as they are kept in a state directory; `None`: none.
+pub fn damage_in(dir: &Path) -> Option<Shown> {
+    let damaged = segments::damaged_in(dir);
+    let files: Vec<_> = damaged.iter().map(|path| path.display().to_string()).collect();
+    (!files.is_empty()).then(|| {
+        let files = files.join(", ");
+        Shown::line(&format!(
+            "deliveries that were taken could not be read back, the log says how many: look after the disk, and move \
+             {files} away"
+        ))
+    })
+}
+
+impl Store {
+    /// The same of its own.
+    pub fn damaged(&self) -> Option<Shown> {
+        damage_in(&self.dir)
     }
 }
 
@@ -264,29 +290,18 @@ impl Intake {
     /// Starts it on what an earlier run left, which is entered first. Blocking, for a moment.
     pub(super) fn start(store: &Store, clerk: Arc<dyn Clerk>) -> Result<Self, StoreError> {
         let marker = Marker::open(&store.dir)?;
-        let reader = store.reader()?;
-        let entered = reader.entered_record()?;
-        // Of what an earlier version of dogwatch entered only the number is known, and which intake that was of.
-        let is_numbered = entered.sum == 0 && marker.own() == reader.intake()?;
-        let (mut segments, left) = if is_numbered {
-            Segments::open_behind(&store.dir, entered.number)?
-        } else {
-            Segments::open(&store.dir, entered)?
-        };
+        let (known, notes) = known(&marker, &store.reader()?)?;
+        let (mut segments, left) = Segments::open(&store.dir, &known)?;
         segments.prepare();
-        let last = left.last().map_or(segments.last(), |last| last.id.number);
-        marker.set(last);
-        let before = left.first().map_or(last, |first| first.id.number - 1);
-        if before < entered.number {
-            let (intake, count) = (marker.path.display(), left.len());
-            tracing::warn!(
-                "the log goes on from no record of {intake}: of the {count} there, it gets those that it does not have"
-            );
-        }
+        let last = left.found.last().map_or(segments.last(), |last| last.id.number);
+        let before = left.before.min(last);
+        tell(&left, &marker, before < known.entered.number);
+        let doubted = if left.is_there { notes.doubted } else { last };
+        marker.begin(last, Notes { skipped: segments.skipped().unwrap_or(notes.skipped), doubted, ..notes });
         let progress = Arc::clone(&store.progress);
         progress.begin(last, before);
         let (entries, waiting) = threads::channel();
-        for entry in left.into_iter().map(|found| Entry::left(found, store)) {
+        for entry in Entry::left(left, doubted, store) {
             progress.bytes.fetch_add(entry.size, Ordering::Relaxed);
             // It is received below.
             let _ = entries.send(entry);
@@ -295,9 +310,9 @@ impl Intake {
         let (queue, jobs) = mpsc::channel(QUEUE);
         progress.appended(None);
         *progress.queue.lock().unwrap_or_else(PoisonError::into_inner) = Some(queue.downgrade());
-        let appending =
-            Appending { segments, marker, progress, entries: Some(entries), complaints: Repeated::default() };
-        let entering = Entering { store: store.clone(), clerk, entered: before, unsynced: 0, restful: room / RESTFUL };
+        let (entries, complaints) = (Some(entries), Repeated::default());
+        let appending = Appending { store: store.clone(), segments, marker, progress, entries, complaints, wanted: 0 };
+        let entering = Entering::new(store.clone(), clerk, before, room);
         let run = |name: &str, work: Box<dyn FnOnce() + Send>| {
             let named = thread::Builder::new().name(name.to_owned());
             named.spawn(work).map_err(|error| StoreError::io(&store.dir, &error))
@@ -331,14 +346,47 @@ impl Intake {
     }
 }
 
+/// What is known of the records before they are read, and what is noted of them.
+fn known(marker: &Marker, reader: &Reader) -> Result<(Known, Notes), StoreError> {
+    let (entered, store, notes) = (reader.entered_record()?, reader.store_id()?.0, marker.notes());
+    let known = Known {
+        entered,
+        // Of what an earlier version of dogwatch entered only the number is known, and which intake that was of.
+        is_numbered: entered.sum == 0 && marker.own() == reader.intake()?,
+        is_same_log: notes.store == store,
+        taken: marker.taken(),
+        skipped: notes.skipped,
+    };
+    Ok((known, Notes { store, ..notes }))
+}
+
+/// Tells the log of what an earlier run left that is not as it should be.
+fn tell(left: &Left, marker: &Marker, is_elsewhere: bool) {
+    let (intake, count) = (marker.path.display(), left.found.len());
+    if is_elsewhere {
+        tracing::warn!(
+            "the log goes on from no record of {intake}: of the {count} there, it gets those that it does not have"
+        );
+    }
+    for lost in &left.lost {
+        let kept: Vec<_> = left.kept.iter().map(|path| path.display().to_string()).collect();
+        let kept =
+            if kept.is_empty() { String::new() } else { format!("; the damaged file is kept: {}", kept.join(", ")) };
+        tracing::error!("{intake}: {}{kept}", lost.words());
+    }
+}
+
 /// The thread that answers.
 struct Appending {
+    store: Store,
     segments: Segments,
     marker: Marker,
     progress: Arc<Progress>,
     /// `None` once nobody enters what is sent there.
     entries: Option<threads::Sender<Entry>>,
     complaints: Repeated,
+    /// Bytes that found no room.
+    wanted: u64,
 }
 
 impl Appending {
@@ -363,8 +411,11 @@ impl Appending {
         }
     }
 
+    /// Whether what found no room last would find some.
     fn try_out(&mut self) -> Result<(), StoreError> {
-        let tried = self.segments.try_out(self.progress.safe.load(Ordering::Acquire));
+        let wanted = self.wanted;
+        let tried = self.with_room(|segments, safe| segments.try_out(wanted, safe));
+        let tried = tried.and_then(|tried| tried.ok_or(StoreError::Busy));
         self.progress.appended(tried.as_ref().err().cloned());
         tried
     }
@@ -374,10 +425,12 @@ impl Appending {
             return Err(StoreError::Stopped);
         }
         let records: Vec<Record<'_>> = batch.iter().map(|waiting| [&*waiting.head, &*waiting.new.body]).collect();
+        self.wanted = records.first().map_or(0, segments::framed);
         let until = Instant::now() + ROOM;
         loop {
             let safe = self.progress.safe.load(Ordering::Acquire);
-            if let Some(appended) = self.segments.append(&records, safe)? {
+            if let Some(appended) = self.with_room(|segments, safe| segments.append(&records, safe))? {
+                self.wanted = 0;
                 return Ok(appended);
             }
             let safer = |_| self.progress.safe.load(Ordering::Acquire) > safe;
@@ -385,6 +438,33 @@ impl Appending {
                 return Err(StoreError::Busy);
             }
         }
+    }
+
+    /// Where there is no room, what is in the log is made safe, so that its room can be used again, and it is tried once
+    /// more.
+    fn with_room<T>(
+        &mut self,
+        mut work: impl FnMut(&mut Segments, u64) -> Result<Option<T>, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        let safe = self.progress.safe.load(Ordering::Acquire);
+        let outcome = work(&mut self.segments, safe);
+        if matches!(outcome, Ok(None) | Err(StoreError::Full { .. })) && self.make_safe(safe) {
+            return work(&mut self.segments, self.progress.safe.load(Ordering::Acquire));
+        }
+        outcome
+    }
+
+    /// Says whether more is safe now.
+    fn make_safe(&self, safe: u64) -> bool {
+        let entered = *self.progress.entered.lock().unwrap_or_else(PoisonError::into_inner);
+        if entered <= safe || self.progress.failure().is_some() {
+            return false;
+        }
+        let synced = self.store.ask_blocking(0, Transaction::Shared, writes::sync_entered);
+        if synced.is_ok_and(|synced| synced.number >= entered) {
+            self.progress.safe.fetch_max(entered, Ordering::AcqRel);
+        }
+        self.progress.safe.load(Ordering::Acquire) > safe
     }
 
     fn taken(&mut self, records: &[RecordId], batch: impl Iterator<Item = Box<Waiting>>) {
@@ -401,7 +481,7 @@ impl Appending {
             let entry = Entry { id, size, new, is_left: false, call };
             if self.entries.take_if(|entries| entries.send(entry).is_err()).is_some() {
                 // It is entered at the next start, and until then no more is taken.
-                self.progress.tried(Some(StoreError::Stopped));
+                self.progress.stopped();
             }
         }
         self.progress.took.notify_one();
@@ -416,167 +496,4 @@ impl Appending {
             let _ = waiting.answer.send(Err(error.clone()));
         }
     }
-}
-
-/// The thread that writes to the log.
-struct Entering {
-    store: Store,
-    clerk: Arc<dyn Clerk>,
-    /// The number of the last record that was in the log when it began.
-    entered: u64,
-    /// Bytes entered that are not known to be synced.
-    unsynced: u64,
-    /// Bytes that may wait while it rests and gives way.
-    restful: usize,
-}
-
-/// A delivery on its way into the log.
-type Numbered = (RecordId, Arc<Prepared>);
-
-impl Entering {
-    fn run(mut self, entries: &threads::Receiver<Entry>) {
-        if self.until_done(Self::make_safe).is_break() {
-            return;
-        }
-        while let Ok(first) = entries.recv() {
-            let batch: Vec<Entry> = std::iter::once(first).chain(entries.try_iter()).take(ENTERED).collect();
-            let (began, taken) = (Instant::now(), self.store.progress.taken());
-            let size = batch.iter().map(|entry| entry.size).sum();
-            let prepare = |entry| self.prepare(entry);
-            let (calls, prepared): (Vec<Call>, Vec<Numbered>) = batch.into_iter().map(prepare).unzip();
-            if self.enter(&prepared).is_break() {
-                return;
-            }
-            drop(calls);
-            self.store.progress.bytes.fetch_sub(size, Ordering::Relaxed);
-            self.rest(began.elapsed(), taken);
-        }
-    }
-
-    /// Nobody waits where nothing was taken since.
-    fn rest(&self, worked: Duration, taken: u64) {
-        if self.is_restful()
-            && self.store.progress.taken() > taken
-            && !self.store.progress.closing.load(Ordering::Acquire)
-        {
-            thread::sleep((worked * REST).clamp(SHORTEST_REST, LONGEST_REST));
-        }
-    }
-
-    fn is_restful(&self) -> bool {
-        let progress = &self.store.progress;
-        progress.unentered() < FEW && progress.bytes.load(Ordering::Relaxed) < self.restful
-    }
-
-    /// What to do before the next one of `some`: whoever waits for an answer gets the processor now, and not at the end of
-    /// the slice that the scheduler allows this thread.
-    fn pause(&self, some: usize) -> fn() {
-        if self.is_restful() && some <= GIVING_WAY { thread::yield_now } else { || () }
-    }
-
-    fn prepare(&self, Entry { id, mut new, is_left, call, .. }: Entry) -> (Call, Numbered) {
-        self.pause(1)();
-        self.clerk.read(&mut new);
-        self.pause(1)();
-        let prepared = if is_left { Prepared::left(new) } else { Prepared::new(new) };
-        (call, (id, Arc::new(prepared)))
-    }
-
-    /// Tries until it works; gives up only when everything ends.
-    fn until_done<T>(&mut self, mut work: impl FnMut(&mut Self) -> Result<T, StoreError>) -> ControlFlow<(), T> {
-        loop {
-            match work(self) {
-                Ok(made) => {
-                    self.store.progress.tried(None);
-                    return ControlFlow::Continue(made);
-                }
-                Err(_) if self.store.progress.closing.load(Ordering::Acquire) => return ControlFlow::Break(()),
-                Err(error) => {
-                    self.store.progress.tried(Some(error.clone()));
-                    self.clerk.failed(&error);
-                    thread::sleep(AGAIN);
-                }
-            }
-        }
-    }
-
-    /// Syncs what an earlier run entered: if that was killed, it may be nowhere but in memory.
-    fn make_safe(&mut self) -> Result<(), StoreError> {
-        let entered = self.entered;
-        let begin = move |db: &Connection| writes::follow(db, entered).and_then(|()| writes::sync_entered(db));
-        let entered = self.store.ask_blocking(0, Transaction::Shared, begin)?;
-        self.store.progress.safe.store(entered, Ordering::Release);
-        Ok(())
-    }
-
-    /// One that spoils the others is entered alone, and if it cannot be, as one that was not understood.
-    fn enter(&mut self, some: &[Numbered]) -> ControlFlow<()> {
-        let outcome = self.until_done(|this| match this.write(some) {
-            Err(StoreError::Unstorable { cause }) if some.len() > 1 || has_content(some) => Ok(Err(cause)),
-            outcome => outcome.map(Ok),
-        })?;
-        match (outcome, some) {
-            (Ok(lines), _) => {
-                for (line, (_, prepared)) in lines.into_iter().zip(some) {
-                    if let Some(line) = line {
-                        self.clerk.entered(line, prepared.delivery());
-                    }
-                }
-                ControlFlow::Continue(())
-            }
-            (Err(cause), [(id, one)]) => self.enter(&[(*id, Arc::new(one.without_content(&cause)))]),
-            (Err(_), _) => some.iter().try_for_each(|one| self.enter(std::slice::from_ref(one))),
-        }
-    }
-
-    fn write(&mut self, some: &[Numbered]) -> Result<Vec<Option<DeliverySummary>>, StoreError> {
-        let Some((last, _)) = some.last() else { return Ok(vec![]) };
-        let size: u64 = some.iter().map(|(_, one)| one.size()).sum();
-        let safe = self.unsynced + size >= SAFE;
-        let pause = self.pause(some.len());
-        let (last, all) = (*last, some.iter().map(|(_, one)| Arc::clone(one)).collect::<Vec<_>>());
-        let transaction = if safe { Transaction::Shared } else { Transaction::Eased };
-        let lines = self.store.ask_blocking(all.len(), transaction, move |db| writes::enter(db, &all, last, pause))?;
-        self.unsynced = if safe { 0 } else { self.unsynced + size };
-        self.store.progress.moved_to(last.number, safe);
-        self.store.grown.notify_one();
-        Ok(lines)
-    }
-}
-
-fn has_content(some: &[Numbered]) -> bool {
-    some.iter().any(|(_, one)| one.has_content())
-}
-
-/// Tells other processes how far it is, so that whoever looks at the log there can wait for what was answered before: the
-/// number of its last record.
-struct Marker {
-    path: PathBuf,
-    file: File,
-}
-
-impl Marker {
-    fn open(dir: &Path) -> Result<Self, StoreError> {
-        let path = dir.join(NAME);
-        let file = segments::plain().read(true).write(true).create(true).truncate(false).open(&path);
-        let file = file.map_err(|error| segments::unusable(&path, &error))?;
-        Ok(Self { path, file })
-    }
-
-    /// The number that earlier versions of dogwatch gave an intake, and noted in the log that followed it; 0: none.
-    fn own(&self) -> u64 {
-        let mut own = [0; 8];
-        self.file.read_exact_at(&mut own, OWN).map_or(0, |()| u64::from_le_bytes(own))
-    }
-
-    /// When this fails, they do not wait.
-    fn set(&self, taken: u64) {
-        let _ = self.file.write_all_at(&taken.to_le_bytes(), 0);
-    }
-}
-
-/// The number of the last record that was taken in a state directory, by whichever process; 0: none, or not known.
-pub(super) fn taken_in(dir: &Path) -> u64 {
-    let bytes = fs::read(dir.join(NAME)).unwrap_or_default();
-    bytes.first_chunk().map_or(0, |taken| u64::from_le_bytes(*taken))
 }

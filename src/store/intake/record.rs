@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::super::NewDelivery;
+use super::{super::NewDelivery, segments::Lost};
 use crate::core::{
     delivery::{Timings, Verdict},
     text::Shown,
@@ -27,17 +27,27 @@ pub(super) fn read(bytes: &[u8]) -> Result<NewDelivery, String> {
 /// What is kept of a record that cannot be read, as when a later dogwatch wrote it: all of it, as the body of a delivery
 /// of nobody.
 pub(super) fn unreadable(record: Vec<u8>, cause: &str) -> NewDelivery {
+    of_nobody(record, &format!("taken, but its record in the intake cannot be read: {cause}"))
+}
+
+/// What tells in the log of records that are missing, with what stands in their place.
+pub(super) fn lost(lost: Lost) -> NewDelivery {
+    let reason = lost.words();
+    of_nobody(lost.bytes, &reason)
+}
+
+fn of_nobody(body: Vec<u8>, reason: &str) -> NewDelivery {
     NewDelivery {
         at: Timestamp::now(),
         account: None,
         proof: None,
         timings: Timings::default(),
         verdict: Verdict::Undecodable,
-        reason: Shown::line(&format!("taken, but its record in the intake cannot be read: {cause}")),
+        reason: Shown::line(reason),
         status: 202,
         decoded: None,
         peer: String::new(),
         headers: vec![],
-        body: record,
+        body,
     }
 }

@@ -4,15 +4,19 @@
 //! its length, its checksum, its number and its bytes. Numbers rise by one, so whatever an earlier use of the file left
 //! behind the last record cannot be taken for the next one.
 
+mod reading;
+
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
-    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
+    os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     thread::{self, JoinHandle},
 };
 
 use rustix::{fs::OFlags, io::Errno};
+
+pub(super) use self::reading::{Found, Known, Left, Lost};
 
 use super::super::{
     StoreError,
@@ -36,19 +40,15 @@ const SPARE: usize = 1;
 const HEAD: usize = 16;
 const HEAD_BYTES: u64 = HEAD as u64;
 
+/// What the files begin with that are kept because they are damaged; a number follows.
+const DAMAGED: &str = "intake-damaged-";
+
 /// Which record it is. Copies of a state directory count on alike, so its number alone does not tell; the checksum does.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::store) struct RecordId {
     /// 0: none.
     pub number: u64,
     pub sum: u32,
-}
-
-/// A record that was read back.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Found {
-    pub id: RecordId,
-    pub bytes: Vec<u8>,
 }
 
 struct Segment {
@@ -59,6 +59,10 @@ struct Segment {
     end: u64,
     /// The number of its last record, 0 without one.
     last: u64,
+    /// Something stands there that cannot be read.
+    is_broken: bool,
+    /// It has another name too, under which it is kept: nothing is written there any more.
+    is_kept: bool,
 }
 
 /// All files of a state directory; the last one is being filled.
@@ -67,6 +71,7 @@ pub(super) struct Segments {
     all: Vec<Segment>,
     /// The number of the next record.
     next: u64,
+    skipped: Option<(u64, u64)>,
     /// One that is being made, so that nobody waits for it when this one is full.
     making: Option<JoinHandle<io::Result<Segment>>>,
 }
@@ -75,18 +80,9 @@ pub(super) struct Segments {
 pub(super) type Record<'a> = [&'a [u8]; 2];
 
 impl Segments {
-    /// Opens what is there, and gives every record behind `entered`, the oldest first. Where that is not there, these files
-    /// and whoever tells of it may have nothing in common, and every record is given.
-    pub(super) fn open(dir: &Path, entered: RecordId) -> Result<(Self, Vec<Found>), StoreError> {
-        Self::open_where(dir, entered, entered.number == 0)
-    }
-
-    /// The same, where it is known otherwise that the record of that number is the one.
-    pub(super) fn open_behind(dir: &Path, entered: u64) -> Result<(Self, Vec<Found>), StoreError> {
-        Self::open_where(dir, RecordId { number: entered, sum: 0 }, true)
-    }
-
-    fn open_where(dir: &Path, entered: RecordId, is_there: bool) -> Result<(Self, Vec<Found>), StoreError> {
+    /// Opens what is there, and gives what the log does not have. Files in which some of that is missing are kept under
+    /// another name, and not written to.
+    pub(super) fn open(dir: &Path, known: &Known) -> Result<(Self, Left), StoreError> {
         let mut all = vec![];
         for name in names() {
             let path = dir.join(name);
@@ -95,18 +91,23 @@ impl Segments {
         if !all.is_empty() {
             files::sync_dir(dir).map_err(|error| StoreError::io(dir, &error))?;
         }
-        let mut found = match read_behind(&mut all, entered, is_there)? {
-            Some(found) => found,
-            None => read_behind(&mut all, RecordId::default(), true)?.unwrap_or_default(),
-        };
+        let mut left = reading::read(&mut all, known)?;
         all.sort_by_key(|segment| segment.last);
-        found.sort_by_key(|record| record.id.number);
-        let last = all.last().map_or(0, |segment| segment.last);
-        if let Some(current) = all.last_mut().filter(|_| entered.number > last) {
-            // The next number does not follow the last one there, so nobody would find what came behind it.
-            current.end = current.size;
+        left.kept = keep(dir, &mut all, &left.lost)?;
+        let (entered, last) = (known.entered.number, all.last().map_or(0, |segment| segment.last));
+        let skipped = (entered > last).then_some((last, entered));
+        for (at, segment) in (1..=all.len()).rev().zip(&mut all) {
+            // Where the next number does not follow the last one there, nobody would find what came behind it.
+            if segment.is_kept || at == 1 && skipped.is_some() {
+                segment.end = segment.size;
+            }
         }
-        Ok((Self { dir: dir.to_owned(), all, next: entered.number.max(last) + 1, making: None }, found))
+        Ok((Self { dir: dir.to_owned(), all, next: entered.max(last) + 1, skipped, making: None }, left))
+    }
+
+    /// Numbers that are those of no record: behind the first and up to the second.
+    pub(super) fn skipped(&self) -> Option<(u64, u64)> {
+        self.skipped
     }
 
     /// Bytes of all files that there may be.
@@ -121,22 +122,25 @@ impl Segments {
 
     /// Makes room for the first records, if there is none yet. Without room on the disk the first record tells.
     pub(super) fn prepare(&mut self) {
-        if self.all.is_empty()
+        if self.all.last().is_none_or(|segment| segment.is_kept)
             && let Err(error) = self.add(0)
         {
             tracing::warn!(%error, "no room for deliveries could be made ready: {error}");
         }
     }
 
-    /// Tries whether a record could be appended: makes room if there is none, and writes where the next one goes what is
-    /// none.
-    pub(super) fn try_out(&mut self, safe: u64) -> Result<(), StoreError> {
-        if self.all.last().is_none_or(|segment| segment.room() < HEAD_BYTES) && !self.turn_over(HEAD_BYTES, safe)? {
-            return Err(StoreError::Busy);
+    /// Tries whether a record of so many bytes could be appended: makes room if there is none, and writes where the next
+    /// one goes what is none. `None`: as with [`append`](Self::append).
+    pub(super) fn try_out(&mut self, bytes: u64, safe: u64) -> Result<Option<()>, StoreError> {
+        let bytes = bytes.max(HEAD_BYTES);
+        if self.all.last().is_none_or(|segment| segment.room() < bytes) && !self.turn_over(bytes, safe)? {
+            return Ok(None);
         }
-        self.all
+        let tried = self
+            .all
             .last()
-            .map_or(Ok(()), |segment| segment.try_out().map_err(|error| StoreError::io(&segment.path, &error)))
+            .map_or(Ok(()), |segment| segment.try_out().map_err(|error| StoreError::io(&segment.path, &error)));
+        tried.map(Some)
     }
 
     /// Has another file made where the one being filled is half full and none is free. Whether that works shows when it is
@@ -179,14 +183,24 @@ impl Segments {
     /// Goes on in another file with room for so many bytes; `false` if there is none and no more may be made.
     fn turn_over(&mut self, bytes: u64, safe: u64) -> Result<bool, StoreError> {
         let free = |segment: &Segment| segment.last <= safe;
-        match self.all.iter().position(|segment| free(segment) && segment.size >= bytes) {
+        match self.all.iter().position(|segment| free(segment) && !segment.is_kept && segment.size >= bytes) {
             Some(at) => {
                 let segment = self.all.remove(at);
                 self.all.push(Segment { end: 0, last: 0, ..segment });
                 self.let_go(safe);
             }
-            None if self.all.len() < FILES => self.add(bytes)?,
-            None => return Ok(false),
+            None => {
+                // Those that are free are too small.
+                while self.all.len() >= FILES
+                    && let Some(at) = self.all.iter().position(|segment| free(segment) && is_deleted(&segment.path))
+                {
+                    self.all.remove(at);
+                }
+                if self.all.len() >= FILES {
+                    return Ok(false);
+                }
+                self.add(bytes)?;
+            }
         }
         Ok(true)
     }
@@ -229,8 +243,9 @@ impl Segment {
     fn open(path: &Path) -> io::Result<Option<Self>> {
         match plain().read(true).write(true).open(path) {
             Ok(file) => {
-                let size = file.metadata()?.len();
-                Ok(Some(Self { path: path.to_owned(), file, size, end: 0, last: 0 }))
+                let about = file.metadata()?;
+                let (size, is_kept) = (about.len(), about.nlink() > 1);
+                Ok(Some(Self { path: path.to_owned(), file, size, end: 0, last: 0, is_broken: false, is_kept }))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -240,7 +255,7 @@ impl Segment {
     /// Half a file is of no use: the room is given back.
     fn make(path: PathBuf, size: u64) -> io::Result<Self> {
         let file = Self::fill(&path, size).inspect_err(|_| drop(fs::remove_file(&path)))?;
-        Ok(Self { path, file, size, end: 0, last: 0 })
+        Ok(Self { path, file, size, end: 0, last: 0, is_broken: false, is_kept: false })
     }
 
     fn fill(path: &Path, size: u64) -> io::Result<File> {
@@ -254,6 +269,11 @@ impl Segment {
         }
         file.sync_all()?;
         Ok(file)
+    }
+
+    /// Whether these may have stood there.
+    fn lacks(&self, lost: &Lost) -> bool {
+        self.is_broken || self.last > 0 && self.last == lost.after
     }
 
     fn room(&self) -> u64 {
@@ -274,60 +294,47 @@ impl Segment {
         self.file.write_all_at(&[0; HEAD], self.end)?;
         self.file.sync_data()
     }
+}
 
-    /// Finds its end. The records behind `entered` are read and checked, for those before that they follow each other.
-    /// What is found is synced: a run that was killed may not have come to that. Says whether `entered` is there.
-    fn read(&mut self, entered: RecordId, found: &mut Vec<Found>) -> io::Result<bool> {
-        (self.end, self.last) = (0, 0);
-        let (before, mut is_there) = (found.len(), false);
-        while let Some((size, id)) = self.head()? {
-            let is_behind = id.number > entered.number;
-            let bytes = if is_behind { self.bytes(size)? } else { vec![] };
-            if is_behind && checksum(id.number, [&bytes, &[]]) != id.sum {
-                break;
+/// Gives the files in which some is missing another name, under which they stay when nobody here needs them any more.
+fn keep(dir: &Path, all: &mut [Segment], lost: &[Lost]) -> Result<Vec<PathBuf>, StoreError> {
+    let mut kept = vec![];
+    let is_missing = |segment: &Segment| lost.iter().any(|lost| lost.is_taken && segment.lacks(lost));
+    for segment in all.iter_mut().filter(|segment| !segment.is_kept && is_missing(segment)) {
+        match keep_one(dir, &segment.path) {
+            Ok(path) => {
+                segment.is_kept = true;
+                kept.push(path);
             }
-            self.end += u64::from(size) + HEAD_BYTES;
-            self.last = id.number;
-            is_there |= id == entered;
-            if is_behind {
-                found.push(Found { id, bytes });
+            Err(error) => {
+                tracing::error!("{} is damaged and could not be kept: {error}", segment.path.display());
             }
         }
-        if found.len() > before {
-            self.file.sync_data()?;
-        }
-        Ok(is_there)
     }
-
-    /// The length of what stands at its end, and which record it is, if it may be the next one.
-    fn head(&self) -> io::Result<Option<(u32, RecordId)>> {
-        let mut head = [0; HEAD];
-        if self.room() < HEAD_BYTES {
-            return Ok(None);
-        }
-        self.file.read_exact_at(&mut head, self.end)?;
-        let [l0, l1, l2, l3, s0, s1, s2, s3, number @ ..] = head;
-        let (size, sum) = (u32::from_le_bytes([l0, l1, l2, l3]), u32::from_le_bytes([s0, s1, s2, s3]));
-        let number = u64::from_le_bytes(number);
-        let follows = number > 0 && (self.last == 0 || number == self.last + 1);
-        let fits = size > 0 && HEAD_BYTES + u64::from(size) <= self.room();
-        Ok((follows && fits).then_some((size, RecordId { number, sum })))
+    if !kept.is_empty() {
+        files::sync_dir(dir).map_err(|error| StoreError::io(dir, &error))?;
     }
+    Ok(kept)
+}
 
-    fn bytes(&self, size: u32) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; usize::try_from(size).unwrap_or_default()];
-        self.file.read_exact_at(&mut bytes, self.end + HEAD_BYTES)?;
-        Ok(bytes)
+fn keep_one(dir: &Path, path: &Path) -> io::Result<PathBuf> {
+    let mut number = 1;
+    loop {
+        let name = dir.join(format!("{DAMAGED}{number}"));
+        match fs::hard_link(path, &name) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            linked => return linked.map(|()| name),
+        }
     }
 }
 
-/// The records behind `entered`; `None`: that is in none of them, and not known to have been.
-fn read_behind(all: &mut [Segment], entered: RecordId, mut is_there: bool) -> Result<Option<Vec<Found>>, StoreError> {
-    let mut found = vec![];
-    for segment in all {
-        is_there |= segment.read(entered, &mut found).map_err(|error| StoreError::io(&segment.path, &error))?;
-    }
-    Ok(is_there.then_some(found))
+/// The damaged files that are kept in a state directory.
+pub(super) fn damaged_in(dir: &Path) -> Vec<PathBuf> {
+    let is_damaged = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(DAMAGED));
+    let files = fs::read_dir(dir).into_iter().flatten().filter_map(Result::ok);
+    let mut damaged: Vec<_> = files.map(|file| file.path()).filter(is_damaged).collect();
+    damaged.sort();
+    damaged
 }
 
 /// Whether it is gone now, by whomever.
@@ -365,7 +372,7 @@ fn length(bytes: &[u8]) -> u64 {
 }
 
 /// Bytes that a record takes.
-fn framed(record: &Record<'_>) -> u64 {
+pub(super) fn framed(record: &Record<'_>) -> u64 {
     record.iter().map(|part| length(part)).sum::<u64>() + HEAD_BYTES
 }
 

@@ -1,17 +1,19 @@
 //! What the intake promises, on real files: what was taken is entered, once, in order, whatever ends in between.
 
 mod beside;
+mod damaged;
+mod room;
 
 use std::{
     fs,
-    os::unix::fs::{PermissionsExt as _, symlink},
+    os::unix::fs::{FileExt as _, PermissionsExt as _, symlink},
 };
 
 use futures_util::future::join_all;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::{segments::Found, *};
+use super::*;
 use crate::{
     core::{
         delivery::{Decoded, Verdict},
@@ -254,7 +256,7 @@ async fn its_files_are_for_the_owner_alone_and_no_link_is_followed() {
 #[tokio::test]
 async fn a_record_that_cannot_be_read_is_kept_as_it_is() {
     let (dir, store) = store();
-    let (mut segments, _) = Segments::open(dir.path(), NONE).expect("open");
+    let (mut segments, _) = opened(dir.path(), NONE).expect("open");
     segments.prepare();
     append(&mut segments, &["of a later dogwatch"], 0);
     drop(segments);
@@ -287,7 +289,7 @@ async fn when_nobody_enters_any_more_nothing_is_taken_and_what_was_comes_with_th
     assert_eq!(store.ready().await, Err(StoreError::Stopped), "and the screen says so");
     drop((intake, store));
 
-    let (_, left) = Segments::open(dir.path(), NONE).expect("open");
+    let (_, left) = opened(dir.path(), NONE).expect("open");
     assert!(left.first().is_some_and(|found| found.bytes.ends_with(&[0xff])));
 }
 
@@ -309,46 +311,16 @@ async fn no_file_is_used_again_before_what_is_in_it_is_known_to_be_synced() {
     assert_eq!(store.progress.safe.load(Ordering::Acquire), 1);
 }
 
-#[tokio::test]
-async fn while_nothing_can_be_appended_that_is_known_and_it_is_tried_until_it_can() {
-    let (_dir, store) = store();
-    let small = tempfile::tempdir().expect("tempdir");
-    let (segments, _) = Segments::open(small.path(), NONE).expect("open");
-    let in_the_way = || (1..=8).map(|n| small.path().join(format!("intake-{n}")));
-    in_the_way().for_each(|path| fs::create_dir(path).expect("dir"));
-    let progress = Arc::<Progress>::default();
-    let (queue, jobs) = mpsc::channel(4);
-    *progress.queue.lock().expect("lock") = Some(queue.downgrade());
-    let (entries, _waiting) = threads::channel();
-    let marker = Marker::open(small.path()).expect("marker");
-    let (shared, complaints) = (Arc::clone(&progress), Repeated::default());
-    let appending = Appending { segments, marker, progress: shared, entries: Some(entries), complaints };
-    let thread = thread::spawn(move || appending.run(jobs));
-    let take = async |id: &str| {
-        let (answer, answered) = oneshot::channel();
-        let (new, since) = (raw(id), Instant::now());
-        let head = record::head(&new).expect("head");
-        let waiting = Waiting { new, head, since, call: store.call(), answer };
-        queue.send(Job::Take(Box::new(waiting))).await.expect("sent");
-        answered.await.expect("answered")
-    };
-    assert_eq!(progress.takes().await, Ok(()), "nothing is known against it");
-
-    let refused = take("E1").await.expect_err("refused");
-
-    assert_eq!(progress.takes().await, Err(refused));
-    in_the_way().for_each(|path| fs::remove_dir(path).expect("removed"));
-    assert_eq!(progress.takes().await, Ok(()));
-    assert_eq!(take("E2").await, Ok(()));
-    drop(queue);
-    thread.join().expect("ended");
-}
-
 const NONE: RecordId = RecordId { number: 0, sum: 0 };
+
+fn opened(dir: &Path, entered: RecordId) -> Result<(Segments, Vec<Found>), StoreError> {
+    let known = Known { entered, ..Known::default() };
+    Segments::open(dir, &known).map(|(segments, left)| (segments, left.found))
+}
 
 /// The record with a number, as it is there; without one, as it could be elsewhere.
 fn record(dir: &Path, number: u64) -> RecordId {
-    let (_, found) = Segments::open(dir, NONE).expect("open");
+    let (_, found) = opened(dir, NONE).expect("open");
     found.iter().map(|found| found.id).find(|id| id.number == number).unwrap_or(RecordId { number, sum: 1 })
 }
 
@@ -364,18 +336,18 @@ fn texts(found: &[Found]) -> Vec<(u64, &str)> {
 #[test]
 fn records_are_found_again_behind_those_that_are_entered() {
     let dir = tempfile::tempdir().expect("tempdir");
-    let (mut segments, found) = Segments::open(dir.path(), NONE).expect("open");
+    let (mut segments, found) = opened(dir.path(), NONE).expect("open");
     assert_eq!((texts(&found), segments.last()), (vec![], 0));
     assert_eq!(append(&mut segments, &["one", "two"], 0), Some(2));
     assert_eq!(append(&mut segments, &["three"], 0), Some(1));
     drop(segments);
 
-    let (mut segments, found) = Segments::open(dir.path(), record(dir.path(), 1)).expect("open");
+    let (mut segments, found) = opened(dir.path(), record(dir.path(), 1)).expect("open");
     assert_eq!(texts(&found), [(2, "two"), (3, "three")]);
     assert_eq!(append(&mut segments, &["four"], 0), Some(1));
-    assert_eq!(texts(&Segments::open(dir.path(), record(dir.path(), 3)).expect("open").1), [(4, "four")]);
+    assert_eq!(texts(&opened(dir.path(), record(dir.path(), 3)).expect("open").1), [(4, "four")]);
 
-    let (mut ahead, found) = Segments::open(dir.path(), record(dir.path(), 90)).expect("open");
+    let (mut ahead, found) = opened(dir.path(), record(dir.path(), 90)).expect("open");
     assert_eq!(
         texts(&found),
         [(1, "one"), (2, "two"), (3, "three"), (4, "four")],
@@ -385,63 +357,64 @@ fn records_are_found_again_behind_those_that_are_entered() {
     assert_eq!(append(&mut ahead, &["91", "92"], 90), Some(2));
     drop(ahead);
 
-    let (mut later, found) = Segments::open(dir.path(), record(dir.path(), 91)).expect("open");
+    let (mut later, found) = opened(dir.path(), record(dir.path(), 91)).expect("open");
     assert_eq!(texts(&found), [(92, "92")], "and what follows a gap is found again");
     assert_eq!(append(&mut later, &["93"], 91), Some(1));
-    assert_eq!(texts(&Segments::open(dir.path(), record(dir.path(), 91)).expect("open").1), [(92, "92"), (93, "93")]);
+    assert_eq!(texts(&opened(dir.path(), record(dir.path(), 91)).expect("open").1), [(92, "92"), (93, "93")]);
 }
 
 #[test]
 fn a_gap_in_the_numbers_costs_nothing_while_nothing_is_safe_either() {
     let dir = tempfile::tempdir().expect("tempdir");
-    let (mut segments, _) = Segments::open(dir.path(), NONE).expect("open");
+    let (mut segments, _) = opened(dir.path(), NONE).expect("open");
     append(&mut segments, &["one"], 0);
     drop(segments);
 
-    let (mut ahead, _) = Segments::open(dir.path(), record(dir.path(), 90)).expect("open");
+    let (mut ahead, _) = opened(dir.path(), record(dir.path(), 90)).expect("open");
     assert_eq!(append(&mut ahead, &["91"], 0), Some(1));
 
-    assert_eq!(texts(&Segments::open(dir.path(), NONE).expect("open").1), [(1, "one"), (91, "91")]);
+    assert_eq!(texts(&opened(dir.path(), NONE).expect("open").1), [(1, "one"), (91, "91")]);
 }
 
 #[test]
 fn trying_out_whether_records_can_be_appended_makes_none() {
     let dir = tempfile::tempdir().expect("tempdir");
-    let (mut segments, _) = Segments::open(dir.path(), NONE).expect("open");
-    segments.try_out(0).expect("room");
+    let (mut segments, _) = opened(dir.path(), NONE).expect("open");
+    assert_eq!(segments.try_out(0, 0), Ok(Some(())));
     append(&mut segments, &["one"], 0);
-    segments.try_out(0).expect("room");
+    assert_eq!(segments.try_out(0, 0), Ok(Some(())));
     append(&mut segments, &["two"], 0);
 
-    assert_eq!(texts(&Segments::open(dir.path(), NONE).expect("open").1), [(1, "one"), (2, "two")]);
+    assert_eq!(texts(&opened(dir.path(), NONE).expect("open").1), [(1, "one"), (2, "two")]);
 }
 
 #[test]
 fn what_was_written_half_ends_it_and_is_written_over() {
     let dir = tempfile::tempdir().expect("tempdir");
-    let (mut segments, _) = Segments::open(dir.path(), NONE).expect("open");
+    let (mut segments, _) = opened(dir.path(), NONE).expect("open");
     append(&mut segments, &["one", "two", "three"], 0);
     drop(segments);
     let path = dir.path().join("intake-1");
     let whole = fs::read(&path).expect("read");
-    // A byte of "two": what stands behind it was never answered.
-    let at = whole.windows(3).position(|bytes| bytes == b"two").expect("there");
+    // A byte of "three", which was never answered.
+    let at = whole.windows(3).position(|bytes| bytes == b"thr").expect("there");
     let mut torn = whole;
     torn[at] ^= 1;
     fs::write(&path, torn).expect("write");
 
-    let (mut segments, found) = Segments::open(dir.path(), NONE).expect("open");
-    assert_eq!(texts(&found), [(1, "one")]);
-    append(&mut segments, &["2nd"], 0);
+    let known = Known { taken: 2, ..Known::default() };
+    let (mut segments, left) = Segments::open(dir.path(), &known).expect("open");
+    assert_eq!((texts(&left.found), left.lost), (vec![(1, "one"), (2, "two")], vec![]));
+    append(&mut segments, &["3rd"], 0);
 
-    assert_eq!(texts(&Segments::open(dir.path(), NONE).expect("open").1)[..2], [(1, "one"), (2, "2nd")]);
+    assert_eq!(texts(&opened(dir.path(), NONE).expect("open").1), [(1, "one"), (2, "two"), (3, "3rd")]);
 }
 
 #[test]
 fn files_are_used_again_once_what_is_in_them_is_safe_and_a_flood_s_are_let_go() {
     let dir = tempfile::tempdir().expect("tempdir");
     let files = || fs::read_dir(dir.path()).expect("dir").count();
-    let (mut segments, _) = Segments::open(dir.path(), NONE).expect("open");
+    let (mut segments, _) = opened(dir.path(), NONE).expect("open");
     // Two fit into a file.
     let large = "x".repeat(3 * 1024 * 1024);
     let mut taken = 0;
@@ -455,14 +428,14 @@ fn files_are_used_again_once_what_is_in_them_is_safe_and_a_flood_s_are_let_go() 
     assert_eq!(append(&mut segments, &[&large], 18), Some(1));
     assert_eq!(files(), 2);
 
-    let (_, found) = Segments::open(dir.path(), record(dir.path(), 18)).expect("open");
+    let (_, found) = opened(dir.path(), record(dir.path(), 18)).expect("open");
     assert_eq!(found.iter().map(|found| found.id.number).collect::<Vec<_>>(), [19]);
 }
 
 #[test]
 fn a_file_that_somebody_deleted_is_not_filled_once_it_is_let_go() {
     let dir = tempfile::tempdir().expect("tempdir");
-    let (mut segments, _) = Segments::open(dir.path(), NONE).expect("open");
+    let (mut segments, _) = opened(dir.path(), NONE).expect("open");
     let large = "x".repeat(5 * 1024 * 1024);
     while append(&mut segments, &[&large], 0).is_some() {}
     for name in ["intake-3", "intake-4"] {
@@ -472,20 +445,20 @@ fn a_file_that_somebody_deleted_is_not_filled_once_it_is_let_go() {
     assert_eq!(append(&mut segments, &[&large], 8), Some(1));
     assert_eq!(append(&mut segments, &[&large], 8), Some(1), "it needs another file");
 
-    let (_, found) = Segments::open(dir.path(), record(dir.path(), 8)).expect("open");
+    let (_, found) = opened(dir.path(), record(dir.path(), 8)).expect("open");
     assert_eq!(found.iter().map(|found| found.id.number).collect::<Vec<_>>(), [9, 10]);
 }
 
 #[test]
 fn a_record_larger_than_a_file_gets_one_of_its_own() {
     let dir = tempfile::tempdir().expect("tempdir");
-    let (mut segments, _) = Segments::open(dir.path(), NONE).expect("open");
+    let (mut segments, _) = opened(dir.path(), NONE).expect("open");
     let huge = "y".repeat(20 * 1024 * 1024);
 
     assert_eq!(append(&mut segments, &["small", &huge], 0), Some(1));
     assert_eq!(append(&mut segments, &[&huge], 0), Some(1));
 
-    let (_, found) = Segments::open(dir.path(), record(dir.path(), 1)).expect("open");
+    let (_, found) = opened(dir.path(), record(dir.path(), 1)).expect("open");
     assert_eq!(found.len(), 1);
     assert!(found[0].bytes == huge.as_bytes());
 }
@@ -506,9 +479,9 @@ proptest! {
 
     /// Whatever stands on the disk after a crash: no panic, and nothing that was not written.
     #[test]
-    fn damage_ends_the_records_and_makes_none(at in 0usize..400, bit in 0u8..8, cut in 0usize..400) {
+    fn damage_makes_no_records(at in 0usize..400, bit in 0u8..8, cut in 0usize..400) {
         let dir = tempfile::tempdir().expect("tempdir");
-        let (mut segments, _) = Segments::open(dir.path(), NONE).expect("open");
+        let (mut segments, _) = opened(dir.path(), NONE).expect("open");
         let records: Vec<String> = (0..12).map(|n| format!("record {n} {}", "z".repeat(n))).collect();
         append(&mut segments, &records.iter().map(String::as_str).collect::<Vec<_>>(), 0);
         drop(segments);
@@ -518,11 +491,14 @@ proptest! {
         bytes[cut..cut + 8].fill(0);
         fs::write(&path, bytes).expect("write");
 
-        let (_, found) = Segments::open(dir.path(), NONE).expect("open");
+        let (_, found) = opened(dir.path(), NONE).expect("open");
 
-        for (found, (number, record)) in found.iter().zip((1..).zip(&records)) {
-            prop_assert_eq!((found.id.number, &found.bytes[..]), (number, record.as_bytes()));
+        for (found, (number, record)) in found.iter().filter_map(|found| {
+            let number = usize::try_from(found.id.number).expect("small");
+            Some((found, (number, records.get(number - 1)?)))
+        }) {
+            prop_assert_eq!(&found.bytes[..], record.as_bytes(), "{}", number);
         }
-        prop_assert!(found.len() <= records.len());
+        prop_assert!(found.is_sorted_by_key(|found| found.id.number) && found.len() <= records.len());
     }
 }

@@ -262,7 +262,7 @@ fn why_webhooks_get_503_is_said_with_what_to_do() {
         ),
         (
             "door_damaged",
-            format!("the store is damaged: move {at} aside together with its -wal and -shm, then start with a new one"),
+            format!("the store is damaged: end dogwatch, move {at} aside together with its -wal and -shm"),
         ),
         (
             "door_read_only",

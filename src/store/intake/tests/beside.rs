@@ -63,7 +63,7 @@ async fn assert_holds(dir: &TempDir, all: &[&str]) {
 /// What an ordinary start reads again: nothing.
 fn assert_is_followed(dir: &TempDir) {
     let entered = Reader::open(dir.path()).expect("reader").entered_record().expect("read");
-    assert_eq!(texts(&Segments::open(dir.path(), entered).expect("open").1), []);
+    assert_eq!(texts(&opened(dir.path(), entered).expect("open").1), []);
 }
 
 #[tokio::test]
@@ -138,7 +138,7 @@ async fn a_restored_log_gets_back_what_is_newer_and_reads_nothing_else_again() {
     let newer = lines(&dir);
     restore(&dir, &log);
     let entered = Reader::open(dir.path()).expect("reader").entered_record().expect("read");
-    assert_eq!(Segments::open(dir.path(), entered).expect("open").1.len(), 2, "E3, and E2 again");
+    assert_eq!(opened(dir.path(), entered).expect("open").1.len(), 2, "E3, and E2 again");
 
     take(&dir, &[]).await;
 
@@ -199,7 +199,7 @@ async fn a_number_without_a_checksum_counts_where_it_is_of_this_very_intake() {
     for (own, there) in [(77, vec!["E2"]), (78, vec!["E2", "E1"])] {
         let (dir, _) = copied(&["E1", "E2"]).await;
         let marker = fs::OpenOptions::new().write(true).open(dir.path().join(NAME)).expect("open");
-        marker.write_all_at(&u64::to_le_bytes(own), OWN).expect("written");
+        marker.write_all_at(&u64::to_le_bytes(own), 8).expect("written");
         // As an earlier version left it, with one that is not kept any more.
         let earlier = "UPDATE log SET entered_sum = 0, intake = 77; DELETE FROM delivery WHERE id = 1;
              DELETE FROM known_event WHERE delivery = 1";
@@ -232,4 +232,65 @@ async fn what_nobody_can_read_any_more_stands_there_all_the_same() {
     drop(store.intake(Arc::new(Doorless)).expect("intake"));
 
     assert_eq!(lines(&dir), whole);
+}
+
+#[tokio::test]
+async fn a_log_that_was_exchanged_while_it_runs_gets_at_the_next_start_what_it_does_not_have() {
+    let (dir, store) = store();
+    let (intake, clerk) = intake(&store);
+    intake.take(raw("E1")).await.expect("taken");
+    until("it is entered", || ids(&dir) == ["E1"]).await;
+    let (_elsewhere, log) = backup(&dir);
+    intake.take(raw("E2")).await.expect("taken");
+    until("it is entered", || ids(&dir) == ["E1", "E2"]).await;
+
+    restore(&dir, &log);
+    let refused = tokio::time::timeout(DEADLINE, async {
+        loop {
+            match intake.take(raw("E3")).await {
+                Err(error @ StoreError::Exchanged { .. }) => return error,
+                Ok(()) | Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    });
+    let refused = refused.await.expect("refused soon").to_string();
+    assert!(refused.contains("was exchanged while in use: restart dogwatch"), "{refused}");
+    assert!(clerk.failures.load(Ordering::Relaxed) > 0, "and told");
+    drop((intake, store));
+    assert_eq!(ids(&dir), ["E1"], "nothing is written where it does not belong");
+
+    take(&dir, &["E4"]).await;
+    assert_eq!(ids(&dir), ["E1", "E2", "E3", "E4"]);
+}
+
+#[tokio::test]
+async fn a_number_without_a_checksum_that_is_of_no_record_counts_for_nothing() {
+    let (dir, _) = copied(&["E1", "E2"]).await;
+    let (elsewhere, _) = copied(&["F1"]).await;
+    other(&elsewhere).execute_batch("UPDATE log SET entered = 1000, entered_sum = 0").expect("not told");
+    let (_backup, log) = backup(&elsewhere);
+    restore(&dir, &log);
+
+    take(&dir, &["E3"]).await;
+
+    assert_eq!(lines(&dir), accepted(&["F1", "E1", "E2", "E3"]));
+}
+
+#[tokio::test]
+async fn one_that_comes_again_before_a_crash_is_a_duplicate_also_of_what_is_not_kept_any_more() {
+    let (dir, store) = store();
+    let (intake, _) = intake(&store);
+    for id in ["E1", "E2"] {
+        intake.take(raw(id)).await.expect("taken");
+    }
+    until("both are entered", || ids(&dir) == ["E1", "E2"]).await;
+    other(&dir).execute_batch("DELETE FROM delivery WHERE id = 1").expect("pruned");
+    let lock = locked(&dir);
+    intake.take(raw("E1")).await.expect("taken");
+    drop((intake, store));
+    drop(lock);
+
+    take(&dir, &[]).await;
+
+    assert_eq!(lines(&dir), [("E2".to_owned(), Verdict::Accepted), ("E1".to_owned(), Verdict::Duplicate)]);
 }

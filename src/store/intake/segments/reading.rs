@@ -1,0 +1,263 @@
+//! Reading the files back at a start: what stands behind the log's last record, also behind what is damaged, and what is
+//! missing there.
+//!
+//! A record that was written half before the power went was never answered, and ends its file like one of an earlier use.
+//! One that is not the last, or that is known to have been answered, is missing.
+
+use std::{io, os::unix::fs::FileExt as _, path::PathBuf};
+
+use super::{super::super::StoreError, HEAD, HEAD_BYTES, RecordId, Segment, checksum, length};
+use crate::core::words::count;
+
+/// What is known of the records before they are read.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::store::intake) struct Known {
+    /// The last one in the log.
+    pub entered: RecordId,
+    /// Its checksum is not known, but its number is one of this intake.
+    pub is_numbered: bool,
+    /// They were entered into this very log before.
+    pub is_same_log: bool,
+    /// The number of the last one that was answered; 0: not known.
+    pub taken: u64,
+    /// Numbers behind the first and up to the second are those of no record.
+    pub skipped: (u64, u64),
+}
+
+/// A record that was read back.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::store::intake) struct Found {
+    pub id: RecordId,
+    pub bytes: Vec<u8>,
+}
+
+/// Records that are missing.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::store::intake) struct Lost {
+    /// The number of the one before them.
+    pub after: u64,
+    pub count: u64,
+    /// What stands in their place, where something does.
+    pub bytes: Vec<u8>,
+    /// They were answered; else that is not known.
+    pub is_taken: bool,
+}
+
+impl Lost {
+    pub(in crate::store::intake) fn words(&self) -> String {
+        let perhaps = if self.is_taken { "" } else { "perhaps " };
+        let (one, many) = (format!("delivery that was {perhaps}taken"), format!("deliveries that were {perhaps}taken"));
+        let deliveries = count(usize::try_from(self.count).unwrap_or(usize::MAX), &one, &many);
+        let damaged = if self.bytes.is_empty() { "" } else { ": what stands in the intake is damaged" };
+        format!("{deliveries} cannot be read back{damaged}")
+    }
+}
+
+/// What an earlier run left.
+#[derive(Debug, Default)]
+pub(in crate::store::intake) struct Left {
+    /// The records behind the log's last one, the oldest first. Where that is not there, these files and whoever tells of
+    /// it may have nothing in common, and all of them.
+    pub found: Vec<Found>,
+    pub lost: Vec<Lost>,
+    /// The log's last one is there, so it has none of these.
+    pub is_there: bool,
+    /// The number of the last one that is in the log, as far as these files go.
+    pub before: u64,
+    /// What damaged files were kept as.
+    pub kept: Vec<PathBuf>,
+}
+
+/// What to do at the end of the records of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AtTheEnd {
+    Stop,
+    /// Look whether more of them follow.
+    LookOn,
+}
+
+#[derive(Default)]
+struct Reading {
+    found: Vec<Found>,
+    is_there: bool,
+    /// A record ends a file that is not as it was written.
+    is_torn: bool,
+    /// What stands between two records of a file, with the numbers of both; 0 before the first.
+    between: Vec<(u64, u64, Vec<u8>)>,
+}
+
+/// Reads all files; where anything is missing, what stands behind it too.
+pub(super) fn read(all: &mut [Segment], known: &Known) -> Result<Left, StoreError> {
+    let mut reading = read_as_known(all, known, AtTheEnd::Stop)?;
+    if reading.is_torn || !reading.is_there || !reading.missing(known).is_empty() {
+        reading = read_as_known(all, known, AtTheEnd::LookOn)?;
+    }
+    let (lost, before) = (reading.missing(known), reading.before(known));
+    Ok(Left { lost, before, is_there: reading.is_there, found: reading.found, kept: vec![] })
+}
+
+fn read_as_known(all: &mut [Segment], known: &Known, end: AtTheEnd) -> Result<Reading, StoreError> {
+    let reading = read_all(all, known, end)?;
+    if reading.is_there {
+        return Ok(reading);
+    }
+    let none = Known { entered: RecordId::default(), ..*known };
+    Ok(Reading { is_there: false, ..read_all(all, &none, end)? })
+}
+
+fn read_all(all: &mut [Segment], known: &Known, end: AtTheEnd) -> Result<Reading, StoreError> {
+    let mut reading = Reading { is_there: known.entered.number == 0, ..Reading::default() };
+    for segment in all {
+        segment.read(known, end, &mut reading).map_err(|error| StoreError::io(&segment.path, &error))?;
+    }
+    reading.found.sort_by_key(|record| record.id.number);
+    Ok(reading)
+}
+
+impl Reading {
+    /// Up to which number nothing is missing, whatever was read.
+    fn before(&self, known: &Known) -> u64 {
+        let (entered, first) = (known.entered.number, self.found.first().map(|first| first.id.number - 1));
+        match first {
+            _ if self.is_there && entered > 0 => entered,
+            Some(first) if known.is_same_log => first.min(entered),
+            Some(first) => first,
+            None if known.is_same_log => entered,
+            // Of another log, and without a record, nothing can be told.
+            None => entered.max(known.taken),
+        }
+    }
+
+    fn missing(&self, known: &Known) -> Vec<Lost> {
+        let mut before = self.before(known);
+        let numbers = self.found.iter().map(|found| found.id.number);
+        let mut lost = vec![];
+        for number in numbers.chain([known.taken.saturating_add(1)]) {
+            let count = known.given(before, number);
+            if count > 0 {
+                let is_taken = before < known.taken;
+                lost.push(Lost { after: before, count, bytes: self.bytes_between(before, number), is_taken });
+            }
+            before = before.max(number);
+        }
+        lost
+    }
+
+    fn bytes_between(&self, before: u64, number: u64) -> Vec<u8> {
+        let fits = |(from, to, _): &&(u64, u64, Vec<u8>)| (*from == before || *from == 0) && *to == number;
+        self.between.iter().find(fits).map(|(_, _, bytes)| bytes.clone()).unwrap_or_default()
+    }
+}
+
+impl Known {
+    /// How many numbers between two were those of a record.
+    fn given(&self, before: u64, number: u64) -> u64 {
+        let between = number.saturating_sub(before).saturating_sub(1);
+        let (from, to) = (before.max(self.skipped.0), (number - 1).min(self.skipped.1));
+        between.saturating_sub(to.saturating_sub(from))
+    }
+
+    fn is_entered(&self, id: RecordId) -> bool {
+        id == self.entered || self.is_numbered && id.number == self.entered.number
+    }
+}
+
+impl Segment {
+    /// Finds its end. The records behind the log's last one are read and checked, of those before only that they follow
+    /// each other. What is found is synced: a run that was killed may not have come to that.
+    fn read(&mut self, known: &Known, end: AtTheEnd, reading: &mut Reading) -> io::Result<()> {
+        (self.end, self.last, self.is_broken) = (0, 0, false);
+        let before = reading.found.len();
+        loop {
+            while self.read_next(known, end, reading)? {}
+            if end == AtTheEnd::Stop || !self.look_on(reading)? {
+                break;
+            }
+        }
+        if reading.found.len() > before {
+            self.file.sync_data()?;
+        }
+        Ok(())
+    }
+
+    /// Reads what stands at its end; `false`: that is not the next record.
+    fn read_next(&mut self, known: &Known, end: AtTheEnd, reading: &mut Reading) -> io::Result<bool> {
+        let Some((size, id)) = self.head()? else { return Ok(false) };
+        let is_behind = id.number > known.entered.number;
+        // Its length may be wrong.
+        let is_checked = is_behind || end == AtTheEnd::LookOn;
+        let bytes = if is_checked { self.bytes(size)? } else { vec![] };
+        if is_checked && checksum(id.number, [&bytes, &[]]) != id.sum {
+            reading.is_torn = true;
+            return Ok(false);
+        }
+        self.end += u64::from(size) + HEAD_BYTES;
+        self.last = id.number;
+        reading.is_there |= known.is_entered(id);
+        if is_behind {
+            reading.found.push(Found { id, bytes });
+        }
+        Ok(true)
+    }
+
+    /// Goes on to the next record behind what cannot be read. Those of an earlier use of the file have lower numbers.
+    fn look_on(&mut self, reading: &mut Reading) -> io::Result<bool> {
+        let rest = self.rest()?;
+        let sound = |at| {
+            let (head, bytes): (&[u8; HEAD], _) = rest.get(at..)?.split_first_chunk()?;
+            let (size, id) = Self::told_by(head);
+            let bytes = bytes.get(..usize::try_from(size).ok()?).filter(|_| size > 0 && id.number > self.last)?;
+            (checksum(id.number, [bytes, &[]]) == id.sum).then_some((at, id.number))
+        };
+        let Some((at, number)) = (0..written(&rest)).find_map(sound) else {
+            self.is_broken |= self.last == 0 && rest.iter().take(HEAD).any(|byte| *byte != 0);
+            return Ok(false);
+        };
+        let between = rest.get(..at).unwrap_or_default().to_owned();
+        self.is_broken |= !between.is_empty();
+        self.end += length(&between);
+        reading.between.push((self.last, number, between));
+        self.last = number - 1;
+        Ok(true)
+    }
+
+    /// What stands behind its end.
+    fn rest(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; usize::try_from(self.room()).unwrap_or_default()];
+        self.file.read_exact_at(&mut bytes, self.end)?;
+        Ok(bytes)
+    }
+
+    /// The length of what stands at its end, and which record it is, if it may be the next one.
+    fn head(&self) -> io::Result<Option<(u32, RecordId)>> {
+        let mut head = [0; HEAD];
+        if self.room() < HEAD_BYTES {
+            return Ok(None);
+        }
+        self.file.read_exact_at(&mut head, self.end)?;
+        let (size, id) = Self::told_by(&head);
+        let follows = id.number > 0 && (self.last == 0 || id.number == self.last + 1);
+        let fits = size > 0 && HEAD_BYTES + u64::from(size) <= self.room();
+        Ok((follows && fits).then_some((size, id)))
+    }
+
+    fn told_by(head: &[u8; HEAD]) -> (u32, RecordId) {
+        let [l0, l1, l2, l3, s0, s1, s2, s3, number @ ..] = *head;
+        let (size, sum) = (u32::from_le_bytes([l0, l1, l2, l3]), u32::from_le_bytes([s0, s1, s2, s3]));
+        (size, RecordId { number: u64::from_le_bytes(number), sum })
+    }
+
+    fn bytes(&self, size: u32) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; usize::try_from(size).unwrap_or_default()];
+        self.file.read_exact_at(&mut bytes, self.end + HEAD_BYTES)?;
+        Ok(bytes)
+    }
+}
+
+/// Up to where anything was ever written: the rest is room.
+fn written(bytes: &[u8]) -> usize {
+    const PART: usize = 4096;
+    let zeros = [0; PART];
+    let last = bytes.chunks(PART).rposition(|part| zeros.get(..part.len()) != Some(part));
+    last.map_or(0, |last| (last + 1) * PART).min(bytes.len())
+}

@@ -1,0 +1,136 @@
+//! Files that are not as they were written: what can be read comes into the log, and what is missing is told there.
+
+use super::*;
+
+/// A state directory in which one delivery stands in the log and others wait for it.
+async fn waiting(ids: &[&str]) -> TempDir {
+    let (dir, store) = store();
+    let (intake, _) = intake(&store);
+    intake.take(raw("E0")).await.expect("taken");
+    assert_eq!(self::ids(&dir), ["E0"]);
+    let lock = locked(&dir);
+    for id in ids {
+        intake.take(raw(id)).await.expect("taken");
+    }
+    drop((intake, store));
+    drop(lock);
+    dir
+}
+
+/// Changes a bit of the file, so many bytes from where the body `id` begins.
+fn damage(dir: &TempDir, id: &str, from_body: isize) {
+    let path = dir.path().join("intake-1");
+    let mut bytes = fs::read(&path).expect("read");
+    let body = format!("\n{id}");
+    let at = bytes.windows(body.len()).position(|bytes| bytes == body.as_bytes()).expect("there") + 1;
+    bytes[at.strict_add_signed(from_body)] ^= 0x10;
+    fs::write(&path, bytes).expect("write");
+}
+
+/// How many bytes before its body a record begins.
+fn head(dir: &TempDir, number: u64) -> isize {
+    let (_, found) = opened(dir.path(), NONE).expect("open");
+    let record = found.iter().find(|found| found.id.number == number).expect("there");
+    let body = record.bytes.iter().position(|byte| *byte == b'\n').expect("a head") + 1;
+    -isize::try_from(body + 16).expect("small")
+}
+
+/// Takes one more in a run of its own; gives what is told in the log, the oldest first: ids, and reasons where nothing was
+/// understood.
+async fn told(dir: &TempDir) -> Vec<String> {
+    let store = Store::open(dir.path()).expect("open");
+    let (intake, _) = intake(&store);
+    intake.take(raw("E9")).await.expect("taken");
+    drop((intake, store));
+    let reader = Reader::open(dir.path()).expect("reader");
+    assert_eq!(reader.unentered(), Ok(0));
+    let lines = reader.recent(None, 99).expect("recent");
+    let words = |line: &DeliverySummary| line.event_id.as_ref().map_or(line.reason.to_string(), ToString::to_string);
+    lines.iter().rev().map(words).collect()
+}
+
+fn lost(deliveries: &str) -> String {
+    format!("{deliveries} taken cannot be read back: what stands in the intake is damaged")
+}
+
+fn kept(dir: &TempDir) -> Vec<String> {
+    segments::damaged_in(dir.path())
+        .iter()
+        .map(|path| path.file_name().expect("name").to_string_lossy().into_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn one_damaged_byte_costs_one_delivery_which_is_told_and_the_file_is_kept() {
+    let dir = waiting(&["E1", "E2", "E3", "E4"]).await;
+    let head = head(&dir, 3);
+    drop(dir);
+    // Its body, what was found at the door, its number, its checksum, its length.
+    for at in [0, -5, head + 8, head + 4, head, head + 1] {
+        let dir = waiting(&["E1", "E2", "E3", "E4"]).await;
+        damage(&dir, "E2", at);
+        let damaged = fs::read(dir.path().join("intake-1")).expect("read");
+
+        let told = told(&dir).await;
+
+        assert_eq!(told, ["E0", "E1", &lost("1 delivery that was"), "E3", "E4", "E9"], "{at}");
+        assert_eq!(kept(&dir), ["intake-damaged-1"]);
+        assert!(fs::read(dir.path().join("intake-damaged-1")).expect("read") == damaged, "as it was");
+        assert_eq!(self::told(&dir).await[told.len()..], ["E9"], "told once");
+        assert_eq!(kept(&dir), ["intake-damaged-1"]);
+    }
+}
+
+#[tokio::test]
+async fn what_stands_in_the_place_of_a_damaged_record_is_kept_in_the_log() {
+    let dir = waiting(&["E1", "E2", "E3"]).await;
+    damage(&dir, "E2", 1);
+    told(&dir).await;
+
+    let reader = Reader::open(dir.path()).expect("reader");
+    let line = reader.recent(None, 99).expect("recent").into_iter().find(|line| line.event_id.is_none()).expect("told");
+
+    assert_eq!((line.verdict, line.account), (Verdict::Undecodable, None));
+    let body = reader.delivery(line.id).expect("read").expect("there").body;
+    assert!(body.ends_with(b"\nE\x22"), "{}", String::from_utf8_lossy(&body));
+}
+
+#[tokio::test]
+async fn damage_in_the_last_of_what_was_taken_is_told_too() {
+    let dir = waiting(&["E1", "E2", "E3"]).await;
+    damage(&dir, "E2", 1);
+    damage(&dir, "E3", 1);
+
+    assert_eq!(told(&dir).await, ["E0", "E1", "2 deliveries that were taken cannot be read back", "E9"]);
+    assert_eq!(kept(&dir), ["intake-damaged-1"]);
+}
+
+#[tokio::test]
+async fn damage_in_what_stands_in_the_log_costs_nothing_behind_it() {
+    let dir = waiting(&["E1", "E2"]).await;
+    let head = head(&dir, 1);
+    damage(&dir, "E0", head);
+
+    assert_eq!(told(&dir).await, ["E0", "E1", "E2", "E9"]);
+}
+
+#[tokio::test]
+async fn a_file_that_somebody_deleted_is_missed() {
+    let dir = waiting(&["E1", "E2"]).await;
+    fs::remove_file(dir.path().join("intake-1")).expect("removed");
+
+    assert_eq!(told(&dir).await, ["E0", "2 deliveries that were taken cannot be read back", "E9"]);
+    assert_eq!(told(&dir).await.len(), 4, "told once");
+}
+
+#[tokio::test]
+async fn what_was_never_answered_is_not_missed() {
+    let dir = waiting(&["E1", "E2"]).await;
+    damage(&dir, "E2", 0);
+    // As it is when it dies before the answer.
+    let marker = fs::OpenOptions::new().write(true).open(dir.path().join(NAME)).expect("open");
+    marker.write_all_at(&u64::to_le_bytes(2), 0).expect("written");
+
+    assert_eq!(told(&dir).await, ["E0", "E1", "E9"]);
+    assert_eq!(kept(&dir), <[&str; 0]>::default());
+}
