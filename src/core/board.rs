@@ -234,11 +234,7 @@ impl Board {
         let change = self.observe(seen);
         let told = match (&before, &change) {
             (None, _) => format!("new incident, {}", seen.state.status.word()),
-            (Some(known), Some(_)) => {
-                let now = self.incidents.get(&seen.key).map_or(&known.state, |incident| &incident.state);
-                let difference = known.state.difference(now);
-                if difference.is_empty() { "what only REST tells".to_owned() } else { difference }
-            }
+            (Some(known), Some(_)) => known.news(self.incidents.get(&seen.key).unwrap_or(known)),
             (Some(known), None) if known.state == seen.state => format!("{NOTHING}: this was known already"),
             (Some(_), None) => format!("{NOTHING}: a newer state was known"),
         };

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     id::{IncidentId, IncidentKey, PolicyId, ServiceId, TeamId, UserId},
     text::Shown,
+    delivery::NOTHING,
 };
 
 /// Where an incident stands. The same three at `PagerDuty`; other providers are mapped to these.
@@ -316,6 +317,19 @@ impl State {
             ("assigned", self.assignees != after.assignees),
             ("teams", self.teams != after.teams),
             ("number", self.number != after.number),
+    /// What is different in `after`, in words; where nothing is that anybody can see, only its time is later.
+    pub fn news(&self, after: &Self) -> String {
+        let difference = self.state.difference(&after.state);
+        let told = |incident: &Self| incident.extra.as_ref().map(|(_, extra)| extra.clone());
+        match (self.is_unconfirmed(), after.is_unconfirmed()) {
+            _ if !difference.is_empty() => difference,
+            (true, false) => "confirmed: it was unsigned".to_owned(),
+            (false, true) => "unsigned now".to_owned(),
+            _ if told(self) != told(after) => "what only REST tells".to_owned(),
+            _ => format!("{NOTHING}: a later time of what was known"),
+        }
+    }
+
             ("link", self.url != after.url),
             ("key", self.dedup_key != after.dedup_key),
             ("created", self.created_at != after.created_at),
