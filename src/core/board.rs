@@ -241,6 +241,28 @@ impl Board {
         (change, Shown::line(&told))
     }
 
+    /// An incident as people call it; with its account where there are several, as each has numbers of its own: `prod #1201`.
+    pub fn name(&self, incident: &Incident) -> String {
+        self.told_apart(&incident.key, incident.name())
+    }
+
+    /// The same, by its id where it is not known.
+    pub fn name_of(&self, key: &IncidentKey) -> String {
+        self.told_apart(key, self.incidents.get(key).map_or_else(|| key.id.to_string(), Incident::name))
+    }
+
+    /// Of which incident it became a part, by number and title: `#1201 disk full`. `None` of one that was not merged.
+    pub fn merged_into(&self, incident: &Incident) -> Option<String> {
+        let id = incident.extra()?.merged_into.clone()?;
+        let into = IncidentKey { account: incident.key.account.clone(), id };
+        let known = self.incidents.get(&into).map(|other| format!("{} {}", other.name(), other.state.title));
+        Some(known.unwrap_or_else(|| into.id.to_string()))
+    }
+
+    fn told_apart(&self, key: &IncidentKey, name: String) -> String {
+        if self.accounts.len() > 1 { format!("{} {name}", key.account) } else { name }
+    }
+
     /// Takes over a change as it is.
     pub fn apply(&mut self, change: &Change) {
         match change {

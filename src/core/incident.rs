@@ -306,6 +306,11 @@ impl Incident {
         self.stamp.source == Source::Unsigned
     }
 
+    /// As people call it: `#1201`, or its id where it has no number.
+    pub fn name(&self) -> String {
+        self.state.number.map_or_else(|| self.key.id.to_string(), |number| format!("#{number}"))
+    }
+
     /// Its title, with a word before it where nobody vouches for what it says.
     pub fn headline(&self) -> String {
         let mark = if self.is_unconfirmed() { "(unsigned) " } else { "" };
