@@ -369,6 +369,14 @@ pub(crate) fn board() -> Board {
     }
 }
 
+/// The same board with another account, of which nothing is open.
+pub(crate) fn board_of_two() -> Board {
+    let mut board = board();
+    let eu = Account { name: AccountName::new("eu").expect("name"), ..account() };
+    board.accounts.insert(eu.name.clone(), AccountBoard::of(eu));
+    board
+}
+
 /// A target as it stands in the list; change the fields that matter to the test.
 pub(crate) fn forward_target(name: &str) -> TargetSummary {
     let event = |name: &str| EventType::new(name).expect("name");

@@ -160,8 +160,8 @@ fn height(model: &Model) -> usize {
 }
 
 fn go_to_incidents(model: &mut Model) -> Vec<Effect> {
-    if let Some(name) = selected(model).map(|row| row.service.service.name.clone()) {
-        return incidents::show_service(model, &name);
+    if let Some((account, service)) = selected(model).map(|row| (row.account.clone(), row.service.service.clone())) {
+        return incidents::show_service(model, &account, &service);
     }
     model.say(NoticeKind::Bad, "no service is selected: j and k select");
     vec![]

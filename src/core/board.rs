@@ -234,15 +234,33 @@ impl Board {
         let change = self.observe(seen);
         let told = match (&before, &change) {
             (None, _) => format!("new incident, {}", seen.state.status.word()),
-            (Some(known), Some(_)) => {
-                let now = self.incidents.get(&seen.key).map_or(&known.state, |incident| &incident.state);
-                let difference = known.state.difference(now);
-                if difference.is_empty() { "what only REST tells".to_owned() } else { difference }
-            }
+            (Some(known), Some(_)) => known.news(self.incidents.get(&seen.key).unwrap_or(known)),
             (Some(known), None) if known.state == seen.state => format!("{NOTHING}: this was known already"),
             (Some(_), None) => format!("{NOTHING}: a newer state was known"),
         };
         (change, Shown::line(&told))
+    }
+
+    /// An incident as people call it; with its account where there are several, as each has numbers of its own: `prod #1201`.
+    pub fn name(&self, incident: &Incident) -> String {
+        self.told_apart(&incident.key, incident.name())
+    }
+
+    /// The same, by its id where it is not known.
+    pub fn name_of(&self, key: &IncidentKey) -> String {
+        self.told_apart(key, self.incidents.get(key).map_or_else(|| key.id.to_string(), Incident::name))
+    }
+
+    /// Of which incident it became a part, by number and title: `#1201 disk full`. `None` of one that was not merged.
+    pub fn merged_into(&self, incident: &Incident) -> Option<String> {
+        let id = incident.extra()?.merged_into.clone()?;
+        let into = IncidentKey { account: incident.key.account.clone(), id };
+        let known = self.incidents.get(&into).map(|other| format!("{} {}", other.name(), other.state.title));
+        Some(known.unwrap_or_else(|| into.id.to_string()))
+    }
+
+    fn told_apart(&self, key: &IncidentKey, name: String) -> String {
+        if self.accounts.len() > 1 { format!("{} {name}", key.account) } else { name }
     }
 
     /// Takes over a change as it is.

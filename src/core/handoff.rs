@@ -233,11 +233,10 @@ fn entry(board: &Board, incident: &Incident, notes: &[Note], at: &At<'_>) -> Ent
     let words = |time| Shown::line(&moment(time, at.now, at.zone));
     let acked = extra.filter(|_| state.status == Status::Acknowledged).and_then(|extra| extra.acknowledged.last());
     let is_over = state.status == Status::Resolved;
-    let name = state.number.map_or_else(|| incident.key.id.to_string(), |number| format!("#{number}"));
     let urgency = if state.urgency == Urgency::High { "high" } else { "low" };
     Entry {
         key: incident.key.clone(),
-        name: Shown::line(&name),
+        name: Shown::line(&board.name(incident)),
         title: Shown::line(&incident.headline()),
         status: state.status.word().into(),
         urgency: urgency.into(),

@@ -13,7 +13,7 @@ use super::desk::Desk;
 use crate::{
     core::{
         call::Purpose,
-        detail::{Detail, Tree},
+        detail::{Detail, NEWER, Tree},
         id::IncidentKey,
         text::Shown,
     },
@@ -128,7 +128,7 @@ impl Desk {
         match self.details.get(&key, (self.now)()) {
             Some((detail, true)) => Ok(self.told(detail)),
             Some((mut old, false)) => self.detail_anew(key).await.or_else(|error| {
-                old.missing.push(Shown::line(&format!("anything newer: {error}")));
+                old.missing.push(Shown::line(&format!("{NEWER}: {error}")));
                 Ok(self.told(old))
             }),
             None => self.detail_anew(key).await,

@@ -87,7 +87,7 @@ impl Desk {
         for (key, answer) in answers {
             match answer {
                 Ok(Answer::Detail { detail }) => {
-                    let lost = detail.missing.iter().find(|part| part.as_str().starts_with("notes"));
+                    let lost = detail.lacks("notes");
                     missing.extend(lost.map(|lost| Shown::line(&format!("{}: {lost}", self.name_of(&key)))));
                     notes.insert(key, detail.notes);
                 }
@@ -102,8 +102,7 @@ impl Desk {
     }
 
     fn name_of(&self, key: &IncidentKey) -> String {
-        let number = self.hub.look(|board| board.incidents.get(key).and_then(|incident| incident.state.number));
-        number.map_or_else(|| key.id.to_string(), |number| format!("#{number}"))
+        self.hub.look(|board| board.name_of(key))
     }
 }
 
@@ -123,8 +122,9 @@ mod tests {
     use crate::{
         core::incident::Status,
         proto::Request,
+        provider::ProviderError,
         server::{
-            fake::{self, Fake},
+            fake::{self, Fake, key},
             people::Caller,
         },
     };
@@ -167,6 +167,23 @@ mod tests {
         assert_eq!(told, 1, "{missing:?}");
         assert_eq!(notes.len() + missing.len() - 1, NOTED, "{missing:?}");
     }
+
+    #[tokio::test]
+    async fn notes_that_are_old_as_nothing_newer_could_be_fetched_are_named() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let fake = Fake::default();
+        let desk = fake::desk(&fake, dir.path());
+        desk.observe(&fake.put("P1", Status::Triggered, 0)).await;
+        desk.detail(key("P1")).await.expect("a detail");
+        desk.details.overtaken(&key("P1"));
+        fake.fail_reads(ProviderError::Broken { status: 500, reason: "oops".into() }, 1);
+
+        let (notes, missing) = desk.notes(vec![key("P1")]).await;
+
+        assert_eq!(notes.len(), 1, "better than none");
+        assert!(missing.iter().any(|lost| lost.as_str().contains("anything newer")), "{missing:?}");
+    }
+
     #[tokio::test]
     async fn what_a_hand_off_is_made_of_is_gathered_when_its_turn_has_come() {
         let dir = tempfile::tempdir().expect("tempdir");

@@ -533,11 +533,12 @@ impl Keeper {
                 *known = crate::core::freshness::Account { rest, on_call, push, skew, ..look };
             });
         }
+        let now = (self.desk.now)();
         let kept = self.desk.store.read(move |reader| {
             let mut board = Board::default();
             board.apply(&Change::Account(Box::new(look)));
             for known in board.accounts.values_mut() {
-                snapshot::restore(reader, known)?;
+                snapshot::restore(reader, known, now)?;
             }
             let incidents = reader.incidents()?.into_iter().filter(|i| board.accounts.contains_key(&i.key.account));
             let incidents: Vec<_> = incidents.collect();

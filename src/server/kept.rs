@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
+
 use super::{first_look, snapshot, targets};
 use crate::{
     config::Settings,
@@ -17,7 +19,7 @@ pub fn kept(dir: &Path, settings: &Settings) -> Result<Board, StoreError> {
     board.targets = targets.into_iter().map(|one| one.summary).collect();
     for settings in &settings.accounts {
         let mut known = AccountBoard::of(first_look(settings));
-        snapshot::restore(&reader, &mut known)?;
+        snapshot::restore(&reader, &mut known, Timestamp::now())?;
         known.account.identity = snapshot::identity(&reader, &known.account.name)?;
         board.accounts.insert(known.account.name.clone(), known);
     }

@@ -193,7 +193,8 @@ impl Server {
         for account in &options.settings.accounts {
             board.apply(&Change::Account(Box::new(first_look(account))));
         }
-        let (board, unsettled, standings) = store.read(move |reader| restore(reader, board)).await?;
+        let now = Timestamp::now();
+        let (board, unsettled, standings) = store.read(move |reader| restore(reader, board, now)).await?;
         let calls = Calls::default();
         let account = |settings| Account::new(settings, &calls);
         let accounts = Accounts::new(options.settings.accounts.iter().cloned().map(account));
@@ -352,7 +353,7 @@ impl Server {
 type Restored = (Board, Vec<crate::core::action::Action>, Vec<(TargetName, String)>);
 
 /// Everything that earlier runs left.
-fn restore(reader: &Reader, mut board: Board) -> Result<Restored, StoreError> {
+fn restore(reader: &Reader, mut board: Board, now: Timestamp) -> Result<Restored, StoreError> {
     board.store = reader.store_id()?;
     for incident in reader.incidents()? {
         // An account that is not configured any more has nobody to tell what became of its incidents.
@@ -370,7 +371,7 @@ fn restore(reader: &Reader, mut board: Board) -> Result<Restored, StoreError> {
         board.apply(&Change::Action(Box::new(action)));
     }
     for known in board.accounts.values_mut() {
-        snapshot::restore(reader, known)?;
+        snapshot::restore(reader, known, now)?;
     }
     ingest::last_push(&mut board);
     Ok((board, unsettled, reader.standings()?))

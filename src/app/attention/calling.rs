@@ -42,7 +42,7 @@ impl Calling {
 pub(super) fn call(model: &mut Model, incident: &Incident) -> Vec<Effect> {
     let means = model.attention.settings.means_for(&incident.state, model.now, &model.zone);
     if !model.attention.storm.is_on() {
-        let text = words(incident);
+        let text = words(model, incident);
         return means.into_iter().filter_map(|means| by(model, means, &text)).collect();
     }
     let held = &mut model.attention.calling.held;
@@ -79,11 +79,11 @@ fn by(model: &mut Model, means: Means, text: &Shown) -> Option<Effect> {
 }
 
 /// `#1201 high, Database: disk full`.
-fn words(incident: &Incident) -> Shown {
+fn words(model: &Model, incident: &Incident) -> Shown {
     let state = &incident.state;
-    let number = state.number.map_or_else(|| incident.key.id.to_string(), |number| format!("#{number}"));
+    let name = model.board.name(incident);
     let service = state.service.as_ref().map(|service| format!(", {}", service.name)).unwrap_or_default();
-    let text = format!("{number} {}{service}: {}", urgency_word(state.urgency), incident.headline());
+    let text = format!("{name} {}{service}: {}", urgency_word(state.urgency), incident.headline());
     Shown::line(&fit(&text, LONGEST))
 }
 

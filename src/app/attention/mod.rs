@@ -10,7 +10,7 @@ mod title;
 
 use jiff::Timestamp;
 
-use super::{Effect, Model, View, incidents};
+use super::{Effect, Model, View, geometry, incidents};
 use crate::core::{
     board::{Board, Change},
     incident::{Incident, Status},
@@ -80,11 +80,12 @@ impl Model {
     }
 }
 
-/// A key was pressed, whatever it meant: somebody looks, and has seen what came while they did.
+/// A key was pressed, whatever it meant: somebody looks, and has seen what came into the list while they looked at it.
 pub(super) fn pressed(model: &mut Model) {
+    let in_sight = shows_list(model);
     let state = &mut model.attention;
     if state.presence == Presence::Here && !state.is_unseen(model.now) {
-        state.news.seen_live();
+        if in_sight { state.news.seen_live() } else { state.news.keep() }
     }
     // A terminal that gets keys is in front, whatever it said before.
     if state.focus == Focus::Background {
@@ -93,10 +94,21 @@ pub(super) fn pressed(model: &mut Model) {
     come_back(model);
 }
 
+/// Whether something else is drawn in the place of the view.
+fn is_covered(model: &Model) -> bool {
+    model.sheet.is_some() || model.handoff.is_some() || model.calls.is_some()
+}
+
+/// Whether the list of incidents was in sight, with nothing before it.
+fn shows_list(model: &Model) -> bool {
+    let state = &model.incidents;
+    let before = model.prompt.is_some() || state.opened.is_some() || state.picking.is_some();
+    model.view == View::Incidents && !before && !is_covered(model) && !geometry::is_too_small(model.size)
+}
+
 /// The key was worked: what the hand is on, or what is open, is looked at.
 pub(super) fn looked(model: &mut Model) {
-    let covered = model.sheet.is_some() || model.handoff.is_some() || model.calls.is_some();
-    if model.view != View::Incidents || covered {
+    if model.view != View::Incidents || is_covered(model) {
         return;
     }
     if let Some(key) = incidents::at_hand(model) {

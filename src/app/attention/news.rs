@@ -31,7 +31,7 @@ pub(super) fn novelty(known: Option<&Incident>, after: &Incident) -> Option<Nove
 #[derive(Debug, Default)]
 pub struct News {
     marks: BTreeMap<IncidentKey, Novelty>,
-    /// Those that came while somebody looked: the next key takes them off.
+    /// Those that came while somebody looked: the next key takes them off, if the list is in sight then.
     live: BTreeSet<IncidentKey>,
     /// When somebody looked last before the oldest of them.
     since: Option<Timestamp>,
@@ -64,12 +64,12 @@ impl News {
         }
     }
 
-    /// Nobody looks any more: the marks stay until they are looked at.
+    /// Nobody looks any more, or at something else: the marks stay until they are looked at.
     pub(super) fn keep(&mut self) {
         self.live.clear();
     }
 
-    /// Somebody was looking when these came.
+    /// Somebody was looking at the list when these came.
     pub(super) fn seen_live(&mut self) {
         for key in std::mem::take(&mut self.live) {
             self.marks.remove(&key);

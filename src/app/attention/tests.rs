@@ -8,7 +8,7 @@ use super::Novelty;
 use crate::{
     app::{
         Effect, Event, Model, Role,
-        fixtures::{ago, board, bob, change, incident, key, model, now, press, requests},
+        fixtures::{ago, attached, board, board_of_two, bob, change, incident, key, model, now, press, requests},
         incidents::Line,
         update,
     },
@@ -69,6 +69,16 @@ fn a_new_incident_calls_whoever_is_not_looking_by_bell_and_desktop() {
 
     let text = "#2000 high, Database: Disk full".into();
     assert_eq!(calls(&effects), [Effect::Ring, Effect::Notify(text)]);
+}
+
+#[test]
+fn of_several_accounts_a_call_names_the_account() {
+    let mut model = attached(board_of_two(), 80, 24);
+    update(&mut model, Event::FocusLost);
+
+    let effects = told(&mut model, arrival("QNEW", "Database"));
+
+    assert!(calls(&effects).contains(&Effect::Notify("prod #2000 high, Database: Disk full".into())), "{effects:?}");
 }
 
 #[test]
@@ -192,6 +202,25 @@ fn what_came_while_one_looked_is_marked_until_the_next_key() {
     press(&mut model, "j");
 
     assert_eq!(novelties(&model), (0, 0));
+}
+
+#[test]
+fn what_came_while_the_list_was_out_of_sight_stays_marked_until_it_is_looked_at() {
+    for (cover, back) in
+        [("2", "1"), ("3", "1"), ("4", "1"), ("enter", "esc"), ("?", "esc"), ("L", "L"), ("H", "esc"), ("a", "esc")]
+    {
+        let mut model = model(80, 24);
+        press(&mut model, cover);
+        told(&mut model, arrival("QNEW", "Database"));
+
+        press(&mut model, back);
+        press(&mut model, "G");
+
+        assert_eq!(novelties(&model), (1, 0), "{cover}");
+        press(&mut model, "g");
+        assert_eq!(model.incidents.cursor.selected(), Some(&key("QNEW")), "{cover}");
+        assert_eq!(novelties(&model), (0, 0), "{cover}");
+    }
 }
 
 #[test]

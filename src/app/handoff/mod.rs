@@ -401,7 +401,8 @@ fn begin_posting(model: &mut Model) -> Vec<Effect> {
     }
     let Some(Some(Ok(handoff))) = model.handoff.as_ref().map(|state| &state.answer) else { return vec![] };
     let open = handoff.facts.open.iter().filter_map(|entry| model.board.incidents.get(&entry.key));
-    let aims: Vec<_> = open.filter(|incident| incident.state.status.is_open()).map(Aim::at).collect();
+    let open = open.filter(|incident| incident.state.status.is_open());
+    let aims: Vec<_> = open.map(|incident| Aim::at(&model.board, incident)).collect();
     if aims.is_empty() {
         model.say(NoticeKind::Bad, "it speaks of nothing that is open: there is nothing to post it on");
         return vec![];

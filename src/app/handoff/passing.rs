@@ -61,7 +61,7 @@ fn gather(model: &Model) -> Result<Passing, String> {
         let Some(board) = model.board.accounts.get(&incident.key.account) else { continue };
         let theirs = board.account.provider_time(model.now);
         let next = model.me(board).and_then(|me| next(board, &me.id, incident, theirs));
-        let aim = Aim::at(incident);
+        let aim = Aim::at(&model.board, incident);
         match next {
             None => passing.left_out.push(aim),
             // The ids of persons are those of one account.

@@ -203,7 +203,7 @@ fn each_person_gets_their_own_and_what_nobody_takes_is_named() {
 fn u_takes_back_what_was_handed_to_each_person_while_the_hand_off_is_open() {
     let mut model = opened();
     let hand = |to, id| {
-        let aim = Aim::at(&board().incidents[&key(id)]);
+        let aim = Aim::at(&board(), &board().incidents[&key(id)]);
         Hand { to: Next { user: to, from: None }, aims: vec![aim] }
     };
     let hands = vec![hand(bob(), "Q1DISK"), hand(carol(), "Q2LATE")];

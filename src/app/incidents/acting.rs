@@ -116,7 +116,7 @@ fn aims(model: &Model, wish: Wish, keys: &[IncidentKey]) -> Result<Aims, String>
 
 fn aim(model: &Model, wish: Wish, key: &IncidentKey) -> Result<Aim, String> {
     let incident = model.board.incidents.get(key).ok_or_else(|| format!("{} is no longer known", key.id))?;
-    let aim = Aim::at(incident);
+    let aim = Aim::at(&model.board, incident);
     if let Some(verb) = under_way(model, wish, key) {
         return Err(format!("{}: {verb} is still under way", aim.name()));
     }

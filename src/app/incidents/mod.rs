@@ -46,7 +46,8 @@ use crate::{
     core::{
         board::Change,
         freshness::{Account, Freshness},
-        id::{AccountName, IncidentKey, UserId},
+        id::{AccountName, IncidentKey, ServiceId, UserId},
+        incident::Named,
         query::{
             incident::{Condition, Noted, asks},
             written,
@@ -190,11 +191,14 @@ pub(super) fn show(model: &mut Model, key: IncidentKey) -> Vec<Effect> {
     detail::open(model, key)
 }
 
-/// Lists the incidents of a service.
-pub(super) fn show_service(model: &mut Model, service: &Shown) -> Vec<Effect> {
+/// Lists the incidents of a service. By its id: its name may stand in that of another one.
+pub(super) fn show_service(model: &mut Model, account: &AccountName, service: &Named<ServiceId>) -> Vec<Effect> {
     model.view = View::Incidents;
     model.incidents.opened = None;
-    looking::ask_for(model, &format!("service:{}", written(service.as_str())))
+    let several = model.board.accounts.len() > 1;
+    let of = if several { format!(" account:{}", written(account.as_str())) } else { String::new() };
+    model.say(NoticeKind::Good, &format!("listed: the incidents of {}", service.name));
+    looking::ask_for(model, &format!("service:{}{of}", written(service.id.as_str())))
 }
 
 /// Closes the detail, else lifts the filter, else takes off the marks, else lets go: the list is at its top again.

@@ -79,9 +79,9 @@ pub(super) fn standing(action: &Action) -> NoticeKind {
 /// The incident of an action, by its number and title where they are known.
 fn named(board: &Board, action: &Action, key: &IncidentKey) -> String {
     match (board.incidents.get(key), &action.verb) {
-        (Some(incident), _) => format!("{} {}", Aim::at(incident).name(), incident.state.title),
+        (Some(incident), _) => format!("{} {}", board.name(incident), incident.state.title),
         (None, Verb::Create(new)) => Shown::line(&new.title).to_string(),
-        (None, _) => key.id.to_string(),
+        (None, _) => board.name_of(key),
     }
 }
 
@@ -94,13 +94,13 @@ pub(super) fn called(board: &Board, action: &Action) -> String {
     }
 }
 
-/// The incident of an action by its number alone; else `next`.
+/// The incident of an action by its number, without its title; else `next`.
 pub(super) fn in_short(board: &Board, action: &Action) -> String {
-    let number = match action.outcomes.as_slice() {
-        [(key, _)] => board.incidents.get(key).and_then(|incident| incident.state.number),
+    let incident = match action.outcomes.as_slice() {
+        [(key, _)] => board.incidents.get(key).filter(|incident| incident.state.number.is_some()),
         _ => None,
     };
-    number.map_or_else(|| "next".to_owned(), |number| format!("#{number}"))
+    incident.map_or_else(|| "next".to_owned(), |incident| board.name(incident))
 }
 
 pub(super) fn summary(board: &Board, action: &Action) -> String {

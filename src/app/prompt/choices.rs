@@ -231,7 +231,7 @@ fn merges(model: &Model, aims: &[Aim]) -> Vec<Choice> {
         .collect();
     others.sort_by_key(|other| std::cmp::Reverse(other.state.created_at));
     let one = |other: &crate::core::incident::Incident| {
-        let name = Aim::at(other).name();
+        let name = other.name();
         let service = other.state.service.as_ref().map(|service| format!(" ({})", service.name)).unwrap_or_default();
         choice(name, format!("{}{service}", other.state.title), Means::MergeInto(other.key.clone()))
     };

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     core::{
         action::{Action, Outcome, Target, Verb},
+        board::Board,
         delivery::DeliverySummary,
         id::{AccountName, IncidentKey},
         incident::{Incident, Status},
@@ -35,27 +36,26 @@ use crate::{
 pub struct Aim {
     pub target: Target,
     pub number: Option<u64>,
+    name: String,
     pub title: Shown,
     pub assignees: Vec<Shown>,
 }
 
 impl Aim {
-    pub fn at(incident: &Incident) -> Self {
+    pub fn at(board: &Board, incident: &Incident) -> Self {
         let state = &incident.state;
         Self {
             target: Target::at(incident),
             number: state.number,
+            name: board.name(incident),
             title: state.title.clone(),
             assignees: state.assignees.iter().map(|user| user.name.clone()).collect(),
         }
     }
 
-    /// `#1201`, or the id when it has no number.
-    pub fn name(&self) -> String {
-        match self.number {
-            Some(number) => format!("#{number}"),
-            None => self.target.key.id.to_string(),
-        }
+    /// `#1201`, or the id when it has no number; with its account where there are several.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 }
 
@@ -145,7 +145,7 @@ impl Prompt {
             let Some(incident) = model.board.incidents.get(key) else { continue };
             // What is told here, and not what came after it: whoever agrees agrees to no more than that.
             let target = Target { key: key.clone(), seen: *now, assignees: assignees.clone() };
-            aims.push(Aim { target, ..Aim::at(incident) });
+            aims.push(Aim { target, ..Aim::at(&model.board, incident) });
             reasons.push(reason.clone());
         }
         if aims.is_empty() {

@@ -4,7 +4,9 @@ use super::*;
 use crate::{
     app::{
         View,
-        fixtures::{answer, model, now, press, requests, service_name, type_text},
+        fixtures::{
+            answer, attached, board_of_two, incident, key, model, now, press, requests, service_name, type_text,
+        },
         prompt::{Ask, Prompt},
     },
     core::{
@@ -12,9 +14,14 @@ use crate::{
         arrangement::Arrangement,
         board::Change,
         id::ActionId,
+        incident::Status,
     },
     proto::{Answer, Request},
 };
+
+fn listed(model: &Model) -> Vec<String> {
+    model.incidents.rows.keys().iter().map(ToString::to_string).collect()
+}
 
 fn names(model: &Model) -> Vec<(String, &'static str)> {
     rows(model).iter().map(|row| (row.service.service.name.to_string(), row.condition.word())).collect()
@@ -47,8 +54,27 @@ fn enter_goes_to_the_incidents_of_the_service() {
     press(&mut model, "5 j enter");
 
     assert_eq!(model.view, View::Incidents);
-    assert!(model.incidents.filter.as_str().contains("Payments API"));
-    assert!(!model.incidents.rows.keys().is_empty());
+    assert_eq!(model.incidents.filter.as_str(), "service:PSVCPAY");
+    assert!(model.notice.as_ref().is_some_and(|notice| notice.text.as_str().contains("Payments API")));
+    assert_eq!(listed(&model), ["prod/Q2LATE", "prod/Q4QUEU"]);
+}
+
+#[test]
+fn a_service_whose_name_stands_in_that_of_another_has_its_own_incidents_and_no_other_accounts() {
+    let mut board = board_of_two();
+    let gateway = board.incidents.get_mut(&key("Q3CERT")).expect("known");
+    gateway.state.service = Some(service_name("PSVCGAT", "Payments API gateway"));
+    let mut abroad = incident("Q8EU00", 1201, Status::Triggered, "p99 latency above 2 s at checkout", 60);
+    abroad.key.account = "eu".parse().expect("name");
+    board.incidents.insert(abroad.key.clone(), abroad);
+    let mut model = attached(board, 80, 24);
+
+    press(&mut model, "5 j enter");
+
+    assert_eq!(model.incidents.filter.as_str(), "service:PSVCPAY account:prod");
+    assert_eq!(listed(&model), ["prod/Q2LATE", "prod/Q4QUEU"]);
+    press(&mut model, "ctrl-a");
+    assert_eq!(model.incidents.marked.len(), 2);
 }
 
 #[test]

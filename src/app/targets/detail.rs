@@ -4,10 +4,7 @@ use crate::{
     app::{
         Model,
         page::{Page, Piece, Tone},
-        webhooks::{
-            detail::{mark, milliseconds},
-            incident_words,
-        },
+        webhooks::detail::{mark, milliseconds},
     },
     core::{
         delivery::DeliverySummary,
@@ -126,7 +123,7 @@ pub fn attempts<'m>(model: &'m Model, target: &TargetSummary) -> Vec<&'m Deliver
 fn attempt_line(page: &mut Page, model: &Model, line: &DeliverySummary) {
     let (mark, tone) = mark(line.verdict);
     let kind = line.event_type.as_ref().map_or("", Shown::as_str);
-    let incident = line.incident.as_ref().map(|key| format!(" {}", incident_words(model, key))).unwrap_or_default();
+    let incident = line.incident.as_ref().map(|key| format!(" {}", model.board.name_of(key))).unwrap_or_default();
     let took = line.latency_us.map(|took| format!(", {} ms", milliseconds(took))).unwrap_or_default();
     let at = moment(line.at, model.now, &model.zone);
     page.line(vec![

@@ -13,6 +13,7 @@ use crate::{
         board::Change,
         delivery::DeliverySummary,
         id::{DeliveryId, IncidentKey},
+        incident::Incident,
         keys::Chord,
         query::{Kind, Value},
         text::Shown,
@@ -109,8 +110,7 @@ pub fn number(model: &Model, line: &DeliverySummary) -> Option<u64> {
 
 /// The incident as people call it: its number where it is known, else its id.
 pub fn incident_words(model: &Model, key: &IncidentKey) -> String {
-    let number = model.board.incidents.get(key).and_then(|incident| incident.state.number);
-    number.map_or_else(|| key.id.to_string(), |number| format!("#{number}"))
+    model.board.incidents.get(key).map_or_else(|| key.id.to_string(), Incident::name)
 }
 
 /// A key of the table, pressed in this view.

@@ -33,6 +33,7 @@ pub(super) async fn run(client: &mut Client, text: &str, brief: bool, json: bool
             let mut value = as_json(client, incident);
             value["acknowledged"] = json!(incident.extra().map(|extra| &extra.acknowledged));
             value["pending"] = json!(incident.extra().map(|extra| &extra.pending));
+            value["merged_into"] = json!(incident.extra().map(|extra| &extra.merged_into));
             value
         });
         output::json(&json!({ "incident": incident, "detail": detail, "context": context }))?;
@@ -94,6 +95,9 @@ fn print_state(client: &Client, incident: &Incident) {
         output::line(&format!("next      {words}"));
     }
     let theirs = client.board.provider_time(&incident.key.account, Timestamp::now());
+    if let Some(into) = client.board.merged_into(incident) {
+        output::line(&format!("merged    into {into}"));
+    }
     if let Some(extra) = incident.extra() {
         for (at, who) in &extra.acknowledged {
             output::line(&format!("acked     {} by {who} ({at})", ago(since(*at, theirs))));

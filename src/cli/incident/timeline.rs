@@ -7,9 +7,9 @@ use super::{Client, CommandOutcome, Exit, find, output, trusted};
 pub(super) async fn run(client: &mut Client, text: &str, json: bool) -> CommandOutcome {
     let key = find::find(client, text)?;
     let Some(detail) = find::detail(client, &key).await? else { return Ok(Exit::Stale) };
+    let missing = detail.lacks("timeline").is_some();
     let mut entries = detail.timeline;
     entries.reverse();
-    let missing = detail.missing.iter().any(|part| part.as_str().starts_with("timeline"));
     if json {
         output::json(&json!({ "incident": key, "timeline": entries, "missing": detail.missing }))?;
     } else {

@@ -114,6 +114,13 @@ fn the_log_says_what_an_observation_did() {
     assert_eq!(told(&push(Status::Acknowledged, 20)), (true, "triggered -> acknowledged".to_owned()));
     assert_eq!(told(&push(Status::Resolved, 15)), (false, format!("{NOTHING}: a newer state was known")));
     assert_eq!(told(&rest), (true, "what only REST tells".to_owned()));
+    assert_eq!(
+        told(&push(Status::Acknowledged, 40)),
+        (true, format!("{NOTHING}: a later time of what was known")),
+        "somebody else acknowledged it too"
+    );
+    assert_eq!(told(&push(Status::Acknowledged, 50).unsigned(second(51))), (true, "unsigned now".to_owned()));
+    assert_eq!(told(&push(Status::Acknowledged, 60)), (true, "confirmed: it was unsigned".to_owned()));
 }
 
 #[test]

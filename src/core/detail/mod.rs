@@ -116,7 +116,15 @@ pub struct Detail {
     pub missing: Vec<Shown>,
 }
 
+/// What an old detail lacks, as nothing newer could be fetched.
+pub const NEWER: &str = "anything newer";
+
 impl Detail {
+    /// Why this list of it (`notes`, `timeline` …) may lack something, if so: it was not fetched whole, or is old.
+    pub fn lacks(&self, part: &str) -> Option<&Shown> {
+        self.missing.iter().find(|missing| [part, NEWER].iter().any(|lost| missing.as_str().starts_with(lost)))
+    }
+
     /// One of which nothing is known yet.
     pub fn of(key: IncidentKey) -> Self {
         Self {

@@ -132,8 +132,9 @@ fn read(account: &AccountName, row: Value, asked: Timestamp) -> Result<Observati
     let wire: wire::Incident = serde_json::from_value(row).map_err(|_| "is not an object")?;
     let id = incident_id(wire.id.as_deref()).ok_or("has no usable id")?;
     let changed = wire.updated_at.or(wire.last_status_change_at).or(wire.created_at).ok_or("has no time")?;
-    let extra = extra(&wire);
+    let told = extra(&wire);
     let state = state(wire, changed)?;
+    let extra = Extra { of: state.gist(), ..told };
     let key = IncidentKey { account: account.clone(), id };
     Ok(Observation { key, stamp: Stamp::rest(changed, asked), state, extra: Some(extra) })
 }
@@ -202,6 +203,7 @@ fn extra(wire: &wire::Incident) -> Extra {
             Some(_) | None => None,
         },
         merged_into: merged_into(&wire.resolve_reason),
+        of: 0,
     }
 }
 

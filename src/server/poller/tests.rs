@@ -406,7 +406,8 @@ async fn a_start_without_network_shows_what_was_known_with_its_age() {
     let store = setup.round.asker.desk.store.clone();
     let mut board = crate::core::board::Board::default();
     board.apply(&Change::Account(Box::new(crate::server::first_look(&fake::settings()))));
-    let (board, _, _) = store.read(move |reader| crate::server::restore(reader, board)).await.expect("restored");
+    let (board, _, _) =
+        store.read(move |reader| crate::server::restore(reader, board, Timestamp::now())).await.expect("restored");
 
     assert!(board.incidents.contains_key(&key("P1")));
     let account = &board.accounts[&fake::account_name()].account;

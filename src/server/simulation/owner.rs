@@ -232,7 +232,7 @@ async fn start(dir: &Path, provider: &Simulated, slow: u64) -> Parts {
     let settings = AccountSettings { poll: Duration::from_secs(10), ..fake::settings() };
     let mut board = Board::default();
     board.apply(&Change::Account(Box::new(first_look(&settings))));
-    let (board, unsettled, _) = store.read(move |reader| restore(reader, board)).await.expect("restored");
+    let (board, unsettled, _) = store.read(move |reader| restore(reader, board, clock::now())).await.expect("restored");
     let accounts = Accounts::new([Account::with_provider(settings, Arc::new(provider.clone()))]);
     let account = accounts.get(&fake::account_name()).expect("known");
     let parts = fake::parts(Hub::with_feed(board, FEED), store, accounts, dir);

@@ -12,7 +12,7 @@ use crate::{
 pub(super) fn title(prompt: &Prompt) -> String {
     let what = match prompt.aims.as_slice() {
         [] => "an incident".to_owned(),
-        [one] => one.name(),
+        [one] => one.name().to_owned(),
         many => count(many.len(), "incident", "incidents"),
     };
     match &prompt.ask {

@@ -3,7 +3,7 @@
 use crate::{
     core::board::Board,
     ui::{
-        fixtures::{account_name, attached, board, press, service_name, type_text},
+        fixtures::{account_name, attached, board, board_of_two, press, service_name, type_text},
         snapshot::screen,
     },
 };
@@ -20,6 +20,11 @@ fn both(name: &str, board: &Board, keys: &str) {
 #[test]
 fn services_stand_as_their_incidents_and_windows_say() {
     both("services", &board(), "j");
+}
+
+#[test]
+fn the_incidents_of_a_service_are_listed_by_its_id_and_it_is_told_which_it_is() {
+    both("service_incidents", &board_of_two(), "j enter");
 }
 
 #[test]

@@ -21,6 +21,18 @@ fn the_detail_while_it_is_asked_for() {
     keys("detail_asking", "enter");
 }
 
+#[test]
+fn of_a_merged_one_it_is_told_into_which() {
+    both("detail_merged", |width, height| {
+        let mut board = board();
+        let merged = board.incidents.get_mut(&key("Q6LOGN")).expect("known");
+        merged.extra.as_mut().expect("told by REST").1.merged_into = Some("Q1DISK".parse().expect("id"));
+        let mut model = attached(board, width, height);
+        press(&mut model, "v G k enter");
+        model
+    });
+}
+
 fn detailed(width: u16, height: u16) -> Model {
     let mut model = model(width, height);
     let effects = press(&mut model, "enter");

@@ -4,7 +4,7 @@ use super::{both, keys};
 use crate::{
     app::{
         Model, NoticeKind,
-        fixtures::{self, attached, board_with, change, model, press, shown, type_text},
+        fixtures::{self, attached, board_of_two, board_with, change, model, press, shown, type_text},
     },
     core::{
         action::{Outcome, Verb},
@@ -19,6 +19,15 @@ use crate::{
 #[test]
 fn acknowledging_one() {
     keys("prompt_acknowledge", "a");
+}
+
+#[test]
+fn of_several_accounts_each_incident_is_named_with_its_own() {
+    both("prompt_of_two_accounts", |width, height| {
+        let mut model = attached(board_of_two(), width, height);
+        press(&mut model, "shift-down shift-down a");
+        model
+    });
 }
 
 #[test]

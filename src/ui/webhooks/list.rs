@@ -55,7 +55,10 @@ enum Column {
 /// The columns for a width, with their widths; one of them takes what is left.
 fn columns(model: &Model, width: usize, time: usize) -> Vec<(Column, usize)> {
     use Column::{Account, Direction, Incident, Latency, Size, Subject, Time, Type, Verdict};
-    let mut columns = vec![(Time, time), (Direction, 1), (Verdict, 13)];
+    let several = model.board.accounts.len() > 1;
+    // Of several accounts each line says whose it is: where there is little room, what the opened delivery says too gives way.
+    let verdict = if several && width < 60 { 8 } else { 13 };
+    let mut columns = vec![(Time, time), (Direction, 1), (Verdict, verdict)];
     match width {
         ..60 => columns.push((Type, 0)),
         60..76 => columns.extend([(Type, 0), (Incident, 8)]),
@@ -63,8 +66,14 @@ fn columns(model: &Model, width: usize, time: usize) -> Vec<(Column, usize)> {
         100..140 => columns.extend([(Type, 24), (Incident, 14), (Subject, 0), (Latency, 5), (Size, 8)]),
         _ => columns.extend([(Type, 28), (Incident, 14), (Subject, 0), (Latency, 5), (Size, 8)]),
     }
-    if width >= 120 && model.board.accounts.len() > 1 {
-        columns.insert(3, (Account, 12));
+    if several {
+        columns.retain(|(column, _)| !matches!((column, width), (Latency, ..100) | (Size, ..120)));
+        let account = match width {
+            ..60 => 4,
+            60..120 => 8,
+            _ => 12,
+        };
+        columns.insert(3, (Account, account));
     }
     let used: usize = GUTTER + columns.iter().map(|(_, wide)| wide + 1).sum::<usize>();
     for (_, wide) in columns.iter_mut().filter(|(_, wide)| *wide == 0) {

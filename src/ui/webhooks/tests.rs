@@ -6,11 +6,15 @@ use crate::{
         board::{Board, Change},
         delivery::{Bytes, DeliveryView, Direction, Proof, Scheme, Timings, Verdict},
         freshness::Door,
+        id::IncidentKey,
         text::ShownBody,
     },
     proto::Answer,
     ui::{
-        fixtures::{account_name, answer, attached, board, change, delivery, now, press, shown, type_text, zone},
+        fixtures::{
+            account_name, answer, attached, board, board_of_two, change, delivery, key, now, press, shown, type_text,
+            zone,
+        },
         snapshot::screen,
     },
 };
@@ -105,6 +109,19 @@ fn the_log_on_wider_screens() {
         press(&mut model, "3");
         insta::assert_snapshot!(format!("log_{width}x14"), screen(&model, width, 14));
     }
+}
+
+#[test]
+fn the_log_of_two_accounts_says_of_each_line_whose_it_is() {
+    let mut board = Board { deliveries: board().deliveries, ..board_of_two() };
+    let mut foreign = delivery(7, 2, Verdict::Accepted, "incident.acknowledged");
+    foreign.account = Some("eu".parse().expect("name"));
+    foreign.incident = Some(IncidentKey { account: "eu".parse().expect("name"), ..key("Q9EU00") });
+    board.deliveries.push_front(foreign);
+    keys("log_of_two", &board, "");
+    let mut model = attached(board, 100, 14);
+    press(&mut model, "3");
+    insta::assert_snapshot!("log_of_two_100x14", screen(&model, 100, 14));
 }
 
 #[test]

@@ -112,6 +112,9 @@ fn told_by_rest(page: &mut Page, model: &Model, opened: &Opened, incident: &Inci
     let Some(extra) = incident.extra() else {
         return page.field("not known", Tone::Faint, "who acknowledged, what is pending: webhooks do not tell");
     };
+    if let Some(into) = model.board.merged_into(incident) {
+        page.field("merged", Tone::Plain, &format!("into {into}"));
+    }
     timing::draw(page, model, opened, incident, extra);
     if let Some(who) = &extra.changed_by {
         page.field("changed by", Tone::Plain, who.as_str());

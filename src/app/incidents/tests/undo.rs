@@ -6,7 +6,7 @@ use super::{DONE, accepted, acts, notice, outcome};
 use crate::{
     app::{
         Effect, Event, Model, NoticeKind, Role,
-        fixtures::{self, action, answer, board, change, model, now, press, requests, shown},
+        fixtures::{self, action, answer, board, board_of_two, change, model, now, press, requests, shown},
         incidents::{can_be_taken_back, next_to_take_back},
         update,
     },
@@ -186,4 +186,19 @@ fn after_one_was_taken_back_it_is_told_which_the_next_is() {
     assert_eq!(next(&model), Some(("#1201".to_owned(), SignedDuration::from_secs(4))));
     later(&mut model, 9);
     assert_eq!(next(&model), None, "nothing is said of what may be sent by now");
+}
+
+#[test]
+fn of_several_accounts_what_is_taken_back_is_named_with_its_own() {
+    let mut model = two_waiting();
+    let eu =
+        board_of_two().accounts.into_values().map(|known| known.account).find(|account| account.name.as_str() == "eu");
+    change(&mut model, Change::Account(Box::new(eu.expect("the other"))));
+
+    press(&mut model, "u");
+
+    assert_eq!(notice(&model), "taking back: acknowledge prod #1200 p99 latency above 2 s at checkout …");
+    outcome(&mut model, 10, Verb::Acknowledge, &[("Q2LATE", Outcome::TakenBack)]);
+    let next = next_to_take_back(&model, model.notice.as_ref().expect("a notice"));
+    assert_eq!(next.map(|(name, _)| name), Some("prod #1201".to_owned()));
 }

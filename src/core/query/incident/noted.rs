@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use crate::core::{
     action::{Action, Outcome, Verb},
     board::Board,
@@ -15,9 +17,9 @@ use crate::core::{
 /// What the provider calls it.
 const ANNOTATED: &str = "incident.annotated";
 
-/// What is known of notes.
+/// What is known of notes, and as of when by the clock of the server's host: what is older tells nothing any more.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Noted(BTreeMap<IncidentKey, Truth>);
+pub struct Noted(BTreeMap<IncidentKey, (Timestamp, Truth)>);
 
 impl Noted {
     /// What the board tells: its part of the webhook log, and its actions.
@@ -38,7 +40,7 @@ impl Noted {
     }
 
     pub fn truth(&self, key: &IncidentKey) -> Truth {
-        self.0.get(key).copied().unwrap_or(Truth::Perhaps)
+        self.0.get(key).map_or(Truth::Perhaps, |(_, truth)| *truth)
     }
 
     /// Says whether it tells anything new of its incident. One that nobody signed tells nothing.
@@ -47,7 +49,7 @@ impl Noted {
         let genuine = signed && matches!(delivery.verdict, Verdict::Accepted | Verdict::Duplicate);
         let annotated = delivery.event_type.as_ref().is_some_and(|kind| kind.as_str() == ANNOTATED);
         match &delivery.incident {
-            Some(key) if genuine && annotated => self.know(key, Truth::Yes),
+            Some(key) if genuine && annotated => self.know(key, delivery.at, Truth::Yes),
             _ => false,
         }
     }
@@ -71,20 +73,28 @@ impl Noted {
         };
         let done = action.outcomes.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Confirmed { .. }));
         let keys: Vec<_> = done.map(|(key, _)| key.clone()).filter(|_| leaves_note).collect();
-        keys.into_iter().filter(|key| self.know(key, Truth::Yes)).collect()
+        // It was left at some time since it was asked for: what was read meanwhile does not tell.
+        let since = |known: Option<&(Timestamp, Truth)>| known.map_or(action.at, |(at, _)| action.at.max(*at));
+        keys.into_iter().filter(|key| self.know(key, since(self.0.get(key)), Truth::Yes)).collect()
     }
 
     /// An incident was read whole, or as far as could be. Says whether that tells anything new.
     pub fn take_detail(&mut self, detail: &Detail) -> bool {
-        let whole = !detail.missing.iter().any(|part| part.as_str().starts_with("notes"));
-        match (detail.notes.is_empty(), whole) {
-            (false, _) => self.know(&detail.key, Truth::Yes),
-            (true, true) => self.know(&detail.key, Truth::No),
+        match (detail.notes.is_empty(), detail.lacks("notes").is_none()) {
+            (false, _) => self.know(&detail.key, detail.fetched_at, Truth::Yes),
+            (true, true) => self.know(&detail.key, detail.fetched_at, Truth::No),
             (true, false) => false,
         }
     }
 
-    fn know(&mut self, key: &IncidentKey, truth: Truth) -> bool {
-        self.0.insert(key.clone(), truth) != Some(truth)
+    /// Of two that are told as of the same moment, that there is one counts.
+    fn know(&mut self, key: &IncidentKey, at: Timestamp, truth: Truth) -> bool {
+        let rank = |(at, truth): (Timestamp, Truth)| (at, truth == Truth::Yes);
+        let known = self.0.get(key).copied();
+        if known.is_some_and(|known| rank(known) >= rank((at, truth))) {
+            return false;
+        }
+        self.0.insert(key.clone(), (at, truth));
+        known.is_none_or(|(_, known)| known != truth)
     }
 }

@@ -8,6 +8,7 @@ use crate::core::{
     action::{Action, By, Outcome, Verb},
     board::{AccountBoard, Board, tests::summary},
     delivery::{DeliverySummary, Proof, Scheme, Verdict},
+    detail::{Detail, NEWER},
     freshness::tests::account,
     id::{ActionId, IncidentKey, PolicyId, ServiceId, TeamId, UserId},
     incident::{Extra, Incident, Named, Pending, Stamp, tests::observation},
@@ -205,7 +206,35 @@ fn a_note_is_known_of_by_a_signed_webhook_by_opening_and_by_leaving_it_here() {
     };
     let mut noted = Noted::default();
     assert_eq!(noted.take_action(&action(Outcome::Sent)), []);
+    assert!(noted.take_detail(&Detail { fetched_at: ago(-1), ..Detail::of(key.clone()) }), "read before it was sent");
     assert_eq!(noted.take_action(&action(Outcome::Confirmed { notice: None })), std::slice::from_ref(&key));
+}
+
+#[test]
+fn a_known_note_is_not_taken_away_by_what_is_older_or_could_not_be_fetched_anew() {
+    let key = latency().key;
+    let webhook = DeliverySummary {
+        at: ago(10),
+        verdict: Verdict::Accepted,
+        event_type: Some("incident.annotated".into()),
+        incident: Some(key.clone()),
+        proof: Some(Proof { scheme: Scheme::PagerdutyV3, secret: "env PD_SECRET".into() }),
+        ..summary(7)
+    };
+    let read = |minutes| Detail { fetched_at: ago(minutes), ..Detail::of(key.clone()) };
+    let mut noted = Noted::default();
+    assert!(noted.take_detail(&read(20)));
+    assert_eq!(noted.truth(&key), Truth::No);
+
+    assert!(noted.take_delivery(&webhook));
+    assert!(!noted.take_detail(&read(11)), "asked before the note, answered after the webhook");
+    let old = Detail { missing: vec![Shown::line(&format!("{NEWER}: the provider answered 500"))], ..read(5) };
+    assert!(!noted.take_detail(&old));
+    assert_eq!(noted.truth(&key), Truth::Yes);
+
+    assert!(noted.take_detail(&read(5)), "somebody took it away");
+    assert!(!noted.take_delivery(&webhook), "the log is read again");
+    assert_eq!(noted.truth(&key), Truth::No);
 }
 
 #[test]
