@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod arranging_tests;
 pub mod grid;
+#[cfg(test)]
+mod hand_over_tests;
 pub mod lines;
 pub mod mine;
 #[cfg(test)]
