@@ -364,6 +364,7 @@ fn account() -> Account {
         skew: None,
         left: vec![],
         barred: std::collections::BTreeMap::new(),
+        lacks: vec![],
         rest: fresh.clone(),
         on_call: fresh,
         poll_seconds: 30,

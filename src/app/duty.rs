@@ -9,7 +9,6 @@ use crate::{
         freshness::Standing,
         id::UserId,
         incident::Named,
-        oncall::OnCall,
     },
     proto::Access,
 };
@@ -56,11 +55,10 @@ fn at(board: &AccountBoard, me: Option<&Named<UserId>>, now: Timestamp) -> Duty 
         Standing::Waiting | Standing::Down { .. } => return Duty::Unknown,
     };
     let theirs = board.account.provider_time(now);
-    let running = |on: &&OnCall| on.end.is_none_or(|end| end > theirs);
-    let current: Vec<_> = board.oncalls.iter().filter(running).collect();
+    let current: Vec<_> = board.oncalls.iter().filter(|on| !on.has_ended(theirs)).collect();
     let (Some(me), false) = (me, current.is_empty()) else { return Duty::Unknown };
-    // Who came after a shift that ended, old news do not tell.
-    let told = as_of.is_none() || current.len() == board.oncalls.len();
+    // Who came after a shift that ended was not told yet, however new that news is.
+    let told = current.len() == board.oncalls.len();
     match current.iter().filter(|on| on.user.id == me.id).min_by_key(|on| on.level) {
         Some(on) => Duty::On { level: on.level, since: on.start, until: on.end, as_of },
         None if told => Duty::Off(as_of),

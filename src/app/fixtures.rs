@@ -94,6 +94,7 @@ pub(crate) fn account() -> Account {
         skew: None,
         left: vec![],
         barred: std::collections::BTreeMap::new(),
+        lacks: vec![],
         rest: Freshness { last_success: Some(ago(12)), failure: None },
         on_call: Freshness { last_success: Some(ago(12)), failure: None },
         poll_seconds: 30,

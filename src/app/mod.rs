@@ -481,7 +481,7 @@ fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
     if let Change::Action(action) = change {
         arranging::changed(model, action);
     }
-    effects.extend(oncall::settle(model));
+    effects.extend(oncall::changed(model, change));
     services::settle(model);
     effects.extend(targets::settle(model));
     effects.extend(webhooks::changed(model, change));
@@ -709,8 +709,7 @@ fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         }
     }
     services::settle(model);
-    let effects = targets::settle(model);
-    [effects, oncall::ticked(model)].concat()
+    [targets::settle(model), webhooks::settle(model), oncall::settle(model)].concat()
 }
 
 fn refresh(model: &mut Model) -> Vec<Effect> {

@@ -15,6 +15,8 @@ use crate::core::{
     board::AccountBoard,
     id::{AccountName, ServiceId},
     keys::Chord,
+    oncall::OnCall,
+    rota::has_turned,
     service::{Condition, Service, Window, condition, open},
     text::Shown,
 };
@@ -40,10 +42,17 @@ pub struct Row<'a> {
     pub condition: Condition,
     /// Triggered, acknowledged.
     pub open: (usize, usize),
-    /// Who is on call at level 1 of its policy; `None`: not known.
-    pub on_call: Option<Vec<&'a Shown>>,
+    pub on_call: First<'a>,
     /// Those that are not over, the first first.
     pub windows: Vec<&'a Window>,
+}
+
+/// Who is on call at level 1 of a service's policy.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct First<'a> {
+    pub names: Vec<&'a Shown>,
+    /// There may be others, or who it is is not known at all.
+    pub lacks_some: bool,
 }
 
 impl Row<'_> {
@@ -59,7 +68,7 @@ pub fn rows(model: &Model) -> Vec<Row<'_>> {
     rows.retain(|row| {
         let policy = row.service.policy.as_ref().map_or("", |policy| policy.name.as_str());
         let mut fields = vec![row.service.service.name.as_str(), policy, row.condition.word(), row.account.as_str()];
-        fields.extend(row.on_call.iter().flatten().map(|name| name.as_str()));
+        fields.extend(row.on_call.names.iter().map(|name| name.as_str()));
         words.admit(&fields)
     });
     rows.sort_by(|a, b| {
@@ -82,15 +91,17 @@ fn of_account<'a>(model: &'a Model, board: &'a AccountBoard) -> Vec<Row<'a>> {
     board.services.services.iter().map(row).collect()
 }
 
-/// Who is paged first for a service; `None` when its policy is not known, or nobody has told who is on call.
-fn on_call<'a>(board: &'a AccountBoard, service: &Service, now: Timestamp) -> Option<Vec<&'a Shown>> {
-    let policy = service.policy.as_ref()?;
-    board.account.on_call.last_success?;
-    let first = |on: &&crate::core::oncall::OnCall| on.policy.id == policy.id && on.level == 1;
-    let running = board.oncalls.iter().filter(first).filter(|on| on.end.is_none_or(|end| end > now));
+/// Who is paged first for a service. Not known when its policy is not, or nobody has told who is on call; nor who came
+/// after somebody whose time is over.
+fn on_call<'a>(board: &'a AccountBoard, service: &Service, now: Timestamp) -> First<'a> {
+    let Some(policy) = service.policy.as_ref().filter(|_| board.account.on_call.last_success.is_some()) else {
+        return First { names: vec![], lacks_some: true };
+    };
+    let first = |on: &&OnCall| on.policy.id == policy.id && on.level == 1;
+    let running = board.oncalls.iter().filter(first).filter(|on| !on.has_ended(now));
     let mut names: Vec<&Shown> = running.map(|on| &on.user.name).collect();
     names.dedup();
-    Some(names)
+    First { names, lacks_some: has_turned(&board.oncalls, &policy.id, 1, now) }
 }
 
 /// The service at hand.

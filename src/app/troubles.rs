@@ -9,6 +9,7 @@ use crate::{
         page::{Page, Piece, Tone},
     },
     core::{
+        board::AccountBoard,
         forward::TargetState,
         freshness::{Account, Door, Standing},
         push::{REFUSALS_TO_DISABLE, Subscribed, Witness},
@@ -18,6 +19,9 @@ use crate::{
 
 /// A target that takes nothing for so long is worth a line.
 const FAILING: SignedDuration = SignedDuration::from_mins(15);
+
+/// Who is on call may be so old, where nothing failed, before it is worth a line.
+const LATE: SignedDuration = SignedDuration::from_mins(5);
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,14 +48,17 @@ pub fn is_zero_true(model: &Model) -> bool {
 pub fn page(model: &Model, width: usize) -> Vec<Vec<Piece>> {
     let mut page = Page::new(width);
     page.text(0, Tone::Strong, "What is wrong now");
-    let troubles = troubles(model);
+    let mut troubles = troubles(model);
+    troubles.extend(unseen(model));
     for Trouble { tone, text } in &troubles {
         page.blank();
         page.entry(0, *tone, &format!("! {text}"));
     }
     if troubles.is_empty() {
         page.blank();
-        let (tone, text) = if is_zero_true(model) {
+        let on_call =
+            |board: &AccountBoard| matches!(board.account.on_call_standing(model.now), Standing::Fresh { .. });
+        let (tone, text) = if is_zero_true(model) && model.board.accounts.values().all(on_call) {
             (Tone::Calm, "Nothing: every source has answered lately.")
         } else {
             (Tone::Caution, "Nothing that is known, but not every source has answered yet.")
@@ -73,6 +80,9 @@ pub fn troubles(model: &Model) -> Vec<Trouble> {
     }
     for board in model.board.accounts.values() {
         rest(&mut out, model, &board.account);
+    }
+    for board in model.board.accounts.values() {
+        out.extend(on_call(model, &board.account));
     }
     for account in model.board.accounts.values().map(|board| &board.account) {
         let skew = account.skew_words().map(|words| trouble(Tone::Alarm, format!("{}: {words}", account.name)));
@@ -114,6 +124,40 @@ fn rest(out: &mut Vec<Trouble>, model: &Model, account: &Account) {
         }
         Standing::Down { cause } => out.push(trouble(Tone::Alarm, format!("{name}: no answer ever: {cause}"))),
     }
+}
+
+/// Who is on call is asked for by itself. Where the incidents fail of the same, that is told once.
+fn on_call(model: &Model, account: &Account) -> Option<Trouble> {
+    let name = &account.name;
+    if account.rest_off.is_some() {
+        return None;
+    }
+    let failed = account.on_call.failure.is_some();
+    let (text, cause) = match account.on_call_standing(model.now) {
+        Standing::Waiting | Standing::Fresh { .. } => return None,
+        // A round that is late, as a rate limit has it, is no trouble yet.
+        Standing::Stale { age: old, .. } if !failed && old < LATE => return None,
+        Standing::Stale { age: old, cause } => {
+            (format!("{name}: who is on call is STALE, as of {}: {cause}", ago(old)), cause)
+        }
+        Standing::Down { cause } => (format!("{name}: who is on call is not known: {cause}"), cause),
+    };
+    let told = match account.rest_standing(model.now) {
+        Standing::Waiting | Standing::Fresh { .. } => false,
+        Standing::Stale { cause: known, .. } | Standing::Down { cause: known } => known == cause,
+    };
+    (!told).then(|| trouble(Tone::Caution, text))
+}
+
+/// What keys may not see, and what is left out of the schedules. It is that for good, so it is no trouble of the day.
+fn unseen(model: &Model) -> Vec<Trouble> {
+    let accounts = model.board.accounts.values().map(|board| &board.account);
+    let each = accounts.flat_map(|account| {
+        let barred = account.barred.keys().filter_map(|sight| account.barred_words(*sight));
+        let words = barred.chain(account.lacks.iter().map(ToString::to_string));
+        words.map(move |words| trouble(Tone::Caution, format!("{}: {words}", account.name)))
+    });
+    each.collect()
 }
 
 /// What is wrong with the way of webhooks: the cause first, where it is known, then what it leads to.

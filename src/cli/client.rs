@@ -214,8 +214,14 @@ impl Client {
     pub(super) fn doubts_about(&self, sights: &[Sight]) -> Vec<String> {
         let accounts = self.board.accounts.values().map(|known| &known.account);
         let each = accounts.flat_map(|known| sights.iter().map(move |sight| (known, *sight)));
-        let barred = each.filter_map(|(known, sight)| Some(format!("{}: {}", known.name, known.barred_words(sight)?)));
-        self.on_call_doubts().into_iter().chain(barred).collect()
+        let lacking = each.flat_map(|(known, sight)| {
+            let words = match sight {
+                Sight::Schedules => known.lacking(),
+                sight => known.barred_words(sight).into_iter().collect(),
+            };
+            words.into_iter().map(|words| format!("{}: {words}", known.name))
+        });
+        self.on_call_doubts().into_iter().chain(lacking).collect()
     }
 
     /// Whom the server takes this for.

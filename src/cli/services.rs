@@ -11,6 +11,7 @@ use crate::core::{
     freshness::Sight,
     id::{AccountName, PolicyId, ServiceId, UserId},
     incident::Named,
+    rota::has_turned,
     service::{Condition, Window, condition, open},
 };
 
@@ -32,8 +33,8 @@ struct Row<'a> {
     triggered: usize,
     acknowledged: usize,
     policy: Option<&'a Named<PolicyId>>,
-    /// Level 1 of its policy.
-    on_call: Vec<&'a Named<UserId>>,
+    /// Level 1 of its policy; null: not known.
+    on_call: Option<Vec<&'a Named<UserId>>>,
     maintenance: Vec<&'a Window>,
 }
 
@@ -56,8 +57,6 @@ fn rows<'a>(client: &'a Client, board: &'a AccountBoard) -> Vec<Row<'a>> {
         let (triggered, acknowledged) = open.get(&service.service.id).copied().unwrap_or_default();
         let maintenance = board.services.windows_of(&service.service.id, now);
         let policy = service.policy.as_ref();
-        let on =
-            board.oncalls.iter().filter(|on| on.level == 1 && policy.is_some_and(|policy| on.policy.id == policy.id));
         Row {
             account,
             service: &service.service,
@@ -65,11 +64,18 @@ fn rows<'a>(client: &'a Client, board: &'a AccountBoard) -> Vec<Row<'a>> {
             triggered,
             acknowledged,
             policy,
-            on_call: on.filter(|on| on.end.is_none_or(|end| end > now)).map(|on| &on.user).collect(),
+            on_call: policy.and_then(|policy| on_call(board, &policy.id, now)),
             maintenance,
         }
     });
     services.collect()
+}
+
+/// Who is on level 1 of a policy; `None`: not known, nor is who came after somebody whose time is over.
+fn on_call<'a>(board: &'a AccountBoard, policy: &PolicyId, now: Timestamp) -> Option<Vec<&'a Named<UserId>>> {
+    board.account.on_call.last_success?;
+    let here = board.oncalls.iter().filter(|on| on.level == 1 && on.policy.id == *policy);
+    (!has_turned(&board.oncalls, policy, 1, now)).then(|| here.map(|on| &on.user).collect())
 }
 
 fn list(client: &Client, json: bool) -> Outcome {
@@ -95,7 +101,11 @@ fn list(client: &Client, json: bool) -> Outcome {
 }
 
 fn cells(row: &Row<'_>) -> Vec<String> {
-    let names: Vec<&str> = row.on_call.iter().map(|user| user.name.as_str()).collect();
+    let on_call = match row.on_call.as_deref() {
+        None => "?".to_owned(),
+        Some([]) => "! nobody".to_owned(),
+        Some(users) => users.iter().map(|user| user.name.as_str()).collect::<Vec<_>>().join(", "),
+    };
     let window = row.maintenance.first().map(|window| format!("{} – {}", local(window.start), local(window.end)));
     vec![
         row.account.to_string(),
@@ -104,7 +114,7 @@ fn cells(row: &Row<'_>) -> Vec<String> {
         row.condition.word().to_owned(),
         row.triggered.to_string(),
         row.acknowledged.to_string(),
-        if names.is_empty() { "! nobody".to_owned() } else { names.join(", ") },
+        on_call,
         row.policy.map(|policy| policy.name.to_string()).unwrap_or_default(),
         window.unwrap_or_default(),
     ]

@@ -15,7 +15,7 @@ use super::{
     text::Shown,
 };
 
-pub use words::{in_time, long, short};
+pub use words::{doubt, in_time, long, short};
 
 /// Whom a level calls.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -244,8 +244,7 @@ pub fn people_at(board: &AccountBoard, policy: &Policy, level: u32, at: Timestam
 fn on_schedule(board: &AccountBoard, id: &ScheduleId, at: Timestamp) -> Option<Vec<Named<UserId>>> {
     let known = board.schedules.iter().find(|known| known.schedule.id == *id);
     if let Some(known) = known.filter(|known| known.from <= at && at < known.to) {
-        let covering = known.shifts.iter().filter(|shift| shift.start <= at && at < shift.end);
-        return Some(covering.map(|shift| shift.user.clone()).collect());
+        return Some(known.on_duty(at).map(|shift| shift.user.clone()).collect());
     }
     let here = board.oncalls.iter().filter(|on| on.schedule.as_ref().is_some_and(|schedule| schedule.id == *id));
     let covering = here.filter(|on| on.start.is_none_or(|start| start <= at) && on.end.is_none_or(|end| at < end));

@@ -118,6 +118,9 @@ pub struct Account {
     /// What the key may not see, and what the provider says to that: it is as it was, or not known.
     #[serde(default)]
     pub barred: BTreeMap<Sight, Shown>,
+    /// Schedules that are left out, in words.
+    #[serde(default)]
+    pub lacks: Vec<Shown>,
 }
 
 /// Something of an account that a key may not see though it sees the incidents.
@@ -125,6 +128,8 @@ pub struct Account {
 #[serde(rename_all = "snake_case")]
 pub enum Sight {
     Schedules,
+    /// Those of the provider's newer system alone.
+    ShiftSchedules,
     /// With the escalation policies.
     People,
     Services,
@@ -136,6 +141,7 @@ impl Sight {
     fn words(self) -> &'static str {
         match self {
             Self::Schedules => "schedules",
+            Self::ShiftSchedules => "shift-based schedules",
             Self::People => "people and escalation policies",
             Self::Services => "services",
             Self::Windows => "maintenance windows",
@@ -158,6 +164,12 @@ impl Account {
     /// Why this cannot be seen, if so, in words.
     pub fn barred_words(&self, sight: Sight) -> Option<String> {
         self.barred.get(&sight).map(|cause| format!("{} cannot be seen with this key: {cause}", sight.words()))
+    }
+
+    /// What of the schedules is not shown, and why: a sentence for each.
+    pub fn lacking(&self) -> Vec<String> {
+        let barred = [Sight::Schedules, Sight::ShiftSchedules].into_iter().filter_map(|sight| self.barred_words(sight));
+        barred.chain(self.lacks.iter().map(ToString::to_string)).collect()
     }
 
     /// Which incidents left the view, as far as nothing more can be found out about them, and how many are open by their
@@ -266,6 +278,7 @@ pub(super) mod tests {
             skew: None,
             left: vec![],
             barred: BTreeMap::new(),
+            lacks: vec![],
             push: Push::default(),
         }
     }

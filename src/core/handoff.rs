@@ -325,8 +325,10 @@ pub fn next(board: &AccountBoard, me: &UserId, incident: &Incident, now: Timesta
     mine.iter().find_map(|on| after(board, me, on, now)).or_else(|| {
         let mut others: Vec<_> = board.oncalls.iter().filter(|on| Some(&on.policy.id) == policy).collect();
         others.sort_by_key(|on| on.level);
-        let first = others.into_iter().find(|on| on.user.id != *me)?;
-        Some(Next { user: first.user.clone(), from: None })
+        others.into_iter().filter(|on| on.user.id != *me).find_map(|on| {
+            // Whose time is over has it no more: by their schedule it is who came after them.
+            if on.has_ended(now) { after(board, me, on, now) } else { Some(Next { user: on.user.clone(), from: None }) }
+        })
     })
 }
 

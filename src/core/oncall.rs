@@ -24,6 +24,13 @@ pub struct OnCall {
     pub end: Option<Timestamp>,
 }
 
+impl OnCall {
+    /// Whether it was over by then: who has it since is not told by it.
+    pub fn has_ended(&self, now: Timestamp) -> bool {
+        self.end.is_some_and(|end| end <= now)
+    }
+}
+
 /// One stretch of a schedule.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Shift {
@@ -34,7 +41,8 @@ pub struct Shift {
     pub from_override: bool,
 }
 
-/// A schedule with its shifts for the coming days, in order of time, gaps left out.
+/// A schedule with its shifts for the coming days, in order of time, gaps left out. What a board has was asked for at
+/// `from`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schedule {
     pub schedule: Named<ScheduleId>,
@@ -47,6 +55,11 @@ pub struct Schedule {
 }
 
 impl Schedule {
+    /// Who has it at a moment within the window.
+    pub fn on_duty(&self, at: Timestamp) -> impl Iterator<Item = &Shift> {
+        self.shifts.iter().filter(move |shift| shift.start <= at && at < shift.end)
+    }
+
     /// Whether `shift` may have begun earlier than it says: what starts before the window was not cut.
     pub fn cuts_start_of(&self, shift: &Shift) -> bool {
         shift.start == self.from

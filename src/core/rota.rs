@@ -3,7 +3,9 @@
 
 pub mod grid;
 
-use jiff::Timestamp;
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -99,6 +101,44 @@ pub fn relief(schedule: &Schedule, now: Timestamp) -> Relief<'_> {
     }
 }
 
+/// Who follows somebody on their schedule, also where their time is over: `now` is then before the hand-over. `None`
+/// where the schedule was asked for after that, and does not reach back to it.
+pub fn relief_of<'a>(on: &OnCall, schedule: &'a Schedule, now: Timestamp) -> Option<Relief<'a>> {
+    let Some(end) = on.end.filter(|_| on.has_ended(now)) else { return Some(relief(schedule, now)) };
+    let before = end.checked_sub(SignedDuration::from_secs(1)).unwrap_or(end);
+    (schedule.from <= before).then(|| relief(schedule, before))
+}
+
+/// Whether somebody's time at this level is over since it was told: who has it now is not known before it is asked for
+/// again.
+pub fn has_turned(oncalls: &[OnCall], policy: &PolicyId, level: u32, now: Timestamp) -> bool {
+    oncalls.iter().any(|on| on.policy.id == *policy && on.level == level && on.has_ended(now))
+}
+
+/// Who is on call by a schedule that has others, or nobody, at `now`: it was changed since it was asked for.
+pub fn contradictions(board: &AccountBoard, now: Timestamp) -> BTreeSet<(ScheduleId, UserId)> {
+    let runs = |on: &&OnCall| on.start.is_none_or(|start| start <= now) && !on.has_ended(now);
+    let contradicted = |on: &OnCall| {
+        let id = &on.schedule.as_ref()?.id;
+        let known = board.schedules.iter().find(|known| known.schedule.id == *id)?;
+        let covers = known.from <= now && now < known.to;
+        let is_another = covers && known.on_duty(now).all(|shift| shift.user.id != on.user.id);
+        is_another.then(|| (id.clone(), on.user.id.clone()))
+    };
+    board.oncalls.iter().filter(runs).filter_map(contradicted).collect()
+}
+
+/// The schedules that somebody is on call by, or that a policy calls.
+pub fn called(board: &AccountBoard) -> BTreeSet<&ScheduleId> {
+    let on_call = board.oncalls.iter().filter_map(|on| on.schedule.as_ref());
+    let responders = board.escalation.iter().flat_map(|policy| &policy.rules).flat_map(|rule| &rule.responders);
+    let named = responders.filter_map(|responder| match responder {
+        Responder::Schedule(schedule) => Some(schedule),
+        Responder::User(_) | Responder::Other(_) => None,
+    });
+    on_call.chain(named).map(|schedule| &schedule.id).collect()
+}
+
 /// One level of a policy that has nobody on call, although the policy has rules for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmptyLevel {
@@ -130,7 +170,7 @@ pub fn empty_levels(board: &AccountBoard) -> Vec<EmptyLevel> {
 
 /// The duties of `user` that run at `now`, the first to be paged first; and the next to begin.
 pub fn turns<'a>(duties: &'a [OnCall], user: &UserId, now: Timestamp) -> (Vec<&'a OnCall>, Option<&'a OnCall>) {
-    let mine = || duties.iter().filter(|on| on.user.id == *user && on.end.is_none_or(|end| end > now));
+    let mine = || duties.iter().filter(|on| on.user.id == *user && !on.has_ended(now));
     let runs = |on: &&OnCall| on.start.is_none_or(|start| start <= now);
     let mut running: Vec<_> = mine().filter(runs).collect();
     running.sort_by_key(|on| (on.level, on.end.is_some(), std::cmp::Reverse(on.end)));
@@ -222,6 +262,28 @@ mod tests {
         assert_eq!(running.iter().map(|on| on.level).collect::<Vec<_>>(), [1, 2]);
         assert_eq!(next.and_then(|on| on.start), Some(at(30)));
         assert_eq!(turns(&duties, &user("bob").id, at(1)), (vec![], None));
+    }
+
+    #[test]
+    fn after_somebody_whose_time_is_over_comes_who_came_then_if_the_schedule_reaches_back_to_it() {
+        let on = OnCall {
+            policy: Named { id: PolicyId::new("E1").expect("id"), name: "Payments".into() },
+            level: 1,
+            user: user("ann"),
+            schedule: None,
+            start: None,
+            end: Some(at(8)),
+        };
+        let mut schedule = schedule(&[(0, 8, "ann"), (8, 16, "bob"), (16, 24, "carol")]);
+        let follows = |schedule: &Schedule, hour| match relief_of(&on, schedule, at(hour)) {
+            Some(Relief::Person(stretch)) => stretch.who.map(|who| who.name.to_string()),
+            _ => None,
+        };
+
+        assert_eq!([7, 8, 9].map(|hour| follows(&schedule, hour)), [7, 8, 9].map(|_| Some("bob".to_owned())));
+        assert_eq!([7, 8].map(|hour| has_turned(std::slice::from_ref(&on), &on.policy.id, 1, at(hour))), [false, true]);
+        schedule.from = at(8);
+        assert_eq!(follows(&schedule, 9), None);
     }
 
     #[test]

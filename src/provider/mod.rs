@@ -102,6 +102,16 @@ pub struct Directory {
     pub policy_teams: BTreeMap<PolicyId, Vec<Named<TeamId>>>,
 }
 
+/// The schedules, and what is known to be missing among them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Schedules {
+    pub all: Vec<Schedule>,
+    /// What is left out, in words.
+    pub lacks: Vec<Shown>,
+    /// Why the key may not see those of the provider's newer system. An account that has none is told the same.
+    pub barred: Option<Shown>,
+}
+
 /// Told of every call to a provider when it has ended.
 pub type Heard = Arc<dyn Fn(ApiCall) + Send + Sync>;
 
@@ -159,7 +169,7 @@ pub trait Provider: Send + Sync {
     }
     async fn on_calls(&self) -> Result<Vec<OnCall>, ProviderError>;
     /// The schedules with their shifts from `now` for the coming seven days.
-    async fn schedules(&self, now: Timestamp) -> Result<Vec<Schedule>, ProviderError>;
+    async fn schedules(&self, now: Timestamp) -> Result<Schedules, ProviderError>;
     async fn directory(&self) -> Result<Directory, ProviderError>;
 
     /// Takes one step on one incident. Answered with the incident as it then stands, where the provider shows it.

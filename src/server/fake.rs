@@ -32,12 +32,12 @@ use crate::{
         freshness::{self, Freshness, Identity, Push},
         id::{AccountName, IncidentId, IncidentKey, ServiceId, SubscriptionId, TargetName, UserId},
         incident::{Extra, Named, Observation, Pending, Stamp, State, Status, Urgency},
-        oncall::{OnCall, Schedule},
+        oncall::OnCall,
         subscription::{self, Created, Filter, NewSubscription, Subscription},
         text::Shown,
     },
     forward::{Forwarder, Target},
-    provider::{Check, Directory, Provider, ProviderError, Rota, Subscriptions, Touch},
+    provider::{Check, Directory, Provider, ProviderError, Rota, Schedules, Subscriptions, Touch},
     store::Store,
     template::{Library, Limits, Renderer},
 };
@@ -78,7 +78,7 @@ struct Inside {
     spared_reads: usize,
     /// Those that cannot be had alone, and why.
     hidden: BTreeMap<IncidentId, ProviderError>,
-    on_calls: Option<ProviderError>,
+    on_calls: Result<Vec<OnCall>, ProviderError>,
     subscriptions: Result<Vec<Subscription>, ProviderError>,
     pings: usize,
     looks: usize,
@@ -119,7 +119,7 @@ impl Default for Inside {
             failing_reads: 0,
             spared_reads: 0,
             hidden: BTreeMap::new(),
-            on_calls: None,
+            on_calls: Ok(vec![]),
             subscriptions: Ok(vec![]),
             pings: 0,
             looks: 0,
@@ -369,7 +369,12 @@ impl Fake {
 
     /// On-calls are refused from now on.
     pub(super) fn fail_on_calls(&self, error: ProviderError) {
-        self.inside().on_calls = Some(error);
+        self.inside().on_calls = Err(error);
+    }
+
+    /// Who is on call from now on.
+    pub(super) fn set_on_calls(&self, on_calls: Vec<OnCall>) {
+        self.inside().on_calls = Ok(on_calls);
     }
 
     /// Who is on call is never answered.
@@ -550,11 +555,12 @@ impl Provider for Fake {
         if self.inside().hangs {
             std::future::pending::<()>().await;
         }
-        self.read(|inside| inside.on_calls.clone().map_or(Ok(vec![]), Err))
+        self.read(|inside| inside.on_calls.clone())
     }
 
-    async fn schedules(&self, _now: Timestamp) -> Result<Vec<Schedule>, ProviderError> {
-        self.read(|_| Ok(vec![]))
+    async fn schedules(&self, now: Timestamp) -> Result<Schedules, ProviderError> {
+        let found = self.inside().rota.schedules(now);
+        self.read(|_| Ok(found))
     }
 
     async fn directory(&self) -> Result<Directory, ProviderError> {
@@ -684,6 +690,7 @@ pub(super) fn desk_of(settings: AccountSettings, provider: Arc<dyn Provider>, di
         skew: None,
         left: vec![],
         barred: std::collections::BTreeMap::new(),
+        lacks: vec![],
         rest: Freshness::default(),
         on_call: Freshness::default(),
         poll_seconds: 30,

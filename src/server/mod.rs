@@ -405,6 +405,7 @@ fn first_look(settings: &AccountSettings) -> freshness::Account {
         skew: None,
         left: vec![],
         barred: std::collections::BTreeMap::new(),
+        lacks: vec![],
         rest: Freshness::default(),
         on_call: Freshness::default(),
         poll_seconds: u32::try_from(settings.poll.as_secs()).unwrap_or(u32::MAX),

@@ -84,6 +84,7 @@ impl StoreError {
             | Self::Corrupt { path, .. }
             | Self::Disk { path, .. }
             | Self::Gone { path }
+            | Self::Exchanged { path }
             | Self::Other { path, .. } => Path::new(path),
             Self::Unstorable { .. } | Self::Busy | Self::Late { .. } | Self::Closed | Self::Stopped => {
                 return self.to_string();

@@ -11,12 +11,12 @@ use crate::{
     app::{
         Link, Model, filter,
         page::Tone,
-        services::{Row, TITLE, rows},
+        services::{First, Row, TITLE, rows},
     },
     core::{
         freshness::{Sight, Standing},
         service::Condition,
-        text::{Shown, fit},
+        text::fit,
         words::{self, moment},
     },
 };
@@ -51,8 +51,13 @@ fn title(model: &Model, listed: usize, frame: &mut Frame<'_>, area: Rect) {
     let mut lines = area.rows();
     let asked = model.board.accounts.values().filter(|board| board.account.rest_off.is_none());
     let oldest = asked.map(|board| board.services.as_of).min();
+    let mut standings = model.board.accounts.values().map(|board| board.account.on_call_standing(model.now));
+    let is_old = standings.any(|standing| matches!(standing, Standing::Stale { .. }));
     let (tone, as_of) = match oldest {
-        Some(Some(at)) => (Tone::Faint, format!("  told {}", words::ago(words::since(at, model.now)))),
+        Some(Some(at)) => {
+            let (tone, mark) = if is_old { (Tone::Caution, "! ") } else { (Tone::Faint, "") };
+            (tone, format!("  {mark}told {}", words::ago(words::since(at, model.now))))
+        }
         Some(None) => (Tone::Caution, "  not told by every account yet".to_owned()),
         None => (Tone::Caution, "  no account is asked over REST".to_owned()),
     };
@@ -188,11 +193,13 @@ fn look(condition: Condition) -> (char, Tone) {
 }
 
 fn on_call(row: &Row<'_>) -> (Tone, String) {
-    match row.on_call.as_deref() {
-        None => (Tone::Faint, "?".into()),
-        Some([]) if row.condition == Condition::Disabled => (Tone::Faint, "nobody".into()),
-        Some([]) => (Tone::Alarm, "! nobody".into()),
-        Some(names) => (Tone::Plain, names.iter().map(|name| Shown::as_str(name)).collect::<Vec<_>>().join(", ")),
+    let First { names, lacks_some } = &row.on_call;
+    let more = lacks_some.then_some("?");
+    match names.as_slice() {
+        [] if *lacks_some => (Tone::Faint, "?".into()),
+        [] if row.condition == Condition::Disabled => (Tone::Faint, "nobody".into()),
+        [] => (Tone::Alarm, "! nobody".into()),
+        names => (Tone::Plain, names.iter().map(|name| name.as_str()).chain(more).collect::<Vec<_>>().join(", ")),
     }
 }
 

@@ -13,13 +13,21 @@ pub fn next_paged(model: &Model, incident: &Incident) -> Option<(Tone, String)> 
     let outlook = outlook(model, incident)?;
     let policy = incident.state.escalation_policy.as_ref().map_or("its policy", |policy| policy.name.as_str());
     let now = model.board.provider_time(&incident.key.account, model.now);
-    Some((tone(&outlook), escalation::long(&outlook, policy, now)))
+    let doubt = doubt(model, incident);
+    let words = escalation::long(&outlook, policy, now, doubt.as_deref());
+    Some((tone(&outlook, doubt.is_some()), words))
 }
 
 /// The same for a column of the list; empty when it is not triggered.
 pub fn next_paged_short(model: &Model, incident: &Incident) -> String {
     let now = model.board.provider_time(&incident.key.account, model.now);
-    outlook(model, incident).map_or_else(String::new, |outlook| escalation::short(&outlook, now))
+    let doubt = doubt(model, incident);
+    outlook(model, incident).map_or_else(String::new, |outlook| escalation::short(&outlook, now, doubt.as_deref()))
+}
+
+/// What has to be said with the people, when who is on call is not fresh.
+fn doubt(model: &Model, incident: &Incident) -> Option<String> {
+    escalation::doubt(&model.board.accounts.get(&incident.key.account)?.account, model.now)
 }
 
 fn outlook(model: &Model, incident: &Incident) -> Option<Outlook> {
@@ -30,9 +38,9 @@ fn outlook(model: &Model, incident: &Incident) -> Option<Outlook> {
     Some(escalation::outlook(incident, board, board.account.provider_time(model.now)))
 }
 
-fn tone(outlook: &Outlook) -> Tone {
+fn tone(outlook: &Outlook, is_old: bool) -> Tone {
     match outlook {
-        Outlook::Pages { whom: Whom::Nobody { .. }, .. } => Tone::Alarm,
+        Outlook::Pages { whom: Whom::Nobody { .. }, .. } if !is_old => Tone::Alarm,
         Outlook::Pages { .. } => Tone::Caution,
         Outlook::Nobody(_) => Tone::Plain,
         Outlook::NotKnown(_) => Tone::Faint,

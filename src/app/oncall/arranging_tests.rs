@@ -14,7 +14,8 @@ use crate::{
         action::{Action, By, Outcome, Verb},
         arrangement::Arrangement,
         board::{Board, Change},
-        id::{ActionId, OverrideId, StoreId},
+        id::{ActionId, OverrideId, StoreId, UserId},
+        incident::Named,
         oncall::{OnCall, Schedule, Shift},
         rota::Override,
     },
@@ -261,6 +262,88 @@ fn the_grid_asks_for_a_week_that_the_board_does_not_hold() {
 
     press(&mut model, "esc");
     assert!(model.oncall.grid.is_none());
+}
+
+/// Next week in the grid, of which the answer named `user`.
+fn next_week(user: &Named<UserId>) -> Model {
+    let mut model = on_schedule();
+    press(&mut model, "w");
+    let asked = press(&mut model, "right");
+    tell(&mut model, &asked, user);
+    model
+}
+
+fn tell(model: &mut Model, asked: &[Effect], user: &Named<UserId>) -> Vec<Effect> {
+    let (from, to) = (time("2025-06-16T22:00:00Z"), time("2025-06-23T22:00:00Z"));
+    let shift = Shift { start: from, end: to, user: user.clone(), from_override: false };
+    let schedule = schedule_name("PSCHED1", "Payments primary");
+    let schedule = Schedule { schedule, zone: "UTC".into(), shifts: vec![shift], from, to };
+    answer(model, asked, Ok(Answer::Shifts { schedule: Box::new(schedule) }))
+}
+
+fn grid(model: &Model) -> String {
+    let lines = super::grid::lines(model).into_iter();
+    lines.map(|pieces| pieces.into_iter().map(|piece| piece.text).collect::<String>() + "\n").collect()
+}
+
+fn asks_for_shifts(effects: &[Effect]) -> bool {
+    requests(effects).iter().any(|(_, request)| matches!(request, Request::Shifts { .. }))
+}
+
+#[test]
+fn a_week_in_the_grid_is_asked_for_again_when_it_may_be_another_and_stays_meanwhile() {
+    let known = board().accounts.remove(&account_name()).expect("account").schedules;
+    let schedules = || Change::Schedules { account: account_name(), schedules: known.clone() };
+    let verb = Verb::Arrange(Box::new(Arrangement::RemoveOverrides {
+        schedule: schedule_name("PSCHED1", "Payments primary"),
+        overrides: vec![],
+    }));
+    let done = || Change::Action(Box::new(action(9, verb.clone(), &[("X", Outcome::Confirmed { notice: None })])));
+    let causes: [&dyn Fn(&mut Model) -> Vec<Effect>; 3] =
+        [&|model| press(model, "ctrl-r"), &|model| change(model, schedules()), &|model| change(model, done())];
+    for cause in causes {
+        let mut model = next_week(&bob());
+        assert!(grid(&model).contains("B Bob Okafor"));
+
+        let asked = cause(&mut model);
+
+        assert!(asks_for_shifts(&asked));
+        assert!(grid(&model).contains("B Bob Okafor") && grid(&model).contains("asking…"), "{}", grid(&model));
+        tell(&mut model, &asked, &alice());
+        assert!(grid(&model).contains("A Alice Moreau") && !grid(&model).contains("Bob"), "{}", grid(&model));
+    }
+}
+
+#[test]
+fn a_week_in_the_grid_says_how_old_it_is_and_is_asked_for_again_over_a_new_link() {
+    let mut model = next_week(&bob());
+    assert!(!grid(&model).contains("as of"));
+    update(&mut model, Event::Ticked(ago(-130)));
+    assert!(grid(&model).contains("as of 2m ago"), "{}", grid(&model));
+
+    update(&mut model, Event::Detached { reason: "gone".into() });
+    let access = Access::Act { actor: "alice".into() };
+    let asked = update(&mut model, Event::Attached { board: Box::new(board()), access, role: Role::Attached });
+
+    assert!(asks_for_shifts(&asked));
+    let (id, _) = requests(&asked).into_iter().find(|(_, one)| matches!(one, Request::Shifts { .. })).expect("asked");
+    update(&mut model, Event::Answered { id, answer: Err("it did not answer".into()) });
+    assert!(grid(&model).contains("! as of 2m ago, not asked again: it did not answer"), "{}", grid(&model));
+}
+
+#[test]
+fn while_another_view_is_looked_at_nothing_is_worked_out_here_and_its_place_is_found_again() {
+    let mut model = model(80, 24);
+    press(&mut model, "2 j j j");
+    let held = model.oncall.cursor.selected().cloned();
+    assert!(matches!(held, Some(super::Place::Person { .. })));
+
+    press(&mut model, "1");
+    change(&mut model, Change::OnCalls { account: account_name(), oncalls: vec![] });
+    assert_eq!(model.oncall.cursor.selected(), held.as_ref());
+
+    press(&mut model, "2");
+    assert_eq!(model.oncall.cursor.selected(), None);
 }
 
 #[test]

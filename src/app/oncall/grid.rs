@@ -46,9 +46,17 @@ pub struct Grid {
     /// First line shown.
     pub offset: usize,
     waiting: Option<Wait>,
-    /// The shifts of another week than the board has.
-    fetched: Option<Schedule>,
+    /// The shifts of another week than the board has, and when they came.
+    fetched: Option<(Schedule, Timestamp)>,
+    /// They may be others by now: they are asked for again, and shown meanwhile.
+    outdated: bool,
     failure: Option<Shown>,
+}
+
+impl Grid {
+    pub(super) fn account(&self) -> &AccountName {
+        &self.account
+    }
 }
 
 /// Days of a week.
@@ -72,10 +80,11 @@ pub(super) fn open(model: &mut Model, extent: Extent) -> Vec<Effect> {
         offset: 0,
         waiting: None,
         fetched: None,
+        outdated: false,
         failure: None,
     };
     model.oncall.grid = Some(grid);
-    fetch(model)
+    fetch(model, Wait::ask_aloud)
 }
 
 /// The schedule that the selected line is about.
@@ -133,27 +142,53 @@ fn turn(model: &mut Model, days: i64) -> Vec<Effect> {
         grid.first = grid.first.checked_add(Distance::new().days(days)).unwrap_or(grid.first);
         grid.failure = None;
     }
-    fetch(model)
+    fetch(model, Wait::ask_aloud)
+}
+
+/// The shifts may be others now: those that were asked for are asked for again.
+pub(super) fn ask_again(model: &mut Model) -> Vec<Effect> {
+    if let Some(grid) = &mut model.oncall.grid {
+        grid.outdated = true;
+    }
+    fetch_outdated(model)
+}
+
+/// The same of those that could not be asked for again yet.
+pub(super) fn fetch_outdated(model: &mut Model) -> Vec<Effect> {
+    let asks = |grid: &Grid| grid.outdated && grid.waiting.is_none_or(|wait| wait.overdue(model.now));
+    if model.oncall.grid.as_ref().is_some_and(asks) { fetch(model, Wait::ask) } else { vec![] }
 }
 
 /// Asks for the week that is shown, when the board does not hold it.
-fn fetch(model: &mut Model) -> Vec<Effect> {
+fn fetch(model: &mut Model, ask: fn(&mut Model, Request) -> Option<(Wait, Effect)>) -> Vec<Effect> {
     let Some(grid) = &model.oncall.grid else { return vec![] };
     if grid.extent == Extent::Day {
         return vec![];
     }
     let span = week(model, grid);
     let holds = |known: &Schedule| known.from <= span.from.max(model.now) && span.to <= known.to;
-    if known(model, grid).is_some_and(holds) || grid.fetched.as_ref().is_some_and(holds) {
+    let is_fetched = grid.fetched.as_ref().is_some_and(|(fetched, _)| holds(fetched));
+    if known(model, grid).is_some_and(holds) || (is_fetched && !grid.outdated) {
         return vec![];
     }
     let (account, schedule) = (grid.account.clone(), grid.schedule.clone());
-    let asked = Wait::ask_aloud(model, Request::Shifts { account, schedule, span });
-    let (wait, effects) = asked.map_or((None, vec![]), |(wait, effect)| (Some(wait), vec![effect]));
+    let Some((wait, effect)) = ask(model, Request::Shifts { account, schedule, span }) else { return vec![] };
     if let Some(grid) = &mut model.oncall.grid {
-        grid.waiting = wait;
+        (grid.waiting, grid.outdated) = (Some(wait), false);
     }
-    effects
+    vec![effect]
+}
+
+/// The shifts that are shown of the week, and when they were told.
+fn shown<'a>(model: &'a Model, grid: &'a Grid) -> Option<(&'a Schedule, Timestamp)> {
+    let span = week(model, grid);
+    let fetched = grid.fetched.as_ref().filter(|(known, _)| known.from < span.to && span.from < known.to);
+    let skew = |from: Timestamp| {
+        let ahead = model.board.provider_time(&grid.account, model.now).duration_since(model.now);
+        from.checked_sub(ahead).unwrap_or(from)
+    };
+    let known = || known(model, grid).map(|known| (known, skew(known.from)));
+    fetched.map(|(schedule, at)| (schedule, *at)).or_else(known)
 }
 
 fn week(model: &Model, grid: &Grid) -> Span {
@@ -172,18 +207,22 @@ pub(super) fn answered(model: &mut Model, id: RequestId, answer: &Result<Answer,
     let grid = model.oncall.grid.as_mut().filter(|grid| grid.waiting.is_some_and(|wait| wait.is(id)))?;
     grid.waiting = None;
     match answer {
-        Ok(Answer::Shifts { schedule }) => grid.fetched = Some((**schedule).clone()),
+        Ok(Answer::Shifts { schedule }) => {
+            (grid.fetched, grid.failure) = (Some(((**schedule).clone(), model.now)), None);
+        }
         Ok(_) => grid.failure = Some("the server answered something else".into()),
         Err(reason) => grid.failure = Some(Shown::line(reason)),
     }
-    Some(vec![])
+    // They were called outdated while the answer was on its way.
+    Some(fetch_outdated(model))
 }
 
 pub(super) fn detached(model: &mut Model) {
-    if let Some(grid) = &mut model.oncall.grid
-        && grid.waiting.take().is_some()
-    {
-        grid.failure = Some("the link to the server broke".into());
+    if let Some(grid) = &mut model.oncall.grid {
+        grid.outdated = true;
+        if grid.waiting.take().is_some() {
+            grid.failure = Some("the link to the server broke".into());
+        }
     }
 }
 
@@ -210,9 +249,7 @@ pub fn lines(model: &Model) -> Vec<Vec<Piece>> {
     let parts = if model.size.0 < WIDE { 1 } else { 2 };
     let mut letters = Letters::default();
     let mut out = vec![title(model, grid)];
-    if let Some(failure) = &grid.failure {
-        out.push(vec![Piece::new(Tone::Alarm, format!("! not known: {failure}"))]);
-    }
+    out.extend(age(model, grid));
     let rows = match grid.extent {
         Extent::Week => week_rows(model, grid, parts, &mut letters),
         Extent::Day => day_rows(model, grid, parts, &mut letters),
@@ -221,6 +258,19 @@ pub fn lines(model: &Model) -> Vec<Vec<Piece>> {
     out.extend(rows);
     out.extend(legend(model, &letters));
     out
+}
+
+/// Why the shifts are not known, or not anew; and how old they are, when they are not of this minute.
+fn age(model: &Model, grid: &Grid) -> Option<Vec<Piece>> {
+    let span = week(model, grid);
+    let told = shown(model, grid).filter(|(known, _)| known.from < span.to && span.from < known.to);
+    let age = told.filter(|_| grid.extent == Extent::Week).map(|(_, at)| words::since(at, model.now));
+    let (tone, words) = match (&grid.failure, age) {
+        (Some(failure), Some(age)) => (Tone::Alarm, format!("! as of {}, not asked again: {failure}", words::ago(age))),
+        (Some(failure), None) => (Tone::Alarm, format!("! not known: {failure}")),
+        (None, age) => (Tone::Faint, format!("as of {}", words::ago(age.filter(|age| age.as_mins() > 0)?))),
+    };
+    Some(vec![Piece::new(tone, words)])
 }
 
 fn title(model: &Model, grid: &Grid) -> Vec<Piece> {
@@ -259,9 +309,7 @@ fn axis(model: &Model, extent: Extent, parts: usize) -> Vec<Piece> {
 }
 
 fn week_rows(model: &Model, grid: &Grid, parts: usize, letters: &mut Letters) -> Vec<Vec<Piece>> {
-    let span = week(model, grid);
-    let fetched = grid.fetched.as_ref().filter(|known| known.from < span.to && span.from < known.to);
-    let Some(schedule) = fetched.or_else(|| known(model, grid)) else {
+    let Some((schedule, _)) = shown(model, grid) else {
         return vec![vec![Piece::new(Tone::Caution, "! the schedule is not known any more")]];
     };
     let today = model.now.to_zoned(model.zone.clone()).date();

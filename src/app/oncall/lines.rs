@@ -7,10 +7,10 @@ use crate::{
     app::{Model, filter::Words, page::Tone},
     core::{
         board::AccountBoard,
-        freshness::{Account, Sight, Standing},
+        freshness::Standing,
         id::{AccountName, PolicyId, ScheduleId, UserId},
         oncall::{OnCall, Schedule},
-        rota::{self, EmptyLevel, Relief, empty_levels, relief},
+        rota::{self, EmptyLevel, Relief, empty_levels, relief_of},
         text::Shown,
         words,
     },
@@ -22,6 +22,9 @@ pub use crate::core::rota::Edge;
 
 /// Shifts shown of each schedule; how many more there are is said.
 const SHIFTS: usize = 5;
+
+/// Schedules that are older than this beside who is on call say so.
+const OLDER: SignedDuration = SignedDuration::from_secs(60);
 
 /// Below this width a person or a shift takes two lines.
 pub const TWO_LINES: u16 = 64;
@@ -151,6 +154,8 @@ pub enum Says<'a> {
     Account {
         name: &'a AccountName,
         as_of: Option<SignedDuration>,
+        /// How old the schedules are, when that is more.
+        shifts_as_of: Option<SignedDuration>,
     },
     Trouble(Tone, String),
     MeNow(Now<'a>),
@@ -231,7 +236,7 @@ pub fn lines(model: &Model) -> Vec<Line<'_>> {
             if !out.is_empty() {
                 out.push(blank(&place));
             }
-            out.extend(heading(model, &board.account, place));
+            out.extend(heading(model, board, place));
             out.extend(inner.lines);
         }
     }
@@ -239,27 +244,38 @@ pub fn lines(model: &Model) -> Vec<Line<'_>> {
 }
 
 /// The account's name, and how far what stands below can be trusted.
-fn heading<'a>(model: &Model, account: &'a Account, place: Place) -> Vec<Line<'a>> {
+fn heading<'a>(model: &Model, board: &'a AccountBoard, place: Place) -> Vec<Line<'a>> {
+    let account = &board.account;
     let (as_of, trouble) = match (&account.rest_off, account.on_call_standing(model.now)) {
         (Some(why), _) => (None, Some((Tone::Caution, format!("! not asked: {why}")))),
         (None, Standing::Waiting) => (None, Some((Tone::Faint, "waiting for the first answer…".into()))),
-        (None, Standing::Fresh { age }) => {
-            (Some(age), account.barred_words(Sight::Schedules).map(|words| (Tone::Caution, format!("! {words}"))))
-        }
+        (None, Standing::Fresh { age }) => (Some(age), None),
         (None, Standing::Stale { age, cause }) => {
             (None, Some((Tone::Caution, format!("! stale, as of {}: {cause}", words::ago(age)))))
         }
         (None, Standing::Down { cause }) => (None, Some((Tone::Alarm, format!("! not known: {cause}")))),
     };
-    let mut lines = vec![Line { place, says: Says::Account { name: &account.name, as_of } }];
-    if let Some((tone, text)) = trouble {
-        let width = usize::from(model.size.0).saturating_sub(MARGIN);
-        for (line, text) in words::wrap(&text, width).into_iter().enumerate() {
-            let place = Place::Trouble { account: account.name.clone(), line };
-            lines.push(Line { place, says: Says::Trouble(tone, text) });
-        }
+    let mut lines = vec![Line {
+        place,
+        says: Says::Account { name: &account.name, as_of, shifts_as_of: shifts_as_of(model, board) },
+    }];
+    let lacks = account.lacking().into_iter().map(|words| (Tone::Caution, format!("! {words}")));
+    let width = usize::from(model.size.0).saturating_sub(MARGIN);
+    let wrapped = |(tone, text): (Tone, String)| words::wrap(&text, width).into_iter().map(move |text| (tone, text));
+    for (line, (tone, text)) in trouble.into_iter().chain(lacks).flat_map(wrapped).enumerate() {
+        let place = Place::Trouble { account: account.name.clone(), line };
+        lines.push(Line { place, says: Says::Trouble(tone, text) });
     }
     lines
+}
+
+/// How old the schedules are, when that is so much more than who is on call that it has to be said: they are asked for
+/// less often.
+fn shifts_as_of(model: &Model, board: &AccountBoard) -> Option<SignedDuration> {
+    let asked_at = board.schedules.iter().map(|schedule| schedule.from).min()?;
+    let age = board.account.provider_time(model.now).duration_since(asked_at);
+    let on_call = board.account.on_call.last_success.map(|at| model.now.duration_since(at)).unwrap_or_default();
+    (age - on_call >= OLDER).then_some(age)
 }
 
 fn blank<'a>(before: &Place) -> Line<'a> {
@@ -340,7 +356,9 @@ impl<'a> Builder<'a, '_> {
     /// Who follows on each schedule that puts somebody on this level.
     fn then(&mut self, entries: &[&'a OnCall]) {
         let mut told: Vec<&ScheduleId> = vec![];
-        for on in entries {
+        let theirs = self.board.account.provider_time(self.model.now);
+        let (over, running): (Vec<&OnCall>, Vec<&OnCall>) = entries.iter().partition(|on| on.has_ended(theirs));
+        for on in running.into_iter().chain(over) {
             let Some(schedule) = on.schedule.as_ref().filter(|schedule| !told.contains(&&schedule.id)) else {
                 continue;
             };
@@ -348,7 +366,7 @@ impl<'a> Builder<'a, '_> {
             let Some(known) = self.board.schedules.iter().find(|known| known.schedule.id == schedule.id) else {
                 continue;
             };
-            let who = relief(known, self.board.account.provider_time(self.model.now));
+            let Some(who) = relief_of(on, known, theirs) else { continue };
             let me = match &who {
                 Relief::Person(stretch) => stretch.who.is_some_and(|who| self.is_me(&who.id)),
                 Relief::Gap { .. } | Relief::Beyond(_) => false,

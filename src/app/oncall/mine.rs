@@ -67,22 +67,19 @@ pub enum Next<'a> {
 pub fn standing<'a>(model: &'a Model, board: &'a AccountBoard) -> Option<(Now<'a>, Next<'a>)> {
     let me = model.me(board)?;
     let theirs = board.account.provider_time(model.now);
-    let now = match board.account.on_call_standing(model.now) {
-        Standing::Waiting | Standing::Down { .. } => Now::NotKnown,
-        standing @ (Standing::Fresh { .. } | Standing::Stale { .. }) => match turns(&board.oncalls, &me.id, theirs)
-            .0
-            .as_slice()
-        {
-            // Who came after a shift that ended, old news do not tell.
-            [] if board.oncalls.is_empty() => Now::NotKnown,
-            [] if matches!(standing, Standing::Stale { .. }) && board.oncalls.iter().any(|on| ended(on, theirs)) => {
-                Now::NotKnown
-            }
-            [] => Now::Off,
-            [duty, others @ ..] => Now::On { duty, others: others.len() },
-        },
-    };
     let heard = model.oncall.mine.heard.get(&board.account.name).filter(|heard| heard.user == me.id);
+    let running = |duties| on(turns(duties, &me.id, theirs).0.as_slice());
+    let now = match board.account.on_call_standing(model.now) {
+        Standing::Waiting | Standing::Down { .. } => None,
+        Standing::Fresh { .. } | Standing::Stale { .. } => running(&board.oncalls).or_else(|| {
+            // Who came after a shift that ended was not told yet, however new that news is.
+            let told = !board.oncalls.is_empty() && !board.oncalls.iter().any(|on| on.has_ended(theirs));
+            told.then_some(Now::Off)
+        }),
+    };
+    // My own duties were asked for ahead: they may tell what the board does not yet.
+    let ahead = || running(heard?.duties.as_ref().ok()?);
+    let now = now.or_else(ahead).unwrap_or(Now::NotKnown);
     let next = match heard {
         Some(Heard { duties: Ok(duties), until, .. }) => {
             turns(duties, &me.id, theirs).1.map_or(Next::NotBefore(*until), Next::Duty)
@@ -94,8 +91,9 @@ pub fn standing<'a>(model: &'a Model, board: &'a AccountBoard) -> Option<(Now<'a
     Some((now, next))
 }
 
-fn ended(on: &OnCall, now: Timestamp) -> bool {
-    on.end.is_some_and(|end| end <= now)
+fn on<'a>(running: &[&'a OnCall]) -> Option<Now<'a>> {
+    let (duty, others) = running.split_first()?;
+    Some(Now::On { duty, others: others.len() })
 }
 
 /// Asks where the answer is missing or old, while the view is looked at.

@@ -4,18 +4,20 @@
 #[cfg(test)]
 mod arranging_tests;
 pub mod grid;
+#[cfg(test)]
+mod hand_over_tests;
 pub mod lines;
 pub mod mine;
 #[cfg(test)]
 mod tests;
 
 use crate::{
-    core::{keys::Chord, oncall::OnCall},
+    core::{action::Verb, board::Change, keys::Chord, oncall::OnCall},
     proto::{Answer, RequestId},
 };
 
 use super::{
-    Effect, Model, NoticeKind,
+    Effect, Model, NoticeKind, View,
     filter::{self, Filter, Typed},
     keys::Action,
     list::{Cursor, Step},
@@ -83,10 +85,12 @@ pub(super) fn pasted(model: &mut Model, text: &str) -> bool {
 
 /// An answer; `None`: not asked here, or no longer waited for.
 pub(super) fn answered(model: &mut Model, id: RequestId, answer: &Result<Answer, String>) -> Option<Vec<Effect>> {
-    mine::answered(model, id, answer).or_else(|| grid::answered(model, id, answer)).inspect(|_| drop(settle(model)))
+    let mut effects = mine::answered(model, id, answer).or_else(|| grid::answered(model, id, answer))?;
+    effects.extend(settle(model));
+    Some(effects)
 }
 
-/// Time has passed, or the view was entered: what is asked for here may be due.
+/// Time has passed: what is asked for here may be due.
 pub(super) fn ticked(model: &mut Model) -> Vec<Effect> {
     mine::ask(model)
 }
@@ -94,7 +98,22 @@ pub(super) fn ticked(model: &mut Model) -> Vec<Effect> {
 /// The providers are being asked.
 pub(super) fn refresh(model: &mut Model) -> Vec<Effect> {
     mine::forget(model);
-    mine::ask(model)
+    [mine::ask(model), grid::ask_again(model)].concat()
+}
+
+/// After a change. Where it may be one of the schedules, the grid asks for its week again.
+pub(super) fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
+    let account = match change {
+        Change::Schedules { account, .. } => Some(account),
+        Change::Action(action) if action.is_final() && matches!(action.verb, Verb::Arrange(_)) => {
+            action.outcomes.first().map(|(key, _)| &key.account)
+        }
+        _ => None,
+    };
+    let again = account.is_some() && model.oncall.grid.as_ref().map(grid::Grid::account) == account;
+    let mut effects = if again { grid::ask_again(model) } else { vec![] };
+    effects.extend(settle(model));
+    effects
 }
 
 pub(super) fn detached(model: &mut Model) {
@@ -102,11 +121,14 @@ pub(super) fn detached(model: &mut Model) {
     grid::detached(model);
 }
 
-/// Rows or sizes changed.
+/// Rows or sizes changed, or the view was entered. While it is not looked at, nothing is worked out.
 pub(super) fn settle(model: &mut Model) -> Vec<Effect> {
+    if model.view != View::OnCall {
+        return vec![];
+    }
     let (places, height) = (places(model), height(model));
     model.oncall.cursor.settle(&places, height);
-    mine::ask(model)
+    [mine::ask(model), grid::fetch_outdated(model)].concat()
 }
 
 fn places(model: &Model) -> Vec<Place> {

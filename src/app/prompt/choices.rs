@@ -205,12 +205,14 @@ fn levels(model: &Model, aims: &[Aim], board: &AccountBoard) -> Vec<Choice> {
     on_call.sort_by_key(|on| on.level);
     let as_of = as_of(model, board).unwrap_or_else(|| "not known now, was ".into());
     let mut out: Vec<Choice> = vec![];
+    let theirs = board.account.provider_time(model.now);
     for on in on_call {
+        let over = if on.has_ended(theirs) { "whoever follows " } else { "" };
         match out.iter_mut().find(|known| known.means == Means::Escalate(on.level)) {
-            Some(known) => known.about = format!("{}, {}", known.about, on.user.name),
+            Some(known) => known.about = format!("{}, {over}{}", known.about, on.user.name),
             None => out.push(choice(
                 format!("level {}", on.level),
-                format!("{as_of}pages {}", on.user.name),
+                format!("{as_of}pages {over}{}", on.user.name),
                 Means::Escalate(on.level),
             )),
         }
@@ -271,10 +273,12 @@ fn people(model: &Model, board: &AccountBoard, means: fn(Assignee) -> Means) -> 
     let mut out: Vec<(Assignee, String)> = vec![];
     let as_of = as_of(model, board);
     let theirs = board.account.provider_time(model.now);
-    let known = board.oncalls.iter().filter(|on| as_of.is_some() && on.end.is_none_or(|end| end > theirs));
+    let known = board.oncalls.iter().filter(|on| as_of.is_some() && !on.has_ended(theirs));
     let mut on_call: Vec<_> = known.collect();
     let as_of_words = as_of.as_deref().unwrap_or_default();
-    let off = if as_of.is_some() { format!("{as_of_words}not on call") } else { "on call: not known".into() };
+    let all_told = on_call.len() == board.oncalls.len();
+    let off =
+        if as_of.is_some() && all_told { format!("{as_of_words}not on call") } else { "on call: not known".into() };
     on_call.sort_by(|a, b| (a.level, &a.user.name, &a.policy.name).cmp(&(b.level, &b.user.name, &b.policy.name)));
     for on in on_call {
         let to = Assignee::User(on.user.clone());

@@ -273,7 +273,7 @@ pub(super) fn ticked(model: &mut Model) -> Vec<Effect> {
     if model.webhooks.hunt.is_empty() { vec![] } else { settle(model) }
 }
 
-/// Rows or sizes changed.
+/// Rows or sizes changed, or the view was entered.
 pub(super) fn settle(model: &mut Model) -> Vec<Effect> {
     if model.webhooks.log.follow(&model.board.deliveries) {
         model.webhooks.older = Older::Perhaps;
@@ -291,7 +291,11 @@ pub(super) fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
     find_place(model)
 }
 
+/// While the view is not looked at, no line is judged.
 fn find_place(model: &mut Model) -> Vec<Effect> {
+    if model.view != View::Webhooks {
+        return vec![];
+    }
     read_query(model);
     let mut effects = hunt::rejoin(model);
     let (rows, height) = (ids(model), height(model));

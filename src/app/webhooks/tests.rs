@@ -126,6 +126,22 @@ fn the_filter_is_live_over_verdict_type_incident_and_subject() {
     }
 }
 
+#[test]
+fn while_another_view_is_looked_at_no_line_is_judged_and_the_place_is_found_again() {
+    let mut model = webhooks();
+    press(&mut model, "/");
+    type_text(&mut model, "annotated");
+    press(&mut model, "enter j");
+    assert_eq!(selected(&model), Some(2));
+
+    press(&mut model, "1");
+    change(&mut model, Change::Delivery(Box::new(delivery(2, 2400, Verdict::Accepted, "incident.resolved"))));
+    assert_eq!(selected(&model), Some(2));
+
+    press(&mut model, "3");
+    assert_eq!(selected(&model), None);
+}
+
 fn found(ids: impl Iterator<Item = i64>, next: Option<i64>) -> Answer {
     let deliveries = ids.map(|id| delivery(id, 9999, Verdict::Rejected, "")).collect();
     Answer::Found { deliveries, next: next.map(DeliveryId), let_go: None }

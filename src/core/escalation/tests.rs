@@ -90,7 +90,7 @@ fn escalating(minute: i64) -> Extra {
 }
 
 fn told(incident: &Incident, board: &AccountBoard, minute: i64) -> String {
-    long(&outlook(incident, board, at(minute)), "Payments", at(minute))
+    long(&outlook(incident, board, at(minute)), "Payments", at(minute), None)
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn the_providers_own_word_is_told_as_it_is() {
 
     assert_eq!(told(&seen, &board(0), 11), "in 4 min: carol (L2 of Payments)");
     assert_eq!(told(&seen, &board(0), 15), "any moment: carol (L2 of Payments)");
-    assert_eq!(short(&outlook(&seen, &board(0), at(11)), at(11)), "4m carol");
+    assert_eq!(short(&outlook(&seen, &board(0), at(11)), at(11), None), "4m carol");
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn without_it_the_rules_and_the_last_assignment_tell_about_when() {
     let seen = incident(triggered("carol"), Some(assigned(20)));
 
     assert_eq!(told(&seen, &board(0), 23), "in about 7 min: dan (L3 of Payments)");
-    assert_eq!(short(&outlook(&seen, &board(0), at(23)), at(23)), "~7m dan");
+    assert_eq!(short(&outlook(&seen, &board(0), at(23)), at(23), None), "~7m dan");
     assert!(told(&seen, &board(0), 30).starts_with("not known: it should have escalated by now"));
 }
 
@@ -223,7 +223,7 @@ proptest! {
     fn words_are_found_for_everything(seen in any_incident(), now in -20..400i64) {
         let outlook = outlook(&seen, &board(1), at(now));
 
-        prop_assert!(!long(&outlook, "Payments", at(now)).is_empty());
-        prop_assert_eq!(short(&outlook, at(now)).is_empty(), seen.state.status != Status::Triggered);
+        prop_assert!(!long(&outlook, "Payments", at(now), None).is_empty());
+        prop_assert_eq!(short(&outlook, at(now), None).is_empty(), seen.state.status != Status::Triggered);
     }
 }

@@ -3,7 +3,11 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Lack, Outlook, Rest, When, Whom};
-use crate::core::{incident::Named, words::age};
+use crate::core::{
+    freshness::{Account, Sight, Standing},
+    incident::Named,
+    words::{age, ago},
+};
 
 /// `4 min`, `1 h 5 min`, `under a minute`: rounded down, so that nobody waits too long.
 pub fn in_time(left: SignedDuration) -> String {
@@ -17,23 +21,37 @@ pub fn in_time(left: SignedDuration) -> String {
     }
 }
 
+/// What has to be said with a person whom a level calls, when that is not fresh: `as of 5h ago`, `as last seen`. `now` by
+/// this host's clock.
+pub fn doubt(account: &Account, now: Timestamp) -> Option<String> {
+    let sights = [Sight::Schedules, Sight::ShiftSchedules, Sight::People];
+    let barred = sights.iter().any(|sight| account.barred.contains_key(sight));
+    match account.on_call_standing(now) {
+        Standing::Stale { age, .. } => Some(format!("as of {}", ago(age))),
+        Standing::Fresh { .. } | Standing::Waiting | Standing::Down { .. } => barred.then(|| "as last seen".to_owned()),
+    }
+}
+
 /// `in 4 min: Bob Okafor (L2 of Payments)`, or why nobody, or why that is not known. `now` by the provider's clock.
-pub fn long(outlook: &Outlook, policy: &str, now: Timestamp) -> String {
+pub fn long(outlook: &Outlook, policy: &str, now: Timestamp, doubt: Option<&str>) -> String {
     match outlook {
-        Outlook::Pages { when, whom } => format!("{}: {}", lapse(*when, now), called(whom, policy)),
+        Outlook::Pages { when, whom } => {
+            let doubt = doubt.filter(|_| *whom != Whom::NotKnown).map(|doubt| format!(", {doubt}"));
+            format!("{}: {}{}", lapse(*when, now), called(whom, policy), doubt.unwrap_or_default())
+        }
         Outlook::Nobody(rest) => format!("nobody: {}", why_nobody(*rest)),
         Outlook::NotKnown(lack) => format!("not known: {}", why_not_known(*lack)),
     }
 }
 
-/// `4m Bob Okafor`, `~4m Bob Okafor`, `nobody`, `?`: the same for a narrow column.
-pub fn short(outlook: &Outlook, now: Timestamp) -> String {
+/// `4m Bob Okafor`, `~4m Bob Okafor`, `4m ?Bob Okafor`, `nobody`, `?`: the same for a narrow column.
+pub fn short(outlook: &Outlook, now: Timestamp, doubt: Option<&str>) -> String {
     match outlook {
         Outlook::Pages { when, whom } => {
             let sign = if matches!(when, When::About(_)) { "~" } else { "" };
             let left = when.at().duration_since(now);
             let left = if left.as_mins() < 1 { "<1m".into() } else { age(left) };
-            format!("{sign}{left} {}", short_whom(whom))
+            format!("{sign}{left} {}", short_whom(whom, doubt))
         }
         Outlook::Nobody(Rest::Acknowledged | Rest::Resolved) => String::new(),
         Outlook::Nobody(Rest::Direct) => "nobody: direct".into(),
@@ -65,10 +83,11 @@ fn called(whom: &Whom, policy: &str) -> String {
     }
 }
 
-fn short_whom(whom: &Whom) -> String {
+fn short_whom(whom: &Whom, doubt: Option<&str>) -> String {
+    let is_old = doubt.is_some();
     match whom {
-        Whom::People { people, .. } => names(people),
-        Whom::Nobody { level } => format!("! L{level} empty"),
+        Whom::People { people, .. } => format!("{}{}", if is_old { "?" } else { "" }, names(people)),
+        Whom::Nobody { level } => format!("{} L{level} empty", if is_old { "?" } else { "!" }),
         Whom::NotKnown => "?".into(),
     }
 }

@@ -164,6 +164,7 @@ fn account() -> Account {
         skew: None,
         left: vec![],
         barred: std::collections::BTreeMap::new(),
+        lacks: vec![],
         rest: Freshness::default(),
         on_call: Freshness::default(),
         poll_seconds: 30,

@@ -44,7 +44,7 @@ use self::{
     paging::List,
 };
 use super::{
-    Check, Directory, Heard, Provider, ProviderError, Rota, Subscriptions, Touch,
+    Check, Directory, Heard, Provider, ProviderError, Rota, Schedules, Subscriptions, Touch,
     http::{BadAddress, BaseUrl, Http, Limits},
 };
 use crate::core::{
@@ -56,7 +56,7 @@ use crate::core::{
     freshness::Identity,
     id::{AccountName, IncidentId, IncidentKey, ServiceId},
     incident::Observation,
-    oncall::{OnCall, Person, Schedule},
+    oncall::{OnCall, Person},
     text::Shown,
 };
 
@@ -224,11 +224,18 @@ impl Provider for PagerDuty {
         oncall::on_calls(&self.api).await
     }
 
-    async fn schedules(&self, now: Timestamp) -> Result<Vec<Schedule>, ProviderError> {
-        let mut all = oncall::schedules(&self.api, now).await?;
-        all.extend(shift_based::schedules(&self.api, Window::ahead_of(now)).await?);
-        all.sort_by(|a, b| a.schedule.name.cmp(&b.schedule.name));
-        Ok(all)
+    async fn schedules(&self, now: Timestamp) -> Result<Schedules, ProviderError> {
+        let mut found = oncall::schedules(&self.api, now).await?;
+        match shift_based::schedules(&self.api, Window::ahead_of(now)).await {
+            Ok(newer) => {
+                found.all.extend(newer.all);
+                found.lacks.extend(newer.lacks);
+            }
+            Err(error @ ProviderError::Forbidden { .. }) => found.barred = Some(error.shown()),
+            Err(error) => return Err(error),
+        }
+        found.all.sort_by(|a, b| a.schedule.name.cmp(&b.schedule.name));
+        Ok(found)
     }
 
     async fn directory(&self) -> Result<Directory, ProviderError> {

@@ -13,7 +13,7 @@ use crate::{
         oncall::{OnCall, Person, Schedule, Shift},
         text::Shown,
     },
-    provider::{Directory, ProviderError},
+    provider::{Directory, ProviderError, Schedules},
 };
 
 /// The stretch of time that shifts are asked for, in whole seconds, as they are written.
@@ -70,7 +70,7 @@ pub(super) fn on_call(row: Value) -> Result<Option<OnCall>, ProviderError> {
 
 /// The schedules with the coming week. The list is asked to bring the shifts along, cut at the ends of the
 /// week; where it does not, each schedule is asked for by itself, with its shifts whole.
-pub(super) async fn schedules(api: &Api, now: Timestamp) -> Result<Vec<Schedule>, ProviderError> {
+pub(super) async fn schedules(api: &Api, now: Timestamp) -> Result<Schedules, ProviderError> {
     let window = Window::ahead_of(now);
     let mut query = window.query().to_vec();
     query.extend(["final_schedule", "overrides_subschedule"].map(|part| ("include[]", part.to_owned())));
@@ -80,16 +80,17 @@ pub(super) async fn schedules(api: &Api, now: Timestamp) -> Result<Vec<Schedule>
         let (name, wire) = schedule(row)?;
         if is_rendered(&wire) { done.push(rendered(name, wire, window)) } else { bare.push(name) }
     }
-    if bare.len() > MOST_SINGLE {
+    let all = done.len() + bare.len();
+    let lacks = bare.len().checked_sub(MOST_SINGLE).filter(|over| *over > 0).map(|over| {
         warn!(
             schedules = bare.len(),
             "only the first {MOST_SINGLE} schedules without shifts in the list are asked for"
         );
-        bare.truncate(MOST_SINGLE);
-    }
+        Shown::line(&format!("{over} of {all} schedules are not asked for: the list did not bring their shifts"))
+    });
+    bare.truncate(MOST_SINGLE);
     done.extend(one_by_one(api, bare, window).await?);
-    done.sort_by(|a, b| a.schedule.name.cmp(&b.schedule.name));
-    Ok(done)
+    Ok(Schedules { all: done, lacks: lacks.into_iter().collect(), barred: None })
 }
 
 async fn one_by_one(api: &Api, names: Vec<Named<ScheduleId>>, window: Window) -> Result<Vec<Schedule>, ProviderError> {

@@ -23,7 +23,7 @@ use crate::{
         oncall::{Schedule, Shift},
         text::Shown,
     },
-    provider::ProviderError,
+    provider::{ProviderError, Schedules},
 };
 
 #[derive(Debug, Default, Deserialize)]
@@ -93,25 +93,42 @@ impl Assignment {
 }
 
 /// All schedules of this kind that the key may see. An account without the newer system has none.
-pub(super) async fn schedules(api: &Api, window: Window) -> Result<Vec<Schedule>, ProviderError> {
+pub(super) async fn schedules(api: &Api, window: Window) -> Result<Schedules, ProviderError> {
     let rows = match api.list(&List::all(&["v3", "schedules"], "schedules", &[])).await {
         Ok(rows) => rows.rows,
-        Err(
-            ProviderError::NotFound { .. }
-            | ProviderError::Forbidden { .. }
-            | ProviderError::Refused { status: 400 | 405 | 410, .. },
-        ) => return Ok(vec![]),
+        Err(ProviderError::NotFound { .. } | ProviderError::Refused { status: 400 | 405 | 410, .. }) => {
+            return Ok(Schedules::default());
+        }
         Err(error) => return Err(error),
     };
+    let listed = rows.len();
     let mut names: Vec<Named<ScheduleId>> =
         rows.into_iter().filter_map(|row| named(serde_json::from_value(row).ok())).collect();
-    if names.is_empty() {
-        return Ok(vec![]);
+    let mut lacks = vec![];
+    if names.len() < listed {
+        let nameless = listed - names.len();
+        lacks.push(Shown::line(&format!("{nameless} of {listed} shift-based schedules came without a usable id")));
     }
     if names.len() > MOST_SINGLE {
         warn!(schedules = names.len(), "only the first {MOST_SINGLE} shift-based schedules are asked for");
+        let over = names.len() - MOST_SINGLE;
+        lacks.push(Shown::line(&format!("{over} of {listed} shift-based schedules are not asked for")));
         names.truncate(MOST_SINGLE);
     }
+    if names.is_empty() {
+        return Ok(Schedules { lacks, ..Schedules::default() });
+    }
+    let (all, unreadable) = one_by_one(api, names, window).await?;
+    lacks.extend(unreadable);
+    Ok(Schedules { all, lacks, barred: None })
+}
+
+/// Each by itself; and which of them cannot be read.
+async fn one_by_one(
+    api: &Api,
+    names: Vec<Named<ScheduleId>>,
+    window: Window,
+) -> Result<(Vec<Schedule>, Vec<Shown>), ProviderError> {
     let people = People::fetch(api).await?;
     let within = api.http.limits().list;
     let all = stream::iter(names)
@@ -123,22 +140,30 @@ pub(super) async fn schedules(api: &Api, window: Window) -> Result<Vec<Schedule>
         .try_filter_map(|found| async move { Ok(found) })
         .try_collect();
     let late = |_| ProviderError::TimedOut { address: api.http.address(), within };
-    tokio::time::timeout(within, all).await.map_err(late)?
+    let found: Vec<Result<Schedule, Shown>> = tokio::time::timeout(within, all).await.map_err(late)??;
+    let (mut all, mut unreadable) = (vec![], vec![]);
+    for one in found {
+        match one {
+            Ok(schedule) => all.push(schedule),
+            Err(why) => unreadable.push(why),
+        }
+    }
+    Ok((all, unreadable))
 }
 
-/// One schedule; `None` when it was deleted meanwhile.
+/// One schedule, or that it cannot be read; `None` when it was deleted meanwhile.
 async fn one(
     api: &Api,
     schedule: Named<ScheduleId>,
     window: Window,
     people: &People,
-) -> Result<Option<Schedule>, ProviderError> {
+) -> Result<Option<Result<Schedule, Shown>>, ProviderError> {
     match fetch(api, &schedule.id, window).await {
-        Ok((zone, assignments)) => Ok(Some(rendered(schedule, zone, &assignments, window, people))),
+        Ok((zone, assignments)) => Ok(Some(Ok(rendered(schedule, zone, &assignments, window, people)))),
         Err(ProviderError::NotFound { .. }) => Ok(None),
         Err(error @ ProviderError::Unreadable { .. }) => {
             warn!(schedule.id = %schedule.id, %error, "a shift-based schedule is left out");
-            Ok(None)
+            Ok(Some(Err(Shown::line(&format!("the schedule {} is left out: {error}", schedule.name)))))
         }
         Err(error) => Err(error),
     }

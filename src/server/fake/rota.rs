@@ -16,7 +16,7 @@ use crate::{
         span::Span,
         text::Shown,
     },
-    provider::{Added, ProviderError, Removed, Rota},
+    provider::{Added, ProviderError, Removed, Rota, Schedules},
 };
 
 /// What the fake keeps of it.
@@ -26,11 +26,21 @@ pub(in crate::server) struct Kept {
     windows: Vec<Window>,
     /// The answers to the next overrides, in place of doing them.
     answers: Vec<Added>,
+    /// The schedules as a list of them tells, and how often that was asked for.
+    schedules: Schedules,
+    lists: usize,
     /// Who is there once the next of these was given.
     with_the_answer: Option<(Named<UserId>, Span)>,
 }
 
 impl Kept {
+    pub(super) fn schedules(&mut self, now: Timestamp) -> Schedules {
+        self.lists += 1;
+        let mut found = self.schedules.clone();
+        found.all.iter_mut().for_each(|schedule| schedule.from = now);
+        found
+    }
+
     fn put(&mut self, user: &Named<UserId>, span: Span) -> Override {
         let id = OverrideId::new(format!("Q{}", self.overrides.len())).expect("id");
         let made = Override { id, start: span.from, end: span.to, user: user.clone() };
@@ -40,6 +50,16 @@ impl Kept {
 }
 
 impl Fake {
+    /// The schedules from now on.
+    pub(in crate::server) fn set_schedules(&self, schedules: Schedules) {
+        self.inside().rota.schedules = schedules;
+    }
+
+    /// How often the list of schedules was asked for.
+    pub(in crate::server) fn schedule_lists(&self) -> usize {
+        self.inside().rota.lists
+    }
+
     /// The next override that is asked for is answered so, and not made.
     pub(in crate::server) fn answer_override(&self, added: Added) {
         self.inside().rota.answers.push(added);

@@ -16,6 +16,11 @@ pub(super) fn pause(budget: Option<Budget>, cost: u64, poll: Duration) -> Durati
     }
 }
 
+/// Whether a round of this cost may come before its time.
+pub(super) fn can_spare(budget: Option<Budget>, cost: u64) -> bool {
+    budget.is_none_or(|budget| budget.left.saturating_sub(budget.reserve) >= cost.max(1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,7 @@
 //! The poller against a provider in memory, and against a simulated one over HTTP.
 
 mod left;
+mod rota;
 mod simulated;
 
 use super::*;

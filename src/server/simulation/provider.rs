@@ -22,10 +22,10 @@ use crate::{
         freshness::Identity,
         id::{IncidentId, IncidentKey, UserId},
         incident::{Observation, Status},
-        oncall::{OnCall, Schedule},
+        oncall::OnCall,
     },
     provider::{
-        Check, Directory, Provider, ProviderError, Touch,
+        Check, Directory, Provider, ProviderError, Schedules, Touch,
         pagerduty::world::{Incident, PEOPLE, Push, Step, person},
     },
     server::fake::account_name,
@@ -392,8 +392,8 @@ impl Provider for Simulated {
         self.read(|_, _| Ok(vec![])).await
     }
 
-    async fn schedules(&self, _now: Timestamp) -> Result<Vec<Schedule>, ProviderError> {
-        Ok(vec![])
+    async fn schedules(&self, _now: Timestamp) -> Result<Schedules, ProviderError> {
+        Ok(Schedules::default())
     }
 
     async fn directory(&self) -> Result<Directory, ProviderError> {

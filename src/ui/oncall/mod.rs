@@ -81,9 +81,15 @@ fn nothing(model: &Model) -> (Tone, String) {
 fn says<'a>(model: &Model, theirs: Timestamp, says: &Says<'a>, width: usize) -> Vec<Span<'a>> {
     let narrow = model.size.0 < TWO_LINES;
     match says {
-        Says::Account { name, as_of } => {
-            let as_of = as_of.map_or_else(String::new, |age| format!("  as of {}", words::ago(age)));
-            vec![span(model, Tone::Strong, name.as_str()), span(model, Tone::Faint, as_of)]
+        Says::Account { name, as_of, shifts_as_of } => {
+            let as_of = as_of.map(|age| format!("as of {}", words::ago(age)));
+            let shifts = shifts_as_of.map(|age| match narrow {
+                true => format!("shifts {}", words::ago(age)),
+                false => format!("shifts as of {}", words::ago(age)),
+            });
+            let told: Vec<_> = as_of.into_iter().chain(shifts).collect();
+            let told = if told.is_empty() { String::new() } else { format!("  {}", told.join(", ")) };
+            vec![span(model, Tone::Strong, name.as_str()), span(model, Tone::Faint, told)]
         }
         Says::Trouble(tone, text) => vec![span(model, *tone, text.as_str())],
         Says::Policy(name) => heading(model, name, "escalation policy", width),

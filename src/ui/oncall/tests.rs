@@ -4,7 +4,7 @@ use crate::{
     app::{Event, Model, update},
     core::{
         board::Board,
-        freshness::{Door, Failure},
+        freshness::{Door, Failure, Sight},
         id::AccountName,
         oncall::{OnCall, Shift},
     },
@@ -165,8 +165,28 @@ fn old_data_says_so_and_why() {
         account.account.on_call.last_success = Some(ago(20_000));
         account.account.on_call.failure = Some(failure("PagerDuty answered 500 Internal Server Error"));
         account.oncalls[0].end = Some(ago(600));
+        let schedule = &mut account.schedules[0];
+        schedule.from = ago(20_000);
+        schedule.shifts[0].end = ago(600);
+        schedule.shifts[1].start = ago(600);
     });
     both("on_call_stale", &board, "");
+}
+
+#[test]
+fn shifts_that_are_older_than_who_is_on_call_say_so() {
+    let board = board_with(|account| account.schedules.iter_mut().for_each(|schedule| schedule.from = ago(500)));
+    both("on_call_older_shifts", &board, "");
+}
+
+#[test]
+fn what_is_left_out_of_the_schedules_is_said_above_them() {
+    let board = board_with(|account| {
+        account.account.barred.insert(Sight::ShiftSchedules, shown("not permitted: no scope"));
+        account.account.lacks =
+            vec![shown("20 of 120 schedules are not asked for: the list did not bring their shifts")];
+    });
+    both("on_call_lacks", &board, "");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::{
     core::board::Board,
     ui::{
-        fixtures::{account_name, attached, board, board_of_two, press, service_name, type_text},
+        fixtures::{account_name, ago, attached, board, board_of_two, press, service_name, type_text},
         snapshot::screen,
     },
 };
@@ -53,6 +53,16 @@ fn nothing_told_is_not_no_services() {
     account.services = crate::core::service::Services::default();
     account.account.on_call = crate::core::freshness::Freshness::default();
     both("services_waiting", &board, "");
+}
+
+#[test]
+fn old_news_of_services_and_of_who_is_on_call_are_no_plain_claim() {
+    let mut board = board();
+    let account = board.accounts.get_mut(&account_name()).expect("account");
+    account.services.as_of = Some(ago(20_000));
+    account.account.on_call.last_success = Some(ago(20_000));
+    account.oncalls[0].end = Some(ago(600));
+    both("services_old", &board, "");
 }
 
 #[test]

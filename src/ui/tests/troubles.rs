@@ -12,7 +12,7 @@ use crate::{
     },
     core::{
         board::{Board, Change},
-        freshness::{Door, Push},
+        freshness::{Door, Push, Sight},
         left::{Fate, Left},
         push::Subscribed,
     },
@@ -210,6 +210,44 @@ fn old_news_of_on_call_are_not_a_plain_claim() {
         press(&mut model, "h");
         model
     });
+    both("on_call_old_detail", |width, height| {
+        let mut model = attached(on_call_failing(Some(3 * 3600)), width, height);
+        press(&mut model, "enter");
+        model
+    });
+    let told = |board: Board| {
+        let mut model = attached(board, 160, 40);
+        press(&mut model, "!");
+        screen(&model, 160, 40)
+    };
+    let words = ["is STALE, as of 3h ago: the provider answered 500: oops", "is not known: the provider answered 500"];
+    for (success, words) in [Some(3 * 3600), None].into_iter().zip(words) {
+        let screen = told(on_call_failing(success));
+        assert!(screen.contains(&format!("! prod: who is on call {words}")), "{screen}");
+    }
+    assert!(told(board_with(|account| account.on_call.last_success = None)).contains("not every source has answered"));
+    assert!(told(board()).contains("Nothing: every source has answered lately."));
+}
+
+#[test]
+fn what_the_key_may_not_see_is_said_among_what_is_wrong_and_people_are_as_last_seen() {
+    let barred =
+        || board_with(|account| drop(account.barred.insert(Sight::Schedules, shown("not permitted: no scope"))));
+    let lacks =
+        |account: &mut crate::core::freshness::Account| account.lacks = vec![shown("the schedule Odd is left out")];
+    let mut model = attached(board_with(lacks), 80, 24);
+    press(&mut model, "!");
+    assert!(screen(&model, 80, 24).contains("! prod: the schedule Odd is left out"));
+    both("barred_sheet", |width, height| {
+        let mut model = attached(barred(), width, height);
+        press(&mut model, "!");
+        model
+    });
+    let mut model = attached(barred(), 120, 40);
+    assert!(!screen(&model, 120, 40).contains("schedules cannot be seen"), "it is no trouble of the day");
+    press(&mut model, "enter");
+    let screen = screen(&model, 120, 40);
+    assert!(screen.contains("Bob Okafor (L2 of Payments), as last seen"), "{screen}");
 }
 
 #[test]

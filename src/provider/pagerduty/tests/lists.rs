@@ -371,6 +371,7 @@ async fn shifts_come_with_the_list_or_else_one_schedule_at_a_time() {
     on(&server, "GET", "/schedules/S3", ok(json!({ "schedule": whole }))).await;
 
     let found = client_of(&server).schedules("2026-01-01T00:00:00.5Z".parse().expect("time")).await.expect("schedules");
+    let found = found.all;
 
     let told: Vec<_> = found.iter().map(|one| (one.schedule.name.as_str(), one.shifts.len())).collect();
     assert_eq!(told, [("nobody", 0), ("with", 1), ("without", 1)]);

@@ -234,11 +234,38 @@ async fn schedules_of_both_systems_are_listed_and_an_account_without_the_newer_o
     on(&server, "GET", "/schedules", ok(list.clone())).await;
     let shifts = json!({ "schedules": [{ "id": "S1", "type": "schedule_v3_reference", "summary": "Shifts" }] });
     on(&server, "GET", "/v3/schedules", ok(shifts)).await;
-    assert_eq!(names(&client_of(&server).schedules(time("08:00")).await.expect("listed")), ["Layers", "Shifts"]);
+    assert_eq!(names(&client_of(&server).schedules(time("08:00")).await.expect("listed").all), ["Layers", "Shifts"]);
 
     let older = MockServer::start().await;
     on(&older, "GET", "/schedules", ok(list)).await;
-    assert_eq!(names(&client_of(&older).schedules(time("08:00")).await.expect("listed")), ["Layers"]);
+    assert_eq!(names(&client_of(&older).schedules(time("08:00")).await.expect("listed").all), ["Layers"]);
+}
+
+#[tokio::test]
+async fn what_is_left_out_of_the_schedules_is_told() {
+    let refusal = json!({ "error": { "message": "Forbidden", "code": 2010 } });
+    let server = MockServer::start().await;
+    on(&server, "GET", "/schedules", ok(json!({ "schedules": [] }))).await;
+    on(&server, "GET", "/v3/schedules", ResponseTemplate::new(403).set_body_json(refusal)).await;
+    let found = client_of(&server).schedules(time("08:00")).await.expect("listed");
+    assert!(found.barred.is_some_and(|why| why.as_str().contains("not permitted")));
+
+    let server = with_shifts().await;
+    let bare: Vec<Value> = (0..103).map(|n| json!({ "id": format!("L{n}"), "name": format!("Layers {n}") })).collect();
+    on(&server, "GET", "/schedules", ok(json!({ "schedules": bare }))).await;
+    let shifts =
+        json!([{ "id": "S1", "summary": "Shifts" }, { "id": "S9", "summary": "Odd" }, { "summary": "Nameless" }]);
+    on(&server, "GET", "/v3/schedules", ok(json!({ "schedules": shifts }))).await;
+    on(&server, "GET", "/v3/schedules/S9", ok(json!({ "schedule": { "id": "S9" } }))).await;
+
+    let found = client_of(&server).schedules(time("08:00")).await.expect("listed");
+
+    assert_eq!(found.all.len(), 1, "those without an answer were deleted meanwhile");
+    let lacks: Vec<_> = found.lacks.iter().map(crate::core::text::Shown::as_str).collect();
+    assert_eq!(lacks[0], "3 of 103 schedules are not asked for: the list did not bring their shifts");
+    assert_eq!(lacks[1], "1 of 3 shift-based schedules came without a usable id");
+    assert!(lacks[2].starts_with("the schedule Odd is left out: "), "{lacks:?}");
+    assert_eq!(lacks.len(), 3);
 }
 
 #[tokio::test]
