@@ -83,10 +83,8 @@ fn says<'a>(model: &Model, theirs: Timestamp, says: &Says<'a>, width: usize) -> 
     match says {
         Says::Account { name, as_of, shifts_as_of } => {
             let as_of = as_of.map(|age| format!("as of {}", words::ago(age)));
-            let shifts = shifts_as_of.map(|age| match narrow {
-                true => format!("shifts {}", words::ago(age)),
-                false => format!("shifts as of {}", words::ago(age)),
-            });
+            let shifts = shifts_as_of
+                .map(|age| format!("{} {}", if narrow { "shifts" } else { "shifts as of" }, words::ago(age)));
             let told: Vec<_> = as_of.into_iter().chain(shifts).collect();
             let told = if told.is_empty() { String::new() } else { format!("  {}", told.join(", ")) };
             vec![span(model, Tone::Strong, name.as_str()), span(model, Tone::Faint, told)]
