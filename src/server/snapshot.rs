@@ -71,8 +71,8 @@ pub fn restore(reader: &Reader, known: &mut AccountBoard, now: Timestamp) -> Res
     let Some((_, json)) = reader.snapshot(&known.account.name, KIND)? else { return Ok(()) };
     // One written by another version is worth nothing but a poll.
     let Ok(kept) = serde_json::from_str::<Snapshot>(&json) else { return Ok(()) };
-    known.account.rest = aged(kept.rest, now);
-    known.account.on_call = aged(kept.on_call, now);
+    known.account.rest = aged(&kept.rest, now);
+    known.account.on_call = aged(&kept.on_call, now);
     known.oncalls = kept.oncalls;
     known.schedules = kept.schedules;
     known.people = kept.people;
@@ -84,7 +84,7 @@ pub fn restore(reader: &Reader, known: &mut AccountBoard, now: Timestamp) -> Res
 }
 
 /// As it was kept; of what is dated after `now` nobody knows how old it is.
-fn aged(kept: Freshness, now: Timestamp) -> Freshness {
+fn aged(kept: &Freshness, now: Timestamp) -> Freshness {
     match kept.last_success {
         Some(at) if !is_past(at, now) => {
             let cause = Shown::line("what is kept was dated by a clock that was ahead, so its age is not known");
