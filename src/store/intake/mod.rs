@@ -213,15 +213,15 @@ impl Entry {
     fn left(left: Left, doubted: u64, store: &Store) -> Vec<Self> {
         let Left { found, lost, is_there, before, .. } = left;
         let (mut all, mut lost) = (vec![], lost.into_iter().peekable());
-        let mut last = RecordId { number: before, sum: 0 };
+        let mut former = RecordId { number: before, sum: 0 };
         for found in found {
             while let Some(lost) = lost.next_if(|lost| lost.after < found.id.number) {
-                all.push(Self::lost(lost, last, store));
+                all.push(Self::lost(lost, former, store));
             }
-            last = found.id;
-            all.push(Self::found(found, !is_there || last.number <= doubted, store));
+            former = found.id;
+            all.push(Self::found(found, !is_there || former.number <= doubted, store));
         }
-        all.extend(lost.map(|lost| Self::lost(lost, last, store)));
+        all.extend(lost.map(|lost| Self::lost(lost, former, store)));
         all
     }
 
@@ -234,10 +234,10 @@ impl Entry {
         Self { id, size, new, is_left, call: store.call() }
     }
 
-    /// It comes after the record `last`, which stays the last one of the log.
-    fn lost(lost: Lost, last: RecordId, store: &Store) -> Self {
+    /// It comes after the record `former`, which stays the last one of the log.
+    fn lost(lost: Lost, former: RecordId, store: &Store) -> Self {
         let size = lost.bytes.len();
-        Self { id: last, size, new: record::lost(lost), is_left: false, call: store.call() }
+        Self { id: former, size, new: record::lost(lost), is_left: false, call: store.call() }
     }
 }
 

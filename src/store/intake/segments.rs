@@ -183,26 +183,23 @@ impl Segments {
     /// Goes on in another file with room for so many bytes; `false` if there is none and no more may be made.
     fn turn_over(&mut self, bytes: u64, safe: u64) -> Result<bool, StoreError> {
         let free = |segment: &Segment| segment.last <= safe;
-        match self.all.iter().position(|segment| free(segment) && !segment.is_kept && segment.size >= bytes) {
-            Some(at) => {
-                let segment = self.all.remove(at);
-                self.all.push(Segment { end: 0, last: 0, ..segment });
-                self.let_go(safe);
-            }
-            None => {
-                // Those that are free are too small.
-                while self.all.len() >= FILES
-                    && let Some(at) = self.all.iter().position(|segment| free(segment) && is_deleted(&segment.path))
-                {
-                    self.all.remove(at);
-                }
-                if self.all.len() >= FILES {
-                    return Ok(false);
-                }
-                self.add(bytes)?;
-            }
+        let fits = |segment: &Segment| free(segment) && !segment.is_kept && segment.size >= bytes;
+        if let Some(at) = self.all.iter().position(fits) {
+            let segment = self.all.remove(at);
+            self.all.push(Segment { end: 0, last: 0, ..segment });
+            self.let_go(safe);
+            return Ok(true);
         }
-        Ok(true)
+        // Those that are free are too small.
+        while self.all.len() >= FILES
+            && let Some(at) = self.all.iter().position(|segment| free(segment) && is_deleted(&segment.path))
+        {
+            self.all.remove(at);
+        }
+        if self.all.len() >= FILES {
+            return Ok(false);
+        }
+        self.add(bytes).map(|()| true)
     }
 
     /// Deletes what a flood needed, the oldest first: by the last record that is in the log it is seen that this follows.

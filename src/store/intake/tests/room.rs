@@ -17,14 +17,14 @@ impl Answering {
         let progress = Arc::<Progress>::default();
         let (queue, jobs) = mpsc::channel(4);
         *progress.queue.lock().expect("lock") = Some(queue.downgrade());
-        let (entries, _entries) = threads::channel();
+        let (entries, waiting) = threads::channel();
         let (marker, store) = (Marker::open(dir).expect("marker"), store.clone());
         let (entries, complaints) = (Some(entries), Repeated::default());
         let shared = Arc::clone(&progress);
         let appending =
             Appending { store: store.clone(), segments, marker, progress: shared, entries, complaints, wanted: 0 };
         let thread = thread::spawn(move || appending.run(jobs));
-        Self { progress, queue, store, thread, _entries }
+        Self { progress, queue, store, thread, _entries: waiting }
     }
 
     async fn take(&self, new: NewDelivery) -> Result<(), StoreError> {
