@@ -152,7 +152,7 @@ impl Places {
     fn take_now(this: &Arc<Self>, peer: IpAddr) -> Result<Place, Full> {
         let grace = u64::try_from(this.limits.grace.as_millis()).unwrap_or(u64::MAX);
         let now = this.now();
-        let silent = |seat: &Seat| seat.spoke.load(Ordering::Relaxed) + grace <= now;
+        let silent = |seat: &Seat| seat.is_silent(now, grace);
         let share = (!this.networks.is_proxy(peer)).then(|| Share::of(peer));
         let is_theirs = |seat: &Seat| share.is_some() && seat.share == share;
         let mut seated = this.lock();
@@ -220,7 +220,7 @@ impl Seated {
         if now < self.none_before {
             return false;
         }
-        let went = self.drop_longest_silent(|_| true, |seat| seat.spoke.load(Ordering::Relaxed) + grace <= now);
+        let went = self.drop_longest_silent(|_| true, |seat| seat.is_silent(now, grace));
         if !went {
             let can_go = self.places.values().filter(|seat| seat.can_go());
             let first = can_go.map(|seat| seat.spoke.load(Ordering::Relaxed)).min();
@@ -254,9 +254,13 @@ impl Seat {
         }
     }
 
-    /// It is listened to, and not owed an answer.
+    /// It is not owed an answer.
     fn can_go(&self) -> bool {
-        self.begun.load(Ordering::Relaxed) && !self.owed.load(Ordering::Relaxed)
+        !self.owed.load(Ordering::Relaxed)
+    }
+
+    fn is_silent(&self, now: u64, grace: u64) -> bool {
+        self.begun.load(Ordering::Relaxed) && self.spoke.load(Ordering::Relaxed) + grace <= now
     }
 
     /// The least makes room first.
