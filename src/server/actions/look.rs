@@ -49,11 +49,17 @@ pub(super) struct Ready {
 
 /// What a look at an incident tells.
 pub(super) enum Looked {
-    Ready(Ready),
-    /// Nothing is to be sent. Nobody else acts on it before that is told.
-    Over(Target, Outcome, Turn),
+    Ready(Box<Ready>),
+    Over(Over),
     /// Nothing is to be done of it now: it was taken back, or waits for the rate limit, which is told.
     Left,
+}
+
+/// One for which nothing is to be sent. Nobody else acts on it before that is told.
+pub(super) struct Over {
+    key: IncidentKey,
+    outcome: Outcome,
+    _turn: Turn,
 }
 
 /// Why nothing is to be sent for an incident now.
@@ -106,8 +112,8 @@ pub(super) async fn one(work: &Work<'_>, listed: &Listed, target: Target, turn: 
         return Looked::Left;
     }
     match judged {
-        Ok((steps, before, at)) => Looked::Ready(Ready { target, steps, before, at, turn }),
-        Err(NotReady::Over(outcome)) => Looked::Over(target, outcome, turn),
+        Ok((steps, before, at)) => Looked::Ready(Box::new(Ready { target, steps, before, at, turn })),
+        Err(NotReady::Over(outcome)) => Looked::Over(Over { key: target.key, outcome, _turn: turn }),
         Err(NotReady::Limited(until)) => {
             let keys = [target.key.clone()];
             record_held(work.desk, work.id, &keys, Some(WaitsFor::RateLimit)).await;
@@ -132,11 +138,11 @@ pub(super) async fn in_room<T>(room: &Semaphore, look: impl Future<Output = T>) 
 }
 
 /// Tells of those for which nothing is to be sent.
-pub(super) async fn tell_over(work: &Work<'_>, over: Vec<(Target, Outcome, Turn)>) {
+pub(super) async fn tell_over(work: &Work<'_>, over: Vec<Over>) {
     if work.part.undo.is_taken_back() {
         return;
     }
-    let outcomes = over.iter().map(|(target, outcome, _)| (target.key.clone(), outcome.clone())).collect();
+    let outcomes = over.iter().map(|one| (one.key.clone(), one.outcome.clone())).collect();
     record_last(work.desk, work.id, work.verb, outcomes).await;
 }
 
@@ -147,8 +153,8 @@ async fn at(work: &Work<'_>, targets: Vec<(Target, Turn)>) -> Vec<Ready> {
     let (mut all, mut over) = (vec![], vec![]);
     for looked in each(looks).await {
         match looked {
-            Looked::Ready(ready) => all.push(ready),
-            Looked::Over(target, outcome, turn) => over.push((target, outcome, turn)),
+            Looked::Ready(ready) => all.push(*ready),
+            Looked::Over(one) => over.push(one),
             Looked::Left => {}
         }
     }

@@ -236,7 +236,7 @@ impl<'a> Part<'a> {
 #[derive(Default)]
 struct Together {
     ready: Vec<look::Ready>,
-    over: Vec<(Target, Outcome, Turn)>,
+    over: Vec<look::Over>,
     /// Until then the first of them waits.
     due: Option<Instant>,
 }
@@ -244,8 +244,8 @@ struct Together {
 impl Together {
     fn add(&mut self, looked: Looked) {
         match looked {
-            Looked::Ready(ready) => self.ready.push(ready),
-            Looked::Over(target, outcome, turn) => self.over.push((target, outcome, turn)),
+            Looked::Ready(ready) => self.ready.push(*ready),
+            Looked::Over(one) => self.over.push(one),
             Looked::Left => return,
         }
         self.due.get_or_insert_with(|| Instant::now() + MOMENT);
@@ -266,7 +266,7 @@ impl Together {
         }
     }
 
-    fn take(&mut self) -> (Vec<Vec<look::Ready>>, Vec<(Target, Outcome, Turn)>) {
+    fn take(&mut self) -> (Vec<Vec<look::Ready>>, Vec<look::Over>) {
         let Self { ready, over, due: _ } = mem::take(self);
         (batches(ready), over)
     }

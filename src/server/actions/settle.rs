@@ -39,9 +39,12 @@ pub(in crate::server) const CAUSE: &str = "dogwatch ended while this was on its 
 /// is given up: after a machine has started, its network may come minutes later.
 const PATIENCE: usize = 8;
 
+/// Who acted at an account, and in whose name.
+type Who = (AccountName, Option<u32>, Option<Shown>);
+
 /// How the provider calls those in whose name was acted. Each is asked for once.
 #[derive(Default)]
-struct Names(Mutex<BTreeMap<(AccountName, Option<u32>, Option<Shown>), Arc<OnceCell<Option<Shown>>>>>);
+struct Names(Mutex<BTreeMap<Who, Arc<OnceCell<Option<Shown>>>>>);
 
 impl Names {
     fn of(&self, account: &AccountName, by: &By) -> Arc<OnceCell<Option<Shown>>> {

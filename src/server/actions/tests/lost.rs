@@ -125,7 +125,9 @@ async fn after_a_crash_who_acted_is_asked_for_once_and_by_the_settings() {
         let mut action = desk.store.new_action(at, by, Verb::Acknowledge, keys).await.expect("row");
         action.outcomes.iter_mut().for_each(|(_, outcome)| *outcome = Outcome::Sent);
         desk.hub.publish(Change::Action(Box::new(action.clone())));
-        ["P1", "P2"].iter().for_each(|id| fake.put_acknowledged(id, "alice", action.at));
+        for id in ["P1", "P2"] {
+            fake.put_acknowledged(id, "alice", action.at);
+        }
 
         settle(Arc::clone(&desk), vec![action]).await;
 
