@@ -35,6 +35,9 @@ use crate::{
 const FIRST_ANSWER: Duration = Duration::from_secs(30);
 /// How long an answer of the server may take.
 const ANSWER: Duration = Duration::from_mins(1);
+/// Of what acts, an answer that does not come says nothing of whether it is done.
+const UNANSWERED: &str =
+    "the server did not answer in time: it may be done all the same, so look before you ask for it again";
 /// How long an action may take, doubts read back included.
 const ACTION: Duration = Duration::from_secs(150);
 
@@ -238,11 +241,15 @@ impl Client {
     pub(super) async fn ask(&mut self, request: Request) -> Result<Answer, Failure> {
         self.last_request += 1;
         let id = self.last_request;
+        let acts = matches!(request, Request::Act { .. } | Request::Create { .. } | Request::Arrange { .. });
         let text = wire::request_text(&FromConsole::Request { id, request }).map_err(broken)?;
         wire::send_text(&mut self.line, &text).await.map_err(broken)?;
         let give_up = Instant::now() + ANSWER;
         loop {
-            if let FromServer::Answer { id: answered, answer } = self.hear(give_up).await?
+            let heard = self.hear(give_up).await.map_err(|failure| {
+                if acts && Instant::now() >= give_up { Failure::new(Exit::Failed, UNANSWERED) } else { failure }
+            });
+            if let FromServer::Answer { id: answered, answer } = heard?
                 && answered == id
             {
                 return (*answer).map_err(|reason| Failure::new(Exit::Failed, reason));

@@ -125,12 +125,13 @@ impl Desk {
             return Err(format!("nothing was sent: {what} takes {bytes} bytes to say, at most {WORDS} are taken"));
         }
         tracing::info!(uid = by.uid, "{} of {} incidents is asked for", verb.word(), keys.len());
-        let now: Timestamp = (self.now)();
         let mut action = self
             .store
-            .new_action(now, by, verb, keys)
+            .new_action((self.now)(), by, verb, keys)
             .await
             .map_err(|e| format!("nothing was sent: the action could not be written down: {e}"))?;
+        // From when it can be seen: writing it down may have taken long.
+        let now: Timestamp = (self.now)();
         let window = SignedDuration::try_from(self.waiting.window()).unwrap_or_default();
         action.due = (undoable && !window.is_zero()).then(|| now.checked_add(window).unwrap_or(now));
         let wait = action.due.map(|due| self.waiting.add(action.id, &action.by, due));

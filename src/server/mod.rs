@@ -252,7 +252,9 @@ impl Server {
         }
         server.tasks.spawn(keeper.run(orders));
         server.work(Outbox::in_state_dir(&options.state_dir));
-        server.tasks.spawn(actions::settle(Arc::clone(&server.desk), unsettled));
+        // What is not told by the end, the next start tells.
+        let settled = actions::settle(Arc::clone(&server.desk), unsettled);
+        server.tasks.spawn(server.stop.clone().run_until_cancelled_owned(settled));
         for socket in given.control.into_iter().chain([socket]) {
             server.let_in(socket);
         }

@@ -171,14 +171,10 @@ impl<'a> Part<'a> {
     /// The action that was asked for after this one, and set the same while this one waited: for the end of the time in which
     /// it could be taken back, or for the rate limit.
     fn overtaken_by(&self, key: &IncidentKey) -> Option<ActionId> {
-        // What is done in part has not come to the step that sets it.
+        // Of what is done in part, the step that sets it may be in doubt.
         let was_sent = |outcome: &Outcome| match outcome {
-            Outcome::Sent | Outcome::Confirmed { .. } | Outcome::Unknown { .. } => true,
-            Outcome::Pending { .. }
-            | Outcome::TakenBack
-            | Outcome::Failed { .. }
-            | Outcome::Conflict { .. }
-            | Outcome::Partly { .. } => false,
+            Outcome::Sent | Outcome::Confirmed { .. } | Outcome::Partly { .. } | Outcome::Unknown { .. } => true,
+            Outcome::Pending { .. } | Outcome::TakenBack | Outcome::Failed { .. } | Outcome::Conflict { .. } => false,
         };
         self.desk.hub.look(|board| {
             let mut later = board.actions.iter().filter(|action| action.id > self.id);

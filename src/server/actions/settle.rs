@@ -3,10 +3,14 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
-use futures_util::{StreamExt as _, stream};
-use tokio::{sync::OnceCell, time::sleep};
+use futures_util::{StreamExt as _, future::join_all, stream};
+use tokio::{
+    sync::OnceCell,
+    time::{Instant, sleep},
+};
 
 use super::{
     Before, READ_AT_ONCE,
@@ -35,9 +39,10 @@ use crate::{
 
 /// Why what an earlier owner sent is read back.
 pub(in crate::server) const CAUSE: &str = "dogwatch ended while this was on its way";
-/// So often the pauses of reading back pass before a provider that does not answer at all, or a token that cannot be read,
-/// is given up: after a machine has started, its network may come minutes later.
+/// So often the pauses of reading back pass, and no longer than this, before a provider that does not answer at all, or a
+/// token that cannot be read, is given up: after a machine has started, its network may come minutes later.
 const PATIENCE: usize = 8;
+const LONGEST: Duration = Duration::from_mins(4);
 
 /// Who acted at an account, and in whose name.
 type Who = (AccountName, Option<u32>, Option<Shown>);
@@ -55,7 +60,7 @@ impl Names {
 
 /// Settles what an earlier owner left open. None waits for the others: one that was not done takes half a minute to tell.
 pub async fn settle(desk: Arc<Desk>, open: Vec<Action>) {
-    let (desk, names) = (&*desk, Names::default());
+    let (desk, names, until) = (&*desk, Names::default(), Instant::now() + LONGEST);
     // All before the first is settled: a new action on one of these waits until it is known what became of the old one.
     let sent = open.iter().flat_map(|action| {
         let sent = action.outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Sent);
@@ -63,28 +68,35 @@ pub async fn settle(desk: Arc<Desk>, open: Vec<Action>) {
         keys.map(|key| (key.clone(), action.id))
     });
     let mut readings = desk.at_work.read(sent.collect()).await;
-    let mut jobs: Vec<_> = vec![];
+    let mut jobs: BTreeMap<&AccountName, Vec<_>> = BTreeMap::new();
     for action in &open {
         for (at, (key, _)) in action.outcomes.iter().enumerate() {
             let keys = [Some(key), action.verb.also_changes()].into_iter().flatten();
             let reading = keys.filter_map(|key| readings.get(key).cloned()).collect();
-            let part = settle_part(desk, &names, action, at, reading);
-            jobs.push(async move {
+            let part = settle_part(desk, &names, until, (action, at), reading);
+            jobs.entry(&key.account).or_default().push(async move {
                 ended_well(desk, action.id, &action.verb, std::slice::from_ref(key), part).await;
             });
         }
     }
     readings.clear();
-    stream::iter(jobs).buffer_unordered(READ_AT_ONCE).collect::<()>().await;
+    // One account that does not answer holds up no other.
+    join_all(jobs.into_values().map(|jobs| stream::iter(jobs).buffer_unordered(READ_AT_ONCE).collect::<()>())).await;
 }
 
-async fn settle_part(desk: &Desk, names: &Names, action: &Action, at: usize, _reading: Vec<Reading>) {
+async fn settle_part(
+    desk: &Desk,
+    names: &Names,
+    until: Instant,
+    (action, at): (&Action, usize),
+    _reading: Vec<Reading>,
+) {
     let Some((key, outcome)) = action.outcomes.get(at) else { return };
     let (known_as, settled) = match (outcome, &action.verb) {
         (Outcome::Pending { .. }, _) => {
             (key.clone(), Outcome::Failed { reason: "dogwatch ended before this was sent".into() })
         }
-        (Outcome::Sent, verb) => match (provider(desk, verb, key).await, verb) {
+        (Outcome::Sent, verb) => match (provider(desk, verb, key, until).await, verb) {
             (Err(reason), _) => (key.clone(), Outcome::Unknown { reason }),
             (Ok(provider), Verb::Arrange(what)) => {
                 (key.clone(), arrange::settle_sent(desk, &*provider, what, at).await)
@@ -97,8 +109,9 @@ async fn settle_part(desk: &Desk, names: &Names, action: &Action, at: usize, _re
 }
 
 /// The way to read back, once the token can be read and the provider answers.
-async fn provider(desk: &Desk, verb: &Verb, key: &IncidentKey) -> Result<Arc<dyn Provider>, Shown> {
-    let mut pauses = std::iter::repeat_n(desk.read_back, PATIENCE).flatten();
+async fn provider(desk: &Desk, verb: &Verb, key: &IncidentKey, until: Instant) -> Result<Arc<dyn Provider>, Shown> {
+    let pauses = std::iter::repeat_n(desk.read_back, PATIENCE).flatten();
+    let mut pauses = pauses.take_while(|_| Instant::now() < until);
     let provider = loop {
         let found = provider_of(desk, key, &Acting::Owner).await;
         let pause = pauses.next().filter(|_| desk.accounts.contains_key(&key.account));

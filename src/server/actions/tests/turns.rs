@@ -265,19 +265,19 @@ async fn what_waited_to_be_taken_back_does_not_undo_what_was_asked_for_later() {
 }
 
 #[tokio::test]
-async fn what_was_done_in_part_holds_back_no_earlier_one() {
+async fn what_was_done_in_part_holds_back_an_earlier_one_as_the_rest_may_be_done_too() {
     let Setup { fake, desk, _dir } = setup();
     let verb = Verb::Snooze { until: in_eight_hours() };
     let first = limited(&fake, &desk, verb.clone()).await;
     let by = desk.hub.look(|board| board.actions[0].by.clone());
     let (later, _) = desk.write_down(by, verb.clone(), vec![key("P1")], false).await.expect("written down");
-    let partly = Outcome::Partly { done: "acknowledged".into(), failed: "the snooze: no".into() };
+    let partly = Outcome::Partly { done: "acknowledged".into(), failed: "the snooze: its answer was lost".into() };
     record_last(&desk, later.id, &verb, vec![(key("P1"), partly)]).await;
 
     an_hour_later().await;
     ended(&desk).await;
 
-    assert_eq!(outcome_of(&desk, first, 0), NONE);
+    assert_eq!(outcome_of(&desk, first, 0), Outcome::Failed { reason: sent_before(later.id) });
 }
 
 #[tokio::test]
