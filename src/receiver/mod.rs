@@ -259,9 +259,6 @@ async fn receive(receiver: Receiver, path: Option<(&str, &str)>, request: Reques
         return inner.reject(new, refused.status).await;
     }
     let opens = place.door().is_some();
-    if let Some(named) = head.extensions.get::<http::Named>().filter(|_| opens) {
-        named.has_the_key();
-    }
     let keep = if opens { usize::try_from(request::LIMIT).unwrap_or(usize::MAX) } else { STRAY_BODY };
     let (receiver, deadline) = (receiver.clone(), head.extensions.get::<Deadline>().copied());
     let mut coming = Coming { receiver, account, peer, headers, started, taken: Taken::default(), over: false };

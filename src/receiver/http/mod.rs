@@ -1,10 +1,10 @@
 //! Serving the routes to strangers: no connection, however slow or silent, keeps an honest one out.
 //!
 //! `axum::serve` has no deadline for a request's head (axum#2741) and no cap on connections. Here, when all places are
-//! taken, the connection that has been silent longest makes room for the new one; those that send a request with the right
-//! key go after the others, and those that brought a genuine delivery last. Nobody who has just come, was not heard yet, or
-//! is owed an answer, makes room: then the new one waits. Who waits because its own address keeps all of its share busy does
-//! so beside the door, so that others get in meanwhile.
+//! taken, the connection that has been silent longest makes room for the new one; those that brought a genuine
+//! delivery go last. That a request names the right key is no reason to keep its connection: a flood of slow bodies may name
+//! it too. Nobody who has just come, was not heard yet, or is owed an answer, makes room: then the new one waits. Who waits
+//! because its own address keeps all of its share busy does so beside the door, so that others get in meanwhile.
 
 mod places;
 #[cfg(test)]
@@ -32,7 +32,6 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
-pub(super) use self::places::Named;
 use self::places::{Place, Places};
 use super::{Networks, NoRequest, Receiver, coming::Deadline, request::HEAD_LIMIT, tls::Entrance, too_slow};
 
@@ -302,7 +301,6 @@ async fn answer(
 ) -> Result<Response, Infallible> {
     let mut request = request.map(|body| Body::new(place.watch(body)));
     request.extensions_mut().insert(ConnectInfo(peer));
-    request.extensions_mut().insert(place.request());
     request.extensions_mut().insert(Deadline { at: Instant::now() + limits.request, after: limits.request });
     let answered = timeout(limits.request + limits.answer, app.oneshot(request)).await;
     let Ok(response) = answered.unwrap_or_else(|_| Ok(too_slow()));

@@ -60,8 +60,6 @@ struct Seat {
     answered: AtomicBool,
     /// It brought a genuine delivery: only those get a 202.
     proven: AtomicBool,
-    /// It sends a request that names the right key and is not answered yet.
-    keyed: AtomicBool,
     /// It sent a whole request that is not answered yet.
     owed: AtomicBool,
     /// Cancelled when another one gets the place.
@@ -248,7 +246,6 @@ impl Seat {
             begun: AtomicBool::default(),
             answered: AtomicBool::default(),
             proven: AtomicBool::default(),
-            keyed: AtomicBool::default(),
             owed: AtomicBool::default(),
             lost: CancellationToken::new(),
         }
@@ -264,9 +261,8 @@ impl Seat {
     }
 
     /// The least makes room first.
-    fn rank(&self) -> (bool, bool, u64) {
-        let proven = self.proven.load(Ordering::Relaxed);
-        (proven, self.keyed.load(Ordering::Relaxed), self.spoke.load(Ordering::Relaxed))
+    fn rank(&self) -> (bool, u64) {
+        (self.proven.load(Ordering::Relaxed), self.spoke.load(Ordering::Relaxed))
     }
 
     /// It has not only just come, from which it would show soon whether it is silent.
@@ -299,17 +295,11 @@ impl Place {
         watched
     }
 
-    /// For whoever sees what a request of this connection names.
-    pub(super) fn request(&self) -> Named {
-        Named(Arc::clone(&self.seat))
-    }
-
     /// A request was answered.
     pub(super) fn spoke(&self, status: StatusCode) {
         self.seat.spoke.store(self.places.now(), Ordering::Relaxed);
         self.seat.answered.store(true, Ordering::Relaxed);
         self.seat.proven.fetch_or(status == StatusCode::ACCEPTED, Ordering::Relaxed);
-        self.seat.keyed.store(false, Ordering::Relaxed);
         self.seat.owed.store(false, Ordering::Relaxed);
         self.places.freed();
     }
@@ -320,17 +310,6 @@ impl Drop for Place {
         self.places.connections.dec();
         drop(self.places.lock().remove(self.number));
         self.places.freed();
-    }
-}
-
-/// A request whose head has come.
-#[derive(Clone)]
-pub(in crate::receiver) struct Named(Arc<Seat>);
-
-impl Named {
-    /// It names the right key: until it is answered, those who did not show as much make room first.
-    pub(in crate::receiver) fn has_the_key(&self) {
-        self.0.keyed.store(true, Ordering::Relaxed);
     }
 }
 

@@ -2,7 +2,6 @@ use axum::{
     http::StatusCode,
     routing::{get, post},
 };
-use futures_util::FutureExt as _;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     sync::Notify,
@@ -304,32 +303,6 @@ async fn a_host_with_many_addresses_of_ipv6_has_the_share_of_one() {
     for other in ["2001:db8:0:1::1", "192.0.2.1"] {
         assert!(timeout(DEADLINE, take(other)).await.expect("in time").is_some(), "{other}");
     }
-}
-
-#[tokio::test]
-async fn who_sends_with_the_right_key_goes_after_those_who_came_later_and_before_who_was_proven() {
-    let limits = Limits { connections: 3, grace: Duration::ZERO, ..Limits::default() };
-    let places = Arc::new(Places::new(limits, &Front::plain(Networks::default())));
-    let take = async |last: u8| {
-        let place = Places::take(&places, [192, 0, 2, last].into()).await.expect("somebody makes room");
-        place.begins();
-        place
-    };
-    let is_lost = |place: &Place| place.lost().now_or_never().is_some();
-    let (keyed, proven) = (take(1).await, take(2).await);
-    keyed.request().has_the_key();
-    proven.spoke(StatusCode::ACCEPTED);
-
-    let mut strangers = vec![];
-    for last in 3..10 {
-        strangers.push(take(last).await);
-    }
-
-    assert!(!is_lost(&keyed) && !is_lost(&proven) && strangers.iter().rev().skip(1).all(is_lost));
-    keyed.spoke(StatusCode::UNAUTHORIZED);
-    strangers.push(take(10).await);
-    strangers.push(take(11).await);
-    assert!(is_lost(&keyed) && !is_lost(&proven), "each request has to show it");
 }
 
 #[tokio::test]

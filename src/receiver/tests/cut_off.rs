@@ -178,34 +178,6 @@ async fn a_flood_of_slow_bodies_leaves_the_door_open_and_the_log_as_small_as_any
 }
 
 #[tokio::test]
-async fn a_body_that_comes_in_pieces_to_the_right_key_makes_no_room_for_a_flood_of_silent_connections() {
-    let house = house();
-    let grace = Duration::from_millis(20);
-    let limits = http::Limits { connections: 3, grace, head: DEADLINE * 2, ..http::Limits::default() };
-    let (at, _stop) = door_with(&house, limits).await;
-    let body = event("E1");
-    let head = head(&body, &format!("content-length: {}\r\nexpect: 100-continue", body.len()));
-    let mut honest = sent(at, head.as_bytes()).await;
-    let mut answer = [0; 25];
-    timeout(DEADLINE, honest.read_exact(&mut answer)).await.expect("in time").expect("asked for");
-    let (half, other_half) = body.as_bytes().split_at(body.len() / 2);
-    honest.write_all(half).await.expect("written");
-
-    let mut flood = vec![];
-    for _ in 0..10 {
-        flood.push(sent(at, b"").await);
-    }
-    for silent in flood.drain(..8) {
-        assert_eq!(rest(silent).await, "", "it made room");
-    }
-
-    honest.write_all(other_half).await.expect("still open");
-    let mut answer = [0; 12];
-    timeout(DEADLINE, honest.read_exact(&mut answer)).await.expect("in time").expect("answered");
-    assert_eq!(&answer, b"HTTP/1.1 202");
-}
-
-#[tokio::test]
 async fn what_is_no_request_is_counted_by_its_reason_and_stands_in_the_log() {
     let mut house = house();
     let (at, _stop) = door_with(&house, http::Limits::default()).await;
