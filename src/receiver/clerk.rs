@@ -104,6 +104,10 @@ impl store::Clerk for Clerk {
         self.tell(Arrival { summary, observation, commit_us: None });
     }
 
+    fn entered_before(&self) {
+        self.missed.notify_one();
+    }
+
     fn failed(&self, error: &StoreError) {
         let mut complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(more) = complaints.say(&error.to_string(), Instant::now()) {

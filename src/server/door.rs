@@ -207,6 +207,7 @@ mod tests {
     impl Clerk for Quiet {
         fn read(&self, _: &mut NewDelivery) {}
         fn entered(&self, _: DeliverySummary, _: &NewDelivery) {}
+        fn entered_before(&self) {}
         fn failed(&self, _: &StoreError) {
             self.0.notify_one();
         }

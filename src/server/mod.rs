@@ -196,11 +196,11 @@ impl Server {
         let now = Timestamp::now();
         let (board, unsettled, standings) = store.read(move |reader| restore(reader, board, now)).await?;
         let calls = Calls::default();
-        let account = |settings| Account::new(settings, &calls);
-        let accounts = Accounts::new(options.settings.accounts.iter().cloned().map(account));
+        let accounts = options.settings.accounts.iter().map(|one| Account::new(one.clone(), &calls));
+        let accounts = Accounts::new(accounts);
         let renderer = Renderer::new(options.worker.clone(), Limits::default());
         let (reload, orders) = mpsc::channel(1);
-        let watched = watched(&board, Timestamp::now());
+        let watched = watched(&board, now);
         let hub = Hub::new(board);
         let desk = Arc::new(Desk {
             forwarder: forwarder(&hub, &store, options.worker.clone(), standings),

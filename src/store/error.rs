@@ -65,7 +65,8 @@ pub enum StoreError {
     Stopped,
     /// What is in the log that was there does not follow from what this one has.
     #[error(
-        "{path} was exchanged while in use: restart dogwatch, which writes what was taken to this one; nothing is lost"
+        "{path} does not have what was written to it, as when it is exchanged while in use: put the former one back, or \
+         restart dogwatch, which writes what was taken to this one; nothing is lost"
     )]
     Exchanged { path: String },
 }

@@ -115,34 +115,39 @@ pub(super) fn record(db: &Connection, prepared: &Prepared) -> Result<DeliverySum
     Ok(summary)
 }
 
-/// Lines of the log; `None`: it stood there already.
-type Lines = Vec<Option<DeliverySummary>>;
+/// What came of entering.
+pub(super) enum Entered {
+    /// The lines of the log; `None`: it stood there already.
+    Lines(Vec<Option<DeliverySummary>>),
+    /// All of it was written before, though that commit is said to have failed.
+    Before,
+    /// Nothing: that is not the log which has all before.
+    Elsewhere,
+}
 
-/// Writes down what was taken, from behind one record of the intake up to another, each after a `pause`. `None`: that is
-/// not the log which has all before.
+/// Writes down what was taken, from behind one record of the intake up to another, each after a `pause`.
 pub(super) fn enter(
     db: &Connection,
     taken: &[Arc<Prepared>],
     (before, last): (RecordId, RecordId),
     pause: fn(),
-) -> Result<Option<Lines>> {
+) -> Result<Entered> {
     let stands = entered(db)?;
     if stands == last && last != before {
-        // It was written, though its commit is said to have failed.
-        return Ok(Some(vec![None; taken.len()]));
+        return Ok(Entered::Before);
     }
     if stands != before {
-        return Ok(None);
+        return Ok(Entered::Elsewhere);
     }
     let by_body = events_by_body(db, taken)?;
     let enter = |prepared: &Prepared| {
         let is_there = prepared.is_left && stands_there(db, prepared, &by_body)?;
         if is_there { Ok(None) } else { record(db, prepared).map(Some) }
     };
-    let lines: Lines = taken.iter().inspect(|_| pause()).map(|prepared| enter(prepared)).collect::<Result<_>>()?;
+    let lines = taken.iter().inspect(|_| pause()).map(|prepared| enter(prepared)).collect::<Result<Vec<_>>>()?;
     db.prepare_cached("UPDATE log SET entered = ?1, entered_sum = ?2")?
         .execute(params![signed(last.number), last.sum])?;
-    Ok(Some(lines))
+    Ok(Entered::Lines(lines))
 }
 
 /// Whether the log has this very delivery, or had it once: its event is known, and came at this moment, or is not kept

@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use super::{
     super::{
         Call, Store, StoreError, Transaction, files,
-        writes::{self, Prepared},
+        writes::{self, Entered, Prepared},
     },
     Clerk, Entry, RecordId, segments,
 };
@@ -52,6 +52,8 @@ pub(super) struct Entering {
     restful: usize,
 }
 
+/// `None`: it stood there already.
+type Lines = Vec<Option<DeliverySummary>>;
 /// A delivery on its way into the log.
 type Numbered = (RecordId, Arc<Prepared>);
 
@@ -122,9 +124,6 @@ impl Entering {
                 Err(error) => {
                     self.store.progress.tried(Some(error.clone()));
                     self.clerk.failed(&error);
-                    if matches!(error, StoreError::Exchanged { .. }) {
-                        return ControlFlow::Break(());
-                    }
                     thread::sleep(AGAIN);
                 }
             }
@@ -136,7 +135,7 @@ impl Entering {
         let entered = self.entered.number;
         let begin = move |db: &Connection| writes::follow(db, entered).and_then(|()| writes::sync_entered(db));
         self.entered = self.store.ask_blocking(0, Transaction::Shared, begin)?;
-        self.store.progress.safe.store(self.entered.number, Ordering::Release);
+        self.store.progress.moved_to(self.entered, true);
         Ok(())
     }
 
@@ -147,7 +146,11 @@ impl Entering {
             outcome => outcome.map(Ok),
         })?;
         match (outcome, some) {
-            (Ok(lines), _) => {
+            (Ok(None), _) => {
+                self.clerk.entered_before();
+                ControlFlow::Continue(())
+            }
+            (Ok(Some(lines)), _) => {
                 for (line, (_, prepared)) in lines.into_iter().zip(some) {
                     if let Some(line) = line {
                         self.clerk.entered(line, prepared.delivery());
@@ -160,8 +163,9 @@ impl Entering {
         }
     }
 
-    fn write(&mut self, some: &[Numbered]) -> Result<Vec<Option<DeliverySummary>>, StoreError> {
-        let Some((last, _)) = some.last() else { return Ok(vec![]) };
+    /// The lines of the log. `None`: that it was written before is known only now.
+    fn write(&mut self, some: &[Numbered]) -> Result<Option<Lines>, StoreError> {
+        let Some((last, _)) = some.last() else { return Ok(Some(vec![])) };
         let size: u64 = some.iter().map(|(_, one)| one.size()).sum();
         let safe = self.unsynced + size >= SAFE;
         let pause = self.pause(some.len());
@@ -170,12 +174,16 @@ impl Entering {
         let (before, last) = (self.entered, if last.number > self.entered.number { last } else { self.entered });
         let transaction = if safe { Transaction::Shared } else { Transaction::Eased };
         let enter = move |db: &Connection| writes::enter(db, &all, (before, last), pause);
-        let Some(lines) = self.store.ask_blocking(some.len(), transaction, enter)? else {
-            return Err(StoreError::Exchanged { path: files::path_in(&self.store.dir).display().to_string() });
+        let lines = match self.store.ask_blocking(some.len(), transaction, enter)? {
+            Entered::Lines(lines) => Some(lines),
+            Entered::Before => None,
+            Entered::Elsewhere => {
+                return Err(StoreError::Exchanged { path: files::path_in(&self.store.dir).display().to_string() });
+            }
         };
         self.entered = last;
         self.unsynced = if safe { 0 } else { self.unsynced + size };
-        self.store.progress.moved_to(last.number, safe);
+        self.store.progress.moved_to(last, safe);
         self.store.grown.notify_one();
         Ok(lines)
     }

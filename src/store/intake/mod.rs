@@ -58,6 +58,8 @@ pub trait Clerk: Send + Sync + 'static {
     fn read(&self, taken: &mut NewDelivery);
     /// It stands in the log.
     fn entered(&self, summary: DeliverySummary, taken: &NewDelivery);
+    /// Some of it was entered before, though it was said not to be: what is not known of it is to be looked for in the log.
+    fn entered_before(&self);
     /// What was taken cannot be entered now; it will be tried again.
     fn failed(&self, error: &StoreError);
 }
@@ -67,8 +69,8 @@ pub trait Clerk: Send + Sync + 'static {
 pub(super) struct Progress {
     /// Synced, so their senders are told.
     taken: AtomicU64,
-    /// In the log.
-    entered: Mutex<u64>,
+    /// The last one in the log.
+    entered: Mutex<RecordId>,
     /// In the log, and synced there too.
     safe: AtomicU64,
     /// Bytes of the records that wait to be entered.
@@ -91,7 +93,8 @@ impl Progress {
     fn begin(&self, taken: u64, entered: u64) {
         self.taken.store(taken, Ordering::Release);
         self.safe.store(0, Ordering::Release);
-        self.moved_to(entered, false);
+        // Its checksum is told when the log is asked.
+        self.moved_to(RecordId { number: entered, sum: 0 }, false);
         self.closing.store(false, Ordering::Release);
         self.tried(None);
         self.running.store(true, Ordering::Release);
@@ -100,12 +103,16 @@ impl Progress {
         }
     }
 
-    fn moved_to(&self, number: u64, safe: bool) {
+    fn entered(&self) -> RecordId {
+        *self.entered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn moved_to(&self, last: RecordId, safe: bool) {
         let mut entered = self.entered.lock().unwrap_or_else(PoisonError::into_inner);
-        *entered = number;
+        *entered = last;
         if safe {
             // Nobody who waits may look between this and being told.
-            self.safe.store(number, Ordering::Release);
+            self.safe.store(last.number, Ordering::Release);
         }
         self.moved.notify_all();
     }
@@ -113,13 +120,13 @@ impl Progress {
     /// Waits, at most so long, until `done`; says whether it is.
     fn wait_until(&self, within: Duration, done: impl Fn(u64) -> bool) -> bool {
         let entered = self.entered.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.moved.wait_timeout_while(entered, within, |entered| !done(*entered));
+        let waited = self.moved.wait_timeout_while(entered, within, |entered| !done(entered.number));
         waited.is_ok_and(|(_, waited)| !waited.timed_out())
     }
 
     /// How many were taken and are not entered.
     pub(super) fn unentered(&self) -> u64 {
-        let entered = *self.entered.lock().unwrap_or_else(PoisonError::into_inner);
+        let entered = self.entered().number;
         self.taken.load(Ordering::Acquire).saturating_sub(entered)
     }
 
@@ -129,7 +136,7 @@ impl Progress {
 
     /// How many are not entered, if one is of those up to the number `before`; else 0.
     pub(super) fn overdue(&self, before: u64) -> u64 {
-        let entered = *self.entered.lock().unwrap_or_else(PoisonError::into_inner);
+        let entered = self.entered().number;
         if entered < before { self.taken().saturating_sub(entered) } else { 0 }
     }
 
@@ -297,7 +304,11 @@ impl Intake {
         let before = left.before.min(last);
         tell(&left, &marker, before < known.entered.number);
         let doubted = if left.is_there { notes.doubted } else { last };
-        marker.begin(last, Notes { skipped: segments.skipped().unwrap_or(notes.skipped), doubted, ..notes });
+        // Where nothing of these records is in the log, it follows them only from now on, if it can be written.
+        let follows = known.is_same_log || last == 0 || left.is_there && known.entered.number > 0;
+        let store_noted = if follows { notes.store } else { 0 };
+        let skipped = segments.skipped().unwrap_or(notes.skipped);
+        marker.begin(last, Notes { store: store_noted, skipped, doubted });
         let progress = Arc::clone(&store.progress);
         progress.begin(last, before);
         let (entries, waiting) = threads::channel();
@@ -372,7 +383,11 @@ fn tell(left: &Left, marker: &Marker, is_elsewhere: bool) {
         let kept: Vec<_> = left.kept.iter().map(|path| path.display().to_string()).collect();
         let kept =
             if kept.is_empty() { String::new() } else { format!("; the damaged file is kept: {}", kept.join(", ")) };
-        tracing::error!("{intake}: {}{kept}", lost.words());
+        if lost.is_taken {
+            tracing::error!("{intake}: {}{kept}", lost.words());
+        } else {
+            tracing::warn!("{intake}: {}", lost.words());
+        }
     }
 }
 
@@ -456,13 +471,18 @@ impl Appending {
 
     /// Says whether more is safe now.
     fn make_safe(&self, safe: u64) -> bool {
-        let entered = *self.progress.entered.lock().unwrap_or_else(PoisonError::into_inner);
-        if entered <= safe || self.progress.failure().is_some() {
-            return false;
-        }
-        let synced = self.store.ask_blocking(0, Transaction::Shared, writes::sync_entered);
-        if synced.is_ok_and(|synced| synced.number >= entered) {
-            self.progress.safe.fetch_max(entered, Ordering::AcqRel);
+        // Another one may be entered in between, which is known a moment later.
+        for _ in 0..2 {
+            let entered = self.progress.entered();
+            if entered.number <= safe || self.progress.failure().is_some() {
+                break;
+            }
+            let synced = self.store.ask_blocking(0, Transaction::Shared, writes::sync_entered);
+            // Of another log that was put in its place nothing is known.
+            if synced.is_ok_and(|synced| synced == entered || synced == self.progress.entered()) {
+                self.progress.safe.fetch_max(entered.number, Ordering::AcqRel);
+                break;
+            }
         }
         self.progress.safe.load(Ordering::Acquire) > safe
     }

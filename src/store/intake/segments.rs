@@ -16,6 +16,8 @@ use std::{
 
 use rustix::{fs::OFlags, io::Errno};
 
+#[cfg(test)]
+pub(super) use self::reading::read_at;
 pub(super) use self::reading::{Found, Known, Left, Lost};
 
 use super::super::{
@@ -373,7 +375,7 @@ pub(super) fn framed(record: &Record<'_>) -> u64 {
     record.iter().map(|part| length(part)).sum::<u64>() + HEAD_BYTES
 }
 
-fn frame(to: &mut Vec<u8>, number: u64, record: &Record<'_>) -> RecordId {
+pub(super) fn frame(to: &mut Vec<u8>, number: u64, record: &Record<'_>) -> RecordId {
     let sum = checksum(number, *record);
     let size = u32::try_from(framed(record) - HEAD_BYTES).unwrap_or(u32::MAX);
     to.extend_from_slice(&size.to_le_bytes());

@@ -31,6 +31,7 @@ use crate::{
 struct TestClerk {
     entered: Mutex<Vec<(i64, Verdict)>>,
     failures: AtomicU64,
+    before: AtomicU64,
 }
 
 impl Clerk for TestClerk {
@@ -51,6 +52,10 @@ impl Clerk for TestClerk {
 
     fn entered(&self, summary: DeliverySummary, _: &NewDelivery) {
         self.entered.lock().expect("lock").push((summary.id.0, summary.verdict));
+    }
+
+    fn entered_before(&self) {
+        self.before.fetch_add(1, Ordering::Relaxed);
     }
 
     fn failed(&self, _: &StoreError) {
@@ -190,6 +195,25 @@ async fn while_the_store_fails_nothing_is_taken_and_what_was_taken_is_entered_wh
     until("entering works again", || store.progress.failure().is_none()).await;
     intake.take(raw("E3")).await.expect("taken again");
     until("all is entered", || ids(&dir) == ["E1", "E3"]).await;
+}
+
+#[tokio::test]
+async fn what_is_in_the_log_though_its_commit_is_said_to_have_failed_is_entered_once_and_told() {
+    let (dir, store) = store();
+    let (intake, clerk) = intake(&store);
+    intake.take(raw("E1")).await.expect("taken");
+    until("it is entered", || ids(&dir) == ["E1"]).await;
+    let lock = locked(&dir);
+    intake.take(raw("E2")).await.expect("taken");
+    // As another process would write it, and as SQLite finds it after it could not sync.
+    let RecordId { number, sum } = record(dir.path(), 2);
+    let written = format!("UPDATE log SET entered = {number}, entered_sum = {sum}; COMMIT");
+    lock.execute_batch(&written).expect("written");
+
+    until("it is told", || clerk.before.load(Ordering::Relaxed) == 1).await;
+    intake.take(raw("E3")).await.expect("taken");
+    until("it goes on", || ids(&dir) == ["E1", "E3"]).await;
+    assert_eq!(store.progress.failure(), None);
 }
 
 #[tokio::test]

@@ -4,10 +4,15 @@
 //! A record that was written half before the power went was never answered, and ends its file like one of an earlier use.
 //! One that is not the last, or that is known to have been answered, is missing.
 
-use std::{io, os::unix::fs::FileExt as _, path::PathBuf};
+use std::{io, os::unix::fs::FileExt, path::PathBuf};
+
+use rustix::io::Errno;
 
 use super::{super::super::StoreError, HEAD, HEAD_BYTES, RecordId, Segment, checksum, length};
 use crate::core::words::count;
+
+/// What a disk can read at least, or not.
+const SECTOR: u64 = 4096;
 
 /// What is known of the records before they are read.
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,7 +53,9 @@ impl Lost {
         let perhaps = if self.is_taken { "" } else { "perhaps " };
         let (one, many) = (format!("delivery that was {perhaps}taken"), format!("deliveries that were {perhaps}taken"));
         let deliveries = count(usize::try_from(self.count).unwrap_or(usize::MAX), &one, &many);
-        let damaged = if self.bytes.is_empty() { "" } else { ": what stands in the intake is damaged" };
+        // What was never answered may be cut off by a loss of power, as it should be.
+        let is_damaged = self.is_taken && !self.bytes.is_empty();
+        let damaged = if is_damaged { ": what stands in the intake is damaged" } else { "" };
         format!("{deliveries} cannot be read back{damaged}")
     }
 }
@@ -130,22 +137,28 @@ impl Reading {
 
     fn missing(&self, known: &Known) -> Vec<Lost> {
         let mut before = self.before(known);
-        let numbers = self.found.iter().map(|found| found.id.number);
+        if known.is_same_log {
+            // What it has is not missing, whatever became of the records.
+            before = before.max(known.entered.number);
+        }
+        let (numbers, end) = (self.found.iter().map(|found| found.id.number), known.taken.saturating_add(1));
         let mut lost = vec![];
-        for number in numbers.chain([known.taken.saturating_add(1)]) {
-            let count = known.given(before, number);
-            if count > 0 {
-                let is_taken = before < known.taken;
-                lost.push(Lost { after: before, count, bytes: self.bytes_between(before, number), is_taken });
+        for number in numbers.chain([end]) {
+            let (count, between) = (known.given(before, number), self.between(before, number));
+            // Between two files stood what another log may have, as its room was used again.
+            if count > 0 && (known.is_same_log || between.is_some() || number == end) {
+                let (bytes, is_taken) = (between.unwrap_or_default().to_owned(), before < known.taken);
+                lost.push(Lost { after: before, count, bytes, is_taken });
             }
             before = before.max(number);
         }
         lost
     }
 
-    fn bytes_between(&self, before: u64, number: u64) -> Vec<u8> {
+    /// What stands in a file between two records.
+    fn between(&self, before: u64, number: u64) -> Option<&[u8]> {
         let fits = |(from, to, _): &&(u64, u64, Vec<u8>)| (*from == before || *from == 0) && *to == number;
-        self.between.iter().find(fits).map(|(_, _, bytes)| bytes.clone()).unwrap_or_default()
+        self.between.iter().find(fits).map(|(_, _, bytes)| &**bytes)
     }
 }
 
@@ -170,7 +183,7 @@ impl Segment {
         let before = reading.found.len();
         loop {
             while self.read_next(known, end, reading)? {}
-            if end == AtTheEnd::Stop || !self.look_on(reading)? {
+            if end == AtTheEnd::Stop || !self.look_on(known, reading)? {
                 break;
             }
         }
@@ -200,16 +213,28 @@ impl Segment {
         Ok(true)
     }
 
-    /// Goes on to the next record behind what cannot be read. Those of an earlier use of the file have lower numbers.
-    fn look_on(&mut self, reading: &mut Reading) -> io::Result<bool> {
-        let rest = self.rest()?;
-        let sound = |at| {
+    /// Goes on to the next record behind what cannot be read: to the one right behind a record whose body is damaged, else to
+    /// any that is known to have been answered. Whatever else looks like a record may stand in the body of another one.
+    fn look_on(&mut self, known: &Known, reading: &mut Reading) -> io::Result<bool> {
+        let damaged = self.head()?;
+        let mut rest = vec![0; usize::try_from(self.room()).unwrap_or_default()];
+        self.is_broken |= !read_at(&self.file, &mut rest, self.end)?;
+        let sound = |at: usize, most: u64| {
             let (head, bytes): (&[u8; HEAD], _) = rest.get(at..)?.split_first_chunk()?;
             let (size, id) = Self::told_by(head);
-            let bytes = bytes.get(..usize::try_from(size).ok()?).filter(|_| size > 0 && id.number > self.last)?;
+            let may_be = size > 0 && id.number > self.last && id.number <= most;
+            let bytes = bytes.get(..usize::try_from(size).ok()?).filter(|_| may_be)?;
             (checksum(id.number, [bytes, &[]]) == id.sum).then_some((at, id.number))
         };
-        let Some((at, number)) = (0..written(&rest)).find_map(sound) else {
+        let behind = damaged.and_then(|(size, id)| {
+            let at = HEAD + usize::try_from(size).ok()?;
+            sound(at, id.number.saturating_add(1)).filter(|(_, number)| *number > id.number)
+        });
+        let is_answered = |at: usize| {
+            let fit = if self.last == 0 { u64::MAX } else { 1 + length(&rest[..at]) / (HEAD_BYTES + 1) };
+            sound(at, known.taken.min(self.last.saturating_add(fit)))
+        };
+        let Some((at, number)) = behind.or_else(|| (0..written(&rest)).find_map(is_answered)) else {
             self.is_broken |= self.last == 0 && rest.iter().take(HEAD).any(|byte| *byte != 0);
             return Ok(false);
         };
@@ -221,20 +246,14 @@ impl Segment {
         Ok(true)
     }
 
-    /// What stands behind its end.
-    fn rest(&self) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; usize::try_from(self.room()).unwrap_or_default()];
-        self.file.read_exact_at(&mut bytes, self.end)?;
-        Ok(bytes)
-    }
-
     /// The length of what stands at its end, and which record it is, if it may be the next one.
     fn head(&self) -> io::Result<Option<(u32, RecordId)>> {
         let mut head = [0; HEAD];
         if self.room() < HEAD_BYTES {
             return Ok(None);
         }
-        self.file.read_exact_at(&mut head, self.end)?;
+        // Of one that cannot be read the length is 0.
+        read_at(&self.file, &mut head, self.end)?;
         let (size, id) = Self::told_by(&head);
         let follows = id.number > 0 && (self.last == 0 || id.number == self.last + 1);
         let fits = size > 0 && HEAD_BYTES + u64::from(size) <= self.room();
@@ -249,9 +268,30 @@ impl Segment {
 
     fn bytes(&self, size: u32) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; usize::try_from(size).unwrap_or_default()];
-        self.file.read_exact_at(&mut bytes, self.end + HEAD_BYTES)?;
+        read_at(&self.file, &mut bytes, self.end + HEAD_BYTES)?;
         Ok(bytes)
     }
+}
+
+/// Reads what stands there; `false`: some of it cannot be read by the disk, and is zeros.
+pub(in crate::store::intake) fn read_at(file: &impl FileExt, bytes: &mut [u8], at: u64) -> io::Result<bool> {
+    let is_bad = |error: &io::Error| error.raw_os_error() == Some(Errno::IO.raw_os_error());
+    match file.read_exact_at(bytes, at) {
+        Err(error) if is_bad(&error) => {}
+        read => return read.map(|()| true),
+    }
+    let (mut rest, mut at) = (bytes, at);
+    while !rest.is_empty() {
+        let to_the_next = usize::try_from(SECTOR - at % SECTOR).unwrap_or(usize::MAX);
+        let (part, behind) = rest.split_at_mut(to_the_next.min(rest.len()));
+        match file.read_exact_at(part, at) {
+            Err(error) if is_bad(&error) => part.fill(0),
+            read => read?,
+        }
+        at += length(part);
+        rest = behind;
+    }
+    Ok(false)
 }
 
 /// Up to where anything was ever written: the rest is room.

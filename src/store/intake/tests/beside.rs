@@ -219,6 +219,8 @@ impl Clerk for Doorless {
 
     fn entered(&self, _: DeliverySummary, _: &NewDelivery) {}
 
+    fn entered_before(&self) {}
+
     fn failed(&self, _: &StoreError) {}
 }
 
@@ -254,13 +256,55 @@ async fn a_log_that_was_exchanged_while_it_runs_gets_at_the_next_start_what_it_d
         }
     });
     let refused = refused.await.expect("refused soon").to_string();
-    assert!(refused.contains("was exchanged while in use: restart dogwatch"), "{refused}");
+    assert!(refused.contains("put the former one back, or restart dogwatch"), "{refused}");
     assert!(clerk.failures.load(Ordering::Relaxed) > 0, "and told");
     drop((intake, store));
     assert_eq!(ids(&dir), ["E1"], "nothing is written where it does not belong");
 
     take(&dir, &["E4"]).await;
     assert_eq!(ids(&dir), ["E1", "E2", "E3", "E4"]);
+}
+
+#[tokio::test]
+async fn a_new_log_that_could_not_be_written_at_first_misses_nothing() {
+    let (dir, _) = copied(&["E1", "E2"]).await;
+    let (elsewhere, _) = copied(&[]).await;
+    let (_backup, log) = backup(&elsewhere);
+    restore(&dir, &log);
+    {
+        let store = Store::open(dir.path()).expect("open");
+        let lock = locked(&dir);
+        drop(intake(&store));
+        drop(lock);
+    }
+
+    take(&dir, &["E3"]).await;
+
+    assert_eq!(lines(&dir), accepted(&["E1", "E2", "E3"]));
+}
+
+#[tokio::test]
+async fn a_log_that_is_put_back_goes_on_without_a_restart() {
+    let (dir, store) = store();
+    let (intake, clerk) = intake(&store);
+    intake.take(raw("E1")).await.expect("taken");
+    until("it is entered", || ids(&dir) == ["E1"]).await;
+    let db = other(&dir);
+    let (number, sum): (i64, i64) =
+        db.query_row("SELECT entered, entered_sum FROM log", [], |row| Ok((row.get(0)?, row.get(1)?))).expect("told");
+    let tell = |number: i64, sum: i64| {
+        db.execute("UPDATE log SET entered = ?1, entered_sum = ?2", [number, sum]).expect("written");
+    };
+    tell(number, sum + 1);
+    intake.take(raw("E2")).await.expect("taken, as nobody knows yet");
+    until("it is known", || clerk.failures.load(Ordering::Relaxed) > 0).await;
+    assert!(matches!(store.ready().await, Err(StoreError::Exchanged { .. })));
+
+    tell(number, sum);
+
+    until("it goes on", || ids(&dir) == ["E1", "E2"]).await;
+    until("that is known", || store.progress.failure().is_none()).await;
+    intake.take(raw("E3")).await.expect("taken again");
 }
 
 #[tokio::test]

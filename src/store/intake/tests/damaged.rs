@@ -1,20 +1,37 @@
 //! Files that are not as they were written: what can be read comes into the log, and what is missing is told there.
 
+use std::{
+    io::{self, Read as _},
+    os::unix::fs::FileExt,
+};
+
+use rustix::io::Errno;
+
 use super::*;
 
 /// A state directory in which one delivery stands in the log and others wait for it.
 async fn waiting(ids: &[&str]) -> TempDir {
+    waiting_raw(ids.iter().map(|id| raw(id)).collect()).await
+}
+
+async fn waiting_raw(deliveries: Vec<NewDelivery>) -> TempDir {
     let (dir, store) = store();
     let (intake, _) = intake(&store);
     intake.take(raw("E0")).await.expect("taken");
     assert_eq!(self::ids(&dir), ["E0"]);
     let lock = locked(&dir);
-    for id in ids {
-        intake.take(raw(id)).await.expect("taken");
+    for new in deliveries {
+        intake.take(new).await.expect("taken");
     }
     drop((intake, store));
     drop(lock);
     dir
+}
+
+/// As it is when it dies before the answers to those behind this one.
+fn answered(dir: &TempDir, number: u64) {
+    let marker = fs::OpenOptions::new().write(true).open(dir.path().join(NAME)).expect("open");
+    marker.write_all_at(&number.to_le_bytes(), 0).expect("written");
 }
 
 /// Changes a bit of the file, so many bytes from where the body `id` begins.
@@ -115,6 +132,75 @@ async fn damage_in_what_stands_in_the_log_costs_nothing_behind_it() {
 }
 
 #[tokio::test]
+async fn damage_in_what_stands_in_the_log_is_not_told() {
+    let dir = waiting(&["E1", "E2", "E3"]).await;
+    assert_eq!(told(&dir).await, ["E0", "E1", "E2", "E3", "E9"]);
+    damage(&dir, "E1", 0);
+    damage(&dir, "E9", 0);
+
+    assert_eq!(told(&dir).await, ["E0", "E1", "E2", "E3", "E9", "E9"]);
+    assert_eq!(kept(&dir), <[&str; 0]>::default());
+}
+
+#[tokio::test]
+async fn a_record_in_the_body_of_a_damaged_one_is_none() {
+    // The one behind it, while its length is known; then those that were never taken.
+    for (number, length_is_damaged) in [(4, false), (6, true), (4000, true)] {
+        let mut forged = vec![];
+        segments::frame(&mut forged, number, &[&record::head(&raw("F")).expect("head"), b"F"]);
+        let body = [b"carries\nit", &*forged].concat();
+        let carrier = NewDelivery { account: None, ..delivery(Verdict::Accepted, None, &body) };
+        let dir = waiting_raw(vec![raw("E1"), carrier, raw("E3")]).await;
+        let length = head(&dir, 3) + 8;
+        damage(&dir, "carries", if length_is_damaged { length - 8 } else { 0 });
+
+        assert_eq!(told(&dir).await, ["E0", "E1", &lost("1 delivery that was"), "E3", "E9"], "{number}");
+    }
+}
+
+#[tokio::test]
+async fn an_append_that_was_cut_by_a_loss_of_power_keeps_no_file() {
+    let dir = waiting(&["E1", "E2", "E3"]).await;
+    damage(&dir, "E2", 0);
+    answered(&dir, 2);
+
+    assert_eq!(told(&dir).await, ["E0", "E1", "1 delivery that was perhaps taken cannot be read back", "E3", "E9"]);
+    assert_eq!(kept(&dir), <[&str; 0]>::default());
+}
+
+/// A disk on which one sector cannot be read.
+struct BadDisk(Vec<u8>);
+
+impl FileExt for BadDisk {
+    fn read_at(&self, to: &mut [u8], at: u64) -> io::Result<usize> {
+        let at = usize::try_from(at).expect("small");
+        if at < 8192 && at + to.len() > 4096 {
+            return Err(Errno::IO.into());
+        }
+        (&self.0[at..]).read(to)
+    }
+
+    fn write_at(&self, _: &[u8], _: u64) -> io::Result<usize> {
+        unreachable!("nothing is written")
+    }
+}
+
+#[test]
+fn a_sector_that_cannot_be_read_costs_what_is_in_it() {
+    let disk = BadDisk((0..12_000_u32).map(|n| n.to_le_bytes()[0] | 1).collect());
+    let mut bytes = vec![7; 9000];
+
+    assert_eq!(segments::read_at(&disk, &mut bytes, 1000).expect("read"), false);
+
+    assert_eq!(bytes[..3096], disk.0[1000..4096]);
+    assert!(bytes[3096..7192].iter().all(|byte| *byte == 0));
+    assert_eq!(bytes[7192..], disk.0[8192..10_000]);
+    assert_eq!(segments::read_at(&disk, &mut bytes[..96], 4000).expect("read"), true);
+    let behind = segments::read_at(&disk, &mut bytes, 11_000).expect_err("it ends before");
+    assert_eq!(behind.kind(), io::ErrorKind::UnexpectedEof);
+}
+
+#[tokio::test]
 async fn a_file_that_somebody_deleted_is_missed() {
     let dir = waiting(&["E1", "E2"]).await;
     fs::remove_file(dir.path().join("intake-1")).expect("removed");
@@ -127,9 +213,7 @@ async fn a_file_that_somebody_deleted_is_missed() {
 async fn what_was_never_answered_is_not_missed() {
     let dir = waiting(&["E1", "E2"]).await;
     damage(&dir, "E2", 0);
-    // As it is when it dies before the answer.
-    let marker = fs::OpenOptions::new().write(true).open(dir.path().join(NAME)).expect("open");
-    marker.write_all_at(&u64::to_le_bytes(2), 0).expect("written");
+    answered(&dir, 2);
 
     assert_eq!(told(&dir).await, ["E0", "E1", "E9"]);
     assert_eq!(kept(&dir), <[&str; 0]>::default());
