@@ -230,6 +230,7 @@ pub async fn catch_up(desk: &Desk) -> Result<(), StoreError> {
             let words = board.shown(line).and_then(|shown| shown.changed.clone());
             applied.insert(line.id, words.unwrap_or_else(|| done.merge(desk, board, line, told.as_ref())));
         }
+        seen.iter().filter_map(|(line, _)| line.incident.as_ref()).for_each(|key| desk.details.overtaken(key));
         for mut summary in newest {
             let (told, waited) = board.shown(&summary).map(noted).unwrap_or_default();
             summary.changed = told.or_else(|| applied.get(&summary.id).cloned()).or(summary.changed);

@@ -9,7 +9,7 @@ use std::{
 };
 
 use rusqlite::{Error as Sqlite, ErrorCode, ffi};
-use rustix::process::geteuid;
+use rustix::{io::Errno, process::geteuid};
 
 use super::files;
 
@@ -66,7 +66,7 @@ pub enum StoreError {
     /// What is in the log that was there does not follow from what this one has.
     #[error(
         "{path} does not have what was written to it, as when it is exchanged while in use: put the former one back, or \
-         restart dogwatch, which writes what was taken to this one; nothing is lost"
+         restart dogwatch, which writes to this one what the intake still has of it; all else is in the former one alone"
     )]
     Exchanged { path: String },
 }
@@ -115,6 +115,7 @@ impl StoreError {
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { path },
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path, cause },
+            _ if error.raw_os_error() == Some(Errno::IO.raw_os_error()) => Self::Disk { path, cause },
             _ => Self::Other { path, cause },
         }
     }

@@ -11,6 +11,7 @@ use super::{
     Applied, NewDelivery, Write, forwards,
     intake::RecordId,
     pack::{self, Packed},
+    reader::unsigned,
     rings::{self, RING_BODY},
 };
 use crate::core::{
@@ -176,10 +177,17 @@ fn stands_there(db: &Connection, prepared: &Prepared, by_body: &ByBody) -> Resul
     }
 }
 
-/// Notes up to which record of the intake beside it the log has all. Of another one than it knows the checksum is not known.
-pub(super) fn follow(db: &Connection, entered: u64) -> Result<()> {
+/// Notes up to which record of the intake beside it the log has all, and syncs it. Of another one than it knows the
+/// checksum is not known. `None`: that is not the log, or not as it was, to which this was to be told.
+pub(super) fn follow(db: &Connection, (store, from): (u64, RecordId), before: u64) -> Result<Option<RecordId>> {
+    let there = db.query_row("SELECT store FROM log", [], |row| unsigned(row, "store"))?;
+    let stands = entered(db)?;
+    if there != store || ![from, RecordId { number: before, sum: 0 }].contains(&stands) {
+        return Ok(None);
+    }
     let note = "UPDATE log SET entered_sum = CASE entered WHEN ?1 THEN entered_sum ELSE 0 END, entered = ?1";
-    db.execute(note, [signed(entered)]).map(drop)
+    db.execute(note, [signed(before)])?;
+    sync_entered(db).map(Some)
 }
 
 /// Writes something, so that all that was written before is synced too; gives how far the log goes.

@@ -14,7 +14,9 @@ use super::{
         Call, Store, StoreError, Transaction, files,
         writes::{self, Entered, Prepared},
     },
-    Clerk, Entry, RecordId, segments,
+    Clerk, Entry, RecordId,
+    marker::Marker,
+    segments,
 };
 use crate::core::delivery::DeliverySummary;
 
@@ -50,6 +52,29 @@ pub(super) struct Entering {
     unsynced: u64,
     /// Bytes that may wait while it rests and gives way.
     restful: usize,
+    goes_on: GoesOn,
+    untold: Untold,
+    marker: Arc<Marker>,
+}
+
+/// Where a log goes on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct GoesOn {
+    /// Which log it is.
+    pub store: u64,
+    /// The last record that it says it has.
+    pub from: RecordId,
+    /// It has all up to this number.
+    pub before: u64,
+}
+
+/// What an earlier run left, and of which some may be missing.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Untold {
+    /// Entries that are not in the log yet.
+    pub left: usize,
+    /// The number of the last record of these.
+    pub last: u64,
 }
 
 /// `None`: it stood there already.
@@ -58,10 +83,16 @@ type Lines = Vec<Option<DeliverySummary>>;
 type Numbered = (RecordId, Arc<Prepared>);
 
 impl Entering {
-    /// Into a log that has all up to the number `entered`; `room` is that of all files, in bytes.
-    pub(super) fn new(store: Store, clerk: Arc<dyn Clerk>, entered: u64, room: usize) -> Self {
-        let entered = RecordId { number: entered, sum: 0 };
-        Self { store, clerk, entered, unsynced: 0, restful: room / RESTFUL }
+    /// `room` is that of all files, in bytes.
+    pub(super) fn new(
+        store: Store,
+        clerk: Arc<dyn Clerk>,
+        goes_on: GoesOn,
+        (untold, marker): (Untold, Arc<Marker>),
+        room: usize,
+    ) -> Self {
+        let entered = RecordId { number: goes_on.before, sum: 0 };
+        Self { store, clerk, entered, unsynced: 0, restful: room / RESTFUL, goes_on, untold, marker }
     }
 
     pub(super) fn run(mut self, entries: &threads::Receiver<Entry>) {
@@ -71,15 +102,25 @@ impl Entering {
         while let Ok(first) = entries.recv() {
             let batch: Vec<Entry> = std::iter::once(first).chain(entries.try_iter()).take(ENTERED).collect();
             let (began, taken) = (Instant::now(), self.store.progress.taken());
-            let size = batch.iter().map(|entry| entry.size).sum();
+            let (size, count) = (batch.iter().map(|entry| entry.size).sum(), batch.len());
             let prepare = |entry| self.prepare(entry);
             let (calls, prepared): (Vec<Call>, Vec<Numbered>) = batch.into_iter().map(prepare).unzip();
             if self.enter(&prepared).is_break() {
                 return;
             }
             drop(calls);
+            self.told(count);
             self.store.progress.bytes.fetch_sub(size, Ordering::Relaxed);
             self.rest(began.elapsed(), taken);
+        }
+    }
+
+    /// So many more are in the log.
+    fn told(&mut self, count: usize) {
+        let before = self.untold.left;
+        self.untold.left = before.saturating_sub(count);
+        if before > 0 && self.untold.left == 0 {
+            self.marker.told(self.untold.last);
         }
     }
 
@@ -132,9 +173,9 @@ impl Entering {
 
     /// Syncs what an earlier run entered: if that was killed, it may be nowhere but in memory.
     fn make_safe(&mut self) -> Result<(), StoreError> {
-        let entered = self.entered.number;
-        let begin = move |db: &Connection| writes::follow(db, entered).and_then(|()| writes::sync_entered(db));
-        self.entered = self.store.ask_blocking(0, Transaction::Shared, begin)?;
+        let GoesOn { store, from, before } = self.goes_on;
+        let begin = move |db: &Connection| writes::follow(db, (store, from), before);
+        self.entered = self.store.ask_blocking(0, Transaction::Shared, begin)?.ok_or_else(|| self.exchanged())?;
         self.store.progress.moved_to(self.entered, true);
         Ok(())
     }
@@ -177,15 +218,19 @@ impl Entering {
         let lines = match self.store.ask_blocking(some.len(), transaction, enter)? {
             Entered::Lines(lines) => Some(lines),
             Entered::Before => None,
-            Entered::Elsewhere => {
-                return Err(StoreError::Exchanged { path: files::path_in(&self.store.dir).display().to_string() });
-            }
+            Entered::Elsewhere => return Err(self.exchanged()),
         };
+        // Nothing was written now, and so nothing synced.
+        let safe = safe && lines.is_some();
         self.entered = last;
         self.unsynced = if safe { 0 } else { self.unsynced + size };
         self.store.progress.moved_to(last, safe);
         self.store.grown.notify_one();
         Ok(lines)
+    }
+
+    fn exchanged(&self) -> StoreError {
+        StoreError::Exchanged { path: files::path_in(&self.store.dir).display().to_string() }
     }
 }
 

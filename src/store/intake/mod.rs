@@ -33,7 +33,7 @@ use tokio::{
 };
 
 use self::{
-    entering::Entering,
+    entering::{Entering, GoesOn, Untold},
     marker::{Marker, Notes},
     segments::{Found, Known, Left, Lost, Record, Segments},
 };
@@ -304,15 +304,18 @@ impl Intake {
         let before = left.before.min(last);
         tell(&left, &marker, before < known.entered.number);
         let doubted = if left.is_there { notes.doubted } else { last };
-        // Where nothing of these records is in the log, it follows them only from now on, if it can be written.
-        let follows = known.is_same_log || last == 0 || left.is_there && known.entered.number > 0;
-        let store_noted = if follows { notes.store } else { 0 };
+        let follows = known.is_same_log || last == 0 || left.is_there && left.found.is_empty();
         let skipped = segments.skipped().unwrap_or(notes.skipped);
-        marker.begin(last, Notes { store: store_noted, skipped, doubted });
+        // Until those that are missing are told, they are not forgotten.
+        let taken = if left.lost.is_empty() { last } else { last.max(known.taken) };
+        marker.begin(taken, Notes { store: if follows { notes.store } else { 0 }, skipped, doubted, had: known.had });
         let progress = Arc::clone(&store.progress);
         progress.begin(last, before);
         let (entries, waiting) = threads::channel();
-        for entry in Entry::left(left, doubted, store) {
+        let goes_on = GoesOn { store: notes.store, from: known.entered, before };
+        let left = Entry::left(left, doubted, store);
+        let untold = Untold { left: left.len(), last };
+        for entry in left {
             progress.bytes.fetch_add(entry.size, Ordering::Relaxed);
             // It is received below.
             let _ = entries.send(entry);
@@ -322,8 +325,9 @@ impl Intake {
         progress.appended(None);
         *progress.queue.lock().unwrap_or_else(PoisonError::into_inner) = Some(queue.downgrade());
         let (entries, complaints) = (Some(entries), Repeated::default());
+        let marker = Arc::new(marker);
+        let entering = Entering::new(store.clone(), clerk, goes_on, (untold, Arc::clone(&marker)), room);
         let appending = Appending { store: store.clone(), segments, marker, progress, entries, complaints, wanted: 0 };
-        let entering = Entering::new(store.clone(), clerk, before, room);
         let run = |name: &str, work: Box<dyn FnOnce() + Send>| {
             let named = thread::Builder::new().name(name.to_owned());
             named.spawn(work).map_err(|error| StoreError::io(&store.dir, &error))
@@ -360,11 +364,14 @@ impl Intake {
 /// What is known of the records before they are read, and what is noted of them.
 fn known(marker: &Marker, reader: &Reader) -> Result<(Known, Notes), StoreError> {
     let (entered, store, notes) = (reader.entered_record()?, reader.store_id()?.0, marker.notes());
+    let is_same_log = notes.store == store;
     let known = Known {
         entered,
         // Of what an earlier version of dogwatch entered only the number is known, and which intake that was of.
         is_numbered: entered.sum == 0 && marker.own() == reader.intake()?,
-        is_same_log: notes.store == store,
+        is_same_log,
+        // It is told from where to go on before it has all again.
+        had: if is_same_log { entered.number.max(if entered.sum == 0 { notes.had } else { 0 }) } else { 0 },
         taken: marker.taken(),
         skipped: notes.skipped,
     };
@@ -376,7 +383,8 @@ fn tell(left: &Left, marker: &Marker, is_elsewhere: bool) {
     let (intake, count) = (marker.path.display(), left.found.len());
     if is_elsewhere {
         tracing::warn!(
-            "the log goes on from no record of {intake}: of the {count} there, it gets those that it does not have"
+            "the log goes on from no record of {intake}, as when it was put in the place of another one, or when that \
+             record is damaged: of the {count} there, it gets those that it does not have"
         );
     }
     for lost in &left.lost {
@@ -395,7 +403,7 @@ fn tell(left: &Left, marker: &Marker, is_elsewhere: bool) {
 struct Appending {
     store: Store,
     segments: Segments,
-    marker: Marker,
+    marker: Arc<Marker>,
     progress: Arc<Progress>,
     /// `None` once nobody enters what is sent there.
     entries: Option<threads::Sender<Entry>>,

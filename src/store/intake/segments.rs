@@ -65,6 +65,8 @@ struct Segment {
     is_broken: bool,
     /// It has another name too, under which it is kept: nothing is written there any more.
     is_kept: bool,
+    /// It could not be read or written everywhere: nor there.
+    is_bad: bool,
 }
 
 /// All files of a state directory; the last one is being filled.
@@ -100,11 +102,18 @@ impl Segments {
         let skipped = (entered > last).then_some((last, entered));
         for (at, segment) in (1..=all.len()).rev().zip(&mut all) {
             // Where the next number does not follow the last one there, nobody would find what came behind it.
-            if segment.is_kept || at == 1 && skipped.is_some() {
+            if segment.is_over() || at == 1 && skipped.is_some() {
                 segment.end = segment.size;
             }
         }
         Ok((Self { dir: dir.to_owned(), all, next: entered.max(last) + 1, skipped, making: None }, left))
+    }
+
+    /// What is written into its file from now on fails.
+    #[cfg(test)]
+    pub(super) fn spoil_last(&mut self) {
+        let last = self.all.last_mut().expect("a file");
+        last.file = File::open(&last.path).expect("open");
     }
 
     /// Numbers that are those of no record: behind the first and up to the second.
@@ -124,7 +133,7 @@ impl Segments {
 
     /// Makes room for the first records, if there is none yet. Without room on the disk the first record tells.
     pub(super) fn prepare(&mut self) {
-        if self.all.last().is_none_or(|segment| segment.is_kept)
+        if self.all.last().is_none_or(Segment::is_over)
             && let Err(error) = self.add(0)
         {
             tracing::warn!(%error, "no room for deliveries could be made ready: {error}");
@@ -162,6 +171,17 @@ impl Segments {
     /// Writes as many of `records` as fit into one file, at least one, and syncs them; says which these are. `None`:
     /// all files are full of what is not safely in the log, which reaches to `safe`. After an error none of them counts.
     pub(super) fn append(&mut self, records: &[Record<'_>], safe: u64) -> Result<Option<Vec<RecordId>>, StoreError> {
+        match self.append_there(records, safe) {
+            // It may be this one place of the disk.
+            Err(error) if self.all.last().is_some_and(|segment| segment.is_bad) => {
+                tracing::error!(%error, "deliveries go on in another file: {error}");
+                self.append_there(records, safe)
+            }
+            appended => appended,
+        }
+    }
+
+    fn append_there(&mut self, records: &[Record<'_>], safe: u64) -> Result<Option<Vec<RecordId>>, StoreError> {
         let Some(first) = records.first() else { return Ok(Some(vec![])) };
         let first = framed(first);
         if self.all.last().is_none_or(|segment| segment.room() < first) && !self.turn_over(first, safe)? {
@@ -185,7 +205,7 @@ impl Segments {
     /// Goes on in another file with room for so many bytes; `false` if there is none and no more may be made.
     fn turn_over(&mut self, bytes: u64, safe: u64) -> Result<bool, StoreError> {
         let free = |segment: &Segment| segment.last <= safe;
-        let fits = |segment: &Segment| free(segment) && !segment.is_kept && segment.size >= bytes;
+        let fits = |segment: &Segment| free(segment) && !segment.is_over() && segment.size >= bytes;
         if let Some(at) = self.all.iter().position(fits) {
             let segment = self.all.remove(at);
             self.all.push(Segment { end: 0, last: 0, ..segment });
@@ -244,7 +264,8 @@ impl Segment {
             Ok(file) => {
                 let about = file.metadata()?;
                 let (size, is_kept) = (about.len(), about.nlink() > 1);
-                Ok(Some(Self { path: path.to_owned(), file, size, end: 0, last: 0, is_broken: false, is_kept }))
+                let path = path.to_owned();
+                Ok(Some(Self { path, file, size, end: 0, last: 0, is_broken: false, is_kept, is_bad: false }))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -254,7 +275,7 @@ impl Segment {
     /// Half a file is of no use: the room is given back.
     fn make(path: PathBuf, size: u64) -> io::Result<Self> {
         let file = Self::fill(&path, size).inspect_err(|_| drop(fs::remove_file(&path)))?;
-        Ok(Self { path, file, size, end: 0, last: 0, is_broken: false, is_kept: false })
+        Ok(Self { path, file, size, end: 0, last: 0, is_broken: false, is_kept: false, is_bad: false })
     }
 
     fn fill(path: &Path, size: u64) -> io::Result<File> {
@@ -272,7 +293,12 @@ impl Segment {
 
     /// Whether these may have stood there.
     fn lacks(&self, lost: &Lost) -> bool {
-        self.is_broken || self.last > 0 && self.last == lost.after
+        self.is_broken || self.is_bad || self.last > 0 && self.last == lost.after
+    }
+
+    /// Nothing more is written there.
+    fn is_over(&self) -> bool {
+        self.is_kept || self.is_bad
     }
 
     fn room(&self) -> u64 {
@@ -280,6 +306,16 @@ impl Segment {
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let written = self.write_here(bytes);
+        if written.as_ref().is_err_and(|error| !is_full(error)) {
+            // Without an answer it is no record, if that can still be said there.
+            let _ = self.try_out();
+            (self.end, self.is_bad) = (self.size, true);
+        }
+        written
+    }
+
+    fn write_here(&mut self, bytes: &[u8]) -> io::Result<()> {
         crash::passing(Point::BeforeAppend);
         self.file.write_all_at(bytes, self.end)?;
         crash::passing(Point::BeforeSync);
@@ -351,6 +387,10 @@ pub(super) fn unusable(path: &Path, error: &io::Error) -> StoreError {
         return StoreError::Unsafe { path: path.display().to_string(), reason: "is a link: move it away".to_owned() };
     }
     StoreError::io(path, error)
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// Ours alone, and never through a link.

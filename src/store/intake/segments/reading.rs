@@ -13,6 +13,8 @@ use crate::core::words::count;
 
 /// What a disk can read at least, or not.
 const SECTOR: u64 = 4096;
+/// Numbers of records are smaller: the log could not note others.
+const LARGEST: u64 = 1 << 48;
 
 /// What is known of the records before they are read.
 #[derive(Debug, Clone, Copy, Default)]
@@ -23,6 +25,8 @@ pub(in crate::store::intake) struct Known {
     pub is_numbered: bool,
     /// They were entered into this very log before.
     pub is_same_log: bool,
+    /// It had all up to this number when it was told to go on from an earlier one; else 0.
+    pub had: u64,
     /// The number of the last one that was answered; 0: not known.
     pub taken: u64,
     /// Numbers behind the first and up to the second are those of no record.
@@ -75,12 +79,12 @@ pub(in crate::store::intake) struct Left {
     pub kept: Vec<PathBuf>,
 }
 
-/// What to do at the end of the records of a file.
+/// What is read of the records that are in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum AtTheEnd {
-    Stop,
-    /// Look whether more of them follow.
-    LookOn,
+enum Entered {
+    /// Their heads alone: a length may be wrong, and what follows then not found.
+    Heads,
+    Whole,
 }
 
 #[derive(Default)]
@@ -93,29 +97,29 @@ struct Reading {
     between: Vec<(u64, u64, Vec<u8>)>,
 }
 
-/// Reads all files; where anything is missing, what stands behind it too.
+/// Reads all files, also what stands behind what cannot be read.
 pub(super) fn read(all: &mut [Segment], known: &Known) -> Result<Left, StoreError> {
-    let mut reading = read_as_known(all, known, AtTheEnd::Stop)?;
-    if reading.is_torn || !reading.is_there || !reading.missing(known).is_empty() {
-        reading = read_as_known(all, known, AtTheEnd::LookOn)?;
+    let mut reading = read_as_known(all, known, Entered::Heads)?;
+    if reading.is_torn || !reading.is_there || !reading.between.is_empty() || !reading.missing(known).is_empty() {
+        reading = read_as_known(all, known, Entered::Whole)?;
     }
     let (lost, before) = (reading.missing(known), reading.before(known));
     Ok(Left { lost, before, is_there: reading.is_there, found: reading.found, kept: vec![] })
 }
 
-fn read_as_known(all: &mut [Segment], known: &Known, end: AtTheEnd) -> Result<Reading, StoreError> {
-    let reading = read_all(all, known, end)?;
+fn read_as_known(all: &mut [Segment], known: &Known, entered: Entered) -> Result<Reading, StoreError> {
+    let reading = read_all(all, known, entered)?;
     if reading.is_there {
         return Ok(reading);
     }
     let none = Known { entered: RecordId::default(), ..*known };
-    Ok(Reading { is_there: false, ..read_all(all, &none, end)? })
+    Ok(Reading { is_there: false, ..read_all(all, &none, entered)? })
 }
 
-fn read_all(all: &mut [Segment], known: &Known, end: AtTheEnd) -> Result<Reading, StoreError> {
+fn read_all(all: &mut [Segment], known: &Known, entered: Entered) -> Result<Reading, StoreError> {
     let mut reading = Reading { is_there: known.entered.number == 0, ..Reading::default() };
     for segment in all {
-        segment.read(known, end, &mut reading).map_err(|error| StoreError::io(&segment.path, &error))?;
+        segment.read(known, entered, &mut reading).map_err(|error| StoreError::io(&segment.path, &error))?;
     }
     reading.found.sort_by_key(|record| record.id.number);
     Ok(reading)
@@ -139,7 +143,7 @@ impl Reading {
         let mut before = self.before(known);
         if known.is_same_log {
             // What it has is not missing, whatever became of the records.
-            before = before.max(known.entered.number);
+            before = before.max(known.entered.number).max(known.had);
         }
         let (numbers, end) = (self.found.iter().map(|found| found.id.number), known.taken.saturating_add(1));
         let mut lost = vec![];
@@ -178,12 +182,12 @@ impl Known {
 impl Segment {
     /// Finds its end. The records behind the log's last one are read and checked, of those before only that they follow
     /// each other. What is found is synced: a run that was killed may not have come to that.
-    fn read(&mut self, known: &Known, end: AtTheEnd, reading: &mut Reading) -> io::Result<()> {
+    fn read(&mut self, known: &Known, entered: Entered, reading: &mut Reading) -> io::Result<()> {
         (self.end, self.last, self.is_broken) = (0, 0, false);
         let before = reading.found.len();
         loop {
-            while self.read_next(known, end, reading)? {}
-            if end == AtTheEnd::Stop || !self.look_on(known, reading)? {
+            while self.read_next(known, entered, reading)? {}
+            if !self.look_on(known, reading)? {
                 break;
             }
         }
@@ -194,11 +198,11 @@ impl Segment {
     }
 
     /// Reads what stands at its end; `false`: that is not the next record.
-    fn read_next(&mut self, known: &Known, end: AtTheEnd, reading: &mut Reading) -> io::Result<bool> {
+    fn read_next(&mut self, known: &Known, entered: Entered, reading: &mut Reading) -> io::Result<bool> {
         let Some((size, id)) = self.head()? else { return Ok(false) };
         let is_behind = id.number > known.entered.number;
         // Its length may be wrong.
-        let is_checked = is_behind || end == AtTheEnd::LookOn;
+        let is_checked = is_behind || entered == Entered::Whole;
         let bytes = if is_checked { self.bytes(size)? } else { vec![] };
         if is_checked && checksum(id.number, [&bytes, &[]]) != id.sum {
             reading.is_torn = true;
@@ -213,12 +217,13 @@ impl Segment {
         Ok(true)
     }
 
-    /// Goes on to the next record behind what cannot be read: to the one right behind a record whose body is damaged, else to
-    /// any that is known to have been answered. Whatever else looks like a record may stand in the body of another one.
+    /// Goes on to the next record behind what cannot be read: the one right behind a record whose body is damaged; else one
+    /// that is known to have been answered; else any, as after a loss of power the latest of those are not known. The order
+    /// is for what looks like a record and stands in the body of another one.
     fn look_on(&mut self, known: &Known, reading: &mut Reading) -> io::Result<bool> {
         let damaged = self.head()?;
         let mut rest = vec![0; usize::try_from(self.room()).unwrap_or_default()];
-        self.is_broken |= !read_at(&self.file, &mut rest, self.end)?;
+        self.is_bad |= !read_at(&self.file, &mut rest, self.end)?;
         let sound = |at: usize, most: u64| {
             let (head, bytes): (&[u8; HEAD], _) = rest.get(at..)?.split_first_chunk()?;
             let (size, id) = Self::told_by(head);
@@ -226,15 +231,18 @@ impl Segment {
             let bytes = bytes.get(..usize::try_from(size).ok()?).filter(|_| may_be)?;
             (checksum(id.number, [bytes, &[]]) == id.sum).then_some((at, id.number))
         };
-        let behind = damaged.and_then(|(size, id)| {
-            let at = HEAD + usize::try_from(size).ok()?;
-            sound(at, id.number.saturating_add(1)).filter(|(_, number)| *number > id.number)
-        });
-        let is_answered = |at: usize| {
-            let fit = if self.last == 0 { u64::MAX } else { 1 + length(&rest[..at]) / (HEAD_BYTES + 1) };
-            sound(at, known.taken.min(self.last.saturating_add(fit)))
+        let told_end = damaged.map_or(0, |(size, _)| HEAD + usize::try_from(size).unwrap_or_default());
+        let next = damaged.map_or(0, |(_, id)| id.number.saturating_add(1));
+        // The least room for those between.
+        let fits = |at: usize| match self.last {
+            0 => LARGEST,
+            last => last.saturating_add(1 + length(rest.get(..at).unwrap_or_default()) / (HEAD_BYTES + 1)),
         };
-        let Some((at, number)) = behind.or_else(|| (0..written(&rest)).find_map(is_answered)) else {
+        let end = written(&rest);
+        let found = sound(told_end, next).filter(|(_, number)| *number == next);
+        let found = found.or_else(|| (0..end).find_map(|at| sound(at, fits(at).min(known.taken))));
+        let found = found.or_else(|| (0..end).find_map(|at| sound(at, fits(at))));
+        let Some((at, number)) = found else {
             self.is_broken |= self.last == 0 && rest.iter().take(HEAD).any(|byte| *byte != 0);
             return Ok(false);
         };

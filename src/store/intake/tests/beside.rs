@@ -313,6 +313,73 @@ async fn a_log_that_is_put_back_goes_on_without_a_restart() {
 }
 
 #[tokio::test]
+async fn a_log_that_is_exchanged_before_it_could_be_told_where_to_go_on_is_told_nothing() {
+    let (dir, store) = store();
+    let (intake, _) = intake(&store);
+    for id in ["E1", "E2"] {
+        intake.take(raw(id)).await.expect("taken");
+    }
+    until("they are entered", || ids(&dir) == ["E1", "E2"]).await;
+    drop(intake);
+    let lock = locked(&dir);
+    let (intake, clerk) = self::intake(&store);
+    until("it tries", || clerk.failures.load(Ordering::Relaxed) > 0).await;
+    // As of an earlier backup.
+    lock.execute_batch("DELETE FROM delivery; DELETE FROM known_event; UPDATE log SET entered = 0, store = 77; COMMIT")
+        .expect("exchanged");
+    let is_exchanged = || matches!(store.progress.failure(), Some(StoreError::Exchanged { .. }));
+    until("it is known", is_exchanged).await;
+    drop((intake, store));
+
+    take(&dir, &["E3"]).await;
+
+    assert_eq!(lines(&dir), accepted(&["E1", "E2", "E3"]));
+}
+
+#[tokio::test]
+async fn a_new_log_beside_an_intake_with_a_gap_misses_nothing_that_is_not_there() {
+    let (dir, store) = store();
+    let (intake, _) = intake(&store);
+    for id in ["E1", "E2", "E3"] {
+        intake.take(raw(id)).await.expect("taken");
+    }
+    until("they are entered", || ids(&dir) == ["E1", "E2", "E3"]).await;
+    drop((intake, store));
+    // Of what went on in another file, an earlier one is used again.
+    let db = other(&dir);
+    db.execute_batch("UPDATE log SET entered = 7, entered_sum = 1").expect("ahead");
+    drop(db);
+    take(&dir, &["E8"]).await;
+    let (elsewhere, _) = copied(&[]).await;
+    let (_backup, log) = backup(&elsewhere);
+    restore(&dir, &log);
+    let store = Store::open(dir.path()).expect("open");
+    let (intake, _) = self::intake(&store);
+    until("all is entered", || ids(&dir).len() == 4).await;
+    drop((intake, store));
+    // It dies when the first two are in the log, and then again.
+    let RecordId { number, sum } = record(dir.path(), 2);
+    let some = format!(
+        "DELETE FROM delivery WHERE id > 2; DELETE FROM known_event WHERE delivery > 2;
+         UPDATE log SET entered = {number}, entered_sum = {sum}"
+    );
+    for _ in 0..2 {
+        other(&dir).execute_batch(&some).expect("some");
+        let marker = Marker::open(dir.path()).expect("marker");
+        let notes = marker.notes();
+        marker.begin(marker.taken(), Notes { store: 0, skipped: (0, 0), ..notes });
+        let store = Store::open(dir.path()).expect("open");
+        let lock = locked(&dir);
+        drop(self::intake(&store));
+        drop(lock);
+    }
+
+    take(&dir, &[]).await;
+
+    assert_eq!(lines(&dir), accepted(&["E1", "E2", "E3", "E8"]));
+}
+
+#[tokio::test]
 async fn a_number_without_a_checksum_that_is_of_no_record_counts_for_nothing() {
     let (dir, _) = copied(&["E1", "E2"]).await;
     let (elsewhere, _) = copied(&["F1"]).await;

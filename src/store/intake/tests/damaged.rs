@@ -79,13 +79,10 @@ fn kept(dir: &TempDir) -> Vec<String> {
 
 #[tokio::test]
 async fn one_damaged_byte_costs_one_delivery_which_is_told_and_the_file_is_kept() {
-    let dir = waiting(&["E1", "E2", "E3", "E4"]).await;
-    let head = head(&dir, 3);
-    drop(dir);
-    // Its body, what was found at the door, its number, its checksum, its length.
-    for at in [0, -5, head + 8, head + 4, head, head + 1] {
+    // Its body, what was found at the door; its number, its checksum, its length.
+    for (at, is_in_head) in [(0, false), (-5, false), (8, true), (4, true), (0, true), (1, true)] {
         let dir = waiting(&["E1", "E2", "E3", "E4"]).await;
-        damage(&dir, "E2", at);
+        damage(&dir, "E2", if is_in_head { head(&dir, 3) + at } else { at });
         let damaged = fs::read(dir.path().join("intake-1")).expect("read");
 
         let told = told(&dir).await;
@@ -158,6 +155,90 @@ async fn a_record_in_the_body_of_a_damaged_one_is_none() {
 
         assert_eq!(told(&dir).await, ["E0", "E1", &lost("1 delivery that was"), "E3", "E9"], "{number}");
     }
+}
+
+#[tokio::test]
+async fn behind_what_is_damaged_all_is_found_also_where_it_is_not_known_how_much_was_answered() {
+    let all = ["E1", "E2", "E3", "E4"];
+    // Its body, its number, its length.
+    for part in [None, Some(8), Some(9), Some(0), Some(1)] {
+        let dir = waiting(&all).await;
+        damage(&dir, "E2", part.map_or(0, |part| head(&dir, 3) + part));
+        answered(&dir, 1);
+
+        let missing = "1 delivery that was perhaps taken cannot be read back";
+        assert_eq!(told(&dir).await, ["E0", "E1", missing, "E3", "E4", "E9"], "{part:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_missing_at_the_end_is_told_also_when_the_first_start_cannot_write() {
+    let dir = waiting(&["E1", "E2"]).await;
+    damage(&dir, "E2", 0);
+    {
+        let store = Store::open(dir.path()).expect("open");
+        let lock = locked(&dir);
+        drop(intake(&store));
+        drop(lock);
+    }
+
+    let missing = lost("1 delivery that was");
+    let missing = missing.split(':').next().expect("words");
+    assert_eq!(told(&dir).await, ["E0", "E1", missing, "E9"]);
+    assert_eq!(told(&dir).await.len(), 5, "told once");
+}
+
+#[tokio::test]
+async fn what_was_in_the_log_before_it_was_told_where_to_go_on_is_not_missing() {
+    let dir = waiting(&["E1", "E2", "E3"]).await;
+    told(&dir).await;
+    let last = head(&dir, 5);
+    damage(&dir, "E1", 0);
+    damage(&dir, "E9", last + 4);
+    // It dies right after the log was told.
+    {
+        let store = Store::open(dir.path()).expect("open");
+        let lock = locked(&dir);
+        drop(intake(&store));
+        lock.execute_batch("UPDATE log SET entered = 0, entered_sum = 0; COMMIT").expect("told");
+    }
+
+    assert_eq!(told(&dir).await, ["E0", "E1", "E2", "E3", "E9", "E9"]);
+    assert_eq!(kept(&dir), <[&str; 0]>::default());
+}
+
+#[test]
+fn what_is_damaged_in_the_marker_is_not_known() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let marker = Marker::open(dir.path()).expect("marker");
+    marker.set(6);
+    assert_eq!((marker.taken(), taken_in(dir.path())), (6, 6));
+    for bit in 0..64 {
+        let mut bytes = fs::read(dir.path().join(NAME)).expect("read");
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        fs::write(dir.path().join(NAME), &bytes).expect("write");
+        assert_eq!((marker.taken(), taken_in(dir.path())), (0, 0), "{bit}");
+        marker.set(6);
+    }
+    answered(&dir, 7);
+    assert_eq!(marker.taken(), 7, "as an earlier version wrote it");
+}
+
+#[tokio::test]
+async fn where_a_file_cannot_be_written_it_goes_on_in_another_one() {
+    let (dir, store) = store();
+    let (mut segments, _) = opened(dir.path(), NONE).expect("open");
+    segments.prepare();
+    append(&mut segments, &["one"], 0);
+    segments.spoil_last();
+
+    assert_eq!(append(&mut segments, &["two", "three"], 0), Some(2));
+    assert_eq!(append(&mut segments, &["four"], 4), Some(1));
+    assert_eq!(segments.try_out(0, 4), Ok(Some(())));
+
+    drop(segments);
+    assert_eq!(texts(&opened(dir.path(), NONE).expect("open").1), [(1, "one"), (2, "two"), (3, "three"), (4, "four")]);
+    drop(store);
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ impl Answering {
         let (queue, jobs) = mpsc::channel(4);
         *progress.queue.lock().expect("lock") = Some(queue.downgrade());
         let (entries, waiting) = threads::channel();
-        let (marker, store) = (Marker::open(dir).expect("marker"), store.clone());
+        let (marker, store) = (Arc::new(Marker::open(dir).expect("marker")), store.clone());
         let (entries, complaints) = (Some(entries), Repeated::default());
         let shared = Arc::clone(&progress);
         let appending =
