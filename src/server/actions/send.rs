@@ -137,8 +137,14 @@ pub(super) struct Answered(Vec<(Ready, Reply)>);
 
 /// Incidents with the same steps, sent for once.
 pub(super) async fn batch(work: &Work<'_>, batch: Vec<Ready>) -> Rest {
-    let slot = work.part.sending.acquire().await;
-    let (batch, alone) = written_down(work, batch).await;
+    let room = &work.part.sending;
+    let ((batch, mut alone), slot) = look::in_room(room, look::again(work, batch)).await;
+    let slot = match slot {
+        Some(slot) => Some(slot),
+        None => room.acquire().await.ok(),
+    };
+    let (batch, more) = written_down(work, batch).await;
+    alone.extend(more);
     let mut rest = Rest { alone, ..Rest::default() };
     if batch.is_empty() {
         return rest;
