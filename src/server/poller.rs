@@ -146,7 +146,7 @@ impl Asker {
     /// After a failure: how long to wait. A key that was refused is read again.
     async fn pause_after(&self, error: &ProviderError) -> Duration {
         if matches!(error, ProviderError::Unauthorised { .. }) {
-            self.account.forget().await;
+            self.account.forget();
             self.note(|account| account.identity = None);
         }
         account::pause_after(error, self.account.settings.poll)

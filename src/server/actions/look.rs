@@ -286,7 +286,7 @@ pub(super) fn knows_better(desk: &Desk, seen: &Observation) -> bool {
 /// The incident could not be looked at, so nothing was sent.
 async fn unseen(work: &Work<'_>, target: &Target, error: &ProviderError) -> Outcome {
     if let (ProviderError::Unauthorised { .. }, Some(account)) = (error, work.desk.accounts.get(&target.key.account)) {
-        account.forget_for(&work.acting).await;
+        account.forget_for(&work.acting);
     }
     Outcome::Failed {
         reason: Shown::line(&format!("not sent, because the incident could not be looked at first: {error}")),
