@@ -56,6 +56,8 @@ pub(super) enum Spoil {
     Silence,
     /// A clear refusal.
     Error(ProviderError),
+    /// The write is carried out, and what is made of the answer fails through a mistake of ours.
+    Mistake,
     /// Everything was given this status by somebody else a moment before, and the write is refused.
     Overtaken(Status, ProviderError),
 }
@@ -479,6 +481,11 @@ impl Fake {
                 Err(timed_out())
             }
             Some(Spoil::Silence) => Err(timed_out()),
+            Some(Spoil::Mistake) => {
+                write(&mut inside);
+                drop(inside);
+                panic!("a mistake");
+            }
             Some(Spoil::Error(error)) => Err(error),
             Some(Spoil::Overtaken(status, error)) => {
                 for known in inside.incidents.values_mut() {
