@@ -45,7 +45,7 @@ pub(super) struct Part<'a> {
     pub(super) id: ActionId,
     pub(super) verb: &'a Verb,
     pub(super) undo: &'a Undo<'a>,
-    way: Way,
+    pub(super) way: Way,
     /// Requests that are under way at the same time, and incidents that are read back.
     pub(super) sending: Semaphore,
     pub(super) reading: Semaphore,

@@ -73,6 +73,12 @@ impl<'a> Work<'a> {
         self.provider.clock_skew().unwrap_or_default()
     }
 
+    /// The way to read what became of something: the credentials may have been replaced since it was sent.
+    pub(super) async fn to_read(&self) -> Arc<dyn Provider> {
+        let way = self.part.way.to_read(self.desk, &self.acting).await;
+        way.unwrap_or_else(|| Arc::clone(&self.provider))
+    }
+
     /// How the provider calls who acts, where that can be told.
     pub(super) async fn name(&self) -> Option<Shown> {
         let provider = match &self.name.asks {
