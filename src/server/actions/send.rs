@@ -145,6 +145,9 @@ pub(super) struct Answered(Vec<(Ready, Reply)>);
 pub(super) async fn batch(work: &Work<'_>, batch: Vec<Ready>) -> Rest {
     let room = &work.part.sending;
     let ((batch, mut alone), slot) = look::in_room(room, look::again(work, batch)).await;
+    if batch.is_empty() {
+        return Rest { alone, ..Rest::default() };
+    }
     let slot = match slot {
         Some(slot) => Some(slot),
         None => room.acquire().await.ok(),
@@ -332,8 +335,14 @@ async fn later(work: &Work<'_>, one: &Ready, step: &Step, last: &Taken) -> Taken
     let before = Before { changed, seen: seen.cloned(), ..one.before.clone() };
     let (mut paused, mut limit) = (false, Duration::ZERO);
     for patience in (0..=PATIENCE).rev() {
-        let slot = work.part.sending.acquire().await;
-        if let Some(outcome) = look::over(work, step, &one.target, (seen, last.at), paused).await {
+        let look = || look::over(work, step, &one.target, (seen, last.at), paused);
+        let (mut over, mut slot) = look::in_room(&work.part.sending, look()).await;
+        if over.is_none() && slot.is_none() {
+            slot = work.part.sending.acquire().await.ok();
+            // Until there was room again, that look may have grown old too.
+            over = look().await;
+        }
+        if let Some(outcome) = over {
             return Taken::of(outcome, None);
         }
         let answer = take(work, step, &one.target.key).await;

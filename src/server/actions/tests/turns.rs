@@ -141,6 +141,30 @@ async fn those_whose_second_look_hangs_hold_up_no_other_of_the_same_action() {
 }
 
 #[tokio::test]
+async fn those_whose_look_before_the_next_step_hangs_hold_up_no_other_of_the_same_action() {
+    let Setup { fake, desk, _dir } = setup();
+    let ids = ["P1", "P2", "P3", "P4", "P5", "P6"];
+    for id in ids.into_iter().chain(["P9"]) {
+        fake.put(id, Status::Triggered, 0);
+    }
+    fake.spoil_next_write(Spoil::Not);
+    for _ in ids {
+        fake.spoil_next_write(Spoil::Error(ProviderError::RateLimited { wait: MOMENT }));
+    }
+    let hang = ["P1", "P2", "P3", "P4"].map(|id| fake.slow(id, "P9"));
+
+    ask(&desk, &ids, Verb::Snooze { until: in_eight_hours() }).await;
+    later_than(TWO_SECONDS, || fake.asked().1 >= hang.len()).await;
+    until(&desk, |board| words(board)[4..] == ["confirmed"; 2]).await;
+
+    assert_eq!(desk.hub.look(|board| words(board)[..4].to_vec()), ["sent"; 4]);
+    for (at, go_on) in hang.iter().enumerate() {
+        go_on.notify_one();
+        until(&desk, |board| words(board)[at] == "confirmed").await;
+    }
+}
+
+#[tokio::test]
 async fn two_actions_that_each_hold_what_the_other_waits_for_both_end() {
     let Setup { fake, desk, _dir } = setup();
     for id in ["P1", "P2"] {
