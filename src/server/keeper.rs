@@ -221,7 +221,7 @@ impl Keeper {
     }
 
     /// Asks the account's provider from now on, in place of whoever does so already.
-    pub(super) async fn poll(&mut self, account: &Arc<Account>) {
+    pub(super) fn poll(&mut self, account: &Arc<Account>) {
         if let Some(former) = self.polling.remove(&account.settings.name) {
             former.cancel();
         }
@@ -490,7 +490,7 @@ impl Keeper {
                 account.go_on(former.get(name).map(|known| &**known), token);
             }
             if is_new(&account) {
-                self.poll(account).await;
+                self.poll(account);
             } else {
                 account.look.notify_one();
             }

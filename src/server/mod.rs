@@ -249,7 +249,7 @@ impl Server {
         keeper.look_after_the_store();
         keeper.serve_metrics().await;
         for account in server.desk.accounts.all().values() {
-            keeper.poll(account).await;
+            keeper.poll(account);
         }
         server.tasks.spawn(keeper.run(orders));
         server.work(Outbox::in_state_dir(&options.state_dir));

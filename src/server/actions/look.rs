@@ -253,7 +253,7 @@ pub(super) async fn over(
     }
     let now = match patiently(|| as_it_stands(work, &target.key)).await {
         Ok((now, _)) => now,
-        Err(error) => return Some(unseen(work, target, &error).await),
+        Err(error) => return Some(unseen(work, target, &error)),
     };
     let target = Target { seen: Status::Acknowledged, ..target.clone() };
     match meanwhile(work.verb, &target, &now) {
@@ -284,7 +284,7 @@ pub(super) fn knows_better(desk: &Desk, seen: &Observation) -> bool {
 }
 
 /// The incident could not be looked at, so nothing was sent.
-async fn unseen(work: &Work<'_>, target: &Target, error: &ProviderError) -> Outcome {
+fn unseen(work: &Work<'_>, target: &Target, error: &ProviderError) -> Outcome {
     if let (ProviderError::Unauthorised { .. }, Some(account)) = (error, work.desk.accounts.get(&target.key.account)) {
         account.forget_for(&work.acting);
     }
@@ -297,7 +297,7 @@ async fn unseen(work: &Work<'_>, target: &Target, error: &ProviderError) -> Outc
 async fn ready(work: &Work<'_>, target: &Target, seen: Seen) -> Result<(Vec<Step>, Before, Instant), NotReady> {
     let (now, at) = match seen {
         Ok(seen) => seen,
-        Err(error) => return Err(not_seen(work, target, error).await),
+        Err(error) => return Err(not_seen(work, target, error)),
     };
     // What is newer counts alone: the provider may answer from the time before.
     let told = told_since(work, &now);
@@ -310,19 +310,19 @@ async fn ready(work: &Work<'_>, target: &Target, seen: Seen) -> Result<(Vec<Step
     for step in steps.iter().filter(|step| !is_seen(step, &now)) {
         match work.part.undo.unless_taken_back(work.provider.signs(&target.key.id, step, None)).await {
             Ok(signs) => before.signs = signs.unwrap_or_default(),
-            Err(error) => return Err(not_seen(work, target, error).await),
+            Err(error) => return Err(not_seen(work, target, error)),
         }
     }
     before.seen = Some(now);
     Ok((steps, before, at))
 }
 
-async fn not_seen(work: &Work<'_>, target: &Target, error: ProviderError) -> NotReady {
+fn not_seen(work: &Work<'_>, target: &Target, error: ProviderError) -> NotReady {
     match error {
         ProviderError::RateLimited { wait } if work.part.may_wait(&target.key) => {
             NotReady::Limited(Instant::now() + wait)
         }
-        error => NotReady::Over(unseen(work, target, &error).await),
+        error => NotReady::Over(unseen(work, target, &error)),
     }
 }
 

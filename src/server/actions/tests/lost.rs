@@ -154,29 +154,18 @@ async fn after_a_crash_a_provider_that_is_out_of_reach_is_waited_for() {
 
 #[tokio::test]
 async fn after_a_crash_it_is_read_back_by_the_settings_of_the_moment() {
-    // Once before it has answered at all, and once while it is read back.
-    for gone in ["out of reach", "token revoked"] {
-        const PAUSES: &[Duration] = &[Duration::ZERO, Duration::from_millis(1)];
+    const PAUSES: &[Duration] = &[Duration::ZERO, Duration::from_millis(1)];
+    let revoked = ProviderError::Unauthorised { advice: "revoked".into() };
+    let away = ProviderError::Unreachable { address: "fake".into(), cause: "no route".into(), maybe_sent: false };
+    // Before it has answered at all, and while it is read back.
+    for (gone, there) in [(away, "http://127.0.0.1:2"), (revoked, fake::settings().base_url.as_str())] {
         let Setup { fake, mut desk, _dir } = setup();
         Arc::get_mut(&mut desk).expect("alone").read_back = PAUSES;
         let action = sent(&desk, &["P1"]).await;
-        let address = |base_url: &str, provider: &Fake| {
-            let settings = crate::config::AccountSettings { base_url: base_url.into(), ..fake::settings() };
-            Arc::new(Account::with_provider(settings, Arc::new(provider.clone())))
-        };
-        let there = match gone {
-            "out of reach" => {
-                let cause = "no route".into();
-                let away = ProviderError::Unreachable { address: "fake".into(), cause, maybe_sent: false };
-                fake.fail_reads(away, usize::MAX);
-                "http://127.0.0.1:2".to_owned()
-            }
-            _ => {
-                fake.set_clock_apart(0);
-                fake.fail_reads(ProviderError::Unauthorised { advice: "revoked".into() }, usize::MAX);
-                fake::settings().base_url
-            }
-        };
+        if matches!(gone, ProviderError::Unauthorised { .. }) {
+            fake.set_clock_apart(0);
+        }
+        fake.fail_reads(gone.clone(), usize::MAX);
         let settling = tokio::spawn(settle(Arc::clone(&desk), vec![action]));
         while fake.asked().1 == 0 {
             tokio::task::yield_now().await;
@@ -184,7 +173,8 @@ async fn after_a_crash_it_is_read_back_by_the_settings_of_the_moment() {
 
         let anew = Fake::default();
         anew.put("P1", Status::Resolved, 0);
-        desk.accounts.set([address(&there, &anew)]);
+        let settings = crate::config::AccountSettings { base_url: there.to_owned(), ..fake::settings() };
+        desk.accounts.set([Arc::new(Account::with_provider(settings, Arc::new(anew)))]);
         settling.await.expect("settled");
 
         assert_eq!(desk.hub.look(words), ["confirmed"], "{gone}");
