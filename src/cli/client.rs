@@ -36,8 +36,7 @@ const FIRST_ANSWER: Duration = Duration::from_secs(30);
 /// How long an answer of the server may take.
 const ANSWER: Duration = Duration::from_mins(1);
 /// Of what acts, an answer that does not come says nothing of whether it is done.
-const UNANSWERED: &str =
-    "the server did not answer in time: it may be done all the same, so look before you ask for it again";
+const IN_DOUBT: &str = "it may be done all the same, so look before you ask for it again";
 /// How long an action may take, doubts read back included.
 const ACTION: Duration = Duration::from_secs(150);
 
@@ -58,6 +57,11 @@ pub(super) struct Client {
 
 fn broken(error: impl std::fmt::Display) -> Failure {
     Failure::new(Exit::Failed, format!("the line to the server: {error}"))
+}
+
+/// Why it is not known what becomes of something that was asked for.
+fn in_doubt(what: &str, failure: &Failure) -> Failure {
+    Failure::new(Exit::Failed, format!("{what}{failure}: {IN_DOUBT}"))
 }
 
 impl Client {
@@ -246,10 +250,9 @@ impl Client {
         wire::send_text(&mut self.line, &text).await.map_err(broken)?;
         let give_up = Instant::now() + ANSWER;
         loop {
-            let heard = self.hear(give_up).await.map_err(|failure| {
-                if acts && Instant::now() >= give_up { Failure::new(Exit::Failed, UNANSWERED) } else { failure }
-            });
-            if let FromServer::Answer { id: answered, answer } = heard?
+            let heard = self.hear(give_up).await;
+            let heard = heard.map_err(|failure| if acts { in_doubt("", &failure) } else { failure })?;
+            if let FromServer::Answer { id: answered, answer } = heard
                 && answered == id
             {
                 return (*answer).map_err(|reason| Failure::new(Exit::Failed, reason));
@@ -286,7 +289,8 @@ impl Client {
             if let Some(action) = self.board.actions.iter().find(|action| action.id == id && action.is_final()) {
                 return Ok(action.clone());
             }
-            self.hear(give_up).await?;
+            let heard = self.hear(give_up).await;
+            heard.map_err(|failure| in_doubt(&format!("action {id} was taken, and is not over: "), &failure))?;
         }
     }
 
@@ -333,4 +337,39 @@ fn doubts_of(
         }
     };
     board.accounts.values().filter_map(|known| doubt(&known.account)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A server that greets, takes the first action where it is to answer, and then hangs up or keeps silent.
+    async fn serve(mut line: Line<UnixStream>, answers: bool, hangs_up: bool) {
+        let _: FromConsole = wire::receive(&mut line).await.expect("a hello");
+        wire::send(&mut line, &FromServer::UpToDate).await.expect("sent");
+        let _: FromConsole = wire::receive(&mut line).await.expect("a request");
+        if answers {
+            let answer = Box::new(Ok(Answer::Accepted { action: ActionId(7) }));
+            wire::send(&mut line, &FromServer::Answer { id: 1, answer }).await.expect("sent");
+        }
+        if !hangs_up {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_an_action_whose_end_is_not_heard_it_is_said_that_it_may_be_done() {
+        let taken = "action 7 was taken, and is not over: ";
+        for (answers, hangs_up) in [(false, false), (false, true), (true, false), (true, true)] {
+            let (ours, theirs) = UnixStream::pair().expect("a pair");
+            let serving = tokio::spawn(serve(wire::line(theirs), answers, hangs_up));
+            let mut client = Client::attach(ours).await.expect("greeted");
+
+            let failure = client.act(vec![], Verb::Acknowledge).await.expect_err("not heard").to_string();
+
+            assert!(failure.ends_with(IN_DOUBT), "{failure}");
+            assert_eq!((failure.starts_with(taken), failure.contains("in time")), (answers, !hangs_up), "{failure}");
+            serving.abort();
+        }
+    }
 }

@@ -3,13 +3,13 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::Duration,
 };
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Notify, OnceCell};
 
 use super::{calls::Calls, people::Acting, scope::Scope, secrets::Print};
 use crate::{
@@ -31,8 +31,10 @@ use crate::{
 pub struct Account {
     pub settings: AccountSettings,
     provider: Mutex<Option<Way>>,
+    /// Held by whoever reads the token: one does, and nobody else waits for it.
+    reading: tokio::sync::Mutex<()>,
     /// Of the token that was read last.
-    print: std::sync::Mutex<Option<Print>>,
+    print: Mutex<Option<Print>>,
     /// The ways to the provider of those with a token of their own.
     own: Mutex<Vec<Own>>,
     /// Where its calls are told.
@@ -55,8 +57,9 @@ struct Way {
     is_doubted: bool,
 }
 
-/// A person with a token of their own, and their way to the provider.
-type Own = (Arc<PersonSettings>, Arc<dyn Provider>);
+/// A person with a token of their own, and their way to the provider once that was read.
+type Own = (Arc<PersonSettings>, Arc<OnceCell<Arc<dyn Provider>>>);
+
 /// The accounts that are configured now. Settings may be read again at any time, so whoever needs an account looks
 /// it up then; one that is held stays usable to its holder.
 #[derive(Default)]
@@ -117,7 +120,8 @@ impl Account {
         Self {
             settings,
             provider,
-            print: std::sync::Mutex::default(),
+            reading: tokio::sync::Mutex::default(),
+            print: Mutex::default(),
             own: Mutex::default(),
             calls,
             look: Notify::new(),
@@ -135,27 +139,40 @@ impl Account {
 
     /// What is left of the provider's rate limit, if it says so.
     pub fn budget(&self) -> Option<Budget> {
-        self.provider.try_lock().ok()?.as_ref()?.provider.budget()
+        self.way().as_ref()?.provider.budget()
     }
 
     /// The provider's clock minus this machine's, as far as its answers told.
     pub fn clock_skew(&self) -> Option<SignedDuration> {
-        self.provider.try_lock().ok()?.as_ref()?.provider.clock_skew()
+        self.way().as_ref()?.provider.clock_skew()
     }
 
     /// Whether REST can be used at all.
-    pub async fn has_rest(&self) -> bool {
-        self.settings.token.is_some() || self.provider.lock().await.is_some()
+    pub fn has_rest(&self) -> bool {
+        self.settings.token.is_some() || self.way().is_some()
+    }
+
+    fn way(&self) -> MutexGuard<'_, Option<Way>> {
+        self.provider.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The way that is not doubted.
+    fn sure(&self) -> Option<Arc<dyn Provider>> {
+        self.way().as_ref().filter(|way| !way.is_doubted).map(|way| Arc::clone(&way.provider))
     }
 
     /// The way to the provider. The token is read when this is first called, and again after [`Account::forget`].
     pub async fn provider(&self) -> Result<Arc<dyn Provider>, NoProvider> {
-        let mut held = self.provider.lock().await;
-        if let Some(way) = held.as_ref().filter(|way| !way.is_doubted) {
-            return Ok(Arc::clone(&way.provider));
+        if let Some(known) = self.sure() {
+            return Ok(known);
+        }
+        let _alone = self.reading.lock().await;
+        if let Some(read) = self.sure() {
+            return Ok(read);
         }
         let token = read(self.settings.token.as_ref().ok_or(NoProvider::NoToken)?).await?;
-        self.hold(&mut held, token)
+        // With new settings it may have been read meanwhile.
+        self.sure().map_or_else(|| self.hold(&mut self.way(), token), Ok)
     }
 
     /// Goes by a token that was just read. With the same one as before the way stays: a fresh one would know nothing of the
@@ -172,16 +189,13 @@ impl Account {
     }
 
     /// Goes by a token that was read with new settings, and on by the way of `former` if that leads to the same place.
-    pub(super) async fn go_on(&self, former: Option<&Self>, token: SecretString) {
+    pub(super) fn go_on(&self, former: Option<&Self>, token: SecretString) {
         let leads_here = |former: &&Self| {
             let (theirs, ours) = (&former.settings, &self.settings);
             (theirs.provider, &theirs.base_url, &theirs.from) == (ours.provider, &ours.base_url, &ours.from)
         };
-        let known = match former.filter(leads_here) {
-            Some(former) => former.provider.lock().await.clone(),
-            None => None,
-        };
-        let mut held = self.provider.lock().await;
+        let known = former.filter(leads_here).and_then(|former| former.way().clone());
+        let mut held = self.way();
         if known.is_some() {
             *held = known;
         }
@@ -217,27 +231,38 @@ impl Account {
             }
             Acts::With { token } => token,
         };
-        let mut own = self.own.lock().await;
+        let way = self.own_way(person);
+        let made = way.get_or_try_init(|| async { self.made(read(token).await?, None) }).await?;
+        Ok(Arc::clone(made))
+    }
+
+    /// Where the way of a person with a token of their own is kept.
+    fn own_way(&self, person: &Arc<PersonSettings>) -> Arc<OnceCell<Arc<dyn Provider>>> {
+        let mut own = self.own();
         // Those of former settings are held by nobody else.
         own.retain(|(known, _)| Arc::strong_count(known) > 1);
-        if let Some((_, provider)) = own.iter().find(|(known, _)| Arc::ptr_eq(known, person)) {
-            return Ok(Arc::clone(provider));
+        if let Some((_, way)) = own.iter().find(|(known, _)| Arc::ptr_eq(known, person)) {
+            return Arc::clone(way);
         }
-        let provider = self.made(read(token).await?, None)?;
-        own.push((Arc::clone(person), Arc::clone(&provider)));
-        Ok(provider)
+        let way = Arc::default();
+        own.push((Arc::clone(person), Arc::clone(&way)));
+        way
+    }
+
+    fn own(&self) -> MutexGuard<'_, Vec<Own>> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// After the credentials of `acting` were refused: what is theirs alone is read again.
-    pub async fn forget_for(&self, acting: &Acting) {
+    pub fn forget_for(&self, acting: &Acting) {
         if let Acting::Person(person) = acting {
-            self.own.lock().await.retain(|(known, _)| !Arc::ptr_eq(known, person));
+            self.own().retain(|(known, _)| !Arc::ptr_eq(known, person));
         }
     }
 
     /// Has the token read again: it may have been replaced.
-    pub async fn forget(&self) {
-        if let Some(way) = self.provider.lock().await.as_mut().filter(|_| self.settings.token.is_some()) {
+    pub fn forget(&self) {
+        if let Some(way) = self.way().as_mut().filter(|_| self.settings.token.is_some()) {
             way.is_doubted = true;
         }
     }
@@ -271,6 +296,8 @@ pub fn pause_after(error: &ProviderError, poll: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
     use crate::{
         config::User,
@@ -292,19 +319,37 @@ mod tests {
         let account = with(30, "http://127.0.0.1:1");
         let before = way(&account).await;
 
-        account.forget().await;
+        account.forget();
         assert!(Arc::ptr_eq(&before, &way(&account).await), "read again, and the same");
-        account.go_on(Some(&account), first.clone()).await;
+        account.go_on(Some(&account), first.clone());
         assert!(Arc::ptr_eq(&before, &way(&account).await));
         let slower = with(60, "http://127.0.0.1:1");
-        slower.go_on(Some(&account), first.clone()).await;
+        slower.go_on(Some(&account), first.clone());
         assert!(Arc::ptr_eq(&before, &way(&slower).await));
 
         let elsewhere = with(30, "http://127.0.0.1:2");
-        elsewhere.go_on(Some(&account), first.clone()).await;
+        elsewhere.go_on(Some(&account), first.clone());
         assert!(!Arc::ptr_eq(&before, &way(&elsewhere).await));
-        account.go_on(Some(&account), second).await;
+        account.go_on(Some(&account), second);
         assert!(!Arc::ptr_eq(&before, &way(&account).await));
+    }
+
+    #[tokio::test]
+    async fn a_token_that_takes_long_to_read_holds_up_no_new_settings_and_nobody_else() {
+        let slow = || SecretRef::Command { argv: vec!["sleep".to_owned(), "60".to_owned()] };
+        let settings = AccountSettings { token: Some(slow()), ..fake::settings() };
+        let account = Account::new(settings, &Calls::default());
+        let person = |uid, token| PersonSettings { user: User::Uid(uid), account: None, acts: Acts::With { token } };
+        let [alice, bob] =
+            [person(4_000_001, slow()), person(4_000_002, SecretRef::Inline("y_NbAkKc66ryYTWUXYEu".into()))]
+                .map(|one| Acting::Person(Arc::new(one)));
+        let (mut ours, mut hers) = (Box::pin(account.provider()), Box::pin(account.named(&alice)));
+        assert!(ours.as_mut().now_or_never().is_none() && hers.as_mut().now_or_never().is_none());
+
+        account.go_on(Some(&account), SecretString::from("u+new"));
+
+        assert!(account.provider().now_or_never().is_some_and(|way| way.is_ok()));
+        assert!(account.named(&bob).now_or_never().is_some_and(|way| way.is_ok()));
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use super::{
     acting::by,
-    actions::{CAUSE, Way, not_seen_done, patiently, record, record_last},
+    actions::{CAUSE, Way, ended_well, not_seen_done, patiently, record, record_last},
     desk::Desk,
     people::{Acting, Caller},
     rota::NO_ROTA,
@@ -75,18 +75,23 @@ fn check(what: &Arrangement) -> Result<(), String> {
     }
 }
 
-/// One part after the other: of overrides that overlap, the last one made wins.
 async fn carry_out(desk: Arc<Desk>, action: Action, acting: Acting) {
     let Verb::Arrange(what) = &action.verb else { return };
     let Some((first, _)) = action.outcomes.first() else { return };
     let way = Way::new(&desk, &action.by, first.account.clone(), acting);
-    for (at, (key, _)) in action.outcomes.iter().enumerate() {
-        let outcome = one(&desk, action.id, what, at, key, &way).await;
-        record_last(&desk, action.id, &action.verb, vec![(key.clone(), outcome)]).await;
-    }
+    let keys: Vec<IncidentKey> = action.outcomes.iter().map(|(key, _)| key.clone()).collect();
+    ended_well(&desk, action.id, &action.verb, &keys, all(&desk, &action, what, &way)).await;
     if let Some(account) = desk.accounts.get(&first.account) {
         // The board shows what came of it with the next look.
         account.look.notify_one();
+    }
+}
+
+/// One part after the other: of overrides that overlap, the last one made wins.
+async fn all(desk: &Desk, action: &Action, what: &Arrangement, way: &Way) {
+    for (at, (key, _)) in action.outcomes.iter().enumerate() {
+        let outcome = one(desk, action.id, what, at, key, way).await;
+        record_last(desk, action.id, &action.verb, vec![(key.clone(), outcome)]).await;
     }
 }
 

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use tokio::net::{UnixListener, UnixStream};
 
 use super::{
-    Guests, Lease, Server,
+    Desk, Guests, Lease, Server,
     fake::{self, Fake, key},
     guests::Limits,
     ownership::socket_path,
 };
 use crate::{
     core::{
-        action::{Target, Verb},
+        action::{By, Outcome, Target, Verb},
         incident::Status,
     },
     proto::{
@@ -31,6 +31,52 @@ async fn ask(line: &mut Line<UnixStream>, id: RequestId, request: Request) -> Re
     }
 }
 
+fn owner(desk: &Arc<Desk>, lease: Option<Lease>) -> Server {
+    Server {
+        desk: Arc::clone(desk),
+        tasks: tokio_util::task::TaskTracker::new(),
+        stop: tokio_util::sync::CancellationToken::new(),
+        guests: Guests::new(Limits::default()),
+        lease,
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_answer_what_was_sent_before_keeps_no_server_from_ending() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let lease = || Lease::acquire(&dir.path().join("owner.lock")).expect("io");
+    let fake = Fake::default();
+    let _never = fake.slow("P1", "P1");
+    let desk = fake::desk(&fake, dir.path());
+    let by = By { actor: "alice".into(), uid: None, name: None };
+    let asked = desk.write_down(by, Verb::Acknowledge, vec![key("P1")], false).await;
+    let (mut action, _) = asked.expect("written down");
+    action.outcomes[0].1 = Outcome::Sent;
+    let server = owner(&desk, lease());
+    server.settle(vec![action]);
+    while fake.asked().1 == 0 {
+        tokio::task::yield_now().await;
+    }
+
+    server.stop().await;
+
+    assert!(lease().is_some(), "the next one may begin");
+}
+
+#[tokio::test]
+async fn while_an_action_may_still_be_sent_nobody_else_begins() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let lease = || Lease::acquire(&dir.path().join("owner.lock")).expect("io");
+    let desk = fake::desk(&Fake::default(), dir.path());
+    let server = owner(&desk, lease());
+    let _under_way = desk.under_way.token();
+    tokio::time::pause();
+
+    server.stop().await;
+
+    assert!(lease().is_none());
+}
+
 #[tokio::test]
 async fn while_actions_are_finished_whoever_comes_is_served_and_only_new_actions_are_refused() {
     let dir = tempfile::tempdir().expect("tempdir");
@@ -38,13 +84,7 @@ async fn while_actions_are_finished_whoever_comes_is_served_and_only_new_actions
     let fake = Fake::default();
     let seen = fake.put("P1", Status::Triggered, 0);
     let desk = fake::desk(&fake, dir.path());
-    let server = Server {
-        desk: Arc::clone(&desk),
-        tasks: tokio_util::task::TaskTracker::new(),
-        stop: tokio_util::sync::CancellationToken::new(),
-        guests: Guests::new(Limits::default()),
-        lease: lease(),
-    };
+    let server = owner(&desk, lease());
     server.let_in(UnixListener::bind(socket_path(dir.path())).expect("a socket"));
     let under_way = desk.under_way.token();
 

@@ -56,6 +56,8 @@ pub(super) enum Spoil {
     Silence,
     /// A clear refusal.
     Error(ProviderError),
+    /// The write is carried out, and what is made of the answer fails through a mistake of ours.
+    Mistake,
     /// Everything was given this status by somebody else a moment before, and the write is refused.
     Overtaken(Status, ProviderError),
 }
@@ -97,10 +99,13 @@ struct Inside {
     /// In whose name each write was made; `None`: the account's own.
     names: Vec<Option<String>>,
     rota: rota::Kept,
-    /// The next look at this one waits until it is let go on, for seconds, and the other is resolved by somebody meanwhile.
-    slow: Option<(IncidentId, Arc<Notify>, IncidentId)>,
+    /// The next look at each of these waits until it is let go on, for seconds, and the other is resolved by somebody
+    /// meanwhile.
+    slow: BTreeMap<IncidentId, (Arc<Notify>, IncidentId)>,
     /// The next list of open incidents takes 8 s, and this one is resolved by somebody meanwhile.
     slow_list: Option<IncidentId>,
+    /// The next list of open incidents never comes.
+    lost_list: bool,
     /// How often it was asked who acts.
     identities: usize,
 }
@@ -134,8 +139,9 @@ impl Default for Inside {
             hangs: false,
             names: vec![],
             rota: rota::Kept::default(),
-            slow: None,
+            slow: BTreeMap::new(),
             slow_list: None,
+            lost_list: false,
             identities: 0,
         }
     }
@@ -155,6 +161,22 @@ pub(super) fn key(id: &str) -> IncidentKey {
 
 pub(super) fn person(name: &str) -> Named<UserId> {
     Named { id: UserId::new(format!("P{name}")).expect("id"), name: name.into() }
+}
+
+/// The clock stands still as long as this is held, also by one who is not waited for any more.
+struct Paused;
+
+impl Paused {
+    fn now() -> Self {
+        tokio::time::pause();
+        Self
+    }
+}
+
+impl Drop for Paused {
+    fn drop(&mut self) {
+        tokio::time::resume();
+    }
 }
 
 fn timed_out() -> ProviderError {
@@ -249,13 +271,18 @@ impl Fake {
     /// The next look at `id` waits until it is let go on; it then took 8 s, in which somebody resolved `other`.
     pub(super) fn slow(&self, id: &str, other: &str) -> Arc<Notify> {
         let go_on = Arc::new(Notify::new());
-        self.inside().slow = Some((key(id).id, Arc::clone(&go_on), key(other).id));
+        self.inside().slow.insert(key(id).id, (Arc::clone(&go_on), key(other).id));
         go_on
     }
 
     /// The next list of open incidents takes 8 s, in which somebody resolves `other`, which was on an earlier page.
     pub(super) fn slow_list(&self, other: &str) {
         self.inside().slow_list = Some(key(other).id);
+    }
+
+    /// The next list of open incidents never comes.
+    pub(super) fn lose_list(&self) {
+        self.inside().lost_list = true;
     }
 
     pub(super) fn identities(&self) -> usize {
@@ -424,13 +451,12 @@ impl Fake {
 
     /// 8 s pass, in which somebody resolves this one.
     async fn pass_and_resolve(&self, id: &IncidentId) {
-        tokio::time::pause();
+        if let Some(known) = self.inside().incidents.get_mut(id) {
+            known.state.status = Status::Resolved;
+            known.stamp.at = known.stamp.at.checked_add(SignedDuration::from_secs(1)).expect("small");
+        }
+        let _goes_on = Paused::now();
         tokio::time::advance(Duration::from_secs(8)).await;
-        tokio::time::resume();
-        let mut inside = self.inside();
-        let known = inside.incidents.get_mut(id).expect("incident");
-        known.state.status = Status::Resolved;
-        known.stamp.at = known.stamp.at.checked_add(SignedDuration::from_secs(1)).expect("small");
     }
 
     fn read<T>(&self, read: impl FnOnce(&Inside) -> Result<T, ProviderError>) -> Result<T, ProviderError> {
@@ -455,6 +481,11 @@ impl Fake {
                 Err(timed_out())
             }
             Some(Spoil::Silence) => Err(timed_out()),
+            Some(Spoil::Mistake) => {
+                write(&mut inside);
+                drop(inside);
+                panic!("a mistake");
+            }
             Some(Spoil::Error(error)) => Err(error),
             Some(Spoil::Overtaken(status, error)) => {
                 for known in inside.incidents.values_mut() {
@@ -507,6 +538,9 @@ impl Provider for Fake {
         self.inside().lists += 1;
         let open = |i: &Inside| Ok(i.incidents.values().filter(|seen| seen.state.status.is_open()).cloned().collect());
         let answer = self.read(open);
+        if std::mem::take(&mut self.inside().lost_list) {
+            std::future::pending::<()>().await;
+        }
         let slow = self.inside().slow_list.take();
         if let Some(other) = slow {
             self.pass_and_resolve(&other).await;
@@ -527,8 +561,8 @@ impl Provider for Fake {
         if let Some(error) = self.inside().hidden.get(id) {
             return Err(error.clone());
         }
-        let slow = self.inside().slow.take_if(|(slow, ..)| slow == id);
-        if let Some((_, go_on, other)) = slow {
+        let slow = self.inside().slow.remove(id);
+        if let Some((go_on, other)) = slow {
             go_on.notified().await;
             self.pass_and_resolve(&other).await;
         }

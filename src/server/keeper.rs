@@ -9,7 +9,6 @@ use std::{
 };
 
 use jiff::Timestamp;
-use secrecy::SecretString;
 use tokio::{
     net::TcpListener,
     sync::{mpsc, oneshot},
@@ -25,13 +24,13 @@ use super::{
     door, first_look,
     hooks::{Doors, Place, Reading, Secret},
     ingest, metrics, poller, push,
-    secrets::{Print, Prints},
+    secrets::{self, Prints, Tokens},
     snapshot,
     targets::Reloaded,
     upkeep,
 };
 use crate::{
-    config::{Acts, SecretRef, Settings},
+    config::{SecretRef, Settings},
     core::{
         board::{AccountBoard, Board, Change},
         freshness::Upkeep,
@@ -93,9 +92,6 @@ pub(super) struct OpenDoor {
     /// The port is held by a service manager, who alone can change it.
     is_given: bool,
 }
-
-/// The accounts' tokens, where they have one.
-type Tokens = BTreeMap<AccountName, SecretString>;
 
 /// Everything of a new configuration that can fail, done.
 struct Checked {
@@ -225,11 +221,11 @@ impl Keeper {
     }
 
     /// Asks the account's provider from now on, in place of whoever does so already.
-    pub(super) async fn poll(&mut self, account: &Arc<Account>) {
+    pub(super) fn poll(&mut self, account: &Arc<Account>) {
         if let Some(former) = self.polling.remove(&account.settings.name) {
             former.cancel();
         }
-        if account.has_rest().await {
+        if account.has_rest() {
             let stop = self.stop.child_token();
             self.tasks.spawn(poller::run(Arc::clone(&self.desk), Arc::clone(account), stop.clone()));
             if self.door.is_some() && account.settings.webhook.is_some() {
@@ -316,21 +312,7 @@ impl Keeper {
                 known.unwrap_or_else(|| Arc::new(Account::new(new.clone(), &self.desk.calls)))
             })
             .collect();
-        let (mut prints, mut tokens) = (Prints::default(), Tokens::new());
-        for account in &accounts {
-            if let Some(token) = &account.settings.token {
-                let name = &account.settings.name;
-                let read = token.read().await.map_err(|error| format!("account {name}: {error}"))?;
-                prints.token(&account.settings, token, Print::of(&read));
-                tokens.insert(name.clone(), read);
-            }
-        }
-        for person in &settings.people {
-            if let Acts::With { token } = &person.acts {
-                let read = token.read().await.map_err(|error| format!("a [[person]]: {error}"))?;
-                prints.token_of(person, token, Print::of(&read));
-            }
-        }
+        let (mut prints, tokens) = secrets::tokens(&accounts, &settings.people).await?;
         let receives = self.door.is_some();
         let doors = if receives { Doors::whole(&accounts).await? } else { Doors::default() };
         prints.doors(&settings.accounts, &doors.hooks());
@@ -505,10 +487,10 @@ impl Keeper {
         for account in accounts {
             let name = &account.settings.name;
             if let Some(token) = tokens.remove(name) {
-                account.go_on(former.get(name).map(|known| &**known), token).await;
+                account.go_on(former.get(name).map(|known| &**known), token);
             }
             if is_new(&account) {
-                self.poll(account).await;
+                self.poll(account);
             } else {
                 account.look.notify_one();
             }

@@ -90,6 +90,7 @@ use unsaved::Unsaved;
 use crate::{
     config::{AccountSettings, ProviderKind, Settings},
     core::{
+        action::Action,
         board::{AccountBoard, Board, Change},
         freshness::{self, Door, Freshness, Push},
         id::{AccountName, TargetName},
@@ -248,17 +249,21 @@ impl Server {
         keeper.look_after_the_store();
         keeper.serve_metrics().await;
         for account in server.desk.accounts.all().values() {
-            keeper.poll(account).await;
+            keeper.poll(account);
         }
         server.tasks.spawn(keeper.run(orders));
         server.work(Outbox::in_state_dir(&options.state_dir));
-        // What is not told by the end, the next start tells.
-        let settled = actions::settle(Arc::clone(&server.desk), unsettled);
-        server.tasks.spawn(server.stop.clone().run_until_cancelled_owned(settled));
+        server.settle(unsettled);
         for socket in given.control.into_iter().chain([socket]) {
             server.let_in(socket);
         }
         Ok(server)
+    }
+
+    /// Finds out what became of what an earlier owner left open. What is not told by the end, the next start tells.
+    fn settle(&self, open: Vec<Action>) {
+        let settled = actions::settle(Arc::clone(&self.desk), open);
+        self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(settled));
     }
 
     /// Begins what goes on by itself for as long as the server runs.
@@ -340,19 +345,20 @@ impl Server {
     /// targets for five seconds, the rest for three. Nobody can take over before that, so until the actions and the
     /// targets have their end, webhooks are taken and consoles served as ever; only new actions are refused.
     pub async fn stop(mut self) {
-        self.finish_actions(ACTIONS).await;
+        let all_ended = self.finish_actions(ACTIONS).await;
         self.desk.forwarder.finish(FORWARDS).await;
         self.stop.cancel();
         self.tasks.close();
-        if timeout(DRAIN, self.tasks.wait()).await.is_err() {
-            // Somebody still writes, a disk that hangs perhaps: nobody else may begin before this process has ended.
+        if timeout(DRAIN, self.tasks.wait()).await.is_err() || !all_ended {
+            // Somebody still writes, a disk that hangs perhaps, or sends what waited for a rate limit: nobody else may begin
+            // before this process has ended.
             std::mem::forget(self.lease.take());
         }
     }
 }
 
 /// The board, the actions that are not settled, and how targets stood.
-type Restored = (Board, Vec<crate::core::action::Action>, Vec<(TargetName, String)>);
+type Restored = (Board, Vec<Action>, Vec<(TargetName, String)>);
 
 /// Everything that earlier runs left.
 fn restore(reader: &Reader, mut board: Board, now: Timestamp) -> Result<Restored, StoreError> {

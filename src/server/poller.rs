@@ -144,9 +144,9 @@ impl Asker {
     }
 
     /// After a failure: how long to wait. A key that was refused is read again.
-    async fn pause_after(&self, error: &ProviderError) -> Duration {
+    fn pause_after(&self, error: &ProviderError) -> Duration {
         if matches!(error, ProviderError::Unauthorised { .. }) {
-            self.account.forget().await;
+            self.account.forget();
             self.note(|account| account.identity = None);
         }
         account::pause_after(error, self.account.settings.poll)
@@ -230,7 +230,7 @@ impl Round {
                 snapshot::save(&self.asker.desk, &self.asker.name, asked_at).await;
                 self.pause(&*provider)
             }
-            Err(error) => self.asker.pause_after(&error).await,
+            Err(error) => self.asker.pause_after(&error),
         };
         self.ended = Some(((self.asker.desk.now)(), Instant::now()));
         self.pause

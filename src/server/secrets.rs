@@ -1,14 +1,20 @@
 //! Whether the secrets behind references are others than they were. Digests are compared, and kept in memory alone.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
+use futures_util::future::{try_join, try_join_all};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
+use super::account::Account;
 use crate::{
-    config::{AccountSettings, PersonSettings, SecretRef, User},
+    config::{AccountSettings, Acts, PersonSettings, SecretRef, User},
+    core::id::AccountName,
     receiver::Hook,
 };
+
+/// The accounts' tokens, where they have one.
+pub(super) type Tokens = BTreeMap<AccountName, SecretString>;
 
 /// What tells a secret from another one.
 #[derive(Clone, PartialEq, Eq)]
@@ -71,9 +77,35 @@ impl Prints {
     }
 }
 
+/// Reads all tokens at once: one that takes long holds up none. Those of people are only compared; theirs are read when they
+/// act.
+pub(super) async fn tokens(accounts: &[Arc<Account>], people: &[PersonSettings]) -> Result<(Prints, Tokens), String> {
+    let of_accounts = accounts.iter().filter_map(|account| {
+        let (settings, token) = (&account.settings, account.settings.token.as_ref()?);
+        let read = async move { token.read().await.map(|read| (settings, token, read)) };
+        Some(async move { read.await.map_err(|error| format!("account {}: {error}", settings.name)) })
+    });
+    let of_people = people.iter().filter_map(|person| {
+        let Acts::With { token } = &person.acts else { return None };
+        let read = async move { token.read().await.map(|read| (person, token, read)) };
+        Some(async move { read.await.map_err(|error| format!("a [[person]]: {error}")) })
+    });
+    let (of_accounts, of_people) = try_join(try_join_all(of_accounts), try_join_all(of_people)).await?;
+    let (mut prints, mut tokens) = (Prints::default(), Tokens::new());
+    for (settings, token, read) in of_accounts {
+        prints.token(settings, token, Print::of(&read));
+        tokens.insert(settings.name.clone(), read);
+    }
+    for (person, token, read) in of_people {
+        prints.token_of(person, token, Print::of(&read));
+    }
+    Ok((prints, tokens))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::calls::Calls;
     use crate::server::fake;
 
     fn prints(token: &str) -> Prints {
@@ -99,5 +131,27 @@ mod tests {
         assert!(now.others(&before).is_empty());
         assert!(now.none_is_other(&before).contains("that was read before"));
         assert_eq!(now.none_is_other(&now), "no secret of an account or a person is different");
+    }
+
+    #[tokio::test]
+    async fn the_tokens_of_all_are_read_at_once() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        // Each ends only when all have begun.
+        let all_begin = "cd \"$0\"; : > \"$1\"; until [ -e a ] && [ -e b ] && [ -e c ]; do sleep 0.01; done; echo u+x";
+        let token = |mark: &str| {
+            let dir = dir.path().to_str().expect("unicode");
+            SecretRef::Command { argv: ["sh", "-c", all_begin, dir, mark].map(str::to_owned).to_vec() }
+        };
+        let account = |name: &str| {
+            let name_of_it = AccountName::new(name).expect("name");
+            let settings = AccountSettings { name: name_of_it, token: Some(token(name)), ..fake::settings() };
+            Arc::new(Account::new(settings, &Calls::default()))
+        };
+        let acts = Acts::With { token: token("c") };
+        let person = PersonSettings { user: User::Uid(4_000_001), account: None, acts };
+
+        let (_, read) = tokens(&[account("a"), account("b")], &[person]).await.expect("all are read");
+
+        assert_eq!(read.len(), 2);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::time::sleep;
 
 use super::{
-    patiently,
+    ended_well, patiently,
     read_back::not_seen_done,
     record, record_last, record_last_as,
     undo::{Undo, Wait},
@@ -25,24 +25,29 @@ use crate::{
 
 /// Carries it out; `key` is what it goes by in the log until the provider has given it an id.
 pub async fn create(desk: Arc<Desk>, action: Action, key: IncidentKey, acting: Acting, wait: Option<Wait>) {
-    let (id, verb) = (action.id, action.verb);
-    let Verb::Create(new) = &verb else { return };
+    let Verb::Create(new) = &action.verb else { return };
     let way = Way::new(&desk, &action.by, key.account.clone(), acting);
-    let undo = Undo::new(&desk, id, wait);
+    let work = carry_out(&desk, &action, new, &key, &way, wait);
+    ended_well(&desk, action.id, &action.verb, std::slice::from_ref(&key), work).await;
+}
+
+async fn carry_out(desk: &Desk, action: &Action, new: &NewIncident, key: &IncidentKey, way: &Way, wait: Option<Wait>) {
+    let (id, verb, key) = (action.id, &action.verb, key.clone());
+    let undo = Undo::new(desk, id, wait);
     undo.window().await;
     if !undo.goes_out() {
-        return record_last(&desk, id, &verb, vec![(key, Outcome::TakenBack)]).await;
+        return record_last(desk, id, verb, vec![(key, Outcome::TakenBack)]).await;
     }
-    let provider = match way.now(&desk).await {
+    let provider = match way.now(desk).await {
         Ok((_, provider)) => provider,
-        Err(reason) => return record_last(&desk, id, &verb, vec![(key, Outcome::Failed { reason })]).await,
+        Err(reason) => return record_last(desk, id, verb, vec![(key, Outcome::Failed { reason })]).await,
     };
-    if let Err(error) = record(&desk, id, &[(key.clone(), Outcome::Sent)]).await {
+    if let Err(error) = record(desk, id, &[(key.clone(), Outcome::Sent)]).await {
         let reason = Shown::line(&format!("not sent, because it could not be written down: {error}"));
-        return record_last(&desk, id, &verb, vec![(key, Outcome::Failed { reason })]).await;
+        return record_last(desk, id, verb, vec![(key, Outcome::Failed { reason })]).await;
     }
-    let (known_as, outcome) = send(&desk, &*provider, new, &key).await;
-    record_last_as(&desk, id, &verb, &key, known_as, outcome).await;
+    let (known_as, outcome) = send(desk, &*provider, new, &key).await;
+    record_last_as(desk, id, verb, &key, known_as, outcome).await;
 }
 
 /// What it goes by before it has an id.

@@ -7,10 +7,11 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt as _;
 use jiff::SignedDuration;
 use tokio::{
-    sync::Semaphore,
-    time::{Instant, sleep},
+    sync::{Semaphore, SemaphorePermit},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{
@@ -23,7 +24,7 @@ use crate::{
         incident::{Incident, Observation, Source, State, Status},
         text::Shown,
     },
-    provider::{Provider, ProviderError},
+    provider::ProviderError,
     server::desk::Desk,
 };
 
@@ -78,23 +79,39 @@ pub(super) struct Listed {
     asked: Instant,
 }
 
-/// Lists the open incidents, where that takes fewer requests than to look at `targets` one by one.
-pub(super) async fn list(work: &Work<'_>, targets: &[(Target, Turn)]) -> Listed {
+/// Lists the open incidents, where that takes fewer requests than to look at `targets` one by one. What comes later than a
+/// look is good for is not waited for.
+pub(super) async fn list(work: &Work<'_>, targets: &[&Target]) -> Listed {
     // What is listed is as old as its page, and so at most as old as the question.
     let (mut seen, asked) = (BTreeMap::new(), Instant::now());
-    let Some((first, _)) = targets.first() else { return Listed { seen, asked } };
+    let Some(first) = targets.first() else { return Listed { seen, asked } };
     let open = work.desk.hub.look(|board| {
         let open = |known: &&Incident| known.state.status.is_open();
         board.incidents.values().filter(open).filter(|known| known.key.account == first.key.account).count()
     });
-    if targets.len() > AT_ONCE.max(open / PAGE + 1)
-        && let Ok(all) = work.provider.open_incidents().await
-    {
-        work.lists_are_slow.store(asked.elapsed() > FRESH, Ordering::Relaxed);
+    if targets.len() <= AT_ONCE.max(open / PAGE + 1) {
+        return Listed { seen, asked };
+    }
+    let told = timeout(FRESH, work.part.undo.unless_taken_back(work.provider.open_incidents())).await;
+    work.lists_are_slow.store(asked.elapsed() >= FRESH, Ordering::Relaxed);
+    if let Ok(Ok(all)) = told {
         work.desk.observe_all(all.clone()).await;
         seen.extend(all.into_iter().map(|seen| (seen.key.clone(), seen)));
     }
     Listed { seen, asked }
+}
+
+impl Listed {
+    /// Whether it tells all that is asked of an incident before these steps.
+    fn tells(&self, work: &Work<'_>, key: &IncidentKey, steps: &[Step]) -> bool {
+        let is_told = |seen: &Observation| steps.iter().all(|step| is_seen(step, seen));
+        self.seen.get(key).is_some_and(|seen| is_told(seen) && !knows_better(work.desk, seen))
+    }
+}
+
+/// Whether the incident itself shows that the step is done; of any other its signs are asked for.
+fn is_seen(step: &Step, now: &Observation) -> bool {
+    step.is_done_in(now, SignedDuration::ZERO).is_some()
 }
 
 /// Whether one of the targets stands as the person saw it. None at all of what was taken back meanwhile, which is told by
@@ -102,7 +119,7 @@ pub(super) async fn list(work: &Work<'_>, targets: &[(Target, Turn)]) -> Listed 
 pub(super) async fn one(work: &Work<'_>, listed: &Listed, target: Target, turn: Turn) -> Looked {
     let seen = match listed.seen.get(&target.key) {
         Some(seen) if !knows_better(work.desk, seen) => Ok((seen.clone(), listed.asked)),
-        _ => as_it_stands(work.desk, &*work.provider, &target.key).await,
+        _ => as_it_stands(work, &target.key).await,
     };
     if work.part.undo.is_taken_back() {
         return Looked::Left;
@@ -124,17 +141,17 @@ pub(super) async fn one(work: &Work<'_>, listed: &Listed, target: Target, turn: 
     }
 }
 
-/// Looks with at most so many others. One that hangs keeps the others from being begun for no longer than a look is good
-/// for.
-pub(super) async fn in_room<T>(room: &Semaphore, look: impl Future<Output = T>) -> T {
-    let place = room.acquire().await;
+/// Looks with at most so many others, and keeps its place for what comes then. One that hangs keeps it from the others for
+/// no longer than a look is good for.
+pub(super) async fn in_room<T>(room: &Semaphore, look: impl Future<Output = T>) -> (T, Option<SemaphorePermit<'_>>) {
+    let place = room.acquire().await.ok();
     let mut look = pin!(look);
     tokio::select! {
         biased;
-        done = look.as_mut() => return done,
+        done = look.as_mut() => return (done, place),
         () = sleep(FRESH) => drop(place),
     }
-    look.await
+    (look.await, None)
 }
 
 /// Tells of those for which nothing is to be sent.
@@ -147,9 +164,8 @@ pub(super) async fn tell_over(work: &Work<'_>, over: Vec<Over>) {
 }
 
 /// Those of the targets that stand as the person saw them; the others are told of.
-async fn at(work: &Work<'_>, targets: Vec<(Target, Turn)>) -> Vec<Ready> {
-    let listed = list(work, &targets).await;
-    let looks = targets.into_iter().map(|(target, turn)| one(work, &listed, target, turn)).collect();
+async fn at(work: &Work<'_>, listed: &Listed, targets: Vec<Ready>) -> Vec<Ready> {
+    let looks = targets.into_iter().map(|Ready { target, turn, .. }| one(work, listed, target, turn)).collect();
     let (mut all, mut over) = (vec![], vec![]);
     for looked in each(looks).await {
         match looked {
@@ -162,8 +178,9 @@ async fn at(work: &Work<'_>, targets: Vec<(Target, Turn)>) -> Vec<Ready> {
     all
 }
 
-/// What of `batch` can be sent for at this moment, and what only alone, because it takes other steps by now or because
-/// looking at all of them takes too long. Those that do not stand as the person saw them any more are told of.
+/// What of `batch` can be sent for at this moment, and what only alone: because it takes other steps by now, or because a
+/// list does not tell all that is asked of it, and the others wait for no look that may hang. Those that do not stand as the
+/// person saw them any more are told of.
 pub(super) async fn again(work: &Work<'_>, batch: Vec<Ready>) -> (Vec<Ready>, Vec<Ready>) {
     let (steps, is_one) = (batch.first().map(|one| one.steps.clone()).unwrap_or_default(), batch.len() == 1);
     let (mut batch, mut alone) = (batch, vec![]);
@@ -178,7 +195,12 @@ pub(super) async fn again(work: &Work<'_>, batch: Vec<Ready>) -> (Vec<Ready>, Ve
             alone.extend(old);
             break;
         }
-        let anew = at(work, old.into_iter().map(|one| (one.target, one.turn)).collect()).await;
+        let targets: Vec<&Target> = old.iter().map(|one| &one.target).collect();
+        let listed = list(work, &targets).await;
+        let is_told = |one: &Ready| is_one || listed.tells(work, &one.target.key, &one.steps);
+        let (told, untold): (Vec<_>, Vec<_>) = old.into_iter().partition(is_told);
+        alone.extend(untold);
+        let anew = at(work, &listed, told).await;
         let (same, other): (Vec<_>, Vec<_>) = anew.into_iter().partition(|one| is_one || one.steps == steps);
         batch.extend(same);
         alone.extend(other);
@@ -229,9 +251,9 @@ pub(super) async fn over(
     if !paused && !told && at.elapsed() <= FRESH {
         return None;
     }
-    let now = match patiently(|| as_it_stands(work.desk, &*work.provider, &target.key)).await {
+    let now = match patiently(|| as_it_stands(work, &target.key)).await {
         Ok((now, _)) => now,
-        Err(error) => return Some(unseen(work, target, &error).await),
+        Err(error) => return Some(unseen(work, target, &error)),
     };
     let target = Target { seen: Status::Acknowledged, ..target.clone() };
     match meanwhile(work.verb, &target, &now) {
@@ -241,16 +263,17 @@ pub(super) async fn over(
 }
 
 /// Looks at the incident, and again while the answer is older than what is known of it.
-async fn as_it_stands(desk: &Desk, provider: &dyn Provider, key: &IncidentKey) -> Seen {
+async fn as_it_stands(work: &Work<'_>, key: &IncidentKey) -> Seen {
+    let (desk, undo) = (work.desk, work.part.undo);
     for pause in LAG.iter().map(Some).chain([None]) {
-        let now = provider.incident(&key.id).await?;
+        let now = undo.unless_taken_back(work.provider.incident(&key.id)).await?;
         let at = Instant::now();
         desk.observe(&now).await;
         if !knows_better(desk, &now) {
             return Ok((now, at));
         }
         if let Some(pause) = pause {
-            sleep(*pause).await;
+            undo.unless_taken_back(sleep(*pause).map(Ok)).await?;
         }
     }
     Err(ProviderError::Unreadable { cause: "it is older than what webhooks told; try again in a moment".to_owned() })
@@ -261,9 +284,9 @@ pub(super) fn knows_better(desk: &Desk, seen: &Observation) -> bool {
 }
 
 /// The incident could not be looked at, so nothing was sent.
-async fn unseen(work: &Work<'_>, target: &Target, error: &ProviderError) -> Outcome {
+fn unseen(work: &Work<'_>, target: &Target, error: &ProviderError) -> Outcome {
     if let (ProviderError::Unauthorised { .. }, Some(account)) = (error, work.desk.accounts.get(&target.key.account)) {
-        account.forget_for(&work.acting).await;
+        account.forget_for(&work.acting);
     }
     Outcome::Failed {
         reason: Shown::line(&format!("not sent, because the incident could not be looked at first: {error}")),
@@ -274,7 +297,7 @@ async fn unseen(work: &Work<'_>, target: &Target, error: &ProviderError) -> Outc
 async fn ready(work: &Work<'_>, target: &Target, seen: Seen) -> Result<(Vec<Step>, Before, Instant), NotReady> {
     let (now, at) = match seen {
         Ok(seen) => seen,
-        Err(error) => return Err(not_seen(work, target, error).await),
+        Err(error) => return Err(not_seen(work, target, error)),
     };
     // What is newer counts alone: the provider may answer from the time before.
     let told = told_since(work, &now);
@@ -284,22 +307,22 @@ async fn ready(work: &Work<'_>, target: &Target, seen: Seen) -> Result<(Vec<Step
     }
     let steps = work.verb.steps(newest.state.status);
     let mut before = Before { changed: now.stamp.at, ..Before::default() };
-    for step in steps.iter().filter(|step| step.is_done_in(&now, SignedDuration::ZERO).is_none()) {
-        match work.provider.signs(&target.key.id, step, None).await {
+    for step in steps.iter().filter(|step| !is_seen(step, &now)) {
+        match work.part.undo.unless_taken_back(work.provider.signs(&target.key.id, step, None)).await {
             Ok(signs) => before.signs = signs.unwrap_or_default(),
-            Err(error) => return Err(not_seen(work, target, error).await),
+            Err(error) => return Err(not_seen(work, target, error)),
         }
     }
     before.seen = Some(now);
     Ok((steps, before, at))
 }
 
-async fn not_seen(work: &Work<'_>, target: &Target, error: ProviderError) -> NotReady {
+fn not_seen(work: &Work<'_>, target: &Target, error: ProviderError) -> NotReady {
     match error {
         ProviderError::RateLimited { wait } if work.part.may_wait(&target.key) => {
             NotReady::Limited(Instant::now() + wait)
         }
-        error => NotReady::Over(unseen(work, target, &error).await),
+        error => NotReady::Over(unseen(work, target, &error)),
     }
 }
 

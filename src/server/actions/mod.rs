@@ -94,7 +94,13 @@ async fn all(desk: &Desk, action: &Action, targets: Vec<(Target, Acting)>, wait:
 }
 
 /// Waits for `work` on these incidents. Where that fails through a mistake of ours, it is told of those that are left open.
-async fn ended_well(desk: &Desk, id: ActionId, verb: &Verb, keys: &[IncidentKey], work: impl Future<Output = ()>) {
+pub(super) async fn ended_well(
+    desk: &Desk,
+    id: ActionId,
+    verb: &Verb,
+    keys: &[IncidentKey],
+    work: impl Future<Output = ()>,
+) {
     if AssertUnwindSafe(work).catch_unwind().await.is_ok() {
         return;
     }

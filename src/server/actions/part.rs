@@ -45,7 +45,7 @@ pub(super) struct Part<'a> {
     pub(super) id: ActionId,
     pub(super) verb: &'a Verb,
     pub(super) undo: &'a Undo<'a>,
-    way: Way,
+    pub(super) way: Way,
     /// Requests that are under way at the same time, and incidents that are read back.
     pub(super) sending: Semaphore,
     pub(super) reading: Semaphore,
@@ -190,7 +190,12 @@ impl<'a> Part<'a> {
     /// hangs holds up none of the others.
     async fn group(&self, turns: Vec<(Target, Turn)>) {
         let turns = self.not_overtaken(turns).await;
-        let (acting, provider) = match self.way.now(self.desk).await {
+        let way = tokio::select! {
+            biased;
+            () = self.undo.taken_back() => return,
+            way = self.way.now(self.desk) => way,
+        };
+        let (acting, provider) = match way {
             Ok(way) => way,
             Err(reason) => {
                 let failed =
@@ -199,8 +204,10 @@ impl<'a> Part<'a> {
             }
         };
         let work = Work::new(self, provider, acting, send::Name::asked());
-        let (listed, room) = (look::list(&work, &turns).await, Semaphore::new(AT_ONCE));
-        let look = |(target, turn)| look::in_room(&room, look::one(&work, &listed, target, turn));
+        let targets: Vec<&Target> = turns.iter().map(|(target, _)| target).collect();
+        let (listed, room) = (look::list(&work, &targets).await, Semaphore::new(AT_ONCE));
+        let look =
+            |(target, turn)| look::in_room(&room, look::one(&work, &listed, target, turn)).map(|(looked, _)| looked);
         let mut looks: FuturesUnordered<_> = turns.into_iter().map(look).collect();
         let (mut sending, mut together) = (FuturesUnordered::new(), Together::default());
         loop {

@@ -103,7 +103,7 @@ async fn in_the_incident(work: &Work<'_>, step: &Step, key: &IncidentKey, before
 
 /// The incident as it is now, where the provider's answer is no older than what is known.
 async fn newest(work: &Work<'_>, key: &IncidentKey) -> Option<Observation> {
-    let seen = work.provider.incident(&key.id).await.ok()?;
+    let seen = work.to_read().await.incident(&key.id).await.ok()?;
     work.desk.observe(&seen).await;
     (!knows_better(work.desk, &seen)).then_some(seen)
 }
@@ -132,7 +132,7 @@ async fn by_its_signs(work: &Work<'_>, step: &Step, key: &IncidentKey, before: &
     let mut looked = false;
     for wait in work.desk.read_back {
         sleep(*wait).await;
-        let signs = work.provider.signs(&key.id, step, before.since).await;
+        let signs = work.to_read().await.signs(&key.id, step, before.since).await;
         looked = matches!(signs, Ok(Some(_)));
         if signs.is_ok_and(|signs| signs.is_some_and(|signs| tells(step, signs, before))) {
             let notice = match step {

@@ -73,6 +73,12 @@ impl<'a> Work<'a> {
         self.provider.clock_skew().unwrap_or_default()
     }
 
+    /// The way to read what became of something: the credentials may have been replaced since it was sent.
+    pub(super) async fn to_read(&self) -> Arc<dyn Provider> {
+        let way = self.part.way.to_read(self.desk, &self.acting).await;
+        way.unwrap_or_else(|| Arc::clone(&self.provider))
+    }
+
     /// How the provider calls who acts, where that can be told.
     pub(super) async fn name(&self) -> Option<Shown> {
         let provider = match &self.name.asks {
@@ -137,8 +143,17 @@ pub(super) struct Answered(Vec<(Ready, Reply)>);
 
 /// Incidents with the same steps, sent for once.
 pub(super) async fn batch(work: &Work<'_>, batch: Vec<Ready>) -> Rest {
-    let slot = work.part.sending.acquire().await;
-    let (batch, alone) = written_down(work, batch).await;
+    let room = &work.part.sending;
+    let ((batch, mut alone), slot) = look::in_room(room, look::again(work, batch)).await;
+    if batch.is_empty() {
+        return Rest { alone, ..Rest::default() };
+    }
+    let slot = match slot {
+        Some(slot) => Some(slot),
+        None => room.acquire().await.ok(),
+    };
+    let (batch, more) = written_down(work, batch).await;
+    alone.extend(more);
     let mut rest = Rest { alone, ..Rest::default() };
     if batch.is_empty() {
         return rest;
@@ -320,8 +335,14 @@ async fn later(work: &Work<'_>, one: &Ready, step: &Step, last: &Taken) -> Taken
     let before = Before { changed, seen: seen.cloned(), ..one.before.clone() };
     let (mut paused, mut limit) = (false, Duration::ZERO);
     for patience in (0..=PATIENCE).rev() {
-        let slot = work.part.sending.acquire().await;
-        if let Some(outcome) = look::over(work, step, &one.target, (seen, last.at), paused).await {
+        let look = || look::over(work, step, &one.target, (seen, last.at), paused);
+        let (mut over, mut slot) = look::in_room(&work.part.sending, look()).await;
+        if over.is_none() && slot.is_none() {
+            slot = work.part.sending.acquire().await.ok();
+            // Until there was room again, that look may have grown old too.
+            over = look().await;
+        }
+        if let Some(outcome) = over {
             return Taken::of(outcome, None);
         }
         let answer = take(work, step, &one.target.key).await;

@@ -108,27 +108,26 @@ async fn settle_part(
     record_last_as(desk, action.id, &action.verb, key, known_as, settled).await;
 }
 
-/// The way to read back, once the token can be read and the provider answers.
+/// The way to read back by the settings of the moment, once the token can be read and the provider answers.
 async fn provider(desk: &Desk, verb: &Verb, key: &IncidentKey, until: Instant) -> Result<Arc<dyn Provider>, Shown> {
     let pauses = std::iter::repeat_n(desk.read_back, PATIENCE).flatten();
     let mut pauses = pauses.take_while(|_| Instant::now() < until);
-    let provider = loop {
-        let found = provider_of(desk, key, &Acting::Owner).await;
-        let pause = pauses.next().filter(|_| desk.accounts.contains_key(&key.account));
-        match (found, pause) {
-            (Err(_), Some(pause)) => sleep(*pause).await,
-            (found, _) => break found?,
-        }
-    };
-    // Once it has answered, it is known how its clock stands to ours.
     let is_of_an_incident = !matches!(verb, Verb::Create(_) | Verb::Arrange(_));
-    while is_of_an_incident && provider.clock_skew().is_none() && is_out_of_reach(&*provider, key).await {
+    loop {
+        let found = provider_of(desk, key, &Acting::Owner).await;
+        let is_there = match &found {
+            // Once it has answered, it is known how its clock stands to ours.
+            Ok(provider) if is_of_an_incident && provider.clock_skew().is_none() => {
+                !is_out_of_reach(&**provider, key).await
+            }
+            Ok(_) => true,
+            Err(_) => !desk.accounts.contains_key(&key.account),
+        };
         match pauses.next() {
-            Some(pause) => sleep(*pause).await,
-            None => break,
+            Some(pause) if !is_there => sleep(*pause).await,
+            _ => return found,
         }
     }
-    Ok(provider)
 }
 
 async fn is_out_of_reach(provider: &dyn Provider, key: &IncidentKey) -> bool {

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     core::{action::By, id::ActionId},
+    provider::ProviderError,
     server::desk::Desk,
 };
 
@@ -107,6 +108,18 @@ impl<'a> Undo<'a> {
 
     pub(super) fn is_taken_back(&self) -> bool {
         self.wait.as_ref().is_some_and(|wait| wait.taken_back.is_cancelled())
+    }
+
+    /// What the provider tells, and at once an error when it is taken back: nobody waits for the answer any more.
+    pub(super) async fn unless_taken_back<T>(
+        &self,
+        asks: impl Future<Output = Result<T, ProviderError>>,
+    ) -> Result<T, ProviderError> {
+        tokio::select! {
+            biased;
+            () = self.taken_back() => Err(ProviderError::Unreadable { cause: "it was taken back".to_owned() }),
+            told = asks => told,
+        }
     }
 
     /// Until it is taken back, which may never be.

@@ -40,6 +40,15 @@ impl Way {
         let provider = account.provider_for(&acting).await.map_err(|error| error.shown())?;
         Ok((acting, provider))
     }
+
+    /// The way to read what became of it by the credentials of this moment, unless they lead elsewhere or nowhere.
+    pub(super) async fn to_read(&self, desk: &Desk, acting: &Acting) -> Option<Arc<dyn Provider>> {
+        let account = desk.accounts.get(&self.account)?;
+        if self.address.as_ref() != Some(&account.settings.base_url) {
+            return None;
+        }
+        account.provider_for(acting).await.ok()
+    }
 }
 
 fn changed(why: &str) -> Shown {

@@ -103,6 +103,22 @@ async fn each_override_of_one_arrangement_has_its_own_outcome() {
 }
 
 #[tokio::test]
+async fn a_mistake_of_ours_in_one_part_is_told_of_all_that_it_leaves_open() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.spoil_next_write(Spoil::Not);
+    fake.spoil_next_write(Spoil::Mistake);
+
+    let covers = [(0, 1), (2, 3), (4, 5)].map(|(from, to)| cover("bob", hours(from, to), &["alice"]));
+    let outcomes = arrange(&desk, overriding(covers.to_vec())).await;
+
+    assert_eq!(outcomes[0], done());
+    assert!(matches!(&outcomes[1], Outcome::Unknown { .. }), "{:?}", outcomes[1]);
+    assert_eq!(reason(&outcomes[1]), "dogwatch failed while this was on its way: look before asking again");
+    assert_eq!(outcomes[2], Outcome::Failed { reason: "dogwatch failed before this was sent".into() });
+    assert_eq!(fake.overrides_made(), 2);
+}
+
+#[tokio::test]
 async fn nothing_is_sent_when_somebody_else_has_the_time_than_the_person_saw() {
     let Setup { fake, desk, _dir } = setup();
     fake.put_override("carol", hours(-1, 3));

@@ -78,7 +78,7 @@ impl OnCall {
                 let hand_over = self.next_hand_over(&*provider).filter(|_| pace::can_spare(budget, cost));
                 hand_over.map_or(pause, |hand_over| hand_over.min(pause))
             }
-            Err(error) => self.asker.pause_after(&error).await,
+            Err(error) => self.asker.pause_after(&error),
         }
     }
 

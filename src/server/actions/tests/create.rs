@@ -48,6 +48,18 @@ async fn an_incident_whose_answer_is_lost_is_looked_up_and_never_made_twice() {
 }
 
 #[tokio::test]
+async fn a_mistake_of_ours_while_an_incident_is_made_is_told() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.spoil_next_write(Spoil::Mistake);
+
+    let (known_as, outcome) = create(&desk).await;
+
+    let Outcome::Unknown { reason } = outcome else { panic!("{outcome:?}") };
+    assert_eq!(reason.as_str(), "dogwatch failed while this was on its way: look before asking again");
+    assert_eq!((known_as.id.as_str(), fake.writes()), ("dogwatch-1", 1));
+}
+
+#[tokio::test]
 async fn after_a_crash_an_incident_that_was_made_is_found_by_its_key() {
     let Setup { fake, desk, _dir } = setup();
     fake.put("P9", Status::Triggered, 0);

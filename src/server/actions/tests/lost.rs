@@ -1,6 +1,7 @@
 //! Answers that are lost: what stood so before is not taken for what was done.
 
 use super::*;
+use crate::server::account::Account;
 
 fn hand_to(name: &str) -> Verb {
     Verb::HandOff { to: Assignee::User(person(name)), note: None }
@@ -149,6 +150,64 @@ async fn after_a_crash_a_provider_that_is_out_of_reach_is_waited_for() {
     settle(Arc::clone(&desk), vec![action]).await;
 
     assert_eq!(desk.hub.look(words), ["confirmed"]);
+}
+
+#[tokio::test]
+async fn after_a_crash_it_is_read_back_by_the_settings_of_the_moment() {
+    const PAUSES: &[Duration] = &[Duration::ZERO, Duration::from_millis(1)];
+    let revoked = ProviderError::Unauthorised { advice: "revoked".into() };
+    let away = ProviderError::Unreachable { address: "fake".into(), cause: "no route".into(), maybe_sent: false };
+    // Before it has answered at all, and while it is read back.
+    for (gone, there) in [(away, "http://127.0.0.1:2"), (revoked, fake::settings().base_url.as_str())] {
+        let Setup { fake, mut desk, _dir } = setup();
+        Arc::get_mut(&mut desk).expect("alone").read_back = PAUSES;
+        let action = sent(&desk, &["P1"]).await;
+        if matches!(gone, ProviderError::Unauthorised { .. }) {
+            fake.set_clock_apart(0);
+        }
+        fake.fail_reads(gone.clone(), usize::MAX);
+        let settling = tokio::spawn(settle(Arc::clone(&desk), vec![action]));
+        while fake.asked().1 == 0 {
+            tokio::task::yield_now().await;
+        }
+
+        let anew = Fake::default();
+        anew.put("P1", Status::Resolved, 0);
+        let settings = crate::config::AccountSettings { base_url: there.to_owned(), ..fake::settings() };
+        desk.accounts.set([Arc::new(Account::with_provider(settings, Arc::new(anew)))]);
+        settling.await.expect("settled");
+
+        assert_eq!(desk.hub.look(words), ["confirmed"], "{gone}");
+    }
+}
+
+#[tokio::test]
+async fn after_a_crash_an_account_that_does_not_answer_keeps_nothing_of_another_from_being_settled() {
+    let Setup { fake, desk, _dir } = setup();
+    let ids: Vec<String> = (0..READ_AT_ONCE).map(|n| format!("P{n}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let _never: Vec<_> = ids.iter().map(|id| fake.slow(id, id)).collect();
+    let (there, name) = (Fake::default(), crate::core::id::AccountName::new("zeta").expect("name"));
+    there.put("P1", Status::Resolved, 0);
+    let settings = crate::config::AccountSettings { name: name.clone(), ..fake::settings() };
+    let known = desk.accounts.get(&key("P1").account).expect("ours");
+    desk.accounts.set([known, Arc::new(Account::with_provider(settings, Arc::new(there)))]);
+    let (first, mut second) = (sent(&desk, &ids).await, sent(&desk, &["P1"]).await);
+    second.outcomes[0].0.account = name;
+    desk.hub.publish(Change::Action(Box::new(second.clone())));
+    let (_, mut feed) = desk.hub.subscribe();
+
+    let settling = tokio::spawn(settle(Arc::clone(&desk), vec![first, second]));
+
+    let settled = async {
+        while desk.hub.look(|board| words(board)[0] == "sent") {
+            feed.recv().await.expect("change");
+        }
+    };
+    let deadline = tokio::time::timeout(Duration::from_secs(10), settled).await;
+    assert!(deadline.is_ok(), "{:?}", desk.hub.look(|board| board.actions[0].clone()));
+    assert_eq!(desk.hub.look(|board| words(board)[..2].to_vec()), ["confirmed", "sent"]);
+    settling.abort();
 }
 
 #[tokio::test]

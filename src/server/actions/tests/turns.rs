@@ -80,6 +80,90 @@ async fn one_whose_look_hangs_holds_up_no_other_of_the_same_action() {
     assert_eq!(outcome_of(&desk, action, 1), NONE);
 }
 
+/// So much later, once `wish` holds.
+async fn later_than(time: Duration, wish: impl Fn() -> bool) {
+    while !wish() {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
+
+const TWO_SECONDS: Duration = Duration::from_millis(2100);
+
+#[tokio::test]
+async fn a_list_that_does_not_come_holds_up_none() {
+    let Setup { fake, desk, _dir } = setup();
+    let ids = ["P1", "P2", "P3", "P4", "P5"];
+    for id in ids {
+        fake.put(id, Status::Triggered, 0);
+    }
+    fake.lose_list();
+
+    ask(&desk, &ids, Verb::Acknowledge).await;
+    later_than(TWO_SECONDS, || fake.asked().0 == 1).await;
+
+    until(&desk, |board| words(board) == ["confirmed"; 5]).await;
+    assert_eq!(fake.asked().0, 1);
+}
+
+#[tokio::test]
+async fn those_whose_second_look_hangs_hold_up_no_other_of_the_same_action() {
+    let Setup { fake, desk, _dir } = setup();
+    let ids = ["P1", "P2", "P3", "P4", "P5", "P6"];
+    for id in ids.into_iter().chain(["P9"]) {
+        fake.put(id, Status::Triggered, 0);
+    }
+    let (_, mut feed) = desk.hub.subscribe();
+    let provider = fake.clone();
+    let hang = tokio::spawn(async move {
+        let is_sent = |action: &Action| action.outcomes[0].1 == Outcome::Sent;
+        while !matches!(&*feed.recv().await.expect("change"), Change::Action(action) if is_sent(action)) {}
+        // Written down so slowly that all looks are old by then.
+        let go_on = ["P1", "P2", "P3", "P4"].map(|id| provider.slow(id, "P9"));
+        provider.lose_list();
+        let asked = provider.asked();
+        later_than(TWO_SECONDS, || true).await;
+        later_than(TWO_SECONDS, || provider.asked().0 > asked.0).await;
+        later_than(TWO_SECONDS, || provider.asked().1 >= asked.1 + 4).await;
+        go_on
+    });
+
+    ask(&desk, &ids, Verb::Acknowledge).await;
+    until(&desk, |board| words(board)[4..] == ["confirmed"; 2]).await;
+
+    assert_eq!(desk.hub.look(|board| words(board)[..4].to_vec()), ["pending"; 4]);
+    for (at, go_on) in hang.await.expect("all hang").iter().enumerate() {
+        go_on.notify_one();
+        until(&desk, |board| words(board)[at] == "confirmed").await;
+    }
+}
+
+#[tokio::test]
+async fn those_whose_look_before_the_next_step_hangs_hold_up_no_other_of_the_same_action() {
+    let Setup { fake, desk, _dir } = setup();
+    let ids = ["P1", "P2", "P3", "P4", "P5", "P6"];
+    for id in ids.into_iter().chain(["P9"]) {
+        fake.put(id, Status::Triggered, 0);
+    }
+    fake.spoil_next_write(Spoil::Not);
+    for _ in ids {
+        fake.spoil_next_write(Spoil::Error(ProviderError::RateLimited { wait: MOMENT }));
+    }
+    let hang = ["P1", "P2", "P3", "P4"].map(|id| fake.slow(id, "P9"));
+
+    ask(&desk, &ids, Verb::Snooze { until: in_eight_hours() }).await;
+    later_than(TWO_SECONDS, || fake.asked().1 >= hang.len()).await;
+    until(&desk, |board| words(board)[4..] == ["confirmed"; 2]).await;
+
+    assert_eq!(desk.hub.look(|board| words(board)[..4].to_vec()), ["sent"; 4]);
+    for (at, go_on) in hang.iter().enumerate() {
+        go_on.notify_one();
+        until(&desk, |board| words(board)[at] == "confirmed").await;
+    }
+}
+
 #[tokio::test]
 async fn two_actions_that_each_hold_what_the_other_waits_for_both_end() {
     let Setup { fake, desk, _dir } = setup();
@@ -140,6 +224,34 @@ async fn what_is_taken_back_while_it_is_looked_at_has_no_other_end() {
         ended(&desk).await;
 
         assert_eq!((back, outcome_of(&desk, action, 0)), (Ok(Answer::TakenBack { action }), Outcome::TakenBack));
+    }
+}
+
+#[tokio::test]
+async fn what_is_taken_back_keeps_no_turn_though_what_it_asked_the_provider_hangs() {
+    let ids = ["P1", "P2", "P3", "P4", "P5"];
+    for (asked, hangs_in_list) in [(&ids[..1], false), (&ids[..], true)] {
+        let Setup { fake, desk, _dir } = setup();
+        for id in ids {
+            fake.put(id, Status::Triggered, 0);
+        }
+        desk.waiting.set_window(MOMENT);
+        let _never = (!hangs_in_list).then(|| fake.slow("P1", "P1"));
+        fake.lose_list();
+        let targets = asked.iter().map(|id| target(id, Status::Triggered)).collect();
+        let request = Request::Act { targets, verb: Verb::Acknowledge, undoable: true };
+        let Ok(Answer::Accepted { action }) = desk.answer(&Caller::ourselves(), request).await else { panic!() };
+        while fake.asked() == (0, 0) {
+            tokio::task::yield_now().await;
+        }
+
+        let back = desk.answer(&Caller::ourselves(), Request::TakeBack { action }).await;
+        let other = act(&desk, vec![target("P1", Status::Triggered)], Verb::Resolve { note: None }).await;
+
+        assert_eq!((back, other), (Ok(Answer::TakenBack { action }), vec![NONE]));
+        ended(&desk).await;
+        assert_eq!(fake.asked().0, usize::from(hangs_in_list));
+        assert_eq!((outcome_of(&desk, action, 0), fake.writes()), (Outcome::TakenBack, 1));
     }
 }
 
