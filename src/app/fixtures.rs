@@ -1,7 +1,13 @@
 //! A believable night for the tests of `app` and `ui`: one account, three people, one policy, seven incidents.
 //! Everything is fixed: the clock stands at 04:17:30 in Berlin on 10 June 2025.
 
+mod opened;
+mod targets;
+
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+
+pub(crate) use opened::{context, detail};
+pub(crate) use targets::{board_with_targets, forward_target, targets};
 
 use super::{Effect, Event, Model, Role, update};
 use crate::{
@@ -9,11 +15,8 @@ use crate::{
         action::{Action, By, Outcome, Target, Verb},
         board::{AccountBoard, Board, Change},
         call::{ApiCall, End, Purpose},
-        context::{ChangeEvent, Context, Course, Impact, Outlier, Part, Similar},
         delivery::{DeliverySummary, Direction, Proof, Scheme, Verdict},
-        detail::{Alert, Bridge, Detail, Link, LinkKind, Note, TimelineEntry, Tree},
         escalation::{Policy, Responder, Rule},
-        forward::{EventType, Kept, TargetState, TargetSummary},
         freshness::{Account, Door, Freshness, Identity, Push},
         id::{
             AccountName, ActionId, DeliveryId, EventId, IncidentId, IncidentKey, PolicyId, ScheduleId, ServiceId,
@@ -21,10 +24,9 @@ use crate::{
         },
         incident::{Extra, Incident, Named, Observation, Pending, Stamp, State, Status, Urgency},
         oncall::{OnCall, Person, Schedule, Shift},
-        runbook::Runbook,
         service::{Service, Services, Window},
         template::TemplateSummary,
-        text::{Shown, ShownBody},
+        text::Shown,
     },
     proto::{Access, Answer, Request},
 };
@@ -376,184 +378,6 @@ pub(crate) fn board_of_two() -> Board {
     let eu = Account { name: AccountName::new("eu").expect("name"), ..account() };
     board.accounts.insert(eu.name.clone(), AccountBoard::of(eu));
     board
-}
-
-/// A target as it stands in the list; change the fields that matter to the test.
-pub(crate) fn forward_target(name: &str) -> TargetSummary {
-    let event = |name: &str| EventType::new(name).expect("name");
-    TargetSummary {
-        name: name.parse().expect("name"),
-        kept: Kept::Here,
-        address: shown("https://hooks.example.com"),
-        user: None,
-        headers: vec![],
-        signed: false,
-        events: vec![event("incident.created"), event("incident.resolved")],
-        linked: false,
-        template: Some("chat".into()),
-        filter: None,
-        retries: 0,
-        allow_link_local: false,
-        state: TargetState::On,
-        failing_since: None,
-        last: Some((ago(130), true)),
-        waiting: 0,
-    }
-}
-
-/// Four targets: one that takes all, one disabled, one that fails, and one of the configuration file that is off.
-pub(crate) fn targets() -> Vec<TargetSummary> {
-    let reason = shown("every attempt failed for more than 3 days, the last: 503 Service Unavailable");
-    vec![
-        TargetSummary {
-            user: Some(shown("dog")),
-            headers: vec![shown("X-Token")],
-            signed: true,
-            ..forward_target("chat")
-        },
-        TargetSummary {
-            template: None,
-            linked: true,
-            failing_since: Some(ago(7_300)),
-            last: Some((ago(40), false)),
-            waiting: 12,
-            retries: 3,
-            ..forward_target("jira")
-        },
-        TargetSummary {
-            kept: Kept::Config,
-            address: shown("http://127.0.0.1:9000"),
-            filter: Some("service:\"Payments API\" urgency:high".into()),
-            state: TargetState::Off,
-            last: None,
-            ..forward_target("log")
-        },
-        TargetSummary {
-            failing_since: Some(ago(300_000)),
-            last: Some((ago(20_000), false)),
-            state: TargetState::Disabled { at: ago(20_000), reason },
-            ..forward_target("mail")
-        },
-    ]
-}
-
-/// A board with these targets, and attempts at the first of them.
-pub(crate) fn board_with_targets() -> Board {
-    let mut board = Board { targets: targets(), ..board() };
-    let failed = DeliverySummary {
-        reason: shown("no answer within 5 s"),
-        status: 0,
-        latency_us: Some(5_000_400),
-        ..delivery(8, 3, Verdict::Failed, "incident.created")
-    };
-    let sent = DeliverySummary { latency_us: Some(84_000), ..delivery(7, 4, Verdict::Sent, "incident.created") };
-    for line in [sent, failed] {
-        board.apply(&Change::Delivery(Box::new(line)));
-    }
-    board
-}
-
-/// The detail that the provider tells about the incident `Q1DISK`.
-pub(crate) fn detail() -> Detail {
-    let line = |seconds, kind: &str, summary: &str| TimelineEntry {
-        at: ago(seconds),
-        kind: shown(kind),
-        summary: shown(summary),
-    };
-    Detail {
-        key: key("Q1DISK"),
-        fetched_at: now(),
-        description: Some(ShownBody::new(
-            "The volume /var/lib/postgresql is filling up.\nAt this rate it is full at 05:10.",
-        )),
-        alerts: vec![Alert {
-            summary: shown("disk_used_percent > 95 on db-3"),
-            status: shown("triggered"),
-            severity: Some(shown("critical")),
-            created_at: Some(ago(200)),
-            details: Some(Tree::Fields(vec![
-                (shown("host"), Tree::text("db-3.eu-west-1")),
-                (shown("volume"), Tree::Fields(vec![(shown("used"), Tree::text("97.2 %"))])),
-                (shown("runbook"), Tree::text("https://wiki.example.com/disk")),
-            ])),
-            links: vec![link("Graph", "https://graph.example.com/db-3")],
-            ..Alert::default()
-        }],
-        notes: vec![Note {
-            at: ago(90),
-            author: shown("Bob Okafor"),
-            content: ShownBody::new("Deleted old WAL files, buys us an hour."),
-        }],
-        timeline: vec![
-            line(90, "annotate", "Note added by Bob Okafor"),
-            line(198, "notify", "Notified Alice Moreau by push"),
-            line(200, "trigger", "Triggered through the API"),
-        ],
-        bridge: Some(Bridge {
-            number: Some(shown("+1 555 0100,,2201#")),
-            url: Some(shown("https://meet.example.com/2201")),
-        }),
-        runbooks: vec![Runbook { url: shown("https://wiki.example.com/disk"), from: shown("`runbook` of the alert") }],
-        missing: vec![],
-    }
-}
-
-fn link(text: &str, url: &str) -> Link {
-    Link { kind: LinkKind::Page, text: shown(text), url: Some(shown(url)) }
-}
-
-/// What lies around the incident `Q1DISK`.
-pub(crate) fn context() -> Context {
-    let similar = |id: &str, number, title: &str, seconds| Similar {
-        id: IncidentId::new(id).expect("id"),
-        number: Some(number),
-        title: shown(title),
-        created_at: Some(ago(seconds)),
-        score: None,
-        why: vec![],
-        url: None,
-        course: None,
-        course_failed: None,
-    };
-    let note = Note {
-        at: ago(1_200_000),
-        author: shown("Carol Lindqvist"),
-        content: ShownBody::new("WAL was kept for a replica that is gone.\nDropped its slot, disk is free again."),
-    };
-    let resolved = Course {
-        status: Status::Resolved,
-        by: Some(shown("Carol Lindqvist")),
-        at: Some(ago(1_190_000)),
-        notes: vec![note],
-    };
-    Context {
-        outlier: Part::Told(Some(Outlier {
-            category: shown("rare"),
-            count: Some(3),
-            since: Some(ago(8_000_000)),
-            until: Some(now()),
-            pattern: Some(shown("Disk <*> % full on <*>")),
-        })),
-        changes: Part::Told(vec![ChangeEvent {
-            at: Some(ago(620)),
-            summary: shown("Deployed orders 4.18.0"),
-            source: Some(shown("pipeline")),
-            why: Some(shown("most recent")),
-            details: Some(Tree::Fields(vec![(shown("build"), Tree::text("18"))])),
-            links: vec![link("Build", "https://ci.example.com/18")],
-        }]),
-        impacts: Part::Told(vec![Impact { name: shown("Online shop"), status: shown("impacted") }]),
-        related: Part::Told(vec![Similar {
-            why: vec![shown("similar contents")],
-            ..similar("Q2LATE", 1200, "p99 latency above 2 s at checkout", 744)
-        }]),
-        past: Part::Told(vec![Similar {
-            score: Some(51),
-            course: Some(resolved),
-            ..similar("QPAST01", 1017, "Disk 95 % full on db-3", 1_210_000)
-        }]),
-        ..Context::nothing(key("Q1DISK"), now())
-    }
 }
 
 /// A console attached to [`board`], as alice, who may act.

@@ -12,6 +12,8 @@ pub mod handoff;
 pub mod help;
 pub mod incidents;
 pub mod keys;
+mod keystroke;
+mod leaving;
 pub mod list;
 pub mod oncall;
 pub mod page;
@@ -34,16 +36,15 @@ pub(crate) mod fixtures;
 use jiff::{Timestamp, tz::TimeZone};
 
 use command::CommandLine;
-use keys::Action;
-use list::Step;
+use keystroke::{act, paste, press};
+use leaving::{Leaving, ending};
 use prompt::Prompt;
-use sheet::Subject;
 
 use crate::{
     core::{
         board::{Board, Change},
         id::{ActionId, StoreId},
-        keys::{Chord, Key},
+        keys::Chord,
         text::Shown,
         words,
     },
@@ -237,13 +238,6 @@ pub enum NoticeKind {
     Good,
     Working,
     Bad,
-}
-
-/// A way out that the person may have to ask for twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Leaving {
-    Quit,
-    Suspend,
 }
 
 /// Everything the screen shows.
@@ -540,178 +534,6 @@ fn unanswered(model: &mut Model, id: RequestId, reason: String) -> Vec<Effect> {
         .unwrap_or_else(|| answered(model, id, Err(reason)))
 }
 
-fn paste(model: &mut Model, text: &str) -> Vec<Effect> {
-    if geometry::is_too_small(model.size) || model.sheet.is_some() || model.calls.is_some() {
-        return vec![];
-    }
-    if model.prompt.is_some() {
-        prompt::pasted(model, text);
-        return vec![];
-    }
-    if handoff::pasted(model, text) || command::pasted(model, text) {
-        return vec![];
-    }
-    match model.view {
-        View::Incidents => incidents::pasted(model, text),
-        View::OnCall => oncall::pasted(model, text),
-        View::Webhooks => webhooks::pasted(model, text),
-        View::Templates => templates::pasted(model, text),
-        View::Services => services::pasted(model, text),
-        View::Targets => targets::pasted(model, text),
-    };
-    settle_others(model)
-}
-
-fn press(model: &mut Model, chord: Chord) -> Vec<Effect> {
-    let before = model.leaving.clone();
-    let effects = press_key(model, chord);
-    // The same key again leaves; any other takes the question back.
-    if let Some((_, said)) = before.filter(|before| model.leaving.as_ref() == Some(before)) {
-        model.leaving = None;
-        model.notice.take_if(|notice| notice.text == said);
-    }
-    effects
-}
-
-/// Quits; with unsaved templates only when asked twice.
-fn quit(model: &mut Model) -> Vec<Effect> {
-    let form = model.targets.unsaved();
-    let unsaved: Vec<&str> = model.templates.unsaved().into_iter().chain(form.as_deref()).collect();
-    let unsaved = unsaved.join(", ");
-    let fate = if model.templates.keeps_drafts() && form.is_none() { "keeps it as a draft" } else { "loses it" };
-    let warning = format!("not saved: {unsaved}. The same key again quits and {fate}; any other stays");
-    leave(model, Leaving::Quit, (!unsaved.is_empty()).then_some(warning))
-}
-
-/// Suspends; the owner of the server, which stops with it, only when asked twice.
-fn suspend(model: &mut Model) -> Vec<Effect> {
-    let warning = "suspended, this dogwatch receives no webhooks: ctrl-z again suspends";
-    let owner = matches!(model.link, Link::Up(Role::Owner));
-    leave(model, Leaving::Suspend, owner.then(|| warning.to_owned()))
-}
-
-/// Leaves when there is nothing to warn of, or when it was warned of by the key before.
-fn leave(model: &mut Model, way: Leaving, warning: Option<String>) -> Vec<Effect> {
-    let warned = model.leaving.as_ref().is_some_and(|(warned, _)| *warned == way);
-    if let Some(warning) = warning.filter(|_| !warned) {
-        model.say(NoticeKind::Bad, &warning);
-        model.leaving = Some((way, Shown::line(&warning)));
-        return vec![];
-    }
-    match way {
-        Leaving::Quit => ending(model, Effect::Quit),
-        Leaving::Suspend => ending(model, Effect::Suspend),
-    }
-}
-
-/// Leaves, after what is typed was kept.
-fn ending(model: &mut Model, way: Effect) -> Vec<Effect> {
-    let mut effects = templates::ended(model);
-    effects.push(way);
-    effects
-}
-
-fn press_key(model: &mut Model, chord: Chord) -> Vec<Effect> {
-    if chord.ctrl && chord.key == Key::Char('c') {
-        return quit(model);
-    }
-    if chord.ctrl && chord.key == Key::Char('z') {
-        return suspend(model);
-    }
-    if geometry::is_too_small(model.size) {
-        return press_unseen(model, chord);
-    }
-    model.notice.take_if(|notice| notice.kind == NoticeKind::Good);
-    if let Some(prompt) = model.prompt.take() {
-        let mut effects = prompt::press(model, prompt, chord);
-        effects.extend(incidents::open_conflict(model));
-        return effects;
-    }
-    let mut effects = press_view(model, chord);
-    effects.extend(incidents::open_conflict(model));
-    effects
-}
-
-/// What cannot be seen cannot be worked: only leaving goes, and not while something may be half typed.
-fn press_unseen(model: &mut Model, chord: Chord) -> Vec<Effect> {
-    let typing = model.prompt.is_some()
-        || model.command.line.is_some()
-        || model.handoff.is_some()
-        || model.incidents.typing.is_some()
-        || model.targets.form.is_some()
-        || model.view == View::Templates;
-    if !typing && keys::resolve(chord, model.view) == Some(Action::Quit) { quit(model) } else { vec![] }
-}
-
-fn press_view(model: &mut Model, chord: Chord) -> Vec<Effect> {
-    if let Some(open) = model.sheet {
-        sheet::press(model, open, chord);
-        return vec![];
-    }
-    if model.handoff.is_some() {
-        return handoff::press(model, chord);
-    }
-    if model.calls.is_some() {
-        return press_calls(model, chord);
-    }
-    if let Some(effects) = command::typed(model, chord) {
-        return effects;
-    }
-    let typed = match model.view {
-        View::Incidents => incidents::typed(model, chord),
-        View::OnCall => oncall::typed(model, chord),
-        View::Webhooks => webhooks::typed(model, chord),
-        View::Templates => templates::typed(model, chord),
-        View::Services => services::typed(model, chord),
-        View::Targets => targets::typed(model, chord),
-    };
-    if let Some(effects) = typed {
-        return effects;
-    }
-    keys::resolve(chord, model.view).map(|action| act(model, action)).unwrap_or_default()
-}
-
-fn act(model: &mut Model, action: Action) -> Vec<Effect> {
-    let had_news = model.notice.is_some();
-    // Bad news stays while one only looks around.
-    if Step::of(action).is_none() {
-        model.notice.take_if(|notice| notice.kind == NoticeKind::Bad);
-    }
-    match action {
-        Action::Quit => return quit(model),
-        Action::Suspend => return suspend(model),
-        Action::Help => sheet::open(model, Subject::Help),
-        Action::ShowTroubles => sheet::open(model, Subject::Troubles),
-        Action::NextView => model.view = model.view.after(1),
-        Action::PreviousView => model.view = model.view.after(View::ALL.len() - 1),
-        Action::ShowIncidents => model.view = View::Incidents,
-        Action::ShowServices => model.view = View::Services,
-        Action::ShowTargets => model.view = View::Targets,
-        Action::ShowOnCall => model.view = View::OnCall,
-        Action::ShowWebhooks => model.view = View::Webhooks,
-        Action::ShowTemplates => model.view = View::Templates,
-        Action::Refresh => return refresh(model),
-        Action::ApiLog => return calls::open(model),
-        Action::CommandLine => command::open(model),
-        Action::HandOffShift => return handoff::open(model),
-        Action::TakeBack => return incidents::take_back(model),
-        Action::Back if had_news && model.notice.is_none() => {}
-        Action::Back if webhooks::returns(model) => {}
-        _ => {
-            return match model.view {
-                View::Incidents => incidents::act(model, action),
-                View::OnCall => oncall::act(model, action),
-                View::Webhooks => webhooks::act(model, action),
-                View::Templates => templates::act(model, action),
-                View::Services => services::act(model, action),
-                View::Targets => targets::act(model, action),
-            };
-        }
-    }
-    services::settle(model);
-    [targets::settle(model), webhooks::settle(model), oncall::settle(model)].concat()
-}
-
 fn refresh(model: &mut Model) -> Vec<Effect> {
     if !matches!(model.link, Link::Up(_)) {
         model.say_of(NoticeKind::Bad, "no link to the server: nothing can be asked", About::Link);
@@ -724,32 +546,6 @@ fn refresh(model: &mut Model) -> Vec<Effect> {
     effects.extend(incidents::refresh(model));
     effects.extend(oncall::refresh(model));
     effects
-}
-
-/// The keys that hold everywhere; those of the view below do nothing.
-fn press_calls(model: &mut Model, chord: Chord) -> Vec<Effect> {
-    match keys::resolve(chord, model.view) {
-        Some(Action::Back | Action::ApiLog | Action::Quit) => model.calls = None,
-        Some(action @ (Action::Help | Action::ShowTroubles | Action::Refresh | Action::TakeBack | Action::Suspend)) => {
-            return act(model, action);
-        }
-        Some(
-            action @ (Action::NextView
-            | Action::PreviousView
-            | Action::ShowIncidents
-            | Action::ShowOnCall
-            | Action::ShowWebhooks
-            | Action::ShowTemplates
-            | Action::ShowServices
-            | Action::ShowTargets),
-        ) => {
-            model.calls = None;
-            return act(model, action);
-        }
-        Some(action) if Step::of(action).is_some() => calls::step(model, Step::of(action)),
-        _ => {}
-    }
-    vec![]
 }
 
 #[cfg(test)]

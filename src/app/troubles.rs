@@ -122,7 +122,7 @@ fn rest(out: &mut Vec<Trouble>, model: &Model, account: &Account) {
         Standing::Stale { age: old, cause } => {
             out.push(trouble(Tone::Alarm, format!("{name}: STALE, as of {}: {cause}", ago(old))));
         }
-        Standing::Down { cause } => out.push(trouble(Tone::Alarm, format!("{name}: no answer ever: {cause}"))),
+        Standing::Down { cause } => out.push(trouble(Tone::Alarm, format!("{name}: no answer yet: {cause}"))),
     }
 }
 

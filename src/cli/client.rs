@@ -333,7 +333,7 @@ fn doubts_of(
             Standing::Fresh { .. } => None,
             Standing::Waiting => Some(format!("{name}: the provider has not answered yet")),
             Standing::Stale { age, cause } => Some(format!("{name}: this is {} old: {cause}", words::age(age))),
-            Standing::Down { cause } => Some(format!("{name}: nothing is known: {cause}")),
+            Standing::Down { cause } => Some(format!("{name}: no answer yet: {cause}")),
         }
     };
     board.accounts.values().filter_map(|known| doubt(&known.account)).collect()

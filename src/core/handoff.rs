@@ -220,7 +220,7 @@ fn doubts(board: &Board, now: Timestamp) -> Vec<Shown> {
             Standing::Fresh { .. } => None,
             Standing::Waiting => Some(format!("{name}: the provider has not answered yet")),
             Standing::Stale { age: old, cause } => Some(format!("{name}: this is {} old: {cause}", age(old))),
-            Standing::Down { cause } => Some(format!("{name}: nothing is known: {cause}")),
+            Standing::Down { cause } => Some(format!("{name}: no answer yet: {cause}")),
         }
     };
     board.accounts.values().filter_map(doubt).map(|doubt| Shown::line(&doubt)).collect()

@@ -3,20 +3,21 @@
 //! A console that falls behind gets a fresh snapshot, one that does not read for long is cut off:
 //! it never slows the server or the others, and what it can make the server hold is bounded.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
 
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
     sync::{
         broadcast::{
             Receiver,
             error::{RecvError, TryRecvError},
         },
         mpsc::{self, OwnedPermit},
+        watch,
     },
-    time::{Instant, MissedTickBehavior, interval, timeout},
+    time::{Instant, Interval, MissedTickBehavior, interval_at, timeout},
 };
-use tokio_util::task::AbortOnDropHandle;
+use tokio_util::{codec::LinesCodecError, task::AbortOnDropHandle};
 
 use super::{
     desk::{self, Desk, Need, need},
@@ -35,6 +36,8 @@ const OPEN_REQUESTS: usize = 16;
 const HELLO: Duration = Duration::from_secs(5);
 /// How long one message may take to be read by the other side.
 const STALL: Duration = Duration::from_secs(30);
+/// How long one who has a snapshot, or waits for one, may read nothing at all: there are few at the same time.
+const UNTOUCHED: Duration = Duration::from_secs(5);
 /// The longest request, in bytes.
 const REQUEST: usize = wire::REQUEST_LIMIT;
 /// Answers of so few bytes have room in any case; there are no more of them than open requests.
@@ -62,28 +65,65 @@ where
     Io: AsyncRead + AsyncWrite + Send + 'static,
 {
     let (mut ear, mut mouth) = wire::halves_of_at_most(REQUEST, io);
-    let mut people = desk.people.watch();
-    let mut access = desk.access(&guest.caller);
+    let people = desk.people.watch();
+    let access = desk.access(&guest.caller);
     if !greet(&mut ear, &mut mouth, &access).await? {
         return Ok(());
     }
     let _attached = desk.metrics.attached();
     let guest = Arc::new(guest);
-    let (answers, mut answered) = mpsc::channel::<Answered>(OPEN_REQUESTS);
+    let (answers, answered) = mpsc::channel::<Answered>(OPEN_REQUESTS);
     let listening = listen(ear, Arc::clone(&desk), Arc::clone(&guest), answers);
-    let mut heard_last = AbortOnDropHandle::new(tokio::spawn(listening));
-    let mut beat = interval(Duration::from_secs(HEARTBEAT_SECONDS));
+    let heard_last = AbortOnDropHandle::new(tokio::spawn(listening));
+    let each = Duration::from_secs(HEARTBEAT_SECONDS);
+    let mut beat = interval_at(Instant::now() + each, each);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut aside = Aside { desk: Arc::clone(&desk), guest, answered, people, access, beat, heard_last };
+    match tell(&mut mouth, &desk, &mut aside).await {
+        Err(End::Left(WireError::Closed)) => Ok(()),
+        Err(End::Left(broken)) => part(&mut mouth, broken).await,
+        Err(End::Unread(why)) => Err(why),
+        Ok(never) => match never {},
+    }
+}
+
+/// Why a conversation ends.
+enum End {
+    /// The console is heard no more.
+    Left(WireError),
+    /// It cannot be told more.
+    Unread(WireError),
+}
+
+impl From<WireError> for End {
+    fn from(why: WireError) -> Self {
+        Self::Unread(why)
+    }
+}
+
+/// Tells the board, and everything after it.
+async fn tell<Io: AsyncWrite>(mouth: &mut Mouth<Io>, desk: &Desk, aside: &mut Aside) -> Result<Infallible, End> {
     let mut from = None;
     'snapshot: loop {
-        let Attached { snapshot, since, mut news } = desk.hub.attach(from).await?;
+        let mut attaching = pin!(desk.hub.attach(from));
+        let Attached { snapshot, since, mut news } = loop {
+            let told = tokio::select! {
+                biased;
+                attached = &mut attaching => break attached?,
+                told = aside.next() => told?,
+            };
+            put_steadily(mouth, &told.text).await?;
+        };
         match snapshot.text() {
-            Ok(text) => put(&mut mouth, text).await?,
-            Err(broken) => return refuse(&mut mouth, cut_off(broken)).await,
+            Ok(text) => put_steadily(mouth, text).await?,
+            Err(broken) => {
+                refuse(mouth, cut_off(broken)).await?;
+                return Err(End::Left(WireError::Closed));
+            }
         }
         drop(snapshot);
-        put_all(&mut mouth, &since).await?;
-        put(&mut mouth, &wire::text(&FromServer::UpToDate)?).await?;
+        put_all(mouth, &since).await?;
+        put(mouth, &wire::text(&FromServer::UpToDate)?).await?;
         loop {
             let told = tokio::select! {
                 first = news.recv() => match first.map(|first| batch(&first, &mut news)) {
@@ -92,24 +132,42 @@ where
                         from = Some(Instant::now());
                         continue 'snapshot;
                     }
-                    Err(RecvError::Closed) => return Ok(()),
+                    Err(RecvError::Closed) => return Err(End::Left(WireError::Closed)),
                 },
-                Some(answer) = answered.recv() => answer,
-                Ok(()) = people.changed() => {
-                    let now = desk.access(&guest.caller);
-                    if now == access {
-                        continue;
-                    }
-                    access = now;
-                    wire::text(&FromServer::Access { you: access.clone() })?.into()
-                }
-                _ = beat.tick() => wire::text(&FromServer::Heartbeat)?.into(),
-                why = &mut heard_last => return match why.unwrap_or(WireError::Closed) {
-                    WireError::Closed => Ok(()),
-                    broken => part(&mut mouth, broken).await,
-                },
+                told = aside.next() => told?,
             };
-            put(&mut mouth, &told.text).await?;
+            put(mouth, &told.text).await?;
+        }
+    }
+}
+
+/// What a console is told beside the board.
+struct Aside {
+    desk: Arc<Desk>,
+    guest: Arc<Guest>,
+    answered: mpsc::Receiver<Answered>,
+    people: watch::Receiver<()>,
+    access: Access,
+    beat: Interval,
+    heard_last: AbortOnDropHandle<WireError>,
+}
+
+impl Aside {
+    /// The next of it; not asked again once the console has left. Safe to drop half-way.
+    async fn next(&mut self) -> Result<Answered, End> {
+        loop {
+            tokio::select! {
+                Some(answer) = self.answered.recv() => return Ok(answer),
+                Ok(()) = self.people.changed() => {
+                    let now = self.desk.access(&self.guest.caller);
+                    if now != self.access {
+                        self.access = now;
+                        return Ok(wire::text(&FromServer::Access { you: self.access.clone() })?.into());
+                    }
+                }
+                _ = self.beat.tick() => return Ok(wire::text(&FromServer::Heartbeat)?.into()),
+                why = &mut self.heard_last => return Err(End::Left(why.unwrap_or(WireError::Closed))),
+            }
         }
     }
 }
@@ -184,6 +242,21 @@ fn batch(first: &News, news: &mut Receiver<Arc<News>>) -> Option<String> {
 
 async fn put<Io: AsyncWrite>(mouth: &mut Mouth<Io>, text: &str) -> Result<(), WireError> {
     timeout(STALL, wire::say_text(mouth, text)).await.map_err(|_| WireError::Closed)?
+}
+
+/// Writes to one who takes some of it again and again.
+async fn put_steadily<Io: AsyncWrite>(mouth: &mut Mouth<Io>, text: &str) -> Result<(), WireError> {
+    let taken = async {
+        let mut rest = text.as_bytes();
+        while !rest.is_empty() {
+            let written = timeout(UNTOUCHED, mouth.write_buf(&mut rest)).await.map_err(|_| WireError::Closed)?;
+            if written.map_err(LinesCodecError::Io)? == 0 {
+                return Err(WireError::Closed);
+            }
+        }
+        Ok(())
+    };
+    timeout(STALL, taken).await.map_err(|_| WireError::Closed)?
 }
 
 /// Writes what was told after a snapshot, of which nothing tells less than each change.

@@ -9,7 +9,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, broadcast},
     time::{Instant, sleep},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::whole;
 use crate::{
@@ -30,6 +30,10 @@ const FEED: usize = 4096;
 const SHARED: Duration = Duration::from_secs(2);
 /// The same for one that no console takes: those that try again and again need no other.
 const SHARED_BROKEN: Duration = Duration::from_secs(10);
+/// Snapshots that are there at the same time: each is a whole board, and there until the last that attached has read it.
+const SNAPSHOTS: usize = 3;
+/// Of these, for consoles that need a fresh one: who attaches takes an older one instead.
+const KEPT: usize = 1;
 
 /// A handle to the one board of this server.
 #[derive(Clone)]
@@ -41,6 +45,8 @@ pub struct Hub {
     behind: usize,
     /// Held while a snapshot is made: one at a time.
     making: Arc<Semaphore>,
+    /// Places for snapshots.
+    places: Arc<Semaphore>,
 }
 
 struct Inside {
@@ -48,7 +54,7 @@ struct Inside {
     shared: Option<Shared>,
 }
 
-/// The newest snapshot, while somebody has it.
+/// The newest snapshot, while somebody has it and its changes are not too many.
 struct Shared {
     snapshot: Weak<Snapshot>,
     /// The moment of which it tells.
@@ -58,16 +64,20 @@ struct Shared {
 }
 
 /// The board of one moment as a message, put into words once for all who attach before it is too old.
-#[derive(Default)]
 pub struct Snapshot {
     text: OnceLock<Result<String, WireError>>,
     /// Since when it is there.
     since: OnceLock<Instant>,
     /// The text is there, or never will be.
     is_made: CancellationToken,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Snapshot {
+    fn new(place: OwnedSemaphorePermit) -> Self {
+        Self { text: OnceLock::new(), since: OnceLock::new(), is_made: CancellationToken::new(), _place: place }
+    }
+
     /// The message, as a line.
     pub fn text(&self) -> Result<&str, &WireError> {
         match self.text.get() {
@@ -82,7 +92,7 @@ impl Snapshot {
         if self.text().is_ok() { SHARED } else { SHARED_BROKEN }
     }
 
-    fn is_shared(&self) -> bool {
+    fn is_young(&self) -> bool {
         self.since.get().is_none_or(|since| since.elapsed() <= self.lasts())
     }
 }
@@ -134,7 +144,8 @@ impl Hub {
     pub(super) fn with_feed(board: Board, changes: usize) -> Self {
         let (feed, news) = (broadcast::Sender::new(changes), broadcast::Sender::new(changes));
         let inside = Arc::new(Mutex::new(Inside { board, shared: None }));
-        Self { inside, feed, news, behind: changes, making: Arc::new(Semaphore::new(1)) }
+        let (making, places) = (Arc::new(Semaphore::new(1)), Arc::new(Semaphore::new(SNAPSHOTS)));
+        Self { inside, feed, news, behind: changes, making, places }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inside> {
@@ -185,7 +196,8 @@ impl Hub {
         let _ = self.news.send(Arc::clone(news));
         let is_shared = |shared: &Shared| {
             let goes_on = news.change.is_some() && shared.since.len() < self.behind;
-            goes_on && shared.snapshot.upgrade().is_some_and(|snapshot| snapshot.is_shared())
+            // Also of an old one: it is what is left when there is no place for another.
+            goes_on && shared.snapshot.strong_count() > 0
         };
         match inside.shared.as_mut().filter(|shared| is_shared(shared)) {
             Some(shared) => shared.since.push(Arc::clone(news)),
@@ -206,21 +218,29 @@ impl Hub {
         });
     }
 
-    /// The board as a message, and every change after it. Whoever attaches while there is a snapshot that is not too old
-    /// gets the same; else a fresh one is made, beside the runtime's workers. It tells of `from` or later: a console that
-    /// was told something by then finds it there.
+    /// The board as a message, and every change after it. Whoever attaches while there is a snapshot that is not too old,
+    /// or no place for one more, gets the same; else a fresh one is made, beside the runtime's workers. It tells of `from`
+    /// or later: a console that was told something by then finds it there, and waits for a place until it may.
     pub async fn attach(&self, from: Option<Instant>) -> Result<Attached, WireError> {
         if let Some(attached) = self.join(from) {
             attached.snapshot.is_made.cancelled().await;
             return Ok(attached);
         }
+        // On a task: those who wait for it do not wait for this console.
+        let hub = self.clone();
+        let fresh = AbortOnDropHandle::new(tokio::spawn(async move { hub.fresh(from).await }));
+        fresh.await.map_err(|_| WireError::Closed)?
+    }
+
+    async fn fresh(&self, from: Option<Instant>) -> Result<Attached, WireError> {
         let one_at_a_time = Arc::clone(&self.making).acquire_owned().await.map_err(|_| WireError::Closed)?;
         // The one before may be young enough.
         if let Some(attached) = self.join(from) {
             return Ok(attached);
         }
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| WireError::Closed)?;
         let hub = self.clone();
-        let made = tokio::task::spawn_blocking(move || hub.make(one_at_a_time)).await;
+        let made = tokio::task::spawn_blocking(move || hub.make(one_at_a_time, place)).await;
         let attached = made.map_err(|_| WireError::Closed)?;
         let held = Arc::clone(&attached.snapshot);
         tokio::spawn(async move {
@@ -230,17 +250,18 @@ impl Hub {
         Ok(attached)
     }
 
-    /// The snapshot that is shared now, which may not be made yet.
+    /// The newest snapshot, which may not be made yet, if there is none better to be had.
     fn join(&self, from: Option<Instant>) -> Option<Attached> {
         let inside = self.lock();
         let shared = inside.shared.as_ref().filter(|shared| from.is_none_or(|from| shared.of >= from))?;
-        let snapshot = shared.snapshot.upgrade().filter(|snapshot| snapshot.is_shared())?;
+        let is_taken = |snapshot: &Arc<Snapshot>| snapshot.is_young() || self.places.available_permits() <= KEPT;
+        let snapshot = shared.snapshot.upgrade().filter(is_taken)?;
         Some(Attached { snapshot, since: shared.since.clone(), news: self.news.subscribe() })
     }
 
     /// A fresh snapshot, which is shared from now on.
-    fn make(&self, _one_at_a_time: OwnedSemaphorePermit) -> Attached {
-        let snapshot = Arc::new(Snapshot::default());
+    fn make(&self, _one_at_a_time: OwnedSemaphorePermit, place: OwnedSemaphorePermit) -> Attached {
+        let snapshot = Arc::new(Snapshot::new(place));
         let _is_made = snapshot.is_made.clone().drop_guard();
         let (board, news) = {
             let inside = &mut *self.lock();

@@ -248,12 +248,20 @@ impl Keeper {
                     let _ = answer.send(outcome);
                 }
                 Some(read) = self.reading.join_next() => self.has_read(read),
-                _ = looks.tick(), if self.settings.receiver.tls.is_some() => {
-                    self.certificate.look().await;
-                    self.tell();
-                }
+                _ = looks.tick(), if self.settings.receiver.tls.is_some() || self.damaged.is_some() => self.look().await,
             }
         }
+    }
+
+    /// Whether the certificate was renewed, and what is damaged moved away.
+    async fn look(&mut self) {
+        if self.settings.receiver.tls.is_some() {
+            self.certificate.look().await;
+        }
+        if self.damaged.is_some() {
+            self.damaged = self.desk.store.damaged();
+        }
+        self.tell();
     }
 
     /// A secret was read, or could not be: what is there is in force at once.
@@ -570,3 +578,6 @@ fn account_changes(known: AccountBoard) -> [Change; 6] {
         Change::Services { account, services: known.services },
     ]
 }
+
+#[cfg(test)]
+mod tests;

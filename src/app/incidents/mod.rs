@@ -384,8 +384,8 @@ pub(super) fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
             rebuild(model);
             settle(model)
         }
-        Change::Account(_) | Change::Directory { .. } => {
-            people_changed(model, change);
+        Change::Account(_) | Change::Directory { .. } | Change::Services { .. } => {
+            directory_changed(model, change);
             settle(model)
         }
         Change::Door(_) | Change::Upkeep(_) | Change::Unshown(_) | Change::Push { .. } => settle(model),
@@ -393,7 +393,6 @@ pub(super) fn changed(model: &mut Model, change: &Change) -> Vec<Effect> {
         | Change::OnCalls { .. }
         | Change::Schedules { .. }
         | Change::Escalation { .. }
-        | Change::Services { .. }
         | Change::Templates(_) => vec![],
     }
 }
@@ -405,11 +404,11 @@ fn row_changed(model: &mut Model, key: &IncidentKey) -> Vec<Effect> {
     if detail::shows(model, key) { detail::settle(model) } else { vec![] }
 }
 
-/// Whom `assignee:` means may be another: the person here, or somebody's address.
-fn people_changed(model: &mut Model, change: &Change) {
+/// Whom `assignee:` means may be another, the person here or somebody's address; and what is the id of a service.
+fn directory_changed(model: &mut Model, change: &Change) {
     let me = looking::me(model);
-    let directory = matches!(change, Change::Directory { .. }) && !model.incidents.filter.is_empty();
-    if directory || me != model.incidents.me {
+    let names = matches!(change, Change::Directory { .. } | Change::Services { .. });
+    if (names && !model.incidents.filter.is_empty()) || me != model.incidents.me {
         model.incidents.me = me;
         rebuild(model);
     }

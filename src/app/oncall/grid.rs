@@ -183,12 +183,23 @@ fn fetch(model: &mut Model, ask: fn(&mut Model, Request) -> Option<(Wait, Effect
 fn shown<'a>(model: &'a Model, grid: &'a Grid) -> Option<(&'a Schedule, Timestamp)> {
     let span = week(model, grid);
     let fetched = grid.fetched.as_ref().filter(|(known, _)| known.from < span.to && span.from < known.to);
-    let skew = |from: Timestamp| {
-        let ahead = model.board.provider_time(&grid.account, model.now).duration_since(model.now);
-        from.checked_sub(ahead).unwrap_or(from)
-    };
-    let known = || known(model, grid).map(|known| (known, skew(known.from)));
+    let known = || known(model, grid).map(|known| (known, told(model, &grid.account, known.from)));
     fetched.map(|(schedule, at)| (schedule, *at)).or_else(known)
+}
+
+/// By this host's clock, when the provider told what begins `from` then.
+fn told(model: &Model, account: &AccountName, from: Timestamp) -> Timestamp {
+    let ahead = model.board.provider_time(account, model.now).duration_since(model.now);
+    from.checked_sub(ahead).unwrap_or(from)
+}
+
+/// When the oldest of all schedules was told, and whose it is.
+fn oldest(model: &Model) -> Option<(Timestamp, &AccountName)> {
+    let schedules = model.board.accounts.values().flat_map(|board| {
+        let account = &board.account.name;
+        board.schedules.iter().map(move |schedule| (told(model, account, schedule.from), account))
+    });
+    schedules.min()
 }
 
 fn week(model: &Model, grid: &Grid) -> Span {
@@ -262,15 +273,26 @@ pub fn lines(model: &Model) -> Vec<Vec<Piece>> {
 
 /// Why the shifts are not known, or not anew; and how old they are, when they are not of this minute.
 fn age(model: &Model, grid: &Grid) -> Option<Vec<Piece>> {
+    if grid.extent == Extent::Day {
+        return age_of_all(model);
+    }
     let span = week(model, grid);
     let told = shown(model, grid).filter(|(known, _)| known.from < span.to && span.from < known.to);
-    let age = told.filter(|_| grid.extent == Extent::Week).map(|(_, at)| words::since(at, model.now));
+    let age = told.map(|(_, at)| words::since(at, model.now));
     let (tone, words) = match (&grid.failure, age) {
         (Some(failure), Some(age)) => (Tone::Alarm, format!("! as of {}, not asked again: {failure}", words::ago(age))),
         (Some(failure), None) => (Tone::Alarm, format!("! not known: {failure}")),
         (None, age) => (Tone::Faint, format!("as of {}", words::ago(age.filter(|age| age.as_mins() > 0)?))),
     };
     Some(vec![Piece::new(tone, words)])
+}
+
+/// How old the oldest schedules are, and whose where there are several accounts.
+fn age_of_all(model: &Model) -> Option<Vec<Piece>> {
+    let (at, account) = oldest(model)?;
+    let age = Some(words::since(at, model.now)).filter(|age| age.as_mins() > 0)?;
+    let account = if model.board.accounts.len() > 1 { format!("{account}: ") } else { String::new() };
+    Some(vec![Piece::new(Tone::Faint, format!("{account}as of {}", words::ago(age)))])
 }
 
 fn title(model: &Model, grid: &Grid) -> Vec<Piece> {

@@ -5,7 +5,7 @@ use crate::{
     app::{
         View,
         fixtures::{
-            answer, attached, board_of_two, incident, key, model, now, press, requests, service_name, type_text,
+            answer, attached, board_of_two, change, incident, key, model, now, press, requests, service_name, type_text,
         },
         prompt::{Ask, Prompt},
     },
@@ -57,6 +57,30 @@ fn enter_goes_to_the_incidents_of_the_service() {
     assert_eq!(model.incidents.filter.as_str(), "service:PSVCPAY");
     assert!(model.notice.as_ref().is_some_and(|notice| notice.text.as_str().contains("Payments API")));
     assert_eq!(listed(&model), ["prod/Q2LATE", "prod/Q4QUEU"]);
+}
+
+#[test]
+fn a_service_whose_id_stands_in_the_name_of_another_has_its_own_incidents_alone() {
+    let mut model = model(80, 24);
+    let board = model.board.accounts.values_mut().next().expect("an account");
+    let services = std::mem::take(&mut board.services);
+    let account = board.account.name.clone();
+    let mut other = model.board.incidents[&key("Q3CERT")].clone();
+    other.state.service = Some(service_name("PSVCNEW", "Payments v2, was PSVCPAY"));
+    change(&mut model, Change::Incident(Box::new(other)));
+    press(&mut model, "1");
+    press(&mut model, "/");
+    type_text(&mut model, "service:PSVCPAY");
+    press(&mut model, "enter");
+    assert_eq!(listed(&model), ["prod/Q2LATE", "prod/Q3CERT", "prod/Q4QUEU"], "nobody knows what it is");
+
+    change(&mut model, Change::Services { account, services });
+    press(&mut model, "5 j enter");
+
+    assert_eq!(model.incidents.filter.as_str(), "service:PSVCPAY");
+    assert_eq!(listed(&model), ["prod/Q2LATE", "prod/Q4QUEU"]);
+    press(&mut model, "ctrl-a");
+    assert_eq!(model.incidents.marked.len(), 2);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::{
         rate::Rate,
     },
 };
-use tokio::io::{DuplexStream, duplex};
+use tokio::io::{AsyncReadExt as _, DuplexStream, duplex};
 
 struct Setup {
     fake: Fake,
@@ -129,6 +129,61 @@ async fn a_console_that_changes_do_not_tell_all_gets_a_fresh_snapshot_and_goes_o
         }
     }
     assert_eq!(mine, Some(desk.hub.look(Board::clone)));
+}
+
+#[tokio::test]
+async fn a_console_that_waits_for_its_snapshot_is_told_that_the_server_is_there() {
+    let Setup { fake, desk, _dir } = setup();
+    let mut unread = vec![];
+    for _ in 0..3 {
+        unread.push(desk.hub.attach(Some(Instant::now())).await.expect("attached"));
+    }
+    desk.hub.tell(|board| {
+        board.observe(&fake.put("P1", Status::Triggered, 0));
+        (vec![], Telling::Snapshot, ())
+    });
+    let mut line = attach(&desk, 1 << 16);
+    let hello = FromConsole::Hello { protocol: PROTOCOL, version: "0".into() };
+    wire::send(&mut line, &hello).await.expect("send");
+    assert!(matches!(wire::receive(&mut line).await.expect("hello"), FromServer::Hello { .. }));
+
+    let there = timeout(STALL, wire::receive(&mut line)).await.expect("told").expect("message");
+    assert!(matches!(there, FromServer::Heartbeat), "{there:?}");
+
+    unread.clear();
+    let board = loop {
+        if let FromServer::Snapshot { board } = wire::receive(&mut line).await.expect("message") {
+            break board;
+        }
+    };
+    assert_eq!(*board, desk.hub.look(Board::clone));
+}
+
+/// Writes a snapshot to one who reads a byte of it each time; how long that took, and whether it went well.
+async fn snapshot_taken(bytes: usize, every: Duration) -> (Duration, bool) {
+    let ((ours, mut theirs), began) = (duplex(1), Instant::now());
+    let (_ear, mut mouth) = wire::halves(ours);
+    let reading = async {
+        for _ in 0..bytes {
+            tokio::time::sleep(every).await;
+            theirs.read_u8().await.expect("read");
+        }
+        std::future::pending::<()>().await;
+    };
+    let snapshot = "x".repeat(bytes + 1);
+    let is_taken = tokio::select! {
+        put = put_steadily(&mut mouth, &snapshot) => put.is_ok(),
+        () = reading => false,
+    };
+    (began.elapsed(), is_taken)
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_nothing_of_a_snapshot_is_cut_off_long_before_one_who_takes_it_slowly() {
+    let seconds = Duration::from_secs;
+    assert_eq!(snapshot_taken(5, 2 * UNTOUCHED).await, (UNTOUCHED, false));
+    assert_eq!(snapshot_taken(100, seconds(4)).await, (STALL, false));
+    assert_eq!(snapshot_taken(5, seconds(4)).await, (seconds(20), true));
 }
 
 #[tokio::test]

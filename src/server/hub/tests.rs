@@ -166,3 +166,57 @@ async fn who_was_told_something_already_gets_no_snapshot_from_before() {
     assert_eq!((first(&early), first(&again)), (0, 1));
     assert!(Arc::ptr_eq(&again.snapshot, &together.snapshot));
 }
+
+/// So many snapshots, all of them held and too old to be shared.
+async fn held(hub: &Hub, many: usize) -> Vec<Attached> {
+    let mut held = vec![];
+    for _ in 0..many {
+        held.push(hub.attach(Some(Instant::now())).await.expect("attached"));
+        sleep(2 * SHARED).await;
+    }
+    held
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_attaches_again_and_again_and_reads_nothing_holds_two_snapshots_and_each_tells_all() {
+    let hub = Hub::new(Board::default());
+    let mut held = vec![];
+    for number in 1..=24 {
+        held.push(attach(&hub).await);
+        sleep(2 * SHARED).await;
+        publish(&hub, [number]);
+    }
+
+    assert_eq!(made(&held), SNAPSHOTS - KEPT);
+    for (before, one) in (0..).zip(held) {
+        let (first, after) = told(one, 24).await;
+        assert!(first <= before && after.into_iter().eq(first + 1..=24));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_needs_a_fresh_snapshot_gets_one_beside_those_that_nobody_reads() {
+    let hub = Hub::new(Board::default());
+    let unread = held(&hub, 2).await;
+    publish(&hub, 1..=1);
+
+    let fresh = hub.attach(Some(Instant::now())).await.expect("attached");
+
+    assert_eq!((first(&fresh), made(&unread)), (1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_place_who_attaches_gets_the_newest_snapshot_and_who_needs_a_fresh_one_waits_for_it() {
+    let hub = Hub::new(Board::default());
+    let mut unread = held(&hub, 3).await;
+    publish(&hub, 1..=1);
+    let mut fresh = Box::pin(hub.attach(Some(Instant::now())));
+    assert!(futures_util::poll!(fresh.as_mut()).is_pending());
+
+    let older = attach(&hub).await;
+    assert!(Arc::ptr_eq(&older.snapshot, &unread[2].snapshot));
+    assert_eq!(told(older, 1).await, (0, vec![1]));
+
+    unread.remove(0);
+    assert_eq!(first(&fresh.await.expect("attached")), 1);
+}

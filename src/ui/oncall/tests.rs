@@ -10,7 +10,8 @@ use crate::{
     },
     ui::{
         fixtures::{
-            account_name, ago, attached, board, bob, carol, now, policy, press, schedule_name, shown, user, zone,
+            account_name, ago, attached, board, board_of_two, bob, carol, now, policy, press, schedule_name, shown,
+            user, zone,
         },
         snapshot::screen,
     },
@@ -251,6 +252,18 @@ fn no_schedules_is_what_the_provider_says() {
 fn the_week_as_a_grid_and_the_day_of_all_schedules() {
     both("grid_week", &board(), "/ p r i m a r y enter G w");
     both("grid_day", &board(), "d");
+}
+
+#[test]
+fn the_day_of_all_schedules_says_how_old_the_oldest_of_them_are() {
+    let old = board_with(|account| account.schedules[0].from = ago(20_000));
+    both("grid_day_old", &old, "d");
+    let mut two = board_of_two();
+    let eu = two.accounts.get_mut(&AccountName::new("eu").expect("name")).expect("account");
+    eu.schedules.clone_from(&old.accounts[&account_name()].schedules);
+    let mut model = attached(two, 80, 24);
+    press(&mut model, "2 d");
+    assert!(screen(&model, 80, 24).contains("eu: as of 5h ago"));
 }
 
 #[test]

@@ -114,16 +114,12 @@ fn lines(model: &Model, prompt: &Prompt, width: usize, named: usize) -> Vec<Vec<
     page.lines
 }
 
-/// `! #1201 disk full (Q1DISK)` on one line.
+/// `! #1201 disk full (Q1DISK)` on one line; without a number the id stands in its place.
 fn name(page: &mut Page, aim: &Aim, width: usize) {
-    let id = format!(" ({})", aim.target.key.id);
+    let id = aim.number.map(|_| format!(" ({})", aim.target.key.id)).unwrap_or_default();
     let start = format!("{} {} ", status_mark(aim.target.seen), aim.name());
     let title = fit(aim.title.as_str(), width.saturating_sub(start.chars().count() + id.len()));
-    let mut line = vec![Piece::new(Tone::Strong, format!("{start}{title}"))];
-    if aim.number.is_some() {
-        line.push(Piece::new(Tone::Faint, id));
-    }
-    page.line(line);
+    page.line(vec![Piece::new(Tone::Strong, format!("{start}{title}")), Piece::new(Tone::Faint, id)]);
 }
 
 /// What is another than the box says: it changed since it opened, or since the server looked.

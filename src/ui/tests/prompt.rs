@@ -31,6 +31,19 @@ fn of_several_accounts_each_incident_is_named_with_its_own() {
 }
 
 #[test]
+fn an_incident_without_a_number_has_the_room_of_its_id_for_its_title() {
+    both("prompt_without_number", |width, height| {
+        let mut model = model(width, height);
+        let title = "Replication lag of 90 s";
+        let mut incident = fixtures::incident("QNUMBERLESS042", 1, Status::Triggered, title, 1);
+        incident.state.number = None;
+        change(&mut model, Change::Incident(Box::new(incident)));
+        press(&mut model, "g g space j space a");
+        model
+    });
+}
+
+#[test]
 fn resolving_many_of_which_some_are_left_out() {
     both("prompt_resolve_many", |width, height| {
         let mut model = model(width, height);

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{Condition, Part, Time, Truth, Wanted};
 use crate::core::{
     board::AccountBoard,
-    id::UserId,
+    id::{ServiceId, UserId},
     incident::{Incident, Named, Status},
     query::{
         Literal,
@@ -48,7 +48,7 @@ fn holds(condition: &Condition, record: &Record<'_>) -> Truth {
         Condition::Urgency(urgency) => state.urgency == *urgency,
         Condition::Priority(None) => state.priority.is_none(),
         Condition::Priority(Some(part)) => state.priority.as_ref().is_some_and(|name| part.is_of(name.as_str())),
-        Condition::Service(part) => return told(state.service.as_ref(), |it| part.means(it.id.as_str(), name(it))),
+        Condition::Service(part) => return told(state.service.as_ref(), |it| is_service(part, it, record.account)),
         Condition::Team(part) => state.teams.iter().any(|team| part.means(team.id.as_str(), name(team))),
         Condition::Assignee(None) => state.assignees.is_empty(),
         Condition::Assignee(Some(part)) => state.assignees.iter().any(|user| is_user(part, user, record.account)),
@@ -85,6 +85,16 @@ pub(in crate::core::query) fn is_user(part: &Part, user: &Named<UserId>, account
     let people = account.iter().flat_map(|account| &account.people);
     let emails = people.filter(|person| person.user.id == user.id).filter_map(|person| person.email.as_ref());
     emails.chain([&user.name]).any(|email| part.is_of(email.as_str()))
+}
+
+/// Whether `part` means this service of `account`. What is the id of one means none that has it in its name.
+fn is_service(part: &Part, service: &Named<ServiceId>, account: Option<&AccountBoard>) -> bool {
+    let is_id = |id: &ServiceId| id.as_str() == part.as_str();
+    let is_anothers = || {
+        let services = account.iter().flat_map(|account| &account.services.services);
+        services.map(|known| &known.service.id).any(is_id)
+    };
+    is_id(&service.id) || (part.is_of(name(service)) && !is_anothers())
 }
 
 fn mine(record: &Record<'_>) -> Truth {
