@@ -12,7 +12,8 @@ mod owner;
 mod provider;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
+    hash::{DefaultHasher, Hash, Hasher as _},
     path::{Path, PathBuf},
     sync::Mutex,
     time::Duration,
@@ -50,12 +51,16 @@ struct Letter {
 }
 
 struct Simulation {
+    seed: u64,
+    /// Of what happens now.
     rng: Rng,
     dir: PathBuf,
     provider: Simulated,
     owner: Option<Owner>,
     letters: Vec<Letter>,
     under_way: Vec<(Push, JoinHandle<axum::http::StatusCode>)>,
+    /// How often each webhook was at the door.
+    carried: BTreeMap<String, usize>,
     /// Event ids that were answered with 2xx, and when they say they happened.
     taken: Vec<Push>,
     acted: Vec<(IncidentId, Timestamp)>,
@@ -68,6 +73,13 @@ struct Simulation {
     crowded: bool,
 }
 
+/// The lots for one thing: no other that draws some changes them.
+fn lots(seed: u64, of: impl Hash) -> Rng {
+    let mut hasher = DefaultHasher::new();
+    (seed, of).hash(&mut hasher);
+    Rng::with_seed(hasher.finish())
+}
+
 fn later(milliseconds: u64) -> Timestamp {
     now().checked_add(Duration::from_millis(milliseconds)).expect("in range")
 }
@@ -78,12 +90,14 @@ impl Simulation {
         let mut rng = Rng::with_seed(seed);
         let provider = Simulated::new(rng.u64(..), 15);
         Self {
+            seed,
             rng,
             dir: dir.to_owned(),
             provider,
             owner: None,
             letters: vec![],
             under_way: vec![],
+            carried: BTreeMap::new(),
             taken: vec![],
             acted: vec![],
             faults: true,
@@ -95,7 +109,8 @@ impl Simulation {
     }
 
     fn live(&mut self) {
-        for _ in 0..STEPS {
+        for step in 0..STEPS {
+            self.rng = lots(self.seed, step);
             if self.owner.is_none() {
                 self.take_over();
             }
@@ -170,24 +185,28 @@ impl Simulation {
     fn carry(&mut self) {
         let new = std::mem::take(&mut self.provider.inside().outbox);
         for push in new {
+            let mut rng = lots(self.seed, &push.event_id);
             let copies = if self.faults && now() < self.silent_until {
                 0
             } else if self.faults {
-                [0, 1, 1, 1, 1, 1, 2, 3][self.rng.usize(..8)]
+                [0, 1, 1, 1, 1, 1, 2, 3][rng.usize(..8)]
             } else {
                 1
             };
             for _ in 0..copies {
-                let delay = if self.rng.u8(..4) == 0 { self.rng.u64(..40_000) } else { self.rng.u64(..500) };
+                let delay = if rng.u8(..4) == 0 { rng.u64(..40_000) } else { rng.u64(..500) };
                 self.letters.push(Letter { push: push.clone(), due: later(delay) });
             }
         }
         let Some(owner) = &self.owner else { return };
         for letter in self.letters.extract_if(.., |letter| letter.due <= now()) {
             let answer = owner.deliver(&letter.push);
-            if self.faults && self.rng.u8(..10) == 0 {
+            let before = self.carried.entry(letter.push.event_id.clone()).or_default();
+            let mut rng = lots(self.seed, (&letter.push.event_id, *before));
+            *before += 1;
+            if self.faults && rng.u8(..10) == 0 {
                 // The sender hangs up.
-                owner.turns(self.rng.usize(..6));
+                owner.turns(rng.usize(..6));
                 answer.abort();
             }
             self.under_way.push((letter.push, answer));
