@@ -232,11 +232,12 @@ async fn start(dir: &Path, provider: &Simulated, slow: u64) -> Parts {
     let settings = AccountSettings { poll: Duration::from_secs(10), ..fake::settings() };
     let mut board = Board::default();
     board.apply(&Change::Account(Box::new(first_look(&settings))));
-    let (board, unsettled, _) = store.read(move |reader| restore(reader, board, clock::now())).await.expect("restored");
+    let now = clock::now();
+    let (board, unsettled, _) = store.read(move |reader| restore(reader, board, now)).await.expect("restored");
     let accounts = Accounts::new([Account::with_provider(settings, Arc::new(provider.clone()))]);
     let account = accounts.get(&fake::account_name()).expect("known");
-    let parts = fake::parts(Hub::with_feed(board, FEED), store, accounts, dir);
-    let desk = Arc::new(Desk { now: clock::now, read_back: actions::READ_BACK, ..parts });
+    let parts = fake::parts(Hub::with_feed(board, FEED), store, accounts, dir, clock::now);
+    let desk = Arc::new(Desk { read_back: actions::READ_BACK, ..parts });
     desk.forwarder.watches(&fake::account_name(), jiff::Timestamp::UNIX_EPOCH);
     fake::want_everything(&desk);
     ingest::catch_up(&desk).await.expect("caught up");
