@@ -86,15 +86,7 @@ where
         put(&mut mouth, &wire::text(&FromServer::UpToDate)?).await?;
         loop {
             let told = tokio::select! {
-                first = news.recv() => match first.map(|first| batch(&first, &mut news)) {
-                    Ok(Some(text)) => text.into(),
-                    Ok(None) | Err(RecvError::Lagged(_)) => {
-                        from = Some(Instant::now());
-                        continue 'snapshot;
-                    }
-                    Err(RecvError::Closed) => return Ok(()),
-                },
-                Some(answer) = answered.recv() => answer,
+                biased;
                 Ok(()) = people.changed() => {
                     let now = desk.access(&guest.caller);
                     if now == access {
@@ -104,9 +96,20 @@ where
                     wire::text(&FromServer::Access { you: access.clone() })?.into()
                 }
                 _ = beat.tick() => wire::text(&FromServer::Heartbeat)?.into(),
+                // No more of them than were asked for.
+                Some(answer) = answered.recv() => answer,
                 why = &mut heard_last => return match why.unwrap_or(WireError::Closed) {
                     WireError::Closed => Ok(()),
                     broken => part(&mut mouth, broken).await,
+                },
+                // Of these there may be no end.
+                first = news.recv() => match first.map(|first| batch(&first, &mut news)) {
+                    Ok(Some(text)) => text.into(),
+                    Ok(None) | Err(RecvError::Lagged(_)) => {
+                        from = Some(Instant::now());
+                        continue 'snapshot;
+                    }
+                    Err(RecvError::Closed) => return Ok(()),
                 },
             };
             put(&mut mouth, &told.text).await?;
