@@ -2,16 +2,18 @@
 
 use std::{
     ops::ControlFlow,
-    sync::{Arc, atomic::Ordering, mpsc as threads},
+    sync::{Arc, atomic::Ordering},
     thread,
     time::{Duration, Instant},
 };
 
 use rusqlite::Connection;
+use tokio::sync::mpsc;
 
 use super::{
     super::{
         Call, Store, StoreError, Transaction, files,
+        threads::{self, Worker},
         writes::{self, Prepared},
     },
     Clerk, Entry, RecordId, segments,
@@ -55,30 +57,42 @@ pub(super) struct Entering {
 /// A delivery on its way into the log.
 type Numbered = (RecordId, Arc<Prepared>);
 
+impl Worker for Entering {
+    type Queue = mpsc::UnboundedReceiver<Entry>;
+
+    fn begin(&mut self) -> bool {
+        self.until_done(Self::make_safe).is_continue()
+    }
+
+    fn work(&mut self, entries: &mut Self::Queue) -> bool {
+        let mut batch = vec![];
+        if entries.blocking_recv_many(&mut batch, ENTERED) == 0 {
+            return false;
+        }
+        let (began, taken) = (Instant::now(), self.store.progress.taken());
+        let size = batch.iter().map(|entry| entry.size).sum();
+        let prepare = |entry| self.prepare(entry);
+        let (calls, prepared): (Vec<Call>, Vec<Numbered>) = batch.into_iter().map(prepare).unzip();
+        if self.enter(&prepared).is_break() {
+            return false;
+        }
+        drop(calls);
+        self.store.progress.bytes.fetch_sub(size, Ordering::Relaxed);
+        self.rest(began.elapsed(), taken);
+        true
+    }
+
+    #[cfg(test)]
+    fn is_idle(entries: &Self::Queue) -> bool {
+        entries.is_empty()
+    }
+}
+
 impl Entering {
     /// Into a log that has all up to the number `entered`; `room` is that of all files, in bytes.
     pub(super) fn new(store: Store, clerk: Arc<dyn Clerk>, entered: u64, room: usize) -> Self {
         let entered = RecordId { number: entered, sum: 0 };
         Self { store, clerk, entered, unsynced: 0, restful: room / RESTFUL }
-    }
-
-    pub(super) fn run(mut self, entries: &threads::Receiver<Entry>) {
-        if self.until_done(Self::make_safe).is_break() {
-            return;
-        }
-        while let Ok(first) = entries.recv() {
-            let batch: Vec<Entry> = std::iter::once(first).chain(entries.try_iter()).take(ENTERED).collect();
-            let (began, taken) = (Instant::now(), self.store.progress.taken());
-            let size = batch.iter().map(|entry| entry.size).sum();
-            let prepare = |entry| self.prepare(entry);
-            let (calls, prepared): (Vec<Call>, Vec<Numbered>) = batch.into_iter().map(prepare).unzip();
-            if self.enter(&prepared).is_break() {
-                return;
-            }
-            drop(calls);
-            self.store.progress.bytes.fetch_sub(size, Ordering::Relaxed);
-            self.rest(began.elapsed(), taken);
-        }
     }
 
     /// Nobody waits where nothing was taken since.
@@ -87,7 +101,7 @@ impl Entering {
             && self.store.progress.taken() > taken
             && !self.store.progress.closing.load(Ordering::Acquire)
         {
-            thread::sleep((worked * REST).clamp(SHORTEST_REST, LONGEST_REST));
+            threads::rest((worked * REST).clamp(SHORTEST_REST, LONGEST_REST));
         }
     }
 
@@ -125,7 +139,7 @@ impl Entering {
                     if matches!(error, StoreError::Exchanged { .. }) {
                         return ControlFlow::Break(());
                     }
-                    thread::sleep(AGAIN);
+                    threads::rest(AGAIN);
                 }
             }
         }
