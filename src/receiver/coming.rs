@@ -1,13 +1,13 @@
 //! A delivery whose body is still coming. Whatever ends it before the body is whole (its time, its sender, the door that
 //! needs the room), it leaves a line in the log like any other that is rejected.
 
-use std::{
-    mem,
-    time::{Duration, Instant},
-};
+use std::{mem, time::Duration};
 
 use axum::{body::Body, http::StatusCode, response::Response};
-use tokio::{runtime::Handle, time::timeout_at};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, timeout_at},
+};
 
 use super::{
     Receiver, microseconds,
@@ -26,7 +26,7 @@ use crate::{
 /// Until when a body has to be whole, and how long after the head that is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deadline {
-    pub at: tokio::time::Instant,
+    pub at: Instant,
     pub after: Duration,
 }
 

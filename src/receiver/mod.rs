@@ -22,7 +22,7 @@ use std::{
     collections::HashMap,
     net::SocketAddr,
     sync::{Arc, PoisonError, RwLock},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use axum::{
@@ -35,7 +35,10 @@ use axum::{
 use ipnet::IpNet;
 use jiff::Timestamp;
 use secrecy::SecretString;
-use tokio::sync::{Mutex, Notify, Semaphore, mpsc};
+use tokio::{
+    sync::{Mutex, Notify, Semaphore, mpsc},
+    time::Instant,
+};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use self::{

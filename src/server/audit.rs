@@ -17,12 +17,15 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{desk::Desk, people::Caller};
-use crate::core::{
-    action::{Action, Assignee, Edit, Outcome, Verb},
-    arrangement::Arrangement,
-    id::{ActionId, IncidentKey},
-    incident::{Incident, Urgency},
-    text::Shown,
+use crate::{
+    core::{
+        action::{Action, Assignee, Edit, Outcome, Verb},
+        arrangement::Arrangement,
+        id::{ActionId, IncidentKey},
+        incident::{Incident, Urgency},
+        text::Shown,
+    },
+    store,
 };
 
 const NAME: &str = "audit.jsonl";
@@ -68,12 +71,6 @@ impl Audit {
     /// The file in a state directory; it is made with the first line.
     pub fn in_dir(dir: &Path) -> Self {
         Self { path: dir.join(NAME), full: FULL, order: Arc::default() }
-    }
-
-    /// Whether nobody waits for a line to be written.
-    #[cfg(test)]
-    pub(super) fn is_idle(&self) -> bool {
-        Arc::strong_count(&self.order) == 1
     }
 
     /// Adds lines, and returns when they are on the disk.
@@ -143,8 +140,8 @@ impl Desk {
 
     /// Puts lines into the file as they are.
     async fn audit_line(&self, lines: String) {
-        let (audit, _waits) = (self.audit.clone(), self.audit.clone());
-        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || audit.write(&lines)).await {
+        let audit = self.audit.clone();
+        if let Some(Err(error)) = store::beside(move || audit.write(&lines)).await {
             let file = self.audit.path.display();
             tracing::error!(%error, "the audit file {file} lacks a line: make room, or see to its permissions");
         }

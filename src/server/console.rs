@@ -126,6 +126,9 @@ async fn tell<Io: AsyncWrite>(mouth: &mut Mouth<Io>, desk: &Desk, aside: &mut As
         put(mouth, &wire::text(&FromServer::UpToDate)?).await?;
         loop {
             let told = tokio::select! {
+                biased;
+                told = aside.next() => told?,
+                // Of these there may be no end.
                 first = news.recv() => match first.map(|first| batch(&first, &mut news)) {
                     Ok(Some(text)) => text.into(),
                     Ok(None) | Err(RecvError::Lagged(_)) => {
@@ -134,7 +137,6 @@ async fn tell<Io: AsyncWrite>(mouth: &mut Mouth<Io>, desk: &Desk, aside: &mut As
                     }
                     Err(RecvError::Closed) => return Err(End::Left(WireError::Closed)),
                 },
-                told = aside.next() => told?,
             };
             put(mouth, &told.text).await?;
         }
@@ -157,7 +159,7 @@ impl Aside {
     async fn next(&mut self) -> Result<Answered, End> {
         loop {
             tokio::select! {
-                Some(answer) = self.answered.recv() => return Ok(answer),
+                biased;
                 Ok(()) = self.people.changed() => {
                     let now = self.desk.access(&self.guest.caller);
                     if now != self.access {
@@ -166,6 +168,8 @@ impl Aside {
                     }
                 }
                 _ = self.beat.tick() => return Ok(wire::text(&FromServer::Heartbeat)?.into()),
+                // No more of them than were asked for.
+                Some(answer) = self.answered.recv() => return Ok(answer),
                 why = &mut self.heard_last => return Err(End::Left(why.unwrap_or(WireError::Closed))),
             }
         }

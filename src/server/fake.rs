@@ -732,7 +732,7 @@ pub(super) fn desk_of(settings: AccountSettings, provider: Arc<dyn Provider>, di
     };
     board.apply(&Change::Account(Box::new(account)));
     let account = Account::with_provider(settings, provider);
-    Arc::new(parts(Hub::new(board), Store::open(dir).expect("store"), Accounts::new([account]), dir))
+    Arc::new(parts(Hub::new(board), Store::open(dir).expect("store"), Accounts::new([account]), dir, Timestamp::now))
 }
 
 /// A target that wants to know of everything, and takes nothing for now, so that everything it is to be told waits.
@@ -788,20 +788,14 @@ pub(super) fn chat() -> TargetName {
 }
 
 /// One that shows on `hub` what it does.
-fn forwarder(hub: &Hub, store: &Store) -> Forwarder {
+fn forwarder(hub: &Hub, store: &Store, now: fn() -> Timestamp) -> Forwarder {
     let hub = hub.clone();
-    Forwarder::new(
-        store.clone(),
-        vec!["false".into()],
-        Timestamp::now,
-        vec![],
-        Arc::new(move |change| hub.publish(change)),
-    )
+    Forwarder::new(store.clone(), vec!["false".into()], now, vec![], Arc::new(move |change| hub.publish(change)))
 }
 
-/// A desk of these parts.
-pub(super) fn parts(hub: Hub, store: Store, accounts: Accounts, dir: &std::path::Path) -> Desk {
-    let forwarder = forwarder(&hub, &store);
+/// A desk of these parts, for which it is `now`.
+pub(super) fn parts(hub: Hub, store: Store, accounts: Accounts, dir: &std::path::Path, now: fn() -> Timestamp) -> Desk {
+    let forwarder = forwarder(&hub, &store, now);
     Desk {
         hub,
         store,
@@ -819,7 +813,7 @@ pub(super) fn parts(hub: Hub, store: Store, accounts: Accounts, dir: &std::path:
         order: tokio::sync::Mutex::default(),
         unsaved: super::unsaved::Unsaved::default(),
         looks: super::look::Looks::default(),
-        now: Timestamp::now,
+        now,
         read_back: READ_BACK,
         people: People::default(),
         reload: tokio::sync::mpsc::channel(1).0,

@@ -22,6 +22,7 @@ use crate::{
         FromServer,
         wire::{self, WireError},
     },
+    store,
 };
 
 /// Changes that a console, or a snapshot that is shared, may lie behind before there is a fresh one instead.
@@ -240,8 +241,7 @@ impl Hub {
         }
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| WireError::Closed)?;
         let hub = self.clone();
-        let made = tokio::task::spawn_blocking(move || hub.make(one_at_a_time, place)).await;
-        let attached = made.map_err(|_| WireError::Closed)?;
+        let attached = store::beside(move || hub.make(one_at_a_time, place)).await.ok_or(WireError::Closed)?;
         let held = Arc::clone(&attached.snapshot);
         tokio::spawn(async move {
             sleep(held.lasts()).await;

@@ -42,19 +42,25 @@ pub async fn run(desk: Arc<Desk>, mut arrivals: mpsc::Receiver<Arrival>, missed:
     let mut batch = Vec::with_capacity(BATCH);
     loop {
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
-            taken = arrivals.recv_many(&mut batch, BATCH) => {
-                if taken == 0 {
-                    return;
-                }
-                apply(&desk, &mut batch).await;
-            }
             () = missed.notified() => {
                 if let Err(error) = catch_up(&desk).await {
                     tracing::error!(%error, "deliveries wait to be applied");
                     sleep(AGAIN).await;
                     missed.notify_one();
                 }
+                // However often some find no room, those that did are not kept waiting.
+                if !arrivals.is_empty() {
+                    arrivals.recv_many(&mut batch, BATCH).await;
+                    apply(&desk, &mut batch).await;
+                }
+            }
+            taken = arrivals.recv_many(&mut batch, BATCH) => {
+                if taken == 0 {
+                    return;
+                }
+                apply(&desk, &mut batch).await;
             }
         }
     }

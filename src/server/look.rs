@@ -61,6 +61,7 @@ pub async fn run(desk: Arc<Desk>, stop: CancellationToken) {
         }
     };
     tokio::select! {
+        biased;
         () = stop.cancelled() => {}
         () = looking => {}
     }

@@ -60,6 +60,7 @@ pub async fn run(desk: Arc<Desk>, account: Arc<Account>, stop: CancellationToken
     let wanted = Notify::new();
     let asker = Asker::new(desk, account);
     tokio::select! {
+        biased;
         () = stop.cancelled() => {}
         () = incidents(Round::new(asker.clone()), &wanted) => {}
         () = on_call::run(asker, &wanted) => {}
@@ -71,12 +72,13 @@ async fn incidents(mut round: Round, wanted: &Notify) {
     loop {
         let pause = round.poll().await;
         tokio::select! {
-            () = sleep(pause) => {}
+            biased;
             // Somebody wants to know: everything is asked for.
             () = account.look.notified() => {
                 round.is_wanted(Instant::now());
                 wanted.notify_one();
             }
+            () = sleep(pause) => {}
         }
     }
 }

@@ -20,10 +20,13 @@ mod retention;
 mod rings;
 mod schema;
 mod search;
+mod threads;
 mod words;
 mod writer;
 mod writes;
 
+#[cfg(test)]
+pub(crate) use self::threads::steps;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
@@ -35,7 +38,7 @@ use std::{
         Arc, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    thread::{self, JoinHandle},
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
@@ -57,6 +60,7 @@ pub use self::{
     retention::{Keep, PrunedFor},
     rings::Fallen,
     search::{Condition, Found, Pattern, Search},
+    threads::beside,
 };
 use self::{
     intake::Progress,
@@ -198,10 +202,7 @@ impl Store {
         let pulse = Pulse::default();
         let writer = Writer::open(dir, waits.lock, Arc::clone(&pulse))?;
         let (queue, jobs) = mpsc::channel(QUEUE);
-        let thread = thread::Builder::new()
-            .name("store".to_owned())
-            .spawn(move || writer.run(jobs))
-            .map_err(|error| StoreError::io(dir, &error))?;
+        let thread = threads::start("store", dir, writer, jobs)?;
         Ok(Self {
             dir: dir.to_owned(),
             pulse,
@@ -210,7 +211,7 @@ impl Store {
             progress: Arc::default(),
             queue,
             calls: Arc::default(),
-            _thread: Arc::new(WriterThread(Some(thread))),
+            _thread: Arc::new(WriterThread(thread)),
         })
     }
 
@@ -394,7 +395,7 @@ impl Store {
         let (call, progress) = (self.call(), Arc::clone(&self.progress));
         // What cannot be entered is not waited for.
         let failing = matches!(self.last(), Last::Failed(_));
-        let done = tokio::task::spawn_blocking(move || {
+        let done = beside(move || {
             let _until_done = call;
             if !failing {
                 progress.settle();
@@ -472,7 +473,7 @@ impl Store {
         let (answer, waiting) = oneshot::channel();
         let task = Task { work, transaction, weight, made: None, answer, unheard: None };
         self.queue.blocking_send(Box::new(task)).map_err(|_| StoreError::Closed)?;
-        waiting.blocking_recv().unwrap_or(Err(StoreError::Closed))
+        threads::answer(waiting)
     }
 }
 

@@ -16,6 +16,7 @@ use super::{
     checkpoint::Checkpoints,
     crash::{self, Point},
     damage, files, schema,
+    threads::Worker,
 };
 use crate::core::repeated::Repeated;
 
@@ -133,26 +134,36 @@ impl Open {
     }
 }
 
+impl Worker for Writer {
+    type Queue = mpsc::Receiver<Box<dyn Job>>;
+
+    /// Until the last sender is gone and everything queued is settled.
+    fn work(&mut self, queue: &mut Self::Queue) -> bool {
+        let mut batch = Vec::with_capacity(BATCH);
+        queue.blocking_recv_many(&mut batch, BATCH);
+        let goes_on = !batch.is_empty();
+        let apart: Vec<_> = batch.extract_if(.., |job| job.transaction() == Transaction::Apart).collect();
+        if !batch.is_empty() {
+            self.commit(batch);
+        }
+        for job in apart {
+            self.commit_apart(job);
+        }
+        goes_on
+    }
+
+    #[cfg(test)]
+    fn is_idle(queue: &Self::Queue) -> bool {
+        queue.is_empty()
+    }
+}
+
 impl Writer {
     pub(super) fn open(dir: &Path, lock_wait: Duration, pulse: Pulse) -> Result<Self, StoreError> {
         let (open, path) = Open::new(dir, lock_wait, None)?;
         let sound = Some(open.file);
         let (dir, complaints) = (dir.to_owned(), Repeated::default());
         Ok(Self { dir, path, lock_wait, open: Some(open), sound, pulse, complaints })
-    }
-
-    /// Works until the last sender is gone and everything queued is settled.
-    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Box<dyn Job>>) {
-        let mut batch = Vec::with_capacity(BATCH);
-        while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
-            let apart: Vec<_> = batch.extract_if(.., |job| job.transaction() == Transaction::Apart).collect();
-            if !batch.is_empty() {
-                self.commit(std::mem::take(&mut batch));
-            }
-            for job in apart {
-                self.commit_apart(job);
-            }
-        }
     }
 
     /// What goes wrong here is no sign that deliveries cannot be stored.

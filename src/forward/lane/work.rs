@@ -70,6 +70,7 @@ pub(super) async fn run(
     let _ended = lane.ended.clone().drop_guard();
     if let Some(former) = former {
         tokio::select! {
+            biased;
             () = lane.stop.cancelled() => return,
             () = former.cancelled() => {}
         }
@@ -88,6 +89,7 @@ pub(super) async fn run(
             filled = filled.partly();
             if knocked {
                 tokio::select! {
+                    biased;
                     () = lane.stop.cancelled() => return,
                     () = lane.drop_if_closed(&inner) => {}
                 }
@@ -112,6 +114,7 @@ pub(super) async fn run(
         let pause = if filled.falls_short(&lane) { AGAIN } else { until(next_due, (inner.now)()) };
         drop(inner);
         tokio::select! {
+            biased;
             () = lane.stop.cancelled() => return,
             () = lane.leave.cancelled(), if !leaves => {}
             Some(over) = under_way.join_next() => settled(&lane, &mut queue, over),

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
-use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, watch};
+use tokio::sync::{Notify, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, futures::Notified};
 
 use crate::core::id::{ActionId, IncidentKey};
 
@@ -18,7 +18,7 @@ pub struct AtWork(Arc<Inside>);
 struct Inside {
     all: Mutex<BTreeMap<IncidentKey, Line>>,
     /// Told when it is another one's turn somewhere.
-    changed: watch::Sender<()>,
+    changed: Notify,
 }
 
 /// Who wants to work on one incident.
@@ -107,14 +107,14 @@ impl AtWork {
         self.0.all().get(key)?.whose
     }
 
-    /// Told each time it is another one's turn somewhere.
-    pub(super) fn watch(&self) -> watch::Receiver<()> {
-        self.0.changed.subscribe()
+    /// Until it is another one's turn somewhere, from the call on.
+    pub(super) fn changed(&self) -> Notified<'_> {
+        self.0.changed.notified()
     }
 
     /// Tells those who watch, though nobody's turn began or ended.
     pub(super) fn look_again(&self) {
-        self.0.changed.send_replace(());
+        self.0.changed.notify_waiters();
     }
 
     fn try_one(&self, action: ActionId, key: &IncidentKey) -> Option<Arc<Held<OwnedRwLockWriteGuard<()>>>> {
@@ -144,7 +144,7 @@ impl Inside {
         if let Some(line) = self.all().get_mut(key) {
             line.whose = whose;
         }
-        self.changed.send_replace(());
+        self.changed.notify_waiters();
     }
 
     fn all(&self) -> MutexGuard<'_, BTreeMap<IncidentKey, Line>> {

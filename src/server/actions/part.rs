@@ -296,9 +296,8 @@ async fn sent(work: &Work<'_>, batch: Vec<look::Ready>) {
 
 /// Says of each that waits for which action it does, for as long as this is driven on.
 pub(super) async fn tell_what_waits(desk: &Desk, id: ActionId, verb: &Verb, parts: &[(Part<'_>, Vec<Target>)]) {
-    let mut changed = desk.at_work.watch();
     loop {
-        changed.borrow_and_update();
+        let changed = desk.at_work.changed();
         let whom = |key: &IncidentKey| {
             let also = verb.also_changes().filter(|_| desk.at_work.whose(key).is_none_or(|whose| whose == id));
             desk.at_work.whose(also.unwrap_or(key)).filter(|whose| *whose != id)
@@ -306,8 +305,6 @@ pub(super) async fn tell_what_waits(desk: &Desk, id: ActionId, verb: &Verb, part
         let sleeps = |key: &IncidentKey| parts.iter().any(|(part, _)| part.sleeping().contains(key));
         super::show_waits(desk, id, whom, sleeps);
         sleep(TOLD_EVERY).await;
-        if changed.changed().await.is_err() {
-            return pending().await;
-        }
+        changed.await;
     }
 }

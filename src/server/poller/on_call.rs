@@ -43,8 +43,9 @@ pub(super) async fn run(asker: Asker, wanted: &Notify) {
     loop {
         let pause = round.poll().await;
         tokio::select! {
-            () = sleep(pause) => {}
+            biased;
             () = wanted.notified() => round.schedules_due = Instant::now(),
+            () = sleep(pause) => {}
         }
     }
 }

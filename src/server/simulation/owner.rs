@@ -1,11 +1,12 @@
 //! An owner with a runtime of its own, so that dropping the runtime is its death: every task ends where it waits.
 //!
 //! The clock of the runtime is paused, and a blocking task that never ends keeps it from advancing by itself: time
-//! passes only in [`Owner::pass`], and only when nothing is under way, in the runtime, the store's writer or a reader.
+//! passes only in [`Owner::pass`], and only when nothing is under way. The store has no threads here: their steps are taken
+//! between the turns of the tasks, by a seed, so that a death comes between any two of them.
 
 use std::{
     future::{Future, poll_fn},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, mpsc as threads},
     task::{Poll, Waker},
     time::Duration,
@@ -53,7 +54,7 @@ use crate::{
         people::Caller,
         poller, restore,
     },
-    store::Store,
+    store::{Store, steps},
 };
 
 const SECRET: &str = "a signing secret";
@@ -64,6 +65,8 @@ const ARRIVALS: usize = 3;
 const FEED: usize = 8;
 /// No timer is late by more than this.
 const GRAIN: Duration = Duration::from_millis(500);
+/// Turns of tasks between two steps of the store's, at most.
+const TURNS: usize = 12;
 
 /// Somebody who waits until there is nothing to do.
 type Parked = Arc<Mutex<Option<Waker>>>;
@@ -71,17 +74,27 @@ type Parked = Arc<Mutex<Option<Waker>>>;
 /// What a console shows.
 pub(super) type Screen = Arc<Mutex<Option<Board>>>;
 
+/// All that happens, in its order.
+pub(super) type Story = Arc<Mutex<Vec<String>>>;
+
 /// One life of the server.
 pub(super) struct Owner {
-    /// While this is there, time stands still. It goes before the runtime, which waits for its threads.
-    _still: threads::Sender<()>,
-    runtime: Runtime,
-    parked: Parked,
+    /// What the store has still to do goes first.
+    _steps: steps::Guard,
+    machine: Machine,
     pub(super) desk: Arc<Desk>,
     router: Router,
     pub(super) screens: Vec<Screen>,
     /// What must not end before the owner does.
     tasks: Vec<JoinHandle<()>>,
+}
+
+/// What its tasks run on.
+struct Machine {
+    /// While this is there, time stands still. It goes before the runtime, which waits for its threads.
+    _still: threads::Sender<()>,
+    runtime: Runtime,
+    parked: Parked,
 }
 
 /// The parts that are made within the runtime.
@@ -94,61 +107,42 @@ struct Parts {
 
 impl Owner {
     /// Opens the store and starts as a server does; `None` when it dies within `life` turns.
-    pub(super) fn start(dir: &Path, provider: &Simulated, life: Option<usize>, rng: &mut Rng) -> Option<Self> {
-        let parked = Parked::default();
-        let runtime = runtime(&parked);
-        let (still, end) = threads::channel::<()>();
-        runtime.spawn_blocking(move || end.recv().is_err());
-        let slow = rng.u64(1..400);
-        let started = runtime.block_on(async {
-            let start = start(dir, provider, slow);
-            match life {
-                None => Some(start.await),
-                Some(turns) => tokio::select! { biased; parts = start => Some(parts), () = turns_of(turns) => None },
-            }
-        });
+    pub(super) fn start(
+        dir: &Path,
+        provider: &Simulated,
+        story: &Story,
+        life: Option<usize>,
+        rng: &mut Rng,
+    ) -> Option<Self> {
+        let steps = steps::begin(rng.u64(..));
+        let machine = Machine::new();
+        let starting =
+            machine.runtime.spawn(start(dir.to_owned(), provider.clone(), Arc::clone(story), rng.u64(1..400)));
+        match life {
+            None => machine.quiet(),
+            Some(turns) => machine.turns(turns),
+        }
+        let started = starting.is_finished().then(|| machine.runtime.block_on(starting).expect("no panic"));
         let Parts { desk, router, screens, tasks } = started?;
-        Some(Self { runtime, parked, desk, router, screens, tasks, _still: still })
+        Some(Self { _steps: steps, machine, desk, router, screens, tasks })
     }
 
     /// Lets some turns pass, in the middle of whatever is under way.
     pub(super) fn turns(&self, turns: usize) {
-        self.runtime.block_on(turns_of(turns));
-    }
-
-    /// Works until there is nothing to do at this moment.
-    async fn quiet(&self) {
-        loop {
-            let was_done = self.is_done();
-            // A read counts as done a moment before its answer is there; the one thread for reads takes this after it.
-            tokio::task::spawn_blocking(|| ()).await.expect("no panic");
-            idle(&self.parked).await;
-            if was_done && self.is_done() {
-                return;
-            }
-            // The writer takes one after the other: what is under way is done before this is.
-            self.desk.store.save(vec![]).await.expect("the store works");
-        }
-    }
-
-    /// Whether nothing is under way outside the runtime.
-    fn is_done(&self) -> bool {
-        self.desk.store.calls() == 0 && self.desk.audit.is_idle()
+        self.machine.turns(turns);
     }
 
     /// Lets time pass, and everything happen that is due in it.
     pub(super) fn pass(&self, time: Duration) {
-        self.runtime.block_on(async {
-            let mut left = time;
-            while !left.is_zero() {
-                self.quiet().await;
-                let step = left.min(GRAIN);
-                left -= step;
-                clock::pass(step);
-                tokio::time::advance(step).await;
-            }
-            self.quiet().await;
-        });
+        let mut left = time;
+        self.machine.quiet();
+        while !left.is_zero() {
+            let step = left.min(GRAIN);
+            left -= step;
+            clock::pass(step);
+            self.machine.runtime.block_on(tokio::time::advance(step));
+            self.machine.quiet();
+        }
         let ended = self.tasks.iter().position(JoinHandle::is_finished);
         assert_eq!(ended, None, "a task of the server ended by itself");
     }
@@ -162,12 +156,12 @@ impl Owner {
             .body(Body::from(push.body.clone()))
             .expect("a request");
         let router = self.router.clone();
-        self.runtime.spawn(async move { router.oneshot(request).await.expect("infallible").status() })
+        self.machine.runtime.spawn(async move { router.oneshot(request).await.expect("infallible").status() })
     }
 
     /// The status of a delivery that has ended; `None` when its sender hung up.
     pub(super) fn answer(&self, ended: JoinHandle<StatusCode>) -> Option<StatusCode> {
-        match self.runtime.block_on(ended) {
+        match self.machine.runtime.block_on(ended) {
             Ok(status) => Some(status),
             Err(error) if error.is_cancelled() => None,
             Err(error) => panic!("{error}"),
@@ -177,7 +171,7 @@ impl Owner {
     /// Asks for an action as a console would; whether it is accepted shows on the board.
     pub(super) fn act(&self, targets: Vec<Target>, verb: Verb) {
         let desk = Arc::clone(&self.desk);
-        self.runtime.spawn(async move {
+        self.machine.runtime.spawn(async move {
             let request = Request::Act { targets, verb, undoable: false };
             let _ = desk.answer(&Caller::ourselves(), request).await;
         });
@@ -185,7 +179,48 @@ impl Owner {
 
     /// Reads the store as the next owner would find it.
     pub(super) fn kept<T: Send + 'static>(&self, read: impl FnOnce(&crate::store::Reader) -> T + Send + 'static) -> T {
-        self.runtime.block_on(self.desk.store.read(move |reader| Ok(read(reader)))).expect("readable")
+        let store = self.desk.store.clone();
+        let reading = self.machine.runtime.spawn(async move { store.read(move |reader| Ok(read(reader))).await });
+        self.machine.quiet();
+        self.machine.runtime.block_on(reading).expect("no panic").expect("readable")
+    }
+}
+
+impl Machine {
+    fn new() -> Self {
+        let parked = Parked::default();
+        let runtime = runtime(&parked);
+        let (still, end) = threads::channel::<()>();
+        runtime.spawn_blocking(move || end.recv().is_err());
+        Self { _still: still, runtime, parked }
+    }
+
+    /// Lets the tasks have so many turns, and takes steps of the store's among them.
+    fn turns(&self, turns: usize) {
+        let mut left = turns;
+        while left > 0 {
+            let some = left.min(1 + steps::draw(TURNS));
+            left -= some;
+            self.runtime.block_on(turns_of(some));
+            self.step();
+        }
+    }
+
+    /// Works until there is nothing to do at this moment.
+    fn quiet(&self) {
+        let mut idle_for = 0;
+        // A timer that is due can wake somebody only after the runtime has been idle.
+        while idle_for < 2 {
+            self.turns(1 + steps::draw(TURNS));
+            self.runtime.block_on(idle(&self.parked));
+            idle_for = if self.step() { 0 } else { idle_for + 1 };
+        }
+    }
+
+    /// A step of the store's, if one can be taken.
+    fn step(&self) -> bool {
+        let _context = self.runtime.enter();
+        steps::take()
     }
 }
 
@@ -196,8 +231,8 @@ fn runtime(parked: &Parked) -> Runtime {
         .start_paused(true)
         // A turn is one task: a death can come between any two.
         .event_interval(1)
-        // One keeps the clock still; the other reads, one after the other.
-        .max_blocking_threads(2)
+        // It keeps the clock still.
+        .max_blocking_threads(1)
         .on_thread_park(move || {
             if let Some(waker) = waiting.lock().expect("lock").take() {
                 waker.wake();
@@ -227,16 +262,17 @@ fn idle(parked: &Parked) -> impl Future<Output = ()> + use<'_> {
     })
 }
 
-async fn start(dir: &Path, provider: &Simulated, slow: u64) -> Parts {
-    let store = Store::open(dir).expect("store");
+async fn start(dir: PathBuf, provider: Simulated, lines: Story, slow: u64) -> Parts {
+    let store = Store::open(&dir).expect("store");
     let settings = AccountSettings { poll: Duration::from_secs(10), ..fake::settings() };
     let mut board = Board::default();
     board.apply(&Change::Account(Box::new(first_look(&settings))));
-    let (board, unsettled, _) = store.read(move |reader| restore(reader, board, clock::now())).await.expect("restored");
-    let accounts = Accounts::new([Account::with_provider(settings, Arc::new(provider.clone()))]);
+    let now = clock::now();
+    let (board, unsettled, _) = store.read(move |reader| restore(reader, board, now)).await.expect("restored");
+    let accounts = Accounts::new([Account::with_provider(settings, Arc::new(provider))]);
     let account = accounts.get(&fake::account_name()).expect("known");
-    let parts = fake::parts(Hub::with_feed(board, FEED), store, accounts, dir);
-    let desk = Arc::new(Desk { now: clock::now, read_back: actions::READ_BACK, ..parts });
+    let parts = fake::parts(Hub::with_feed(board, FEED), store, accounts, &dir, clock::now);
+    let desk = Arc::new(Desk { read_back: actions::READ_BACK, ..parts });
     desk.forwarder.watches(&fake::account_name(), jiff::Timestamp::UNIX_EPOCH);
     fake::want_everything(&desk);
     ingest::catch_up(&desk).await.expect("caught up");
@@ -253,7 +289,8 @@ async fn start(dir: &Path, provider: &Simulated, slow: u64) -> Parts {
         tokio::spawn(look::run(Arc::clone(&desk), stop)),
     ];
     tokio::spawn(actions::settle(Arc::clone(&desk), unsettled));
-    let screens = vec![attach(&desk, 1 << 16, Duration::ZERO), attach(&desk, 256, Duration::from_millis(slow))];
+    let screens =
+        vec![attach(&desk, &lines, 1 << 16, Duration::ZERO), attach(&desk, &lines, 256, Duration::from_millis(slow))];
     Parts { desk, router: receiver::router(receiver), screens, tasks }
 }
 
@@ -263,17 +300,18 @@ fn hook(account: AccountName, decode: Arc<dyn Decode>) -> Hook {
 }
 
 /// A console that reads a message each `pause`, over a pipe of `room` bytes.
-fn attach(desk: &Arc<Desk>, room: usize, pause: Duration) -> Screen {
+fn attach(desk: &Arc<Desk>, story: &Story, room: usize, pause: Duration) -> Screen {
     let (ours, theirs) = duplex(room);
     let guest = Guest { caller: Caller::ourselves(), seat: Seat::own() };
     tokio::spawn(console::serve(theirs, Arc::clone(desk), guest));
     let screen = Screen::default();
-    let shown = Arc::clone(&screen);
+    let (shown, story) = (Arc::clone(&screen), Arc::clone(story));
     tokio::spawn(async move {
         let mut line = wire::line(ours);
         let hello = FromConsole::Hello { protocol: PROTOCOL, version: "0".into() };
         wire::send(&mut line, &hello).await.expect("sent");
         while let Ok(message) = wire::receive(&mut line).await {
+            story.lock().expect("lock").push(format!("to {room}: {message:?}"));
             match message {
                 FromServer::Snapshot { board } => *shown.lock().expect("lock") = Some(*board),
                 FromServer::Changed { change } => {

@@ -12,7 +12,7 @@ use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::sleep;
 
-use super::clock::now;
+use super::{clock::now, lots};
 use crate::{
     core::{
         action::{Assignee, NewIncident, Step as Asked},
@@ -66,7 +66,9 @@ impl Version {
 }
 
 pub(super) struct Inside {
-    rng: Rng,
+    seed: u64,
+    /// How often each thing was asked for.
+    asked_for: BTreeMap<String, usize>,
     /// Of a hundred answers, so many are spoiled.
     pub(super) faults: u8,
     pub(super) incidents: BTreeMap<IncidentId, Vec<Version>>,
@@ -93,12 +95,15 @@ struct Fate {
     spoil: Option<u8>,
     /// The answer is of so long ago.
     lag: Duration,
+    /// For what else becomes of it.
+    rng: Rng,
 }
 
 impl Simulated {
     pub(super) fn new(seed: u64, faults: u8) -> Self {
         Self(Arc::new(Mutex::new(Inside {
-            rng: Rng::with_seed(seed),
+            seed,
+            asked_for: BTreeMap::new(),
             faults,
             incidents: BTreeMap::new(),
             ledger: vec![],
@@ -114,25 +119,28 @@ impl Simulated {
         self.0.lock().expect("lock")
     }
 
+    /// What becomes of one exchange hangs on what is asked for and how often it was before, not on what else happens.
     /// `weight`: how much more often than others this is spoiled.
-    fn fate(&self, weight: u8) -> Fate {
+    fn fate(&self, what: String, weight: u8) -> Fate {
         let mut inside = self.inside();
         let faults = inside.faults * weight;
-        let rng = &mut inside.rng;
+        let mut rng = lots(inside.seed, (&what, inside.asked_for.get(&what)));
+        *inside.asked_for.entry(what).or_default() += 1;
         let before = Duration::from_millis(rng.u64(..200));
         let slow = if rng.u8(..10) == 0 { 3_000 } else { 200 };
         let after = Duration::from_millis(rng.u64(..slow));
         let spoil = (rng.u8(..100) < faults).then(|| rng.u8(..6));
         let lag = if faults > 0 && rng.u8(..8) == 0 { Duration::from_millis(rng.u64(..3_000)) } else { Duration::ZERO };
         inside.spoiled += u64::from(spoil.is_some());
-        Fate { before, after, spoil, lag }
+        Fate { before, after, spoil, lag, rng }
     }
 
     async fn read<T>(
         &self,
-        read: impl FnOnce(&Inside, Timestamp) -> Result<T, ProviderError>,
+        what: impl Into<String>,
+        read: impl FnOnce(&Inside, Timestamp, &mut Rng) -> Result<T, ProviderError>,
     ) -> Result<T, ProviderError> {
-        let fate = self.fate(1);
+        let mut fate = self.fate(what.into(), 1);
         sleep(fate.before).await;
         match fate.spoil {
             Some(0) => {
@@ -145,7 +153,7 @@ impl Simulated {
             None => {}
         }
         let as_of = now().checked_sub(fate.lag).expect("in range");
-        let answer = read(&self.inside(), as_of);
+        let answer = read(&self.inside(), as_of, &mut fate.rng);
         sleep(fate.after).await;
         answer
     }
@@ -157,7 +165,7 @@ impl Simulated {
 
     /// Carries out a deed on all or none of these, perhaps; the answer may be lost whether or not it was.
     async fn write_all(&self, ids: &[IncidentId], deed: &Deed) -> Result<Vec<Observation>, ProviderError> {
-        let (asked, fate) = (now(), self.fate(3));
+        let (asked, mut fate) = (now(), self.fate(format!("{deed:?} of {ids:?}"), 3));
         sleep(fate.before).await;
         let Some(asked_for) = self.inside().accepted(ids, deed) else {
             return Err(ProviderError::Refused { status: 400, reason: "it is resolved already".into() });
@@ -177,7 +185,7 @@ impl Simulated {
             Some(2) => return Err(ProviderError::Broken { status: 500, reason: "oops".into() }),
             Some(3) => return Err(ProviderError::Refused { status: 400, reason: "no".into() }),
             Some(4) => {
-                let wait = Duration::from_secs(self.inside().rng.u64(1..15));
+                let wait = Duration::from_secs(fate.rng.u64(1..15));
                 return Err(ProviderError::RateLimited { wait });
             }
             // Done later than anybody waits.
@@ -338,7 +346,7 @@ impl Provider for Simulated {
 
     async fn touched_since(&self, since: Timestamp) -> Result<Option<Vec<Touch>>, ProviderError> {
         let asked = now();
-        let touches = self.read(|inside, as_of| Ok(inside.touches(since, as_of))).await?;
+        let touches = self.read("touches", |inside, as_of, _| Ok(inside.touches(since, as_of))).await?;
         self.inside().listed = Some(asked);
         Ok(Some(touches))
     }
@@ -352,7 +360,7 @@ impl Provider for Simulated {
             account_key: false,
             may_not_look: false,
         };
-        self.read(|_, _| Ok(identity)).await
+        self.read("identity", |_, _, _| Ok(identity)).await
     }
 
     async fn check(&self, _now: Timestamp) -> Result<Check, ProviderError> {
@@ -362,25 +370,27 @@ impl Provider for Simulated {
     /// At times a page is cut, or a row slips from one page to the other.
     async fn open_incidents(&self) -> Result<Vec<Observation>, ProviderError> {
         let asked = now();
-        let mut open = self.read(|inside, as_of| Ok(inside.all(asked, as_of, |i| i.status.is_open()))).await?;
-        let mut inside = self.inside();
-        if inside.faults > 0 && !open.is_empty() && inside.rng.u8(..6) == 0 {
-            let slipped = inside.rng.usize(..open.len());
-            open.remove(slipped);
-        }
-        inside.listed = Some(asked);
+        let slipping = |inside: &Inside, as_of: Timestamp, rng: &mut Rng| {
+            let mut open = inside.all(asked, as_of, |i| i.status.is_open());
+            if inside.faults > 0 && !open.is_empty() && rng.u8(..6) == 0 {
+                open.remove(rng.usize(..open.len()));
+            }
+            Ok(open)
+        };
+        let open = self.read("open", slipping).await?;
+        self.inside().listed = Some(asked);
         Ok(open)
     }
 
     async fn resolved_incidents(&self, since: Timestamp) -> Result<Vec<Observation>, ProviderError> {
         let asked = now();
         let over = |i: &Incident| i.status == Status::Resolved && i.created() >= since;
-        self.read(|inside, as_of| Ok(inside.all(asked, as_of, over))).await
+        self.read("resolved", |inside, as_of, _| Ok(inside.all(asked, as_of, over))).await
     }
 
     async fn incident(&self, id: &IncidentId) -> Result<Observation, ProviderError> {
         let asked = now();
-        self.read(|inside, as_of| inside.observed(id, asked, as_of)).await
+        self.read(id.to_string(), |inside, as_of, _| inside.observed(id, asked, as_of)).await
     }
 
     async fn detail(&self, id: &IncidentId, now: Timestamp) -> Result<Detail, ProviderError> {
@@ -389,7 +399,7 @@ impl Provider for Simulated {
     }
 
     async fn on_calls(&self) -> Result<Vec<OnCall>, ProviderError> {
-        self.read(|_, _| Ok(vec![])).await
+        self.read("on call", |_, _, _| Ok(vec![])).await
     }
 
     async fn schedules(&self, _now: Timestamp) -> Result<Schedules, ProviderError> {
@@ -425,7 +435,7 @@ impl Provider for Simulated {
             let done = inside.ledger.iter().filter(same);
             Some(done.filter(|done| since.is_none_or(|since| done.at >= since)).count())
         };
-        self.read(|inside, _| Ok(written(inside))).await
+        self.read(format!("notes of {id}"), |inside, _, _| Ok(written(inside))).await
     }
 
     async fn create_incident(&self, _new: &NewIncident) -> Result<Observation, ProviderError> {

@@ -2,16 +2,18 @@
 
 use std::{
     ops::ControlFlow,
-    sync::{Arc, atomic::Ordering, mpsc as threads},
+    sync::{Arc, atomic::Ordering},
     thread,
     time::{Duration, Instant},
 };
 
 use rusqlite::Connection;
+use tokio::sync::mpsc;
 
 use super::{
     super::{
         Call, Store, StoreError, Transaction, files,
+        threads::{self, Worker},
         writes::{self, Entered, Prepared},
     },
     Clerk, Entry, RecordId,
@@ -82,6 +84,38 @@ type Lines = Vec<Option<DeliverySummary>>;
 /// A delivery on its way into the log.
 type Numbered = (RecordId, Arc<Prepared>);
 
+impl Worker for Entering {
+    type Queue = mpsc::UnboundedReceiver<Entry>;
+
+    fn begin(&mut self) -> bool {
+        self.until_done(Self::make_safe).is_continue()
+    }
+
+    fn work(&mut self, entries: &mut Self::Queue) -> bool {
+        let mut batch = vec![];
+        if entries.blocking_recv_many(&mut batch, ENTERED) == 0 {
+            return false;
+        }
+        let (began, taken) = (Instant::now(), self.store.progress.taken());
+        let (size, count) = (batch.iter().map(|entry| entry.size).sum(), batch.len());
+        let prepare = |entry| self.prepare(entry);
+        let (calls, prepared): (Vec<Call>, Vec<Numbered>) = batch.into_iter().map(prepare).unzip();
+        if self.enter(&prepared).is_break() {
+            return false;
+        }
+        drop(calls);
+        self.told(count);
+        self.store.progress.bytes.fetch_sub(size, Ordering::Relaxed);
+        self.rest(began.elapsed(), taken);
+        true
+    }
+
+    #[cfg(test)]
+    fn is_idle(entries: &Self::Queue) -> bool {
+        entries.is_empty()
+    }
+}
+
 impl Entering {
     /// `room` is that of all files, in bytes.
     pub(super) fn new(
@@ -93,26 +127,6 @@ impl Entering {
     ) -> Self {
         let entered = RecordId { number: goes_on.before, sum: 0 };
         Self { store, clerk, entered, unsynced: 0, restful: room / RESTFUL, goes_on, untold, marker }
-    }
-
-    pub(super) fn run(mut self, entries: &threads::Receiver<Entry>) {
-        if self.until_done(Self::make_safe).is_break() {
-            return;
-        }
-        while let Ok(first) = entries.recv() {
-            let batch: Vec<Entry> = std::iter::once(first).chain(entries.try_iter()).take(ENTERED).collect();
-            let (began, taken) = (Instant::now(), self.store.progress.taken());
-            let (size, count) = (batch.iter().map(|entry| entry.size).sum(), batch.len());
-            let prepare = |entry| self.prepare(entry);
-            let (calls, prepared): (Vec<Call>, Vec<Numbered>) = batch.into_iter().map(prepare).unzip();
-            if self.enter(&prepared).is_break() {
-                return;
-            }
-            drop(calls);
-            self.told(count);
-            self.store.progress.bytes.fetch_sub(size, Ordering::Relaxed);
-            self.rest(began.elapsed(), taken);
-        }
     }
 
     /// So many more are in the log.
@@ -130,7 +144,7 @@ impl Entering {
             && self.store.progress.taken() > taken
             && !self.store.progress.closing.load(Ordering::Acquire)
         {
-            thread::sleep((worked * REST).clamp(SHORTEST_REST, LONGEST_REST));
+            threads::rest((worked * REST).clamp(SHORTEST_REST, LONGEST_REST));
         }
     }
 
@@ -165,7 +179,7 @@ impl Entering {
                 Err(error) => {
                     self.store.progress.tried(Some(error.clone()));
                     self.clerk.failed(&error);
-                    thread::sleep(AGAIN);
+                    threads::rest(AGAIN);
                 }
             }
         }

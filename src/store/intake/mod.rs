@@ -21,15 +21,14 @@ use std::{
     sync::{
         Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
-        mpsc as threads,
     },
-    thread::{self, JoinHandle},
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
 use tokio::{
     sync::{Notify, mpsc, oneshot},
-    time::timeout,
+    time::{self, timeout},
 };
 
 use self::{
@@ -38,7 +37,12 @@ use self::{
     segments::{Found, Known, Left, Lost, Record, Segments},
 };
 pub(super) use self::{marker::taken_in, segments::RecordId};
-use super::{Call, NewDelivery, Reader, Store, StoreError, Transaction, writer::Last, writes};
+use super::{
+    Call, NewDelivery, Reader, Store, StoreError, Transaction,
+    threads::{self, Worker},
+    writer::Last,
+    writes,
+};
 use crate::core::{delivery::DeliverySummary, repeated::Repeated, text::Shown};
 
 /// What its files are called.
@@ -119,6 +123,8 @@ impl Progress {
 
     /// Waits, at most so long, until `done`; says whether it is.
     fn wait_until(&self, within: Duration, done: impl Fn(u64) -> bool) -> bool {
+        #[cfg(test)]
+        threads::steps::until(|| done(self.entered().number));
         let entered = self.entered.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.moved.wait_timeout_while(entered, within, |entered| !done(entered.number));
         waited.is_ok_and(|(_, waited)| !waited.timed_out())
@@ -197,7 +203,7 @@ struct Waiting {
     new: NewDelivery,
     /// Of its record.
     head: Vec<u8>,
-    since: Instant,
+    since: time::Instant,
     call: Call,
     answer: oneshot::Sender<Result<(), StoreError>>,
 }
@@ -311,7 +317,7 @@ impl Intake {
         marker.begin(taken, Notes { store: if follows { notes.store } else { 0 }, skipped, doubted, had: known.had });
         let progress = Arc::clone(&store.progress);
         progress.begin(last, before);
-        let (entries, waiting) = threads::channel();
+        let (entries, waiting) = mpsc::unbounded_channel();
         let goes_on = GoesOn { store: notes.store, from: known.entered, before };
         let left = Entry::left(left, doubted, store);
         let untold = Untold { left: left.len(), last };
@@ -328,15 +334,11 @@ impl Intake {
         let marker = Arc::new(marker);
         let entering = Entering::new(store.clone(), clerk, goes_on, (untold, Arc::clone(&marker)), room);
         let appending = Appending { store: store.clone(), segments, marker, progress, entries, complaints, wanted: 0 };
-        let run = |name: &str, work: Box<dyn FnOnce() + Send>| {
-            let named = thread::Builder::new().name(name.to_owned());
-            named.spawn(work).map_err(|error| StoreError::io(&store.dir, &error))
-        };
-        let all = vec![
-            run("intake", Box::new(move || appending.run(jobs)))?,
-            run("entry", Box::new(move || entering.run(&waiting)))?,
+        let all = [
+            threads::start("intake", &store.dir, appending, jobs)?,
+            threads::start("entry", &store.dir, entering, waiting)?,
         ];
-        let threads = Threads { progress: Arc::clone(&store.progress), all };
+        let threads = Threads { progress: Arc::clone(&store.progress), all: all.into_iter().flatten().collect() };
         Ok(Self { store: store.clone(), queue, _threads: threads })
     }
 
@@ -352,7 +354,13 @@ impl Intake {
         })?;
         let head = record::head(&new).map_err(|error| StoreError::Unstorable { cause: error.to_string() })?;
         let (answer, waiting) = oneshot::channel();
-        room.send(Job::Take(Box::new(Waiting { new, head, since: Instant::now(), call: self.store.call(), answer })));
+        room.send(Job::Take(Box::new(Waiting {
+            new,
+            head,
+            since: time::Instant::now(),
+            call: self.store.call(),
+            answer,
+        })));
         let within = self.store.waits.commit;
         match timeout(within, waiting).await {
             Ok(answer) => answer.unwrap_or(Err(StoreError::Closed)),
@@ -406,34 +414,43 @@ struct Appending {
     marker: Arc<Marker>,
     progress: Arc<Progress>,
     /// `None` once nobody enters what is sent there.
-    entries: Option<threads::Sender<Entry>>,
+    entries: Option<mpsc::UnboundedSender<Entry>>,
     complaints: Repeated,
     /// Bytes that found no room.
     wanted: u64,
 }
 
-impl Appending {
+impl Worker for Appending {
+    type Queue = mpsc::Receiver<Job>;
+
     /// Until the handle is gone and everything queued is answered.
-    fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+    fn work(&mut self, queue: &mut Self::Queue) -> bool {
         let (mut jobs, mut batch) = (Vec::with_capacity(APPENDED), Vec::with_capacity(APPENDED));
-        while queue.blocking_recv_many(&mut jobs, APPENDED) > 0 {
-            for job in jobs.drain(..) {
-                match job {
-                    Job::Take(waiting) => batch.push(waiting),
-                    Job::Try(answer) => drop(answer.send(self.try_out())),
-                }
-            }
-            while !batch.is_empty() {
-                let appended = self.append(&batch);
-                self.progress.appended(appended.as_ref().err().cloned());
-                match appended {
-                    Ok(records) => self.taken(&records, batch.drain(..records.len())),
-                    Err(error) => self.refuse(batch.drain(..), &error),
-                }
+        let goes_on = queue.blocking_recv_many(&mut jobs, APPENDED) > 0;
+        for job in jobs {
+            match job {
+                Job::Take(waiting) => batch.push(waiting),
+                Job::Try(answer) => drop(answer.send(self.try_out())),
             }
         }
+        while !batch.is_empty() {
+            let appended = self.append(&batch);
+            self.progress.appended(appended.as_ref().err().cloned());
+            match appended {
+                Ok(records) => self.taken(&records, batch.drain(..records.len())),
+                Err(error) => self.refuse(batch.drain(..), &error),
+            }
+        }
+        goes_on
     }
 
+    #[cfg(test)]
+    fn is_idle(queue: &Self::Queue) -> bool {
+        queue.is_empty()
+    }
+}
+
+impl Appending {
     /// Whether what found no room last would find some.
     fn try_out(&mut self) -> Result<(), StoreError> {
         let wanted = self.wanted;

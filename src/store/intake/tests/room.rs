@@ -8,7 +8,7 @@ struct Answering {
     queue: mpsc::Sender<Job>,
     store: Store,
     thread: JoinHandle<()>,
-    _entries: threads::Receiver<Entry>,
+    _entries: mpsc::UnboundedReceiver<Entry>,
 }
 
 impl Answering {
@@ -17,19 +17,19 @@ impl Answering {
         let progress = Arc::<Progress>::default();
         let (queue, jobs) = mpsc::channel(4);
         *progress.queue.lock().expect("lock") = Some(queue.downgrade());
-        let (entries, waiting) = threads::channel();
+        let (entries, waiting) = mpsc::unbounded_channel();
         let (marker, store) = (Arc::new(Marker::open(dir).expect("marker")), store.clone());
         let (entries, complaints) = (Some(entries), Repeated::default());
         let shared = Arc::clone(&progress);
         let appending =
             Appending { store: store.clone(), segments, marker, progress: shared, entries, complaints, wanted: 0 };
-        let thread = thread::spawn(move || appending.run(jobs));
+        let thread = threads::start("intake", dir, appending, jobs).expect("started").expect("a thread");
         Self { progress, queue, store, thread, _entries: waiting }
     }
 
     async fn take(&self, new: NewDelivery) -> Result<(), StoreError> {
         let (answer, answered) = oneshot::channel();
-        let (since, head) = (Instant::now(), record::head(&new).expect("head"));
+        let (since, head) = (time::Instant::now(), record::head(&new).expect("head"));
         let waiting = Waiting { new, head, since, call: self.store.call(), answer };
         self.queue.send(Job::Take(Box::new(waiting))).await.expect("sent");
         answered.await.expect("answered")
