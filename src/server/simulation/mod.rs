@@ -25,7 +25,7 @@ use tokio::task::JoinHandle;
 
 use self::{
     clock::now,
-    owner::{Owner, Story},
+    owner::{Owner, Patience, Story, TakenBack},
     provider::Simulated,
 };
 use crate::{
@@ -79,6 +79,9 @@ struct Simulation {
     actions: usize,
     /// Several act on one incident at the same time.
     crowded: bool,
+    /// Actions may wait for a moment, and be taken back till then.
+    undoable: bool,
+    taken_back: TakenBack,
 }
 
 /// The lots for one thing: no other that draws some changes them.
@@ -116,6 +119,8 @@ impl Simulation {
             deaths: 0,
             actions: 0,
             crowded: seed % 2 == 1,
+            undoable: seed / 2 % 2 == 1,
+            taken_back: TakenBack::default(),
         }
     }
 
@@ -284,7 +289,13 @@ impl Simulation {
         let alike = others.filter(|other| other.state.status == incident.state.status);
         let targets: Vec<Target> = [&incident].into_iter().chain(alike).take(most).map(Target::at).collect();
         self.acted.extend(targets.iter().map(|target| (target.key.id.clone(), now())));
-        owner.act(targets, verb);
+        let patience = match self.rng.u8(..4) {
+            _ if !self.undoable => Patience::None,
+            0 | 1 => Patience::TakesBackAfter(Duration::from_millis(self.rng.u64(..8_000))),
+            2 => Patience::Waits,
+            _ => Patience::None,
+        };
+        owner.act(targets, verb, patience, &self.taken_back);
         if self.rng.u8(..4) == 0 {
             let moment = Duration::from_millis(self.rng.u64(..2_000));
             self.pass(moment);
@@ -330,6 +341,7 @@ fn run(seed: u64, story: &Story) -> Simulation {
     checks::screens_show_the_board(owner);
     checks::store_holds_the_board(owner);
     checks::actions_end_truthfully(owner, &life.provider, dir.path());
+    checks::nothing_taken_back_was_sent(owner, &life.taken_back.lock().expect("lock"));
     checks::targets_are_told_of_everything(owner, &life.taken, &life.provider);
     // The next owner finds the same.
     let incidents = |owner: &Owner| owner.desk.hub.look(|board| checks::told(board.incidents.values().cloned()));
@@ -353,11 +365,12 @@ fn seeds(usual: u64) -> Vec<u64> {
 #[test]
 fn whatever_goes_wrong_the_board_ends_true_and_nothing_is_done_twice() {
     let seeds = seeds(SEEDS);
-    let (counts, failed) = (Mutex::new([0; 4]), Mutex::new(BTreeSet::new()));
+    let (counts, failed) = (Mutex::new([0; 5]), Mutex::new(BTreeSet::new()));
     let live = |seed: u64| match std::panic::catch_unwind(|| run(seed, &Story::default())) {
         Ok(life) => {
             let spoiled = usize::try_from(life.provider.inside().spoiled).expect("small");
-            let new = [life.deaths, life.actions, life.taken.len(), spoiled];
+            let taken_back = life.taken_back.lock().expect("lock").len();
+            let new = [life.deaths, life.actions, life.taken.len(), spoiled, taken_back];
             counts.lock().expect("lock").iter_mut().zip(new).for_each(|(count, new)| *count += new);
         }
         Err(_) => drop(failed.lock().expect("lock").insert(seed)),
@@ -371,7 +384,7 @@ fn whatever_goes_wrong_the_board_ends_true_and_nothing_is_done_twice() {
     let (counts, failed) = (counts.into_inner().expect("lock"), failed.into_inner().expect("lock"));
     let told = format!("of {} seeds these broke a rule (DOGWATCH_SIM_SEED=… runs one)", seeds.len());
     assert!(failed.is_empty(), "{told}: {failed:?}");
-    // Deaths, actions, webhooks taken, answers spoiled.
+    // Deaths, actions, webhooks taken, answers spoiled, actions taken back.
     assert!(seeds.len() == 1 || counts.iter().all(|count| *count > seeds.len()), "too little happened: {counts:?}");
 }
 

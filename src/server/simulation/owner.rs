@@ -5,6 +5,7 @@
 //! between the turns of the tasks, by a seed, so that a death comes between any two of them.
 
 use std::{
+    collections::BTreeSet,
     future::{Future, poll_fn},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, mpsc as threads},
@@ -36,10 +37,10 @@ use crate::{
         action::{Target, Verb},
         board::{Board, Change},
         delivery::Decode,
-        id::AccountName,
+        id::{AccountName, ActionId},
         sender::Demand,
     },
-    proto::{FromConsole, FromServer, PROTOCOL, Request, wire},
+    proto::{Answer, FromConsole, FromServer, PROTOCOL, Request, wire},
     provider::pagerduty::world::Push,
     receiver::{self, Hook, NamedSecret, Networks, Receiver},
     server::{
@@ -63,6 +64,8 @@ const URL_KEY: &str = "0123456789abcdef0123456789abcdef";
 const ARRIVALS: usize = 3;
 /// Changes that a console may lie behind: so few that the slow one needs snapshots.
 const FEED: usize = 8;
+/// For how long an action can be taken back.
+const WINDOW: Duration = Duration::from_secs(5);
 /// No timer is late by more than this.
 const GRAIN: Duration = Duration::from_millis(500);
 /// Turns of tasks between two steps of the store's, at most.
@@ -76,6 +79,17 @@ pub(super) type Screen = Arc<Mutex<Option<Board>>>;
 
 /// All that happens, in its order.
 pub(super) type Story = Arc<Mutex<Vec<String>>>;
+
+/// Actions of which somebody was told that they are taken back.
+pub(super) type TakenBack = Arc<Mutex<BTreeSet<ActionId>>>;
+
+/// Whether an action waits for somebody who might take it back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    None,
+    Waits,
+    TakesBackAfter(Duration),
+}
 
 /// One life of the server.
 pub(super) struct Owner {
@@ -169,11 +183,18 @@ impl Owner {
     }
 
     /// Asks for an action as a console would; whether it is accepted shows on the board.
-    pub(super) fn act(&self, targets: Vec<Target>, verb: Verb) {
-        let desk = Arc::clone(&self.desk);
+    pub(super) fn act(&self, targets: Vec<Target>, verb: Verb, patience: Patience, taken_back: &TakenBack) {
+        let (desk, taken_back) = (Arc::clone(&self.desk), Arc::clone(taken_back));
         self.machine.runtime.spawn(async move {
-            let request = Request::Act { targets, verb, undoable: false };
-            let _ = desk.answer(&Caller::ourselves(), request).await;
+            let caller = Caller::ourselves();
+            let request = Request::Act { targets, verb, undoable: patience != Patience::None };
+            let accepted = desk.answer(&caller, request).await;
+            if let (Ok(Answer::Accepted { action }), Patience::TakesBackAfter(time)) = (accepted, patience) {
+                tokio::time::sleep(time).await;
+                if desk.answer(&caller, Request::TakeBack { action }).await.is_ok() {
+                    taken_back.lock().expect("lock").insert(action);
+                }
+            }
         });
     }
 
@@ -274,6 +295,7 @@ async fn start(dir: PathBuf, provider: Simulated, lines: Story, slow: u64) -> Pa
     let parts = fake::parts(Hub::with_feed(board, FEED), store, accounts, &dir, clock::now);
     let desk = Arc::new(Desk { read_back: actions::READ_BACK, ..parts });
     desk.forwarder.watches(&fake::account_name(), jiff::Timestamp::UNIX_EPOCH);
+    desk.waiting.set_window(WINDOW);
     fake::want_everything(&desk);
     ingest::catch_up(&desk).await.expect("caught up");
     let (arrived, arrivals) = mpsc::channel(ARRIVALS);
