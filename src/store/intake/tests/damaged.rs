@@ -273,12 +273,12 @@ fn a_sector_that_cannot_be_read_costs_what_is_in_it() {
     let disk = BadDisk((0..12_000_u32).map(|n| n.to_le_bytes()[0] | 1).collect());
     let mut bytes = vec![7; 9000];
 
-    assert_eq!(segments::read_at(&disk, &mut bytes, 1000).expect("read"), false);
+    assert!(!segments::read_at(&disk, &mut bytes, 1000).expect("read"));
 
     assert_eq!(bytes[..3096], disk.0[1000..4096]);
     assert!(bytes[3096..7192].iter().all(|byte| *byte == 0));
     assert_eq!(bytes[7192..], disk.0[8192..10_000]);
-    assert_eq!(segments::read_at(&disk, &mut bytes[..96], 4000).expect("read"), true);
+    assert!(segments::read_at(&disk, &mut bytes[..96], 4000).expect("read"));
     let behind = segments::read_at(&disk, &mut bytes, 11_000).expect_err("it ends before");
     assert_eq!(behind.kind(), io::ErrorKind::UnexpectedEof);
 }
