@@ -119,7 +119,7 @@ pub(super) async fn run(places: &Places, args: Args) -> Outcome {
 async fn check_store_only(places: &Places) -> Outcome {
     let dir = places.own_store("the store is checked").await?;
     match Reader::open(&dir)?.check() {
-        Ok(()) => match damage_in(&dir) {
+        Ok(()) => match damage_in(&dir)? {
             None => {
                 output::line("ok");
                 Ok(Exit::Done)
@@ -171,8 +171,9 @@ fn own_store(places: &Places) -> Finding {
     };
     match Reader::open(&dir).and_then(|reader| Ok((reader.check(), reader.unentered()?))) {
         Ok((Ok(()), 0)) => match damage_in(&dir) {
-            None => Finding::ok("store", dir.display().to_string()),
-            Some(says) => Finding::wrong("store", says.as_str().to_owned(), Exit::Failed),
+            Ok(None) => Finding::ok("store", dir.display().to_string()),
+            Ok(Some(says)) => Finding::wrong("store", says.as_str().to_owned(), Exit::Failed),
+            Err(error) => Finding::wrong("store", error.to_string(), Exit::Failed),
         },
         Ok((Ok(()), waiting)) => Finding::note(
             "store",

@@ -123,6 +123,13 @@ async fn tell<Io: AsyncWrite>(mouth: &mut Mouth<Io>, desk: &Desk, aside: &mut As
         }
         drop(snapshot);
         put_all(mouth, &since).await?;
+        drop(since);
+        // Also what it was answered meanwhile stands on that board.
+        let Some(meanwhile) = more(String::new(), usize::MAX, &mut news) else {
+            from = Some(Instant::now());
+            continue 'snapshot;
+        };
+        put(mouth, &meanwhile).await?;
         put(mouth, &wire::text(&FromServer::UpToDate)?).await?;
         loop {
             let told = tokio::select! {
@@ -233,8 +240,12 @@ fn cut_off(broken: &WireError) -> String {
 /// The lines of `first` and of what is ready after it; `None` when the console has fallen behind, or for another reason
 /// needs a fresh snapshot.
 fn batch(first: &News, news: &mut Receiver<Arc<News>>) -> Option<String> {
-    let mut text = first.text()?.to_owned();
-    while text.len() < BATCH {
+    more(first.text()?.to_owned(), BATCH, news)
+}
+
+/// Behind `text` what is there of the news, up to about so many bytes in all; `None` as above.
+fn more(mut text: String, most: usize, news: &mut Receiver<Arc<News>>) -> Option<String> {
+    while text.len() < most {
         match news.try_recv() {
             Ok(next) => text.push_str(next.text()?),
             Err(TryRecvError::Lagged(_)) => return None,

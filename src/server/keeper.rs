@@ -180,7 +180,7 @@ impl Keeper {
         };
         self.desk.forwarder.listens_on(Some(address));
         self.door = Some(OpenDoor { receiver, router, listening, is_given });
-        self.damaged = self.desk.store.damaged();
+        self.look_for_damage().await;
         self.tell();
     }
 
@@ -259,9 +259,16 @@ impl Keeper {
             self.certificate.look().await;
         }
         if self.damaged.is_some() {
-            self.damaged = self.desk.store.damaged();
+            self.look_for_damage().await;
         }
         self.tell();
+    }
+
+    /// Where nobody can look, it stays as it was.
+    async fn look_for_damage(&mut self) {
+        if let Ok(damaged) = self.desk.store.damaged().await {
+            self.damaged = damaged;
+        }
     }
 
     /// A secret was read, or could not be: what is there is in force at once.
@@ -289,7 +296,7 @@ impl Keeper {
             Err(problem) => tracing::error!("the former settings stay in force: {problem}"),
         }
         self.refused = outcome.as_ref().err().cloned();
-        self.damaged = self.desk.store.damaged();
+        self.look_for_damage().await;
         self.tell();
         outcome
     }

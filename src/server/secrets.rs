@@ -5,13 +5,17 @@ use std::{collections::BTreeMap, sync::Arc};
 use futures_util::future::{try_join, try_join_all};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
+use tokio::sync::Semaphore;
 
 use super::account::Account;
 use crate::{
-    config::{AccountSettings, Acts, PersonSettings, SecretRef, User},
+    config::{AccountSettings, Acts, PersonSettings, SecretError, SecretRef, User},
     core::id::AccountName,
     receiver::Hook,
 };
+
+/// Tokens that are read at the same time: each may be a program that is run.
+const AT_ONCE: usize = 8;
 
 /// The accounts' tokens, where they have one.
 pub(super) type Tokens = BTreeMap<AccountName, SecretString>;
@@ -77,17 +81,18 @@ impl Prints {
     }
 }
 
-/// Reads all tokens at once: one that takes long holds up none. Those of people are only compared; theirs are read when they
+/// Reads all tokens, some at once: one that takes long holds up none. Those of people are only compared; theirs are read when they
 /// act.
 pub(super) async fn tokens(accounts: &[Arc<Account>], people: &[PersonSettings]) -> Result<(Prints, Tokens), String> {
+    let places = &Semaphore::new(AT_ONCE);
     let of_accounts = accounts.iter().filter_map(|account| {
         let (settings, token) = (&account.settings, account.settings.token.as_ref()?);
-        let read = async move { token.read().await.map(|read| (settings, token, read)) };
+        let read = async move { in_turn(places, token).await.map(|read| (settings, token, read)) };
         Some(async move { read.await.map_err(|error| format!("account {}: {error}", settings.name)) })
     });
     let of_people = people.iter().filter_map(|person| {
         let Acts::With { token } = &person.acts else { return None };
-        let read = async move { token.read().await.map(|read| (person, token, read)) };
+        let read = async move { in_turn(places, token).await.map(|read| (person, token, read)) };
         Some(async move { read.await.map_err(|error| format!("a [[person]]: {error}")) })
     });
     let (of_accounts, of_people) = try_join(try_join_all(of_accounts), try_join_all(of_people)).await?;
@@ -100,6 +105,11 @@ pub(super) async fn tokens(accounts: &[Arc<Account>], people: &[PersonSettings])
         prints.token_of(person, token, Print::of(&read));
     }
     Ok((prints, tokens))
+}
+
+async fn in_turn(places: &Semaphore, token: &SecretRef) -> Result<SecretString, SecretError> {
+    let _place = places.acquire().await;
+    token.read().await
 }
 
 #[cfg(test)]

@@ -73,6 +73,8 @@ async fn a_console_that_shares_the_snapshot_of_another_is_told_of_all_that_came_
     let mut line = attach(&desk, 512);
     let mut mine = hello(&mut line).await;
     assert_eq!(mine.incidents.len(), 0, "the other's snapshot");
+    let seen = fake.put("P200", Status::Triggered, 200);
+    desk.hub.change(|board| (board.observe(&seen).into_iter().collect(), ()));
 
     loop {
         match wire::receive(&mut line).await.expect("message") {

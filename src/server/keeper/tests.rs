@@ -12,10 +12,15 @@ async fn that_files_are_damaged_is_said_until_they_are_moved_away() {
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     let load: Load = Arc::new(|| Ok(Settings::default()));
     let mut keeper = Keeper::new(Arc::clone(&desk), Settings::default(), load, tasks, stop.clone());
-    keeper.damaged = desk.store.damaged();
+    keeper.look_for_damage().await;
     keeper.tell();
     let said = || desk.hub.look(|board| board.upkeep.intake.clone());
     assert!(said().is_some_and(|said| said.as_str().contains("intake-damaged-1")));
+    let away = dir.path().with_extension("away");
+    std::fs::rename(dir.path(), &away).expect("away");
+    keeper.look_for_damage().await;
+    std::fs::rename(&away, dir.path()).expect("back");
+    assert!(keeper.damaged.is_some(), "nobody could look");
     let (_orders, none) = mpsc::channel(1);
     let mut feed = desk.hub.feed();
     let running = tokio::spawn(keeper.run(none));

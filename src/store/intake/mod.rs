@@ -38,7 +38,7 @@ use self::{
 };
 pub(super) use self::{marker::taken_in, segments::RecordId};
 use super::{
-    Call, NewDelivery, Reader, Store, StoreError, Transaction,
+    Call, NewDelivery, Reader, Store, StoreError, Transaction, beside,
     threads::{self, Worker},
     writer::Last,
     writes,
@@ -255,22 +255,24 @@ impl Entry {
 }
 
 /// Says in words which files of the intake were damaged, as long as they are kept in a state directory; `None`: none.
-pub fn damage_in(dir: &Path) -> Option<Shown> {
-    let damaged = segments::damaged_in(dir);
+/// Fails where nobody can look.
+pub fn damage_in(dir: &Path) -> Result<Option<Shown>, StoreError> {
+    let damaged = segments::damaged_in(dir).map_err(|error| StoreError::io(dir, &error))?;
     let files: Vec<_> = damaged.iter().map(|path| path.display().to_string()).collect();
-    (!files.is_empty()).then(|| {
+    Ok((!files.is_empty()).then(|| {
         let files = files.join(", ");
         Shown::line(&format!(
             "deliveries that were taken could not be read back, the log says how many: look after the disk, and move \
              {files} away"
         ))
-    })
+    }))
 }
 
 impl Store {
     /// The same of its own.
-    pub fn damaged(&self) -> Option<Shown> {
-        damage_in(&self.dir)
+    pub async fn damaged(&self) -> Result<Option<Shown>, StoreError> {
+        let dir = self.dir.clone();
+        beside(move || damage_in(&dir)).await.unwrap_or(Err(StoreError::Closed))
     }
 }
 

@@ -171,11 +171,16 @@ impl Segments {
     /// Writes as many of `records` as fit into one file, at least one, and syncs them; says which these are. `None`:
     /// all files are full of what is not safely in the log, which reaches to `safe`. After an error none of them counts.
     pub(super) fn append(&mut self, records: &[Record<'_>], safe: u64) -> Result<Option<Vec<RecordId>>, StoreError> {
+        let goes_bad = |this: &Self, before: bool| !before && this.all.last().is_some_and(|segment| segment.is_bad);
+        let was_bad = goes_bad(self, false);
         match self.append_there(records, safe) {
             // It may be this one place of the disk.
-            Err(error) if self.all.last().is_some_and(|segment| segment.is_bad) => {
-                tracing::error!(%error, "deliveries go on in another file: {error}");
-                self.append_there(records, safe)
+            Err(error) if goes_bad(self, was_bad) => {
+                let appended = self.append_there(records, safe);
+                if appended.is_ok() {
+                    tracing::error!(%error, "deliveries go on in another file: {error}");
+                }
+                appended
             }
             appended => appended,
         }
@@ -196,7 +201,12 @@ impl Segments {
             }
             appended.push(frame(&mut bytes, number, record));
         }
-        segment.write(&bytes).map_err(|error| StoreError::io(&segment.path, &error))?;
+        let end = segment.end + length(&bytes);
+        if end + HEAD_BYTES <= segment.size {
+            // By that it is seen that nothing of this use of the file follows.
+            bytes.extend_from_slice(&[0; HEAD]);
+        }
+        segment.write(&bytes, end).map_err(|error| StoreError::io(&segment.path, &error))?;
         segment.last = appended.last().map_or(segment.last, |last| last.number);
         self.next = segment.last + 1;
         Ok(Some(appended))
@@ -305,23 +315,29 @@ impl Segment {
         self.size - self.end
     }
 
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// Writes at its end, which is there afterwards.
+    fn write(&mut self, bytes: &[u8], end: u64) -> io::Result<()> {
         let written = self.write_here(bytes);
-        if written.as_ref().is_err_and(|error| !is_full(error)) {
-            // Without an answer it is no record, if that can still be said there.
-            let _ = self.try_out();
-            (self.end, self.is_bad) = (self.size, true);
+        match &written {
+            Ok(()) => self.end = end,
+            Err(error) => {
+                // Without an answer it is no record, if that can still be said there.
+                let is_clear =
+                    self.file.write_all_at(&vec![0; bytes.len()], self.end).and_then(|()| self.file.sync_data());
+                if !is_full(error) || is_clear.is_err() {
+                    (self.end, self.is_bad) = (self.size, true);
+                }
+            }
         }
         written
     }
 
-    fn write_here(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn write_here(&self, bytes: &[u8]) -> io::Result<()> {
         crash::passing(Point::BeforeAppend);
         self.file.write_all_at(bytes, self.end)?;
         crash::passing(Point::BeforeSync);
         self.file.sync_data()?;
         crash::passing(Point::AfterSync);
-        self.end += length(bytes);
         Ok(())
     }
 
@@ -364,12 +380,13 @@ fn keep_one(dir: &Path, path: &Path) -> io::Result<PathBuf> {
 }
 
 /// The damaged files that are kept in a state directory.
-pub(super) fn damaged_in(dir: &Path) -> Vec<PathBuf> {
+pub(super) fn damaged_in(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let is_damaged = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(DAMAGED));
-    let files = fs::read_dir(dir).into_iter().flatten().filter_map(Result::ok);
-    let mut damaged: Vec<_> = files.map(|file| file.path()).filter(is_damaged).collect();
+    let files = fs::read_dir(dir)?.map(|file| file.map(|file| file.path()));
+    let mut damaged = files.collect::<io::Result<Vec<_>>>()?;
+    damaged.retain(is_damaged);
     damaged.sort();
-    damaged
+    Ok(damaged)
 }
 
 /// Whether it is gone now, by whomever.

@@ -121,7 +121,9 @@ fn read_all(all: &mut [Segment], known: &Known, entered: Entered) -> Result<Read
     for segment in all {
         segment.read(known, entered, &mut reading).map_err(|error| StoreError::io(&segment.path, &error))?;
     }
-    reading.found.sort_by_key(|record| record.id.number);
+    reading.found.sort_by_key(|record| (record.id.number, record.id.sum));
+    // One that was not answered may have gone into two files.
+    reading.found.dedup_by_key(|record| record.id);
     Ok(reading)
 }
 
@@ -187,7 +189,8 @@ impl Segment {
         let before = reading.found.len();
         loop {
             while self.read_next(known, entered, reading)? {}
-            if !self.look_on(known, reading)? {
+            let is_over = entered == Entered::Heads && self.ends_as_written()?;
+            if is_over || !self.look_on(known, reading)? {
                 break;
             }
         }
@@ -202,7 +205,8 @@ impl Segment {
         let Some((size, id)) = self.head()? else { return Ok(false) };
         let is_behind = id.number > known.entered.number;
         // Its length may be wrong.
-        let is_checked = is_behind || entered == Entered::Whole;
+        let is_checked = id.number >= known.entered.number || entered == Entered::Whole;
+        reading.is_there |= known.is_entered(id);
         let bytes = if is_checked { self.bytes(size)? } else { vec![] };
         if is_checked && checksum(id.number, [&bytes, &[]]) != id.sum {
             reading.is_torn = true;
@@ -210,7 +214,6 @@ impl Segment {
         }
         self.end += u64::from(size) + HEAD_BYTES;
         self.last = id.number;
-        reading.is_there |= known.is_entered(id);
         if is_behind {
             reading.found.push(Found { id, bytes });
         }
@@ -252,6 +255,12 @@ impl Segment {
         reading.between.push((self.last, number, between));
         self.last = number - 1;
         Ok(true)
+    }
+
+    /// Nothing of this use of the file follows.
+    fn ends_as_written(&self) -> io::Result<bool> {
+        let mut head = [0; HEAD];
+        Ok(self.room() < HEAD_BYTES || read_at(&self.file, &mut head, self.end)? && head == [0; HEAD])
     }
 
     /// The length of what stands at its end, and which record it is, if it may be the next one.

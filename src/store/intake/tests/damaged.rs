@@ -72,6 +72,7 @@ fn lost(deliveries: &str) -> String {
 
 fn kept(dir: &TempDir) -> Vec<String> {
     segments::damaged_in(dir.path())
+        .expect("there")
         .iter()
         .map(|path| path.file_name().expect("name").to_string_lossy().into_owned())
         .collect()
@@ -169,6 +170,50 @@ async fn behind_what_is_damaged_all_is_found_also_where_it_is_not_known_how_much
         let missing = "1 delivery that was perhaps taken cannot be read back";
         assert_eq!(told(&dir).await, ["E0", "E1", missing, "E3", "E4", "E9"], "{part:?}");
     }
+}
+
+#[tokio::test]
+async fn where_the_last_one_in_the_log_has_a_wrong_length_all_behind_it_is_found() {
+    let dir = waiting(&["E1", "E2"]).await;
+    damage(&dir, "E0", head(&dir, 1) + 1);
+    answered(&dir, 1);
+
+    assert_eq!(told(&dir).await, ["E0", "E1", "E2", "E9"]);
+}
+
+#[test]
+fn what_an_earlier_use_of_a_file_left_is_not_searched() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let (mut segments, _) = opened(dir.path(), NONE).expect("open");
+    let mut forged = vec![];
+    segments::frame(&mut forged, 9, &[b"", b"forged"]);
+    let large = forged.repeat(5 * 1024 * 1024 / forged.len());
+    for (safe, body) in [(0, &*large), (0, &large), (2, b"small")] {
+        segments.append(&[[b"", body]], safe).expect("written").expect("room");
+    }
+    let used_again = fs::metadata(dir.path().join("intake-3")).is_err();
+    assert!(used_again);
+
+    let (_, found) = opened(dir.path(), second(dir.path())).expect("open");
+    assert_eq!(texts(&found), [(3, "small")]);
+}
+
+/// Which record is the second.
+fn second(dir: &Path) -> RecordId {
+    let bytes = fs::read(dir.join("intake-2")).expect("read");
+    let sum = u32::from_le_bytes(bytes[4..8].try_into().expect("four"));
+    RecordId { number: 2, sum }
+}
+
+#[test]
+fn what_stands_in_two_files_is_found_once() {
+    let dir = tempfile::tempdir().expect("tempdir");
+    let (mut segments, _) = opened(dir.path(), NONE).expect("open");
+    append(&mut segments, &["one", "two"], 0);
+    drop(segments);
+    fs::copy(dir.path().join("intake-1"), dir.path().join("intake-2")).expect("copied");
+
+    assert_eq!(texts(&opened(dir.path(), NONE).expect("open").1), [(1, "one"), (2, "two")]);
 }
 
 #[tokio::test]
