@@ -287,6 +287,15 @@ fn the_day_of_all_schedules_says_how_old_the_oldest_of_them_are() {
 }
 
 #[test]
+fn the_day_of_all_schedules_says_whose_they_are_where_there_are_several_accounts() {
+    let mut two = board_of_two();
+    let schedules = two.accounts[&account_name()].schedules.clone();
+    let eu = two.accounts.get_mut(&AccountName::new("eu").expect("name")).expect("account");
+    eu.schedules = schedules.into_iter().take(1).collect();
+    both("grid_day_accounts", &two, "d");
+}
+
+#[test]
 fn a_week_in_which_the_clocks_go_back_keeps_its_columns() {
     let mut board = board_with(|account| {
         let schedule = &mut account.schedules[0];
