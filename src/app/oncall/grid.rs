@@ -346,14 +346,21 @@ fn week_rows(model: &Model, grid: &Grid, parts: usize, letters: &mut Letters) ->
         .collect()
 }
 
+/// A row for each schedule, below its account where there are several.
 fn day_rows(model: &Model, grid: &Grid, parts: usize, letters: &mut Letters) -> Vec<Vec<Piece>> {
     let width = margin(model, Extent::Day);
-    let schedules = model.board.accounts.values().flat_map(|board| &board.schedules);
-    let rows = schedules.map(|schedule| {
-        let day = day(schedule, &model.zone, grid.first, parts);
-        row(&fit(schedule.schedule.name.as_str(), width - 1), width, &day, letters)
-    });
-    rows.collect()
+    let several = model.board.accounts.len() > 1;
+    let mut rows = vec![];
+    for board in model.board.accounts.values().filter(|board| !board.schedules.is_empty()) {
+        if several {
+            rows.push(vec![Piece::new(Tone::Strong, board.account.name.as_str())]);
+        }
+        rows.extend(board.schedules.iter().map(|schedule| {
+            let day = day(schedule, &model.zone, grid.first, parts);
+            row(&fit(schedule.schedule.name.as_str(), width - 1), width, &day, letters)
+        }));
+    }
+    rows
 }
 
 fn row(name: &str, width: usize, day: &Day<'_>, letters: &mut Letters) -> Vec<Piece> {

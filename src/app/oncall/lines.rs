@@ -226,9 +226,6 @@ pub fn lines(model: &Model) -> Vec<Line<'_>> {
     let mut out = vec![];
     for board in model.board.accounts.values() {
         let mut inner = Builder { model, board, words: &words, lines: vec![] };
-        if !model.oncall.filter.is_set() {
-            inner.me();
-        }
         inner.people();
         inner.schedules();
         if !inner.lines.is_empty() || !model.oncall.filter.is_set() {
@@ -243,8 +240,9 @@ pub fn lines(model: &Model) -> Vec<Line<'_>> {
     out
 }
 
-/// The account's name, and how far what stands below can be trusted.
-fn heading<'a>(model: &Model, board: &'a AccountBoard, place: Place) -> Vec<Line<'a>> {
+/// The account's name, what I am there, and how far what is told of it can be trusted: however much is to be said of
+/// that, it does not push me off the screen.
+fn heading<'a>(model: &'a Model, board: &'a AccountBoard, place: Place) -> Vec<Line<'a>> {
     let account = &board.account;
     let (as_of, trouble) = match (&account.rest_off, account.on_call_standing(model.now)) {
         (Some(why), _) => (None, Some((Tone::Caution, format!("! not asked: {why}")))),
@@ -259,6 +257,9 @@ fn heading<'a>(model: &Model, board: &'a AccountBoard, place: Place) -> Vec<Line
         place,
         says: Says::Account { name: &account.name, as_of, shifts_as_of: shifts_as_of(model, board) },
     }];
+    if !model.oncall.filter.is_set() {
+        lines.extend(me(model, board));
+    }
     let lacks = account.lacking().into_iter().map(|words| (Tone::Caution, format!("! {words}")));
     let width = usize::from(model.size.0).saturating_sub(MARGIN);
     let wrapped = |(tone, text): (Tone, String)| words::wrap(&text, width).into_iter().map(move |text| (tone, text));
@@ -267,6 +268,17 @@ fn heading<'a>(model: &Model, board: &'a AccountBoard, place: Place) -> Vec<Line
         lines.push(Line { place, says: Says::Trouble(tone, text) });
     }
     lines
+}
+
+/// Whether I am on call, and when next.
+fn me<'a>(model: &'a Model, board: &'a AccountBoard) -> Vec<Line<'a>> {
+    let standing = mine::standing(model, board).filter(|_| board.account.rest_off.is_none());
+    let Some((now, next)) = standing else { return vec![] };
+    let name = &board.account.name;
+    vec![
+        Line { place: Place::MeNow(name.clone()), says: Says::MeNow(now) },
+        Line { place: Place::MeNext(name.clone()), says: Says::MeNext(next) },
+    ]
 }
 
 /// How old the schedules are, when that is so much more than who is on call that it has to be said: they are asked for
@@ -334,16 +346,6 @@ impl<'a> Builder<'a, '_> {
         for group in empty.chunk_by(|a, b| a.policy.id == b.policy.id) {
             self.policy(&[], group.to_vec());
         }
-    }
-
-    /// Whether I am on call, and when next.
-    fn me(&mut self) {
-        if self.board.account.rest_off.is_some() {
-            return;
-        }
-        let Some((now, next)) = mine::standing(self.model, self.board) else { return };
-        self.push(Place::MeNow(self.name()), Says::MeNow(now));
-        self.push(Place::MeNext(self.name()), Says::MeNext(next));
     }
 
     fn empty_level(&mut self, gap: EmptyLevel) {

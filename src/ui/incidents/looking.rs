@@ -23,16 +23,15 @@ use crate::{
 
 /// The query is to have this much room beside longer words; or as much as it takes.
 const ROOM: usize = 20;
+/// Before less than this is seen of it, the words of what is new and of a storm give way.
+const BEGINNING: usize = 8;
 
 /// The filter while it is typed or holds, how many incidents there are, marked or not listed.
 pub(super) fn summary(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let state = &model.incidents;
     let width = usize::from(area.width);
     let head = head(model);
-    let wanted = columns(&head.mark) + columns(&head.text).min(ROOM) + 1;
-    let mut roomy = [Words::Long, Words::Short].into_iter().map(|words| figures(model, words));
-    let fitting = roomy.find(|figures| wanted + wide(figures) <= width);
-    let figures = fitting.unwrap_or_else(|| figures(model, Words::Fewest));
+    let figures = fitting(model, &head, width);
     let room = width.saturating_sub(wide(&figures) + columns(&head.mark));
     let mut pieces = vec![];
     if head.typed {
@@ -75,11 +74,34 @@ fn head(model: &Model) -> Head {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Words {
     Long,
     Short,
     Fewest,
+    /// Nothing of what is new, and of a storm its name.
+    Bare,
+    /// Nothing of a storm either.
+    Barest,
+}
+
+/// The figures in the longest words that leave the filter its room.
+fn fitting(model: &Model, head: &Head, width: usize) -> Vec<Piece> {
+    let wanted = |words| {
+        let room = if words < Words::Fewest { ROOM } else { BEGINNING };
+        columns(&head.mark) + columns(&head.text).min(room) + 1
+    };
+    // Without a filter there is nothing to give way to.
+    let last = if head.mark.is_empty() { Words::Fewest } else { Words::Barest };
+    let all = [Words::Long, Words::Short, Words::Fewest, Words::Bare, Words::Barest];
+    let mut fitting = vec![];
+    for words in all.into_iter().filter(|words| *words <= last) {
+        fitting = figures(model, words);
+        if wanted(words) + wide(&fitting) <= width {
+            break;
+        }
+    }
+    fitting
 }
 
 fn wide(pieces: &[Piece]) -> usize {
@@ -103,7 +125,7 @@ fn figures(model: &Model, words: Words) -> Vec<Piece> {
     } else if state.filter.is_empty() {
         say(Tone::Plain, format!("{listed} listed"), format!("{listed} listed"));
     } else {
-        let short = if words == Words::Fewest { format!("{listed}") } else { format!("{listed} listed") };
+        let short = if words >= Words::Fewest { format!("{listed}") } else { format!("{listed} listed") };
         say(Tone::Strong, format!("{listed} listed"), short);
     }
     if out > 0 || !state.filter.is_empty() {
@@ -116,7 +138,7 @@ fn figures(model: &Model, words: Words) -> Vec<Piece> {
         let (long, short) = marked(model);
         say(Tone::Caution, long, short);
     }
-    if let Some((long, short)) = news(model) {
+    if let Some((long, short)) = news(model).filter(|_| words < Words::Bare) {
         say(Tone::Accent, long, short);
     }
     let (long, short) = resolved(model);
@@ -127,6 +149,10 @@ fn figures(model: &Model, words: Words) -> Vec<Piece> {
 /// That the list is grouped, and that there is a storm.
 fn grouping(model: &Model, words: Words) -> Option<Piece> {
     let storm = &model.attention.storm;
+    if words >= Words::Bare {
+        let rages = words == Words::Bare && storm.is_on() && storm.in_a_minute() > 0;
+        return rages.then(|| Piece::new(Tone::Alarm, "  STORM"));
+    }
     let grouped = model.incidents.groups.is_some();
     let over = storm.ends().filter(|_| storm.in_a_minute() == 0);
     let (tone, long, short) = match (storm.is_on(), grouped, over) {

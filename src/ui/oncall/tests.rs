@@ -191,6 +191,26 @@ fn what_is_left_out_of_the_schedules_is_said_above_them() {
 }
 
 #[test]
+fn whatever_is_wrong_what_i_am_stands_on_the_first_screen() {
+    let long = "the provider says a lot ".repeat(20);
+    let wrong = [
+        board_with(|account| account.account.lacks = vec![shown(&long)]),
+        board_with(|account| {
+            account.account.on_call.last_success = Some(ago(20_000));
+            account.account.on_call.failure = Some(failure(&long));
+        }),
+    ];
+    for board in wrong {
+        let mut model = attached(board, 40, 12);
+
+        press(&mut model, "2");
+
+        let screen = screen(&model, 40, 12);
+        assert!(screen.contains("you: ON CALL L1") && screen.contains("! "), "{screen}");
+    }
+}
+
+#[test]
 fn nothing_known_looks_other_than_nobody_on_call() {
     let empty = |change: fn(&mut crate::core::board::AccountBoard)| {
         board_with(|account| {
@@ -264,6 +284,15 @@ fn the_day_of_all_schedules_says_how_old_the_oldest_of_them_are() {
     let mut model = attached(two, 80, 24);
     press(&mut model, "2 d");
     assert!(screen(&model, 80, 24).contains("eu: as of 5h ago"));
+}
+
+#[test]
+fn the_day_of_all_schedules_says_whose_they_are_where_there_are_several_accounts() {
+    let mut two = board_of_two();
+    let schedules = two.accounts[&account_name()].schedules.clone();
+    let eu = two.accounts.get_mut(&AccountName::new("eu").expect("name")).expect("account");
+    eu.schedules = schedules.into_iter().take(1).collect();
+    both("grid_day_accounts", &two, "d");
 }
 
 #[test]

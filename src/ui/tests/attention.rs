@@ -4,7 +4,7 @@ use super::both;
 use crate::{
     app::{
         Event, Model,
-        fixtures::{change, incident, model, press},
+        fixtures::{change, incident, model, press, type_text},
         update,
     },
     core::{
@@ -13,6 +13,7 @@ use crate::{
         incident::{Named, Status},
         text::Shown,
     },
+    ui::snapshot::screen,
 };
 
 /// Looked away from, and come back to after so many new incidents.
@@ -69,4 +70,31 @@ fn a_storm_that_is_over_says_until_when_the_list_stays_grouped() {
         update(&mut model, Event::Ticked(later));
         model
     });
+}
+
+#[test]
+fn a_filter_is_read_beside_a_storm_and_news() {
+    both("storm_filtered", |width, height| filtered(after(width, height, 12)));
+}
+
+fn filtered(mut model: Model) -> Model {
+    press(&mut model, "/");
+    type_text(&mut model, "urgency:high service:payments");
+    press(&mut model, "enter");
+    model
+}
+
+#[test]
+fn which_filter_is_in_force_is_seen_whatever_else_is_to_be_said() {
+    for keys in ["", "S", "g enter j space", "v"] {
+        let mut model = after(40, 12, 12);
+        press(&mut model, keys);
+        let model = filtered(model);
+
+        let line = screen(&model, 40, 12).lines().nth(2).unwrap_or_default().to_owned();
+
+        assert!(line.starts_with("/urge") && line.contains('…'), "{keys}: {line}");
+        let rows = &model.incidents.rows;
+        assert!(line.contains(&format!("{} out", rows.filtered_out())), "{keys}: {line}");
+    }
 }
