@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::{
     core::{action::By, id::AccountName, text::Shown},
-    provider::Provider,
+    provider::{Provider, ProviderError},
     server::{
         desk::Desk,
         people::{Acting, Caller},
@@ -38,7 +38,13 @@ impl Way {
             return Err(changed("who asked for it acts in another name"));
         }
         let provider = account.provider_for(&acting).await.map_err(|error| error.shown())?;
-        Ok((acting, provider))
+        match provider.prepare_writes().await {
+            // The first look, or what is sent, meets the same and knows what to do.
+            Ok(()) | Err(ProviderError::RateLimited { .. } | ProviderError::Unauthorised { .. }) => {
+                Ok((acting, provider))
+            }
+            Err(error) => Err(error.shown()),
+        }
     }
 
     /// The way to read what became of it by the credentials of this moment, unless they lead elsewhere or nowhere.

@@ -297,6 +297,22 @@ async fn while_one_waits_for_the_rate_limit_another_action_is_carried_out() {
     assert_eq!((outcome_of(&desk, first, 0), outcome_of(&desk, third, 0)), (limited.clone(), limited));
 }
 
+#[tokio::test]
+async fn what_may_not_ask_yet_in_whose_name_it_goes_out_waits_for_the_rate_limit_without_a_turn() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put("P1", Status::Triggered, 0);
+    fake.fail_preparations(ProviderError::RateLimited { wait: Duration::from_hours(1) }, 2);
+    let limited = Outcome::Pending { waits_for: Some(WaitsFor::RateLimit) };
+
+    let first = ask(&desk, &["P1"], Verb::Acknowledge).await;
+    until(&desk, |board| board.actions[0].outcomes[0].1 == limited).await;
+    let second = act(&desk, vec![target("P1", Status::Triggered)], Verb::Note { text: "seen".into() }).await;
+    an_hour_later().await;
+    ended(&desk).await;
+
+    assert_eq!((second, outcome_of(&desk, first, 0)), (vec![NONE], NONE));
+}
+
 /// What waits for the rate limit for an hour.
 async fn limited(fake: &Fake, desk: &Arc<Desk>, verb: Verb) -> ActionId {
     fake.put("P1", Status::Triggered, 0);
