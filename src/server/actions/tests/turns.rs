@@ -490,6 +490,33 @@ async fn what_waited_while_the_settings_changed_goes_out_neither_by_the_former_n
 }
 
 #[tokio::test]
+async fn who_may_not_act_any_more_once_it_was_looked_at_does_not() {
+    for people in [vec![], vec![named("bob", "robert@x.org")]] {
+        let Setup { fake, desk, _dir } = setup();
+        desk.people.set(&[named("bob", "bob@x.org")]);
+        for id in ["P1", "P9"] {
+            fake.put(id, Status::Triggered, 0);
+        }
+        let go_on = fake.slow("P1", "P9");
+        let targets = vec![target("P1", Status::Triggered)];
+        let request = Request::Act { targets, verb: Verb::Acknowledge, undoable: false };
+        let Ok(Answer::Accepted { action }) = desk.answer(&caller(BOB, "bob"), request).await else { panic!() };
+        while fake.asked().1 == 0 {
+            tokio::task::yield_now().await;
+        }
+
+        desk.people.set(&people);
+        go_on.notify_one();
+        ended(&desk).await;
+
+        let told = outcome_of(&desk, action, 0);
+        let Outcome::Failed { reason } = &told else { panic!("{told:?}") };
+        assert!(reason.as_str().contains("the settings changed"), "{reason}");
+        assert_eq!(fake.writes(), 0);
+    }
+}
+
+#[tokio::test]
 async fn a_token_that_was_replaced_while_an_action_waited_is_the_one_it_goes_out_by() {
     let Setup { fake, desk, _dir } = setup();
     fake.put("P1", Status::Triggered, 0);
