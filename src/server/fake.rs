@@ -111,6 +111,7 @@ struct Inside {
     slow_preparation: Option<(Arc<Notify>, IncidentId)>,
     /// Writes cannot be prepared so often.
     unprepared: Option<(ProviderError, usize)>,
+    preparations: usize,
     /// How often it was asked who acts.
     identities: usize,
 }
@@ -149,6 +150,7 @@ impl Default for Inside {
             lost_list: false,
             slow_preparation: None,
             unprepared: None,
+            preparations: 0,
             identities: 0,
         }
     }
@@ -302,6 +304,10 @@ impl Fake {
     /// The next writes cannot be prepared.
     pub(super) fn fail_preparations(&self, error: ProviderError, times: usize) {
         self.inside().unprepared = Some((error, times));
+    }
+
+    pub(super) fn preparations(&self) -> usize {
+        self.inside().preparations
     }
 
     pub(super) fn identities(&self) -> usize {
@@ -576,6 +582,7 @@ impl Provider for Fake {
     }
 
     async fn prepare_writes(&self) -> Result<(), ProviderError> {
+        self.inside().preparations += 1;
         let slow = self.inside().slow_preparation.take();
         if let Some((go_on, other)) = slow {
             go_on.notified().await;
