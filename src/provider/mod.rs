@@ -172,6 +172,11 @@ pub trait Provider: Send + Sync {
     async fn schedules(&self, now: Timestamp) -> Result<Schedules, ProviderError>;
     async fn directory(&self) -> Result<Directory, ProviderError>;
 
+    /// Finds out what has to be known before something is written, so that a write that follows asks nothing more before
+    /// it is sent. An error: nothing can be written now.
+    async fn prepare_writes(&self) -> Result<(), ProviderError> {
+        Ok(())
+    }
     /// Takes one step on one incident. Answered with the incident as it then stands, where the provider shows it.
     async fn take(&self, id: &IncidentId, step: &Step) -> Result<Option<Observation>, ProviderError>;
     /// Takes a step that [is for many](Step::is_for_many) on all of these at once, or on none of them. At most

@@ -171,8 +171,12 @@ impl Account {
             return Ok(read);
         }
         let token = read(self.settings.token.as_ref().ok_or(NoProvider::NoToken)?).await?;
-        // With new settings it may have been read meanwhile.
-        self.sure().map_or_else(|| self.hold(&mut self.way(), token), Ok)
+        // With new settings it may have been read meanwhile, and that one is newer.
+        let mut held = self.way();
+        match held.as_ref().filter(|way| !way.is_doubted) {
+            Some(way) => Ok(Arc::clone(&way.provider)),
+            None => self.hold(&mut held, token),
+        }
     }
 
     /// Goes by a token that was just read. With the same one as before the way stays: a fresh one would know nothing of the

@@ -106,6 +106,12 @@ struct Inside {
     slow_list: Option<IncidentId>,
     /// The next list of open incidents never comes.
     lost_list: bool,
+    /// The next time a write is prepared waits until it is let go on, for seconds, and this one is resolved by somebody
+    /// meanwhile.
+    slow_preparation: Option<(Arc<Notify>, IncidentId)>,
+    /// Writes cannot be prepared so often.
+    unprepared: Option<(ProviderError, usize)>,
+    preparations: usize,
     /// How often it was asked who acts.
     identities: usize,
 }
@@ -142,6 +148,9 @@ impl Default for Inside {
             slow: BTreeMap::new(),
             slow_list: None,
             lost_list: false,
+            slow_preparation: None,
+            unprepared: None,
+            preparations: 0,
             identities: 0,
         }
     }
@@ -283,6 +292,22 @@ impl Fake {
     /// The next list of open incidents never comes.
     pub(super) fn lose_list(&self) {
         self.inside().lost_list = true;
+    }
+
+    /// The next time a write is prepared waits until it is let go on; it then took 8 s, in which somebody resolved `other`.
+    pub(super) fn slow_preparation(&self, other: &str) -> Arc<Notify> {
+        let go_on = Arc::new(Notify::new());
+        self.inside().slow_preparation = Some((Arc::clone(&go_on), key(other).id));
+        go_on
+    }
+
+    /// The next writes cannot be prepared.
+    pub(super) fn fail_preparations(&self, error: ProviderError, times: usize) {
+        self.inside().unprepared = Some((error, times));
+    }
+
+    pub(super) fn preparations(&self) -> usize {
+        self.inside().preparations
     }
 
     pub(super) fn identities(&self) -> usize {
@@ -554,6 +579,19 @@ impl Provider for Fake {
             let resolved = |seen: &&Observation| !seen.state.status.is_open() && seen.state.created_at >= since;
             Ok(i.incidents.values().filter(resolved).cloned().collect())
         })
+    }
+
+    async fn prepare_writes(&self) -> Result<(), ProviderError> {
+        self.inside().preparations += 1;
+        let slow = self.inside().slow_preparation.take();
+        if let Some((go_on, other)) = slow {
+            go_on.notified().await;
+            self.pass_and_resolve(&other).await;
+        }
+        let unprepared = self.inside().unprepared.take();
+        let Some((error, times)) = unprepared.filter(|(_, times)| *times > 0) else { return Ok(()) };
+        self.inside().unprepared = Some((error.clone(), times - 1));
+        Err(error)
     }
 
     async fn incident(&self, id: &IncidentId) -> Result<Observation, ProviderError> {

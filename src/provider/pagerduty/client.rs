@@ -1,8 +1,11 @@
 //! How `PagerDuty` wants to be spoken to: credentials, `Accept`, `From`, and what an answer means.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -12,7 +15,7 @@ use reqwest::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
-use tokio::sync::OnceCell;
+use tokio::{sync::OnceCell, time::Instant};
 
 use super::{SetupError, errors, wire};
 use crate::{
@@ -29,6 +32,9 @@ const FROM: HeaderName = HeaderName::from_static("from");
 const EVENTS_KEY: usize = 32;
 const NO_FROM: &str = "this key belongs to no person, so an action needs to name one: \
                        set `from` of the account to the e-mail address of a user";
+
+/// For so long the owner of a key is not asked for again after that failed, where `from` says who acts.
+const UNTOLD: Duration = Duration::from_mins(1);
 
 /// To whom the key belongs.
 #[derive(Debug, Clone)]
@@ -65,6 +71,8 @@ pub(super) struct Api {
     authorization: HeaderValue,
     name: Name,
     owner: Arc<OnceCell<Owner>>,
+    /// When asking for the owner last failed, and `from` said who acts.
+    untold: Arc<Mutex<Option<Instant>>>,
     pub(super) purpose: Purpose,
     /// Questions asked through this handle.
     pub(super) asked: AtomicU64,
@@ -88,6 +96,7 @@ impl Api {
             authorization,
             name: Name::Usual(from),
             owner: Arc::default(),
+            untold: Arc::default(),
             purpose: Purpose::Upkeep,
             asked: AtomicU64::default(),
         })
@@ -106,6 +115,7 @@ impl Api {
             authorization: self.authorization.clone(),
             name: self.name.clone(),
             owner: Arc::clone(&self.owner),
+            untold: Arc::clone(&self.untold),
             purpose,
             asked: AtomicU64::default(),
         }
@@ -140,7 +150,8 @@ impl Api {
 
     async fn write(&self, method: Method, segments: &[&str], body: Option<Value>) -> Result<Reply, ProviderError> {
         let mut headers = self.headers();
-        if let Some(from) = self.acting().await? {
+        // However long ago that was: a write that was prepared is not held up.
+        if let Some(from) = self.acting(Duration::MAX).await? {
             headers.insert(FROM, from);
         }
         let call = Call { purpose: self.purpose, method, segments, query: &[], headers, body };
@@ -162,17 +173,34 @@ impl Api {
         HeaderMap::from_iter([(AUTHORIZATION, self.authorization.clone()), (ACCEPT, VERSION)])
     }
 
-    /// The value of `From`: the person's own address, else the configured one. An error means that nothing was
-    /// sent, and says so by leaving no doubt.
-    async fn acting(&self) -> Result<Option<HeaderValue>, ProviderError> {
+    /// Finds out in whose name a write goes out.
+    pub(super) async fn prepare_writes(&self) -> Result<(), ProviderError> {
+        self.acting(UNTOLD).await.map(drop)
+    }
+
+    /// Whether asking for the owner failed within this time.
+    fn is_untold(&self, within: Duration) -> bool {
+        let untold = *self.untold.lock().unwrap_or_else(PoisonError::into_inner);
+        self.owner.get().is_none() && untold.is_some_and(|at| at.elapsed() < within)
+    }
+
+    /// The value of `From`: the person's own address, else the configured one; that one also for so long after the owner
+    /// could not be asked for. An error means that nothing was sent, and says so by leaving no doubt.
+    async fn acting(&self, untold: Duration) -> Result<Option<HeaderValue>, ProviderError> {
         let configured = match &self.name {
             Name::Usual(from) => from.as_ref().map(|(_, value)| value.clone()),
             Name::Only(email, value) => return self.acting_only_as(email, value).await.map(Some),
         };
+        if self.is_untold(untold) {
+            return Ok(configured);
+        }
         let owner = match self.owner.get_or_try_init(|| self.ask_owner()).await {
             Ok(owner) => owner,
             Err(error @ (ProviderError::Unauthorised { .. } | ProviderError::RateLimited { .. })) => return Err(error),
-            Err(_) if configured.is_some() => return Ok(configured),
+            Err(_) if configured.is_some() => {
+                *self.untold.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+                return Ok(configured);
+            }
             Err(ProviderError::Forbidden { .. }) => {
                 return Err(ProviderError::Forbidden { reason: NO_FROM.to_owned() });
             }

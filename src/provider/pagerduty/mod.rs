@@ -242,6 +242,10 @@ impl Provider for PagerDuty {
         oncall::directory(&self.api).await
     }
 
+    async fn prepare_writes(&self) -> Result<(), ProviderError> {
+        self.api.prepare_writes().await
+    }
+
     async fn take(&self, id: &IncidentId, step: &Step) -> Result<Option<Observation>, ProviderError> {
         actions::take(self, id, step).await
     }

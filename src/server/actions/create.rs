@@ -35,10 +35,15 @@ async fn carry_out(desk: &Desk, action: &Action, new: &NewIncident, key: &Incide
     let (id, verb, key) = (action.id, &action.verb, key.clone());
     let undo = Undo::new(desk, id, wait);
     undo.window().await;
-    if !undo.goes_out() {
+    let way = tokio::select! {
+        biased;
+        () = undo.taken_back() => None,
+        way = way.now(desk) => Some(way),
+    };
+    let Some(way) = way.filter(|_| undo.goes_out()) else {
         return record_last(desk, id, verb, vec![(key, Outcome::TakenBack)]).await;
-    }
-    let provider = match way.now(desk).await {
+    };
+    let provider = match way {
         Ok((_, provider)) => provider,
         Err(reason) => return record_last(desk, id, verb, vec![(key, Outcome::Failed { reason })]).await,
     };

@@ -117,10 +117,7 @@ fn is_seen(step: &Step, now: &Observation) -> bool {
 /// Whether one of the targets stands as the person saw it. None at all of what was taken back meanwhile, which is told by
 /// whoever waits for this.
 pub(super) async fn one(work: &Work<'_>, listed: &Listed, target: Target, turn: Turn) -> Looked {
-    let seen = match listed.seen.get(&target.key) {
-        Some(seen) if !knows_better(work.desk, seen) => Ok((seen.clone(), listed.asked)),
-        _ => as_it_stands(work, &target.key).await,
-    };
+    let seen = seen(work, listed, &target.key).await;
     if work.part.undo.is_taken_back() {
         return Looked::Left;
     }
@@ -138,6 +135,15 @@ pub(super) async fn one(work: &Work<'_>, listed: &Listed, target: Target, turn: 
             work.part.goes_on_later([Limited { target, until }]);
             Looked::Left
         }
+    }
+}
+
+/// The look itself, once nothing else has to be asked before something is sent for what it shows.
+async fn seen(work: &Work<'_>, listed: &Listed, key: &IncidentKey) -> Seen {
+    work.part.undo.unless_taken_back(work.provider.prepare_writes()).await?;
+    match listed.seen.get(key) {
+        Some(seen) if !knows_better(work.desk, seen) => Ok((seen.clone(), listed.asked)),
+        _ => as_it_stands(work, key).await,
     }
 }
 

@@ -216,6 +216,14 @@ async fn written_down(work: &Work<'_>, batch: Vec<Ready>) -> (Vec<Ready>, Vec<Re
 
 /// Whether it is written down that these are sent now; else they are not.
 async fn is_written_down(work: &Work<'_>, batch: &[Ready]) -> bool {
+    if work.part.undo.is_taken_back() {
+        return false;
+    }
+    // Looks may have taken long since the way was found.
+    if let Err(reason) = work.part.way.stands(work.desk) {
+        tell_all(work, batch, &Outcome::Failed { reason }).await;
+        return false;
+    }
     if !work.part.undo.goes_out() {
         return false;
     }

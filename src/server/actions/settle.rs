@@ -17,7 +17,7 @@ use super::{
     at_work::Reading,
     create, ended_well,
     part::Part,
-    provider_of, read_back, record_last_as,
+    provider_of, read_back, record_last, record_last_as,
     send::{self, Asks, Name, Work},
     undo::Undo,
     way::Way,
@@ -68,9 +68,13 @@ pub async fn settle(desk: Arc<Desk>, open: Vec<Action>) {
         keys.map(|key| (key.clone(), action.id))
     });
     let mut readings = desk.at_work.read(sent.collect()).await;
+    for action in &open {
+        tell_unsent(desk, action).await;
+    }
     let mut jobs: BTreeMap<&AccountName, Vec<_>> = BTreeMap::new();
     for action in &open {
-        for (at, (key, _)) in action.outcomes.iter().enumerate() {
+        let sent = |(_, (_, outcome)): &(usize, &(IncidentKey, Outcome))| *outcome == Outcome::Sent;
+        for (at, (key, _)) in action.outcomes.iter().enumerate().filter(sent) {
             let keys = [Some(key), action.verb.also_changes()].into_iter().flatten();
             let reading = keys.filter_map(|key| readings.get(key).cloned()).collect();
             let part = settle_part(desk, &names, until, (action, at), reading);
@@ -84,6 +88,14 @@ pub async fn settle(desk: Arc<Desk>, open: Vec<Action>) {
     join_all(jobs.into_values().map(|jobs| stream::iter(jobs).buffer_unordered(READ_AT_ONCE).collect::<()>())).await;
 }
 
+/// What was not sent needs no look: it is told before anything is read back.
+async fn tell_unsent(desk: &Desk, action: &Action) {
+    let unsent = action.outcomes.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Pending { .. }));
+    let failed = Outcome::Failed { reason: "dogwatch ended before this was sent".into() };
+    let outcomes = unsent.map(|(key, _)| (key.clone(), failed.clone())).collect();
+    record_last(desk, action.id, &action.verb, outcomes).await;
+}
+
 async fn settle_part(
     desk: &Desk,
     names: &Names,
@@ -91,19 +103,11 @@ async fn settle_part(
     (action, at): (&Action, usize),
     _reading: Vec<Reading>,
 ) {
-    let Some((key, outcome)) = action.outcomes.get(at) else { return };
-    let (known_as, settled) = match (outcome, &action.verb) {
-        (Outcome::Pending { .. }, _) => {
-            (key.clone(), Outcome::Failed { reason: "dogwatch ended before this was sent".into() })
-        }
-        (Outcome::Sent, verb) => match (provider(desk, verb, key, until).await, verb) {
-            (Err(reason), _) => (key.clone(), Outcome::Unknown { reason }),
-            (Ok(provider), Verb::Arrange(what)) => {
-                (key.clone(), arrange::settle_sent(desk, &*provider, what, at).await)
-            }
-            (Ok(provider), _) => settle_sent(desk, names, provider, action, key).await,
-        },
-        _ => return,
+    let Some((key, _)) = action.outcomes.get(at) else { return };
+    let (known_as, settled) = match (provider(desk, &action.verb, key, until).await, &action.verb) {
+        (Err(reason), _) => (key.clone(), Outcome::Unknown { reason }),
+        (Ok(provider), Verb::Arrange(what)) => (key.clone(), arrange::settle_sent(desk, &*provider, what, at).await),
+        (Ok(provider), _) => settle_sent(desk, names, provider, action, key).await,
     };
     record_last_as(desk, action.id, &action.verb, key, known_as, settled).await;
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use crate::{
     core::{action::By, id::AccountName, text::Shown},
-    provider::Provider,
+    provider::{Provider, ProviderError},
     server::{
+        account::Account,
         desk::Desk,
         people::{Acting, Caller},
     },
@@ -29,6 +30,20 @@ impl Way {
 
     /// The way by the settings of this moment, if it is still the same; else why nothing goes out.
     pub(in crate::server) async fn now(&self, desk: &Desk) -> Result<(Acting, Arc<dyn Provider>), Shown> {
+        let (account, acting) = self.stands(desk)?;
+        let provider = account.provider_for(&acting).await.map_err(|error| error.shown())?;
+        match provider.prepare_writes().await {
+            // The first look, or what is sent, meets the same and knows what to do.
+            Ok(()) | Err(ProviderError::RateLimited { .. } | ProviderError::Unauthorised { .. }) => {
+                Ok((acting, provider))
+            }
+            Err(error) => Err(error.shown()),
+        }
+    }
+
+    /// Where it leads to and in whose name by the settings of this moment, if that is still the same; else why nothing goes
+    /// out.
+    pub(super) fn stands(&self, desk: &Desk) -> Result<(Arc<Account>, Acting), Shown> {
         let account = desk.accounts.get(&self.account).ok_or_else(|| Shown::line("its account is not configured"))?;
         if self.address.as_ref() != Some(&account.settings.base_url) {
             return Err(changed("its account is at another address"));
@@ -37,8 +52,7 @@ impl Way {
         if !is_same(&acting, &self.acting) {
             return Err(changed("who asked for it acts in another name"));
         }
-        let provider = account.provider_for(&acting).await.map_err(|error| error.shown())?;
-        Ok((acting, provider))
+        Ok((account, acting))
     }
 
     /// The way to read what became of it by the credentials of this moment, unless they lead elsewhere or nowhere.

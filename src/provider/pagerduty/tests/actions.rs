@@ -43,6 +43,42 @@ async fn a_persons_key_acts_in_that_persons_name_and_asks_for_it_once() {
 }
 
 #[tokio::test]
+async fn a_write_that_was_prepared_asks_nothing_before_it_is_sent() {
+    let server = answering().await;
+    on(&server, "GET", "/users/me", ok(person())).await;
+    let pagerduty = client_of(&server);
+
+    pagerduty.prepare_writes().await.expect("prepared");
+    assert_eq!(asked(&server).await, ["GET /users/me"]);
+    pagerduty.prepare_writes().await.expect("prepared");
+    pagerduty.take(&incident_id("P1"), &Step::Acknowledge).await.expect("acknowledged");
+
+    assert_eq!(asked(&server).await, ["GET /users/me", "PUT /incidents/P1"]);
+}
+
+#[tokio::test]
+async fn while_whose_key_it_is_cannot_be_told_from_acts_and_it_is_asked_once_a_minute_and_before_no_write() {
+    let server = answering().await;
+    on(&server, "GET", "/users/me", ResponseTemplate::new(403)).await;
+    let pagerduty = acting_as(&server, "bob@example.com");
+    let later = async |seconds| {
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+        tokio::time::resume();
+    };
+
+    for seconds in [0, 59, 1] {
+        later(seconds).await;
+        pagerduty.prepare_writes().await.expect("prepared");
+    }
+    later(61).await;
+    pagerduty.take(&incident_id("P1"), &Step::Acknowledge).await.expect("acknowledged");
+
+    assert_eq!(header(&last(&server).await, "from"), Some("bob@example.com"));
+    assert_eq!(asked(&server).await, ["GET /users/me", "GET /users/me", "PUT /incidents/P1"]);
+}
+
+#[tokio::test]
 async fn an_accounts_key_acts_as_from_says_and_without_it_sends_nothing() {
     let server = answering().await;
     on(&server, "GET", "/users/me", account_key()).await;

@@ -78,3 +78,24 @@ async fn after_a_crash_an_incident_that_was_made_is_found_by_its_key() {
     assert_eq!(outcomes[0].0, key("PNEW"));
     assert!(matches!(&outcomes[0].1, Outcome::Confirmed { notice: Some(_) }), "{outcomes:?}");
 }
+
+#[tokio::test]
+async fn an_incident_can_be_taken_back_as_long_as_the_way_to_the_provider_is_not_found() {
+    let Setup { fake, desk, _dir } = setup();
+    desk.waiting.set_window(Duration::from_millis(1));
+    let _never = fake.slow_preparation("P1");
+    let account = key("P1").account;
+    let request = Request::Create { account, new: Box::new(new_incident()), undoable: true };
+    let Ok(Answer::Accepted { action }) = desk.answer(&Caller::ourselves(), request).await else { panic!() };
+    while fake.preparations() == 0 {
+        tokio::task::yield_now().await;
+    }
+
+    let back = desk.answer(&Caller::ourselves(), Request::TakeBack { action }).await;
+    assert_eq!(back, Ok(Answer::TakenBack { action }));
+    desk.under_way.close();
+    desk.under_way.wait().await;
+
+    assert_eq!(desk.hub.look(|board| board.actions[0].outcomes[0].1.clone()), Outcome::TakenBack);
+    assert_eq!(fake.writes(), 0);
+}

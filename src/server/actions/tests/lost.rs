@@ -211,6 +211,27 @@ async fn after_a_crash_an_account_that_does_not_answer_keeps_nothing_of_another_
 }
 
 #[tokio::test]
+async fn after_a_crash_what_was_never_sent_is_told_before_anything_is_read_back() {
+    let Setup { fake, desk, _dir } = setup();
+    let ids: Vec<String> = (0..READ_AT_ONCE).map(|n| format!("P{n}")).collect();
+    let mut ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let _never: Vec<_> = ids.iter().map(|id| fake.slow(id, id)).collect();
+    ids.push("Q1");
+    let mut action = sent(&desk, &ids).await;
+    action.outcomes[READ_AT_ONCE].1 = Outcome::Pending { waits_for: None };
+    desk.hub.publish(Change::Action(Box::new(action.clone())));
+
+    let settling = tokio::spawn(settle(Arc::clone(&desk), vec![action]));
+    while fake.asked().1 < READ_AT_ONCE {
+        tokio::task::yield_now().await;
+    }
+
+    let told = desk.hub.look(|board| board.actions[0].outcomes[READ_AT_ONCE].1.clone());
+    assert_eq!(told, Outcome::Failed { reason: "dogwatch ended before this was sent".into() });
+    settling.abort();
+}
+
+#[tokio::test]
 async fn a_mistake_of_ours_is_told_of_what_it_leaves_open() {
     let Setup { fake: _fake, desk, _dir } = setup();
     let mut action = sent(&desk, &["P1", "P2", "P3"]).await;

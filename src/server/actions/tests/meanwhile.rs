@@ -219,3 +219,28 @@ async fn what_a_webhook_told_while_it_was_written_down_for_the_last_time_is_not_
     assert!(matches!(outcomes[0], Outcome::Conflict { now: Status::Resolved, .. }), "{outcomes:?}");
     assert_eq!((fake.status("P1"), fake.writes()), (Status::Triggered, 0));
 }
+
+#[tokio::test]
+async fn what_is_resolved_while_it_is_asked_in_whose_name_it_goes_out_is_not_reopened() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put("P1", Status::Triggered, 0);
+    fake.slow_preparation("P1").notify_one();
+
+    let outcomes = act(&desk, vec![target("P1", Status::Triggered)], Verb::Acknowledge).await;
+
+    assert!(matches!(outcomes[0], Outcome::Conflict { now: Status::Resolved, .. }), "{outcomes:?}");
+    assert_eq!((fake.status("P1"), fake.writes()), (Status::Resolved, 0));
+}
+
+#[tokio::test]
+async fn where_it_cannot_be_told_in_whose_name_it_goes_out_nothing_is_said_to_be_sent() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put("P1", Status::Triggered, 0);
+    fake.fail_preparations(ProviderError::Forbidden { reason: "in whose name?".into() }, 1);
+
+    let outcomes = act(&desk, vec![target("P1", Status::Triggered)], Verb::Acknowledge).await;
+
+    let [Outcome::Failed { reason }] = outcomes.as_slice() else { panic!("{outcomes:?}") };
+    assert!(reason.as_str().contains("in whose name?"), "{reason}");
+    assert_eq!((fake.asked(), fake.writes()), ((0, 0), 0));
+}

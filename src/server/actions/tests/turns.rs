@@ -297,6 +297,22 @@ async fn while_one_waits_for_the_rate_limit_another_action_is_carried_out() {
     assert_eq!((outcome_of(&desk, first, 0), outcome_of(&desk, third, 0)), (limited.clone(), limited));
 }
 
+#[tokio::test]
+async fn what_may_not_ask_yet_in_whose_name_it_goes_out_waits_for_the_rate_limit_without_a_turn() {
+    let Setup { fake, desk, _dir } = setup();
+    fake.put("P1", Status::Triggered, 0);
+    fake.fail_preparations(ProviderError::RateLimited { wait: Duration::from_hours(1) }, 2);
+    let limited = Outcome::Pending { waits_for: Some(WaitsFor::RateLimit) };
+
+    let first = ask(&desk, &["P1"], Verb::Acknowledge).await;
+    until(&desk, |board| board.actions[0].outcomes[0].1 == limited).await;
+    let second = act(&desk, vec![target("P1", Status::Triggered)], Verb::Note { text: "seen".into() }).await;
+    an_hour_later().await;
+    ended(&desk).await;
+
+    assert_eq!((second, outcome_of(&desk, first, 0)), (vec![NONE], NONE));
+}
+
 /// What waits for the rate limit for an hour.
 async fn limited(fake: &Fake, desk: &Arc<Desk>, verb: Verb) -> ActionId {
     fake.put("P1", Status::Triggered, 0);
@@ -470,6 +486,33 @@ async fn what_waited_while_the_settings_changed_goes_out_neither_by_the_former_n
         let Outcome::Failed { reason } = &told else { panic!("{told:?}") };
         assert!(reason.as_str().contains("the settings changed") && reason.as_str().contains(why), "{reason}");
         assert_eq!((fake.notes().len(), elsewhere.writes()), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn who_may_not_act_any_more_once_it_was_looked_at_does_not() {
+    for people in [vec![], vec![named("bob", "robert@x.org")]] {
+        let Setup { fake, desk, _dir } = setup();
+        desk.people.set(&[named("bob", "bob@x.org")]);
+        for id in ["P1", "P9"] {
+            fake.put(id, Status::Triggered, 0);
+        }
+        let go_on = fake.slow("P1", "P9");
+        let targets = vec![target("P1", Status::Triggered)];
+        let request = Request::Act { targets, verb: Verb::Acknowledge, undoable: false };
+        let Ok(Answer::Accepted { action }) = desk.answer(&caller(BOB, "bob"), request).await else { panic!() };
+        while fake.asked().1 == 0 {
+            tokio::task::yield_now().await;
+        }
+
+        desk.people.set(&people);
+        go_on.notify_one();
+        ended(&desk).await;
+
+        let told = outcome_of(&desk, action, 0);
+        let Outcome::Failed { reason } = &told else { panic!("{told:?}") };
+        assert!(reason.as_str().contains("the settings changed"), "{reason}");
+        assert_eq!(fake.writes(), 0);
     }
 }
 
