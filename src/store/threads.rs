@@ -1,6 +1,6 @@
 //! The threads of the store: each works through its queue, and may wait for another one.
 //!
-//! In a simulation there are none: see [`steps`].
+//! In a simulation there are none: their steps are taken one by one.
 
 #[cfg(test)]
 pub(crate) mod steps;
