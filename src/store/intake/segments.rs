@@ -171,19 +171,22 @@ impl Segments {
     /// Writes as many of `records` as fit into one file, at least one, and syncs them; says which these are. `None`:
     /// all files are full of what is not safely in the log, which reaches to `safe`. After an error none of them counts.
     pub(super) fn append(&mut self, records: &[Record<'_>], safe: u64) -> Result<Option<Vec<RecordId>>, StoreError> {
-        let goes_bad = |this: &Self, before: bool| !before && this.all.last().is_some_and(|segment| segment.is_bad);
-        let was_bad = goes_bad(self, false);
+        let was_bad = self.is_last_bad();
         match self.append_there(records, safe) {
             // It may be this one place of the disk.
-            Err(error) if goes_bad(self, was_bad) => {
+            Err(error) if self.is_last_bad() && !was_bad => {
                 let appended = self.append_there(records, safe);
-                if appended.is_ok() {
+                if matches!(appended, Ok(Some(_))) {
                     tracing::error!(%error, "deliveries go on in another file: {error}");
                 }
                 appended
             }
             appended => appended,
         }
+    }
+
+    fn is_last_bad(&self) -> bool {
+        self.all.last().is_some_and(|segment| segment.is_bad)
     }
 
     fn append_there(&mut self, records: &[Record<'_>], safe: u64) -> Result<Option<Vec<RecordId>>, StoreError> {

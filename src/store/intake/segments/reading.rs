@@ -81,7 +81,7 @@ pub(in crate::store::intake) struct Left {
 
 /// What is read of the records that are in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Entered {
+enum Depth {
     /// Their heads alone: a length may be wrong, and what follows then not found.
     Heads,
     Whole,
@@ -99,27 +99,27 @@ struct Reading {
 
 /// Reads all files, also what stands behind what cannot be read.
 pub(super) fn read(all: &mut [Segment], known: &Known) -> Result<Left, StoreError> {
-    let mut reading = read_as_known(all, known, Entered::Heads)?;
+    let mut reading = read_as_known(all, known, Depth::Heads)?;
     if reading.is_torn || !reading.is_there || !reading.between.is_empty() || !reading.missing(known).is_empty() {
-        reading = read_as_known(all, known, Entered::Whole)?;
+        reading = read_as_known(all, known, Depth::Whole)?;
     }
     let (lost, before) = (reading.missing(known), reading.before(known));
     Ok(Left { lost, before, is_there: reading.is_there, found: reading.found, kept: vec![] })
 }
 
-fn read_as_known(all: &mut [Segment], known: &Known, entered: Entered) -> Result<Reading, StoreError> {
-    let reading = read_all(all, known, entered)?;
+fn read_as_known(all: &mut [Segment], known: &Known, depth: Depth) -> Result<Reading, StoreError> {
+    let reading = read_all(all, known, depth)?;
     if reading.is_there {
         return Ok(reading);
     }
     let none = Known { entered: RecordId::default(), ..*known };
-    Ok(Reading { is_there: false, ..read_all(all, &none, entered)? })
+    Ok(Reading { is_there: false, ..read_all(all, &none, depth)? })
 }
 
-fn read_all(all: &mut [Segment], known: &Known, entered: Entered) -> Result<Reading, StoreError> {
+fn read_all(all: &mut [Segment], known: &Known, depth: Depth) -> Result<Reading, StoreError> {
     let mut reading = Reading { is_there: known.entered.number == 0, ..Reading::default() };
     for segment in all {
-        segment.read(known, entered, &mut reading).map_err(|error| StoreError::io(&segment.path, &error))?;
+        segment.read(known, depth, &mut reading).map_err(|error| StoreError::io(&segment.path, &error))?;
     }
     reading.found.sort_by_key(|record| (record.id.number, record.id.sum));
     // One that was not answered may have gone into two files.
@@ -184,12 +184,12 @@ impl Known {
 impl Segment {
     /// Finds its end. The records behind the log's last one are read and checked, of those before only that they follow
     /// each other. What is found is synced: a run that was killed may not have come to that.
-    fn read(&mut self, known: &Known, entered: Entered, reading: &mut Reading) -> io::Result<()> {
+    fn read(&mut self, known: &Known, depth: Depth, reading: &mut Reading) -> io::Result<()> {
         (self.end, self.last, self.is_broken) = (0, 0, false);
         let before = reading.found.len();
         loop {
-            while self.read_next(known, entered, reading)? {}
-            let is_over = entered == Entered::Heads && self.ends_as_written()?;
+            while self.read_next(known, depth, reading)? {}
+            let is_over = depth == Depth::Heads && self.ends_as_written()?;
             if is_over || !self.look_on(known, reading)? {
                 break;
             }
@@ -201,11 +201,11 @@ impl Segment {
     }
 
     /// Reads what stands at its end; `false`: that is not the next record.
-    fn read_next(&mut self, known: &Known, entered: Entered, reading: &mut Reading) -> io::Result<bool> {
+    fn read_next(&mut self, known: &Known, depth: Depth, reading: &mut Reading) -> io::Result<bool> {
         let Some((size, id)) = self.head()? else { return Ok(false) };
         let is_behind = id.number > known.entered.number;
         // Its length may be wrong.
-        let is_checked = id.number >= known.entered.number || entered == Entered::Whole;
+        let is_checked = id.number >= known.entered.number || depth == Depth::Whole;
         reading.is_there |= known.is_entered(id);
         let bytes = if is_checked { self.bytes(size)? } else { vec![] };
         if is_checked && checksum(id.number, [&bytes, &[]]) != id.sum {
